@@ -1,0 +1,88 @@
+#pragma once
+
+// Every bound of the system, by name. A bound that depends on another says so in a static_assert.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fleetsweep::limits {
+
+// Documents, bytes of the signed payload.
+inline constexpr std::size_t kRootBytes = 48 * 1024;
+inline constexpr std::size_t kOrderBytes = 32 * 1024;
+inline constexpr std::size_t kStopBytes = 32 * 1024;
+inline constexpr std::size_t kReleaseBytes = 4 * 1024;
+inline constexpr std::size_t kResumeBytes = 4 * 1024;
+inline constexpr std::size_t kCloseBytes = 4 * 1024;
+inline constexpr std::size_t kEndpointsBytes = 16 * 1024;
+inline constexpr std::size_t kEnrolBatchBytes = 48 * 1024;
+inline constexpr std::size_t kAgentKeyBytes = 4 * 1024;
+inline constexpr std::size_t kTimeBytes = 1024;
+inline constexpr std::size_t kReceiptBytes = 32 * 1024;
+inline constexpr std::size_t kPolicyBytes = 4 * 1024 * 1024;
+
+// The log and the wire.
+inline constexpr std::size_t kLogEntryBytes =
+    60 * 1024;  // an envelope; tlog-tiles bundles have a u16 length prefix
+inline constexpr std::size_t kReceiveEdgeBytes = 128 * 1024;
+inline constexpr std::size_t kReceiveAgentBytes = 256 * 1024;
+inline constexpr std::size_t kBlobChunkBytes = 64 * 1024;
+inline constexpr std::size_t kBatchBytes = 120 * 1024;  // Entries and Receipts messages
+inline constexpr std::size_t kLocalMessageBytes =
+    8 * 1024 * 1024;  // between our own processes on one host
+
+static_assert(kRootBytes < kLogEntryBytes && kEnrolBatchBytes < kLogEntryBytes);
+static_assert(kLogEntryBytes < 65536 && kLogEntryBytes < kBatchBytes);
+static_assert(kBatchBytes < kReceiveEdgeBytes && kReceiveEdgeBytes < kReceiveAgentBytes);
+static_assert(kPolicyBytes < kLocalMessageBytes);
+
+// Lists inside documents.
+inline constexpr std::size_t kSignatures = 64;
+inline constexpr std::size_t kRootKeys = 64;
+inline constexpr std::size_t kRoleClauses = 8;
+inline constexpr std::size_t kLogs = 4;
+inline constexpr std::size_t kWitnesses = 16;
+inline constexpr std::size_t kWaves = 16;
+inline constexpr std::size_t kScopeNames = 64;
+inline constexpr std::size_t kScopeAgents = 512;
+inline constexpr std::size_t kWindows = 14;
+inline constexpr std::size_t kReceiptItems = 64;
+inline constexpr std::size_t kHolderBytes = 64;
+inline constexpr std::size_t kTextBytes = 1024;  // a title, a reason, a reference
+inline constexpr std::size_t kCampaignIdBytes = 64;
+inline constexpr std::size_t kTokens = 512;
+
+// Policies.
+inline constexpr std::size_t kDetections = 256;
+inline constexpr std::size_t kPredicates = 64;  // in one selection
+inline constexpr std::size_t kPredicateValues = 20000;
+inline constexpr std::size_t kVerdicts = 64;
+inline constexpr std::size_t kResponses = 32;
+inline constexpr std::size_t kActions = 32;  // in one response
+inline constexpr std::size_t kRules = 64;
+inline constexpr std::size_t kConditionDepth = 8;
+inline constexpr std::size_t kJoinDepth = 3;
+inline constexpr std::size_t kRegexBytes = 1024;
+inline constexpr std::size_t kRegexStates = 500;
+inline constexpr std::uint32_t kItemsDefault =
+    25;  // objects touched on one host when the policy is silent
+inline constexpr std::uint32_t kItemsMax = 500;
+inline constexpr std::uint64_t kItemBytesMax = 16ull << 30;
+
+// The agent.
+inline constexpr std::size_t kFindings = 5000;  // in one scan
+inline constexpr std::size_t kPathBytes = 4096;
+inline constexpr std::size_t kOutboxReceipts = 4096;
+inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;
+inline constexpr std::size_t kIntakeBytesPerDay = 64ull << 20;
+inline constexpr std::uint64_t kVaultBytes = 512ull << 20;
+inline constexpr std::uint64_t kRatioFilesMin =
+    10'000;  // the per-host ratio applies above this many scanned files
+inline constexpr std::uint32_t kRatioPermille = 5;
+
+// The controller.
+inline constexpr std::size_t kCommitReceipts =
+    1000;  // receipts in one transaction: FULL is as fast as NORMAL here
+inline constexpr std::size_t kFleetRatioHostsMin = 20;
+
+}  // namespace fleetsweep::limits
