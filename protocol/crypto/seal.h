@@ -1,0 +1,56 @@
+#pragma once
+
+// Secrets: random bytes, sealed boxes (X25519, anyone can seal, one can open), keyed MACs, chunked
+// AEAD streams.
+
+#include "protocol/base/ids.h"
+
+namespace fleetsweep::crypto {
+
+void random_bytes(std::span<std::uint8_t> target);
+Nonce random_nonce();
+
+struct BoxKeyPair {
+  CurveKey pub;
+  std::array<std::uint8_t, 32> secret{};
+};
+BoxKeyPair generate_box_key();
+CurveKey box_public(const std::array<std::uint8_t, 32>& secret);
+Bytes seal(const CurveKey& to, BytesView plain);
+Result<Bytes> open_sealed(const BoxKeyPair& key, BytesView sealed);
+
+using MacKey = std::array<std::uint8_t, 32>;
+Digest mac(const MacKey& key, std::initializer_list<BytesView> parts);  // keyed BLAKE2b-256
+bool mac_equal(const Digest& a, const Digest& b);                       // constant time
+
+// libsodium's secretstream (XChaCha20-Poly1305): a header, then chunks; the last one is tagged
+// final, so a cut file is noticed.
+inline constexpr std::size_t kStreamHeaderBytes = 24;
+inline constexpr std::size_t kStreamOverheadBytes = 17;  // per chunk
+class StreamSealer {
+ public:
+  explicit StreamSealer(const MacKey& key);
+  ~StreamSealer();
+  BytesView header() const { return header_; }
+  Bytes push(BytesView chunk, bool last, BytesView associated = {});
+
+ private:
+  std::array<std::uint8_t, kStreamHeaderBytes> header_{};
+  alignas(16) std::array<std::uint8_t, 64> state_{};
+};
+class StreamOpener {
+ public:
+  static Result<StreamOpener> start(const MacKey& key, BytesView header);
+  ~StreamOpener();
+  struct Chunk {
+    Bytes plain;
+    bool last = false;
+  };
+  Result<Chunk> pull(BytesView sealed, BytesView associated = {});
+
+ private:
+  StreamOpener() = default;
+  alignas(16) std::array<std::uint8_t, 64> state_{};
+};
+
+}  // namespace fleetsweep::crypto

@@ -1,0 +1,121 @@
+#pragma once
+
+// Messages between the processes of one agent, over socketpairs. See ARCHITECTURE.md, "One agent,
+// four processes".
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/model/finding.h"
+#include "protocol/model/receipt.h"
+#include "protocol/model/wire.h"
+
+namespace fleetsweep::model {
+
+enum class Child : std::uint8_t { kScan, kAct };
+
+// core -> monitor. The answer carries core's end of a fresh socketpair as a file descriptor.
+struct StartChild {
+  Child child = Child::kScan;
+  bool operator==(const StartChild&) const = default;
+};
+struct ChildStarted {
+  Child child = Child::kScan;
+  std::int32_t pid = 0;
+  std::string error;  // empty: started
+  bool operator==(const ChildStarted&) const = default;
+};
+struct ChildExited {
+  Child child = Child::kScan;
+  std::int32_t status = 0;  // as of waitpid
+  bool operator==(const ChildExited&) const = default;
+};
+
+// core -> scan.
+struct ScanRequest {
+  Bytes policy;         // encoded; scan decodes it itself
+  Facts facts;          // for preconditions
+  bool verify = false;  // a rescan: trust no cache
+  bool operator==(const ScanRequest&) const = default;
+};
+struct ScanProgress {
+  std::uint64_t scanned = 0;
+  std::uint64_t scanned_bytes = 0;
+  std::uint32_t findings = 0;
+  bool operator==(const ScanProgress&) const = default;
+};
+// A finding as scan saw it, with a MAC that core cannot make: act takes nothing without it.
+struct SealedFinding {
+  Bytes finding;  // encoded model::Finding
+  Digest mac;  // keyed BLAKE2b-256 over (policy digest || finding) with the monitor's per-boot key
+  bool operator==(const SealedFinding&) const = default;
+};
+struct ScanDone {
+  Reason reason = Reason::kNone;  // platform, precondition, capability, sandbox, timeout ...: then
+                                  // there is no result
+  std::string detail;
+  SandboxLevel sandbox = SandboxLevel::kNone;
+  ScanResult result;  // its findings are decoded from `sealed`, in the same order
+  std::vector<SealedFinding> sealed;
+  bool operator==(const ScanDone&) const = default;
+};
+
+// core -> act. act believes only bytes: it verifies the root chain from its own anchor, the order,
+// its quorum, class and stops, and the MAC of every finding.
+struct ActRequest {
+  bool resume = false;            // finish what a crash interrupted, then answer with its ActDone
+  Bytes order;                    // an encoded envelope: apply, or undo
+  std::vector<Bytes> root_chain;  // encoded envelopes, version 1 first
+  std::vector<Bytes> stops;       // encoded Stop and Resume envelopes
+  Bytes policy;
+  std::vector<SealedFinding> findings;  // of the scan just made
+  std::vector<SealedFinding> dry_run;   // of this host's dry run; an object must stand in both
+  std::vector<std::uint16_t> verdicts;
+  std::uint64_t scanned = 0;
+  std::string checkpoint;  // the note under which core judged freshness
+  bool operator==(const ActRequest&) const = default;
+};
+struct ActStep {
+  std::uint32_t number = 0;
+  std::uint32_t total = 0;
+  ReceiptItem item;
+  std::string path;  // for the local log only
+  bool operator==(const ActStep&) const = default;
+};
+struct ActDone {
+  HostState state = HostState::kRefused;  // cleaned, undone, failed, refused
+  Reason reason = Reason::kNone;
+  std::string detail;
+  DocumentId order;
+  bool undo = false;
+  bool local = false;
+  std::uint32_t acted = 0;
+  std::vector<ReceiptItem> items;
+  std::vector<std::string> paths;  // of the items, for sealing and the local log
+  bool operator==(const ActDone&) const = default;
+};
+
+// The owner's commands: status, why, halt, resume, undo. The monitor checks the peer's credentials.
+struct LocalCommand {
+  std::string verb;
+  std::string argument;
+  bool operator==(const LocalCommand&) const = default;
+};
+struct LocalReply {
+  bool ok = false;
+  std::string json;
+  bool operator==(const LocalReply&) const = default;
+};
+
+using LocalMessage = std::variant<StartChild, ChildStarted, ChildExited, ScanRequest, ScanProgress,
+                                  ScanDone, ActRequest, ActStep, ActDone, LocalCommand, LocalReply>;
+
+}  // namespace fleetsweep::model
+
+namespace fleetsweep {
+template <>
+struct Names<model::Child> {
+  static constexpr std::string_view kAll[] = {"scan", "act"};
+};
+}  // namespace fleetsweep
