@@ -1,0 +1,40 @@
+#pragma once
+
+// Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
+// status is not needed). Nothing is executed: the tools of an infected host may lie. The database
+// can be written by an attacker too, so "owned" only ever protects a file and never proves
+// anything.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/base/result.h"
+
+namespace fleetsweep {
+
+class PackageDb {
+ public:
+  // Reads DIR/var/lib/dpkg. A root without one gives an empty database.
+  static Result<PackageDb> open(const std::string& root);
+  PackageDb();
+  PackageDb(PackageDb&&) noexcept;
+  PackageDb& operator=(PackageDb&&) noexcept;
+  ~PackageDb();
+
+  // `path` is relative to the root and starts with '/'. /bin, /sbin and /lib* are the same as below
+  // /usr, whichever spelling the package used.
+  std::optional<std::string> owner(std::string_view path) const;
+  // Owned, and the package recorded exactly this MD5 (lower-case hex) for it.
+  bool intact(std::string_view path, std::string_view md5_hex) const;
+  // The MD5 the package recorded; nothing for configuration files and files it does not own.
+  std::optional<std::string> recorded_md5(std::string_view path) const;
+  std::size_t files() const;
+
+ private:
+  struct Index;
+  std::unique_ptr<Index> index_;
+};
+
+}  // namespace fleetsweep
