@@ -1,0 +1,160 @@
+#include "protocol/runtime/metrics/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <variant>
+
+#include "protocol/base/assert.h"
+
+namespace fleetsweep::metrics {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+template <class T>
+struct Series {
+  prometheus::Family<T>* family;
+  std::map<std::string, T*> by_labels;
+};
+
+struct Entry {
+  std::variant<Series<Counter>, Series<Gauge>, Series<Histogram>> series;
+  prometheus::Histogram::BucketBoundaries buckets;
+};
+
+// One string for a set of labels: a lookup without building prometheus's map each time.
+std::string key_of(Labels labels) {
+  std::string key;
+  for (const auto& [name, value] : labels) {
+    key.append(value);
+    key.push_back('\x1f');
+  }
+  return key;
+}
+
+prometheus::Labels to_map(Labels labels) {
+  prometheus::Labels map;
+  for (const auto& [name, value] : labels) map.emplace(name, value);
+  return map;
+}
+
+}  // namespace
+
+struct Metrics::State {
+  mutable std::mutex mutex;
+  prometheus::Registry registry;
+  std::map<std::string, Entry, std::less<>> entries;
+
+  Entry& entry(std::string_view name) {
+    const auto found = entries.find(name);
+    FS_ASSERT(found != entries.end());
+    return found->second;
+  }
+
+  template <class T, class... Extra>
+  T& series(std::string_view name, Labels labels, const Extra&... extra) {
+    auto* all = std::get_if<Series<T>>(&entry(name).series);
+    FS_ASSERT(all);
+    T*& one = all->by_labels[key_of(labels)];
+    if (!one) one = &all->family->Add(to_map(labels), extra...);
+    return *one;
+  }
+};
+
+Metrics::Metrics(std::span<const Family> families) : state_(std::make_unique<State>()) {
+  for (const Family& family : families) {
+    const std::string name(family.name);
+    const std::string help(family.help);
+    Entry entry{Series<Counter>{}, {family.buckets.begin(), family.buckets.end()}};
+    try {
+      switch (family.kind) {
+        case Kind::kCounter:
+          entry.series = Series<Counter>{
+              &prometheus::BuildCounter().Name(name).Help(help).Register(state_->registry), {}};
+          break;
+        case Kind::kGauge:
+          entry.series = Series<Gauge>{
+              &prometheus::BuildGauge().Name(name).Help(help).Register(state_->registry), {}};
+          break;
+        case Kind::kHistogram:
+          entry.series = Series<Histogram>{
+              &prometheus::BuildHistogram().Name(name).Help(help).Register(state_->registry), {}};
+          break;
+      }
+    } catch (const std::exception&) {
+      FS_ASSERT(!"a family of the table has an invalid name");
+    }
+    const bool is_new = state_->entries.emplace(name, std::move(entry)).second;
+    FS_ASSERT(is_new);
+  }
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::add(std::string_view name, Labels labels, double more) {
+  const std::lock_guard lock(state_->mutex);
+  state_->series<Counter>(name, labels).Increment(more);
+}
+
+void Metrics::set(std::string_view name, Labels labels, double value) {
+  const std::lock_guard lock(state_->mutex);
+  state_->series<Gauge>(name, labels).Set(value);
+}
+
+void Metrics::observe(std::string_view name, Labels labels, double value) {
+  const std::lock_guard lock(state_->mutex);
+  state_->series<Histogram>(name, labels, state_->entry(name).buckets).Observe(value);
+}
+
+void Metrics::forget(std::string_view name, Labels labels) {
+  const std::lock_guard lock(state_->mutex);
+  std::visit(
+      [&](auto& all) {
+        const auto found = all.by_labels.find(key_of(labels));
+        if (found == all.by_labels.end()) return;
+        all.family->Remove(found->second);
+        all.by_labels.erase(found);
+      },
+      state_->entry(name).series);
+}
+
+void Metrics::forget_all(std::string_view name) {
+  const std::lock_guard lock(state_->mutex);
+  std::visit(
+      [](auto& all) {
+        for (const auto& [key, one] : all.by_labels) all.family->Remove(one);
+        all.by_labels.clear();
+      },
+      state_->entry(name).series);
+}
+
+double Metrics::value(std::string_view name, Labels labels) const {
+  const std::lock_guard lock(state_->mutex);
+  return std::visit(
+      [&]<class T>(const Series<T>& all) -> double {
+        const auto found = all.by_labels.find(key_of(labels));
+        if (found == all.by_labels.end()) return 0;
+        if constexpr (std::is_same_v<T, Histogram>) {
+          return static_cast<double>(found->second->Collect().histogram.sample_count);
+        } else {
+          return found->second->Value();
+        }
+      },
+      state_->entry(name).series);
+}
+
+std::string Metrics::text() const {
+  const std::lock_guard lock(state_->mutex);
+  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+}
+
+}  // namespace fleetsweep::metrics

@@ -1,0 +1,54 @@
+#pragma once
+
+// Prometheus metrics of one process: families declared once from a table, then counted by name and
+// labels. Safe from any thread. prometheus-cpp core only; the text is served by whoever has an HTTP
+// server.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fleetsweep::metrics {
+
+enum class Kind { kCounter, kGauge, kHistogram };
+
+// What a process may export. A counter's name ends in _total, units are base units.
+struct Family {
+  Kind kind;
+  std::string_view name;
+  std::string_view help;
+  std::span<const double> buckets = {};  // kHistogram: upper bounds, ascending
+};
+
+using Label = std::pair<std::string_view, std::string_view>;
+using Labels = std::initializer_list<Label>;
+
+class Metrics {
+ public:
+  // Every family of the table must have a valid, unused name: asserted.
+  explicit Metrics(std::span<const Family> families);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // `name` is of the table and of the fitting kind: asserted.
+  void add(std::string_view name, Labels labels, double more = 1);   // kCounter; more >= 0
+  void set(std::string_view name, Labels labels, double value);      // kGauge
+  void observe(std::string_view name, Labels labels, double value);  // kHistogram
+  void forget(std::string_view name, Labels labels);                 // removes one series
+  void forget_all(
+      std::string_view name);  // all series of a gauge or histogram, before it is set anew
+  double value(std::string_view name, Labels labels) const;  // counter or gauge; 0 when not there
+
+  // Text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fleetsweep::metrics
