@@ -4,9 +4,9 @@
 // answer, plan to choose the objects of an action.
 //
 // A condition that names joined detections (for_each) is evaluated once per finding of the
-// detection they are joined to; then a joined detection counts only findings bound, directly or
-// through others, to that one. Detections outside the join count for the host. Without joins there
-// is one evaluation, for the host.
+// detection at the end of their join (a binding); then a detection of that join counts only
+// findings bound, directly or through others, to that one. Detections outside the join count for
+// the host. A condition without joins is evaluated once, for the host.
 
 #include <cstdint>
 #include <vector>
@@ -18,9 +18,10 @@ namespace fleetsweep {
 
 struct TrueVerdict {
   std::uint16_t verdict = 0;  // index into Policy::verdicts
-  // Numbers of the findings, ascending, that the condition names (never those beneath a `not`), in
-  // every binding for which it is true. An action of this verdict selects among these, and among
-  // findings of unjoined detections that the condition does not name.
+  // Numbers of the findings, ascending, that an action of this verdict may select: everything bound
+  // to a binding that made the verdict true, and all findings of detections outside the joins. A
+  // binding whose part is true only because of the others' (`known_hash or (loader and link)`, by a
+  // hash found elsewhere) did not make it true: its objects are not listed.
   std::vector<std::uint32_t> findings;
   bool operator==(const TrueVerdict&) const = default;
 };

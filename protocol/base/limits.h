@@ -62,6 +62,7 @@ inline constexpr std::size_t kActions = 32;  // in one response
 inline constexpr std::size_t kRules = 64;
 inline constexpr std::size_t kConditionDepth = 8;
 inline constexpr std::size_t kJoinDepth = 3;
+inline constexpr std::size_t kJoinBindings = 100'000;  // evaluations of one condition
 inline constexpr std::size_t kRegexBytes = 1024;
 inline constexpr std::size_t kRegexStates = 500;
 inline constexpr std::uint32_t kItemsDefault =
@@ -72,6 +73,7 @@ inline constexpr std::uint64_t kItemBytesMax = 16ull << 30;
 // The agent.
 inline constexpr std::size_t kFindings = 5000;  // in one scan
 inline constexpr std::size_t kPathBytes = 4096;
+inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;
 inline constexpr std::size_t kIntakeBytesPerDay = 64ull << 20;

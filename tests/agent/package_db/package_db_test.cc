@@ -1,0 +1,80 @@
+#include "agent/package_db/package_db.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace fleetsweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PackageDbTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char folder[] = "/tmp/fleetsweep-packages-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    root_ = folder;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  void write(const std::string& name, const std::string& text) {
+    const fs::path path = root_ / "var/lib/dpkg/info" / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  PackageDb open() {
+    auto db = PackageDb::open(root_.string());
+    EXPECT_TRUE(db.has_value()) << db.error().message;
+    return std::move(*db);
+  }
+
+  fs::path root_;
+};
+
+TEST_F(PackageDbTest, ARootWithoutDpkgOwnsNothing) {
+  const PackageDb db = open();
+  EXPECT_EQ(db.files(), 0u);
+  EXPECT_FALSE(db.owner("/bin/ls").has_value());
+}
+
+TEST_F(PackageDbTest, MergedUsrSpellingsAreOneFile) {
+  write("coreutils.list", "/.\n/bin\n/bin/ls\n/usr/share/doc\n");
+  write("coreutils.md5sums", "0123456789abcdef0123456789abcdef  bin/ls\n");
+  const PackageDb db = open();
+  EXPECT_EQ(db.owner("/bin/ls"), "coreutils");
+  EXPECT_EQ(db.owner("/usr/bin/ls"), "coreutils");
+  EXPECT_TRUE(db.intact("/usr/bin/ls", "0123456789abcdef0123456789abcdef"));
+  EXPECT_FALSE(db.owner("/usr/local/bin/ls").has_value());
+}
+
+TEST_F(PackageDbTest, AnOwnedFileWithOtherContentIsNotIntact) {
+  write("libc6:amd64.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
+  write("libc6:amd64.md5sums",
+        "0123456789abcdef0123456789abcdef  lib/x86_64-linux-gnu/libc.so.6\n");
+  const PackageDb db = open();
+  EXPECT_EQ(db.owner("/usr/lib/x86_64-linux-gnu/libc.so.6"), "libc6:amd64");
+  EXPECT_FALSE(db.intact("/lib/x86_64-linux-gnu/libc.so.6", "ffffffffffffffffffffffffffffffff"));
+}
+
+TEST_F(PackageDbTest, AConfigurationFileHasNoRecordedDigest) {
+  write("cron.list", "/etc/crontab\n");
+  const PackageDb db = open();
+  EXPECT_EQ(db.owner("/etc/crontab"), "cron");
+  EXPECT_FALSE(db.recorded_md5("/etc/crontab").has_value());
+  EXPECT_FALSE(db.intact("/etc/crontab", ""));
+}
+
+TEST_F(PackageDbTest, BrokenSumLinesAreSkippedAndTheRestCounts) {
+  write("a.list", "/usr/bin/a\n/usr/bin/b\n");
+  write("a.md5sums",
+        "short\nnot-hexadecimal-not-hexadecimal  usr/bin/a\n"
+        "0123456789abcdef0123456789abcdef  usr/bin/b\n");
+  const PackageDb db = open();
+  EXPECT_FALSE(db.recorded_md5("/usr/bin/a").has_value());
+  EXPECT_TRUE(db.recorded_md5("/usr/bin/b").has_value());
+}
+
+}  // namespace
+}  // namespace fleetsweep
