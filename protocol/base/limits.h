@@ -82,6 +82,18 @@ inline constexpr std::uint64_t kRatioFilesMin =
     10'000;  // the per-host ratio applies above this many scanned files
 inline constexpr std::uint32_t kRatioPermille = 5;
 
+// What a fold keeps of a tenant's log. Only documents that met their quorum count towards these.
+inline constexpr std::size_t kRootChain = 256;
+inline constexpr std::size_t kOrdersKept = 1024;
+inline constexpr std::size_t kReleasesKept = 4096;
+inline constexpr std::size_t kStopsActive = 256;
+inline constexpr std::size_t kResumesKept = 256;
+inline constexpr std::size_t kBatchesKept = 4096;
+inline constexpr std::size_t kClosesKept = 1024;
+inline constexpr std::int64_t kOrderKeptSeconds = 90 * 86400;  // after notAfter
+inline constexpr std::size_t kConsentBytes = 64 * 1024;
+inline constexpr std::size_t kConsentLines = 1024;
+
 // The controller.
 inline constexpr std::size_t kCommitReceipts =
     1000;  // receipts in one transaction: FULL is as fast as NORMAL here

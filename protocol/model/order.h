@@ -126,7 +126,7 @@ struct Stop {
   std::optional<Class> halt_from_class;
   std::vector<DocumentId> orders;
   std::vector<Digest> policies;
-  std::vector<PublicKey> keys;  // no longer count, except for root and resume
+  std::vector<PublicKey> keys;  // no longer count, except for root, resume and stop
   std::vector<AgentId> agents;
   std::string reason;
   bool operator==(const Stop&) const = default;

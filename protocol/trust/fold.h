@@ -1,0 +1,48 @@
+#pragma once
+
+// state = fold(entries). Invalid and unauthorised entries are skipped and reported, never fatal,
+// and change nothing but State::size. The first entry that meets its quorum counts; the same
+// document again is kKnown.
+
+#include <string>
+
+#include "protocol/trust/state.h"
+
+namespace fleetsweep::trust {
+
+enum class Taken : std::uint8_t { kAccepted, kKnown, kRefused };
+
+// What became of one entry. id and payload_type are empty when the entry is not an envelope.
+struct Notice {
+  std::uint64_t index = kNotLogged;
+  DocumentId id;
+  std::string payload_type;
+  Taken taken = Taken::kRefused;
+  Refusal refusal;  // kNone unless refused
+  bool operator==(const Notice&) const = default;
+};
+
+class Fold {
+ public:
+  // A host keeps no EnrolBatch but its own, so that its memory does not grow with the fleet; a
+  // controller needs them all.
+  enum class Keep : std::uint8_t { kForHost, kForController };
+  Fold(const TenantId& tenant, Keep keep);
+
+  // The next entry, exactly as logged; `seen` is the witness time of the checkpoint that covers it.
+  Notice append(BytesView entry, Timestamp seen);
+
+  // A Stop that came another way (mirror, file): stopping needs less evidence than acting, so
+  // neither inclusion nor freshness is asked. Any other document is refused.
+  Notice take_stop(BytesView envelope, Timestamp seen);
+
+  const State& state() const { return state_; }
+
+ private:
+  Notice take(BytesView entry, const Logged& logged, bool only_stop);
+
+  Keep keep_;
+  State state_;
+};
+
+}  // namespace fleetsweep::trust

@@ -1,0 +1,85 @@
+#pragma once
+
+// A host's view of its tenant's log. Entries are hashed into a compact range and held back until a
+// checkpoint (log signature and witness quorum) covers them exactly; only then are they folded.
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "protocol/log/merkle.h"
+#include "protocol/trust/clock.h"
+#include "protocol/trust/fold.h"
+
+namespace fleetsweep::trust {
+
+class LogView {
+ public:
+  // What a restart needs besides the entries themselves.
+  struct Saved {
+    std::uint64_t size = 0;
+    Digest root;       // of the tree of that size
+    std::string note;  // the newest verified checkpoint
+    TimeFloor floor;
+    bool forked = false;
+    std::int64_t intake_day = 0;
+    std::uint64_t intake_entries = 0;
+    std::uint64_t intake_bytes = 0;
+    bool operator==(const Saved&) const = default;
+  };
+
+  // `root`: the newest root of the chain that enrolment or the store gave; it names log and
+  // witnesses.
+  explicit LogView(VerifiedRoot root, Fold::Keep keep = Fold::Keep::kForHost);
+
+  // Restart: replay() the stored entries in order, each with the `seen` it had, then resume().
+  // kLogFork when the store does not hold the tree that was saved.
+  Notice replay(BytesView entry, Timestamp seen);
+  Checked<void> resume(const Saved& saved);
+  Saved saved() const;
+
+  // Entries [from, from + n). What we have is skipped, a gap is refused with kMalformed, more than
+  // a day's budget with kLimit (then nothing of the rest is taken: log spam cannot exhaust a host).
+  Checked<void> append(std::uint64_t from, const std::vector<Bytes>& entries,
+                       const ClockReading& now);
+
+  struct Folded {
+    Notice notice;
+    Bytes entry;  // store it with `seen`
+    Timestamp seen;
+  };
+  struct Advance {
+    std::vector<Folded> folded;
+    bool fresher = false;    // the floor moved
+    bool need_more = false;  // covers entries we do not have yet: ask from wanted(), offer it again
+  };
+  // kUntrusted: log signature or witness quorum missing. kLogFork: it contradicts what we hold;
+  // unverified entries are dropped, and if verified ones are contradicted the view stays forked for
+  // ever.
+  Checked<Advance> checkpoint(std::string_view note, const ClockReading& now);
+
+  // A Stop from a mirror or a file.
+  Notice take_stop(BytesView envelope);
+
+  std::uint64_t wanted() const;                         // the next entry to ask for
+  std::uint64_t size() const { return range_.size(); }  // verified and folded
+  const State& state() const { return fold_.state(); }
+  const VerifiedRoot& root() const { return root_; }  // newest known, may be ahead of the fold
+  const TimeFloor& floor() const { return floor_; }
+  const std::string& note() const { return note_; }
+  bool forked() const { return forked_; }
+
+ private:
+  VerifiedRoot root_;
+  Fold fold_;
+  log::CompactRange range_;
+  std::deque<Bytes> pending_;
+  TimeFloor floor_;
+  std::string note_;
+  bool forked_ = false;
+  std::int64_t intake_day_ = 0;
+  std::uint64_t intake_entries_ = 0;
+  std::uint64_t intake_bytes_ = 0;
+};
+
+}  // namespace fleetsweep::trust
