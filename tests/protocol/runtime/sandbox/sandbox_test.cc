@@ -1,0 +1,193 @@
+#include "protocol/runtime/sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+
+namespace fleetsweep::runtime {
+namespace {
+
+constexpr int kSurvived = 7;
+
+// Runs `body` in a child that never comes back; its wait status.
+int in_child(const std::function<int()>& body) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(body());
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return status;
+}
+
+int in_parser(const std::function<void()>& attempt) {
+  return in_child([&] {
+    const int keep[] = {0, 1, 2};
+    const auto level = confine_parser(keep, User{65534, 65534}, {.memory_bytes = 1ull << 30});
+    if (!level) return 1;
+    attempt();
+    return kSurvived;
+  });
+}
+
+void expect_death(const std::function<void()>& attempt) {
+  const int status = in_parser(attempt);
+  EXPECT_TRUE(WIFSIGNALED(status)) << "exit " << WEXITSTATUS(status);
+  EXPECT_EQ(WTERMSIG(status), SIGSYS);
+}
+
+void expect_exit(int status, int code) {
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), code);
+}
+
+TEST(Sandbox, AParserThatOnlyReadsAndAllocatesLives) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const int status = in_child([&] {
+    const int keep[] = {ends[0], ends[1]};
+    if (!confine_parser(keep, User{65534, 65534}, {.memory_bytes = 1ull << 30})) return 1;
+    char* memory = new char[64 << 20];
+    memory[12345] = 'x';
+    char got = 0;
+    if (::write(ends[1], memory + 12345, 1) != 1 || ::read(ends[0], &got, 1) != 1) return 2;
+    delete[] memory;
+    return got == 'x' ? kSurvived : 3;
+  });
+  expect_exit(status, kSurvived);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(Sandbox, AParserThatOpensAFileDies) {
+  expect_death([] { ::open("/etc/passwd", O_RDONLY | O_CLOEXEC); });
+}
+
+TEST(Sandbox, AParserThatLooksAtAPathDies) {
+  expect_death([] { ::access("/etc/passwd", R_OK); });
+}
+
+TEST(Sandbox, AParserThatWantsASocketDies) {
+  expect_death([] { ::socket(AF_INET, SOCK_STREAM, 0); });
+}
+
+TEST(Sandbox, AParserThatRunsAProgramDies) {
+  expect_death([] { ::execl("/bin/true", "true", nullptr); });
+}
+
+TEST(Sandbox, AParserThatForksDies) {
+  expect_death([] { ::fork(); });
+}
+
+TEST(Sandbox, AParserThatTracesDies) {
+  expect_death([] { ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr); });
+}
+
+TEST(Sandbox, AParserThatSignalsAnotherProcessDies) {
+  expect_death([] { ::syscall(SYS_tgkill, ::getppid(), ::getppid(), 0); });
+}
+
+TEST(Sandbox, AParserThatWantsExecutableMemoryDies) {
+  expect_death([] {
+    ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  });
+}
+
+TEST(Sandbox, AFailedAssertionInAParserIsAnAbortAndNotAViolation) {
+  const int status = in_parser([] { std::abort(); });
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGABRT);
+}
+
+TEST(Sandbox, DescriptorsThatWereNotKeptAreClosed) {
+  const int other = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int kept = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int status = in_child([&] {
+    const int keep[] = {kept};
+    if (!close_all_but(keep)) return 1;
+    return ::fcntl(other, F_GETFD) == -1 && ::fcntl(0, F_GETFD) == -1 &&
+                   ::fcntl(kept, F_GETFD) != -1
+               ? kSurvived
+               : 2;
+  });
+  expect_exit(status, kSurvived);
+  ::close(other);
+  ::close(kept);
+}
+
+TEST(Sandbox, TheLevelSaysWhatWasAchieved) {
+  const int status = in_child([] {
+    const int keep[] = {0, 1, 2};
+    const auto level = confine_parser(keep, User{65534, 65534}, {});
+    return level ? 100 + static_cast<int>(*level) : 1;
+  });
+  const bool full = ::geteuid() == 0 && landlock_abi() > 0;
+  expect_exit(status, 100 + static_cast<int>(full ? model::SandboxLevel::kFull
+                                                  : model::SandboxLevel::kReduced));
+}
+
+TEST(Sandbox, WithoutAUserOfItsOwnTheLevelIsReduced) {
+  const int status = in_child([] {
+    const int keep[] = {0, 1, 2};
+    const auto level = confine_parser(keep, std::nullopt, {});
+    return level ? 100 + static_cast<int>(*level) : 1;
+  });
+  expect_exit(status, 100 + static_cast<int>(model::SandboxLevel::kReduced));
+}
+
+TEST(Sandbox, RootIsNeverAUserToDropTo) {
+  const auto status = drop_privileges({0, 0});
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code, Code::kInvalid);
+}
+
+TEST(Sandbox, AReaderReadsButCannotWrite) {
+  const int status = in_child([] {
+    if (!no_new_privileges() || !filter_system_calls(Profile::kReader)) return 1;
+    return ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? kSurvived : 2;
+  });
+  expect_exit(status, kSurvived);
+  const int write = in_child([] {
+    if (!no_new_privileges() || !filter_system_calls(Profile::kReader)) return 1;
+    ::open("/tmp/fleetsweep-never", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return kSurvived;
+  });
+  EXPECT_TRUE(WIFSIGNALED(write));
+  EXPECT_NE(::access("/tmp/fleetsweep-never", F_OK), 0);
+}
+
+TEST(Sandbox, LandlockLeavesAReaderItsReads) {
+  if (landlock_abi() == 0) GTEST_SKIP() << "no Landlock in this kernel";
+  const int status = in_child([] {
+    if (!no_new_privileges() || !restrict_files(FileAccess::kReadOnly)) return 1;
+    if (::open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0) return 2;
+    return ::open("/tmp/fleetsweep-never", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0 &&
+                   errno == EACCES
+               ? kSurvived
+               : 3;
+  });
+  expect_exit(status, kSurvived);
+}
+
+TEST(Sandbox, OnlyTheNamedCapabilitiesRemain) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const int status = in_child([] {
+    if (!keep_capabilities({CAP_DAC_READ_SEARCH})) return 1;
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct have[2] = {};
+    ::syscall(SYS_capget, &header, have);
+    return have[0].permitted == 1u << CAP_DAC_READ_SEARCH && have[1].permitted == 0 ? kSurvived : 2;
+  });
+  expect_exit(status, kSurvived);
+}
+
+}  // namespace
+}  // namespace fleetsweep::runtime
