@@ -28,6 +28,9 @@ inline constexpr std::size_t kReceiveEdgeBytes = 128 * 1024;
 inline constexpr std::size_t kReceiveAgentBytes = 256 * 1024;
 inline constexpr std::size_t kBlobChunkBytes = 64 * 1024;
 inline constexpr std::size_t kBatchBytes = 120 * 1024;  // Entries and Receipts messages
+inline constexpr std::size_t kNoteBytes = 16 * 1024;    // a checkpoint with its cosignatures
+inline constexpr std::size_t kKeyNameBytes = 255;       // of a log or a witness
+inline constexpr std::size_t kProofHashes = 64;         // RFC 9162 proofs never need more
 inline constexpr std::size_t kLocalMessageBytes =
     8 * 1024 * 1024;  // between our own processes on one host
 
@@ -42,6 +45,7 @@ inline constexpr std::size_t kRootKeys = 64;
 inline constexpr std::size_t kRoleClauses = 8;
 inline constexpr std::size_t kLogs = 4;
 inline constexpr std::size_t kWitnesses = 16;
+inline constexpr std::size_t kNoteSignatures = kLogs + kWitnesses + 1;
 inline constexpr std::size_t kWaves = 16;
 inline constexpr std::size_t kScopeNames = 64;
 inline constexpr std::size_t kScopeAgents = 512;
