@@ -3,14 +3,13 @@
 // Ed25519 over DSSE's pre-authentication encoding. libsodium signs and verifies (twice as fast as
 // OpenSSL 3.0, and it refuses small-order keys).
 
-#include <optional>
-
 #include "protocol/base/ids.h"
 #include "protocol/model/envelope.h"
 
 namespace fleetsweep::crypto {
 
-// An Ed25519 key pair; the secret is wiped when it goes.
+// An Ed25519 key pair; the secret is wiped when it goes. A moved-from key is all zero and must not
+// sign.
 class SecretKey {
  public:
   static SecretKey generate();
@@ -29,9 +28,12 @@ class SecretKey {
   std::array<std::uint8_t, 64> secret_{};
 };
 
-// Why a public key may not enter a root: one of the low-order encodings, or y >= p.
+// kInvalid says why a public key may not enter a root: one of the 14 low-order encodings, y >= p,
+// or no point of the prime-order group. With such a key one fixed signature can fit every message.
 Status admissible(const PublicKey& key);
 
+// False also for a signature that is not 64 bytes, a scalar S >= L (malleable), a low-order R and a
+// low-order or non-canonical key.
 bool verify(const PublicKey& key, BytesView message, BytesView signature);
 
 KeyId key_id(const PublicKey& key);      // SHA-256(key)
@@ -42,7 +44,10 @@ AgentId agent_id(const PublicKey& key);  // SHA-256(identity key)
 Bytes pae(std::string_view payload_type, BytesView payload);
 DocumentId document_id(const model::Envelope& envelope);  // SHA-256(PAE)
 
-// An envelope with one signature; add_signature appends (the same key twice is refused).
+// Whether this key signed this envelope's type and payload. Key ids are not looked at.
+bool verify_envelope(const PublicKey& key, const model::Envelope& envelope);
+// An envelope with one signature; add_signature appends. kConflict: this key signed already;
+// kOverloaded: limits::kSignatures are there.
 model::Envelope sign_envelope(std::string_view payload_type, Bytes payload, const SecretKey& key);
 Status add_signature(model::Envelope& envelope, const SecretKey& key);
 
