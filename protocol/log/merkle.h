@@ -34,7 +34,9 @@ class CompactRange {
 
 Digest tree_root(const std::vector<Digest>& leaves);
 
-// RFC 9162 2.1.3 and 2.1.4. Proofs are made from all leaf hashes, and verified from a few.
+// RFC 9162 2.1.3 and 2.1.4. Proofs are made from all leaf hashes (index < size <= leaves, old_size
+// <= size; a broken promise otherwise; O(size) hashes), and verified from a few: kInvalid when
+// sizes or the proof's length make no sense, kUntrusted when the hashes do not lead to the root.
 std::vector<Digest> inclusion_proof(const std::vector<Digest>& leaves, std::uint64_t index,
                                     std::uint64_t size);
 Status verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size,

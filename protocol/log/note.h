@@ -14,6 +14,10 @@
 
 namespace fleetsweep::log {
 
+// Whether a log or a witness may be called so: UTF-8, 1 to kKeyNameBytes bytes, no space, '+' or
+// character that shows as something else. A log's name is the origin of its checkpoints.
+bool is_key_name(std::string_view name);
+
 enum class KeyType : std::uint8_t { kEd25519 = 0x01, kCosignatureV1 = 0x04 };
 
 // "<name>+<hex key id>+<base64(type || key)>"
@@ -23,6 +27,7 @@ struct VerifierKey {
   PublicKey key;
   std::uint32_t id() const;  // first 4 bytes of SHA-256(name || 0x0A || type || key), big-endian
   std::string text() const;
+  // Refuses a wrong id, an unknown type and keys that crypto::admissible refuses.
   static Result<VerifierKey> parse(std::string_view text);
   bool operator==(const VerifierKey&) const = default;
 };
@@ -38,7 +43,8 @@ struct Note {
   std::string body;  // ends with a newline
   std::vector<NoteSignature> signatures;
   std::string text() const;
-  static Result<Note> parse(std::string_view text);  // at most kLogs + kWitnesses + 1 signatures
+  // At least 1 and at most kNoteSignatures signatures, no (name, id) twice, kNoteBytes in all.
+  static Result<Note> parse(std::string_view text);
   bool operator==(const Note&) const = default;
 };
 
@@ -52,12 +58,18 @@ struct Checkpoint {
   bool operator==(const Checkpoint&) const = default;
 };
 
+// "\u2014 name base64(id || signature)\n", the form in a note and in a witness's answer.
+std::string signature_line(const NoteSignature& signature);
+Result<NoteSignature> parse_signature_line(std::string_view line);  // without its newline
+
+// The origin must be a key name.
 Note sign_checkpoint(const Checkpoint& checkpoint, const crypto::SecretKey& log_key);
 // "cosignature/v1\ntime N\n" + body, signed; the signature is time (8 bytes, big-endian) ||
 // Ed25519.
 NoteSignature cosign(const std::string& body, const std::string& witness_name,
                      const crypto::SecretKey& key, Timestamp time);
 
+// False too when any signature line carries this key's name and id and does not verify.
 bool verify_log_signature(const Note& note, const VerifierKey& log);
 // The time at which this witness cosigned, if it did.
 std::optional<Timestamp> verify_cosignature(const Note& note, const VerifierKey& witness);
@@ -66,6 +78,7 @@ struct VerifiedCheckpoint {
   Checkpoint checkpoint;
   Timestamp time;  // the quorum-th newest cosignature time; epoch when the quorum is 0
 };
+// The origin must be the log's name. Witnesses count once a key. kInvalid: not a checkpoint;
 // kUntrusted when the log's signature or the witness quorum is missing.
 Result<VerifiedCheckpoint> verify_checkpoint(std::string_view note, const VerifierKey& log,
                                              const std::vector<VerifierKey>& witnesses,
