@@ -1,0 +1,85 @@
+#include "agent/plan/binding.h"
+
+#include <algorithm>
+
+#include "protocol/base/assert.h"
+
+namespace fleetsweep::plan {
+
+namespace {
+
+bool is_same(const model::FileIdentity& a, const model::FileIdentity& b) {
+  return a.path == b.path && a.device == b.device && a.inode == b.inode && a.size == b.size &&
+         a.mtime_ns == b.mtime_ns && a.ctime_ns == b.ctime_ns && a.sha256 == b.sha256;
+}
+
+// Without path and ctime: unlinking a running program changes both, and it is still that program.
+bool is_same_program(const model::FileIdentity& a, const model::FileIdentity& b) {
+  return a.device == b.device && a.inode == b.inode && a.size == b.size &&
+         a.mtime_ns == b.mtime_ns && a.sha256 == b.sha256;
+}
+
+bool is_same(const model::ProcessIdentity& a, const model::ProcessIdentity& b) {
+  return !a.exe.path.empty() && is_same_program(a.exe, b.exe);
+}
+
+bool is_same(const model::PersistenceIdentity& a, const model::PersistenceIdentity& b) {
+  return a.kind == b.kind && a.file.path == b.file.path && a.entry_sha256 == b.entry_sha256;
+}
+
+bool is_same(const model::ConnectionIdentity& a, const model::ConnectionIdentity& b) {
+  return a.remote_address == b.remote_address && a.remote_port == b.remote_port &&
+         is_same_program(a.exe, b.exe);
+}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+bool is_same_object(const model::Identity& a, const model::Identity& b) {
+  if (a.index() != b.index()) return false;
+  return std::visit(
+      [&](const auto& value) { return is_same(value, std::get<std::decay_t<decltype(value)>>(b)); },
+      a);
+}
+
+bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run) {
+  return std::any_of(dry_run.begin(), dry_run.end(), [&](const model::Finding& before) {
+    return before.detection == found.detection && is_same_object(before.identity, found.identity);
+  });
+}
+
+std::string object_key(const model::Identity& identity) {
+  return std::visit(Overloaded{[](const model::FileIdentity& file) { return "f:" + file.path; },
+                               [](const model::ProcessIdentity& process) {
+                                 return fmt::format("p:{}:{}", process.pid, process.start_ticks);
+                               },
+                               [](const model::PersistenceIdentity& entry) {
+                                 return fmt::format("e:{}:{}:{}", name(entry.kind),
+                                                    entry.entry_sha256.hex(), entry.file.path);
+                               },
+                               [](const model::ConnectionIdentity& connection) {
+                                 return fmt::format("c:{}:{}:{}:{}:{}", connection.pid,
+                                                    connection.local_address, connection.local_port,
+                                                    connection.remote_address,
+                                                    connection.remote_port);
+                               }},
+                    identity);
+}
+
+const model::FileIdentity& file_of(const model::Identity& identity) {
+  return std::visit(
+      Overloaded{[](const model::FileIdentity& file) -> const model::FileIdentity& { return file; },
+                 [](const model::PersistenceIdentity& entry) -> const model::FileIdentity& {
+                   return entry.file;
+                 },
+                 [](const auto& running) -> const model::FileIdentity& { return running.exe; }},
+      identity);
+}
+
+}  // namespace fleetsweep::plan

@@ -1,0 +1,24 @@
+#pragma once
+
+// Is it still the same object? (decisions 8). Pure.
+
+#include <string>
+
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::plan {
+
+// A file: path, dev, ino, size, mtime, ctime, sha256. A process: its program; the pid may differ.
+// Persistence: path and digest of the entry. A connection: the remote end and the program.
+bool is_same_object(const model::Identity& a, const model::Identity& b);
+
+// Found by the same detection, and the same object.
+bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run);
+
+// Equal for two findings of one object on one host at one time: a process here is one pid.
+std::string object_key(const model::Identity& identity);
+
+// The file behind it: itself, the program, the file around the line. Empty path if none.
+const model::FileIdentity& file_of(const model::Identity& identity);
+
+}  // namespace fleetsweep::plan

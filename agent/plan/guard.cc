@@ -1,0 +1,161 @@
+#include "agent/plan/guard.h"
+
+#include <algorithm>
+
+#include "agent/plan/binding.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::plan {
+
+namespace {
+
+using model::Reason;
+
+bool names_a_hash(const model::Predicate& predicate) {
+  return predicate.match == model::Match::kEquals &&
+         (predicate.field == model::Field::kFileSha256 ||
+          predicate.field == model::Field::kFileSha1 || predicate.field == model::Field::kFileMd5 ||
+          predicate.field == model::Field::kProcessExeSha256);
+}
+
+// Every alternative needs the hash: one without it would count a name as a proof.
+bool is_exact(const model::Detection& detection) {
+  constexpr std::uint8_t kScoreMin = 90;
+  if (detection.rule >= 0 && detection.score >= kScoreMin) return true;
+  return !detection.any_of.empty() &&
+         std::all_of(detection.any_of.begin(), detection.any_of.end(), [](const auto& selection) {
+           return std::any_of(selection.begin(), selection.end(), names_a_hash);
+         });
+}
+
+// 0 means "no word": then the other decides.
+std::uint64_t stricter(std::uint64_t a, std::uint64_t b) {
+  if (a == 0 || b == 0) return std::max(a, b);
+  return std::min(a, b);
+}
+
+Refusal over(const char* what, std::uint64_t found, std::uint64_t limit) {
+  return {Reason::kLimit, fmt::format("{} {} where at most {} may be touched", found, what, limit)};
+}
+
+bool is_whole_file(const model::PlanStep& step) {
+  if (step.action.kind == model::ActionKind::kQuarantine) return true;
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
+}
+
+Refusal protect(std::string_view path, std::string_view why) {
+  return {Reason::kProtected, fmt::format("{}: {}", escaped(path), why)};
+}
+
+Refusal check_process(const Input& input, const model::ProcessIdentity& process) {
+  const auto& own = input.own_pids;
+  if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())
+    return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
+  if (process.exe.path.empty())
+    return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
+  if (is_protected_program(process.exe.path))
+    return protect(process.exe.path, "a program that is never stopped");
+  return {};
+}
+
+Refusal check_file(const Input& input, const model::PlanStep& step) {
+  const model::FileIdentity& file = file_of(step.identity);
+  const bool whole = is_whole_file(step);
+  if (whole ? is_protected_file(file.path) : is_protected_text(file.path))
+    return protect(file.path, "on the list of what is never touched");
+  for (const auto& pattern : input.policy.limits.protect)
+    if (matches_glob(pattern, file.path) || is_beneath(pattern, file.path))
+      return protect(file.path, "protected by the policy");
+  for (const auto& folder : input.own)
+    if (is_beneath(folder, file.path)) return protect(file.path, "belongs to this agent");
+
+  const ObjectFacts& facts = input.facts[step.finding];
+  if (facts.refuse != Reason::kNone)
+    return {facts.refuse, fmt::format("{}: {}", escaped(file.path), facts.why)};
+  if (facts.package == Package::kIntact)
+    return {Reason::kKnownGood,
+            fmt::format("{}: exactly what its package installed", escaped(file.path))};
+  if (whole && facts.package == Package::kTampered &&
+      input.policy.limits.package_owned == model::PackageOwned::kNever)
+    return protect(file.path, "a package owns it, and the policy never touches such files");
+  return {};
+}
+
+}  // namespace
+
+bool is_intrusive(model::ActionKind kind) {
+  return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect;
+}
+
+Refusal check_capability(const model::Policy& policy) {
+  if (policy.platform != model::Platform::kAny && policy.platform != model::Platform::kLinux)
+    return {Reason::kPlatform,
+            fmt::format("the policy is for {}, this host runs linux", name(policy.platform))};
+  for (const auto& response : policy.responses)
+    for (const auto& action : response.actions) {
+      if (!is_available(action.kind))
+        return {Reason::kCapability,
+                fmt::format("this agent has no action '{}'", name(action.kind))};
+      for (const auto& selector : action.select)
+        if (selector.kind == model::Selector::Kind::kServicesMapping ||
+            selector.kind == model::Selector::Kind::kList)
+          return {
+              Reason::kCapability,
+              fmt::format("'{}' selects services or a list, which no action of this agent takes",
+                          name(action.kind))};
+    }
+  return {};
+}
+
+unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections) {
+  std::set<model::ObjectKind> kinds;
+  bool exact = false;
+  for (const auto detection : detections) {
+    kinds.insert(policy.detections[detection].object);
+    exact = exact || is_exact(policy.detections[detection]);
+  }
+  return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);
+}
+
+Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects) {
+  const model::PolicyLimits& policy = input.policy.limits;
+  const std::uint64_t items = std::min<std::uint64_t>(
+      limits::kItemsMax, stricter(stricter(policy.items == 0 ? limits::kItemsDefault : policy.items,
+                                           input.limits.items),
+                                  input.items_max));
+  const std::uint64_t bytes_max =
+      std::min(limits::kItemBytesMax,
+               stricter(stricter(policy.bytes, input.limits.bytes), limits::kItemBytesMax));
+
+  std::uint64_t bytes = 0, files = 0, processes = 0, entries = 0;
+  for (const auto* step : objects) {
+    files += std::holds_alternative<model::FileIdentity>(step->identity);
+    processes += std::holds_alternative<model::ProcessIdentity>(step->identity);
+    entries += std::holds_alternative<model::PersistenceIdentity>(step->identity);
+    if (is_whole_file(*step)) bytes += file_of(step->identity).size;
+  }
+  if (objects.size() > items) return over("objects", objects.size(), items);
+  if (policy.files != 0 && files > policy.files) return over("files", files, policy.files);
+  if (policy.processes != 0 && processes > policy.processes)
+    return over("processes", processes, policy.processes);
+  if (policy.persistence != 0 && entries > policy.persistence)
+    return over("persistence entries", entries, policy.persistence);
+  if (bytes > bytes_max) return over("bytes", bytes, bytes_max);
+
+  const std::uint64_t permille = input.limits.permille_of_scanned == 0
+                                     ? limits::kRatioPermille
+                                     : input.limits.permille_of_scanned;
+  if (input.scanned > limits::kRatioFilesMin && objects.size() * 1000 > permille * input.scanned)
+    return {Reason::kLimit, fmt::format("{} objects are more than {} permille of {} scanned files",
+                                        objects.size(), permille, input.scanned)};
+  return {};
+}
+
+Refusal check_object(const Input& input, const model::PlanStep& step) {
+  if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity))
+    return check_process(input, *process);
+  return check_file(input, step);
+}
+
+}  // namespace fleetsweep::plan

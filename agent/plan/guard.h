@@ -1,0 +1,28 @@
+#pragma once
+
+// The all-or-nothing checks of a plan. Pure; each returns kNone or why the whole plan is refused.
+
+#include <set>
+
+#include "agent/plan/plan.h"
+
+namespace fleetsweep::plan {
+
+struct Refusal {
+  model::Reason reason = model::Reason::kNone;
+  std::string detail;
+  explicit operator bool() const { return reason != model::Reason::kNone; }
+};
+
+// Any action of the policy that this engine lacks: found before anything is looked at.
+Refusal check_capability(const model::Policy& policy);
+// Different object types; a hash, or a YARA rule scored 90 or more, counts as two.
+unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);
+// `objects`: distinct, of steps that change something.
+Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
+Refusal check_object(const Input& input, const model::PlanStep& step);
+
+// Changes the host: everything but report and collect.
+bool is_intrusive(model::ActionKind kind);
+
+}  // namespace fleetsweep::plan

@@ -1,0 +1,312 @@
+#include "agent/plan/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "agent/plan/binding.h"
+#include "agent/plan/guard.h"
+#include "agent/verdict/verdict.h"
+#include "protocol/base/assert.h"
+
+namespace fleetsweep::plan {
+
+namespace {
+
+using model::ActionKind;
+using model::Finding;
+using model::PlanStep;
+using model::Reason;
+
+// One true verdict, and which findings an action of it may select.
+struct Judged {
+  std::uint16_t verdict = 0;
+  std::set<std::uint32_t> now;    // numbers of findings, by all that was found now
+  std::set<std::uint32_t> bound;  // ... and also by what the dry run had found alone
+};
+
+// An object counts only if the verdict holds both ways: what appeared since the dry run cannot make
+// a verdict true that nobody signed for, and still makes a `not` false.
+std::vector<Judged> judge_bound(const Input& input, const std::vector<bool>& is_bound) {
+  std::vector<Finding> bound;
+  for (std::size_t i = 0; i < input.findings.size(); ++i)
+    if (is_bound[i]) bound.push_back(input.findings[i]);
+  const auto before = judge(input.policy, bound);
+
+  std::vector<Judged> result;
+  for (const auto& now : judge(input.policy, input.findings)) {
+    Judged judged{now.verdict, {now.findings.begin(), now.findings.end()}, {}};
+    for (const auto& other : before)
+      if (other.verdict == now.verdict)
+        for (const auto number : other.findings)
+          if (judged.now.contains(number)) judged.bound.insert(number);
+    result.push_back(std::move(judged));
+  }
+  return result;
+}
+
+void positive_detections(const model::Condition& condition, bool positive,
+                         std::set<std::uint16_t>& out) {
+  if (positive) out.insert(condition.detections.begin(), condition.detections.end());
+  const bool inner = condition.kind == model::Condition::Kind::kNot ? !positive : positive;
+  for (const auto& child : condition.children) positive_detections(child, inner, out);
+}
+
+std::uint32_t root_number(const std::map<std::uint32_t, const Finding*>& by_number,
+                          const Finding& finding) {
+  const Finding* at = &finding;
+  for (std::size_t hops = 0; hops < by_number.size() && at->joined != Finding::kNoJoin; ++hops) {
+    const auto next = by_number.find(at->joined);
+    if (next == by_number.end()) break;
+    at = next->second;
+  }
+  return at->number;
+}
+
+// Each binding needs its own evidence: what a joined detection found elsewhere proves nothing here.
+Refusal check_independence(const Input& input, const Judged& judged) {
+  const auto& verdict = input.policy.verdicts[judged.verdict];
+  std::set<std::uint16_t> named;
+  positive_detections(verdict.condition, true, named);
+  std::set<std::uint16_t> joins;
+  for (const auto detection : named)
+    if (input.policy.detections[detection].for_each >= 0)
+      joins.insert(join_root(input.policy, detection));
+
+  std::map<std::uint32_t, const Finding*> by_number;
+  for (const auto& finding : input.findings) by_number.emplace(finding.number, &finding);
+  std::set<std::uint16_t> on_host;
+  std::map<std::uint32_t, std::set<std::uint16_t>> bindings;
+  for (const auto& finding : input.findings) {
+    if (!judged.bound.contains(finding.number)) continue;
+    const bool joined = joins.contains(join_root(input.policy, finding.detection));
+    auto* const evidence =
+        joined ? &bindings[root_number(by_number, finding)] : &on_host;  // made even when not named
+    if (named.contains(finding.detection)) evidence->insert(finding.detection);
+  }
+  if (bindings.empty()) bindings.emplace(Finding::kNoJoin, std::set<std::uint16_t>{});
+  for (auto& [root, evidence] : bindings) {
+    evidence.insert(on_host.begin(), on_host.end());
+    const unsigned count = independent(input.policy, evidence);
+    if (count < input.policy.limits.independent_min)
+      return {Reason::kNotIndependent,
+              fmt::format("verdict {} rests on {} independent kinds of evidence, {} are required",
+                          verdict.id, count, input.policy.limits.independent_min)};
+  }
+  return {};
+}
+
+bool takes(ActionKind action, const model::Identity& identity) {
+  switch (action) {
+    case ActionKind::kSuspend:
+    case ActionKind::kKill:
+      return std::holds_alternative<model::ProcessIdentity>(identity);
+    case ActionKind::kRemove:
+    case ActionKind::kDisable:
+      return std::holds_alternative<model::PersistenceIdentity>(identity);
+    case ActionKind::kQuarantine:
+      return std::holds_alternative<model::FileIdentity>(identity);
+    default:
+      return true;
+  }
+}
+
+model::ObjectKind kind_of(const model::Identity& identity) {
+  constexpr model::ObjectKind kKinds[] = {model::ObjectKind::kFile, model::ObjectKind::kProcess,
+                                          model::ObjectKind::kPersistence,
+                                          model::ObjectKind::kNetworkTraffic};
+  return kKinds[identity.index()];
+}
+
+class Planner {
+ public:
+  explicit Planner(const Input& input) : input_(input) {
+    FS_ASSERT(input.facts.size() == input.findings.size());
+    for (const auto& finding : input.findings)
+      bound_.push_back(plan::is_bound(finding, input.dry_run));
+  }
+
+  model::Plan make() {
+    plan_.transaction = input_.transaction;
+    if (const auto refusal = check_capability(input_.policy)) return refused(refusal);
+    for (const auto& judged : judge_bound(input_, bound_)) {
+      bool acts = false;
+      for (const auto& response : input_.policy.responses) {
+        if (!applies(response, judged.verdict)) continue;
+        for (const auto& action : response.actions) {
+          select(action, judged);
+          acts = acts || is_intrusive(action.kind);
+        }
+      }
+      if (acts && !judged.bound.empty() && !refusal_) refusal_ = check_independence(input_, judged);
+    }
+    drop_redundant_collects();
+    std::stable_sort(plan_.steps.begin(), plan_.steps.end(),
+                     [](const PlanStep& a, const PlanStep& b) { return a.phase < b.phase; });
+    if (refusal_) return refused(refusal_);
+    return guard();
+  }
+
+ private:
+  bool applies(const model::Response& response, std::uint16_t verdict) const {
+    return input_.policy.verdicts[verdict].confidence >= response.confidence_min &&
+           std::find(response.verdicts.begin(), response.verdicts.end(), verdict) !=
+               response.verdicts.end();
+  }
+
+  void select(const model::Action& action, const Judged& judged) {
+    for (const auto& selector : action.select)
+      for (std::uint32_t i = 0; i < input_.findings.size(); ++i) {
+        const Finding& finding = input_.findings[i];
+        const bool named = selector.kind == model::Selector::Kind::kAll ||
+                           std::find(selector.detections.begin(), selector.detections.end(),
+                                     finding.detection) != selector.detections.end();
+        if (!named || !judged.now.contains(finding.number)) continue;
+        if (selector.kind == model::Selector::Kind::kProcessesOf)
+          select_processes(action, judged, i);
+        else
+          add(action, judged, i, finding.identity);
+      }
+    // A report without a selection is about all of the verdict's objects.
+    if (action.select.empty() && action.kind == ActionKind::kReport)
+      for (std::uint32_t i = 0; i < input_.findings.size(); ++i)
+        if (judged.now.contains(input_.findings[i].number))
+          add(action, judged, i, input_.findings[i].identity);
+  }
+
+  void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
+    const auto& file = file_of(input_.findings[i].identity);
+    for (const auto& process : input_.running)
+      if (file.inode != 0 && process.exe.device == file.device && process.exe.inode == file.inode)
+        add(action, judged, i, process);
+  }
+
+  void add(const model::Action& action, const Judged& judged, std::uint32_t i,
+           const model::Identity& identity) {
+    if (!takes(action.kind, identity)) {
+      if (!refusal_)
+        refusal_ = {Reason::kCapability, fmt::format("'{}' cannot be done to {}", name(action.kind),
+                                                     describe(identity))};
+      return;
+    }
+    PlanStep step;
+    step.phase = phase_of(action.kind);
+    step.action = action;
+    step.action.select.clear();
+    step.finding = i;
+    step.detection = input_.policy.detections[input_.findings[i].detection].id;
+    step.verdict = input_.policy.verdicts[judged.verdict].id;
+    step.object = kind_of(identity);
+    step.identity = identity;
+    step.package_owned = input_.facts[i].package != Package::kUnowned;
+    step.skipped = skip(step, judged, input_.findings[i]);
+    const auto [at, is_new] =
+        seen_.emplace(std::pair(action.kind, object_key(identity)), plan_.steps.size());
+    if (is_new)
+      plan_.steps.push_back(std::move(step));
+    else if (step.skipped == Reason::kNone)
+      plan_.steps[at->second] = std::move(step);  // one of its findings is bound: that suffices
+  }
+
+  Reason skip(const PlanStep& step, const Judged& judged, const Finding& finding) const {
+    if (!is_intrusive(step.action.kind)) return Reason::kNone;
+    if (!judged.bound.contains(finding.number)) return Reason::kChanged;
+    const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+    const bool is_whole_file = step.action.kind == ActionKind::kQuarantine ||
+                               (step.action.kind == ActionKind::kRemove && entry->entry.empty());
+    if (!is_whole_file) return Reason::kNone;
+    if (file_of(step.identity).sha256.is_zero()) return Reason::kUnscannable;
+    // package_owned: report. (Under `never` the guard refuses the whole plan.)
+    if (input_.facts[step.finding].package == Package::kTampered &&
+        input_.policy.limits.package_owned == model::PackageOwned::kReport)
+      return Reason::kProtected;
+    return Reason::kNone;
+  }
+
+  // Quarantine and removal keep the content anyway: no second copy in the vault.
+  void drop_redundant_collects() {
+    std::erase_if(plan_.steps, [&](const PlanStep& step) {
+      return step.action.kind == ActionKind::kCollect &&
+             (seen_.contains({ActionKind::kQuarantine, object_key(step.identity)}) ||
+              seen_.contains({ActionKind::kRemove, object_key(step.identity)}));
+    });
+  }
+
+  model::Plan guard() {
+    std::map<std::string, const PlanStep*> objects;
+    for (const auto& step : plan_.steps) {
+      if (!is_intrusive(step.action.kind)) continue;
+      // A whole file counts as such, even when a process of the same key is only frozen.
+      auto& object = objects[object_key(step.identity)];
+      if (object == nullptr || step.action.kind == ActionKind::kQuarantine) object = &step;
+    }
+    std::vector<const PlanStep*> distinct;
+    for (const auto& [key, step] : objects) distinct.push_back(step);
+    if (const auto refusal = check_limits(input_, distinct)) return refused(refusal);
+    for (const auto& step : plan_.steps)
+      if (is_intrusive(step.action.kind) && step.skipped == Reason::kNone)
+        if (const auto refusal = check_object(input_, step)) return refused(refusal);
+    return std::move(plan_);
+  }
+
+  model::Plan refused(const Refusal& refusal) {
+    plan_.refused = refusal.reason;
+    plan_.detail = refusal.detail;
+    return std::move(plan_);
+  }
+
+  const Input& input_;
+  std::vector<bool> bound_;
+  model::Plan plan_;
+  Refusal refusal_;
+  std::map<std::pair<ActionKind, std::string>, std::size_t> seen_;
+};
+
+}  // namespace
+
+bool is_available(ActionKind kind) {
+  switch (kind) {
+    case ActionKind::kReport:
+    case ActionKind::kCollect:
+    case ActionKind::kSuspend:
+    case ActionKind::kDisable:
+    case ActionKind::kRemove:
+    case ActionKind::kKill:
+    case ActionKind::kQuarantine:
+      return true;
+    default:
+      return false;
+  }
+}
+
+model::Phase phase_of(ActionKind kind) {
+  switch (kind) {
+    case ActionKind::kSuspend:
+      return model::Phase::kContain;
+    case ActionKind::kCollect:
+      return model::Phase::kCollect;
+    case ActionKind::kBlock:
+      return model::Phase::kBlock;
+    case ActionKind::kDisable:
+    case ActionKind::kRemove:
+      return model::Phase::kUnpersist;
+    case ActionKind::kKill:
+      return model::Phase::kKill;
+    case ActionKind::kQuarantine:
+    case ActionKind::kPurge:
+      return model::Phase::kQuarantine;
+    case ActionKind::kRestoreFromPackage:
+      return model::Phase::kRepair;
+    case ActionKind::kRestart:
+      return model::Phase::kReload;
+    case ActionKind::kReport:
+      break;
+  }
+  return model::Phase::kVerify;
+}
+
+model::Plan make_plan(const Input& input) {
+  return Planner(input).make();
+}
+
+}  // namespace fleetsweep::plan

@@ -1,0 +1,53 @@
+#pragma once
+
+// From findings to a Plan. Pure: everything about the host comes in as facts.
+//
+// Three things decide. Verdicts: which responses apply, and which objects belong to a binding that
+// made one true (decisions 11). The clean binding: an object is touched only if this host's own dry
+// run found the same one (decisions 8). Guardrails: limits, known-good files, protected paths,
+// independence and capability refuse the whole plan, never a part of it.
+
+#include "agent/plan/protected.h"
+#include "protocol/model/order.h"
+#include "protocol/model/plan.h"
+
+namespace fleetsweep::plan {
+
+enum class Package : std::uint8_t { kUnowned, kIntact, kTampered };
+
+// What only the host can tell about the object of one finding.
+struct ObjectFacts {
+  Package package = Package::kUnowned;
+  // Own file, mount point, hard link to a protected file, the last key of an administrator, ...:
+  // with a reason here the whole plan is refused.
+  model::Reason refuse = model::Reason::kNone;
+  std::string why;
+};
+
+// References are borrowed for the call only.
+struct Input {
+  const model::Policy& policy;
+  const std::vector<model::Finding>& findings;  // of the scan just made
+  const std::vector<model::Finding>& dry_run;
+  const std::vector<ObjectFacts>& facts;               // one for each of `findings`
+  const std::vector<model::ProcessIdentity>& running;  // for processes_of(...)
+  const std::vector<std::string>& own;                 // our own folders, relative to the root
+  const std::vector<std::int32_t>& own_pids;           // us and our ancestors
+  model::OrderLimits limits;
+  std::uint32_t items_max = 0;  // of the root and the host's owner; 0: no word of theirs
+  std::uint64_t scanned = 0;    // files
+  Nonce transaction;
+};
+
+model::Plan make_plan(const Input& input);
+
+// The actions this engine has on Linux.
+bool is_available(model::ActionKind kind);
+model::Phase phase_of(model::ActionKind kind);
+
+// For people: one line a step, everything escaped.
+std::string to_text(const model::Plan& plan);
+// "file /tmp/x", "process 41 kinsing", "cron entry of /etc/crontab".
+std::string describe(const model::Identity& identity);
+
+}  // namespace fleetsweep::plan

@@ -1,0 +1,179 @@
+#include "agent/plan/protected.h"
+
+#include <algorithm>
+
+namespace fleetsweep::plan {
+
+namespace {
+
+// Written without the leading /usr of a merged system; see unmerged().
+constexpr std::string_view kFolders[] = {
+    "/boot",         "/lib/modules",  "/etc/sudoers.d",    "/etc/pam.d",
+    "/lib/security", "/var/lib/dpkg", "/var/lib/rpm",      "/lib/sysimage",
+    "/proc",         "/sys",          "/etc/ssl/private",  "/etc/ssh",
+    "/var/lib/apt",  "/lib/firmware", "/etc/ld.so.conf.d",
+};
+
+// Accounts, privilege and mounts: not even a line.
+constexpr std::string_view kTexts[] = {
+    "/etc/passwd",  "/etc/shadow",   "/etc/group",      "/etc/gshadow",
+    "/etc/sudoers", "/etc/fstab",    "/etc/shells",     "/etc/subuid",
+    "/etc/subgid",  "/etc/pam.conf", "/etc/ld.so.conf", "/etc/nsswitch.conf",
+};
+
+constexpr std::string_view kPrograms[] = {
+    "/sbin/init",       "/lib/systemd/systemd",
+    "/bin/sh",          "/bin/bash",
+    "/bin/dash",        "/bin/busybox",
+    "/bin/zsh",         "/bin/ksh",
+    "/sbin/sshd",       "/bin/sudo",
+    "/bin/su",          "/bin/login",
+    "/sbin/agetty",     "/bin/mount",
+    "/bin/umount",      "/bin/dpkg",
+    "/bin/rpm",         "/bin/systemctl",
+    "/bin/ssh",         "/bin/env",
+    "/sbin/ldconfig",   "/etc/ld.so.cache",
+    "/etc/hosts",       "/etc/resolv.conf",
+    "/etc/crontab",     "/etc/profile",
+    "/etc/bash.bashrc", "/etc/environment",
+    "/etc/hostname",    "/etc/machine-id",
+    "/etc/localtime",
+};
+
+// Stopping one of these takes the host, or everything in its containers, away from its owner.
+constexpr std::string_view kDaemons[] = {
+    "/sbin/init",
+    "/lib/systemd/systemd",
+    "/lib/systemd/systemd-journald",
+    "/lib/systemd/systemd-logind",
+    "/lib/systemd/systemd-udevd",
+    "/bin/udevadm",
+    "/lib/systemd/systemd-networkd",
+    "/lib/systemd/systemd-resolved",
+    "/sbin/sshd",
+    "/bin/dbus-daemon",
+    "/bin/dbus-broker",
+    "/bin/dockerd",
+    "/bin/containerd",
+    "/bin/containerd-shim-runc-v2",
+    "/bin/runc",
+    "/bin/crun",
+    "/bin/conmon",
+    "/bin/kubelet",
+    "/sbin/NetworkManager",
+    "/bin/podman",
+};
+
+// /lib/x86_64-linux-gnu/ld-linux-x86-64.so.2: the loader and libc under any library folder.
+bool is_loader_or_libc(std::string_view path) {
+  constexpr std::string_view kLibraryFolders[] = {"/lib", "/lib32", "/lib64", "/libx32"};
+  if (std::none_of(std::begin(kLibraryFolders), std::end(kLibraryFolders),
+                   [&](auto folder) { return is_beneath(folder, path); }))
+    return false;
+  const std::string_view file = path.substr(path.rfind('/') + 1);
+  constexpr std::string_view kStarts[] = {
+      "ld-linux",    "ld-musl",       "libc.so",       "libc-2.", "libpthread", "libpam",
+      "libcrypt.so", "libselinux.so", "libsystemd.so", "ld-2.",   "ld.so",      "ld64.so"};
+  return std::any_of(std::begin(kStarts), std::end(kStarts),
+                     [&](auto start) { return file.starts_with(start); });
+}
+
+bool is_one_of(std::string_view path, const auto& list) {
+  return std::find(std::begin(list), std::end(list), path) != std::end(list);
+}
+
+bool glob_component(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t]) && pattern[p] != '*') {
+      ++p, ++t;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::string_view next_component(std::string_view& rest) {
+  while (rest.starts_with('/')) rest.remove_prefix(1);
+  const auto component = rest.substr(0, rest.find('/'));
+  rest.remove_prefix(component.size());
+  return component;
+}
+
+}  // namespace
+
+bool is_beneath(std::string_view folder, std::string_view path) {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+std::string unmerged(std::string_view path) {
+  constexpr std::string_view kMerged[] = {"/usr/bin",   "/usr/sbin",  "/usr/lib",
+                                          "/usr/lib32", "/usr/lib64", "/usr/libx32"};
+  for (const auto folder : kMerged)
+    if (is_beneath(folder, path)) return std::string(path.substr(4));
+  // Some systems also merge sbin into bin; protecting both spellings costs nothing.
+  return std::string(path);
+}
+
+bool matches_glob(std::string_view pattern, std::string_view path) {
+  const auto component = next_component(pattern);
+  if (component.empty()) return next_component(path).empty();
+  if (component == "**") {
+    for (std::string_view rest = path;;) {
+      if (matches_glob(pattern, rest)) return true;
+      if (next_component(rest).empty()) return false;
+    }
+  }
+  const auto text = next_component(path);
+  return !text.empty() && glob_component(component, text) && matches_glob(pattern, path);
+}
+
+bool is_protected_text(std::string_view path) {
+  const std::string plain = unmerged(path);
+  constexpr std::string_view kTextFolders[] = {
+      "/etc/sudoers.d", "/etc/pam.d", "/etc/ssh", "/etc/ld.so.conf.d", "/boot", "/proc", "/sys"};
+  return is_one_of(plain, kTexts) ||
+         std::any_of(std::begin(kTextFolders), std::end(kTextFolders),
+                     [&](auto folder) { return is_beneath(folder, plain); });
+}
+
+bool is_protected_file(std::string_view path) {
+  const std::string plain = unmerged(path);
+  // Depth 1: "/vmlinuz", "/bin", "/" itself.
+  if (plain.empty() || plain[0] != '/' || plain.find('/', 1) == std::string::npos) return true;
+  if (plain.find("/../") != std::string::npos || plain.ends_with("/..")) return true;
+  return is_protected_text(plain) || is_one_of(plain, kPrograms) || is_protected_program(plain) ||
+         is_loader_or_libc(plain) ||
+         std::any_of(std::begin(kFolders), std::end(kFolders),
+                     [&](auto folder) { return is_beneath(folder, plain); });
+}
+
+bool is_protected_program(std::string_view path) {
+  const std::string plain = unmerged(path);
+  return is_one_of(plain, kDaemons);
+}
+
+const std::vector<std::string>& protected_files() {
+  static const std::vector<std::string> files = [] {
+    std::vector<std::string> all;
+    const auto add = [&](std::string_view path) {
+      all.emplace_back(path);
+      if (!path.starts_with("/etc/")) all.push_back("/usr" + std::string(path));
+    };
+    for (const auto path : kTexts) add(path);
+    for (const auto path : kPrograms) add(path);
+    for (const auto path : kDaemons) add(path);
+    return all;
+  }();
+  return files;
+}
+
+}  // namespace fleetsweep::plan

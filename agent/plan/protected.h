@@ -1,0 +1,29 @@
+#pragma once
+
+// What is never touched, whatever an order says (engine.md 2.7, trust.md 5.3). Compiled in; a
+// policy can only add. Paths are relative to the root and absolute in form: "/etc/passwd".
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fleetsweep::plan {
+
+// Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr).
+bool is_protected_file(std::string_view path);
+// Taking a line out of it.
+bool is_protected_text(std::string_view path);
+// Stopping or killing a process whose program it is.
+bool is_protected_program(std::string_view path);
+
+// The single files among them, so that a hard link to one is noticed by its inode.
+const std::vector<std::string>& protected_files();
+
+// * and ? inside a component, ** as a component: what a policy's `protect` may say.
+bool matches_glob(std::string_view pattern, std::string_view path);
+// `path` is `folder` or beneath it.
+bool is_beneath(std::string_view folder, std::string_view path);
+// "/usr/lib/x" -> "/lib/x" for the folders of a merged /usr.
+std::string unmerged(std::string_view path);
+
+}  // namespace fleetsweep::plan

@@ -1,0 +1,365 @@
+#include "agent/plan/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/plan/guard.h"
+
+namespace fleetsweep::plan {
+namespace {
+
+using model::ActionKind;
+using model::Reason;
+
+// A small family: a file by hash, a file by name, its process, a preload line; and a link to the
+// named file.
+enum : std::uint16_t { kHash, kName, kProcess, kPreload, kLink };
+
+model::Condition at_least(std::uint16_t count, std::vector<std::uint16_t> detections) {
+  return {model::Condition::Kind::kAtLeast, count, std::move(detections), {}};
+}
+
+model::Action action(ActionKind kind, std::vector<std::uint16_t> detections,
+                     model::Selector::Kind selector = model::Selector::Kind::kDetections) {
+  model::Action result;
+  result.kind = kind;
+  result.select.push_back({selector, std::move(detections), {}});
+  return result;
+}
+
+model::Policy a_policy() {
+  model::Policy policy;
+  policy.platform = model::Platform::kLinux;
+  model::Predicate hash{model::Field::kFileSha256, model::Match::kEquals, false, false, 0, {}};
+  model::Predicate file_name{model::Field::kFileName, model::Match::kEquals, false, false, 0, {}};
+  policy.detections.resize(5);
+  policy.detections[kHash] = {"hash", model::ObjectKind::kFile, {}, {{hash}}, {}, -1, -1, 100};
+  policy.detections[kName] = {"name", model::ObjectKind::kFile, {}, {{file_name}}, {}, -1, -1, 20};
+  policy.detections[kProcess] = {"process", model::ObjectKind::kProcess, {}, {}, {}, -1, -1, 20};
+  policy.detections[kPreload] = {"preload", model::ObjectKind::kPersistence, {}, {}, {}, -1, -1, 0};
+  policy.detections[kLink] = {"link", model::ObjectKind::kPersistence, {}, {}, {}, kName, -1, 40};
+  policy.verdicts.push_back({"confirmed", at_least(2, {kHash, kName, kProcess, kPreload}), 95, ""});
+  policy.responses.push_back(
+      {{0},
+       90,
+       {action(ActionKind::kQuarantine, {kHash, kName}), action(ActionKind::kKill, {kProcess}),
+        action(ActionKind::kRemove, {kPreload}),
+        action(ActionKind::kReport, {}, model::Selector::Kind::kAll),
+        action(ActionKind::kSuspend, {kProcess})}});
+  return policy;
+}
+
+model::FileIdentity file(std::string path, std::uint64_t inode) {
+  model::FileIdentity identity{std::move(path), 1, inode, 100, 1, 1, 1, {}};
+  identity.sha256.value[0] = static_cast<std::uint8_t>(inode);
+  return identity;
+}
+
+struct World {
+  model::Policy policy = a_policy();
+  std::vector<model::Finding> findings;
+  std::vector<model::Finding> dry_run;
+  std::vector<ObjectFacts> facts;
+  std::vector<model::ProcessIdentity> running;
+  std::vector<std::string> own = {"/var/lib/fleetsweep"};
+  std::vector<std::int32_t> own_pids = {77};
+  model::OrderLimits limits;
+  std::uint32_t items_max = 0;
+  std::uint64_t scanned = 100;
+
+  void find(std::uint16_t detection, model::Identity identity,
+            std::uint32_t joined = model::Finding::kNoJoin, bool in_dry_run = true) {
+    const auto number = static_cast<std::uint32_t>(findings.size());
+    findings.push_back({detection, number, joined, std::move(identity), ""});
+    facts.emplace_back();
+    if (in_dry_run) dry_run.push_back(findings.back());
+  }
+
+  static World infected() {
+    World world;
+    world.find(kHash, file("/tmp/x", 10));
+    world.find(kProcess, model::ProcessIdentity{500, 1, file("/tmp/x", 10), false, "x", "x"});
+    model::PersistenceIdentity line;
+    line.kind = model::PersistenceKind::kLdSoPreload;
+    line.file = file("/etc/ld.so.preload", 12);
+    line.entry = "/etc/libsystem.so";
+    world.find(kPreload, line);
+    return world;
+  }
+
+  model::Plan plan() const {
+    return make_plan({policy, findings, dry_run, facts, running, own, own_pids, limits, items_max,
+                      scanned, Nonce{}});
+  }
+};
+
+std::vector<ActionKind> kinds(const model::Plan& plan) {
+  std::vector<ActionKind> result;
+  for (const auto& step : plan.steps) result.push_back(step.action.kind);
+  return result;
+}
+
+TEST(Plan, TheEngineOrdersThePhasesNotTheAuthor) {
+  const auto plan = World::infected().plan();
+  EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  EXPECT_EQ(kinds(plan), (std::vector{ActionKind::kSuspend, ActionKind::kRemove, ActionKind::kKill,
+                                      ActionKind::kQuarantine, ActionKind::kReport,
+                                      ActionKind::kReport, ActionKind::kReport}));
+  for (const auto& step : plan.steps) EXPECT_EQ(step.skipped, Reason::kNone);
+}
+
+TEST(Plan, AHostWithoutAVerdictGetsNoStep) {
+  World world;
+  world.find(kName, file("/tmp/x", 10));
+  EXPECT_TRUE(world.plan().steps.empty());
+}
+
+TEST(Plan, WhatTheDryRunDidNotSeeIsNotTouched) {
+  auto world = World::infected();
+  world.find(kName, file("/tmp/new", 20), model::Finding::kNoJoin, false);
+  unsigned skipped = 0;
+  const auto plan = world.plan();
+  for (const auto& step : plan.steps)
+    if (step.skipped == Reason::kChanged) {
+      ++skipped;
+      EXPECT_EQ(std::get<model::FileIdentity>(step.identity).path, "/tmp/new");
+    }
+  EXPECT_EQ(skipped, 1u);
+}
+
+TEST(Plan, AFileThatChangedSinceTheDryRunIsNotTouched) {
+  auto world = World::infected();
+  ++std::get<model::FileIdentity>(world.dry_run[0].identity).mtime_ns;
+  const auto plan = world.plan();
+  EXPECT_FALSE(plan.steps.empty());
+  for (const auto& step : plan.steps)
+    if (step.action.kind == ActionKind::kQuarantine) {
+      EXPECT_EQ(step.skipped, Reason::kChanged);
+    }
+}
+
+TEST(Plan, EvidenceThatAppearedSinceTheDryRunMakesNoVerdictTrue) {
+  World world;
+  world.find(kHash, file("/tmp/x", 10));
+  world.find(kProcess, model::ProcessIdentity{500, 1, file("/tmp/x", 10), false, "x", "x"},
+             model::Finding::kNoJoin, false);
+  EXPECT_FALSE(world.plan().steps.empty());
+  for (const auto& step : world.plan().steps)
+    if (step.action.kind != ActionKind::kReport) {
+      EXPECT_EQ(step.skipped, Reason::kChanged);
+    }
+}
+
+TEST(Plan, EvidenceThatAppearedSinceTheDryRunMakesANotFalse) {
+  World world;
+  auto& condition = world.policy.verdicts[0].condition;
+  condition = {
+      model::Condition::Kind::kAnd,
+      1,
+      {},
+      {at_least(1, {kHash}), {model::Condition::Kind::kNot, 1, {}, {at_least(1, {kPreload})}}}};
+  world.find(kHash, file("/tmp/x", 10));
+  EXPECT_FALSE(world.plan().steps.empty());
+  world.find(kPreload, model::PersistenceIdentity{}, model::Finding::kNoJoin, false);
+  EXPECT_TRUE(world.plan().steps.empty());
+}
+
+TEST(Plan, AnActionTakesOnlyObjectsOfTheBindingThatMadeTheVerdictTrue) {
+  World world;
+  world.policy.verdicts[0].condition = {
+      model::Condition::Kind::kAnd, 1, {}, {at_least(1, {kName}), at_least(1, {kLink})}};
+  world.find(kName, file("/tmp/linked", 10));
+  world.find(kName, file("/tmp/alone", 11));
+  world.find(kLink, model::PersistenceIdentity{}, 0);
+  std::vector<std::string> taken;
+  const auto plan = world.plan();
+  for (const auto& step : plan.steps)
+    if (step.action.kind == ActionKind::kQuarantine)
+      taken.push_back(std::get<model::FileIdentity>(step.identity).path);
+  EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  EXPECT_EQ(taken, std::vector<std::string>{"/tmp/linked"});
+}
+
+TEST(Plan, TwoFilesByNameAreNotIndependentAndAHashIs) {
+  World world;
+  world.policy.verdicts[0].condition = at_least(1, {kName, kHash});
+  world.find(kName, file("/tmp/a", 10));
+  world.find(kName, file("/tmp/b", 11));
+  EXPECT_EQ(world.plan().refused, Reason::kNotIndependent);
+  world.find(kHash, file("/tmp/a", 10));
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+}
+
+TEST(Plan, AWeakYaraRuleIsNoSecondWitness) {
+  auto policy = a_policy();
+  policy.rules.resize(1);
+  policy.detections[kName].rule = 0;
+  EXPECT_EQ(independent(policy, {kName}), 1u);
+  policy.detections[kName].score = 90;
+  EXPECT_EQ(independent(policy, {kName}), 2u);
+  // One alternative without the hash would let a name count as a proof.
+  policy.detections[kHash].any_of.push_back({policy.detections[kName].any_of[0][0]});
+  EXPECT_EQ(independent(policy, {kHash}), 1u);
+}
+
+struct LimitCase {
+  const char* name;
+  std::uint32_t policy, order, others;
+  bool refused;  // for the three objects of an infected host
+};
+class PlanLimit : public testing::TestWithParam<LimitCase> {};
+TEST_P(PlanLimit, TheStrictestWordCountsAndNoneIsTouchedAboveIt) {
+  auto world = World::infected();
+  world.policy.limits.items = GetParam().policy;
+  world.limits.items = GetParam().order;
+  world.items_max = GetParam().others;
+  EXPECT_EQ(world.plan().refused, GetParam().refused ? Reason::kLimit : Reason::kNone);
+}
+INSTANTIATE_TEST_SUITE_P(, PlanLimit,
+                         testing::Values(LimitCase{"silent", 0, 0, 0, false},
+                                         LimitCase{"policy", 2, 0, 0, true},
+                                         LimitCase{"order", 10, 2, 0, true},
+                                         LimitCase{"order_cannot_widen", 2, 10, 0, true},
+                                         LimitCase{"consent", 10, 10, 2, true},
+                                         LimitCase{"exactly", 3, 3, 3, false}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Plan, AboveTwentyFiveObjectsASilentPolicyTouchesNone) {
+  auto world = World::infected();
+  for (std::uint64_t i = 0; i < 23; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, NoPolicyGoesBeyondTheCompiledInCeiling) {
+  auto world = World::infected();
+  world.policy.limits.items = 100000;
+  for (std::uint64_t i = 0; i < 500; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, TheRatioAppliesOnlyAboveTenThousandFiles) {
+  auto world = World::infected();
+  world.limits.permille_of_scanned = 1;
+  world.policy.limits.items = 100;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  world.scanned = 10'000;
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+  world.scanned = 10'001;
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, AnIntactPackageFileStopsTheWholePlan) {
+  auto world = World::infected();
+  world.facts[0].package = Package::kIntact;
+  EXPECT_EQ(world.plan().refused, Reason::kKnownGood);
+}
+
+TEST(Plan, ATamperedPackageFileIsReportedOrStopsAllButLosesItsBadLine) {
+  auto world = World::infected();
+  world.facts[0].package = Package::kTampered;
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.policy.limits.package_owned = model::PackageOwned::kReport;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone);
+  for (const auto& step : plan.steps)
+    if (step.action.kind == ActionKind::kQuarantine) {
+      EXPECT_EQ(step.skipped, Reason::kProtected);
+    }
+
+  auto line = World::infected();
+  line.facts[2].package = Package::kTampered;
+  EXPECT_EQ(line.plan().refused, Reason::kNone);
+}
+
+TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
+  auto world = World::infected();
+  world.find(kName, file("/usr/sbin/sshd", 30));
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+
+  auto own = World::infected();
+  own.find(kName, file("/var/lib/fleetsweep/agent/identity.key", 30));
+  EXPECT_EQ(own.plan().refused, Reason::kProtected);
+
+  auto by_policy = World::infected();
+  by_policy.policy.limits.protect = {"/tmp/*"};
+  EXPECT_EQ(by_policy.plan().refused, Reason::kProtected);
+
+  auto by_host = World::infected();
+  by_host.facts[0] = {Package::kUnowned, Reason::kProtected, "a mount point"};
+  EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
+}
+
+TEST(Plan, InitKernelThreadsAndOurselvesAreNeverKilled) {
+  for (auto process :
+       {model::ProcessIdentity{1, 1, file("/tmp/x", 10), false, "x", "x"},
+        model::ProcessIdentity{77, 1, file("/tmp/x", 10), false, "x", "x"},
+        model::ProcessIdentity{500, 1, file("/usr/sbin/sshd", 9), false, "x", "x"}}) {
+    auto world = World::infected();
+    world.find(kProcess, process);
+    EXPECT_EQ(world.plan().refused, Reason::kProtected) << process.pid;
+  }
+}
+
+TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
+  for (auto kind : {ActionKind::kBlock, ActionKind::kRestart, ActionKind::kRestoreFromPackage,
+                    ActionKind::kPurge}) {
+    auto world = World::infected();
+    world.policy.responses.push_back({{}, 0, {action(kind, {kHash})}});  // even of no true verdict
+    const auto plan = world.plan();
+    EXPECT_EQ(plan.refused, Reason::kCapability);
+    EXPECT_TRUE(plan.steps.empty());
+  }
+  auto windows = World::infected();
+  windows.policy.platform = model::Platform::kWindows;
+  EXPECT_EQ(windows.plan().refused, Reason::kPlatform);
+}
+
+TEST(Plan, AVerdictBelowTheConfidenceOfTheResponseHasNoAnswer) {
+  auto world = World::infected();
+  world.policy.verdicts[0].confidence = 89;
+  EXPECT_TRUE(world.plan().steps.empty());
+}
+
+TEST(Plan, ProcessesOfAFileAreFoundByItsInode) {
+  auto world = World::infected();
+  world.policy.responses[0].actions = {
+      action(ActionKind::kKill, {kHash}, model::Selector::Kind::kProcessesOf)};
+  world.running = {{600, 1, file("/proc/600/exe", 10), true, "renamed", ""},
+                   {601, 1, file("/tmp/x", 11), false, "x", ""}};
+  const auto plan = world.plan();
+  ASSERT_EQ(plan.steps.size(), 1u);
+  EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);
+}
+
+TEST(Plan, OneObjectFoundTwiceIsTouchedOnce) {
+  auto world = World::infected();
+  world.find(kName, file("/tmp/x", 10));
+  unsigned quarantines = 0;
+  for (const auto kind : kinds(world.plan())) quarantines += kind == ActionKind::kQuarantine;
+  EXPECT_EQ(quarantines, 1u);
+}
+
+TEST(Plan, AFileWhoseContentWasNotReadIsOnlyReported) {
+  auto world = World::infected();
+  std::get<model::FileIdentity>(world.findings[0].identity).sha256 = {};
+  std::get<model::FileIdentity>(world.dry_run[0].identity).sha256 = {};
+  const auto plan = world.plan();
+  for (const auto& step : plan.steps)
+    if (step.action.kind == ActionKind::kQuarantine) {
+      EXPECT_EQ(step.skipped, Reason::kUnscannable);
+    }
+}
+
+TEST(Plan, TheTextShowsWhatPeopleCannotSeeOtherwise) {
+  auto world = World::infected();
+  std::get<model::FileIdentity>(world.findings[0].identity).path = "/tmp/\x1b[2Jx";
+  world.dry_run = world.findings;
+  EXPECT_EQ(to_text(world.plan()).find('\x1b'), std::string::npos);
+  world.limits.items = 1;
+  EXPECT_NE(to_text(world.plan()).find("refused (limit)"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fleetsweep::plan

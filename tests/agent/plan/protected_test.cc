@@ -1,0 +1,68 @@
+#include "agent/plan/protected.h"
+
+#include <gtest/gtest.h>
+
+namespace fleetsweep::plan {
+namespace {
+
+TEST(Protected, TheSystemsOwnFilesAreNeverTakenUnderEitherSpelling) {
+  for (const char* path : {"/",
+                           "/vmlinuz",
+                           "/bin/bash",
+                           "/usr/bin/bash",
+                           "/lib/x86_64-linux-gnu/libc.so.6",
+                           "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+                           "/lib64/ld-linux-x86-64.so.2",
+                           "/usr/sbin/sshd",
+                           "/usr/lib/systemd/systemd",
+                           "/boot/grub/grub.cfg",
+                           "/usr/lib/modules/6.1.0/kernel/fs/ext4.ko",
+                           "/etc/passwd",
+                           "/etc/sudoers.d/admins",
+                           "/etc/pam.d/sshd",
+                           "/var/lib/dpkg/status",
+                           "/proc/1/exe",
+                           "/etc/../etc/passwd",
+                           "",
+                           "relative/path",
+                           "/tmp/.."})
+    EXPECT_TRUE(is_protected_file(path)) << path;
+}
+
+TEST(Protected, PlacesOfMalwareAreNotProtected) {
+  for (const char* path :
+       {"/tmp/kinsing", "/etc/libsystem.so", "/usr/lib/libudev.so.6", "/lib/libgcwrap.so",
+        "/usr/bin/perfcc", "/etc/systemd/system/bot.service", "/etc/cron.d/x", "/bootleg/file",
+        "/etc/ld.so.preload", "/root/.configrc5/a/kswapd0", "/etc/passwd.bak"})
+    EXPECT_FALSE(is_protected_file(path)) << path;
+}
+
+TEST(Protected, LinesOfAccountsAndPrivilegeStayButACronLineMayGo) {
+  EXPECT_TRUE(is_protected_text("/etc/passwd"));
+  EXPECT_TRUE(is_protected_text("/etc/sudoers.d/x"));
+  EXPECT_FALSE(is_protected_text("/etc/crontab"));
+  EXPECT_FALSE(is_protected_text("/root/.bashrc"));
+  EXPECT_FALSE(is_protected_text("/etc/ld.so.preload"));
+}
+
+TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
+  EXPECT_TRUE(is_protected_program("/usr/sbin/sshd"));
+  EXPECT_TRUE(is_protected_program("/usr/lib/systemd/systemd"));
+  EXPECT_FALSE(is_protected_program("/usr/bin/bash"));
+  EXPECT_FALSE(is_protected_program("/tmp/sshd"));
+}
+
+TEST(Protected, GlobsMatchWholeComponents) {
+  EXPECT_TRUE(matches_glob("/opt/*/keep", "/opt/a/keep"));
+  EXPECT_FALSE(matches_glob("/opt/*/keep", "/opt/a/b/keep"));
+  EXPECT_TRUE(matches_glob("/opt/**/keep", "/opt/a/b/keep"));
+  EXPECT_TRUE(matches_glob("/opt/**/keep", "/opt/keep"));
+  EXPECT_TRUE(matches_glob("/opt/f?o*", "/opt/foobar"));
+  EXPECT_FALSE(matches_glob("/opt/f?o", "/opt/fo"));
+  EXPECT_FALSE(matches_glob("/opt", "/opt/x"));
+  EXPECT_TRUE(is_beneath("/opt", "/opt/x"));
+  EXPECT_FALSE(is_beneath("/opt", "/optional"));
+}
+
+}  // namespace
+}  // namespace fleetsweep::plan
