@@ -2,6 +2,7 @@
 
 // Every bound of the system, by name. A bound that depends on another says so in a static_assert.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -97,6 +98,19 @@ inline constexpr std::size_t kClosesKept = 1024;
 inline constexpr std::int64_t kOrderKeptSeconds = 90 * 86400;  // after notAfter
 inline constexpr std::size_t kConsentBytes = 64 * 1024;
 inline constexpr std::size_t kConsentLines = 1024;
+
+// HTTP, configuration and our own log.
+inline constexpr std::size_t kHttpBodyBytes = 5 * 1024 * 1024;  // a policy is the largest
+inline constexpr std::size_t kHttpResponseBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kHttpEventBytes = 1024 * 1024;
+inline constexpr unsigned kHttpWorkers = 8;
+inline constexpr unsigned kHttpStreams = 32;
+inline constexpr std::chrono::seconds kHttpStreamBeat{5};  // a silent stream says that it lives
+inline constexpr std::size_t kAddCheckpointBytes = kNoteBytes + (kProofHashes + 1) * 48;
+inline constexpr std::size_t kConfigBytes = 256 * 1024;
+inline constexpr std::size_t kLogValueBytes = 1024;
+
+static_assert(kPolicyBytes < kHttpBodyBytes);
 
 // The controller.
 inline constexpr std::size_t kCommitReceipts =
