@@ -1,0 +1,163 @@
+#include "agent/scan/evaluate/facts.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using Kind = FieldValue::Kind;
+
+FieldValue text(std::string_view value) {
+  return {Kind::kText, value, 0};
+}
+FieldValue number(std::int64_t value) {
+  return {Kind::kNumber, {}, value};
+}
+FieldValue boolean(std::optional<bool> value) {
+  return value ? number(*value) : FieldValue{};
+}
+FieldValue absent() {
+  return {Kind::kAbsent, {}, 0};
+}
+// An empty text of a step that has happened: the object has none.
+FieldValue after(bool happened, std::string_view value) {
+  if (!happened) return {};
+  return value.empty() ? absent() : text(value);
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string_view parent_name(std::string_view path) {
+  const std::size_t end = path.rfind('/');
+  return end == std::string_view::npos ? std::string_view{} : base_name(path.substr(0, end));
+}
+
+FieldValue extension(std::string_view path) {
+  const std::string_view name = base_name(path);
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos || dot == 0 ? absent() : text(name.substr(dot + 1));
+}
+
+FieldValue field_of(const ProcessFacts& process, Field field) {
+  const model::ProcessIdentity& identity = process.identity;
+  const bool has_exe = !identity.exe.path.empty();
+  switch (field) {
+    case Field::kProcessName:
+      return text(identity.name);
+    case Field::kProcessCommandLine:
+      return text(identity.command_line);
+    case Field::kProcessExePath:
+      return has_exe ? text(identity.exe.path) : absent();
+    case Field::kProcessExeName:
+      return has_exe ? text(base_name(identity.exe.path)) : absent();
+    case Field::kProcessExeDeleted:
+      return number(identity.exe_deleted);
+    case Field::kProcessExeSha256:
+      return has_exe ? after(!process.exe_sha256.empty(), process.exe_sha256) : absent();
+    case Field::kProcessExePackageOwned:
+      return has_exe ? boolean(process.exe_package_owned) : number(0);
+    case Field::kProcessIsKernelThread:
+      return number(process.is_kernel_thread);
+    case Field::kProcessLooksLikeKernelThread:
+      return number(process.looks_like_kernel_thread);
+    default:
+      return absent();
+  }
+}
+
+FieldValue field_of(const PersistenceFacts& persistence, Field field) {
+  const model::PersistenceIdentity& identity = persistence.identity;
+  switch (field) {
+    case Field::kPersistenceKind:
+      return text(name(identity.kind));
+    case Field::kPersistenceName:
+      return text(identity.name);
+    case Field::kPersistencePath:
+      return text(identity.file.path);
+    case Field::kPersistenceEntry:
+      return identity.entry.empty() ? absent() : text(identity.entry);
+    case Field::kPersistenceCommand:
+      return identity.command.empty() ? absent() : text(identity.command);
+    default:
+      return absent();
+  }
+}
+
+FieldValue field_of(const ConnectionFacts& connection, Field field) {
+  const model::ConnectionIdentity& identity = connection.identity;
+  switch (field) {
+    case Field::kNetworkDstRef:
+      return text(identity.remote_address);
+    case Field::kNetworkDstPort:
+      return number(identity.remote_port);
+    case Field::kNetworkSrcPort:
+      return number(identity.local_port);
+    case Field::kNetworkProcessName:
+      return connection.process_name.empty() ? absent() : text(connection.process_name);
+    case Field::kNetworkProcessExePath:
+      return identity.exe.path.empty() ? absent() : text(identity.exe.path);
+    default:
+      return absent();
+  }
+}
+
+}  // namespace
+
+FieldValue field_of(const FileFacts& file, Field field) {
+  const bool read = file.stage == FileStage::kContent;
+  switch (field) {
+    case Field::kFilePath:
+      return text(file.identity.path);
+    case Field::kFileName:
+      return text(base_name(file.identity.path));
+    case Field::kFileExtension:
+      return extension(file.identity.path);
+    case Field::kFileParentName:
+      return text(parent_name(file.identity.path));
+    case Field::kFileType:
+      return text(file.type);
+    case Field::kFileSize:
+      return file.stage >= FileStage::kStat ? number(static_cast<std::int64_t>(file.identity.size))
+                                            : FieldValue{};
+    case Field::kFileMtimeDeltaToParent:
+      return file.mtime_delta_ms ? number(*file.mtime_delta_ms) : FieldValue{};
+    case Field::kFilePackageOwned:
+      return boolean(file.package_owned);
+    case Field::kFileMagic:
+      return after(file.stage >= FileStage::kHead, file.magic);
+    case Field::kFileBytesAt0:
+      return after(file.stage >= FileStage::kHead, as_text(file.head));
+    case Field::kFileSha256:
+      return after(read && !file.sha256.empty(), file.sha256);
+    case Field::kFileSha1:
+      return after(read && !file.sha1.empty(), file.sha1);
+    case Field::kFileMd5:
+      return after(read && !file.md5.empty(), file.md5);
+    default:
+      return absent();
+  }
+}
+
+FieldValue field_of(const Object& object, Field field) {
+  return std::visit([field](const auto& facts) { return field_of(facts, field); }, object);
+}
+
+bool is_number(Field field) {
+  switch (field) {
+    case Field::kFileSize:
+    case Field::kFileMtimeDeltaToParent:
+    case Field::kFilePackageOwned:
+    case Field::kProcessExeDeleted:
+    case Field::kProcessExePackageOwned:
+    case Field::kProcessIsKernelThread:
+    case Field::kProcessLooksLikeKernelThread:
+    case Field::kNetworkDstPort:
+    case Field::kNetworkSrcPort:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,67 @@
+#pragma once
+
+// What is known of one object of the host, under the field names of the policy language.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::scan {
+
+// Files are learnt in steps, each dearer than the one before.
+enum class FileStage : std::uint8_t {
+  kName,     // path and type
+  kStat,     // size, times, links; package
+  kHead,     // the first bytes
+  kContent,  // everything that was asked for
+};
+
+struct FileFacts {
+  FileStage stage = FileStage::kName;
+  model::FileIdentity identity;
+  std::string type = "regular";
+  std::optional<std::int64_t> mtime_delta_ms;  // mtime minus the parent directory's
+  std::optional<bool> package_owned;
+  std::string magic;  // elf, pe, script, gzip, zip, text, data
+  Bytes head;
+  std::string sha256, sha1, md5;                             // hex; empty: not computed
+  std::vector<std::uint16_t> rules_done;                     // indices that ran to their end
+  std::vector<std::pair<std::uint16_t, std::string>> rules;  // matches: index, YARA rule name
+};
+
+struct ProcessFacts {
+  model::ProcessIdentity identity;
+  bool is_kernel_thread = false;
+  bool looks_like_kernel_thread = false;
+  std::string exe_sha256;  // hex; empty: not computed
+  std::optional<bool> exe_package_owned;
+};
+
+struct PersistenceFacts {
+  model::PersistenceIdentity identity;
+};
+
+struct ConnectionFacts {
+  model::ConnectionIdentity identity;
+  std::string process_name;
+};
+
+using Object = std::variant<FileFacts, ProcessFacts, PersistenceFacts, ConnectionFacts>;
+
+// One value of an object; kUnknown while a later step may still tell.
+struct FieldValue {
+  enum class Kind : std::uint8_t { kUnknown, kAbsent, kText, kNumber };
+  Kind kind = Kind::kUnknown;
+  std::string_view text;  // borrowed from the object
+  std::int64_t number = 0;
+};
+FieldValue field_of(const Object& object, model::Field field);
+FieldValue field_of(const FileFacts& file, model::Field field);
+
+bool is_number(model::Field field);
+
+}  // namespace fleetsweep::scan

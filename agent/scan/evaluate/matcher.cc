@@ -1,0 +1,239 @@
+#include "agent/scan/evaluate/matcher.h"
+
+#include <algorithm>
+
+#include "agent/scan/evaluate/predicate.h"
+#include "protocol/base/assert.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using model::ObjectKind;
+using CompiledSelection = std::vector<CompiledPredicate>;
+
+// Cheap questions first: a selection stops at the first no.
+int cost(const CompiledPredicate& predicate) {
+  switch (predicate.field()) {
+    case Field::kFileSha256:
+    case Field::kFileSha1:
+    case Field::kFileMd5:
+    case Field::kProcessExeSha256:
+      return 3;
+    case Field::kFileMagic:
+    case Field::kFileBytesAt0:
+    case Field::kFilePackageOwned:
+      return 2;
+    case Field::kFileSize:
+    case Field::kFileMtimeDeltaToParent:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+bool belongs_to(Field field, ObjectKind object) {
+  switch (object) {
+    case ObjectKind::kFile:
+      return field <= Field::kFilePackageOwned;
+    case ObjectKind::kProcess:
+      return field >= Field::kProcessName && field <= Field::kProcessLooksLikeKernelThread;
+    case ObjectKind::kPersistence:
+      return field >= Field::kPersistenceKind && field <= Field::kPersistenceCommand;
+    case ObjectKind::kNetworkTraffic:
+      return field >= Field::kNetworkDstRef && field <= Field::kNetworkProcessExePath;
+    case ObjectKind::kWindowsRegistryKey:
+      return field >= Field::kRegistryKey;
+  }
+  return false;
+}
+
+Result<CompiledSelection> compile_selection(const model::Selection& selection, ObjectKind object,
+                                            const FindDetection& find) {
+  CompiledSelection result;
+  for (const model::Predicate& predicate : selection) {
+    if (!belongs_to(predicate.field, object))
+      return fail(Code::kInvalid, "{} is not a field of a {}", name(predicate.field), name(object));
+    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find));
+    result.push_back(std::move(compiled));
+  }
+  std::stable_sort(result.begin(), result.end(),
+                   [](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  return result;
+}
+
+void add_needs(const CompiledSelection& selection, Needs& needs) {
+  for (const CompiledPredicate& predicate : selection) {
+    needs.head_bytes = std::max(needs.head_bytes, predicate.head_bytes());
+    switch (predicate.field()) {
+      case Field::kFilePackageOwned:
+      case Field::kProcessExePackageOwned:
+        needs.package_owned = true;
+        break;
+      case Field::kFileMtimeDeltaToParent:
+        needs.mtime_delta = true;
+        break;
+      case Field::kFileMagic:
+        needs.magic = true;
+        break;
+      case Field::kFileSha256:
+      case Field::kProcessExeSha256:
+        needs.sha256 = true;
+        break;
+      case Field::kFileSha1:
+        needs.sha1 = true;
+        break;
+      case Field::kFileMd5:
+        needs.md5 = true;
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+template <class Facts>
+Truth matches_all(const CompiledSelection& selection, const Facts& facts, Binding binding) {
+  Truth result = Truth::kYes;
+  for (const CompiledPredicate& predicate : selection) {
+    const Truth truth = predicate.match(field_of(facts, predicate.field()), binding);
+    if (truth == Truth::kNo) return Truth::kNo;
+    if (truth == Truth::kUnknown) result = Truth::kUnknown;
+  }
+  return result;
+}
+
+template <class Facts>
+Truth matches_any(const std::vector<CompiledSelection>& selections, const Facts& facts,
+                  Binding binding) {
+  Truth result = Truth::kNo;
+  for (const CompiledSelection& selection : selections) {
+    const Truth truth = matches_all(selection, facts, binding);
+    if (truth == Truth::kYes) return Truth::kYes;
+    if (truth == Truth::kUnknown) result = Truth::kUnknown;
+  }
+  return result;
+}
+
+}  // namespace
+
+struct Matcher::Compiled {
+  struct One {
+    model::Detection detection;
+    std::vector<CompiledSelection> any_of, none_of;
+    Needs needs;
+    bool about_parent = false;
+    // Limits of its rule.
+    std::string rule_magic;
+    std::uint64_t size_min = 0, size_max = 0;
+  };
+  std::vector<One> all;
+
+  Truth rule_truth(const One& one, const FileFacts& file) const {
+    if (one.detection.rule < 0) return Truth::kYes;
+    const auto rule = static_cast<std::uint16_t>(one.detection.rule);
+    if (file.stage >= FileStage::kStat &&
+        (file.identity.size < one.size_min ||
+         (one.size_max != 0 && file.identity.size > one.size_max)))
+      return Truth::kNo;
+    if (file.stage >= FileStage::kHead && !one.rule_magic.empty() && file.magic != one.rule_magic)
+      return Truth::kNo;
+    for (const auto& [index, rule_name] : file.rules)
+      if (index == rule) return Truth::kYes;
+    const bool done =
+        std::find(file.rules_done.begin(), file.rules_done.end(), rule) != file.rules_done.end();
+    return done ? Truth::kNo : Truth::kUnknown;
+  }
+  Truth rule_truth(const One&, const Object&) const { return Truth::kYes; }
+
+  template <class Facts>
+  Truth match(const One& one, const Facts& facts, Binding binding) const {
+    const Truth rule = rule_truth(one, facts);
+    if (rule == Truth::kNo) return Truth::kNo;
+    const Truth any = one.any_of.empty() ? Truth::kYes : matches_any(one.any_of, facts, binding);
+    if (any == Truth::kNo) return Truth::kNo;
+    const Truth none = matches_any(one.none_of, facts, binding);
+    if (none == Truth::kYes) return Truth::kNo;
+    const bool unknown =
+        rule == Truth::kUnknown || any == Truth::kUnknown || none == Truth::kUnknown;
+    return unknown ? Truth::kUnknown : Truth::kYes;
+  }
+};
+
+Matcher::Matcher(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
+Matcher::Matcher(Matcher&&) noexcept = default;
+Matcher& Matcher::operator=(Matcher&&) noexcept = default;
+Matcher::~Matcher() = default;
+
+Result<Matcher> Matcher::compile(const model::Policy& policy) {
+  auto compiled = std::make_unique<Compiled>();
+  for (std::size_t i = 0; i < policy.detections.size(); ++i) {
+    const model::Detection& detection = policy.detections[i];
+    if (detection.for_each >= static_cast<int>(i) ||
+        detection.rule >= static_cast<int>(policy.rules.size()) ||
+        (detection.rule >= 0 && detection.object != ObjectKind::kFile))
+      return fail(Code::kInvalid, "detection {}: for_each or rule names nothing it may name",
+                  detection.id);
+    // A template may name the detections of its own chain, and no others.
+    const FindDetection find = [&](std::string_view id) -> std::optional<std::uint16_t> {
+      for (int at = detection.for_each; at >= 0; at = policy.detections[at].for_each)
+        if (policy.detections[at].id == id) return static_cast<std::uint16_t>(at);
+      return std::nullopt;
+    };
+    Compiled::One one;
+    one.detection = detection;
+    bool templated = false;
+    const auto compile_list = [&](const std::vector<model::Selection>& list,
+                                  std::vector<CompiledSelection>& target) -> Status {
+      for (const model::Selection& selection : list) {
+        auto result = compile_selection(selection, detection.object, find);
+        if (!result) return fail(result.error().within("detection " + detection.id));
+        add_needs(*result, one.needs);
+        templated |= std::any_of(result->begin(), result->end(),
+                                 [](const auto& predicate) { return predicate.is_templated(); });
+        target.push_back(std::move(*result));
+      }
+      return {};
+    };
+    FS_CHECK(compile_list(detection.any_of, one.any_of));
+    FS_CHECK(compile_list(detection.none_of, one.none_of));
+    if (detection.rule >= 0) {
+      const model::Rule& rule = policy.rules[detection.rule];
+      one.needs.rule = true;
+      one.needs.magic |= !rule.magic.empty();
+      one.rule_magic = rule.magic;
+      one.size_min = rule.size_min;
+      one.size_max = rule.size_max;
+    }
+    one.about_parent = detection.for_each >= 0 && !templated &&
+                       policy.detections[detection.for_each].object == detection.object;
+    compiled->all.push_back(std::move(one));
+  }
+  return Matcher(std::move(compiled));
+}
+
+Truth Matcher::match(std::uint16_t detection, const FileFacts& file, Binding binding) const {
+  FS_ASSERT(detection < compiled_->all.size());
+  return compiled_->match(compiled_->all[detection], file, binding);
+}
+
+Truth Matcher::match(std::uint16_t detection, const Object& object, Binding binding) const {
+  if (const auto* file = std::get_if<FileFacts>(&object)) return match(detection, *file, binding);
+  FS_ASSERT(detection < compiled_->all.size());
+  return compiled_->match(compiled_->all[detection], object, binding);
+}
+
+const model::Detection& Matcher::detection(std::uint16_t index) const {
+  return compiled_->all[index].detection;
+}
+std::uint16_t Matcher::detections() const {
+  return static_cast<std::uint16_t>(compiled_->all.size());
+}
+const Needs& Matcher::needs(std::uint16_t detection) const {
+  return compiled_->all[detection].needs;
+}
+bool Matcher::is_about_parent(std::uint16_t detection) const {
+  return compiled_->all[detection].about_parent;
+}
+
+}  // namespace fleetsweep::scan

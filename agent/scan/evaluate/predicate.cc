@@ -1,0 +1,238 @@
+#include "agent/scan/evaluate/predicate.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using model::Match;
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same(char a, char b, bool cased) {
+  return cased ? a == b : lower(a) == lower(b);
+}
+
+bool starts_with(std::string_view text, std::string_view start, bool cased) {
+  return text.size() >= start.size() &&
+         std::equal(start.begin(), start.end(), text.begin(),
+                    [cased](char a, char b) { return same(a, b, cased); });
+}
+
+bool contains(std::string_view text, std::string_view part, bool cased) {
+  if (cased) return text.find(part) != std::string_view::npos;
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [](char a, char b) { return lower(a) == lower(b); }) != text.end() ||
+         part.empty();
+}
+
+std::optional<Bytes> address_of(std::string_view text) {
+  const std::string copy(text);
+  Bytes bytes(16);
+  if (::inet_pton(AF_INET6, copy.c_str(), bytes.data()) == 1) return bytes;
+  bytes.resize(4);
+  if (::inet_pton(AF_INET, copy.c_str(), bytes.data()) == 1) return bytes;
+  return std::nullopt;
+}
+
+bool lies_in(const Bytes& address, const Bytes& network, unsigned prefix) {
+  if (address.size() != network.size()) return false;
+  for (unsigned bit = 0; bit < prefix; ++bit)
+    if (((address[bit / 8] ^ network[bit / 8]) >> (7 - bit % 8)) & 1) return false;
+  return true;
+}
+
+}  // namespace
+
+std::size_t CompiledPredicate::Fold::operator()(std::string_view text) const {
+  // FNV-1a, over the folded bytes.
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text)
+    hash = (hash ^ static_cast<unsigned char>(cased ? c : lower(c))) * 0x100000001b3u;
+  return hash;
+}
+
+bool CompiledPredicate::Fold::operator()(std::string_view a, std::string_view b) const {
+  return a.size() == b.size() && starts_with(a, b, cased);
+}
+
+Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& predicate,
+                                                     const FindDetection& find) {
+  const std::string_view field = name(predicate.field);
+  if (predicate.values.empty())
+    return fail(Code::kInvalid, "{}: a predicate without a value", field);
+  CompiledPredicate result;
+  result.predicate_ = predicate;
+  const Fold fold{predicate.cased};
+  result.equal_ = decltype(equal_)(predicate.values.size(), fold, fold);
+  for (const model::Value& value : predicate.values)
+    if (auto status = result.compile_value(value, find); !status)
+      return fail(status.error().within(field));
+  if (predicate.match == Match::kRegex && !result.texts_.empty()) {
+    auto regex = RegexSet::compile(result.texts_, predicate.cased);
+    if (!regex) return fail(regex.error().within(field));
+    result.regex_ = std::move(*regex);
+  }
+  return result;
+}
+
+Status CompiledPredicate::compile_value(const model::Value& value, const FindDetection& find) {
+  const Match match = predicate_.match;
+  if (match == Match::kExists) return {};
+  if (value.templated) {
+    FS_TRY(auto parsed, Template::parse(value.text, find));
+    templates_.push_back(std::move(parsed));
+    return {};
+  }
+  const bool numeric = is_number(predicate_.field);
+  if (match == Match::kGreater || match == Match::kLess || numeric) {
+    if (!numeric || (match != Match::kGreater && match != Match::kLess && match != Match::kEquals))
+      return fail(Code::kInvalid, "{} does not apply to this field", name(match));
+    if (match == Match::kEquals && predicate_.tolerance_ms == 0) numbers_.insert(value.number);
+    return {};
+  }
+  if (predicate_.field == Field::kFileBytesAt0) {
+    FS_TRY(const Bytes bytes, from_hex(value.text));
+    texts_.push_back(to_text(bytes));
+    return {};
+  }
+  if (match == Match::kCidr) {
+    const std::size_t slash = value.text.find('/');
+    const auto address = address_of(std::string_view(value.text).substr(0, slash));
+    if (!address) return fail(Code::kInvalid, "\"{}\" is not an address", escaped(value.text));
+    unsigned prefix = static_cast<unsigned>(address->size()) * 8;
+    if (slash != std::string::npos) {
+      const char* first = value.text.data() + slash + 1;
+      const char* last = value.text.data() + value.text.size();
+      unsigned given = 0;
+      const auto parsed = std::from_chars(first, last, given);
+      if (parsed.ec != std::errc() || parsed.ptr != last || given > prefix)
+        return fail(Code::kInvalid, "\"{}\" is not a network", escaped(value.text));
+      prefix = given;
+    }
+    networks_.push_back({*address, prefix});
+    return {};
+  }
+  if (match == Match::kEquals)
+    equal_.insert(value.text);
+  else
+    texts_.push_back(value.text);
+  return {};
+}
+
+std::size_t CompiledPredicate::head_bytes() const {
+  if (predicate_.field != Field::kFileBytesAt0) return 0;
+  std::size_t longest = 0;
+  for (const std::string& text : texts_) longest = std::max(longest, text.size());
+  return longest;
+}
+
+bool CompiledPredicate::matches_number(std::int64_t number) const {
+  if (predicate_.match == Match::kEquals && predicate_.tolerance_ms == 0 && !predicate_.all)
+    return predicate_.field == Field::kFileMtimeDeltaToParent
+               ? number % 1000 == 0 && numbers_.contains(number / 1000)
+               : numbers_.contains(number);
+  // This one field is measured in milliseconds and written in seconds.
+  const std::int64_t scale = predicate_.field == Field::kFileMtimeDeltaToParent ? 1000 : 1;
+  const auto one = [&](const model::Value& value) {
+    const std::int64_t wanted = value.number * scale;
+    if (predicate_.match == Match::kGreater) return number > wanted;
+    if (predicate_.match == Match::kLess) return number < wanted;
+    return std::llabs(number - wanted) <= predicate_.tolerance_ms;
+  };
+  const auto& values = predicate_.values;
+  return predicate_.all ? std::all_of(values.begin(), values.end(), one)
+                        : std::any_of(values.begin(), values.end(), one);
+}
+
+bool CompiledPredicate::text_matches_value(std::string_view text, const std::string& value) const {
+  const bool cased = predicate_.cased;
+  switch (predicate_.match) {
+    case Match::kContains:
+      return contains(text, value, cased);
+    case Match::kStartsWith:
+      return starts_with(text, value, cased);
+    case Match::kEndsWith:
+      return text.size() >= value.size() &&
+             starts_with(text.substr(text.size() - value.size()), value, cased);
+    case Match::kEquals:
+      return text.size() == value.size() && starts_with(text, value, cased);
+    default:
+      return false;
+  }
+}
+
+bool CompiledPredicate::matches_text(std::string_view text) const {
+  const bool all = predicate_.all;
+  const auto combine = [all](const auto& list, auto one) {
+    return all ? std::all_of(list.begin(), list.end(), one)
+               : std::any_of(list.begin(), list.end(), one);
+  };
+  if (predicate_.field == Field::kFileBytesAt0)
+    return combine(texts_, [&](const std::string& v) { return starts_with(text, v, true); });
+  switch (predicate_.match) {
+    case Match::kEquals:
+      return all ? std::all_of(equal_.begin(), equal_.end(),
+                               [&](const std::string& v) { return text_matches_value(text, v); })
+                 : equal_.find(text) != equal_.end();
+    case Match::kRegex:
+      return regex_ && (all ? regex_->all(text) : regex_->any(text));
+    case Match::kCidr: {
+      const auto address = address_of(text);
+      return address && combine(networks_, [&](const Network& network) {
+               return lies_in(*address, network.address, network.prefix);
+             });
+    }
+    default:
+      return combine(texts_, [&](const std::string& v) { return text_matches_value(text, v); });
+  }
+}
+
+// A filled pattern is compiled on the spot: there is one per binding, and few bindings.
+Truth CompiledPredicate::match_templates(std::string_view text, Binding binding) const {
+  if (binding.empty()) return Truth::kUnknown;
+  const bool regex = predicate_.match == Match::kRegex;
+  const auto quote = [regex](std::string_view filled) {
+    return regex ? RegexSet::quoted(filled) : std::string(filled);
+  };
+  const auto one = [&](const Template& value) {
+    const auto filled = value.fill(binding, quote);
+    // An empty filling would be contained in everything.
+    if (!filled || filled->empty()) return false;
+    if (!regex) return text_matches_value(text, *filled);
+    const auto compiled = RegexSet::compile({*filled}, predicate_.cased);
+    return compiled && compiled->any(text);
+  };
+  const bool yes = predicate_.all ? std::all_of(templates_.begin(), templates_.end(), one)
+                                  : std::any_of(templates_.begin(), templates_.end(), one);
+  return yes ? Truth::kYes : Truth::kNo;
+}
+
+Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
+  using Kind = FieldValue::Kind;
+  if (value.kind == Kind::kUnknown) return Truth::kUnknown;
+  if (predicate_.match == Match::kExists) {
+    const bool wanted = predicate_.values.front().number != 0;
+    return (value.kind != Kind::kAbsent) == wanted ? Truth::kYes : Truth::kNo;
+  }
+  if (value.kind == Kind::kAbsent) return Truth::kNo;
+  if (value.kind == Kind::kNumber) return matches_number(value.number) ? Truth::kYes : Truth::kNo;
+
+  const bool only_templates = templates_.size() == predicate_.values.size();
+  const Truth plain = !only_templates && matches_text(value.text) ? Truth::kYes : Truth::kNo;
+  if (templates_.empty()) return plain;
+  if (predicate_.all) {
+    if (!only_templates && plain == Truth::kNo) return Truth::kNo;
+    return match_templates(value.text, binding);
+  }
+  return plain == Truth::kYes ? plain : match_templates(value.text, binding);
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,57 @@
+#pragma once
+
+// One predicate of a selection, compiled: sets for long lists, one database for its patterns.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_set>
+
+#include "agent/scan/evaluate/matcher.h"
+#include "agent/scan/evaluate/template.h"
+#include "agent/scan/literal/regex_set.h"
+
+namespace fleetsweep::scan {
+
+using FindDetection = std::function<std::optional<std::uint16_t>(std::string_view)>;
+
+class CompiledPredicate {
+ public:
+  static Result<CompiledPredicate> compile(const model::Predicate& predicate,
+                                           const FindDetection& find);
+
+  Truth match(const FieldValue& value, Binding binding) const;
+  model::Field field() const { return predicate_.field; }
+  bool is_templated() const { return !templates_.empty(); }
+  std::size_t head_bytes() const;
+
+ private:
+  // Text is compared folded to lower case unless `cased`.
+  struct Fold {
+    using is_transparent = void;
+    Fold() : cased(false) {}
+    explicit Fold(bool is_cased) : cased(is_cased) {}
+    bool cased;
+    std::size_t operator()(std::string_view text) const;
+    bool operator()(std::string_view a, std::string_view b) const;
+  };
+  Status compile_value(const model::Value& value, const FindDetection& find);
+  bool matches_number(std::int64_t number) const;
+  bool matches_text(std::string_view text) const;
+  bool text_matches_value(std::string_view text, const std::string& value) const;
+  Truth match_templates(std::string_view text, Binding binding) const;
+
+  model::Predicate predicate_;
+  std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text
+  std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
+  std::vector<std::string> texts_;                     // the other text matches; raw head bytes
+  std::optional<RegexSet> regex_;
+  struct Network {
+    Bytes address;
+    unsigned prefix = 0;
+  };
+  std::vector<Network> networks_;
+  std::vector<Template> templates_;
+};
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,64 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "agent/scan/literal/literal_set.h"
+#include "agent/scan/literal/regex_set.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+bool any(const std::string& pattern, std::string_view text, bool cased = false) {
+  auto set = RegexSet::compile({pattern}, cased);
+  EXPECT_TRUE(set.has_value()) << set.error().message;
+  return set->any(text);
+}
+
+TEST(RegexSet, FindsAnywhereUnlessAnchored) {
+  EXPECT_TRUE(any("wget.*sh$", "x; wget http://a/b.sh"));
+  EXPECT_FALSE(any("^wget", "x; wget"));
+}
+
+TEST(RegexSet, CaseCountsOnlyWhenAsked) {
+  EXPECT_TRUE(any("kinsing", "KinSing"));
+  EXPECT_FALSE(any("kinsing", "KinSing", true));
+}
+
+TEST(RegexSet, AQuotedTextMatchesItselfAndNothingElse) {
+  const std::string text = "a.b*c(1)[x]\\ \xff\n{2}";
+  EXPECT_TRUE(any("^" + RegexSet::quoted(text) + "$", text, true));
+  EXPECT_FALSE(any("^" + RegexSet::quoted("a.b") + "$", "axb"));
+}
+
+TEST(RegexSet, LookaroundAndBackreferencesAreRefusedWithTheirPattern) {
+  for (const char* pattern : {"(?!x)y", "(a)\\1", "["}) {
+    const auto set = RegexSet::compile({"fine", pattern}, true);
+    ASSERT_FALSE(set.has_value()) << pattern;
+    EXPECT_NE(set.error().message.find(escaped(pattern)), std::string::npos) << set.error().message;
+  }
+}
+
+TEST(RegexSet, ATextMadeToHurtTakesLinearTime) {
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_FALSE(any("(a+)+b$", std::string(200000, 'a')));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(RegexSet, AllMeansEveryPattern) {
+  auto set = RegexSet::compile({"curl", "sh"}, false);
+  ASSERT_TRUE(set.has_value());
+  EXPECT_TRUE(set->all("curl | sh; sh"));
+  EXPECT_FALSE(set->all("sh sh sh"));
+}
+
+TEST(LiteralSet, BytesWithZerosAreFound) {
+  auto set = LiteralSet::compile({{std::string("a\0b\0c\0", 6), true}, {"EvilEvil", false}});
+  ASSERT_TRUE(set.has_value());
+  EXPECT_TRUE(set->occurs_in(as_bytes(std::string_view("xxa\0b\0c\0yy", 10))));
+  EXPECT_TRUE(set->occurs_in(as_bytes("__eVILevil__")));
+  EXPECT_FALSE(set->occurs_in(as_bytes("__evil_evil__")));
+  EXPECT_FALSE(set->occurs_in({}));
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
