@@ -90,9 +90,8 @@ inline constexpr std::uint32_t kRatioPermille = 5;
 // What a fold keeps of a tenant's log. Only documents that met their quorum count towards these.
 inline constexpr std::size_t kRootChain = 256;
 inline constexpr std::size_t kOrdersKept = 1024;
-inline constexpr std::size_t kReleasesKept = 4096;
 inline constexpr std::size_t kStopsActive = 256;
-inline constexpr std::size_t kResumesKept = 256;
+inline constexpr std::size_t kResumesKept = 1024;
 inline constexpr std::size_t kBatchesKept = 4096;
 inline constexpr std::size_t kClosesKept = 1024;
 inline constexpr std::int64_t kOrderKeptSeconds = 90 * 86400;  // after notAfter

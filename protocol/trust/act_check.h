@@ -16,6 +16,7 @@ namespace fleetsweep::trust {
 struct ActAnchor {
   TenantId tenant;
   std::uint64_t root_version = 1;
+  Timestamp newest;  // witness time; never goes back
   std::set<Execution> executed;
   std::vector<Bytes> stops;  // encoded Stop and Resume envelopes seen so far
   bool operator==(const ActAnchor&) const = default;

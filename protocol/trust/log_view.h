@@ -13,6 +13,11 @@
 
 namespace fleetsweep::trust {
 
+// Log signature and witness quorum under this root; the floor that the note's time makes when heard
+// now. kUntrusted.
+Checked<TimeFloor> verify_note_time(std::string_view note, const model::Root& root,
+                                    const ClockReading& now);
+
 class LogView {
  public:
   // What a restart needs besides the entries themselves.
@@ -70,6 +75,10 @@ class LogView {
   bool forked() const { return forked_; }
 
  private:
+  bool raise_floor(const TimeFloor& heard);
+  bool follow_pending_root();
+  void follow_fold();
+
   VerifiedRoot root_;
   Fold fold_;
   log::CompactRange range_;

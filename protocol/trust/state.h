@@ -30,7 +30,16 @@ struct OrderEntry {
   Keys signed_by;  // whose approval verified; counted against the current root at every gate
   bool operator==(const OrderEntry&) const = default;
 };
+// At most one per wave and authority, so that whoever holds the conductor's key cannot fill the
+// state.
+struct ReleaseKey {
+  DocumentId order;
+  std::uint16_t wave = 0;
+  bool conductor = false;  // signed by the conductor only: opens `auto` gates
+  auto operator<=>(const ReleaseKey&) const = default;
+};
 struct ReleaseEntry {
+  DocumentId id;
   Logged logged;
   model::Release release;
   Keys signed_by;
@@ -59,8 +68,11 @@ struct State {
   std::uint64_t size = 0;            // entries folded
   std::optional<VerifiedRoot> root;  // the newest; empty before entry 0
   std::vector<Bytes> root_chain;     // encoded envelopes, version 1 first: what act verifies
+  Timestamp begun;                   // when entry 0 was seen
+  // Until when orders of a class wait because a newer root made their rule weaker.
+  std::array<Timestamp, model::kClasses> weakened_until{};
   std::map<DocumentId, OrderEntry> orders;
-  std::map<DocumentId, ReleaseEntry> releases;
+  std::map<ReleaseKey, ReleaseEntry> releases;
   std::map<DocumentId, StopEntry> stops;  // active ones
   std::map<DocumentId, ResumeEntry> resumes;
   std::set<DocumentId> resumed;   // stops that are lifted for ever

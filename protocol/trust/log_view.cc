@@ -1,0 +1,174 @@
+#include "protocol/trust/log_view.h"
+
+#include <algorithm>
+
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
+#include "protocol/log/note.h"
+
+namespace fleetsweep::trust {
+
+using model::Reason;
+
+namespace {
+
+constexpr std::int64_t kDaySeconds = 86400;
+
+Checked<log::VerifiedCheckpoint> verify(std::string_view note, const model::Root& root) {
+  std::vector<log::VerifierKey> witnesses;
+  for (const auto& vkey : root.witnesses) {
+    auto key = log::VerifierKey::parse(vkey);
+    if (!key) return refuse(Reason::kUntrusted, "witness: {}", key.error().message);
+    witnesses.push_back(std::move(*key));
+  }
+  std::string why = "the root names no log";
+  for (const auto& origin : root.logs) {
+    auto key = log::VerifierKey::parse(origin.vkey);
+    if (!key) continue;
+    auto verified = log::verify_checkpoint(note, *key, witnesses, root.witness_quorum);
+    if (verified) return std::move(*verified);
+    why = verified.error().message;
+  }
+  return refuse(Reason::kUntrusted, "checkpoint: {}", why);
+}
+
+// Without witnesses our own clock at receipt is all there is.
+TimeFloor floor_of(const log::VerifiedCheckpoint& verified, const model::Root& root,
+                   const ClockReading& now) {
+  const bool witnessed = root.witness_quorum > 0;
+  return {witnessed ? verified.time : now.local, now.boottime, now.boot, witnessed};
+}
+
+}  // namespace
+
+Checked<TimeFloor> verify_note_time(std::string_view note, const model::Root& root,
+                                    const ClockReading& now) {
+  FS_TRY(const log::VerifiedCheckpoint verified, verify(note, root));
+  return floor_of(verified, root, now);
+}
+
+LogView::LogView(VerifiedRoot root, Fold::Keep keep)
+    : root_(std::move(root)), fold_(root_.tenant(), keep) {}
+
+Notice LogView::replay(BytesView entry, Timestamp seen) {
+  range_.append(log::leaf_hash(entry));
+  Notice notice = fold_.append(entry, seen);
+  follow_fold();
+  return notice;
+}
+
+Checked<void> LogView::resume(const Saved& saved) {
+  if (saved.size != range_.size() || saved.root != range_.root())
+    return refuse(Reason::kLogFork,
+                  "the store holds {} entries with root {}, saved were {} with {}", range_.size(),
+                  range_.root().hex(), saved.size, saved.root.hex());
+  note_ = saved.note;
+  floor_ = saved.floor;
+  forked_ = saved.forked;
+  intake_day_ = saved.intake_day;
+  intake_entries_ = saved.intake_entries;
+  intake_bytes_ = saved.intake_bytes;
+  return {};
+}
+
+LogView::Saved LogView::saved() const {
+  return {range_.size(), range_.root(), note_,           floor_,
+          forked_,       intake_day_,   intake_entries_, intake_bytes_};
+}
+
+std::uint64_t LogView::wanted() const {
+  return range_.size() + pending_.size();
+}
+
+Checked<void> LogView::append(std::uint64_t from, const std::vector<Bytes>& entries,
+                              const ClockReading& now) {
+  if (from > wanted())
+    return refuse(Reason::kMalformed, "entries from {}, expected from {}", from, wanted());
+  if (const std::int64_t day = unix_seconds(now.local) / kDaySeconds; day != intake_day_) {
+    intake_day_ = day;
+    intake_entries_ = intake_bytes_ = 0;
+  }
+  for (std::uint64_t skip = wanted() - from; skip < entries.size(); ++skip) {
+    const Bytes& entry = entries[skip];
+    if (entry.size() > limits::kLogEntryBytes)
+      return refuse(Reason::kMalformed, "entry {} has {} bytes, at most {}", from + skip,
+                    entry.size(), limits::kLogEntryBytes);
+    if (intake_entries_ + 1 > limits::kIntakeEntriesPerDay ||
+        intake_bytes_ + entry.size() > limits::kIntakeBytesPerDay)
+      return refuse(Reason::kLimit, "more than {} entries or {} bytes of log in one day",
+                    limits::kIntakeEntriesPerDay, limits::kIntakeBytesPerDay);
+    ++intake_entries_;
+    intake_bytes_ += entry.size();
+    pending_.push_back(entry);
+  }
+  return {};
+}
+
+Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const ClockReading& now) {
+  auto verified = verify(note, root_.root());
+  // Roots prove themselves: one that waits here may name the log and the witnesses of this note.
+  while (!verified && follow_pending_root()) verified = verify(note, root_.root());
+  if (!verified) return fail(verified.error());
+  const log::Checkpoint& checkpoint = verified->checkpoint;
+
+  Advance advance;
+  if (checkpoint.size < size()) return advance;
+  if (checkpoint.size > wanted()) {
+    advance.need_more = true;
+    return advance;
+  }
+  log::CompactRange range = range_;
+  const std::size_t count = checkpoint.size - size();
+  for (std::size_t i = 0; i < count; ++i) range.append(log::leaf_hash(pending_[i]));
+  if (range.root() != checkpoint.root) {
+    // Entries come from anybody; what we folded was witnessed. Only against the latter is it proof
+    // of a fork.
+    if (count == 0) forked_ = true;
+    pending_.clear();
+    return refuse(Reason::kLogFork, "{} entries make root {}, the checkpoint says {}",
+                  checkpoint.size, range.root().hex(), checkpoint.root.hex());
+  }
+
+  advance.fresher = raise_floor(floor_of(*verified, root_.root(), now));
+  for (std::size_t i = 0; i < count; ++i) {
+    Folded folded;
+    folded.entry = std::move(pending_.front());
+    folded.seen = floor_.time;
+    pending_.pop_front();
+    folded.notice = fold_.append(folded.entry, folded.seen);
+    advance.folded.push_back(std::move(folded));
+  }
+  range_ = std::move(range);
+  if (advance.fresher || count > 0) note_ = note;
+  follow_fold();
+  return advance;
+}
+
+Notice LogView::take_stop(BytesView envelope) {
+  return fold_.take_stop(envelope, floor_.time);
+}
+
+bool LogView::raise_floor(const TimeFloor& heard) {
+  if (heard.time <= floor_.time) return false;
+  floor_ = heard;
+  return true;
+}
+
+bool LogView::follow_pending_root() {
+  for (const Bytes& entry : pending_) {
+    auto envelope = codec::decode<model::Envelope>(entry);
+    if (!envelope || envelope->payload_type != model::kPayloadRoot) continue;
+    if (auto next = accept_next_root(root_, *envelope)) {
+      root_ = std::move(*next);
+      return true;
+    }
+  }
+  return false;
+}
+
+void LogView::follow_fold() {
+  if (const auto& folded = state().root; folded && folded->version() > root_.version())
+    root_ = *folded;
+}
+
+}  // namespace fleetsweep::trust
