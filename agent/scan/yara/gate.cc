@@ -1,0 +1,158 @@
+#include "agent/scan/yara/gate.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <span>
+
+#include "agent/scan/yara/source.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using Tokens = std::span<const std::string>;
+// Strings of the rule of which one occurs whenever the expression is true; nothing: it may be true
+// without any.
+using Needed = std::optional<std::set<std::size_t>>;
+
+constexpr std::size_t kDepth = 64;
+
+class Conditions {
+ public:
+  explicit Conditions(const YaraRule& rule) : rule_(rule) {}
+
+  Needed any(Tokens tokens, std::size_t depth = 0) const {
+    if (depth > kDepth) return std::nullopt;
+    std::set<std::size_t> all;
+    for (const Tokens part : split(tokens, "or")) {
+      const Needed needed = every(part, depth);
+      if (!needed) return std::nullopt;
+      all.insert(needed->begin(), needed->end());
+    }
+    return all;
+  }
+
+ private:
+  Needed every(Tokens tokens, std::size_t depth) const {
+    Needed best;
+    for (const Tokens part : split(tokens, "and")) {
+      const Needed needed = one(part, depth);
+      if (needed && (!best || needed->size() < best->size())) best = needed;
+    }
+    return best;
+  }
+
+  Needed one(Tokens tokens, std::size_t depth) const {
+    if (tokens.empty() || has_operator(tokens)) return std::nullopt;
+    if (tokens.front() == "(" && closing(tokens) == tokens.size() - 1)
+      return any(tokens.subspan(1, tokens.size() - 2), depth + 1);
+    if (tokens.front().front() == '$' && tokens.front().size() > 1)
+      return tokens.size() == 1 || tokens[1] == "at" || tokens[1] == "in"
+                 ? strings({&tokens.front(), 1})
+                 : std::nullopt;
+    if (tokens.size() < 3 || tokens[1] != "of" || !at_least_one(tokens[0])) return std::nullopt;
+    if (tokens[2] == "them") return all_strings();
+    if (tokens[2] != "(") return std::nullopt;
+    const std::size_t end = closing(tokens.subspan(2));
+    return end == 0 ? std::nullopt : strings(tokens.subspan(3, end - 1));
+  }
+
+  static bool at_least_one(const std::string& word) {
+    if (word == "any" || word == "all") return true;
+    unsigned number = 0;
+    const auto parsed = std::from_chars(word.data(), word.data() + word.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == word.data() + word.size() && number >= 1;
+  }
+
+  // Comparison makes a truth of something else.
+  static bool has_operator(Tokens tokens) {
+    int depth = 0;
+    for (const std::string& token : tokens) {
+      if (token == "(" || token == "[") ++depth;
+      if (token == ")" || token == "]") --depth;
+      if (depth == 0 && (token == "=" || token == "!" || token == "<" || token == ">" ||
+                         token == "%" || token == "not" || token == "defined"))
+        return true;
+    }
+    return false;
+  }
+
+  // Where the parenthesis that opens the tokens closes; 0: nowhere.
+  static std::size_t closing(Tokens tokens) {
+    int depth = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == "(") ++depth;
+      if (tokens[i] == ")" && --depth == 0) return i;
+    }
+    return 0;
+  }
+
+  static std::vector<Tokens> split(Tokens tokens, std::string_view word) {
+    std::vector<Tokens> parts;
+    int depth = 0;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == "(" || tokens[i] == "[") ++depth;
+      if (tokens[i] == ")" || tokens[i] == "]") --depth;
+      if (depth != 0 || tokens[i] != word) continue;
+      parts.push_back(tokens.subspan(start, i - start));
+      start = i + 1;
+    }
+    parts.push_back(tokens.subspan(start));
+    return parts;
+  }
+
+  Needed all_strings() const {
+    std::set<std::size_t> result;
+    for (std::size_t i = 0; i < rule_.strings.size(); ++i) {
+      if (rule_.strings[i].literals.empty()) return std::nullopt;
+      result.insert(i);
+    }
+    return result;
+  }
+
+  // "$a", "$b*" separated by commas.
+  Needed strings(Tokens names) const {
+    std::set<std::size_t> result;
+    for (const std::string& wanted : names) {
+      if (wanted == ",") continue;
+      if (wanted.front() != '$') return std::nullopt;
+      const bool prefix = wanted.back() == '*';
+      const std::string_view stem(wanted.data(), wanted.size() - (prefix ? 1 : 0));
+      bool found = false;
+      for (std::size_t i = 0; i < rule_.strings.size(); ++i) {
+        const YaraString& string = rule_.strings[i];
+        if (prefix ? !string.id.starts_with(stem) : string.id != wanted) continue;
+        if (string.literals.empty()) return std::nullopt;
+        found = true;
+        result.insert(i);
+      }
+      if (!found) return std::nullopt;
+    }
+    if (result.empty()) return std::nullopt;
+    return result;
+  }
+
+  const YaraRule& rule_;
+};
+
+}  // namespace
+
+Gate gate_of(std::string_view source) {
+  const auto rules = read_yara(source, kGateBytes);
+  if (!rules) return {};
+  Gate gate{.open = false};
+  for (const YaraRule& rule : *rules) {
+    const Needed needed = Conditions(rule).any(rule.condition);
+    if (!needed) return {};
+    for (const std::size_t index : *needed)
+      for (const Literal& literal : rule.strings[index].literals)
+        if (std::find(gate.literals.begin(), gate.literals.end(), literal) == gate.literals.end())
+          gate.literals.push_back(literal);
+  }
+  if (gate.literals.empty()) return {};
+  return gate;
+}
+
+}  // namespace fleetsweep::scan

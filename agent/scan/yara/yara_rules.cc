@@ -1,0 +1,98 @@
+#include "agent/scan/yara/yara_rules.h"
+
+// Last: it defines macros named like functions of everybody else.
+#include <yara.h>
+
+namespace fleetsweep::scan {
+namespace {
+
+void remember_error(int level, const char*, int line, const YR_RULE*, const char* message,
+                    void* user) {
+  auto* text = static_cast<std::string*>(user);
+  if (level == YARA_ERROR_LEVEL_ERROR && text->empty())
+    *text = fmt::format("line {}: {}", line, message);
+}
+
+int collect(YR_SCAN_CONTEXT*, int message, void* data, void* user) {
+  if (message == CALLBACK_MSG_RULE_MATCHING) {
+    const auto* rule = static_cast<const YR_RULE*>(data);
+    if (!RULE_IS_PRIVATE(rule))
+      static_cast<std::vector<std::string>*>(user)->push_back(rule->identifier);
+  }
+  return CALLBACK_CONTINUE;
+}
+
+struct Variable {
+  const char* name;
+  std::string YaraExternals::*value;
+};
+constexpr Variable kVariables[] = {
+    {"filename", &YaraExternals::filename},   {"filepath", &YaraExternals::filepath},
+    {"extension", &YaraExternals::extension}, {"filetype", &YaraExternals::filetype},
+    {"owner", &YaraExternals::owner},         {"md5", &YaraExternals::md5}};
+
+}  // namespace
+
+YaraLibrary::YaraLibrary() {
+  yr_initialize();
+}
+YaraLibrary::~YaraLibrary() {
+  yr_finalize();
+}
+
+struct YaraRules::Compiled {
+  YR_RULES* rules = nullptr;
+  YR_SCANNER* scanner = nullptr;
+  ~Compiled() {
+    if (scanner != nullptr) yr_scanner_destroy(scanner);
+    if (rules != nullptr) yr_rules_destroy(rules);
+  }
+};
+
+YaraRules::YaraRules(std::unique_ptr<Compiled> compiled) : compiled_(std::move(compiled)) {}
+YaraRules::YaraRules(YaraRules&&) noexcept = default;
+YaraRules& YaraRules::operator=(YaraRules&&) noexcept = default;
+YaraRules::~YaraRules() = default;
+
+Result<YaraRules> YaraRules::compile(const std::string& source) {
+  if (source.find('\0') != std::string::npos)
+    return fail(Code::kInvalid, "rules: a zero byte in the source");
+  YR_COMPILER* compiler = nullptr;
+  if (yr_compiler_create(&compiler) != ERROR_SUCCESS)
+    return fail(Code::kInternal, "rules: no memory for a compiler");
+  const std::unique_ptr<YR_COMPILER, void (*)(YR_COMPILER*)> owned(compiler, yr_compiler_destroy);
+  std::string error;
+  yr_compiler_set_callback(compiler, remember_error, &error);
+  yr_compiler_set_include_callback(compiler, nullptr, nullptr, nullptr);
+  for (const Variable& variable : kVariables)
+    yr_compiler_define_string_variable(compiler, variable.name, "");
+  if (yr_compiler_add_string(compiler, source.c_str(), nullptr) != 0)
+    return fail(Code::kInvalid, "rules: {}", error.empty() ? "they do not compile" : error);
+
+  auto compiled = std::make_unique<Compiled>();
+  if (yr_compiler_get_rules(compiler, &compiled->rules) != ERROR_SUCCESS ||
+      yr_scanner_create(compiled->rules, &compiled->scanner) != ERROR_SUCCESS)
+    return fail(Code::kInternal, "rules: no memory for them");
+  // Its guard against faults would install signal handlers for each file; we scan our own memory.
+  yr_scanner_set_flags(compiled->scanner, SCAN_FLAGS_NO_TRYCATCH);
+  YaraRules result(std::move(compiled));
+  result.uses_md5_ = source.find("md5") != std::string::npos;
+  return result;
+}
+
+Result<std::vector<std::string>> YaraRules::scan(BytesView bytes, const YaraExternals& externals,
+                                                 Seconds timeout) const {
+  std::vector<std::string> matches;
+  YR_SCANNER* scanner = compiled_->scanner;
+  for (const Variable& variable : kVariables)
+    yr_scanner_define_string_variable(scanner, variable.name, (externals.*variable.value).c_str());
+  yr_scanner_set_callback(scanner, collect, &matches);
+  yr_scanner_set_timeout(scanner, static_cast<int>(timeout.count()));
+  const int error = yr_scanner_scan_mem(scanner, bytes.data(), bytes.size());
+  if (error == ERROR_SCAN_TIMEOUT)
+    return fail(Code::kUnavailable, "rules: not done within {} s", timeout.count());
+  if (error != ERROR_SUCCESS) return fail(Code::kInternal, "rules: libyara error {}", error);
+  return matches;
+}
+
+}  // namespace fleetsweep::scan
