@@ -1,6 +1,7 @@
 #include "protocol/base/bytes.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace fleetsweep {
 namespace {
@@ -137,6 +138,25 @@ std::string to_base32(BytesView bytes) {
 }
 Result<Bytes> from_base32(std::string_view text) {
   return unpack(text, kBase32, 5);
+}
+
+bool is_utf8(std::string_view text) {
+  std::uint32_t point = 0;
+  while (!text.empty()) {
+    // Nearly all text is ASCII: look at eight bytes at once while it is.
+    std::uint64_t eight = 0;
+    if (text.size() >= sizeof eight) {
+      std::memcpy(&eight, text.data(), sizeof eight);
+      if ((eight & 0x8080808080808080u) == 0) {
+        text.remove_prefix(sizeof eight);
+        continue;
+      }
+    }
+    const std::size_t length = utf8_sequence(text, point);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 std::string escaped(std::string_view text) {

@@ -37,6 +37,8 @@ Result<Bytes> from_base64(std::string_view text);
 std::string to_base32(BytesView bytes);  // RFC 4648 section 6, lower case, no padding
 Result<Bytes> from_base32(std::string_view text);
 
+bool is_utf8(std::string_view text);  // RFC 3629: shortest forms, no surrogates
+
 // Text for a terminal or a log: control, bidi and non-UTF-8 bytes become \x.., so that what is
 // shown is what there is.
 std::string escaped(std::string_view text);

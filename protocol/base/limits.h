@@ -25,6 +25,7 @@ inline constexpr std::size_t kPolicyBytes = 4 * 1024 * 1024;
 // The log and the wire.
 inline constexpr std::size_t kLogEntryBytes =
     60 * 1024;  // an envelope; tlog-tiles bundles have a u16 length prefix
+inline constexpr std::size_t kDsseJsonBytes = 128 * 1024;  // an envelope in base64
 inline constexpr std::size_t kReceiveEdgeBytes = 128 * 1024;
 inline constexpr std::size_t kReceiveAgentBytes = 256 * 1024;
 inline constexpr std::size_t kBlobChunkBytes = 64 * 1024;
@@ -32,6 +33,8 @@ inline constexpr std::size_t kBatchBytes = 120 * 1024;  // Entries and Receipts 
 inline constexpr std::size_t kNoteBytes = 16 * 1024;    // a checkpoint with its cosignatures
 inline constexpr std::size_t kKeyNameBytes = 255;       // of a log or a witness
 inline constexpr std::size_t kProofHashes = 64;         // RFC 9162 proofs never need more
+inline constexpr std::size_t kBatchEntries = 4096;      // Entries, Receipts, ReceiptAck
+inline constexpr std::size_t kFindingBytes = 96 * 1024;
 inline constexpr std::size_t kLocalMessageBytes =
     8 * 1024 * 1024;  // between our own processes on one host
 
@@ -56,6 +59,18 @@ inline constexpr std::size_t kHolderBytes = 64;
 inline constexpr std::size_t kTextBytes = 1024;  // a title, a reason, a reference
 inline constexpr std::size_t kCampaignIdBytes = 64;
 inline constexpr std::size_t kTokens = 512;
+inline constexpr std::size_t kFrontier = 64;    // one digest for each bit of a log's size
+inline constexpr std::size_t kStopNames = 512;  // of one kind, in one Stop
+inline constexpr std::size_t kResumeStops = 64;
+inline constexpr std::size_t kEndpoints = 64;
+inline constexpr std::size_t kSignatureBytes = 1024;  // an SSHSIG is about 180
+inline constexpr std::size_t kSealedPathBytes = 4096 + 64;
+
+// What a decoder accepts.
+inline constexpr std::int64_t kTimeMax = 253'402'300'799;  // the last second of the year 9999
+inline constexpr std::int64_t kSecondsMax = 100ll * 366 * 24 * 3600;
+inline constexpr std::size_t kTraversalSlackWords = 32 * 1024;
+inline constexpr int kNesting = 40;
 
 // Policies.
 inline constexpr std::size_t kDetections = 256;
@@ -68,6 +83,14 @@ inline constexpr std::size_t kRules = 64;
 inline constexpr std::size_t kConditionDepth = 8;
 inline constexpr std::size_t kJoinDepth = 3;
 inline constexpr std::size_t kJoinBindings = 100'000;  // evaluations of one condition
+inline constexpr std::size_t kPatternBytes = 4096;     // one value of a predicate
+inline constexpr std::size_t kSelections = 64;
+inline constexpr std::size_t kConditionChildren = 64;
+inline constexpr std::size_t kPreconditions = 16;
+inline constexpr std::size_t kRescans = 16;
+inline constexpr std::size_t kScopePaths = 1024;
+inline constexpr std::size_t kRuleBytes = 1024 * 1024;  // YARA source of one rule
+inline constexpr std::size_t kActionNames = 256;        // in one list of an action or selector
 inline constexpr std::size_t kRegexBytes = 1024;
 inline constexpr std::size_t kRegexStates = 500;
 inline constexpr std::uint32_t kItemsDefault =
@@ -78,6 +101,12 @@ inline constexpr std::uint64_t kItemBytesMax = 16ull << 30;
 // The agent.
 inline constexpr std::size_t kFindings = 5000;  // in one scan
 inline constexpr std::size_t kPathBytes = 4096;
+inline constexpr std::size_t kLineBytes = 32 * 1024;  // a command line, a line of a crontab
+inline constexpr std::size_t kUnscannablePaths = 64;  // named in one scan result
+inline constexpr std::size_t kLabels = 64;
+inline constexpr std::size_t kDetailBytes = 64 * 1024;  // what one process tells another in words
+inline constexpr std::size_t kLocalReplyBytes = 1024 * 1024;
+inline constexpr std::size_t kRootChain = 256;  // roots that one enrolment or act request carries
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;

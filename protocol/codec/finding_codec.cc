@@ -1,0 +1,143 @@
+// Finding.
+
+#include "local.capnp.h"
+#include "protocol/codec/codec.h"
+#include "protocol/codec/frame.h"
+
+namespace fleetsweep::codec {
+
+void write(Out, const model::FileIdentity& file, schema::FileIdentity::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setPath, file.path);
+  to.setDevice(file.device);
+  to.setInode(file.inode);
+  to.setSize(file.size);
+  to.setMtimeNs(file.mtime_ns);
+  to.setCtimeNs(file.ctime_ns);
+  to.setLinks(file.links);
+  put(to, &B::setSha256, file.sha256);
+}
+void read(In& in, schema::FileIdentity::Reader from, model::FileIdentity& file) {
+  get(in, "path", from.getPath(), file.path);
+  file.device = from.getDevice();
+  file.inode = from.getInode();
+  file.size = from.getSize();
+  file.mtime_ns = from.getMtimeNs();
+  file.ctime_ns = from.getCtimeNs();
+  file.links = from.getLinks();
+  get(in, "sha256", from.getSha256(), file.sha256);
+}
+
+void write(Out out, const model::ProcessIdentity& process, schema::ProcessIdentity::Builder to) {
+  using B = decltype(to);
+  to.setPid(process.pid);
+  to.setStartTicks(process.start_ticks);
+  write(out, process.exe, to.initExe());
+  to.setExeDeleted(process.exe_deleted);
+  put(to, &B::setName, process.name);
+  put(to, &B::setCommandLine, process.command_line);
+}
+void read(In& in, schema::ProcessIdentity::Reader from, model::ProcessIdentity& process) {
+  process.pid = from.getPid();
+  process.start_ticks = from.getStartTicks();
+  get(in, "exe", from.getExe(), process.exe);
+  process.exe_deleted = from.getExeDeleted();
+  get(in, "name", from.getName(), process.name);
+  get(in, "commandLine", from.getCommandLine(), process.command_line, limits::kLineBytes);
+}
+
+void write(Out out, const model::PersistenceIdentity& persistence,
+           schema::PersistenceIdentity::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setKind, persistence.kind);
+  write(out, persistence.file, to.initFile());
+  put(to, &B::setName, persistence.name);
+  put(to, &B::setEntry, persistence.entry);
+  put(to, &B::setCommand, persistence.command);
+  put(to, &B::setEntrySha256, persistence.entry_sha256);
+}
+void read(In& in, schema::PersistenceIdentity::Reader from,
+          model::PersistenceIdentity& persistence) {
+  get(in, "kind", from.getKind(), persistence.kind);
+  get(in, "file", from.getFile(), persistence.file);
+  get(in, "name", from.getName(), persistence.name);
+  get(in, "entry", from.getEntry(), persistence.entry, limits::kLineBytes);
+  get(in, "command", from.getCommand(), persistence.command, limits::kLineBytes);
+  get(in, "entrySha256", from.getEntrySha256(), persistence.entry_sha256);
+}
+
+void write(Out out, const model::ConnectionIdentity& connection,
+           schema::ConnectionIdentity::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setLocalAddress, connection.local_address);
+  to.setLocalPort(connection.local_port);
+  put(to, &B::setRemoteAddress, connection.remote_address);
+  to.setRemotePort(connection.remote_port);
+  to.setPid(connection.pid);
+  write(out, connection.exe, to.initExe());
+}
+void read(In& in, schema::ConnectionIdentity::Reader from, model::ConnectionIdentity& connection) {
+  get(in, "localAddress", from.getLocalAddress(), connection.local_address);
+  connection.local_port = from.getLocalPort();
+  get(in, "remoteAddress", from.getRemoteAddress(), connection.remote_address);
+  connection.remote_port = from.getRemotePort();
+  connection.pid = from.getPid();
+  get(in, "exe", from.getExe(), connection.exe);
+}
+
+namespace {
+struct WriteIdentity {
+  schema::Finding::Builder to;
+  void operator()(const model::FileIdentity& file) { write(Out{}, file, to.initFile()); }
+  void operator()(const model::ProcessIdentity& process) {
+    write(Out{}, process, to.initProcess());
+  }
+  void operator()(const model::PersistenceIdentity& persistence) {
+    write(Out{}, persistence, to.initPersistence());
+  }
+  void operator()(const model::ConnectionIdentity& connection) {
+    write(Out{}, connection, to.initConnection());
+  }
+};
+}  // namespace
+
+void write(Out, const model::Finding& finding, schema::Finding::Builder to) {
+  using B = decltype(to);
+  to.setDetection(finding.detection);
+  to.setNumber(finding.number);
+  to.setJoined(finding.joined);
+  put(to, &B::setRule, finding.rule);
+  std::visit(WriteIdentity{to}, finding.identity);
+}
+void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
+  finding.detection = from.getDetection();
+  finding.number = from.getNumber();
+  finding.joined = from.getJoined();
+  get(in, "rule", from.getRule(), finding.rule);
+  using Kind = schema::Finding::Which;
+  auto& identity = finding.identity;
+  switch (from.which()) {
+    case Kind::FILE:
+      return get(in, "file", from.getFile(), identity.emplace<model::FileIdentity>());
+    case Kind::PROCESS:
+      return get(in, "process", from.getProcess(), identity.emplace<model::ProcessIdentity>());
+    case Kind::PERSISTENCE:
+      return get(in, "persistence", from.getPersistence(),
+                 identity.emplace<model::PersistenceIdentity>());
+    case Kind::CONNECTION:
+      return get(in, "connection", from.getConnection(),
+                 identity.emplace<model::ConnectionIdentity>());
+  }
+  refuse_enum(in, "identity", static_cast<unsigned>(from.which()),
+              std::variant_size_v<model::Identity>);
+}
+
+Bytes encode(const model::Finding& finding) {
+  return encode_frame<schema::Finding>(finding);
+}
+template <>
+Result<model::Finding> decode(BytesView bytes) {
+  return decode_frame<schema::Finding, model::Finding>("finding", bytes, limits::kFindingBytes);
+}
+
+}  // namespace fleetsweep::codec

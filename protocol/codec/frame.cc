@@ -1,0 +1,106 @@
+#include "protocol/codec/frame.h"
+
+#include <capnp/any.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "protocol/codec/codec.h"
+
+namespace fleetsweep::codec {
+
+void In::refuse(std::string_view field, std::string message) {
+  if (failed_) return;
+  failed_ = true;
+  place_ = field;
+  message_ = std::move(message);
+}
+
+void In::within(bool before, std::string_view field) {
+  if (before || field.empty()) return;
+  place_ = place_.empty() ? std::string(field) : fmt::format("{}.{}", field, place_);
+}
+
+void In::within(bool before, std::string_view field, std::size_t index) {
+  within(before, fmt::format("{}[{}]", field, index));
+}
+
+void check_size(In& in, std::string_view field, std::size_t size, std::size_t size_max,
+                std::string_view unit) {
+  if (size > size_max)
+    in.refuse(field, fmt::format("{} {} where at most {} were expected", size, unit, size_max));
+}
+
+void refuse_size(In& in, std::string_view field, std::size_t size, std::size_t expected) {
+  in.refuse(field, fmt::format("{} bytes where {} were expected", size, expected));
+}
+
+void refuse_text(In& in, std::string_view field) {
+  in.refuse(field, "text is not UTF-8");
+}
+
+void refuse_enum(In& in, std::string_view field, unsigned value, std::size_t count) {
+  in.refuse(field, fmt::format("value {} where 0 to {} were expected", value, count - 1));
+}
+
+void check_time(In& in, std::string_view field, std::int64_t value, std::int64_t value_max) {
+  if (value < 0 || value > value_max)
+    in.refuse(field, fmt::format("{} where 0 to {} were expected", value, value_max));
+}
+
+AlignedWords::AlignedWords(BytesView bytes) : count_(bytes.size() / sizeof(capnp::word)) {
+  if (count_ > kScratchWords) large_ = std::make_unique_for_overwrite<capnp::word[]>(count_);
+  begin_ = large_ ? large_.get() : small_;
+  std::memcpy(begin_, bytes.data(), bytes.size());
+}
+
+capnp::ReaderOptions reader_options(std::size_t words) {
+  capnp::ReaderOptions options;
+  // Every word of a canonical message is read once; lists of empty structs cost a word for each.
+  options.traversalLimitInWords = words + limits::kTraversalSlackWords;
+  options.nestingLimit = limits::kNesting;
+  return options;
+}
+
+Status check_frame(std::string_view what, BytesView bytes, std::size_t size_max) {
+  if (bytes.size() > size_max)
+    return fail(Code::kInvalid, "{}: {} bytes where at most {} were expected", what, bytes.size(),
+                size_max);
+  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0)
+    return fail(Code::kInvalid, "{}: {} bytes where whole 8-byte words were expected", what,
+                bytes.size());
+  return {};
+}
+
+Error refusal(std::string_view what, const In& in) {
+  return {Code::kInvalid, fmt::format("{}: {}: {}", what, in.place(), in.message())};
+}
+
+Error refusal(std::string_view what, const kj::Exception& exception) {
+  return {Code::kInvalid, fmt::format("{}: not a Cap'n Proto message: {}", what,
+                                      escaped(exception.getDescription().cStr()))};
+}
+
+Error not_canonical(std::string_view what, BytesView bytes, BytesView expected) {
+  const auto [at, other] = std::ranges::mismatch(bytes, expected);
+  if (at == bytes.end() || other == expected.end())
+    return {Code::kInvalid, fmt::format("{}: not canonical: {} bytes where {} were expected", what,
+                                        bytes.size(), expected.size())};
+  return {Code::kInvalid,
+          fmt::format("{}: not canonical: byte {} is {:#04x} where {:#04x} was expected", what,
+                      at - bytes.begin(), *at, *other)};
+}
+
+Error unknown_schema(std::string_view what, unsigned schema) {
+  return {Code::kInvalid,
+          fmt::format("{}: schema {} where {} was expected: it was made for another version", what,
+                      schema, kSchema)};
+}
+
+Bytes canonical_bytes(capnp::MessageBuilder& message) {
+  const auto words = message.getRoot<capnp::AnyStruct>().asReader().canonicalize();
+  const auto bytes = words.asBytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace fleetsweep::codec
