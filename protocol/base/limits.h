@@ -106,7 +106,6 @@ inline constexpr std::size_t kUnscannablePaths = 64;  // named in one scan resul
 inline constexpr std::size_t kLabels = 64;
 inline constexpr std::size_t kDetailBytes = 64 * 1024;  // what one process tells another in words
 inline constexpr std::size_t kLocalReplyBytes = 1024 * 1024;
-inline constexpr std::size_t kRootChain = 256;  // roots that one enrolment or act request carries
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;
