@@ -1,0 +1,239 @@
+// Events of the connection and of the host; what follows from them is in orders.cc and runs.cc.
+
+#include "agent/core/core.h"
+
+#include <algorithm>
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::agent {
+
+Effects Core::finish(Effects effects, const Now& now) {
+  consider(effects, now);
+  fetch_policies(effects, now);
+  talk(effects, now);
+  return effects;
+}
+
+// Hello, beat, receipts: whatever the session has to say now.
+void Core::talk(Effects& effects, const Now& now) {
+  switch (session_.take_due(now.uptime)) {
+    case Session::Due::kNothing:
+      break;
+    case Session::Due::kHello: {
+      model::Hello hello;
+      hello.tenant = identity_.tenant;
+      hello.log_size = log_.wanted();
+      hello.root_version = log_.root().version();
+      hello.agent_version = identity_.version;
+      hello.boot = identity_.boot;
+      hello.facts = identity_.facts;
+      hello.capabilities = identity_.host.capabilities;
+      hello.sandbox = identity_.host.sandbox;
+      effects.actions.push_back(Send{std::move(hello)});
+      break;
+    }
+    case Session::Due::kBeat:
+      effects.actions.push_back(
+          Send{model::Beat{.log_size = log_.size(), .state = status().activity}});
+      break;
+    case Session::Due::kReconnect:
+      outbox_.on_reconnect();
+      fetch_.on_reconnect();
+      effects.actions.push_back(Reconnect{});
+      effects.notes.push_back({"edge_silent", {}, true});
+      break;
+  }
+  if (!session_.is_welcomed()) return;
+  while (true) {
+    auto batch = outbox_.take_batch(session_.in_flight_max(), now.uptime);
+    if (batch.empty()) break;
+    effects.actions.push_back(SendReceipts{std::move(batch)});
+  }
+}
+
+std::optional<Uptime> Core::next_deadline() const {
+  std::optional<Uptime> next = wake_;
+  const auto sooner = [&next](std::optional<Uptime> other) {
+    if (other && (!next || *other < *next)) next = other;
+  };
+  sooner(session_.next_deadline());
+  if (session_.is_welcomed()) {
+    sooner(outbox_.next_deadline());
+    sooner(fetch_wake_);
+  }
+  return next;
+}
+
+Effects Core::on_deadline(const Now& now) {
+  return finish({}, now);
+}
+
+Effects Core::on_connected(const Now& now) {
+  session_.on_connected(now.uptime);
+  outbox_.on_reconnect();
+  fetch_.on_reconnect();
+  asked_from_ = ~std::uint64_t{0};
+  Effects effects;
+  effects.notes.push_back({"connected", {}});
+  return finish(std::move(effects), now);
+}
+
+Effects Core::on_disconnected(const Now& now) {
+  session_.on_disconnected();
+  Effects effects;
+  effects.notes.push_back({"disconnected", {}, true});
+  return finish(std::move(effects), now);
+}
+
+Effects Core::on_refused(const Now& now) {
+  session_.on_refused(now.uptime);
+  Effects effects;
+  effects.notes.push_back({"refused_by_edge", {}, true});
+  return finish(std::move(effects), now);
+}
+
+Effects Core::on_halt(bool halted, const Now& now) {
+  identity_.host.halted = halted;
+  failures_ = 0;
+  Effects effects;
+  effects.notes.push_back({halted ? "halted_by_owner" : "resumed_by_owner", {}, true});
+  return finish(std::move(effects), now);
+}
+
+Effects Core::on_consent(const trust::Consent& consent, const Now& now) {
+  identity_.host.consent = consent;
+  return finish({}, now);
+}
+
+Effects Core::on_poisoned(const DocumentId& order, const Now& now) {
+  poisoned_.insert(order);
+  return finish({}, now);
+}
+
+Effects Core::on_message(const model::Message& message, const Now& now) {
+  session_.on_heard(now.uptime);
+  Effects effects;
+  std::visit([&](const auto& one) { on(one, effects, now); }, message);
+  return finish(std::move(effects), now);
+}
+
+void Core::on(const model::Welcome& welcome, Effects& effects, const Now& now) {
+  const bool is_first = !session_.is_welcomed();
+  session_.on_welcome(welcome, now.uptime);
+  if (is_first) effects.notes.push_back({"welcomed", {}});
+}
+
+void Core::on(const model::RetryAfter& answer, Effects& effects, const Now& now) {
+  session_.on_retry_after(answer, now.uptime);
+  effects.notes.push_back(
+      {"edge_busy", {{"wait_ms", std::to_string(answer.wait.count())}, {"reason", answer.reason}}});
+}
+
+void Core::on(const model::Entries& entries, Effects& effects, const Now& now) {
+  const std::uint64_t before = log_.wanted();
+  const auto taken = log_.append(entries.from, entries.entries, now.clock);
+  if (!taken && taken.error().reason == model::Reason::kMalformed && asked_from_ != before) {
+    // A gap: the edge believes we have more than we do. Asked once, not once an entry.
+    asked_from_ = before;
+    effects.actions.push_back(Send{model::Want{.entries_from = before}});
+  }
+  if (!taken)
+    effects.notes.push_back({"entries_not_taken", {{"why", Error(taken.error()).message}}, true});
+  if (log_.wanted() != before && !offered_note_.empty()) advance(effects, now);
+}
+
+void Core::on(const model::Checkpoint& checkpoint, Effects& effects, const Now& now) {
+  offered_note_ = checkpoint.note;
+  advance(effects, now);
+}
+
+void Core::advance(Effects& effects, const Now& now) {
+  const bool was_forked = log_.forked();
+  const auto advance = log_.checkpoint(offered_note_, now.clock);
+  if (!advance) {
+    offered_note_.clear();
+    effects.notes.push_back(
+        {"checkpoint_refused", {{"why", Error(advance.error()).message}}, true});
+    if (log_.forked() != was_forked) effects.records.push_back(PutLog{log_.saved()});
+    return;
+  }
+  if (advance->need_more) {
+    if (asked_from_ == log_.wanted()) return;
+    asked_from_ = log_.wanted();
+    effects.actions.push_back(Send{model::Want{.entries_from = log_.wanted()}});
+    return;
+  }
+  offered_note_.clear();
+  for (const auto& folded : advance->folded) {
+    effects.records.push_back(PutEntry{folded.notice.index, folded.seen, folded.entry});
+    if (folded.notice.taken == trust::Taken::kRefused)
+      effects.notes.push_back({"entry_refused",
+                               {{"index", std::to_string(folded.notice.index)},
+                                {"why", Error(folded.notice.refusal).message}},
+                               true});
+    else
+      effects.notes.push_back({"entry",
+                               {{"index", std::to_string(folded.notice.index)},
+                                {"type", folded.notice.payload_type},
+                                {"id", folded.notice.id.hex()}}});
+  }
+  if (advance->fresher || !advance->folded.empty()) effects.records.push_back(PutLog{log_.saved()});
+}
+
+void Core::on(const model::ReceiptAck& ack, Effects& effects, const Now&) {
+  auto seqs = outbox_.on_ack(ack.receipts);
+  if (!seqs.empty()) effects.records.push_back(DropReceipts{std::move(seqs)});
+}
+
+void Core::on(const model::Beat&, Effects&, const Now&) {}
+
+// The edge has no business sending these.
+template <class Other>
+void Core::on(const Other&, Effects& effects, const Now&) {
+  effects.notes.push_back({"unexpected_message", {}, true});
+}
+
+void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
+  auto taken = fetch_.on_blob(blob, now.uptime);
+  if (!taken.problem.empty())
+    effects.notes.push_back(
+        {"policy_not_taken", {{"digest", blob.digest.hex()}, {"why", taken.problem}}, true});
+  if (taken.want_offset)
+    effects.actions.push_back(Send{model::Want{
+        .entries_from = log_.wanted(), .blob = blob.digest, .blob_offset = *taken.want_offset}});
+  if (!taken.complete) return;
+  auto brief = brief_of(*taken.complete);
+  if (!brief) {
+    bad_policies_.emplace(blob.digest, brief.error());
+    return;
+  }
+  policies_.emplace(blob.digest, std::move(*brief));
+  effects.records.push_back(PutPolicy{blob.digest, std::move(*taken.complete)});
+}
+
+// Ahead of their time, so that an order can be carried out when the edge is gone.
+void Core::fetch_policies(Effects& effects, const Now& now) {
+  fetch_wake_.reset();
+  if (!session_.is_welcomed()) return;
+  bool is_wanting = false;
+  for (const auto& [id, entry] : state().orders) {
+    const model::Order& order = entry.order;
+    const auto job = jobs_.find(id);
+    const bool is_over = (job != jobs_.end() && job->second.phase == Phase::kDone &&
+                          order.schedule.repeat == Seconds(0)) ||
+                         order.schedule.not_after < trust::effective(log_.floor(), now.clock);
+    if (order.mode == model::Mode::kUndo || is_over || policies_.contains(order.policy) ||
+        bad_policies_.contains(order.policy) ||
+        !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
+                         identity_.host.groups))
+      continue;
+    is_wanting = true;
+    if (const auto offset = fetch_.want(order.policy, order.policy_size, now.uptime))
+      effects.actions.push_back(Send{model::Want{
+          .entries_from = log_.wanted(), .blob = order.policy, .blob_offset = *offset}});
+  }
+  if (is_wanting) fetch_wake_ = fetch_.next_deadline();
+}
+
+}  // namespace fleetsweep::agent

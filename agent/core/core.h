@@ -1,0 +1,199 @@
+#pragma once
+
+// The agent's mind: what one host does about its tenant's log. Events and `now` in, effects out;
+// no I/O, no clock, no randomness but the seed. Every gate is asked when an order arrives, whenever
+// something changed, and again just before the first side effect. One run at a time.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "agent/core/effect.h"
+#include "agent/core/now.h"
+#include "agent/core/policy_fetch.h"
+#include "agent/core/session.h"
+#include "agent/report/outbox.h"
+#include "agent/report/receipt.h"
+#include "protocol/trust/gates.h"
+#include "protocol/trust/log_view.h"
+
+namespace fleetsweep::agent {
+
+// What does not change while the process runs.
+struct Identity {
+  TenantId tenant;
+  trust::Host host;  // consent and halted are where it starts
+  model::Facts facts;
+  std::string version;
+  Digest program;  // SHA-256 of the agent's own binary
+  BootId boot;
+  Timestamp enrolled;  // orders that ended before it are history
+  SessionTimes times;
+  std::uint64_t seed = 0;
+};
+
+class Core {
+ public:
+  // kLogFork and the like when the store contradicts itself. `key` outlives the core.
+  static trust::Checked<std::unique_ptr<Core>> load(Identity identity, trust::VerifiedRoot root,
+                                                    const crypto::SecretKey& key, Seal seal,
+                                                    Stored stored, const Now& now);
+
+  // The first thing after load(): resumes what a crash interrupted.
+  Effects on_start(const Now& now);
+
+  Effects on_connected(const Now& now);
+  Effects on_disconnected(const Now& now);
+  Effects on_refused(const Now& now);
+  Effects on_message(const model::Message& message, const Now& now);
+
+  // The answer to StartScan, with the policy it was for.
+  Effects on_scan_done(const model::ScanDone& done, const model::Policy& policy, const Now& now);
+  // The answer to StartAct, or an undo that the host's owner ordered (done.local).
+  Effects on_act_done(const model::ActDone& done, const Now& now);
+  // The child went away without an answer, or could not be started.
+  Effects on_child_lost(model::Child child, const std::string& why, const Now& now);
+
+  Effects on_halt(bool halted, const Now& now);
+  Effects on_consent(const trust::Consent& consent, const Now& now);
+  // This order killed the process twice.
+  Effects on_poisoned(const DocumentId& order, const Now& now);
+
+  // Call at next_deadline(), or earlier when the clock was set.
+  Effects on_deadline(const Now& now);
+  std::optional<Uptime> next_deadline() const;
+
+  // For people. One line: what this order is waiting for, or why it was refused, or what was done.
+  std::string why(const DocumentId& order) const;
+  struct Status {
+    bool connected = false;
+    bool welcomed = false;
+    bool halted = false;
+    bool forked = false;
+    std::string activity;  // idle, scanning, acting, halted
+    std::uint64_t log_size = 0;
+    std::uint64_t root_version = 0;
+    Timestamp witness_time;
+    std::size_t orders = 0;
+    std::size_t outbox = 0;
+    std::uint64_t receipts = 0;
+    struct Line {
+      DocumentId order;
+      std::string title;
+      std::string text;
+    };
+    std::vector<Line> lines;  // one for each order, log order
+  };
+  Status status() const;
+  // Whether `id` is an order this host knows.
+  bool knows(const DocumentId& id) const { return state().orders.contains(id); }
+
+ private:
+  struct Active {  // the run in progress
+    enum class Kind { kDryRun, kBeforeApply, kAct, kRescan } kind = Kind::kDryRun;
+    Job job;
+    Timestamp begun;
+    model::SandboxLevel sandbox = model::SandboxLevel::kNone;
+    std::uint64_t scanned = 0;
+    std::uint64_t scanned_bytes = 0;
+    std::uint32_t unscannable = 0;
+    bool asked_to_stop = false;
+    bool by_reboot = false;
+  };
+
+  Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal)
+      : identity_(std::move(identity)),
+        log_(std::move(root)),
+        key_(key),
+        seal_(std::move(seal)),
+        session_(identity_.times, identity_.seed) {}
+  trust::Checked<void> restore(Stored stored, const Now& now);
+
+  const trust::State& state() const { return log_.state(); }
+  std::vector<DocumentId> orders_in_log_order() const;
+
+  // Every event ends here: judge what is open, start what may start, talk.
+  Effects finish(Effects effects, const Now& now);
+  void consider(Effects& effects, const Now& now);
+  void consider_order(const DocumentId& id, Effects& effects, const Now& now);
+  void consider_rescans(Effects& effects, const Now& now);
+  void consider_active(Effects& effects, const Now& now);
+  trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
+  void consider_interrupted(Effects& effects, const Now& now);
+  void fetch_policies(Effects& effects, const Now& now);
+  void talk(Effects& effects, const Now& now);
+  bool is_open(const DocumentId& id) const;
+  void wake_at(Timestamp wall, const Now& now);
+  std::vector<Seconds> rescans_of(const Job& job) const;
+
+  void begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
+  void refuse(const DocumentId& id, const trust::Refusal& refusal, Effects& effects,
+              const Now& now);
+  void act(const model::ScanDone& fresh, Effects& effects);
+  model::ActRequest act_request(const DocumentId& order) const;
+  void end_dry_run(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
+                   const Now& now);
+  void end_scan_before_apply(const model::ScanDone& done, const model::Policy& policy,
+                             Effects& effects, const Now& now);
+  void end_rescan(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
+                  const Now& now);
+  void end_without_result(model::Reason reason, const std::string& detail, Effects& effects,
+                          const Now& now);
+  void end_act(const model::ActDone& done, Effects& effects, const Now& now);
+  void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
+  bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
+
+  struct Say {  // what a receipt says, apart from what every receipt says
+    model::ReceiptKind kind = model::ReceiptKind::kRefused;
+    model::HostState state = model::HostState::kRefused;
+    model::Reason reason = model::Reason::kNone;
+    Timestamp started;
+    std::uint32_t matched = 0;
+    std::uint32_t acted = 0;
+    std::vector<std::string> verdicts;
+    std::vector<model::ReceiptItem> items;
+    std::vector<std::string> paths;
+    bool local = false;
+  };
+  void report(const Job& job, Say say, Effects& effects, const Now& now);
+  void remember(const Job& job, Effects& effects);
+
+  void on(const model::Welcome& welcome, Effects& effects, const Now& now);
+  void on(const model::RetryAfter& answer, Effects& effects, const Now& now);
+  void on(const model::Entries& entries, Effects& effects, const Now& now);
+  void on(const model::Checkpoint& checkpoint, Effects& effects, const Now& now);
+  void on(const model::Blob& blob, Effects& effects, const Now& now);
+  void on(const model::ReceiptAck& ack, Effects& effects, const Now& now);
+  void on(const model::Beat& beat, Effects& effects, const Now& now);
+  template <class Other>
+  void on(const Other& unexpected, Effects& effects, const Now& now);
+  void advance(Effects& effects, const Now& now);
+
+  Identity identity_;
+  trust::LogView log_;
+  const crypto::SecretKey& key_;
+  Seal seal_;
+  Session session_;
+  Outbox outbox_;
+  PolicyFetch fetch_;
+
+  std::map<DocumentId, Job> jobs_;  // the newest run of each order
+  std::set<trust::Execution> executed_;
+  std::vector<trust::DryRun> dry_runs_;
+  std::map<Digest, PolicyBrief> policies_;
+  std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
+  std::set<DocumentId> poisoned_;
+  std::map<DocumentId, std::string> reasons_;  // why(), per order
+  std::optional<Active> active_;
+  unsigned failures_ = 0;                  // of children, in a row, for the run in progress
+  std::set<std::string> cleaned_objects_;  // keys of what the act in progress may touch
+  std::uint64_t seq_ = 0;
+  DocumentId previous_;
+  std::string offered_note_;    // a checkpoint ahead of the entries we have
+  std::optional<Uptime> wake_;  // the next moment in wall time that matters, as uptime
+  std::optional<Uptime> fetch_wake_;
+  std::uint64_t asked_from_ = ~std::uint64_t{0};
+};
+
+}  // namespace fleetsweep::agent

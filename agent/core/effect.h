@@ -1,0 +1,51 @@
+#pragma once
+
+// What the core wants done. The driver runs the kinds in this order: commit all records, then the
+// actions, then the notes. A failed commit drops the actions, and the process starts afresh from
+// the store.
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/core/record.h"
+
+namespace fleetsweep::agent {
+
+struct Send {
+  model::Message message;
+};
+struct SendReceipts {  // from the store
+  std::vector<std::uint64_t> seqs;
+};
+struct StartScan {
+  Digest policy;  // bytes from the store
+  bool verify = false;
+};
+// The driver adds the policy's bytes and the sealed findings of the dry run.
+struct StartAct {
+  model::ActRequest request;
+  Digest policy;       // zero: none (undo)
+  DocumentId dry_run;  // zero: none
+};
+// No new step, please: finish or roll back the one in flight, then answer.
+struct AskActToStop {};
+// A connection from scratch.
+struct Reconnect {};
+using Action = std::variant<Send, SendReceipts, StartScan, StartAct, AskActToStop, Reconnect>;
+
+// An event for the local log: a name and fields, never what was found inside a file.
+struct Note {
+  std::string event;
+  std::vector<std::pair<std::string, std::string>> fields;
+  bool is_warning = false;
+};
+
+struct Effects {
+  std::vector<Record> records;
+  std::vector<Action> actions;
+  std::vector<Note> notes;
+};
+
+}  // namespace fleetsweep::agent

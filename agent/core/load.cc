@@ -1,0 +1,63 @@
+// From the store to a core.
+
+#include "agent/core/core.h"
+#include "protocol/codec/codec.h"
+
+namespace fleetsweep::agent {
+
+trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes) {
+  FS_TRY(trust::PolicyFacts facts, trust::policy_facts(policy_bytes));
+  const auto policy = codec::decode<model::Policy>(policy_bytes);
+  if (!policy) return trust::refuse(model::Reason::kMalformed, "{}", policy.error().message);
+  return PolicyBrief{std::move(facts), policy->verify};
+}
+
+trust::Checked<std::unique_ptr<Core>> Core::load(Identity identity, trust::VerifiedRoot root,
+                                                 const crypto::SecretKey& key, Seal seal,
+                                                 Stored stored, const Now& now) {
+  std::unique_ptr<Core> core(new Core(std::move(identity), std::move(root), key, std::move(seal)));
+  FS_CHECK(core->restore(std::move(stored), now));
+  return core;
+}
+
+trust::Checked<void> Core::restore(Stored stored, const Now& now) {
+  for (const Stored::Entry& entry : stored.entries) log_.replay(entry.entry, entry.seen);
+  if (stored.log) FS_CHECK(log_.resume(*stored.log));
+  for (PolicyBrief& policy : stored.policies) {
+    const Digest digest = policy.facts.digest;
+    policies_.emplace(digest, std::move(policy));
+  }
+  dry_runs_ = std::move(stored.dry_runs);
+  for (const trust::DryRun& run : dry_runs_) executed_.insert({run.order, 0});
+  for (const Job& job : stored.jobs) {
+    jobs_[job.order] = job;
+    if (job.phase != Phase::kHeld) executed_.insert({job.order, job.slot});
+    if (job.phase == Phase::kDone)
+      reasons_[job.order] = fmt::format("{}: {}", name(job.state), name(job.reason));
+  }
+  for (const Stored::Waiting& item : stored.outbox) outbox_.add(item.seq, item.id, item.size);
+  seq_ = stored.seq;
+  previous_ = stored.previous;
+  static_cast<void>(now);
+  return {};
+}
+
+Effects Core::on_start(const Now& now) {
+  Effects effects;
+  // What the fold has forgotten long after its end is forgotten here too.
+  std::set<Digest> used;
+  for (const auto& [id, entry] : state().orders) used.insert(entry.order.policy);
+  std::erase_if(policies_, [&](const auto& policy) {
+    if (used.contains(policy.first)) return false;
+    effects.records.push_back(DropPolicy{policy.first});
+    return true;
+  });
+  std::erase_if(jobs_, [&](const auto& job) {
+    if (state().orders.contains(job.first) || job.second.phase == Phase::kActing) return false;
+    effects.records.push_back(DropJob{job.first});
+    return true;
+  });
+  return finish(std::move(effects), now);
+}
+
+}  // namespace fleetsweep::agent

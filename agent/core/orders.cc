@@ -1,0 +1,251 @@
+// Which order may run now, which waits, which is refused.
+
+#include <algorithm>
+
+#include "agent/core/core.h"
+#include "protocol/base/assert.h"
+
+namespace fleetsweep::agent {
+
+using model::HostState;
+using model::Mode;
+using model::Reason;
+using model::ReceiptKind;
+
+std::vector<DocumentId> Core::orders_in_log_order() const {
+  std::vector<DocumentId> ids;
+  for (const auto& [id, entry] : state().orders) ids.push_back(id);
+  std::sort(ids.begin(), ids.end(), [this](const DocumentId& a, const DocumentId& b) {
+    return state().orders.at(a).logged.index < state().orders.at(b).logged.index;
+  });
+  return ids;
+}
+
+void Core::consider(Effects& effects, const Now& now) {
+  wake_.reset();
+  consider_active(effects, now);
+  consider_interrupted(effects, now);
+  consider_rescans(effects, now);
+  for (const DocumentId& id : orders_in_log_order()) consider_order(id, effects, now);
+}
+
+// Wall time is watched through uptime; the driver calls again when somebody sets the clock.
+void Core::wake_at(Timestamp wall, const Now& now) {
+  const auto wait = std::max(wall - now.clock.local, Seconds(0));
+  // A day at most: an hour of winter time, or a leap of a second, costs no more than that.
+  const Uptime at = now.uptime + std::min<Duration>(wait, std::chrono::hours(24));
+  if (!wake_ || at < *wake_) wake_ = at;
+}
+
+trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
+  const auto policy = policies_.find(state().orders.at(id).order.policy);
+  return trust::judge(
+      trust::Situation{
+          .state = state(),
+          .host = identity_.host,
+          .floor = log_.floor(),
+          .clock = now.clock,
+          .forked = log_.forked(),
+          .policy = policy == policies_.end() ? nullptr : &policy->second.facts,
+          .executed = executed_,
+          .dry_runs = dry_runs_,
+          .poisoned = poisoned_,
+      },
+      id);
+}
+
+void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now) {
+  if (active_ && active_->job.order == id) return;
+  const model::Order& order = state().orders.at(id).order;
+  const auto job = jobs_.find(id);
+  if (job != jobs_.end()) {
+    const bool is_once = order.schedule.repeat == Seconds(0);
+    if (job->second.phase == Phase::kDone && is_once) return;
+    if (job->second.phase == Phase::kActing || job->second.phase == Phase::kVerifying) return;
+  }
+  if (outbox_.is_full()) {
+    reasons_[id] = "waiting: the outbox is full of receipts that the controller has not taken";
+    return;
+  }
+  if (const auto bad = bad_policies_.find(order.policy); bad != bad_policies_.end())
+    return refuse(id, bad->second, effects, now);
+
+  const trust::Verdict verdict = verdict_on(id, now);
+  // When it ends it is refused as expired, whatever it waits for until then.
+  if (!std::holds_alternative<trust::Allowed>(verdict) &&
+      order.schedule.not_after >= now.clock.local)
+    wake_at(order.schedule.not_after + Seconds(1), now);
+  if (const auto* allowed = std::get_if<trust::Allowed>(&verdict)) {
+    if (active_)
+      reasons_[id] = "waiting: another order is being carried out";
+    else
+      begin(id, *allowed, effects, now);
+  } else if (const auto* waiting = std::get_if<trust::Waiting>(&verdict)) {
+    reasons_[id] = fmt::format("waiting for {}{}{}", name(waiting->what),
+                               waiting->detail.empty() ? "" : ": ", waiting->detail);
+    if (waiting->until && waiting->what == trust::WaitFor::kTime) wake_at(*waiting->until, now);
+  } else {
+    refuse(id, std::get<trust::Refusal>(verdict), effects, now);
+  }
+}
+
+// Known, and neither done nor refused for good.
+bool Core::is_open(const DocumentId& id) const {
+  const auto job = jobs_.find(id);
+  return state().orders.contains(id) && (job == jobs_.end() || job->second.phase != Phase::kDone);
+}
+
+void Core::refuse(const DocumentId& id, const trust::Refusal& refusal, Effects& effects,
+                  const Now& now) {
+  const trust::OrderEntry& entry = state().orders.at(id);
+  Reason reason = refusal.reason;
+  if (reason == Reason::kPolicyMissing) {
+    const auto problem = fetch_.problem(entry.order.policy);
+    if (!problem) {
+      reasons_[id] = "waiting for its policy";
+      return;
+    }
+    reason = *problem;
+  }
+  if (reason == Reason::kDryRunMissing && is_open(entry.order.dry_run_order)) {
+    reasons_[id] = "waiting for its dry run on this host";
+    return;
+  }
+  reasons_[id] = fmt::format("refused: {}: {}", name(reason), refusal.detail);
+  const auto found = jobs_.find(id);
+  Job job = found != jobs_.end() ? found->second : Job{.order = id};
+  if (reason == Reason::kExecuted && found != jobs_.end()) {
+    reasons_[id] = fmt::format("done: {}", name(job.state));
+    return;
+  }
+  job.mode = entry.order.mode;
+  job.policy = entry.order.policy;
+  job.phase = trust::may_change(reason) ? Phase::kHeld : Phase::kDone;
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(reason);
+  // Not ours, or over before we were there: nothing that anybody waits to hear from this host.
+  const bool is_history =
+      reason == Reason::kExpired && entry.order.schedule.not_after < identity_.enrolled;
+  const bool is_silent = reason == Reason::kScope || reason == Reason::kExecuted || is_history;
+  if (is_silent || (job.reported & bit)) {
+    if (job.phase == Phase::kDone) jobs_[id] = job;
+    return;
+  }
+  job.reported |= bit;
+  job.started = now.clock.local;
+  Say say;
+  say.kind = reason == Reason::kStopped ? ReceiptKind::kStop : ReceiptKind::kRefused;
+  say.state = reason == Reason::kExpired ? HostState::kExpired : HostState::kRefused;
+  say.reason = reason;
+  say.started = now.clock.local;
+  job.state = say.state;
+  job.reason = reason;
+  report(job, std::move(say), effects, now);
+  remember(job, effects);
+}
+
+void Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects,
+                 const Now& now) {
+  const model::Order& order = state().orders.at(id).order;
+  Job job{.order = id,
+          .slot = allowed.slot,
+          .mode = order.mode,
+          .policy = order.policy,
+          .wave = allowed.wave,
+          .started = now.clock.local};
+  if (const auto before = jobs_.find(id); before != jobs_.end())
+    job.reported = before->second.reported;
+  failures_ = 0;
+  active_.emplace();
+  active_->job = job;
+  active_->sandbox = identity_.host.sandbox;
+  reasons_[id] = "running";
+  effects.notes.push_back(
+      {"order_begins", {{"order", id.hex()}, {"mode", std::string(name(order.mode))}}});
+  if (order.mode != Mode::kUndo) {
+    active_->kind =
+        order.mode == Mode::kDryRun ? Active::Kind::kDryRun : Active::Kind::kBeforeApply;
+    // A clean order acts on what is there now: no cache is believed.
+    effects.actions.push_back(StartScan{order.policy, order.mode == Mode::kApply});
+    return;
+  }
+  // Rescans of what is being undone would report that it came back.
+  if (const auto undone = jobs_.find(order.undoes); undone != jobs_.end()) {
+    undone->second.phase = Phase::kDone;
+    undone->second.reboot_rescan = false;
+    effects.records.push_back(PutJob{undone->second});
+  }
+  act({}, effects);
+}
+
+// A Stop, or the owner, reaches what is running: no new step; act says how far it came.
+void Core::consider_active(Effects& effects, const Now&) {
+  if (!active_ || active_->kind != Active::Kind::kAct || active_->asked_to_stop) return;
+  const auto order = state().orders.find(active_->job.order);
+  if (order == state().orders.end()) return;
+  const bool is_stopped = identity_.host.halted || log_.forked() ||
+                          trust::stopped(state(), order->first, order->second.order,
+                                         order->second.order.action_class, identity_.host.agent);
+  if (!is_stopped) return;
+  active_->asked_to_stop = true;
+  effects.actions.push_back(AskActToStop{});
+}
+
+// What a crash cut short is finished by act from its journal, never begun again.
+void Core::consider_interrupted(Effects& effects, const Now& now) {
+  constexpr unsigned kTries = 3;
+  if (active_ || identity_.host.halted || failures_ >= kTries) return;
+  for (const auto& [id, job] : jobs_) {
+    if (job.phase != Phase::kActing) continue;
+    active_.emplace();
+    active_->kind = Active::Kind::kAct;
+    active_->job = job;
+    active_->begun = now.clock.local;
+    active_->sandbox = identity_.host.sandbox;
+    model::ActRequest request = act_request(id);
+    request.resume = true;
+    effects.actions.push_back(StartAct{std::move(request), job.policy, {}});
+    effects.notes.push_back({"order_resumes", {{"order", id.hex()}}});
+    return;
+  }
+}
+
+void Core::consider_rescans(Effects& effects, const Now& now) {
+  for (const auto& [id, job] : jobs_) {
+    const bool by_reboot =
+        job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
+    if (job.phase != Phase::kVerifying && !by_reboot) continue;
+    if (active_) return;
+    if (!by_reboot) {
+      const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
+      // A clock that was set back does not put a rescan off.
+      if (now.clock.local >= job.cleaned && now.clock.local < due) {
+        wake_at(due, now);
+        continue;
+      }
+    }
+    active_.emplace();
+    active_->kind = Active::Kind::kRescan;
+    active_->job = job;
+    active_->by_reboot = by_reboot;
+    active_->sandbox = identity_.host.sandbox;
+    effects.actions.push_back(StartScan{job.policy, true});
+  }
+}
+
+// Done means rescanned and gone: at least once, whatever the policy says.
+std::vector<Seconds> Core::rescans_of(const Job& job) const {
+  const auto policy = policies_.find(job.policy);
+  std::vector<Seconds> rescans;
+  if (policy != policies_.end()) rescans = policy->second.verify.rescans;
+  if (rescans.empty()) rescans.push_back(Seconds(0));
+  // A stored count that no longer fits stays in bounds.
+  while (rescans.size() <= job.rescans) rescans.push_back(rescans.back());
+  return rescans;
+}
+
+void Core::remember(const Job& job, Effects& effects) {
+  jobs_[job.order] = job;
+  effects.records.push_back(PutJob{job});
+}
+
+}  // namespace fleetsweep::agent

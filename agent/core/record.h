@@ -1,0 +1,108 @@
+#pragma once
+
+// What the core remembers, as typed records. The driver commits all records of a turn in one
+// transaction before it sends or starts anything; after a crash the same records make the same
+// core.
+
+#include <set>
+#include <variant>
+#include <vector>
+
+#include "protocol/model/local.h"
+#include "protocol/trust/gates.h"
+#include "protocol/trust/log_view.h"
+
+namespace fleetsweep::agent {
+
+// How far one run of one order is.
+enum class Phase : std::uint8_t {
+  kHeld,       // refused for now, for a reason that may pass; asked again when something changes
+  kActing,     // handed to act: after a crash it is resumed, never begun anew
+  kVerifying,  // cleaned; rescans are due
+  kDone,
+};
+
+struct Job {
+  DocumentId order;
+  std::uint64_t slot = 0;
+  Phase phase = Phase::kHeld;
+  model::Mode mode = model::Mode::kDryRun;
+  Digest policy;
+  std::uint16_t wave = 0;
+  Timestamp started;
+  Timestamp cleaned;          // when the rescans count from
+  std::uint32_t rescans = 0;  // done and clean
+  BootId boot;                // of the cleaning; a rescan after reboot looks for another
+  bool reboot_rescan = false;
+  model::HostState state = model::HostState::kRefused;  // newest reported
+  model::Reason reason = model::Reason::kNone;
+  std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)
+  bool operator==(const Job&) const = default;
+};
+
+struct PutEntry {
+  std::uint64_t index = 0;
+  Timestamp seen;
+  Bytes entry;
+};
+struct PutLog {
+  trust::LogView::Saved log;
+};
+struct PutPolicy {
+  Digest digest;
+  Bytes bytes;
+};
+struct DropPolicy {
+  Digest digest;
+};
+// The sealed findings are for act: an apply order touches only what stands in them.
+struct PutDryRun {
+  trust::DryRun run;
+  std::vector<model::SealedFinding> findings;
+};
+struct PutJob {
+  Job job;
+};
+struct DropJob {  // with its dry run
+  DocumentId order;
+};
+struct PutReceipt {
+  std::uint64_t seq = 0;
+  DocumentId id;
+  Bytes envelope;
+};
+struct DropReceipts {
+  std::vector<std::uint64_t> seqs;  // acked; the newest seq and id stay known
+};
+using Record = std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutDryRun, PutJob, DropJob,
+                            PutReceipt, DropReceipts>;
+
+// What the gates and the rescans need of a policy; small, so the bytes can stay on disk.
+struct PolicyBrief {
+  trust::PolicyFacts facts;
+  model::Verify verify;
+};
+trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes);
+
+// All records of a store, as the core wants them back.
+struct Stored {
+  struct Entry {
+    Bytes entry;
+    Timestamp seen;
+  };
+  struct Waiting {
+    std::uint64_t seq = 0;
+    DocumentId id;
+    std::size_t size = 0;
+  };
+  std::vector<Entry> entries;
+  std::optional<trust::LogView::Saved> log;
+  std::vector<PolicyBrief> policies;
+  std::vector<trust::DryRun> dry_runs;
+  std::vector<Job> jobs;
+  std::vector<Waiting> outbox;
+  std::uint64_t seq = 0;  // of the newest receipt ever made
+  DocumentId previous;    // its id
+};
+
+}  // namespace fleetsweep::agent

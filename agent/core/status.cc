@@ -1,0 +1,34 @@
+// What the host's owner is told.
+
+#include "agent/core/core.h"
+
+namespace fleetsweep::agent {
+
+std::string Core::why(const DocumentId& order) const {
+  if (!state().orders.contains(order) && !jobs_.contains(order))
+    return "unknown: no order with this id is in the log this host has seen";
+  const auto reason = reasons_.find(order);
+  return reason == reasons_.end() ? "not looked at yet" : reason->second;
+}
+
+Core::Status Core::status() const {
+  Status status;
+  status.connected = session_.is_connected();
+  status.welcomed = session_.is_welcomed();
+  status.halted = identity_.host.halted;
+  status.forked = log_.forked();
+  status.activity = active_ ? (active_->kind == Active::Kind::kAct ? "acting" : "scanning")
+                    : identity_.host.halted ? "halted"
+                                            : "idle";
+  status.log_size = log_.size();
+  status.root_version = log_.root().version();
+  status.witness_time = log_.floor().time;
+  status.orders = state().orders.size();
+  status.outbox = outbox_.size();
+  status.receipts = seq_;
+  for (const DocumentId& id : orders_in_log_order())
+    status.lines.push_back({id, state().orders.at(id).order.title, why(id)});
+  return status;
+}
+
+}  // namespace fleetsweep::agent
