@@ -93,6 +93,12 @@ inline constexpr std::size_t kRuleBytes = 1024 * 1024;  // YARA source of one ru
 inline constexpr std::size_t kActionNames = 256;        // in one list of an action or selector
 inline constexpr std::size_t kRegexBytes = 1024;
 inline constexpr std::size_t kRegexStates = 500;
+// The same policies as text, on the author's machine.
+inline constexpr std::size_t kPolicySourceBytes = 3 * 1024 * 1024;
+inline constexpr std::size_t kPolicySourceDepth = 16;
+inline constexpr std::size_t kPolicySourceNodes = 100'000;
+inline constexpr std::size_t kRuleSourceBytes = 1024 * 1024;  // one file
+inline constexpr std::size_t kDiagnostics = 1000;
 inline constexpr std::uint32_t kItemsDefault =
     25;  // objects touched on one host when the policy is silent
 inline constexpr std::uint32_t kItemsMax = 500;
