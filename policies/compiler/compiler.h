@@ -115,9 +115,6 @@ std::string lint_text(const std::vector<Diagnostic>& diagnostics, std::string_vi
 // [{"severity","file","line","column","message","hint"}]
 std::string diagnostics_json(const std::vector<Diagnostic>& diagnostics);
 
-// The class of order that this policy needs in a mode (an agent computes it anew from the bytes).
-model::Class class_needed(const model::Policy& policy, model::Mode mode);
-
 }  // namespace fleetsweep::compiler
 
 namespace fleetsweep {

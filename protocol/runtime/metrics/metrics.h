@@ -4,6 +4,7 @@
 // labels. Safe from any thread. prometheus-cpp core only; the text is served by whoever has an HTTP
 // server.
 
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,7 +25,18 @@ struct Family {
 };
 
 using Label = std::pair<std::string_view, std::string_view>;
-using Labels = std::initializer_list<Label>;
+
+// {{"tenant", id}, {"state", "found"}}, or a vector of Label. Borrowed for the call.
+class Labels {
+ public:
+  Labels(std::initializer_list<Label> labels) : labels_(labels.begin(), labels.size()) {}
+  Labels(const std::vector<Label>& labels) : labels_(labels) {}
+  auto begin() const { return labels_.begin(); }
+  auto end() const { return labels_.end(); }
+
+ private:
+  std::span<const Label> labels_;
+};
 
 class Metrics {
  public:

@@ -1,0 +1,108 @@
+#include "agent/local/enrolment.h"
+
+#include <nlohmann/json.hpp>
+
+#include "protocol/base/limits.h"
+#include "protocol/runtime/files/files.h"
+#include "protocol/trust/token.h"
+
+namespace fleetsweep::agent {
+
+namespace {
+
+using Json = nlohmann::json;
+constexpr std::size_t kEnrolmentBytes = 2 * limits::kRootChain * limits::kLogEntryBytes;
+
+Result<std::string> text(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_string())
+    return fail(Code::kInvalid, "\"{}\": expected a string", key);
+  return found->get<std::string>();
+}
+
+template <class T>
+Result<T> fixed(const Json& json, const char* key) {
+  FS_TRY(const std::string hex, text(json, key));
+  auto value = T::parse_hex(hex);
+  if (!value) return fail(value.error().within(fmt::format("\"{}\"", key)));
+  return *value;
+}
+
+Result<Bytes> blob(const Json& json, const char* key) {
+  FS_TRY(const std::string base64, text(json, key));
+  auto bytes = from_base64(base64);
+  if (!bytes) return fail(bytes.error().within(fmt::format("\"{}\"", key)));
+  return std::move(*bytes);
+}
+
+Result<Enrolment> parse(const Json& json) {
+  if (!json.is_object()) return fail(Code::kInvalid, "expected one JSON object");
+  Enrolment enrolment;
+  FS_TRY(enrolment.tenant, fixed<TenantId>(json, "tenant"));
+  FS_TRY(enrolment.agent, fixed<AgentId>(json, "agent"));
+  FS_TRY(enrolment.token, fixed<PublicKey>(json, "token"));
+  FS_TRY(const std::string enrolled, text(json, "enrolled"));
+  FS_TRY(enrolment.enrolled, from_rfc3339(enrolled));
+  FS_TRY(enrolment.address, text(json, "address"));
+  FS_TRY(enrolment.edge, fixed<CurveKey>(json, "edge"));
+  FS_TRY(enrolment.batch, blob(json, "batch"));
+  FS_TRY(enrolment.endpoints, blob(json, "endpoints"));
+  const auto chain = json.find("root_chain");
+  if (chain == json.end() || !chain->is_array() || chain->empty() ||
+      chain->size() > limits::kRootChain)
+    return fail(Code::kInvalid, "\"root_chain\": expected a list of 1 to {} documents",
+                limits::kRootChain);
+  for (const Json& root : *chain) {
+    if (!root.is_string()) return fail(Code::kInvalid, "\"root_chain\": expected strings");
+    FS_TRY(Bytes bytes, from_base64(root.get<std::string>()));
+    enrolment.root_chain.push_back(std::move(bytes));
+  }
+  return enrolment;
+}
+
+}  // namespace
+
+Status write_enrolment(const std::string& path, const Enrolment& enrolment) {
+  Json chain = Json::array();
+  for (const Bytes& root : enrolment.root_chain) chain.push_back(to_base64(root));
+  const Json json = {{"tenant", enrolment.tenant.hex()},
+                     {"agent", enrolment.agent.hex()},
+                     {"token", enrolment.token.hex()},
+                     {"enrolled", to_rfc3339(enrolment.enrolled)},
+                     {"address", enrolment.address},
+                     {"edge", enrolment.edge.hex()},
+                     {"root_chain", std::move(chain)},
+                     {"batch", to_base64(enrolment.batch)},
+                     {"endpoints", to_base64(enrolment.endpoints)}};
+  return files::write_new_file(path, as_bytes(json.dump(1) + "\n"));
+}
+
+Result<Enrolment> read_enrolment(const std::string& path) {
+  FS_TRY(const Bytes content, files::read_file(path, kEnrolmentBytes));
+  const Json json = Json::parse(content.begin(), content.end(), nullptr, false);
+  if (json.is_discarded()) return fail(Code::kInvalid, "{}: not JSON", path);
+  auto enrolment = parse(json);
+  if (!enrolment) return fail(enrolment.error().within(path));
+  return enrolment;
+}
+
+Status write_identity_key(const std::string& path, const crypto::SecretKey& key) {
+  return files::write_new_file(path, as_bytes(to_hex(key.seed()) + "\n"));
+}
+
+Result<crypto::SecretKey> read_identity_key(const std::string& path) {
+  constexpr std::size_t kHexBytes = 64;
+  FS_TRY(const Bytes content, files::read_file(path, kHexBytes + 1));
+  const auto seed = Fixed<32, struct SeedTag>::parse_hex(as_text(content).substr(0, kHexBytes));
+  if (!seed) return fail(Code::kInvalid, "key {}: expected 64 hex digits", path);
+  return crypto::SecretKey::from_seed(seed->value);
+}
+
+Result<Membership> verify_membership(const Enrolment& enrolment) {
+  FS_TRY(trust::VerifiedRoot root,
+         trust::accept_root_chain(enrolment.root_chain, enrolment.tenant));
+  FS_TRY(const model::EnrolBatch batch, trust::check_batch(root, enrolment.batch, enrolment.token));
+  return Membership{std::move(root), batch.groups, batch.jurisdiction};
+}
+
+}  // namespace fleetsweep::agent

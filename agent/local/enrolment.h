@@ -1,0 +1,43 @@
+#pragma once
+
+// What enrolment left behind: DIR/enrolment, DIR/identity.key, DIR/curve.key. Everything in it is
+// verified again from bytes at each start.
+
+#include <string>
+#include <vector>
+
+#include "protocol/crypto/sign.h"
+#include "protocol/trust/root_chain.h"
+
+namespace fleetsweep::agent {
+
+struct Enrolment {
+  TenantId tenant;
+  AgentId agent;
+  PublicKey token;  // the token's public key: its batch says our groups and jurisdiction
+  Timestamp enrolled;
+  std::string address;  // tcp://host:port of the agents' socket
+  CurveKey edge;
+  std::vector<Bytes> root_chain;  // encoded envelopes, version 1 first
+  Bytes batch;
+  Bytes endpoints;  // empty: none yet
+  bool operator==(const Enrolment&) const = default;
+};
+
+// The file is JSON, one object. kInvalid says which key is wrong; kConflict: there is one already.
+Status write_enrolment(const std::string& path, const Enrolment& enrolment);
+Result<Enrolment> read_enrolment(const std::string& path);
+
+// The identity key: one line, the seed in hex, 0600, never overwritten.
+Status write_identity_key(const std::string& path, const crypto::SecretKey& key);
+Result<crypto::SecretKey> read_identity_key(const std::string& path);
+
+// The enrolment with its documents verified.
+struct Membership {
+  trust::VerifiedRoot root;
+  std::vector<std::string> groups;
+  std::string jurisdiction;
+};
+Result<Membership> verify_membership(const Enrolment& enrolment);
+
+}  // namespace fleetsweep::agent

@@ -1,0 +1,203 @@
+#pragma once
+
+// The controller's mind: tenants, their logs, sessions, campaigns. Events and `now` in, effects
+// out; no I/O, no clock, no randomness, no private key. A stolen core can withhold, and nothing
+// else: every document it logs carries the operators' quorum, every receipt the host's signature.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controller/campaign/rollout.h"
+#include "controller/core/effects.h"
+#include "controller/fleet/admission.h"
+#include "controller/fleet/registry.h"
+#include "protocol/log/merkle.h"
+#include "protocol/trust/admission.h"
+#include "protocol/trust/fold.h"
+
+namespace fleetsweep::controller {
+
+struct CoreOptions {
+  PublicKey log_key;  // of our checkpoints; a tenant's root names it
+  Duration heartbeat = Seconds(60);
+  Duration checkpoint_interval = Seconds(60);
+  std::size_t agents_max = 5000;
+  double hellos_per_second = 1200;
+  double hello_burst = 4000;
+};
+
+struct PolicyInfo {
+  trust::PolicyFacts facts;
+  std::string family;
+};
+
+struct Session {
+  bool connected = false;
+  std::uint64_t queued = 0;  // entries below this were sent or are on their way
+  bool blocked = false;      // its queue was full; see retry_at
+  Instant retry_at;
+  std::optional<std::pair<Digest, std::uint64_t>> blob;  // the chunk that was refused
+};
+
+struct Chain {  // a host's receipts so far
+  std::uint64_t seq = 0;
+  DocumentId id;
+};
+
+struct Tenant {
+  explicit Tenant(const TenantId& id) : id(id), fold(id, trust::Fold::Keep::kForController) {}
+
+  TenantNo no = 0;
+  TenantId id;
+  std::string name;  // the origin of its log
+  trust::Fold fold;
+  std::vector<Bytes> entries;
+  std::vector<Digest> leaves;
+  log::CompactRange range;
+  std::unordered_map<DocumentId, std::uint64_t> index;
+  std::map<Digest, PolicyInfo> policies;
+  fleet::Registry registry;
+  std::vector<Session> sessions;  // host number - 1
+  std::vector<Chain> chains;      // host number - 1
+  std::map<std::string, campaign::Rollout> campaigns;
+  std::unordered_map<DocumentId, std::string> campaign_of;  // order -> campaign
+
+  std::string note;  // the newest witnessed checkpoint
+  std::uint64_t note_size = 0;
+  std::optional<Timestamp> note_time;
+  bool cosigning = false;
+  bool cosign_failed = false;
+  Instant cosign_at;  // when to ask the witnesses again
+
+  const trust::State& state() const { return fold.state(); }
+  Session& session(HostNo host) { return sessions[host - 1]; }
+};
+
+// What a worker found in one receipt.
+struct VerifiedReceipt {
+  HostRef host;
+  Bytes envelope;
+  DocumentId id;
+  std::optional<model::Receipt> receipt;  // empty: rejected
+  std::string rejected;                   // why: malformed, signature, tenant, agent, state
+  std::optional<DocumentId> stored;       // what the store holds under this number already
+};
+
+struct Cosigned {
+  TenantNo tenant = 0;
+  std::uint64_t size = 0;
+  std::string note;   // with a quorum of cosignatures; empty: failed
+  Timestamp time;     // its witness time; without witnesses our own
+  std::string error;  // why it failed
+};
+
+struct Submitted {
+  TenantId tenant;
+  DocumentId id;
+  std::uint64_t index = 0;
+  std::string type;
+};
+
+struct Enrolled {
+  HostRef host;
+  model::EnrolReply reply;
+};
+
+// Everything of one tenant that a restart needs, receipts excepted (see replay()).
+struct SavedTenant {
+  store::Tenant tenant;
+  std::vector<store::Entry> entries;
+  std::optional<store::Checkpoint> checkpoint;
+  std::vector<store::Witnessed> witnessed;
+  std::vector<Bytes> policies;
+  std::vector<store::Agent> agents;
+  std::vector<store::AgentSeen> agents_seen;
+  std::vector<store::Trip> trips;
+};
+
+class Core {
+ public:
+  Core(const CoreOptions& options, Instant now)
+      : options_(options), started_(now), hellos_(options.hellos_per_second, options.hello_burst) {}
+
+  // Restart: restore() every tenant, then replay() its receipts by host and number. The notices of
+  // a replay restore the counters: they always equal a recount.
+  Status restore(const SavedTenant& saved);
+  Status replay(const store::Receipt& receipt, Effects& effects);
+  std::vector<store::CampaignHost> campaign_hosts() const;
+
+  // Operators. Errors are theirs to read; an answer may be given once `effects` are durable.
+  Result<Submitted> create_tenant(BytesView root_envelope, Instant now, Effects& effects);
+  Result<Submitted> submit(const TenantId& tenant, BytesView envelope, const std::string& who,
+                           Instant now, Effects& effects);
+  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, Instant now,
+                            Effects& effects);
+
+  // Hosts. Who it is was proven by its CURVE key.
+  Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now, Effects& effects);
+  void on_message(const HostRef& host, model::Message message, Instant now, Effects& effects);
+  // What the socket did with a Send or SendBlob.
+  void on_taken(const std::vector<HostRef>& hosts, std::uint64_t log_size, Instant now);
+  void on_refused(const HostRef& host, const SendEffect& effect, bool gone, Instant now,
+                  Effects& effects);
+
+  // Workers.
+  void on_verified(std::vector<VerifiedReceipt> receipts, Instant now, Effects& effects);
+  void on_cosigned(const Cosigned& cosigned, Instant now, Effects& effects);
+  void on_release_refused(TenantNo tenant, const model::Release& release, const std::string& why,
+                          Effects& effects);
+
+  void on_time(Instant now, Effects& effects);
+  Instant next_deadline() const;
+
+  // Views.
+  const std::vector<std::unique_ptr<Tenant>>& tenants() const { return tenants_; }
+  const Tenant* find(const TenantId& tenant) const;
+  const Tenant* find(TenantNo tenant) const;
+  const fleet::Agent* agent(const HostRef& host) const;
+  std::vector<std::pair<CurveKey, HostRef>> admitted() const;
+  std::uint64_t last_seq(const HostRef& host) const;
+  std::size_t agents() const;
+
+ private:
+  Tenant& tenant(TenantNo no) { return *tenants_[no - 1]; }
+  Tenant* find_mutable(const TenantId& tenant);
+
+  // documents.cc
+  Result<std::uint64_t> append(Tenant& tenant, BytesView envelope, const std::string& who,
+                               Instant now, Effects& effects);
+  void apply(Tenant& tenant, const trust::Notice& notice, Timestamp admitted, Instant now);
+  void refresh_stops(Tenant& tenant);
+  void begin_cosigning(Tenant& tenant, Instant now, Effects& effects);
+  void settle(Tenant& tenant, Instant now, Effects& effects);
+  void add_agent(Tenant& tenant, const model::AgentKey& key, const model::EnrolBatch& batch,
+                 Timestamp enrolled, Instant now);
+  std::string origin_of(const model::Root& root) const;
+
+  // sessions.cc
+  void heard(Tenant& tenant, HostNo host, Instant now, Effects& effects);
+  void stream(Tenant& tenant, HostNo host, Effects& effects);
+  void on(Tenant& tenant, HostNo host, model::Hello& hello, Instant now, Effects& effects);
+  void on(Tenant& tenant, HostNo host, const model::Want& want, Effects& effects);
+  void on(Tenant& tenant, HostNo host, const model::Beat& beat, Instant now, Effects& effects);
+  void on(Tenant& tenant, HostNo host, model::Receipts& receipts, Effects& effects);
+  static void claims(fleet::Agent& agent, const model::Hello& hello);
+
+  // intake.cc
+  bool count(Tenant& tenant, HostNo host, const DocumentId& id, const model::Receipt& receipt,
+             Instant now, Effects& effects);
+
+  CoreOptions options_;
+  Instant started_;
+  fleet::Admission hellos_;
+  std::vector<std::unique_ptr<Tenant>> tenants_;
+  std::set<HostRef> blocked_;
+  Instant next_tick_;
+};
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,365 @@
+// The operators' side of the core: documents into logs, policies, checkpoints; and enrolment, which
+// a document of the operators allows.
+
+#include <algorithm>
+
+#include "controller/core/core.h"
+#include "controller/metrics_names.h"
+#include "protocol/base/assert.h"
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/sign.h"
+#include "protocol/trust/gates.h"
+#include "protocol/trust/schedule.h"
+#include "protocol/trust/token.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+constexpr Duration kWitnessRetry = Seconds(5);
+
+Result<model::Envelope> envelope_of(BytesView bytes) {
+  if (bytes.size() > limits::kLogEntryBytes)
+    return fail(Code::kInvalid, "document: {} bytes, at most {} fit into the log", bytes.size(),
+                limits::kLogEntryBytes);
+  return codec::decode<model::Envelope>(bytes);
+}
+
+// "order" of "application/vnd.fleetsweep.order.v1+capnp".
+std::string short_type(std::string_view payload_type) {
+  constexpr std::string_view kPrefix = "application/vnd.fleetsweep.";
+  if (payload_type.starts_with(kPrefix)) payload_type.remove_prefix(kPrefix.size());
+  return std::string(payload_type.substr(0, payload_type.find('.')));
+}
+
+// Reasons that say: somebody signed what he may not, or nobody signed.
+bool is_signature_failure(model::Reason reason) {
+  return reason == model::Reason::kUntrusted || reason == model::Reason::kQuorum;
+}
+
+}  // namespace
+
+// Our log's origin in this root, empty if it names another log key.
+std::string Core::origin_of(const model::Root& root) const {
+  for (const model::LogOrigin& origin : root.logs) {
+    const auto key = log::VerifierKey::parse(origin.vkey);
+    if (key && key->type == log::KeyType::kEd25519 && key->key == options_.log_key)
+      return key->name;
+  }
+  return {};
+}
+
+Result<Submitted> Core::create_tenant(BytesView bytes, Instant now, Effects& effects) {
+  FS_TRY(const model::Envelope envelope, envelope_of(bytes));
+  if (envelope.payload_type != model::kPayloadRoot)
+    return fail(Code::kInvalid,
+                "a tenant begins with a root of version 1, this is a document of "
+                "type {}",
+                escaped(envelope.payload_type));
+  const TenantId id = trust::tenant_id(envelope.payload);
+  if (const Tenant* known = find(id))
+    return Submitted{known->id, crypto::document_id(envelope), 0, "root"};
+  const auto root = trust::accept_first_root(envelope, std::nullopt);
+  if (!root) return fail(root.error());
+  const std::string origin = origin_of(root->root());
+  if (origin.empty())
+    return fail(Code::kInvalid,
+                "root: none of its logs has this controller's log key; add the log_vkey that "
+                "`fleetsweep-controller init` printed");
+  for (const auto& other : tenants_)
+    if (other->name == origin)
+      return fail(Code::kConflict,
+                  "root: log origin {} is in use by tenant {}; name another with the same key, as "
+                  "{}/customer",
+                  escaped(origin), other->id.hex(), escaped(origin));
+
+  auto created = std::make_unique<Tenant>(id);
+  created->no = static_cast<TenantNo>(tenants_.size() + 1);
+  created->name = origin;
+  effects.persist.push_back(store::Tenant{created->no, id, origin, to_timestamp(now)});
+  tenants_.push_back(std::move(created));
+  const auto index = append(*tenants_.back(), bytes, "admin", now, effects);
+  if (!index) {
+    tenants_.pop_back();
+    effects.persist.pop_back();
+    return fail(index.error());
+  }
+  return Submitted{id, crypto::document_id(envelope), *index, "root"};
+}
+
+Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::string& who,
+                               Instant now, Effects& effects) {
+  Tenant* owner = find_mutable(id);
+  if (!owner) return fail(Code::kNotFound, "no tenant {} here", id.hex());
+  FS_TRY(const model::Envelope envelope, envelope_of(bytes));
+  std::optional<trust::PolicyFacts> facts;
+  if (const auto digest = trust::policy_named(bytes)) {
+    const auto found = owner->policies.find(*digest);
+    if (found != owner->policies.end()) facts = found->second.facts;
+  }
+  const auto admitted = trust::admit(owner->state(), bytes, facts, to_timestamp(now));
+  if (!admitted) {
+    if (is_signature_failure(admitted.error().reason))
+      effects.notice.push_back(Count{kSignatureFailures,
+                                     {{"role", short_type(envelope.payload_type)},
+                                      {"reason", std::string(name(admitted.error().reason))}}});
+    return fail(admitted.error());
+  }
+  const std::string type = short_type(admitted->payload_type);
+  if (admitted->known) {
+    const auto index = owner->index.find(admitted->id);
+    FS_ASSERT(index != owner->index.end());
+    return Submitted{id, admitted->id, index->second, type};
+  }
+  if (admitted->payload_type == model::kPayloadRoot) {
+    const auto root = codec::decode<model::Root>(envelope.payload);
+    if (root && origin_of(*root) != owner->name)
+      return fail(Code::kInvalid, "root: the log {} with this controller's key is not in it",
+                  escaped(owner->name));
+  }
+  FS_TRY(const std::uint64_t index, append(*owner, bytes, who, now, effects));
+  return Submitted{id, admitted->id, index, type};
+}
+
+Result<std::uint64_t> Core::append(Tenant& owner, BytesView bytes, const std::string& who,
+                                   Instant now, Effects& effects) {
+  const Timestamp time = to_timestamp(now);
+  const trust::Notice notice = owner.fold.append(bytes, time);
+  if (notice.taken != trust::Taken::kAccepted) {
+    // Not what admit() promised. Fold anew, so that the log and its meaning stay together.
+    trust::Fold fold(owner.id, trust::Fold::Keep::kForController);
+    for (const Bytes& entry : owner.entries) fold.append(entry, time);
+    owner.fold = std::move(fold);
+    return fail(Error(notice.refusal));
+  }
+  const std::uint64_t index = owner.entries.size();
+  owner.entries.push_back(to_bytes(bytes));
+  owner.leaves.push_back(log::leaf_hash(bytes));
+  owner.range.append(owner.leaves.back());
+  owner.index.emplace(notice.id, index);
+  effects.persist.push_back(store::Entry{owner.no, index, to_bytes(bytes), time});
+  const std::string type = short_type(notice.payload_type);
+  effects.persist.push_back(
+      store::Audit{time, who, "document_logged",
+                   fmt::format("{} {} {}/{}", type, notice.id.hex(), owner.name, index)});
+  effects.notice.push_back(Event{"document_logged",
+                                 {{"tenant", owner.name},
+                                  {"type", type},
+                                  {"id", notice.id.hex()},
+                                  {"index", std::to_string(index)}}});
+
+  // Those who have everything before it get it now; the others get it in their stream.
+  Send send{{}, model::Entries{index, {owner.entries.back()}}};
+  for (HostNo host = 1; host <= owner.sessions.size(); ++host) {
+    Session& session = owner.session(host);
+    if (!session.connected || session.blocked || session.queued != index) continue;
+    session.queued = index + 1;
+    send.to.push_back({owner.no, host});
+  }
+  if (!send.to.empty()) effects.send.push_back(std::move(send));
+  apply(owner, notice, time, now);
+  begin_cosigning(owner, now, effects);
+  settle(owner, now, effects);
+  return index;
+}
+
+// What an entry of the log means for campaigns. The same for a new one and for a restart.
+void Core::apply(Tenant& owner, const trust::Notice& notice, Timestamp admitted, Instant now) {
+  const trust::State& state = owner.state();
+  if (notice.payload_type == model::kPayloadOrder) {
+    const model::Order& order = state.orders.at(notice.id).order;
+    owner.campaign_of.emplace(notice.id, order.campaign);
+    auto& rollout = owner.campaigns.try_emplace(order.campaign, campaign::Rollout(order.campaign))
+                        .first->second;
+    const auto policy = owner.policies.find(order.policy);
+    if (policy != owner.policies.end()) rollout.set_family(policy->second.family);
+    std::vector<campaign::Member> members;
+    for (const fleet::Agent& agent : owner.registry.all())
+      if (trust::in_scope(order.scope, agent.id, agent.jurisdiction, agent.groups))
+        members.push_back({agent.no, trust::wave_of(order.waves, notice.id, agent.id)});
+    rollout.on_order(notice.id, notice.index, order, members, now);
+    refresh_stops(owner);
+  } else if (notice.payload_type == model::kPayloadRelease) {
+    for (const auto& [key, entry] : state.releases) {
+      const auto order = state.orders.find(key.order);
+      if (entry.id != notice.id || order == state.orders.end()) continue;
+      const auto& waves = order->second.order.waves;
+      const bool counts =
+          key.wave < waves.size() && (!key.conductor || waves[key.wave].gate == model::Gate::kAuto);
+      if (counts)
+        owner.campaigns.at(owner.campaign_of.at(key.order))
+            .on_released(key.order, key.wave, admitted);
+    }
+  } else if (notice.payload_type == model::kPayloadStop ||
+             notice.payload_type == model::kPayloadResume) {
+    refresh_stops(owner);
+  } else if (notice.payload_type == model::kPayloadClose) {
+    for (const auto& [name, close] : state.closes) {
+      const auto found = owner.campaigns.find(name);
+      if (found != owner.campaigns.end()) found->second.on_closed();
+    }
+  }
+}
+
+void Core::refresh_stops(Tenant& owner) {
+  for (const auto& [id, entry] : owner.state().orders) {
+    const bool stopped =
+        trust::stopped(owner.state(), id, entry.order, entry.order.action_class, std::nullopt)
+            .has_value();
+    owner.campaigns.at(owner.campaign_of.at(id)).on_stopped(id, stopped);
+  }
+}
+
+Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, Instant now,
+                                Effects& effects) {
+  Tenant* owner = find_mutable(id);
+  if (!owner) return fail(Code::kNotFound, "no tenant {} here", id.hex());
+  const auto refused = [&](std::string reason, Error error) {
+    effects.notice.push_back(Count{kPolicyRejected, {{"reason", std::move(reason)}}});
+    return fail(std::move(error));
+  };
+  if (bytes.size() > limits::kPolicyBytes)
+    return refused("size", Error{Code::kInvalid, fmt::format("policy: {} bytes, at most {}",
+                                                             bytes.size(), limits::kPolicyBytes)});
+  auto facts = trust::policy_facts(bytes);
+  if (!facts) return refused(std::string(name(facts.error().reason)), Error(facts.error()));
+  const auto policy = codec::decode<model::Policy>(bytes);
+  if (!policy) return refused("malformed", policy.error());
+  const Digest digest = facts->digest;
+  if (owner->policies.contains(digest)) return digest;
+  owner->policies.emplace(digest, PolicyInfo{std::move(*facts), policy->family});
+  effects.persist.push_back(store::Blob{owner->no, digest, to_bytes(bytes)});
+  effects.persist.push_back(store::Audit{to_timestamp(now), "operator", "policy_stored",
+                                         fmt::format("{} {}", owner->name, digest.hex())});
+  return digest;
+}
+
+void Core::begin_cosigning(Tenant& owner, Instant now, Effects& effects) {
+  if (owner.cosigning || owner.entries.empty()) return;
+  const bool grown = owner.range.size() > owner.note_size;
+  // A clock that was set back must not stop the checkpoints.
+  const bool due = now >= owner.cosign_at || owner.cosign_at > now + options_.checkpoint_interval;
+  if (!due && (owner.cosign_failed || !grown)) return;
+  const model::Root& root = owner.state().root->root();
+  owner.cosigning = true;
+  effects.work.push_back(CosignLog{owner.no,
+                                   {owner.name, owner.range.size(), owner.range.root()},
+                                   owner.leaves,
+                                   root.witnesses,
+                                   root.witness_quorum});
+}
+
+void Core::on_cosigned(const Cosigned& cosigned, Instant now, Effects& effects) {
+  Tenant& owner = tenant(cosigned.tenant);
+  owner.cosigning = false;
+  owner.cosign_failed = cosigned.note.empty();
+  if (cosigned.note.empty()) {
+    owner.cosign_at = now + std::min<Duration>(kWitnessRetry, options_.checkpoint_interval);
+    effects.notice.push_back(Count{kWitnessFailures, {{"tenant", owner.name}}});
+    effects.notice.push_back(
+        Event{"witness_quorum_missing", {{"tenant", owner.name}, {"error", cosigned.error}}, true});
+    return;
+  }
+  owner.cosign_at = now + options_.checkpoint_interval;
+  if (cosigned.size < owner.note_size) return;
+  if (cosigned.size > owner.note_size) {
+    effects.persist.push_back(store::Witnessed{owner.no, cosigned.size, cosigned.time});
+    for (auto& [name, rollout] : owner.campaigns) rollout.on_cosigned(cosigned.size, cosigned.time);
+  }
+  owner.note = cosigned.note;
+  owner.note_size = cosigned.size;
+  owner.note_time = cosigned.time;
+  effects.persist.push_back(
+      store::Checkpoint{owner.no, cosigned.size, cosigned.note, cosigned.time});
+  Send send{{}, model::Checkpoint{owner.note}};
+  for (HostNo host = 1; host <= owner.sessions.size(); ++host) {
+    const Session& session = owner.session(host);
+    // Who has less is in the middle of its stream, which ends with a checkpoint.
+    if (session.connected && !session.blocked && session.queued >= owner.note_size)
+      send.to.push_back({owner.no, host});
+  }
+  if (!send.to.empty()) effects.send.push_back(std::move(send));
+  begin_cosigning(owner, now, effects);
+  settle(owner, now, effects);
+}
+
+void Core::on_release_refused(TenantNo no, const model::Release& release, const std::string& why,
+                              Effects& effects) {
+  Tenant& owner = tenant(no);
+  const auto campaign = owner.campaign_of.find(release.order);
+  if (campaign == owner.campaign_of.end()) return;
+  owner.campaigns.at(campaign->second).on_release_refused(release.order, release.wave);
+  effects.notice.push_back(Event{
+      "auto_release_refused",
+      {{"campaign", campaign->second}, {"wave", std::to_string(release.wave)}, {"error", why}},
+      true});
+}
+
+Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now,
+                             Effects& effects) {
+  const auto counted = [&](std::string outcome) {
+    effects.notice.push_back(Count{kEnrolments, {{"outcome", std::move(outcome)}}});
+  };
+  const auto refused = [&](Error error) {
+    counted(fleetsweep::name(error.code));
+    effects.notice.push_back(Event{"enrolment_refused", {{"error", error.message}}, true});
+    return fail(std::move(error));
+  };
+  if (bytes.size() > limits::kAgentKeyBytes + limits::kSignatures * 128)
+    return refused({Code::kInvalid, "enrolment: the request is too large"});
+  const auto envelope = codec::decode<model::Envelope>(bytes);
+  if (!envelope) return refused(envelope.error().within("enrolment"));
+  const auto key = codec::decode<model::AgentKey>(envelope->payload);
+  if (!key) return refused(key.error().within("enrolment"));
+  Tenant* owner = find_mutable(key->tenant);
+  if (!owner)
+    return refused({Code::kNotFound, fmt::format("enrolment: no tenant {} here; is this the right "
+                                                 "controller?",
+                                                 key->tenant.hex())});
+  if (key->curve != curve)
+    return refused({Code::kUntrusted,
+                    "enrolment: the request names another CURVE key than the one "
+                    "it was sent with"});
+
+  const auto reply = [&](HostNo host, const Nonce& batch) {
+    const trust::State& state = owner->state();
+    return Enrolled{
+        {owner->no, host},
+        {"", state.root_chain, state.batches.at(batch).envelope, state.endpoints_envelope}};
+  };
+  // A host whose answer got lost asks again with the same keys: it is the same host.
+  const AgentId id = crypto::agent_id(key->identity);
+  if (const fleet::Agent* known = owner->registry.find(id);
+      known && known->key.curve == curve && known->key.host == key->host) {
+    counted("repeated");
+    for (const auto& [batch, entry] : owner->state().batches)
+      for (const model::Token& token : entry.batch.tokens)
+        if (token.pub == known->key.token) return reply(known->no, batch);
+  }
+  const auto enrolment = trust::check_enrolment(
+      owner->state(), bytes, [&](const PublicKey& token) { return owner->registry.uses(token); },
+      to_timestamp(now));
+  if (!enrolment) return refused(Error(enrolment.error()));
+  if (const Status free = owner->registry.may_enrol(enrolment->agent, curve, key->host); !free)
+    return refused(free.error());
+  if (agents() >= options_.agents_max)
+    return refused({Code::kOverloaded,
+                    fmt::format("enrolment: this controller has its {} agents; raise agents_max",
+                                options_.agents_max)});
+  add_agent(*owner, *key, enrolment->batch, to_timestamp(now), now);
+  const fleet::Agent& added = owner->registry.all().back();
+  effects.persist.push_back(store::Agent{owner->no, added.no, to_bytes(bytes),
+                                         enrolment->batch.batch, to_timestamp(now)});
+  effects.persist.push_back(
+      store::Audit{to_timestamp(now), added.id.hex(), "agent_enrolled",
+                   fmt::format("{} {}", owner->name, escaped(key->hostname))});
+  effects.send.push_back(Admit{{owner->no, added.no}, curve});
+  effects.notice.push_back(
+      Event{"agent_enrolled",
+            {{"tenant", owner->name}, {"agent", added.id.hex()}, {"hostname", key->hostname}}});
+  counted("enrolled");
+  settle(*owner, now, effects);
+  return reply(added.no, enrolment->batch.batch);
+}
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,281 @@
+// Checks that need the whole policy: what would read a whole disk, what would delete on one weak
+// sign, what would never be verified. Each costs nothing here and much on ten thousand hosts.
+
+#include <algorithm>
+#include <set>
+
+#include "policies/compiler/condition.h"
+#include "policies/compiler/draft.h"
+#include "policies/compiler/strength.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+using model::ActionKind;
+using model::Detection;
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+
+// Of all rule files together; leaves room for the rest of the compiled policy.
+constexpr std::size_t kRulesBytes = limits::kPolicyBytes / 4 * 3;
+
+bool has(const model::Selection& selection, bool (*wanted)(const model::Predicate&)) {
+  return std::any_of(selection.begin(), selection.end(), wanted);
+}
+
+bool changes_host(ActionKind kind) {
+  return kind != ActionKind::kReport && kind != ActionKind::kCollect;
+}
+
+bool cleans(const model::Response& response) {
+  return std::any_of(response.actions.begin(), response.actions.end(),
+                     [](const model::Action& a) { return changes_host(a.kind); });
+}
+
+// --- cost -------------------------------------------------------------------------------------
+
+// Rejects most files before one byte of them is read.
+bool narrows(const model::Predicate& p) {
+  switch (p.field) {
+    case Field::kFileSize:
+    case Field::kFileMagic:
+    case Field::kFilePath:
+    case Field::kFileName:
+    case Field::kFileExtension:
+    case Field::kFileParentName:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void check_cost(Draft& draft) {
+  for (std::size_t i = 0; i < draft.policy.detections.size(); ++i) {
+    const Detection& detection = draft.policy.detections[i];
+    const DetectionPlace& place = draft.detections[i];
+    if (detection.object != ObjectKind::kFile || detection.for_each >= 0 || place.has_scope)
+      continue;
+    bool hashes_all = false, all_narrow = true;
+    for (const auto& selection : detection.any_of) {
+      const bool narrow = has(selection, narrows);
+      all_narrow = all_narrow && narrow;
+      hashes_all =
+          hashes_all || (!narrow && has(selection, [](const auto& p) { return is_hash(p.field); }));
+    }
+    if (hashes_all)
+      draft.sink.error(place.name,
+                       fmt::format("'{}' would hash every file of the disk", detection.id),
+                       "add file.size, file.magic or scope.paths");
+    if (detection.rule < 0 || all_narrow) continue;
+    const auto& rule = draft.policy.rules[static_cast<std::size_t>(detection.rule)];
+    if (rule.magic.empty() && rule.size_max == 0)
+      draft.sink.warning(place.rule,
+                         fmt::format("'{}' would read every file of the disk", detection.id),
+                         "give the rule a magic or max_size, or the detection scope.paths");
+  }
+}
+
+void check_rules(Draft& draft) {
+  std::size_t bytes = 0;
+  for (std::size_t r = 0; r < draft.policy.rules.size(); ++r) {
+    bytes += draft.policy.rules[r].source.size();
+    const bool used =
+        std::any_of(draft.policy.detections.begin(), draft.policy.detections.end(),
+                    [&](const Detection& d) { return d.rule == static_cast<std::int16_t>(r); });
+    if (!used)
+      draft.sink.warning(draft.rules[r],
+                         fmt::format("no detection uses the rule '{}'", draft.policy.rules[r].id),
+                         "write 'yara: <the rule>' in a detection, or take the rule out");
+  }
+  if (bytes > kRulesBytes)
+    draft.sink.error(
+        draft.rules.back(),
+        fmt::format("the rule files have {} bytes together; at most {}", bytes, kRulesBytes));
+}
+
+// --- verdicts ---------------------------------------------------------------------------------
+
+// The detections that must have findings when this one has: itself and what it is joined to.
+std::vector<std::uint16_t> with_bases(const model::Policy& policy, std::uint16_t detection) {
+  std::vector<std::uint16_t> chain;
+  for (int at = detection; at >= 0; at = policy.detections[static_cast<std::size_t>(at)].for_each)
+    chain.push_back(static_cast<std::uint16_t>(at));
+  return chain;
+}
+
+std::size_t independent_signs(const model::Policy& policy,
+                              const std::vector<std::uint16_t>& found) {
+  std::set<ObjectKind> objects;
+  bool strong = false;
+  for (const auto index : found) {
+    objects.insert(policy.detections[index].object);
+    strong = strong || is_strong(policy.detections[index]);
+  }
+  return objects.size() + (strong ? 1 : 0);
+}
+
+void check_strength(std::uint16_t index, Draft& draft) {
+  const model::Policy& policy = draft.policy;
+  const model::Verdict& verdict = policy.verdicts[index];
+  std::vector<bool> found(policy.detections.size(), false);
+  if (holds(verdict.condition, found)) {
+    draft.sink.error(
+        draft.verdicts[index],
+        fmt::format("'{}' is true on a host where nothing was found, and is acted upon",
+                    verdict.id),
+        "demand at least one finding beside every 'not'");
+    return;
+  }
+  for (std::uint16_t d = 0; d < policy.detections.size(); ++d) {
+    const auto chain = with_bases(policy, d);
+    if (independent_signs(policy, chain) >= policy.limits.independent_min) continue;
+    std::fill(found.begin(), found.end(), false);
+    found[d] = true;
+    if (holds(verdict.condition, found)) {
+      draft.sink.error(draft.verdicts[index],
+                       fmt::format("'{}' is acted upon, but '{}' alone makes it true", verdict.id,
+                                   policy.detections[d].id),
+                       "demand a second kind of object (and), an exact hash, or a YARA rule scored "
+                       "90 or more");
+      continue;
+    }
+    for (const auto one : chain) found[one] = true;
+    if (holds(verdict.condition, found))
+      draft.sink.warning(
+          draft.verdicts[index],
+          fmt::format("'{}' with '{}' alone names one kind of object: hosts will not "
+                      "act on that",
+                      verdict.id, policy.detections[d].id),
+          fmt::format("safety.require_independent is {}", policy.limits.independent_min));
+  }
+}
+
+void check_verdicts(Draft& draft) {
+  const model::Policy& policy = draft.policy;
+  std::set<std::uint16_t> answered, acted_upon, used;
+  for (const auto& response : policy.responses) {
+    answered.insert(response.verdicts.begin(), response.verdicts.end());
+    if (cleans(response)) acted_upon.insert(response.verdicts.begin(), response.verdicts.end());
+    for (const auto& action : response.actions)
+      for (const auto& selector : action.select)
+        used.insert(selector.detections.begin(), selector.detections.end());
+  }
+  for (const auto index : acted_upon) check_strength(index, draft);
+  const auto& gone = policy.verify.expect_none_of;
+  for (const auto index : acted_upon)
+    if (std::find(gone.begin(), gone.end(), index) == gone.end())
+      draft.sink.error(
+          draft.verdicts[index],
+          fmt::format("'{}' is acted upon, but no rescan expects it to be gone",
+                      policy.verdicts[index].id),
+          "verify: {rescan: [0s, 10m], expect: {none_of: [" + policy.verdicts[index].id + "]}}");
+  for (std::uint16_t v = 0; v < policy.verdicts.size(); ++v) {
+    for (const auto d : named_in(policy.verdicts[v].condition))
+      for (const auto one : with_bases(policy, d)) used.insert(one);
+    if (!answered.contains(v))
+      draft.sink.warning(
+          draft.verdicts[v], fmt::format("no response answers '{}'", policy.verdicts[v].id),
+          fmt::format("- {{on: [{}], actions: [{{action: report}}]}}", policy.verdicts[v].id));
+  }
+  for (std::uint16_t d = 0; d < policy.detections.size(); ++d)
+    if (!used.contains(d))
+      draft.sink.warning(draft.detections[d].name,
+                         fmt::format("no verdict uses '{}'", policy.detections[d].id),
+                         "name it in a condition, or take it out");
+}
+
+// --- actions ----------------------------------------------------------------------------------
+
+// True when the predicate says where a file lies but not which file it is.
+bool only_where(const model::Predicate& p) {
+  const bool whole = p.match == Match::kEquals;
+  switch (p.field) {
+    case Field::kFilePath:
+    case Field::kFileName:
+      return !whole;
+    case Field::kFileExtension:
+    case Field::kFileParentName:
+    case Field::kFileType:
+    case Field::kFileSize:
+    case Field::kFilePackageOwned:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool may_be_directory(const model::Selection& selection) {
+  for (const auto& p : selection)
+    if (p.field == Field::kFileType)
+      return !(p.match == Match::kEquals && p.values.size() == 1 && p.values[0].text == "regular");
+  return false;
+}
+
+void check_quarantine(const Detection& detection, Position at, Draft& draft) {
+  if (std::any_of(detection.any_of.begin(), detection.any_of.end(), may_be_directory))
+    draft.sink.error(at,
+                     fmt::format("'{}' may be something else than a regular file", detection.id),
+                     "only regular files are quarantined: file.type: regular");
+  if (detection.rule >= 0) return;
+  for (const auto& selection : detection.any_of) {
+    if (!std::all_of(selection.begin(), selection.end(), only_where)) continue;
+    draft.sink.error(
+        at,
+        fmt::format("'{}' is a pattern of names: it would quarantine whatever lies there",
+                    detection.id),
+        "add the content (yara, a hash, file.magic) or whole names");
+    return;
+  }
+}
+
+void check_actions(Draft& draft) {
+  const auto& responses = draft.policy.responses;
+  for (std::size_t r = 0; r < responses.size(); ++r)
+    for (std::size_t a = 0; a < responses[r].actions.size(); ++a) {
+      const model::Action& action = responses[r].actions[a];
+      const Position at = draft.actions[r][a].select;
+      const bool takes_files =
+          action.kind == ActionKind::kQuarantine || action.kind == ActionKind::kPurge;
+      for (const auto& selector : action.select)
+        for (const auto d : selector.detections)
+          if (takes_files) check_quarantine(draft.policy.detections[d], at, draft);
+    }
+}
+
+// --- the rest ---------------------------------------------------------------------------------
+
+void check_platform(Draft& draft) {
+  const auto platform = draft.policy.platform;
+  for (std::size_t i = 0; i < draft.policy.detections.size(); ++i) {
+    const Detection& detection = draft.policy.detections[i];
+    if (detection.object == ObjectKind::kWindowsRegistryKey &&
+        platform != model::Platform::kWindows)
+      draft.sink.error(
+          draft.detections[i].name,
+          fmt::format("'{}' looks for registry keys on {}", detection.id, name(platform)),
+          "target: {platform: windows}");
+  }
+}
+
+void check_validity(const Node& root, Draft& draft) {
+  if (draft.defaults.mode != SafetyMode::kEnforce || draft.defaults.valid_until) return;
+  const Node* safety = root.find("safety");
+  const Node* mode = safety ? safety->find("mode") : nullptr;
+  draft.sink.error(mode ? mode->at : root.at, "'mode: enforce' without 'valid_until'",
+                   "say in metadata until when this knowledge holds, or use 'mode: plan'");
+}
+
+}  // namespace
+
+void check_policy(const Node& root, Draft& draft) {
+  check_cost(draft);
+  check_rules(draft);
+  check_verdicts(draft);
+  check_actions(draft);
+  check_platform(draft);
+  check_validity(root, draft);
+}
+
+}  // namespace fleetsweep::compiler

@@ -1,0 +1,49 @@
+#pragma once
+
+// What each field of the language holds and which comparisons make sense for it.
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "protocol/model/policy.h"
+
+namespace fleetsweep::compiler {
+
+enum class Holds : std::uint8_t {
+  kText,
+  kPath,      // absolute on Linux
+  kFileName,  // one component of a path
+  kSize,
+  kSeconds,
+  kPort,
+  kBoolean,
+  kWord,  // one of a fixed list
+  kHash,
+  kHex,
+  kAddress,
+};
+
+struct FieldInfo {
+  Holds holds = Holds::kText;
+  std::span<const std::string_view> words;  // kWord
+  std::size_t hash_bytes = 0;               // kHash
+};
+
+FieldInfo field_info(model::Field field);
+
+// The object whose detections may use it.
+model::ObjectKind object_of(model::Field field);
+std::vector<std::string_view> fields_of(model::ObjectKind object);
+
+constexpr bool is_textual(Holds holds) {
+  return holds == Holds::kText || holds == Holds::kPath || holds == Holds::kFileName;
+}
+constexpr bool is_number(Holds holds) {
+  return holds == Holds::kSize || holds == Holds::kSeconds || holds == Holds::kPort;
+}
+
+// Words of file.magic and file.type.
+std::span<const std::string_view> magics();
+
+}  // namespace fleetsweep::compiler

@@ -1,0 +1,477 @@
+#include "policies/compiler/predicate.h"
+
+#include <algorithm>
+
+#include "policies/compiler/address.h"
+#include "policies/compiler/encodings.h"
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/regex.h"
+#include "policies/compiler/template_text.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+using model::Field;
+using model::Match;
+using model::Value;
+
+const std::vector<std::string_view> kModifiers = {
+    "startswith", "endswith", "contains", "re",   "cidr", "gt",           "lt", "exists",
+    "cased",      "all",      "windash",  "wide", "in",   "base64offset", "i"};
+
+// What stands left of the colon.
+struct Key {
+  Field field = Field::kFilePath;
+  FieldInfo info;
+  Match match = Match::kEquals;
+  bool matched = false;  // a modifier that decides the comparison was given
+  bool cased = false, caseless = false, all = false;
+  bool windash = false, wide = false, base64 = false, in = false;
+  std::string_view text;
+  Position at;
+};
+
+class PredicateReader {
+ public:
+  PredicateReader(const Entry& entry, const model::Detection& detection, Draft& draft)
+      : entry_(entry), detection_(detection), draft_(draft), sink_(draft.sink) {}
+
+  std::optional<model::Predicate> read() {
+    if (!read_key()) return std::nullopt;
+    predicate_.field = key_.field;
+    predicate_.match = key_.match;
+    predicate_.all = key_.all;
+    // File systems of Linux tell A from a, so must a policy that deletes; all else is Sigma's rule.
+    const bool path = key_.info.holds == Holds::kPath || key_.info.holds == Holds::kFileName;
+    predicate_.cased =
+        key_.cased || (key_.match == Match::kRegex && !key_.caseless) ||
+        (path && draft_.policy.platform == model::Platform::kLinux && !key_.caseless);
+    read_values();
+    if (predicate_.values.empty()) return std::nullopt;
+    if (predicate_.values.size() > limits::kPredicateValues) {
+      sink_.error(entry_.value.at, fmt::format("{} values; at most {}", predicate_.values.size(),
+                                               limits::kPredicateValues));
+      return std::nullopt;
+    }
+    return std::move(predicate_);
+  }
+
+ private:
+  bool read_key() {
+    const std::string_view text = entry_.key;
+    key_.at = entry_.at;
+    const auto bar = text.find('|');
+    key_.text = text.substr(0, bar);
+    const auto field = from_name<Field>(key_.text);
+    const auto known = fields_of(detection_.object);
+    if (!field) {
+      const auto near = nearest(key_.text, known);
+      sink_.error(key_.at, fmt::format("no field '{}'", shown(key_.text)),
+                  near.empty()
+                      ? fmt::format("a {} detection has {}", name(detection_.object), listed(known))
+                      : fmt::format("did you mean '{}'?", near));
+      return false;
+    }
+    if (object_of(*field) != detection_.object) {
+      sink_.error(
+          key_.at,
+          fmt::format("'{}' is not a field of a {} detection", key_.text, name(detection_.object)),
+          fmt::format("use a detection with 'object: {}' and join it with for_each",
+                      name(object_of(*field))));
+      return false;
+    }
+    key_.field = *field;
+    key_.info = field_info(*field);
+    bool good = true;
+    for (std::size_t from = bar; from != std::string_view::npos;) {
+      const auto next = text.find('|', from + 1);
+      const auto word = text.substr(
+          from + 1, next == std::string_view::npos ? std::string_view::npos : next - from - 1);
+      good = take_modifier(word, from + 1) && good;
+      from = next;
+    }
+    return good && check_key();
+  }
+
+  bool take_modifier(std::string_view word, std::size_t offset) {
+    const Position at{key_.at.line, key_.at.column + static_cast<std::uint32_t>(offset)};
+    const auto decide = [&](Match match) {
+      if (key_.matched) {
+        sink_.error(at, fmt::format("'{}' has two comparisons", shown(entry_.key)),
+                    "one of startswith, endswith, contains, re, cidr, gt, lt, exists");
+        return false;
+      }
+      key_.matched = true;
+      key_.match = match;
+      return true;
+    };
+    if (word == "startswith") return decide(Match::kStartsWith);
+    if (word == "endswith") return decide(Match::kEndsWith);
+    if (word == "contains") return decide(Match::kContains);
+    if (word == "re") return decide(Match::kRegex);
+    if (word == "cidr") return decide(Match::kCidr);
+    if (word == "gt") return decide(Match::kGreater);
+    if (word == "lt") return decide(Match::kLess);
+    if (word == "exists") return decide(Match::kExists);
+    bool* flag = word == "cased"          ? &key_.cased
+                 : word == "i"            ? &key_.caseless
+                 : word == "all"          ? &key_.all
+                 : word == "windash"      ? &key_.windash
+                 : word == "wide"         ? &key_.wide
+                 : word == "base64offset" ? &key_.base64
+                 : word == "in"           ? &key_.in
+                                          : nullptr;
+    if (!flag) {
+      sink_.error(at, fmt::format("no modifier '{}'", shown(word)), name_hint(word, kModifiers));
+      return false;
+    }
+    *flag = true;
+    return true;
+  }
+
+  // Which comparisons make sense for what the field holds.
+  bool check_key() {
+    const Holds holds = key_.info.holds;
+    const auto refuse = [&](std::string_view what, std::string hint) {
+      sink_.error(key_.at, fmt::format("'{}' {}", key_.text, what), std::move(hint));
+      return false;
+    };
+    const Match m = key_.match;
+    const bool partial = m == Match::kStartsWith || m == Match::kEndsWith ||
+                         m == Match::kContains || m == Match::kRegex;
+    if (partial && !is_textual(holds))
+      return refuse(
+          fmt::format("does not hold text: '{}' cannot be used", name(m)),
+          is_number(holds) ? "compare with gt, lt or a plain value" : "compare with a plain value");
+    if ((m == Match::kGreater || m == Match::kLess) && !is_number(holds))
+      return refuse(fmt::format("does not hold a number: '{}' cannot be used", name(m)), "");
+    if (m == Match::kCidr && holds != Holds::kAddress)
+      return refuse("does not hold an address: 'cidr' cannot be used",
+                    "network-traffic.dst_ref does");
+    if ((key_.cased || key_.caseless || key_.windash || key_.wide || key_.base64) &&
+        !is_textual(holds))
+      return refuse("does not hold text: cased, i, windash, wide and base64offset do not apply",
+                    "");
+    if (key_.cased && key_.caseless)
+      return refuse("is compared both with and without regard to case", "keep 'cased' or 'i'");
+    if ((key_.wide || key_.base64) && m != Match::kContains)
+      return refuse("needs 'contains' beside wide and base64offset",
+                    fmt::format("{}|base64offset|contains", key_.text));
+    if (key_.windash && (m == Match::kRegex || m == Match::kExists))
+      return refuse("cannot be compared with windash in this way", "use contains");
+    if (key_.all && !partial)
+      return refuse("cannot equal several values at once",
+                    "'all' goes with contains, startswith, endswith or re");
+    if (key_.in && key_.matched && m != Match::kCidr)
+      return refuse(fmt::format("has both 'in' and '{}'", name(m)),
+                    "a list already means any of it");
+    return true;
+  }
+
+  void read_values() {
+    const Node& node = entry_.value;
+    if (node.kind == Node::Kind::kMap) return read_tolerant();
+    const bool one = node.kind == Node::Kind::kScalar && !node.text.empty();
+    if (one && key_.in && node.text.starts_with("@names_under(")) return read_names_under(node);
+    if (one && node.text.starts_with("@lists/")) return read_list(node);
+    for (const Node* value : read_scalars(node, fmt::format("'{}'", key_.text), sink_))
+      read_value(*value);
+  }
+
+  // {equals: -7d, tolerance: 300ms}
+  void read_tolerant() {
+    Fields fields(entry_.value, fmt::format("'{}'", key_.text), sink_);
+    const Node* equals = fields.need("equals");
+    const Node* tolerance = fields.find("tolerance");
+    fields.finish();
+    if (!is_number(key_.info.holds) || key_.match != Match::kEquals) {
+      sink_.error(entry_.value.at, fmt::format("'{}' takes no tolerance", shown(entry_.key)),
+                  "tolerance goes with plain numbers and durations");
+      return;
+    }
+    if (equals) read_value(*equals);
+    if (!tolerance) return;
+    if (const auto ms = read_milliseconds(*tolerance)) predicate_.tolerance_ms = *ms;
+  }
+
+  std::optional<std::int64_t> read_milliseconds(const Node& node) {
+    const auto text = read_text(node, "'tolerance'", sink_);
+    if (!text) return std::nullopt;
+    if (text->ends_with("ms"))
+      if (const auto ms = parse_whole(std::string_view(*text).substr(0, text->size() - 2));
+          ms && *ms >= 0 && *ms <= 86'400'000)
+        return ms;
+    if (const auto seconds = parse_seconds(*text); seconds && !text->ends_with("ms"))
+      return seconds->count() * 1000;
+    sink_.error(node.at, fmt::format("'tolerance' is a duration, not '{}'", shown(*text)),
+                "such as 300ms or 2s");
+    return std::nullopt;
+  }
+
+  void read_list(const Node& node) {
+    const auto list_name = std::string_view(node.text).substr(7);
+    const auto list = draft_.lists.find(list_name);
+    if (list == draft_.lists.end()) {
+      std::vector<std::string_view> known;
+      for (const auto& [other, unused] : draft_.lists) known.push_back(other);
+      sink_.error(node.at, fmt::format("no list '{}'", shown(list_name)),
+                  known.empty() ? "define it under 'lists:'" : name_hint(list_name, known));
+      return;
+    }
+    for (const Node* value : list->second.values) read_value(*value);
+  }
+
+  // Names of directories and programs that are installed: only the host can know them.
+  void read_names_under(const Node& node) {
+    if (draft_.policy.platform != model::Platform::kWindows) {
+      sink_.error(node.at, "@names_under(...) exists on Windows only",
+                  "name the directories, or set 'platform: windows'");
+      return;
+    }
+    if (!is_textual(key_.info.holds) || !node.text.ends_with(")") || node.text.size() < 15) {
+      sink_.error(node.at, fmt::format("'{}' is not a set of names", shown(node.text)),
+                  "\"@names_under(%APPDATA%, %ProgramFiles%)\" on a field that holds a name");
+      return;
+    }
+    predicate_.values.push_back(Value{.text = "{{" + node.text + "}}", .templated = true});
+  }
+
+  void read_value(const Node& node) {
+    if (key_.match == Match::kExists) {
+      if (const auto yes = read_boolean(node, fmt::format("'{}'", entry_.key), sink_))
+        predicate_.values.push_back(Value{.number = *yes});
+      return;
+    }
+    const auto what = fmt::format("'{}'", key_.text);
+    switch (key_.info.holds) {
+      case Holds::kText:
+      case Holds::kPath:
+      case Holds::kFileName:
+        return read_text_value(node);
+      case Holds::kSize:
+        if (const auto size = read_size(node, what, sink_))
+          number(static_cast<std::int64_t>(*size));
+        return;
+      case Holds::kPort:
+        if (const auto port = read_number(node, what, 0, 65535, sink_))
+          number(static_cast<std::int64_t>(*port));
+        return;
+      case Holds::kSeconds:
+        return read_seconds(node);
+      case Holds::kBoolean:
+        if (const auto yes = read_boolean(node, what, sink_)) number(*yes);
+        return;
+      case Holds::kWord:
+        return read_word(node);
+      case Holds::kHash:
+      case Holds::kHex:
+        return read_hex(node);
+      case Holds::kAddress:
+        return read_address(node);
+    }
+  }
+
+  void number(std::int64_t value) { predicate_.values.push_back(Value{.number = value}); }
+
+  void read_seconds(const Node& node) {
+    const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
+    if (!text) return;
+    std::string_view digits = *text;
+    const bool negative = digits.starts_with('-');
+    if (negative) digits.remove_prefix(1);
+    if (const auto seconds = parse_seconds(digits))
+      return number(negative ? -seconds->count() : seconds->count());
+    sink_.error(node.at, fmt::format("'{}' is a duration, not '{}'", key_.text, shown(*text)),
+                "such as -7d or 90s");
+  }
+
+  void read_word(const Node& node) {
+    const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
+    if (!text) return;
+    const auto words = key_.info.words;
+    if (std::find(words.begin(), words.end(), *text) != words.end())
+      return predicate_.values.push_back(Value{.text = *text});
+    sink_.error(node.at, fmt::format("'{}' is never '{}'", key_.text, shown(*text)),
+                name_hint(*text, {words.begin(), words.end()}));
+  }
+
+  void read_hex(const Node& node) {
+    const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
+    if (!text) return;
+    const auto bytes = from_hex(*text);
+    const std::size_t wanted = key_.info.hash_bytes;
+    if (bytes && (wanted ? bytes->size() == wanted : bytes->size() <= 64))
+      return predicate_.values.push_back(Value{.text = to_hex(*bytes)});
+    sink_.error(
+        node.at,
+        wanted ? fmt::format("'{}' is {} hex digits, not '{}'", key_.text, wanted * 2, shown(*text))
+               : fmt::format("'{}' is 1 to 64 bytes in hex, not '{}'", key_.text, shown(*text)));
+  }
+
+  void read_address(const Node& node) {
+    const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
+    if (!text) return;
+    const bool range = text->find('/') != std::string::npos;
+    if (key_.match != Match::kCidr && range) {
+      sink_.error(node.at, fmt::format("'{}' is a range of addresses", shown(*text)),
+                  fmt::format("use {}|cidr", key_.text));
+      return;
+    }
+    if (const auto canonical =
+            key_.match == Match::kCidr ? canonical_cidr(*text) : canonical_address(*text))
+      return predicate_.values.push_back(Value{.text = *canonical});
+    sink_.error(node.at,
+                fmt::format("'{}' is not {}", shown(*text),
+                            key_.match == Match::kCidr ? "a range of addresses" : "an IP address"),
+                key_.match == Match::kCidr ? "such as 198.51.100.0/24, host bits zero"
+                                           : "such as 198.51.100.7 or 2001:db8::7");
+  }
+
+  void read_text_value(const Node& node) {
+    const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
+    if (!text) return;
+    if (text->size() > limits::kPathBytes) {
+      sink_.error(node.at, fmt::format("the value has {} bytes; at most {}", text->size(),
+                                       limits::kPathBytes));
+      return;
+    }
+    const auto templated = check_templates(node, *text);
+    if (!templated) return;
+    if (key_.match == Match::kRegex) {
+      if (const auto problem = check_regex(*text, predicate_.cased)) {
+        const bool inside = problem->offset != std::string_view::npos && !*templated;
+        sink_.error(inside ? node.inside(problem->offset) : node.at, problem->message,
+                    problem->hint);
+        return;
+      }
+    } else if (!*templated && !check_plain(node, *text)) {
+      return;
+    }
+    if (*templated && (key_.wide || key_.base64 || key_.windash)) {
+      sink_.error(node.at, "a template cannot be combined with windash, wide or base64offset");
+      return;
+    }
+    spell_out(*text, *templated);
+  }
+
+  void spell_out(const std::string& text, bool templated) {
+    std::vector<std::string> spellings = key_.windash ? windash(text) : std::vector{text};
+    for (auto& spelling : spellings) {
+      if (key_.wide) spelling = wide(spelling);
+      if (!key_.base64) {
+        predicate_.values.push_back(Value{.text = std::move(spelling), .templated = templated});
+        continue;
+      }
+      for (auto& offset : base64_offsets(spelling))
+        predicate_.values.push_back(Value{.text = std::move(offset)});
+    }
+    // Base64 tells A from a.
+    if (key_.base64) predicate_.cased = true;
+  }
+
+  // Mistakes in plain values that would make them match nothing, or too much.
+  bool check_plain(const Node& node, std::string_view text) {
+    const Holds holds = key_.info.holds;
+    if (text.starts_with("@names_under(")) {
+      sink_.error(node.at, "@names_under(...) needs 'in'", fmt::format("{}|in", key_.text));
+      return false;
+    }
+    if (holds == Holds::kText) return true;
+    if (text.find_first_of("*?") != std::string_view::npos) {
+      sink_.error(node.at,
+                  fmt::format("'{}' is not a pattern: * and ? stand for themselves", shown(text)),
+                  "use startswith, endswith, contains or re; or scope.paths");
+      return false;
+    }
+    if (holds == Holds::kFileName) {
+      if (text.find('/') == std::string_view::npos) return true;
+      sink_.error(node.at, fmt::format("'{}' is a name and holds no '/'", key_.text),
+                  "a whole path is file.path or process.exe.path");
+      return false;
+    }
+    const bool from_start = key_.match == Match::kEquals || key_.match == Match::kStartsWith;
+    if (draft_.policy.platform == model::Platform::kLinux && from_start && text[0] != '/') {
+      sink_.error(node.at, fmt::format("'{}' is not an absolute path", shown(text)),
+                  "start with /, or use endswith");
+      return false;
+    }
+    return true;
+  }
+
+  // Whether the text holds templates; nothing after a mistake.
+  std::optional<bool> check_templates(const Node& node, std::string_view text) {
+    std::size_t bad = 0;
+    const auto parts = find_templates(text, bad);
+    if (!parts) {
+      sink_.error(node.inside(bad), "'{{' does not begin a template",
+                  "{{detection.field}}, such as {{loader.file.path}}");
+      return std::nullopt;
+    }
+    bool good = true;
+    for (const auto& part : *parts) good = check_template(node, part) && good;
+    if (!good) return std::nullopt;
+    return !parts->empty();
+  }
+
+  bool check_template(const Node& node, const TemplatePart& part) {
+    const Position at = node.inside(part.begin);
+    const int base = draft_.detection(part.detection);
+    if (base < 0 || !joined_to(base)) {
+      const bool joined = detection_.for_each >= 0;
+      sink_.error(
+          at,
+          fmt::format("'{}' is not a detection that this one is joined to", shown(part.detection)),
+          joined
+              ? fmt::format("for_each names '{}'", draft_.policy.detections[detection_.for_each].id)
+              : fmt::format("add 'for_each: {}'", shown(part.detection)));
+      return false;
+    }
+    const auto& target = draft_.policy.detections[static_cast<std::size_t>(base)];
+    const auto field = from_name<Field>(part.field);
+    if (!field || object_of(*field) != target.object) {
+      sink_.error(at,
+                  fmt::format("'{}' is a {} and has no field '{}'", target.id, name(target.object),
+                              shown(part.field)),
+                  name_hint(part.field, fields_of(target.object)));
+      return false;
+    }
+    if (!is_textual(field_info(*field).holds)) {
+      sink_.error(at, fmt::format("'{}' does not hold text", part.field),
+                  "only text can stand in a template");
+      return false;
+    }
+    if (part.filter.empty()) return true;
+    if (part.filter != "unwow64") {
+      sink_.error(at, fmt::format("no filter '{}'", shown(part.filter)), "the only one is unwow64");
+      return false;
+    }
+    if (draft_.policy.platform == model::Platform::kWindows) return true;
+    sink_.error(at, "the filter unwow64 is for Windows", "leave it out");
+    return false;
+  }
+
+  bool joined_to(int base) const {
+    for (int at = detection_.for_each; at >= 0;
+         at = draft_.policy.detections[static_cast<std::size_t>(at)].for_each)
+      if (at == base) return true;
+    return false;
+  }
+
+  const Entry& entry_;
+  const model::Detection& detection_;
+  Draft& draft_;
+  Sink& sink_;
+  Key key_;
+  model::Predicate predicate_;
+};
+
+}  // namespace
+
+std::optional<model::Predicate> read_predicate(const Entry& entry,
+                                               const model::Detection& detection, Draft& draft) {
+  return PredicateReader(entry, detection, draft).read();
+}
+
+}  // namespace fleetsweep::compiler

@@ -1,0 +1,162 @@
+// lists and rules: indicators written once, and YARA files beside the policy.
+
+#include <algorithm>
+
+#include "policies/compiler/address.h"
+#include "policies/compiler/draft.h"
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/yara_check/yara_check.h"
+#include "policies/compiler/yara_text.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+bool ages(std::string_view type) {
+  return type == "ipv4-addr" || type == "ipv6-addr" || type == "domain-name";
+}
+
+void read_list(const Entry& entry, Draft& draft) {
+  Fields fields(entry.value, fmt::format("the list '{}'", entry.key), draft.sink);
+  List list;
+  list.type = fields.needed_choice("type", {"ipv4-addr", "ipv6-addr", "domain-name", "file-path",
+                                            "file-name", "sha-256", "sha-1", "md5", "text"});
+  if (const Node* values = fields.need("values"))
+    list.values = read_scalars(*values, "'values'", draft.sink);
+  const auto expires = fields.time("expires");
+  const Node* written = fields.find("expires");
+  fields.text("source");
+  fields.finish();
+  if (ages(list.type) && !written)
+    draft.sink.error(entry.at,
+                     fmt::format("the list '{}' of {} has no 'expires'", entry.key, list.type),
+                     "addresses change hands: say until when they count, expires: "
+                     "2027-05-01T00:00:00Z");
+  if (expires && *expires <= draft.now)
+    draft.sink.warning(written->at,
+                       fmt::format("the list '{}' expired on {}", entry.key, to_rfc3339(*expires)),
+                       "check every value and set a later date, or drop the list");
+  if (list.type == "ipv4-addr" || list.type == "ipv6-addr") {
+    for (const Node* value : list.values) {
+      const auto address = canonical_address(value->text);
+      const bool v6 = value->text.find(':') != std::string::npos;
+      if (!canonical_cidr(value->text) && (!address || v6 != (list.type == "ipv6-addr")))
+        draft.sink.error(value->at,
+                         fmt::format("'{}' is not an {}", shown(value->text), list.type));
+    }
+  }
+  draft.lists.emplace(entry.key, std::move(list));
+}
+
+bool is_inside(std::string_view path) {
+  if (path.starts_with('/') || path.find('\\') != std::string_view::npos) return false;
+  for (std::size_t from = 0; from <= path.size();) {
+    const auto slash = std::min(path.find('/', from), path.size());
+    const auto part = path.substr(from, slash - from);
+    if (part == ".." || part.empty()) return false;
+    from = slash + 1;
+  }
+  return true;
+}
+
+// Path of a rule as it stands in messages: beside the policy.
+std::string beside(const std::string& policy, const std::string& rule) {
+  const auto slash = policy.rfind('/');
+  return slash == std::string::npos ? rule : policy.substr(0, slash + 1) + rule;
+}
+
+void check_rule_text(const std::string& file, const std::string& text, Draft& draft) {
+  std::vector<RuleProblem> problems = yara_text_problems(text);
+  // With a refused import the rule is wrong anyway; libyara's own errors would say it twice.
+  for (auto& problem : yara_problems(text)) problems.push_back(std::move(problem));
+  for (auto& problem : problems)
+    draft.sink.add({problem.warning ? Severity::kWarning : Severity::kError, file, problem.line, 0,
+                    std::move(problem.message), std::move(problem.hint)});
+}
+
+void read_rule_file(const Node& node, Fields& fields, model::Rule& rule, Draft& draft) {
+  const auto path = read_text(node, "'file'", draft.sink);
+  const Node* digest = fields.find("sha256");
+  if (!path) return;
+  if (!is_inside(*path)) {
+    draft.sink.error(node.at, fmt::format("'{}' is not a file beside the policy", shown(*path)),
+                     "a relative path without '..', such as rules/family.yar");
+    return;
+  }
+  auto text = draft.read_rule(*path);
+  if (!text) {
+    draft.sink.error(node.at, text.error().message);
+    return;
+  }
+  if (text->size() > limits::kRuleSourceBytes) {
+    draft.sink.error(node.at, fmt::format("'{}' has {} bytes; a rule file has at most {}", *path,
+                                          text->size(), limits::kRuleSourceBytes));
+    return;
+  }
+  const std::string actual = crypto::sha256(as_bytes(*text)).hex();
+  if (!digest)
+    draft.sink.error(node.at, fmt::format("the rule '{}' has no 'sha256'", rule.id),
+                     "sha256: " + actual);
+  else if (const auto said = read_text(*digest, "'sha256'", draft.sink); said && *said != actual)
+    draft.sink.error(
+        digest->at, fmt::format("'{}' has another SHA-256 than the policy says", *path),
+        fmt::format("it is {}; look at what changed before you write it here", actual));
+  check_rule_text(beside(draft.file, *path), *text, draft);
+  rule.source = std::move(*text);
+}
+
+void read_rule(const Node& node, Draft& draft) {
+  Fields fields(node, "a rule", draft.sink);
+  model::Rule rule;
+  if (const Node* id = fields.need("id")) {
+    rule.id = read_text(*id, "'id'", draft.sink).value_or("");
+    if (!rule.id.empty() && !is_name(rule.id))
+      draft.sink.error(id->at, fmt::format("'{}' is not a name", shown(rule.id)),
+                       "small letters, digits and _, beginning with a letter");
+    if (!rule.id.empty() && draft.rule(rule.id) >= 0)
+      draft.sink.error(id->at, fmt::format("the rule '{}' stands here twice", shown(rule.id)));
+  }
+  rule.license = fields.needed_text(
+      "license", "SPDX name of the licence of the rule file, such as Apache-2.0 or DRL-1.1");
+  if (const Node* magic = fields.find("magic")) {
+    const auto words = magics();
+    rule.magic = read_text(*magic, "'magic'", draft.sink).value_or("");
+    if (!rule.magic.empty() && std::find(words.begin(), words.end(), rule.magic) == words.end())
+      draft.sink.error(magic->at, fmt::format("'magic' is never '{}'", shown(rule.magic)),
+                       name_hint(rule.magic, {words.begin(), words.end()}));
+  }
+  rule.size_min = fields.size("min_size", 0);
+  rule.size_max = fields.size("max_size", 0);
+  if (rule.size_max && rule.size_max < rule.size_min)
+    draft.sink.error(fields.find("max_size")->at, "'max_size' is below 'min_size'");
+  fields.find("sha256");
+  if (const Node* file = fields.need("file", "file: rules/family.yar"))
+    read_rule_file(*file, fields, rule, draft);
+  fields.finish();
+  draft.policy.rules.push_back(std::move(rule));
+  draft.rules.push_back(node.at);
+}
+
+}  // namespace
+
+void read_lists(const Node& node, Draft& draft) {
+  const Node* map = read_map(node, "'lists'", draft.sink);
+  if (!map) return;
+  for (const auto& entry : map->entries) read_list(entry, draft);
+}
+
+void read_rules(const Node& node, Draft& draft) {
+  if (node.kind != Node::Kind::kSequence) {
+    draft.sink.error(node.at, fmt::format("'rules' is a list, not {}", describe(node.kind)),
+                     "- {id: name, file: rules/name.yar, sha256: ..., license: ...}");
+    return;
+  }
+  if (node.items.size() > limits::kRules)
+    draft.sink.error(node.at, fmt::format("more than {} rules", limits::kRules));
+  for (std::size_t i = 0; i < std::min(node.items.size(), limits::kRules); ++i)
+    read_rule(node.items[i], draft);
+}
+
+}  // namespace fleetsweep::compiler

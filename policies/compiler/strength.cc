@@ -1,0 +1,28 @@
+#include "policies/compiler/strength.h"
+
+#include <algorithm>
+
+namespace fleetsweep::compiler {
+namespace {
+
+constexpr std::uint8_t kStrongScore = 90;
+
+}  // namespace
+
+bool is_hash(model::Field field) {
+  using model::Field;
+  return field == Field::kFileSha256 || field == Field::kFileSha1 || field == Field::kFileMd5 ||
+         field == Field::kProcessExeSha256;
+}
+
+bool is_strong(const model::Detection& detection) {
+  if (detection.rule >= 0 && detection.score >= kStrongScore) return true;
+  const auto hashed = [](const model::Selection& selection) {
+    return std::any_of(selection.begin(), selection.end(),
+                       [](const model::Predicate& p) { return is_hash(p.field); });
+  };
+  return !detection.any_of.empty() &&
+         std::all_of(detection.any_of.begin(), detection.any_of.end(), hashed);
+}
+
+}  // namespace fleetsweep::compiler
