@@ -1,0 +1,60 @@
+#pragma once
+
+// One row for each kind of operation. All functions look at one operation of one transaction.
+//
+//   prepare  looks, changes nothing: may it be done, and what will it be (durable before perform)
+//   perform  the side effect
+//   recover  after a crash between Intent and Done: cleans up; `done` or do it again
+//   plan_undo, undo  the same for taking it back; undo may run again after a crash
+
+#include "agent/act/files.h"
+#include "agent/act/ledger.h"
+#include "agent/act/vault.h"
+
+namespace fleetsweep::act {
+
+struct Context {
+  const Tree& tree;
+  Vault& vault;
+  Ledger& ledger;
+  Nonce transaction;
+
+  const Transaction& state() const { return *ledger.find(transaction); }
+  const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }
+  const OpState& op_state(std::uint32_t index) const { return state().ops[index]; }
+};
+
+struct Recovery {
+  bool done = false;
+  Post post;
+};
+
+struct Action {
+  Checked<Intent> (*prepare)(Context&, std::uint32_t op);
+  Checked<Post> (*perform)(Context&, std::uint32_t op);
+  Checked<Recovery> (*recover)(Context&, std::uint32_t op);
+  Checked<UndoIntent> (*plan_undo)(Context&, std::uint32_t op);
+  Checked<void> (*undo)(Context&, std::uint32_t op);
+};
+const Action& action_of(OpKind kind);
+
+// Shared by actions that change a folder.
+Intent intent_in(const Parent& parent);
+Post post_in(const Parent& parent);
+// Only if nobody changed the folder since: then its time is put back too.
+bool may_restore_time(const OpState& op, const Parent& parent);
+Checked<void> restore_time(const OpState& op, const Parent& parent);
+// The folder an undo writes into is the one the operation found, or one only root can write to.
+Checked<Parent> undo_parent(Context& context, std::uint32_t op);
+
+std::string hidden_name(const Op& op);     // what is on its way out
+std::string temporary_name(const Op& op);  // what is on its way in
+std::string vault_name(std::uint32_t op);
+
+// Content and metadata of a vault file into an open file.
+Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
+
+extern const Action kStoreAction, kTakeAction, kUnlinkAction, kEditAction, kCollectAction,
+    kSuspendAction, kKillAction;
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,118 @@
+// Puts evidence into the vault while it still exists. Changes nothing on the host.
+
+#include <algorithm>
+
+#include "agent/act/actions/action.h"
+#include "agent/act/process.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+std::uint64_t bytes_max(const Op& op) {
+  return op.bytes_max == 0 ? limits::kEvidenceBytes
+                           : std::min(op.bytes_max, limits::kEvidenceBytes);
+}
+
+bool wants(const Op& op, std::string_view what) {
+  return std::find(op.what.begin(), op.what.end(), what) != op.what.end();
+}
+
+Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_CHECK(context.vault.room_for(std::min(op.file.size, bytes_max(op))));
+  if (op.pid != 0) {
+    FS_TRY(const UniqueFd pidfd, open_process({op.pid, op.start_ticks}, op.file));
+  }
+  return Intent{};
+}
+
+Checked<std::string> read_proc(const Op& op, const char* name) {
+  UniqueFd file(::open(fmt::format("/proc/{}/{}", op.pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return refuse_errno("open", name, errno);
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const auto got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse_errno("read", name, errno);
+    if (got == 0 || text.size() > bytes_max(op)) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+// The program's bytes are there even when its file is deleted.
+Checked<std::uint64_t> collect_exe(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  UniqueFd file(::open(fmt::format("/proc/{}/exe", op.pid).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return refuse_errno("program of process", std::to_string(op.pid), errno);
+  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
+  FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index) + "-exe", file.get(),
+                                       metadata, {}, bytes_max(op)));
+  return metadata.size;
+}
+
+Checked<Post> collect_process(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const UniqueFd pidfd, open_process({op.pid, op.start_ticks}, op.file));
+  Post post;
+  if (wants(op, "exe")) {
+    FS_TRY(post.bytes, collect_exe(context, index));
+  }
+  constexpr std::pair<std::string_view, const char*> kTexts[] = {{"command_line", "cmdline"},
+                                                                 {"environ", "environ"},
+                                                                 {"maps", "maps"},
+                                                                 {"connections", "net/tcp"}};
+  for (const auto& [what, file] : kTexts) {
+    if (!wants(op, what)) continue;
+    FS_TRY(const std::string text, read_proc(op, file));
+    FS_CHECK(context.vault.store_text(context.transaction,
+                                      fmt::format("{}-{}", vault_name(index), what), op.file.path,
+                                      as_bytes(text)));
+    post.bytes += text.size();
+  }
+  return post;
+}
+
+Checked<Post> collect_file(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
+  FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
+                                       {}, bytes_max(op)));
+  Post post;
+  post.digest = metadata.sha256;
+  post.bytes = metadata.size;
+  return post;
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  if (op.pid != 0) return collect_process(context, index);
+  if (op.text.empty()) return collect_file(context, index);
+  FS_CHECK(context.vault.store_text(context.transaction, vault_name(index), op.file.path,
+                                    as_bytes(op.text)));
+  Post post;
+  post.bytes = op.text.size();
+  return post;
+}
+
+Checked<Recovery> recover(Context&, std::uint32_t) {
+  return Recovery{};  // stored again over what a crash left
+}
+
+Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
+  return UndoIntent{};
+}
+
+Checked<void> undo(Context&, std::uint32_t) {
+  return {};
+}
+
+}  // namespace
+
+const Action kCollectAction{prepare, perform, recover, plan_undo, undo};
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,238 @@
+// Takes a line out of a file (engine.md 2.2): the new content goes to a temporary file with the old
+// one's owner, mode and attributes, the two swap places, and what came out must be what was read.
+
+#include "agent/act/actions/action.h"
+#include "agent/act/faults.h"
+#include "agent/act/lines.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+Digest digest_of_text(std::string_view text) {
+  return crypto::sha256(as_bytes(text));
+}
+
+Checked<std::string> read_text(int fd, std::string_view path) {
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const auto got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse_errno("read", path, errno);
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > limits::kEditBytes)
+      return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(path), limits::kEditBytes);
+  }
+}
+
+Checked<std::string> stored_text(Context& context, std::uint32_t store) {
+  std::string text;
+  const auto loaded =
+      context.vault.load(context.transaction, vault_name(store), [&](BytesView piece) -> Status {
+        text += as_text(piece);
+        return {};
+      });
+  if (!loaded) return refuse_error(loaded.error());
+  return text;
+}
+
+// Zero: the file is not there.
+Checked<Digest> current_digest(Context& context, const Parent& parent, const Op& op) {
+  const auto file = context.tree.file(parent, op.file.path);
+  if (!file && file.error().reason == Reason::kGone) return Digest{};
+  if (!file) return fail(file.error());
+  return digest_of(file->get());
+}
+
+struct Edit {
+  std::string before, after;
+  bool removes = false;
+};
+
+Checked<Edit> edit_of(Context& context, const Op& op) {
+  Edit edit;
+  FS_TRY(edit.before, stored_text(context, op.store));
+  auto after = without_line(edit.before, op.text);
+  if (!after)
+    return refuse(Reason::kGone, "{}: the line is not there any more", escaped(op.file.path));
+  edit.after = std::move(*after);
+  edit.removes = edit.after.empty() && op.may_empty;
+  return edit;
+}
+
+Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  if (((flags_of(file.get()) | flags_of(parent.folder.get())) & kLockingFlags) != 0)
+    return refuse(Reason::kImmutable, "{}: immutable or append-only", escaped(op.file.path));
+  FS_TRY(const Edit edit, edit_of(context, op));
+  FS_TRY(const Digest now, digest_of(file.get()));
+  Intent intent = intent_in(parent);
+  intent.before = context.op_state(op.store).post.digest;
+  intent.after = edit.removes ? Digest{} : digest_of_text(edit.after);
+  if (now != intent.before)
+    return refuse(Reason::kChanged, "{}: changed while we acted", escaped(op.file.path));
+  return intent;
+}
+
+// What stands under `temporary` must be what we read; then it goes, else all goes back.
+Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
+                     const std::string& temporary, bool exchanged) {
+  UniqueFd out(::openat(parent.folder.get(), temporary.c_str(),
+                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const auto digest = out ? digest_of(out.get()) : Checked<Digest>(Digest{});
+  if (digest && *digest == intent.before) {
+    if (::unlinkat(parent.folder.get(), temporary.c_str(), 0) != 0)
+      return refuse_errno("edit", op.file.path, errno);
+    if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+    return {};
+  }
+  if (rename_in(parent.folder.get(), temporary, parent.leaf,
+                exchanged ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) {
+    if (exchanged) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+  }
+  return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
+}
+
+// Owner, mode and attributes of the old file, a modification time of its own: cron and systemd
+// notice edits by it. With `times` it is the old one's in every respect.
+Checked<void> write_file(const Parent& parent, const std::string& name, std::string_view text,
+                         const Metadata& metadata, bool times) {
+  (void)::unlinkat(parent.folder.get(), name.c_str(), 0);  // of an edit that was interrupted
+  UniqueFd file(::openat(parent.folder.get(), name.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return refuse_errno("create", metadata.path, errno);
+  const auto written = [&]() -> Checked<void> {
+    if (!write_all(file.get(), as_bytes(text))) return refuse_errno("write", metadata.path, errno);
+    const std::int64_t now = mtime_of(file.get());
+    FS_CHECK(apply_metadata(file.get(), metadata));
+    if (!times) FS_CHECK(set_mtime(file.get(), now));
+    if (::fsync(file.get()) != 0) return refuse_errno("fsync", metadata.path, errno);
+    return {};
+  }();
+  if (!written) (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
+  return written;
+}
+
+Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
+  auto metadata = context.vault.load(context.transaction, vault_name(store),
+                                     [](BytesView) -> Status { return {}; });
+  if (!metadata) return refuse_error(metadata.error());
+  return *metadata;
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  const Intent intent = context.op_state(index).intent;
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Edit edit, edit_of(context, op));
+  if (edit.removes) {
+    if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
+      return refuse_errno("edit", op.file.path, errno);
+    fault_point("edit-renamed");
+    FS_CHECK(settle(op, intent, parent, hidden_name(op), false));
+    return post_in(parent);
+  }
+  const std::string temporary = hidden_name(op);
+  FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
+  FS_CHECK(write_file(parent, temporary, edit.after, metadata, false));
+  fault_point("edit-written");
+  if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) {
+    const int error = errno;
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return refuse_errno("edit", op.file.path, error);
+  }
+  fault_point("edit-exchanged");
+  FS_CHECK(settle(op, intent, parent, temporary, true));
+  return post_in(parent);
+}
+
+Checked<Recovery> recover(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  const Intent intent = context.op_state(index).intent;
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Digest now, current_digest(context, parent, op));
+  struct stat status {};
+  const bool hidden =
+      ::fstatat(parent.folder.get(), hidden_name(op).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (now == intent.after) {  // swapped: only what came out may be left
+    if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
+    return Recovery{true, post_in(parent)};
+  }
+  if (hidden) (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
+  return Recovery{};
+}
+
+Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  const OpState& state = context.op_state(index);
+  FS_TRY(const Parent parent, undo_parent(context, index));
+  FS_TRY(const Digest now, current_digest(context, parent, op));
+  UndoIntent intent;
+  intent.restore_parent_mtime = may_restore_time(state, parent);
+  intent.after = state.intent.before;
+  if (now == state.intent.after) return intent;
+  // Edited since we did: the line goes back beside the neighbour it had, the rest stays.
+  if (now.is_zero())
+    return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  FS_TRY(const std::string current, read_text(file.get(), op.file.path));
+  FS_TRY(const std::string before, stored_text(context, op.store));
+  const auto merged = with_line_back(before, current, op.text);
+  if (!merged)
+    return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",
+                  escaped(op.file.path));
+  intent.merge = true;
+  intent.restore_parent_mtime = false;
+  intent.after = digest_of_text(*merged);
+  return intent;
+}
+
+Checked<void> undo(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  const OpState& state = context.op_state(index);
+  FS_TRY(const Parent parent, undo_parent(context, index));
+  FS_TRY(const Digest now, current_digest(context, parent, op));
+  const std::string temporary = temporary_name(op);
+  if (now == state.undo.after) {  // an undo that was interrupted had come so far
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return restore_time(state, parent);
+  }
+  FS_TRY(const std::string before, stored_text(context, op.store));
+  FS_TRY(Metadata metadata, stored_metadata(context, op.store));
+  std::string text = before;
+  if (state.undo.merge) {
+    FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+    FS_TRY(const std::string current, read_text(file.get(), op.file.path));
+    auto merged = with_line_back(before, current, op.text);
+    if (!merged || digest_of_text(*merged) != state.undo.after)
+      return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
+    text = std::move(*merged);
+    FS_TRY(metadata, read_metadata(file.get(), op.file.path));
+  } else if (now != state.intent.after) {
+    return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
+  }
+  FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo.merge));
+  fault_point("edit-undo-written");
+  const bool was_removed = now.is_zero();
+  if (rename_in(parent.folder.get(), temporary, parent.leaf,
+                was_removed ? RENAME_NOREPLACE : RENAME_EXCHANGE) != 0) {
+    const int error = errno;
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return refuse_errno("restore", op.file.path, error);
+  }
+  if (!was_removed) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+  return restore_time(state, parent);
+}
+
+}  // namespace
+
+const Action kEditAction{prepare, perform, recover, plan_undo, undo};
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,77 @@
+// Copies a file into the vault before anything is taken from it.
+
+#include "agent/act/actions/action.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) {
+  FS_TRY(parent, context.tree.parent(op.file.path));
+  FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  if (!op.any_content && !is_unchanged(status, op.file))
+    return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
+  if (op.any_content && status.st_nlink > 1)
+    return refuse(Reason::kHardLinks, "{}: has {} names, a line cannot be taken out of one",
+                  escaped(op.file.path), status.st_nlink);
+  if (op.any_content && static_cast<std::uint64_t>(status.st_size) > limits::kEditBytes)
+    return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(op.file.path),
+                  limits::kEditBytes);
+  return file;
+}
+
+Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  Parent parent;
+  FS_TRY(const UniqueFd file, open_expected(context, context.op(index), parent));
+  FS_CHECK(context.vault.room_for(context.op(index).file.size));
+  return intent_in(parent);
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  Parent parent;
+  FS_TRY(const UniqueFd file, open_expected(context, op, parent));
+  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
+  const auto& item = context.state().begin.steps[op.step].item;
+  metadata.verdict = item.verdict;
+  metadata.rule = item.detection;
+  FS_TRY(metadata,
+         context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
+                             op.any_content ? Digest{} : op.file.sha256, limits::kVaultBytes));
+  Post post = post_in(parent);
+  post.digest = metadata.sha256;
+  post.bytes = metadata.size;
+  return post;
+}
+
+// A copy without its final chunk is no copy.
+Checked<Recovery> recover(Context& context, std::uint32_t index) {
+  const auto metadata = context.vault.load(context.transaction, vault_name(index),
+                                           [](BytesView) -> Status { return {}; });
+  if (!metadata) {
+    context.vault.drop(context.transaction, vault_name(index));
+    return Recovery{};
+  }
+  Recovery recovery{true, {}};
+  recovery.post.digest = metadata->sha256;
+  recovery.post.bytes = metadata->size;
+  return recovery;
+}
+
+Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
+  return UndoIntent{};
+}
+
+// The copy stays as evidence; the host was not changed.
+Checked<void> undo(Context&, std::uint32_t) {
+  return {};
+}
+
+}  // namespace
+
+const Action kStoreAction{prepare, perform, recover, plan_undo, undo};
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,194 @@
+// Takes one name of a stored file away: rename to a hidden name, look whether it is really that
+// file, only then unlink (engine.md 2.3). Whoever swaps the file in between gets it back.
+
+#include "agent/act/actions/action.h"
+#include "agent/act/faults.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+std::optional<struct stat> stat_in(const Parent& parent, const std::string& name) {
+  struct stat status {};
+  if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return std::nullopt;
+  return status;
+}
+
+// Open, and still what was stored.
+Checked<UniqueFd> open_stored(Context& context, const Op& op, const Parent& parent) {
+  FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  const bool same =
+      op.is_first_take ? is_unchanged(status, op.file) : is_same_file(status, op.file);
+  if (!same)
+    return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
+  // Unlinking another of its names changed the ctime, which then cannot vouch for the content.
+  if (!op.is_first_take) {
+    FS_TRY(const Digest digest, digest_of(file.get()));
+    if (digest != context.op_state(op.store).post.digest)
+      return refuse(Reason::kChanged, "{}: its content is not what was stored",
+                    escaped(op.file.path));
+  }
+  return file;
+}
+
+Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const UniqueFd file, open_stored(context, op, parent));
+  if ((flags_of(file.get()) & kLockingFlags) != 0 && !op.clear_flags)
+    return refuse(Reason::kImmutable,
+                  "{}: immutable or append-only, and the policy does not say "
+                  "that the flag may be cleared",
+                  escaped(op.file.path));
+  if ((flags_of(parent.folder.get()) & kLockingFlags) != 0)
+    return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
+                  escaped(op.file.path));
+  return intent_in(parent);
+}
+
+// A hidden name that is not our file goes back to where it was.
+Checked<Post> finish(const Op& op, const Intent& intent, const Parent& parent) {
+  const auto hidden = stat_in(parent, hidden_name(op));
+  if (!hidden || !S_ISREG(hidden->st_mode) || !is_same_file(*hidden, op.file)) {
+    if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
+      (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    return refuse(Reason::kRaced, "{}: another file was put in its place while we acted",
+                  escaped(op.file.path));
+  }
+  if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0)
+    return refuse_errno("unlink", op.file.path, errno);
+  fault_point("unlinked");
+  if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+  return post_in(parent);
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const UniqueFd file, open_stored(context, op, parent));
+  const std::uint32_t flags = flags_of(file.get());
+  if ((flags & kLockingFlags) != 0)
+    FS_CHECK(set_flags(file.get(), flags & ~kLockingFlags, op.file.path));
+  fault_point("before-rename");
+  if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0) {
+    const int error = errno;
+    if ((flags & kLockingFlags) != 0) (void)set_flags(file.get(), flags, op.file.path);
+    return refuse_errno("take", op.file.path, error);
+  }
+  fault_point("renamed");
+  return finish(op, context.op_state(index).intent, parent);
+}
+
+Checked<Recovery> recover(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  if (stat_in(parent, hidden_name(op))) {
+    FS_TRY(const Post post, finish(op, context.op_state(index).intent, parent));
+    return Recovery{true, post};
+  }
+  const auto there = stat_in(parent, parent.leaf);
+  return Recovery{!there || !is_same_inode(*there, op.file), post_in(parent)};
+}
+
+Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
+  FS_TRY(const Parent parent, undo_parent(context, index));
+  if (stat_in(parent, parent.leaf))
+    return refuse(Reason::kConflict, "{}: something else has this name now",
+                  escaped(context.op(index).file.path));
+  UndoIntent intent;
+  intent.restore_parent_mtime = may_restore_time(context.op_state(index), parent);
+  return intent;
+}
+
+// The file itself comes back with its first name; the others are links to it.
+std::optional<std::string> restored_name(Context& context, std::uint32_t index) {
+  const auto& ops = context.state().begin.ops;
+  for (std::uint32_t i = 0; i < ops.size(); ++i)
+    if (i != index && ops[i].kind == OpKind::kTake && ops[i].store == ops[index].store &&
+        context.op_state(i).stage == OpStage::kUndone)
+      return ops[i].file.path;
+  return std::nullopt;
+}
+
+bool is_last_name(Context& context, std::uint32_t index) {
+  const auto& ops = context.state().begin.ops;
+  for (std::uint32_t i = 0; i < ops.size(); ++i)
+    if (i != index && ops[i].kind == OpKind::kTake && ops[i].store == ops[index].store &&
+        context.op_state(i).stage == OpStage::kDone)
+      return false;
+  return true;
+}
+
+Checked<void> link_again(Context& context, const std::string& other, const Op& op,
+                         const Parent& parent) {
+  FS_TRY(const Parent from, context.tree.parent(other));
+  FS_TRY(const UniqueFd file, context.tree.file(from, other));
+  FS_TRY(const Digest digest, digest_of(file.get()));
+  if (digest != context.op_state(op.store).post.digest)
+    return refuse(Reason::kConflict, "{}: changed since it came back", escaped(other));
+  if (::linkat(from.folder.get(), from.leaf.c_str(), parent.folder.get(), parent.leaf.c_str(), 0) !=
+      0)
+    return refuse_errno("link", op.file.path, errno);
+  return {};
+}
+
+Checked<void> write_again(Context& context, const Op& op, const Parent& parent) {
+  const std::string temporary = temporary_name(op);
+  (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);  // of an undo that was interrupted
+  UniqueFd file(::openat(parent.folder.get(), temporary.c_str(),
+                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return refuse_errno("create", op.file.path, errno);
+  const auto restored = [&]() -> Checked<void> {
+    FS_TRY(const Metadata metadata, restore_content(context, op.store, file.get()));
+    FS_CHECK(apply_metadata(file.get(), metadata));
+    if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+    fault_point("restored");
+    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0)
+      return refuse_errno("restore", op.file.path, errno);
+    return {};
+  }();
+  if (!restored) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+  return restored;
+}
+
+Checked<void> undo(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const Parent parent, undo_parent(context, index));
+  const Digest& stored = context.op_state(op.store).post.digest;
+
+  auto file = context.tree.file(parent, op.file.path);
+  if (file) {  // an undo that was interrupted had come so far
+    FS_TRY(const Digest digest, digest_of(file->get()));
+    if (digest != stored)
+      return refuse(Reason::kConflict, "{}: something else has this name now",
+                    escaped(op.file.path));
+    (void)::unlinkat(parent.folder.get(), temporary_name(op).c_str(), 0);
+  } else if (file.error().reason != Reason::kGone) {
+    return fail(file.error());
+  } else if (const auto other = restored_name(context, index)) {
+    FS_CHECK(link_again(context, *other, op, parent));
+  } else {
+    FS_CHECK(write_again(context, op, parent));
+  }
+  FS_CHECK(restore_time(context.op_state(index), parent));
+
+  // Last of all: an immutable file takes no further name.
+  const auto metadata = context.vault.load(context.transaction, vault_name(op.store),
+                                           [](BytesView) -> Status { return {}; });
+  if (!metadata) return refuse_error(metadata.error());
+  if ((metadata->flags & kLockingFlags) != 0 && is_last_name(context, index)) {
+    FS_TRY(const UniqueFd again, context.tree.file(parent, op.file.path));
+    FS_CHECK(set_flags(again.get(), flags_of(again.get()) | (metadata->flags & kLockingFlags),
+                       op.file.path));
+  }
+  return {};
+}
+
+}  // namespace
+
+const Action kTakeAction{prepare, perform, recover, plan_undo, undo};
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,191 @@
+#include "agent/act/executor.h"
+
+#include "agent/act/faults.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+using model::HostState;
+using model::Outcome;
+
+bool has_failed(const Context& context, std::uint32_t step) {
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
+    if (context.op(i).step == step && context.op_state(i).stage == OpStage::kFailed) return true;
+  return false;
+}
+
+}  // namespace
+
+std::vector<Step> undo_outcomes(const Transaction& transaction) {
+  auto steps = outcomes(transaction);
+  std::vector<bool> undo_failed(steps.size(), false);
+  for (std::size_t i = 0; i < transaction.ops.size(); ++i)
+    if (transaction.ops[i].stage == OpStage::kUndoFailed)
+      undo_failed[transaction.begin.ops[i].step] = true;
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    if (steps[i].item.outcome == Outcome::kFailed && !undo_failed[i])
+      steps[i].item.outcome = Outcome::kSkipped;
+  return steps;
+}
+
+Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step)
+    : tree_(tree), vault_(vault), ledger_(ledger), on_step_(std::move(on_step)) {}
+
+Status Executor::run(const Nonce& transaction) {
+  Context context{tree_, vault_, ledger_, transaction};
+  const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
+  unsigned failures = 0;
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    // A host on which nothing works is left alone: what follows stays pending.
+    if (failures > limits::kFailuresInARow) break;
+    FS_CHECK(run_step(context, step, true));
+    const Step result = outcomes(context.state())[step];
+    failures = result.item.outcome == Outcome::kFailed ? failures + 1 : 0;
+    on_step_(step, result);
+  }
+  return finish(context);
+}
+
+Status Executor::run_step(Context& context, std::uint32_t step, bool forward) {
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
+    if (context.op(i).step == step && !has_failed(context, step))
+      FS_CHECK(run_op(context, i, forward));
+  if (has_failed(context, step)) return roll_back(context, step);
+  return {};
+}
+
+Status Executor::recover_op(Context& context, std::uint32_t index, bool& settled) {
+  const auto recovery = action_of(context.op(index).kind).recover(context, index);
+  settled = true;
+  if (!recovery) {
+    last_detail_ = recovery.error().detail;
+    return ledger_.write(context.transaction, Failed{index, recovery.error().reason});
+  }
+  if (recovery->done) return ledger_.write(context.transaction, Done{index, recovery->post});
+  settled = false;
+  return {};
+}
+
+Status Executor::run_op(Context& context, std::uint32_t index, bool forward) {
+  const Action& action = action_of(context.op(index).kind);
+  OpStage stage = context.op_state(index).stage;
+  if (stage == OpStage::kIntended) {
+    bool settled = false;
+    FS_CHECK(recover_op(context, index, settled));
+    if (settled) return {};
+    if (!forward) return ledger_.write(context.transaction, Failed{index, Reason::kStopped});
+    stage = OpStage::kPending;
+  }
+  if (stage != OpStage::kPending || !forward) return {};
+
+  const auto intent = action.prepare(context, index);
+  if (!intent) {
+    last_detail_ = intent.error().detail;
+    return ledger_.write(context.transaction, Failed{index, intent.error().reason});
+  }
+  FS_CHECK(ledger_.write(context.transaction, Intended{index, *intent}));
+  const auto post = action.perform(context, index);
+  fault_point("performed");
+  if (post) return ledger_.write(context.transaction, Done{index, *post});
+  last_detail_ = post.error().detail;
+  return ledger_.write(context.transaction, Failed{index, post.error().reason});
+}
+
+Status Executor::roll_back(Context& context, std::uint32_t step) {
+  for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
+    const OpStage stage = context.op_state(i).stage;
+    if (context.op(i).step == step && (stage == OpStage::kDone || stage == OpStage::kUndoIntended))
+      FS_CHECK(undo_op(context, i));
+  }
+  return {};
+}
+
+Status Executor::undo_op(Context& context, std::uint32_t index) {
+  const Action& action = action_of(context.op(index).kind);
+  if (context.op_state(index).stage != OpStage::kUndoIntended) {
+    const auto intent = action.plan_undo(context, index);
+    if (!intent) {
+      last_detail_ = intent.error().detail;
+      return ledger_.write(context.transaction, Undone{index, intent.error().reason});
+    }
+    FS_CHECK(ledger_.write(context.transaction, UndoIntended{index, *intent}));
+  }
+  const auto undone = action.undo(context, index);
+  fault_point("undone");
+  if (!undone) last_detail_ = undone.error().detail;
+  return ledger_.write(context.transaction,
+                       Undone{index, undone ? Reason::kNone : undone.error().reason});
+}
+
+Status Executor::finish(Context& context) {
+  End end;
+  std::uint32_t acted = 0;
+  Reason skipped = Reason::kNone;
+  for (const auto& step : outcomes(context.state())) {
+    acted += step.item.outcome == Outcome::kDone;
+    if (step.item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
+      end = {HostState::kFailed, step.item.reason, last_detail_};
+    if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone)
+      skipped = step.item.reason;
+  }
+  // Nothing could be touched although something was to be.
+  if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
+    end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
+  return ledger_.write(context.transaction, end);
+}
+
+Status Executor::abandon(const Nonce& transaction, Reason reason, const std::string& detail) {
+  Context context{tree_, vault_, ledger_, transaction};
+  const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    FS_CHECK(run_step(context, step, false));
+    bool all = true, any = false;
+    for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+      if (context.op(i).step != step) continue;
+      any = any || context.op_state(i).stage == OpStage::kDone;
+      all = all && context.op_state(i).stage == OpStage::kDone;
+    }
+    if (any && !all) FS_CHECK(roll_back(context, step));
+  }
+  // A transaction that will not go on must not leave a host half frozen.
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
+    if (context.op(i).kind == OpKind::kSuspend && !context.op_state(i).frozen.empty()) {
+      if (context.op_state(i).stage == OpStage::kDone)
+        FS_CHECK(undo_op(context, i));
+      else
+        (void)kSuspendAction.undo(context, i);
+    }
+  return ledger_.write(transaction, End{HostState::kFailed, reason, detail});
+}
+
+Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
+  Context context{tree_, vault_, ledger_, transaction};
+  if (!context.state().end)  // a crash came first: know what was done before taking it back
+    FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
+  if (!context.state().undo || context.state().undo_end)
+    FS_CHECK(ledger_.write(transaction, UndoBegin{order}));
+
+  for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
+    const OpStage stage = context.op_state(i).stage;
+    if (stage == OpStage::kDone || stage == OpStage::kUndoIntended || stage == OpStage::kUndoFailed)
+      FS_CHECK(undo_op(context, i));
+  }
+
+  UndoEnd end;
+  bool killed = false;
+  const auto steps = undo_outcomes(context.state());
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    killed = killed || steps[i].item.action == model::ActionKind::kKill;
+    if (steps[i].item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
+      end = {HostState::kFailed, steps[i].item.reason, last_detail_};
+    on_step_(i, steps[i]);
+  }
+  if (end.state == HostState::kUndone && killed)
+    end.detail =
+        "everything is back but the processes that were killed: they are not started again";
+  return ledger_.write(transaction, end);
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,44 @@
+#pragma once
+
+// Carries a transaction out, finishes one that a crash interrupted, takes one back. Every step ends
+// fully done or fully undone. Only a journal that cannot be written stops it in between; then the
+// transaction stays open and a later start finishes it.
+
+#include <functional>
+
+#include "agent/act/actions/action.h"
+
+namespace fleetsweep::act {
+
+class Executor {
+ public:
+  using OnStep = std::function<void(std::uint32_t number, const Step& step)>;
+  // Borrows all of them.
+  Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step);
+
+  // To its End: forward, from wherever it stands.
+  Status run(const Nonce& transaction);
+  // Ends it where it stands: the step in the middle is undone, stopped processes are continued.
+  Status abandon(const Nonce& transaction, Reason reason, const std::string& detail);
+  // Backwards, the last operation first. `order` is zero for the host's own root.
+  Status undo(const Nonce& transaction, const DocumentId& order);
+
+ private:
+  Status run_step(Context& context, std::uint32_t step, bool forward);
+  Status run_op(Context& context, std::uint32_t op, bool forward);
+  Status recover_op(Context& context, std::uint32_t op, bool& settled);
+  Status undo_op(Context& context, std::uint32_t op);
+  Status roll_back(Context& context, std::uint32_t step);
+  Status finish(Context& context);
+  std::string last_detail_;
+
+  const Tree& tree_;
+  Vault& vault_;
+  Ledger& ledger_;
+  OnStep on_step_;
+};
+
+// The steps after an undo: what had never been done is not a failure of the undo.
+std::vector<Step> undo_outcomes(const Transaction& transaction);
+
+}  // namespace fleetsweep::act

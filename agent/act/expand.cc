@@ -1,0 +1,297 @@
+#include "agent/act/expand.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <climits>
+#include <memory>
+
+#include "agent/plan/binding.h"
+#include "agent/plan/protected.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/crypto/seal.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+using model::ActionKind;
+using model::Outcome;
+
+std::uint64_t random_token() {
+  std::array<std::uint8_t, 8> bytes{};
+  crypto::random_bytes(bytes);
+  std::uint64_t token = 0;
+  for (const auto byte : bytes) token = token << 8 | byte;
+  return token;
+}
+
+// Names in a folder; none if it is not there.
+std::vector<std::string> names_in(int folder) {
+  std::vector<std::string> names;
+  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
+  while (entries) {
+    const dirent* entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> names_in(const Tree& tree, const std::string& path) {
+  const auto inside = tree.parent(path + "/x");
+  return inside ? names_in(inside->folder.get()) : std::vector<std::string>();
+}
+
+// All names of an inode on its file system.
+void find_names(int folder, const std::string& path, const model::FileIdentity& file,
+                std::vector<std::string>& found) {
+  for (const auto& name : names_in(folder)) {
+    struct stat status {};
+    if (found.size() >= file.links ||
+        ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        status.st_dev != file.device)
+      continue;
+    if (S_ISREG(status.st_mode) && status.st_ino == file.inode) found.push_back(path + "/" + name);
+    if (!S_ISDIR(status.st_mode)) continue;
+    UniqueFd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (inner) find_names(inner.get(), path + "/" + name, file, found);
+  }
+}
+
+std::string base_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// x@.service is enabled as x@tty1.service.
+bool is_unit_link(const std::string& link, const std::string& unit) {
+  const auto at = unit.find("@.");
+  if (at == std::string::npos) return link == unit;
+  return link.starts_with(unit.substr(0, at + 1)) && link.ends_with(unit.substr(at + 1));
+}
+
+std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {
+  const std::string unit = base_name(unit_path);
+  const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
+  std::vector<std::string> folders = {"/etc/systemd/system", "/run/systemd/system",
+                                      "/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
+                                      "/etc/systemd/user"};
+  if (std::find(folders.begin(), folders.end(), own_folder) == folders.end())
+    folders.push_back(own_folder);
+  std::vector<std::string> links;
+  for (const auto& folder : folders)
+    for (const auto& name : names_in(tree, folder))
+      if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
+        for (const auto& link : names_in(tree, folder + "/" + name))
+          if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
+  return links;
+}
+
+bool is_start_link(const std::string& link, const std::string& script) {
+  return link.size() == script.size() + 3 && (link[0] == 'S' || link[0] == 'K') &&
+         link.ends_with(script);
+}
+
+std::vector<std::string> init_links(const Tree& tree, const std::string& script_path) {
+  std::vector<std::string> links;
+  for (const char* base : {"/etc", "/etc/rc.d"})
+    for (const char level : std::string_view("0123456S"))
+      for (const auto& link : names_in(tree, fmt::format("{}/rc{}.d", base, level)))
+        if (is_start_link(link, base_name(script_path)))
+          links.push_back(fmt::format("{}/rc{}.d/{}", base, level, link));
+  return links;
+}
+
+class Expansion {
+ public:
+  Expansion(const Tree& tree, const Nonce& salt) : tree_(tree), salt_(salt) {}
+
+  Checked<Begin> expand(const model::Plan& plan) {
+    for (const auto& step : plan.steps) {
+      begin_.steps.push_back(shown(step));
+      if (step.skipped == Reason::kNone) FS_CHECK(add(step));
+    }
+    return std::move(begin_);
+  }
+
+ private:
+  Step shown(const model::PlanStep& step) const {
+    Step result;
+    result.path = plan::file_of(step.identity).path;
+    auto& item = result.item;
+    item.detection = step.detection;
+    item.verdict = step.verdict;
+    item.object = step.object;
+    item.action = step.action.kind;
+    item.reason = step.skipped;
+    item.outcome = step.skipped == Reason::kNone ? Outcome::kFound : Outcome::kSkipped;
+    item.path_hash = path_hash(salt_, result.path);
+    item.sha256 = plan::file_of(step.identity).sha256;
+    item.size = plan::file_of(step.identity).size;
+    if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
+      item.sha256 = entry->entry_sha256;
+      if (!entry->entry.empty()) item.size = entry->entry.size();
+    }
+    return result;
+  }
+
+  Op& push(OpKind kind, const model::FileIdentity& file) {
+    Op op;
+    op.kind = kind;
+    op.step = static_cast<std::uint32_t>(begin_.steps.size() - 1);
+    op.token = random_token();
+    op.file = file;
+    begin_.ops.push_back(std::move(op));
+    return begin_.ops.back();
+  }
+
+  void not_done(Outcome outcome, Reason reason) {
+    begin_.steps.back().item.outcome = outcome;
+    begin_.steps.back().item.reason = reason;
+  }
+
+  Checked<void> add(const model::PlanStep& step) {
+    switch (step.action.kind) {
+      case ActionKind::kReport:
+        return {};
+      case ActionKind::kCollect:
+        return collect(step);
+      case ActionKind::kSuspend:
+      case ActionKind::kKill:
+        return on_process(step);
+      case ActionKind::kQuarantine:
+        return take(step, std::get<model::FileIdentity>(step.identity));
+      case ActionKind::kRemove:
+      case ActionKind::kDisable:
+        return on_entry(step, std::get<model::PersistenceIdentity>(step.identity));
+      default:
+        return refuse(Reason::kCapability, "this agent has no action '{}'", name(step.action.kind));
+    }
+  }
+
+  Checked<void> collect(const model::PlanStep& step) {
+    Op& op = push(OpKind::kCollect, plan::file_of(step.identity));
+    op.what = step.action.what;
+    op.bytes_max = step.action.bytes_max;
+    if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity)) {
+      op.pid = process->pid;
+      op.start_ticks = process->start_ticks;
+    } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
+      op.text = entry->entry;
+    } else if (const auto* connection = std::get_if<model::ConnectionIdentity>(&step.identity)) {
+      op.text = fmt::format("{}:{} -> {}:{} by process {}", connection->local_address,
+                            connection->local_port, connection->remote_address,
+                            connection->remote_port, connection->pid);
+    }
+    return {};
+  }
+
+  Checked<void> on_process(const model::PlanStep& step) {
+    const auto& process = std::get<model::ProcessIdentity>(step.identity);
+    Op& op =
+        push(step.action.kind == ActionKind::kKill ? OpKind::kKill : OpKind::kSuspend, process.exe);
+    op.pid = process.pid;
+    op.start_ticks = process.start_ticks;
+    op.tree = step.action.tree;
+    return {};
+  }
+
+  Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    const bool is_unit = entry.kind == model::PersistenceKind::kSystemdUnit ||
+                         entry.kind == model::PersistenceKind::kSystemdTimer;
+    const bool is_init = entry.kind == model::PersistenceKind::kInitScript;
+    if (!entry.entry.empty()) {
+      if (step.action.kind == ActionKind::kDisable)
+        return refuse(Reason::kCapability, "only units and init scripts can be disabled, not {} {}",
+                      name(entry.kind), escaped(entry.file.path));
+      return edit(step, entry);
+    }
+    std::vector<std::string> links;
+    if (is_unit) links = unit_links(tree_, entry.file.path);
+    if (is_init) links = init_links(tree_, entry.file.path);
+    for (const auto& link : links) FS_CHECK(unlink(link));
+    if (step.action.kind == ActionKind::kRemove) return take(step, entry.file);
+    if (!is_unit && !is_init)
+      return refuse(Reason::kCapability, "only units and init scripts can be disabled, not {} {}",
+                    name(entry.kind), escaped(entry.file.path));
+    if (links.empty()) not_done(Outcome::kSkipped, Reason::kGone);  // it was not enabled
+    return {};
+  }
+
+  Checked<void> edit(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    const auto store = static_cast<std::uint32_t>(begin_.ops.size());
+    push(OpKind::kStore, entry.file).any_content = true;
+    Op& op = push(OpKind::kEdit, entry.file);
+    op.store = store;
+    op.text = entry.entry;
+    op.may_empty = !step.package_owned;
+    return {};
+  }
+
+  Checked<void> unlink(const std::string& path) {
+    FS_TRY(const Parent parent, tree_.parent(path));
+    struct stat status {};
+    char target[PATH_MAX];
+    const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
+    if (size < 0 ||
+        ::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return {};  // a file of that name is not the unit's link
+    model::FileIdentity link;
+    link.path = path;
+    link.device = status.st_dev;
+    link.inode = status.st_ino;
+    link.mtime_ns = nanoseconds(status.st_mtim);
+    Op& op = push(OpKind::kUnlink, link);
+    op.text.assign(target, static_cast<std::size_t>(size));
+    op.uid = status.st_uid;
+    op.gid = status.st_gid;
+    return {};
+  }
+
+  Checked<void> take(const model::PlanStep& step, model::FileIdentity file) {
+    std::vector<std::string> names = {file.path};
+    if (file.links > 1) {
+      names.clear();
+      find_names(tree_.fd(), "", file, names);
+      if (names.size() < file.links) {
+        not_done(Outcome::kFailed, Reason::kHardLinks);
+        return {};
+      }
+      for (const auto& path : names)
+        if (plan::is_protected_file(path))
+          return refuse(Reason::kProtected, "{} is also {}, which is never touched",
+                        escaped(file.path), escaped(path));
+    }
+    const auto store = static_cast<std::uint32_t>(begin_.ops.size());
+    push(OpKind::kStore, file);
+    const auto& flags = step.action.clear_flags;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      file.path = names[i];
+      Op& op = push(OpKind::kTake, file);
+      op.store = store;
+      op.is_first_take = i == 0;
+      op.clear_flags = std::find(flags.begin(), flags.end(), "immutable") != flags.end() ||
+                       std::find(flags.begin(), flags.end(), "append-only") != flags.end();
+    }
+    return {};
+  }
+
+  const Tree& tree_;
+  const Nonce& salt_;
+  Begin begin_;
+};
+
+}  // namespace
+
+Checked<Begin> expand(const Tree& tree, const model::Plan& plan, const Nonce& path_salt) {
+  return Expansion(tree, path_salt).expand(plan);
+}
+
+Digest path_hash(const Nonce& salt, std::string_view path) {
+  return crypto::sha256({salt.view(), as_bytes(path)});
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,147 @@
+#include "agent/act/files.h"
+
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "protocol/crypto/bulk_hash.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+// glibc 2.36 has no wrapper.
+int open_beneath(int folder, const std::string& path, std::uint64_t flags) {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  for (;;) {
+    const auto fd =
+        static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how));
+    if (fd >= 0 || (errno != EINTR && errno != EAGAIN)) return fd;
+  }
+}
+
+}  // namespace
+
+Result<Tree> Tree::open(const std::string& root) {
+  char resolved[PATH_MAX];
+  if (::realpath(root.c_str(), resolved) == nullptr)
+    return fail(Code::kNotFound, "root {}: {}", root, std::strerror(errno));
+  UniqueFd folder(::open(resolved, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return fail(Code::kUnavailable, "root {}: {}", root, std::strerror(errno));
+  return Tree(resolved, std::move(folder));
+}
+
+Checked<Parent> Tree::parent(std::string_view path) const {
+  const auto slash = path.rfind('/');
+  if (path.empty() || path[0] != '/' || slash + 1 == path.size() ||
+      path.find('\0') != std::string_view::npos)
+    return refuse(Reason::kChanged, "{}: not an absolute path of a file", escaped(path));
+  Parent parent;
+  parent.leaf = std::string(path.substr(slash + 1));
+  const std::string folder = slash == 0 ? "." : std::string(path.substr(1, slash - 1));
+  if (parent.leaf == "." || parent.leaf == "..")
+    return refuse(Reason::kChanged, "{}: not the path of a file", escaped(path));
+  parent.folder.reset(open_beneath(folder_.get(), folder, O_RDONLY | O_DIRECTORY));
+  if (!parent.folder) return refuse_errno("folder of", path, errno);
+  struct stat status {};
+  if (::fstat(parent.folder.get(), &status) != 0) return refuse_errno("folder of", path, errno);
+  parent.mtime_ns = nanoseconds(status.st_mtim);
+  parent.device = status.st_dev;
+  parent.inode = status.st_ino;
+  return parent;
+}
+
+Checked<UniqueFd> Tree::file(const Parent& parent, std::string_view path) const {
+  // O_NONBLOCK: a FIFO put in its place must not hold us.
+  UniqueFd file(::openat(parent.folder.get(), parent.leaf.c_str(),
+                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file) return refuse_errno("open", path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", path, errno);
+  if (!S_ISREG(status.st_mode))
+    return refuse(Reason::kChanged, "{}: no longer a regular file", escaped(path));
+  return file;
+}
+
+std::optional<std::string> Tree::relative(std::string_view host_path) const {
+  if (is_whole_host()) return std::string(host_path);
+  if (!host_path.starts_with(root_) || host_path.size() <= root_.size() ||
+      host_path[root_.size()] != '/')
+    return std::nullopt;
+  return std::string(host_path.substr(root_.size()));
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+timespec to_timespec(std::int64_t value) {
+  timespec time{};
+  time.tv_sec = value / 1'000'000'000;
+  time.tv_nsec = value % 1'000'000'000;
+  if (time.tv_nsec < 0) {  // before 1970
+    time.tv_nsec += 1'000'000'000;
+    --time.tv_sec;
+  }
+  return time;
+}
+
+std::int64_t mtime_of(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 ? nanoseconds(status.st_mtim) : 0;
+}
+
+Checked<void> set_mtime(int fd, std::int64_t value) {
+  const timespec times[2] = {{0, UTIME_OMIT}, to_timespec(value)};
+  if (::futimens(fd, times) != 0) return refuse_errno("set time of", "a folder", errno);
+  return {};
+}
+
+bool is_same_inode(const struct stat& status, const model::FileIdentity& file) {
+  return status.st_dev == file.device && status.st_ino == file.inode;
+}
+
+bool is_same_file(const struct stat& status, const model::FileIdentity& file) {
+  return is_same_inode(status, file) && static_cast<std::uint64_t>(status.st_size) == file.size &&
+         nanoseconds(status.st_mtim) == file.mtime_ns;
+}
+
+bool is_unchanged(const struct stat& status, const model::FileIdentity& file) {
+  return is_same_file(status, file) && nanoseconds(status.st_ctim) == file.ctime_ns;
+}
+
+Checked<Digest> digest_of(int fd) {
+  crypto::BulkHash hash(crypto::HashKind::kSha256);
+  Bytes buffer(256 * 1024);
+  for (off_t at = 0;;) {
+    const auto got = ::pread(fd, buffer.data(), buffer.size(), at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse_errno("read", "a file", errno);
+    if (got == 0) break;
+    hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
+    at += got;
+  }
+  return *Digest::from(hash.finish());
+}
+
+int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags) {
+  return ::renameat2(folder, from.c_str(), folder, to.c_str(), flags);
+}
+
+Status write_all(int fd, BytesView bytes) {
+  while (!bytes.empty()) {
+    const auto put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return fail(Code::kUnavailable, "write: {}", std::strerror(errno));
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+}  // namespace fleetsweep::act

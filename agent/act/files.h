@@ -1,0 +1,62 @@
+#pragma once
+
+// Files beneath --root, never through a symlink.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+
+#include "agent/act/outcome.h"
+#include "protocol/base/unique_fd.h"
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::act {
+
+// The folder of a path, opened component by component without following a link, and the last name.
+struct Parent {
+  UniqueFd folder;
+  std::string leaf;
+  std::int64_t mtime_ns = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+};
+
+class Tree {
+ public:
+  static Result<Tree> open(const std::string& root);
+
+  const std::string& root() const { return root_; }
+  bool is_whole_host() const { return root_ == "/"; }
+  int fd() const { return folder_.get(); }
+  Checked<Parent> parent(std::string_view path) const;
+  // A regular file, read-only; kChanged if it is anything else now.
+  Checked<UniqueFd> file(const Parent& parent, std::string_view path) const;
+  // A path of the host as one of the root; nothing if it does not lie beneath it.
+  std::optional<std::string> relative(std::string_view host_path) const;
+
+ private:
+  Tree(std::string root, UniqueFd folder) : root_(std::move(root)), folder_(std::move(folder)) {}
+  std::string root_;
+  UniqueFd folder_;
+};
+
+std::int64_t nanoseconds(const timespec& time);
+timespec to_timespec(std::int64_t nanoseconds);
+std::int64_t mtime_of(int fd);
+// The modification time of an open folder or file, its access time untouched.
+Checked<void> set_mtime(int fd, std::int64_t nanoseconds);
+
+// dev, ino, size, mtime and (unless it is told to ignore it) ctime; not the content.
+bool is_same_inode(const struct stat& status, const model::FileIdentity& file);
+bool is_same_file(const struct stat& status, const model::FileIdentity& file);
+bool is_unchanged(const struct stat& status, const model::FileIdentity& file);
+
+Checked<Digest> digest_of(int fd);
+// RENAME_NOREPLACE within one folder.
+int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags);
+
+Status write_all(int fd, BytesView bytes);
+
+}  // namespace fleetsweep::act

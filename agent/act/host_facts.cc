@@ -1,0 +1,184 @@
+#include "agent/act/host_facts.h"
+
+#include <sys/sysmacros.h>
+
+#include <climits>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "agent/act/lines.h"
+#include "agent/package_db/package_db.h"
+#include "agent/plan/binding.h"
+#include "protocol/crypto/bulk_hash.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+using Inode = std::pair<std::uint64_t, std::uint64_t>;
+
+std::set<Inode> protected_inodes(const Tree& tree) {
+  std::set<Inode> inodes;
+  for (const auto& path : plan::protected_files()) {
+    const auto parent = tree.parent(path);
+    struct stat status {};
+    if (parent &&
+        ::fstatat(parent->folder.get(), parent->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode))
+      inodes.emplace(status.st_dev, status.st_ino);
+  }
+  return inodes;
+}
+
+// Only of the host itself: beneath another root init has nothing.
+std::set<Inode> inodes_of_init(const Tree& tree) {
+  std::set<Inode> inodes;
+  if (!tree.is_whole_host()) return inodes;
+  std::ifstream maps("/proc/1/maps");
+  for (std::string line; std::getline(maps, line);) {
+    unsigned major = 0, minor = 0;
+    unsigned long inode = 0;
+    if (std::sscanf(line.c_str(), "%*s %*s %*s %x:%x %lu", &major, &minor, &inode) == 3 &&
+        inode != 0)
+      inodes.emplace(makedev(major, minor), inode);
+  }
+  return inodes;
+}
+
+bool is_mount_point(const Parent& parent) {
+  struct statx status {};
+  return ::statx(parent.folder.get(), parent.leaf.c_str(), AT_SYMLINK_NOFOLLOW, 0, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+std::string md5_of(int fd) {
+  crypto::BulkHash hash(crypto::HashKind::kMd5);
+  Bytes buffer(256 * 1024);
+  off_t at = 0;
+  for (ssize_t got = 0; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
+    hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
+  return to_hex(hash.finish());
+}
+
+plan::Package package_of(const PackageDb& packages, const Tree& tree, const std::string& path) {
+  if (!packages.owner(path)) return plan::Package::kUnowned;
+  if (const auto parent = tree.parent(path))
+    if (const auto file = tree.file(*parent, path))
+      if (packages.intact(path, md5_of(file->get()))) return plan::Package::kIntact;
+  return plan::Package::kTampered;
+}
+
+bool is_key_line(std::string_view line) {
+  const auto start = line.find_first_not_of(" \t");
+  return start != std::string_view::npos && line[start] != '#';
+}
+
+// Removing these lines would leave root without any key to log in with.
+bool are_last_keys(const Tree& tree, const std::string& path, const std::set<std::string>& lines) {
+  const auto parent = tree.parent(path);
+  if (!parent) return false;
+  const auto file = tree.file(*parent, path);
+  if (!file) return false;
+  std::string text(64 * 1024, '\0');
+  const auto got = ::pread(file->get(), text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);)
+    if (is_key_line(line) && !lines.contains(line)) return false;
+  return true;
+}
+
+class Facts {
+ public:
+  Facts(const Tree& tree, const trust::Consent& consent)
+      : tree_(tree),
+        consent_(consent),
+        protected_(protected_inodes(tree)),
+        of_init_(inodes_of_init(tree)) {
+    if (auto opened = PackageDb::open(tree.root()))
+      packages_ = std::move(*opened);
+    else
+      broken_ = opened.error().message;
+  }
+
+  void note(const model::Finding& finding) {
+    const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
+    if (entry && entry->kind == model::PersistenceKind::kAuthorizedKey &&
+        plan::is_beneath("/root", entry->file.path))
+      keys_[entry->file.path].insert(entry->entry);
+  }
+
+  plan::ObjectFacts of(const model::Finding& finding) {
+    plan::ObjectFacts facts;
+    const bool is_entry = std::holds_alternative<model::PersistenceIdentity>(finding.identity);
+    const auto& file = plan::file_of(finding.identity);
+    if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
+    const auto refused = [&](Reason reason, std::string why) {
+      facts.refuse = reason;
+      facts.why = std::move(why);
+      return facts;
+    };
+    // Without its database nobody can say what belongs to a package.
+    if (!broken_.empty()) return refused(Reason::kIo, "package database: " + broken_);
+    if (!trust::allows_path(consent_, file.path))
+      return refused(Reason::kConsent, "the host's owner does not allow it");
+    if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
+      return refused(Reason::kProtected, "a mount point");
+    if (protected_.contains({file.device, file.inode}) && !is_entry)
+      return refused(Reason::kProtected, "a hard link to a protected file");
+    if (of_init_.contains({file.device, file.inode}))
+      return refused(Reason::kProtected, "init is using it");
+    if (const auto keys = keys_.find(file.path);
+        keys != keys_.end() && are_last_keys(tree_, file.path, keys->second))
+      return refused(Reason::kProtected, "root would have no key left to log in with");
+    facts.package = package_of(packages_, tree_, file.path);
+    return facts;
+  }
+
+ private:
+  const Tree& tree_;
+  const trust::Consent& consent_;
+  std::set<Inode> protected_;
+  std::set<Inode> of_init_;
+  PackageDb packages_;
+  std::string broken_;
+  std::map<std::string, std::set<std::string>> keys_;
+};
+
+}  // namespace
+
+std::vector<plan::ObjectFacts> facts_of(const Tree& tree, const trust::Consent& consent,
+                                        const std::vector<model::Finding>& findings) {
+  Facts facts(tree, consent);
+  for (const auto& finding : findings) facts.note(finding);
+  std::vector<plan::ObjectFacts> result;
+  for (const auto& finding : findings) result.push_back(facts.of(finding));
+  return result;
+}
+
+std::vector<std::string> own_paths(const Tree& tree, const std::string& state) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> paths;
+  std::error_code error;
+  const auto add = [&](const fs::path& path) {
+    if (const auto relative = tree.relative(path.string())) paths.push_back(*relative);
+  };
+  // act's state lies in the agent's.
+  const fs::path folder = fs::weakly_canonical(state, error);
+  add(folder);
+  add(folder.parent_path() / "core");
+  for (const char* name : {"identity.key", "curve.key", "enrolment", "consent.conf", "agent.conf",
+                           "control.sock", "halt"})
+    add(folder.parent_path() / name);
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  add(program);
+  for (const auto& entry : fs::directory_iterator(program.parent_path(), error))
+    if (entry.path().filename().string().starts_with("fleetsweep")) add(entry.path());
+  return paths;
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,37 @@
+#include "agent/act/ledger.h"
+
+#include <algorithm>
+
+namespace fleetsweep::act {
+
+Result<Ledger> Ledger::open(const std::string& path) {
+  FS_TRY(Journal journal, Journal::open(path));
+  FS_TRY(std::vector<Transaction> history, fold(journal.records()));
+  return Ledger(std::move(journal), std::move(history));
+}
+
+Status Ledger::write(const Nonce& transaction, Event event) {
+  const Record record{transaction, std::move(event)};
+  FS_CHECK(journal_.append(encode(record)));
+  return apply(history_, record);
+}
+
+const Transaction* Ledger::find(const Nonce& id) const {
+  const auto at = std::find_if(history_.begin(), history_.end(),
+                               [&](const Transaction& t) { return t.id == id; });
+  return at == history_.end() ? nullptr : &*at;
+}
+
+const Transaction* Ledger::find_order(const DocumentId& order) const {
+  const auto at = std::find_if(history_.rbegin(), history_.rend(),
+                               [&](const Transaction& t) { return t.begin.order == order; });
+  return at == history_.rend() ? nullptr : &*at;
+}
+
+const Transaction* Ledger::find_open() const {
+  const auto at = std::find_if(history_.begin(), history_.end(),
+                               [](const Transaction& t) { return t.is_open(); });
+  return at == history_.end() ? nullptr : &*at;
+}
+
+}  // namespace fleetsweep::act

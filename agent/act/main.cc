@@ -1,0 +1,84 @@
+// fleetsweep-act --root DIR --state DIR [--local-undo ORDER]
+// fd 3: the pipe to core; fd 4: the 32 bytes of the finding MAC key.
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "agent/act/serve.h"
+#include "protocol/runtime/sandbox/sandbox.h"
+
+namespace fleetsweep::act {
+namespace {
+
+constexpr int kPipeFd = 3;
+constexpr int kKeyFd = 4;
+enum Exit { kDone = 0, kUsage = 2, kBroken = 70 };
+
+int usage(const char* why) {
+  std::fprintf(stderr,
+               "fleetsweep-act: %s\n"
+               "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER]\n"
+               "started by fleetsweep-agent with its pipe as fd 3 and its key as fd 4\n",
+               why);
+  return kUsage;
+}
+
+// No network, and of root only what the actions need.
+Status give_up() {
+  (void)::unshare(CLONE_NEWNET);  // without root there is nothing to give up
+  FS_CHECK(runtime::keep_capabilities({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
+                                       CAP_FSETID, CAP_KILL, CAP_LINUX_IMMUTABLE, CAP_SETFCAP,
+                                       CAP_SYS_PTRACE}));
+  return runtime::no_new_privileges();
+}
+
+int run(int count, char** arguments) {
+  Options options;
+  for (int i = 1; i < count; i += 2) {
+    const std::string_view name = arguments[i];
+    if (i + 1 == count) return usage("an option without its value");
+    const char* value = arguments[i + 1];
+    if (name == "--root") {
+      options.root = value;
+    } else if (name == "--state") {
+      options.state = value;
+    } else if (name == "--local-undo") {
+      const auto order = DocumentId::parse_hex(value);
+      if (!order) return usage("--local-undo takes an order's id, 64 hexadecimal digits");
+      options.local_undo = *order;
+    } else {
+      return usage("an option that is not known");
+    }
+  }
+  if (options.state.empty()) return usage("--state is missing");
+
+  crypto::MacKey key{};
+  if (::read(kKeyFd, key.data(), key.size()) != static_cast<ssize_t>(key.size()))
+    return usage("no key on fd 4");
+  ::close(kKeyFd);
+  ::umask(077);
+  ::signal(SIGPIPE, SIG_IGN);  // a core that went away must not stop what was begun
+
+  if (const auto gave = give_up(); !gave) {
+    std::fprintf(stderr, "fleetsweep-act: %s\n", gave.error().message.c_str());
+    return kBroken;
+  }
+  runtime::Pipe pipe{UniqueFd(kPipeFd)};
+  const auto served = serve(options, key, pipe);
+  if (served) return kDone;
+  std::fprintf(stderr, "fleetsweep-act: %s\n", served.error().message.c_str());
+  return kBroken;
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
+
+int main(int count, char** arguments) {
+  return fleetsweep::act::run(count, arguments);
+}

@@ -1,0 +1,133 @@
+#include "agent/act/metadata.h"
+
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+
+#include <cstring>
+
+#include "agent/act/pack.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view path) {
+  std::map<std::string, std::string> result;
+  std::string names(XATTR_LIST_MAX, '\0');
+  const auto size = ::flistxattr(fd, names.data(), names.size());
+  if (size < 0 && errno == ENOTSUP) return result;
+  if (size < 0) return refuse_errno("attributes of", path, errno);
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+    const std::string name = names.c_str() + at;
+    at += name.size() + 1;
+    std::string value(XATTR_SIZE_MAX, '\0');
+    const auto length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
+    if (length < 0 && errno == ENODATA) continue;
+    if (length < 0) return refuse_errno("attribute of", path, errno);
+    value.resize(static_cast<std::size_t>(length));
+    result.emplace(name, std::move(value));
+  }
+  return result;
+}
+
+}  // namespace
+
+Bytes encode(const Metadata& metadata) {
+  Packer out;
+  out.u8(1);
+  out.text(metadata.path);
+  out.u64(metadata.device);
+  out.u64(metadata.inode);
+  out.u32(metadata.mode);
+  out.u32(metadata.uid);
+  out.u32(metadata.gid);
+  out.u32(metadata.links);
+  out.u64(metadata.size);
+  out.u64(metadata.blocks);
+  out.i64(metadata.mtime_ns);
+  out.i64(metadata.atime_ns);
+  out.u32(metadata.flags);
+  out.u32(static_cast<std::uint32_t>(metadata.xattrs.size()));
+  for (const auto& [name, value] : metadata.xattrs) {
+    out.text(name);
+    out.text(value);
+  }
+  out.fixed(metadata.sha256);
+  out.text(metadata.verdict);
+  out.text(metadata.rule);
+  return out.take();
+}
+
+Result<Metadata> decode_metadata(BytesView bytes) {
+  Unpacker in(bytes);
+  Metadata metadata;
+  const auto format = in.u8();
+  metadata.path = in.text();
+  metadata.device = in.u64();
+  metadata.inode = in.u64();
+  metadata.mode = in.u32();
+  metadata.uid = in.u32();
+  metadata.gid = in.u32();
+  metadata.links = in.u32();
+  metadata.size = in.u64();
+  metadata.blocks = in.u64();
+  metadata.mtime_ns = in.i64();
+  metadata.atime_ns = in.i64();
+  metadata.flags = in.u32();
+  for (auto left = in.count(); left > 0 && in.ok(); --left) {
+    std::string name = in.text();
+    metadata.xattrs[std::move(name)] = in.text();
+  }
+  metadata.sha256 = in.fixed<Digest>();
+  metadata.verdict = in.text();
+  metadata.rule = in.text();
+  if (!in.done() || format != 1) return fail(Code::kInvalid, "vault: metadata does not parse");
+  return metadata;
+}
+
+Checked<Metadata> read_metadata(int fd, std::string_view path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return refuse_errno("stat", path, errno);
+  Metadata metadata;
+  metadata.path = std::string(path);
+  metadata.device = status.st_dev;
+  metadata.inode = status.st_ino;
+  metadata.mode = status.st_mode & 07777;
+  metadata.uid = status.st_uid;
+  metadata.gid = status.st_gid;
+  metadata.links = static_cast<std::uint32_t>(status.st_nlink);
+  metadata.size = static_cast<std::uint64_t>(status.st_size);
+  metadata.blocks = static_cast<std::uint64_t>(status.st_blocks);
+  metadata.mtime_ns = nanoseconds(status.st_mtim);
+  metadata.atime_ns = nanoseconds(status.st_atim);
+  metadata.flags = flags_of(fd);
+  FS_TRY(metadata.xattrs, read_xattrs(fd, path));
+  return metadata;
+}
+
+Checked<void> apply_metadata(int fd, const Metadata& metadata) {
+  const std::string& path = metadata.path;
+  // chown clears set-id bits and capabilities: so it comes first.
+  if (::fchown(fd, metadata.uid, metadata.gid) != 0) return refuse_errno("owner of", path, errno);
+  if (::fchmod(fd, metadata.mode) != 0) return refuse_errno("mode of", path, errno);
+  for (const auto& [name, value] : metadata.xattrs)
+    if (::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0) != 0)
+      return refuse_errno("attribute of", path, errno);
+  const timespec times[2] = {to_timespec(metadata.atime_ns), to_timespec(metadata.mtime_ns)};
+  if (::futimens(fd, times) != 0) return refuse_errno("times of", path, errno);
+  return {};
+}
+
+std::uint32_t flags_of(int fd) {
+  int flags = 0;
+  return ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 ? static_cast<std::uint32_t>(flags) : 0;
+}
+
+Checked<void> set_flags(int fd, std::uint32_t flags, std::string_view path) {
+  int value = static_cast<int>(flags);
+  if (::ioctl(fd, FS_IOC_SETFLAGS, &value) != 0) return refuse_errno("flags of", path, errno);
+  return {};
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,39 @@
+#pragma once
+
+// Everything about a file but its content: what makes it byte for byte the same file again.
+
+#include <map>
+
+#include "agent/act/files.h"
+
+namespace fleetsweep::act {
+
+struct Metadata {
+  std::string path;
+  std::uint64_t device = 0, inode = 0;
+  std::uint32_t mode = 0, uid = 0, gid = 0, links = 1;
+  std::uint64_t size = 0, blocks = 0;
+  std::int64_t mtime_ns = 0, atime_ns = 0;
+  std::uint32_t flags = 0;                    // FS_IOC_GETFLAGS
+  std::map<std::string, std::string> xattrs;  // capabilities and ACLs are among them
+  Digest sha256;
+  std::string verdict, rule;
+  bool operator==(const Metadata&) const = default;
+
+  bool is_sparse() const { return blocks * 512 < size; }
+};
+
+Bytes encode(const Metadata& metadata);
+Result<Metadata> decode_metadata(BytesView bytes);
+
+// Of an open file; the digest is the caller's to fill in.
+Checked<Metadata> read_metadata(int fd, std::string_view path);
+// Owner, mode, extended attributes, times; not the flags.
+Checked<void> apply_metadata(int fd, const Metadata& metadata);
+
+// Immutable or append-only among them.
+inline constexpr std::uint32_t kLockingFlags = 0x10 | 0x20;  // FS_IMMUTABLE_FL, FS_APPEND_FL
+std::uint32_t flags_of(int fd);                              // 0 where a file system has none
+Checked<void> set_flags(int fd, std::uint32_t flags, std::string_view path);
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,85 @@
+#pragma once
+
+// Operations: what the steps of a plan come down to, one side effect each. Every operation is
+// written to the journal with the whole transaction before the first one begins, so that a restart
+// needs nothing but the journal.
+
+#include <string>
+#include <vector>
+
+#include "agent/act/outcome.h"
+#include "protocol/model/finding.h"
+#include "protocol/model/receipt.h"
+
+namespace fleetsweep::act {
+
+enum class OpKind : std::uint8_t {
+  kStore,    // copy a file into the vault; nothing changes
+  kTake,     // take one name of a stored file away
+  kUnlink,   // take a symlink away
+  kEdit,     // take a line out of a stored file
+  kCollect,  // put evidence about a process or an entry into the vault
+  kSuspend,
+  kKill,
+};
+
+struct Op {
+  OpKind kind = OpKind::kStore;
+  std::uint32_t step = 0;
+  std::uint64_t token = 0;    // random; names its temporary files
+  model::FileIdentity file;   // path and identity; for a process its program
+  std::uint32_t store = 0;    // kTake, kEdit: the kStore that holds the content
+  bool is_first_take = true;  // its ctime must be the one that was found
+  bool any_content = false;   // kStore before an edit: whatever the file holds now
+  std::string text;           // kEdit, kCollect of an entry: the line; kUnlink: the link's target
+  bool may_empty = false;     // kEdit: remove a file that has nothing left
+  bool clear_flags = false;   // kTake: immutable and append-only may be cleared
+  std::uint32_t uid = 0, gid = 0;  // kUnlink
+  std::int32_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  bool tree = false;
+  std::vector<std::string> what;  // kCollect
+  std::uint64_t bytes_max = 0;
+  bool operator==(const Op&) const = default;
+};
+
+// A step of the plan as receipts show it. `item.outcome` is kFound until it is known.
+struct Step {
+  model::ReceiptItem item;
+  std::string path;
+  bool operator==(const Step&) const = default;
+};
+
+// What stands before the side effect: enough to decide after a crash what happened.
+struct Intent {
+  std::int64_t parent_mtime_ns = 0;
+  std::uint64_t parent_device = 0, parent_inode = 0;
+  Digest before;  // kEdit: content, and what it becomes; zero: the file goes
+  Digest after;
+  bool operator==(const Intent&) const = default;
+};
+
+// What stands after it.
+struct Post {
+  std::int64_t parent_mtime_ns = 0;
+  Digest digest;  // kStore: of the content
+  std::uint64_t bytes = 0;
+  bool operator==(const Post&) const = default;
+};
+
+// How an operation will be taken back; decided before the first change of that.
+struct UndoIntent {
+  bool restore_parent_mtime = false;
+  bool merge = false;  // kEdit: the file was edited since: put the line back
+  Digest after;        // kEdit: what it becomes
+  bool operator==(const UndoIntent&) const = default;
+};
+
+// A process that an operation stopped.
+struct Frozen {
+  std::int32_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  bool operator==(const Frozen&) const = default;
+};
+
+}  // namespace fleetsweep::act

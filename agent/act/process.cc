@@ -1,0 +1,189 @@
+#include "agent/act/process.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <climits>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <sstream>
+
+namespace fleetsweep::act {
+
+namespace {
+
+constexpr unsigned kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
+
+std::string read_proc(std::int32_t pid, const char* name) {
+  UniqueFd file(::open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  return text;
+}
+
+std::vector<std::int32_t> all_pids() {
+  std::vector<std::int32_t> pids;
+  std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
+  while (folder) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    std::int32_t pid = 0;
+    const char* end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, pid).ptr == end) pids.push_back(pid);
+  }
+  return pids;
+}
+
+std::string exe_path(std::int32_t pid) {
+  char target[PATH_MAX];
+  const auto size = ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), target, sizeof target);
+  return size > 0 ? std::string(target, static_cast<std::size_t>(size)) : std::string();
+}
+
+// "/root/tmp/x (deleted)": the name it had, relative to the root.
+std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool& deleted) {
+  std::string path = exe_path(pid);
+  constexpr std::string_view kDeleted = " (deleted)";
+  deleted = path.ends_with(kDeleted);
+  if (deleted) path.resize(path.size() - kDeleted.size());
+  if (path.empty()) return std::nullopt;
+  return tree.relative(path);
+}
+
+}  // namespace
+
+Checked<ProcessStat> process_stat(std::int32_t pid) {
+  const std::string text = read_proc(pid, "stat");
+  // The name may hold spaces and brackets: fields are counted from the last bracket.
+  const auto bracket = text.rfind(')');
+  if (bracket == std::string::npos) return refuse(Reason::kGone, "process {} is gone", pid);
+  std::istringstream fields(text.substr(bracket + 1));
+  ProcessStat stat;
+  std::string skipped;
+  unsigned flags = 0;
+  fields >> stat.state >> stat.parent;
+  for (int i = 5; i <= 8; ++i) fields >> skipped;
+  fields >> flags;
+  for (int i = 10; i <= 21; ++i) fields >> skipped;
+  fields >> stat.start_ticks;
+  if (!fields) return refuse(Reason::kIo, "process {}: its stat does not parse", pid);
+  if (stat.state == 'Z' || stat.state == 'X')
+    return refuse(Reason::kGone, "process {} has exited", pid);
+  stat.is_kernel_thread = (flags & kKernelThreadFlag) != 0;
+  return stat;
+}
+
+Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity& exe) {
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  if (!pidfd) return refuse_errno("process", std::to_string(process.pid), errno);
+  // Checked after opening: from here on the descriptor cannot mean another process.
+  FS_TRY(const ProcessStat stat, process_stat(process.pid));
+  if (stat.is_kernel_thread)
+    return refuse(Reason::kProtected, "process {} is a kernel thread", process.pid);
+  if (stat.start_ticks != process.start_ticks)
+    return refuse(Reason::kGone, "process {} is gone, its number is in use again", process.pid);
+  if (exe.inode != 0) {
+    struct stat status {};
+    if (::stat(fmt::format("/proc/{}/exe", process.pid).c_str(), &status) != 0)
+      return refuse_errno("program of process", std::to_string(process.pid), errno);
+    if (!is_same_inode(status, exe))
+      return refuse(Reason::kChanged, "process {} runs another program now", process.pid);
+  }
+  return pidfd;
+}
+
+std::vector<model::ProcessIdentity> running_processes(const Tree& tree) {
+  std::vector<model::ProcessIdentity> result;
+  for (const auto pid : all_pids()) {
+    model::ProcessIdentity process;
+    const auto path = exe_beneath(tree, pid, process.exe_deleted);
+    const auto stat = process_stat(pid);
+    struct stat status {};
+    if (!path || !stat || stat->is_kernel_thread ||
+        ::stat(fmt::format("/proc/{}/exe", pid).c_str(), &status) != 0)
+      continue;
+    process.pid = pid;
+    process.start_ticks = stat->start_ticks;
+    process.exe.path = *path;
+    process.exe.device = status.st_dev;
+    process.exe.inode = status.st_ino;
+    process.exe.size = static_cast<std::uint64_t>(status.st_size);
+    process.exe.mtime_ns = nanoseconds(status.st_mtim);
+    process.exe.ctime_ns = nanoseconds(status.st_ctim);
+    process.name = read_proc(pid, "comm");
+    if (process.name.ends_with('\n')) process.name.pop_back();
+    result.push_back(std::move(process));
+  }
+  return result;
+}
+
+std::vector<Frozen> descendants(const Tree& tree, std::int32_t ancestor) {
+  std::vector<std::pair<Frozen, std::int32_t>> processes;  // with their parent
+  for (const auto pid : all_pids()) {
+    bool deleted = false;
+    const auto stat = process_stat(pid);
+    if (stat && !stat->is_kernel_thread && exe_beneath(tree, pid, deleted))
+      processes.push_back({{pid, stat->start_ticks}, stat->parent});
+  }
+  std::set<std::int32_t> family = {ancestor};
+  std::vector<Frozen> result;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [process, parent] : processes)
+      if (family.contains(parent) && family.insert(process.pid).second) {
+        result.push_back(process);
+        grew = true;
+      }
+  }
+  return result;
+}
+
+std::vector<std::int32_t> own_pids() {
+  std::vector<std::int32_t> pids;
+  for (std::int32_t pid = ::getpid(); pid > 0;) {
+    pids.push_back(pid);
+    const auto stat = process_stat(pid);
+    pid = stat ? stat->parent : 0;
+  }
+  return pids;
+}
+
+Checked<void> send_signal(int pidfd, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) != 0)
+    return refuse_errno("signal", "a process", errno);
+  return {};
+}
+
+Checked<void> wait_exit(int pidfd, int seconds) {
+  pollfd exited{pidfd, POLLIN, 0};
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0)
+      return refuse(Reason::kTimeout, "a killed process is still there after {} s", seconds);
+    const int ready = ::poll(&exited, 1, static_cast<int>(left.count()));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return refuse_errno("wait for", "a process", errno);
+  }
+}
+
+Checked<void> wait_stopped(std::int32_t pid, int seconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+  while (std::chrono::steady_clock::now() < deadline) {
+    FS_TRY(const ProcessStat stat, process_stat(pid));
+    if (stat.state == 'T' || stat.state == 't') return {};
+    ::poll(nullptr, 0, 1);  // the kernel tells nobody but its parent
+  }
+  return refuse(Reason::kTimeout, "process {} does not stop", pid);
+}
+
+}  // namespace fleetsweep::act

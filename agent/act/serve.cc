@@ -1,0 +1,335 @@
+#include "agent/act/serve.h"
+
+#include <sys/timex.h>
+#include <time.h>
+
+#include "agent/act/anchor.h"
+#include "agent/act/executor.h"
+#include "agent/act/expand.h"
+#include "agent/act/host_facts.h"
+#include "agent/act/process.h"
+#include "agent/plan/guard.h"
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/sign.h"
+#include "protocol/runtime/files/files.h"
+#include "protocol/trust/root_chain.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+using model::ActDone;
+using model::ActRequest;
+using model::HostState;
+
+constexpr auto kRequestWait = std::chrono::seconds(60);
+
+trust::ClockReading read_clock() {
+  trust::ClockReading clock;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  clock.local = timestamp(now.tv_sec);
+  tm local{};
+  ::localtime_r(&now.tv_sec, &local);
+  clock.utc_offset = Seconds(local.tm_gmtoff);
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  clock.boottime = Seconds(now.tv_sec);
+  timex adjust{};
+  clock.synchronised = ::adjtimex(&adjust) >= 0 && (adjust.status & STA_UNSYNC) == 0;
+  if (const auto text = files::read_file("/proc/sys/kernel/random/boot_id", 64)) {
+    std::string hex;
+    for (const char c : as_text(*text))
+      if (c != '-' && c != '\n') hex += c;
+    if (const auto boot = BootId::parse_hex(hex)) clock.boot = *boot;
+  }
+  return clock;
+}
+
+ActDone refused(const DocumentId& order, Reason reason, std::string detail) {
+  ActDone done;
+  done.state = HostState::kRefused;
+  done.reason = reason;
+  done.detail = std::move(detail);
+  done.order = order;
+  return done;
+}
+ActDone refused(const DocumentId& order, const Refusal& refusal) {
+  return refused(order, refusal.reason, refusal.detail);
+}
+
+Reason reason_of_state(const Error& error) {
+  return error.code == Code::kUnavailable ? Reason::kDiskFull
+         : error.code == Code::kInvalid   ? Reason::kPermission
+                                          : Reason::kIo;
+}
+
+ActDone answer(const Transaction& transaction, bool local) {
+  ActDone done;
+  done.undo = transaction.undo.has_value();
+  done.local = local;
+  done.order = done.undo && !transaction.undo->order.is_zero() ? transaction.undo->order
+                                                               : transaction.begin.order;
+  const auto steps = done.undo ? undo_outcomes(transaction) : outcomes(transaction);
+  for (const auto& step : steps) {
+    done.acted +=
+        step.item.outcome == model::Outcome::kDone || step.item.outcome == model::Outcome::kUndone;
+    done.items.push_back(step.item);
+    done.paths.push_back(step.path);
+  }
+  const auto take = [&](const auto& end) {
+    done.state = end.state;
+    done.reason = end.reason;
+    done.detail = end.detail;
+  };
+  if (done.undo && transaction.undo_end)
+    take(*transaction.undo_end);
+  else if (!done.undo && transaction.end)
+    take(*transaction.end);
+  else
+    done.state = HostState::kFailed;
+  return done;
+}
+
+// Findings as scan sealed them: core cannot make one.
+Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFinding>& sealed,
+                                            const Digest& policy, const crypto::MacKey& key) {
+  std::vector<model::Finding> findings;
+  for (const auto& one : sealed) {
+    if (!crypto::mac_equal(one.mac, crypto::mac(key, {policy.view(), one.finding})))
+      return refuse(Reason::kUntrusted, "finding {} was not made by this host's scan",
+                    findings.size());
+    auto finding = codec::decode<model::Finding>(one.finding);
+    if (!finding) return refuse(Reason::kMalformed, "{}", finding.error().message);
+    findings.push_back(std::move(*finding));
+  }
+  if (findings.size() > limits::kFindings)
+    return refuse(Reason::kLimit, "{} findings", findings.size());
+  return findings;
+}
+
+class Server {
+ public:
+  Server(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe, Tree tree,
+         Vault vault, Ledger ledger)
+      : options_(options),
+        key_(key),
+        pipe_(pipe),
+        tree_(std::move(tree)),
+        vault_(std::move(vault)),
+        ledger_(std::move(ledger)),
+        executor_(tree_, vault_, ledger_,
+                  [this](std::uint32_t number, const Step& step) { show(number, step); }) {}
+
+  ActDone handle(const ActRequest& request) {
+    auto anchor = load_anchor(options_.state);
+    if (!anchor) return refused({}, reason_of_state(anchor.error()), anchor.error().message);
+    if (!*anchor) {
+      if (!ledger_.history().empty())
+        return refused({}, Reason::kIo, "the journal is here, but the anchor is gone");
+      auto first = first_anchor(request);
+      if (!first) return refused({}, first.error());
+      *anchor = std::move(*first);
+    }
+    const auto verified = trust::verify_for_act(**anchor, request, read_clock());
+
+    // What a crash interrupted comes first, whatever was asked for.
+    if (const Transaction* open = ledger_.find_open()) {
+      const Nonce id = open->id;
+      const bool stopped = !verified && verified.error().reason == Reason::kStopped;
+      if (const auto settled = settle(id, stopped ? verified.error().detail : ""); !settled)
+        return unfinished(id, settled.error());
+      if (request.resume) return answer(*ledger_.find(id), false);
+    }
+    if (request.resume) return last_answer(request);
+    if (!verified) return refused(order_id(request), verified.error());
+    return verified->order().mode == model::Mode::kUndo ? undo(*verified)
+                                                        : apply(*verified, request);
+  }
+
+  // The host's own root needs no quorum to get its own files back.
+  ActDone undo_locally(const DocumentId& order) {
+    const Transaction* transaction = ledger_.find_order(order);
+    if (transaction == nullptr) {
+      auto done = refused(order, Reason::kUndoUnknown, "this host never carried it out");
+      done.undo = done.local = true;
+      return done;
+    }
+    const Nonce id = transaction->id;
+    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone)
+      if (const auto undone = executor_.undo(id, DocumentId{}); !undone)
+        return unfinished(id, undone.error());
+    auto done = answer(*ledger_.find(id), true);
+    done.undo = true;
+    return done;
+  }
+
+ private:
+  void show(std::uint32_t number, const Step& step) {
+    // The answer's reader may be gone; the work is finished all the same.
+    (void)pipe_.send(model::ActStep{number, total_, step.item, step.path});
+  }
+
+  static Checked<trust::ActAnchor> first_anchor(const ActRequest& request) {
+    if (request.root_chain.empty()) return refuse(Reason::kUntrusted, "no root chain");
+    const auto envelope = codec::decode<model::Envelope>(request.root_chain.front());
+    if (!envelope) return refuse(Reason::kMalformed, "{}", envelope.error().message);
+    trust::ActAnchor anchor;
+    anchor.tenant = trust::tenant_id(envelope->payload);
+    return anchor;
+  }
+
+  static DocumentId order_id(const ActRequest& request) {
+    const auto envelope = codec::decode<model::Envelope>(request.order);
+    return envelope ? crypto::document_id(*envelope) : DocumentId{};
+  }
+
+  ActDone unfinished(const Nonce& id, const Error& error) {
+    ActDone done = answer(*ledger_.find(id), false);
+    done.state = HostState::kFailed;
+    done.reason = reason_of_state(error);
+    done.detail = error.message;
+    return done;
+  }
+
+  Status settle(const Nonce& id, const std::string& stopped) {
+    const Transaction& open = *ledger_.find(id);
+    total_ = static_cast<std::uint32_t>(open.begin.steps.size());
+    if (open.undo && !open.undo_end) return executor_.undo(id, open.undo->order);
+    if (!stopped.empty()) return executor_.abandon(id, Reason::kStopped, stopped);
+    return executor_.run(id);
+  }
+
+  // The answer that a crash swallowed, told again.
+  ActDone last_answer(const ActRequest& request) {
+    const DocumentId order = order_id(request);
+    for (auto at = ledger_.history().rbegin(); at != ledger_.history().rend(); ++at)
+      if (at->begin.order == order || (at->undo && at->undo->order == order))
+        return answer(*at, false);
+    return refused(order, Reason::kNone, "nothing was interrupted");
+  }
+
+  ActDone apply(const trust::VerifiedOrder& verified, const ActRequest& request) {
+    const DocumentId& order = verified.id();
+    const std::uint64_t slot = verified.execution().slot;
+    const Nonce id = transaction_id(order, slot);
+    if (ledger_.find(id) != nullptr) return refused(order, Reason::kExecuted, "carried out before");
+    const auto plan = make_plan(verified, request, id);
+    if (!plan) return refused(order, plan.error());
+    if (plan->refused != Reason::kNone) return refused(order, plan->refused, plan->detail);
+
+    auto begin = expand(tree_, *plan, verified.root().path_salt);
+    if (!begin) return refused(order, begin.error());
+    begin->order = order;
+    begin->slot = slot;
+    begin->policy = verified.order().policy;
+    std::uint64_t bytes = 0;
+    for (const auto& op : begin->ops)
+      if (op.kind == OpKind::kStore) bytes += op.file.size;
+    if (const auto room = vault_.room_for(bytes); !room) return refused(order, room.error());
+
+    total_ = static_cast<std::uint32_t>(begin->steps.size());
+    if (const auto begun = ledger_.write(id, std::move(*begin)); !begun)
+      return refused(order, reason_of_state(begun.error()), begun.error().message);
+    if (const auto saved = save_anchor(options_.state, verified.anchor()); !saved) {
+      (void)executor_.abandon(id, reason_of_state(saved.error()), saved.error().message);
+      return unfinished(id, saved.error());
+    }
+    if (const auto ran = executor_.run(id); !ran) return unfinished(id, ran.error());
+    return answer(*ledger_.find(id), false);
+  }
+
+  Checked<model::Plan> make_plan(const trust::VerifiedOrder& verified, const ActRequest& request,
+                                 const Nonce& id) {
+    const model::Order& order = verified.order();
+    FS_TRY(const auto findings, unseal(request.findings, order.policy, key_));
+    FS_TRY(const auto dry_run, unseal(request.dry_run, order.policy, key_));
+    trust::Consent consent;
+    FS_TRY(consent, read_consent());
+    const auto facts = facts_of(tree_, consent, findings);
+    const auto running = running_processes(tree_);
+    const auto own = own_paths(tree_, options_.state);
+    const auto pids = own_pids();
+    plan::Input input{verified.policy(), findings, dry_run,         facts, running, own, pids,
+                      order.limits,      0,        request.scanned, id};
+    input.items_max =
+        trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
+    return plan::make_plan(input);
+  }
+
+  // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.
+  Checked<trust::Consent> read_consent() const {
+    const auto text = files::read_file(options_.state + "/../consent.conf", limits::kConsentBytes,
+                                       files::Links::kFollow);
+    if (!text && text.error().code == Code::kNotFound) return trust::Consent{};
+    if (!text) return refuse(Reason::kConsent, "{}", text.error().message);
+    auto consent = trust::parse_consent(as_text(*text));
+    if (!consent) return refuse(Reason::kConsent, "{}", consent.error().message);
+    return *consent;
+  }
+
+  ActDone undo(const trust::VerifiedOrder& verified) {
+    const Transaction* transaction = ledger_.find_order(verified.order().undoes);
+    if (transaction == nullptr) {
+      auto done = refused(verified.id(), Reason::kUndoUnknown, "this host never carried it out");
+      done.undo = true;
+      return done;
+    }
+    const Nonce id = transaction->id;
+    total_ = static_cast<std::uint32_t>(transaction->begin.steps.size());
+    if (const auto saved = save_anchor(options_.state, verified.anchor()); !saved)
+      return refused(verified.id(), reason_of_state(saved.error()), saved.error().message);
+    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone)
+      if (const auto undone = executor_.undo(id, verified.id()); !undone)
+        return unfinished(id, undone.error());
+    ActDone done = answer(*ledger_.find(id), false);
+    done.order = verified.id();
+    return done;
+  }
+
+  const Options& options_;
+  const crypto::MacKey& key_;
+  runtime::Pipe& pipe_;
+  Tree tree_;
+  Vault vault_;
+  Ledger ledger_;
+  Executor executor_;
+  std::uint32_t total_ = 0;
+};
+
+ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe,
+                  const ActRequest* request) {
+  const DocumentId asked = options.local_undo.value_or(DocumentId{});
+  const auto broken = [&](const Error& error) {
+    return refused(asked, reason_of_state(error), error.message);
+  };
+  if (auto made = files::make_private_directory(options.state); !made) return broken(made.error());
+  auto lock = files::StateLock::acquire(options.state, "fleetsweep-act");
+  if (!lock) return broken(lock.error());
+  auto tree = Tree::open(options.root);
+  if (!tree) return broken(tree.error());
+  auto vault = Vault::open(options.state);
+  if (!vault) return broken(vault.error());
+  auto ledger = Ledger::open(options.state + "/journal");
+  if (!ledger) {
+    // A damaged journal is no permission problem: its owner has to look.
+    auto done = broken(ledger.error());
+    if (ledger.error().code == Code::kInvalid) done.reason = Reason::kIo;
+    return done;
+  }
+  Server server(options, key, pipe, std::move(*tree), std::move(*vault), std::move(*ledger));
+  return request == nullptr ? server.undo_locally(asked) : server.handle(*request);
+}
+
+}  // namespace
+
+Status serve(const Options& options, const crypto::MacKey& mac_key, runtime::Pipe& pipe) {
+  if (options.local_undo) return pipe.send(serve_one(options, mac_key, pipe, nullptr));
+  FS_TRY(const auto received, pipe.receive(kRequestWait));
+  const auto* request = std::get_if<ActRequest>(&received.message);
+  if (request == nullptr)
+    return pipe.send(refused({}, Reason::kMalformed, "an ActRequest was expected"));
+  return pipe.send(serve_one(options, mac_key, pipe, request));
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,23 @@
+#pragma once
+
+// One request, one answer: what fleetsweep-act does in its life.
+
+#include <optional>
+
+#include "protocol/base/ids.h"
+#include "protocol/crypto/seal.h"
+#include "protocol/runtime/pipe/pipe.h"
+
+namespace fleetsweep::act {
+
+struct Options {
+  std::string root = "/";
+  std::string state;  // DIR/act
+  std::optional<DocumentId> local_undo;
+};
+
+// Reads one ActRequest (none with local_undo), sends an ActStep for each step and one ActDone.
+// An error is about the pipe only; everything else is in the ActDone.
+Status serve(const Options& options, const crypto::MacKey& mac_key, runtime::Pipe& pipe);
+
+}  // namespace fleetsweep::act

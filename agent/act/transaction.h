@@ -1,0 +1,120 @@
+#pragma once
+
+// Transactions, as the journal tells them. Pure: records in, state out.
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "agent/act/operation.h"
+#include "protocol/base/ids.h"
+#include "protocol/model/plan.h"
+
+namespace fleetsweep::act {
+
+// Records. Each but Begin belongs to the transaction it names.
+struct Begin {
+  DocumentId order;
+  std::uint64_t slot = 0;
+  Digest policy;
+  std::vector<Step> steps;
+  std::vector<Op> ops;
+  bool operator==(const Begin&) const = default;
+};
+struct Intended {
+  std::uint32_t op = 0;
+  Intent intent;
+  bool operator==(const Intended&) const = default;
+};
+struct FrozenOne {
+  std::uint32_t op = 0;
+  Frozen process;
+  bool operator==(const FrozenOne&) const = default;
+};
+struct Done {
+  std::uint32_t op = 0;
+  Post post;
+  bool operator==(const Done&) const = default;
+};
+struct Failed {  // nothing of it remains on the host
+  std::uint32_t op = 0;
+  Reason reason = Reason::kNone;
+  bool operator==(const Failed&) const = default;
+};
+struct End {
+  model::HostState state = model::HostState::kCleaned;
+  Reason reason = Reason::kNone;
+  std::string detail;
+  bool operator==(const End&) const = default;
+};
+struct UndoBegin {
+  DocumentId order;  // zero: the host's own root
+  bool operator==(const UndoBegin&) const = default;
+};
+struct UndoIntended {
+  std::uint32_t op = 0;
+  UndoIntent intent;
+  bool operator==(const UndoIntended&) const = default;
+};
+struct Undone {
+  std::uint32_t op = 0;
+  Reason reason = Reason::kNone;  // not kNone: it could not be taken back
+  bool operator==(const Undone&) const = default;
+};
+struct UndoEnd {
+  model::HostState state = model::HostState::kUndone;
+  Reason reason = Reason::kNone;
+  std::string detail;
+  bool operator==(const UndoEnd&) const = default;
+};
+using Event = std::variant<Begin, Intended, FrozenOne, Done, Failed, End, UndoBegin, UndoIntended,
+                           Undone, UndoEnd>;
+struct Record {
+  Nonce transaction;
+  Event event;
+  bool operator==(const Record&) const = default;
+};
+Bytes encode(const Record& record);
+Result<Record> decode_record(BytesView bytes);
+
+enum class OpStage : std::uint8_t {
+  kPending,
+  kIntended,
+  kDone,
+  kFailed,
+  kUndoIntended,
+  kUndone,
+  kUndoFailed,
+};
+
+struct OpState {
+  OpStage stage = OpStage::kPending;
+  Reason reason = Reason::kNone;
+  Intent intent;
+  Post post;
+  UndoIntent undo;
+  std::vector<Frozen> frozen;
+};
+
+struct Transaction {
+  Nonce id;
+  Begin begin;
+  std::vector<OpState> ops;
+  std::optional<End> end;
+  std::optional<UndoBegin> undo;
+  std::optional<UndoEnd> undo_end;
+
+  bool is_open() const { return !end || (undo && !undo_end); }
+};
+
+// The id of an execution's transaction: the same order and slot never begin twice.
+Nonce transaction_id(const DocumentId& order, std::uint64_t slot);
+
+// kInvalid: a record that cannot follow the ones before it.
+Status apply(std::vector<Transaction>& history, const Record& record);
+Result<std::vector<Transaction>> fold(const std::vector<Bytes>& records);
+
+// The steps with their outcomes, from the stages of their operations.
+std::vector<Step> outcomes(const Transaction& transaction);
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,48 @@
+#pragma once
+
+// Where taken and edited files wait, sealed, so that nothing on the host runs or matches them and
+// undo can bring them back exactly.
+//
+// vault/<transaction>/<name>.fsq: "FSQ1", the file's key sealed with the host's vault key, a
+// libsodium secretstream header, then sealed chunks, each after its u32 length: content in 64 KiB
+// pieces (associated data "c"), the metadata as the final one ("m"). A cut file has no final chunk.
+
+#include <functional>
+
+#include "agent/act/metadata.h"
+#include "protocol/crypto/seal.h"
+
+namespace fleetsweep::act {
+
+class Vault {
+ public:
+  // Makes the folder and `key` (0600) once. Borrows nothing.
+  static Result<Vault> open(const std::string& state);
+
+  // Whether `bytes` more fit: kVaultFull over limits::kVaultBytes, kDiskFull when the disk would
+  // have less than limits::kDiskFreePercentMin left.
+  Checked<void> room_for(std::uint64_t bytes) const;
+
+  // Copies from the descriptor and makes it durable; `metadata.sha256` becomes the content's, and
+  // with `expected` not zero another content is kChanged and leaves nothing. Replaces what a crash
+  // left under the name.
+  Checked<Metadata> store(const Nonce& transaction, const std::string& name, int fd,
+                          Metadata metadata, const Digest& expected, std::uint64_t bytes_max);
+  Checked<void> store_text(const Nonce& transaction, const std::string& name,
+                           const std::string& path, BytesView text);
+  // Reads it all and verifies it; content goes to `sink` in order. kUntrusted: changed or cut.
+  using Sink = std::function<Status(BytesView)>;
+  Result<Metadata> load(const Nonce& transaction, const std::string& name, const Sink& sink) const;
+  void drop(const Nonce& transaction, const std::string& name);
+
+ private:
+  Vault(std::string folder, crypto::MacKey key) : folder_(std::move(folder)), key_(key) {}
+  std::string path(const Nonce& transaction, const std::string& name) const;
+  Checked<void> write(const std::string& path, int fd, BytesView text, Metadata& metadata,
+                      const Digest& expected, std::uint64_t bytes_max);
+
+  std::string folder_;
+  crypto::MacKey key_;
+};
+
+}  // namespace fleetsweep::act

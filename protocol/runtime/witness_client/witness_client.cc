@@ -1,0 +1,60 @@
+#include "protocol/runtime/witness_client/witness_client.h"
+
+#include <charconv>
+
+namespace fleetsweep::witness_client {
+namespace {
+
+constexpr std::size_t kShown = 200;
+
+// The cosignatures of a 200.
+Result<Answer> parse_lines(const std::string& witness, std::string_view body) {
+  Answer answer;
+  while (!body.empty()) {
+    const auto end = body.find('\n');
+    auto line = log::parse_signature_line(body.substr(0, end));
+    if (!line) return fail(line.error().within(fmt::format("answer of {}", witness)));
+    answer.cosignatures.push_back(std::move(*line));
+    body.remove_prefix(end == std::string_view::npos ? body.size() : end + 1);
+  }
+  if (answer.cosignatures.empty())
+    return fail(Code::kInvalid, "{} answered without a cosignature", witness);
+  return answer;
+}
+
+// The size in a 409.
+Result<Answer> parse_size(const std::string& witness, const log::AddCheckpoint& request,
+                          std::string_view body) {
+  if (body.ends_with('\n')) body.remove_suffix(1);
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), size);
+  if (body.empty() || error != std::errc() || end != body.data() + body.size())
+    return fail(Code::kInvalid, "{} answered a conflict without its size", witness);
+  if (size == request.old_size)
+    return fail(Code::kUntrusted,
+                "{} knows another tree of {} entries under this log's name: the log has forked",
+                witness, size);
+  Answer answer;
+  answer.known_size = size;
+  return answer;
+}
+
+}  // namespace
+
+Result<Answer> add_checkpoint(const std::string& witness, const log::AddCheckpoint& request,
+                              const http::ClientOptions& options) {
+  std::string url = witness;
+  if (!url.ends_with('/')) url += '/';
+  FS_TRY(const http::Response response,
+         http::request("POST", url + "add-checkpoint", {{"Content-Type", "text/plain"}},
+                       request.text(), options));
+  if (response.status == 200) return parse_lines(witness, response.body);
+  if (response.status == 409 && response.content_type == log::kSizeContentType)
+    return parse_size(witness, request, response.body);
+  // 422: our proof does not lead from the tree that the witness knows to ours.
+  const Code code = response.status == 422 ? Code::kUntrusted : http::code_of(response.status);
+  return fail(code, "{} answered {}: {}", witness, response.status,
+              escaped(response.body.substr(0, kShown)));
+}
+
+}  // namespace fleetsweep::witness_client

@@ -1,0 +1,134 @@
+#include "agent/act/transaction.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/act/anchor.h"
+#include "tests/agent/act/temp_dir.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using model::Outcome;
+
+Begin a_begin() {
+  Begin begin;
+  begin.order.value[0] = 1;
+  begin.slot = 2;
+  begin.policy.value[0] = 3;
+  Step step;
+  step.item.detection = "d";
+  step.item.verdict = "v";
+  step.item.action = model::ActionKind::kQuarantine;
+  step.path = std::string("/tmp/\n\0x", 8);
+  begin.steps = {step, step};
+  Op store;
+  store.file = {"/tmp/x", 1, 2, 3, -4, 5, 6, {}};
+  store.token = 7;
+  Op take = store;
+  take.kind = OpKind::kTake;
+  take.clear_flags = true;
+  Op collect;
+  collect.kind = OpKind::kCollect;
+  collect.step = 1;
+  collect.what = {"exe", "maps"};
+  collect.pid = 9;
+  begin.ops = {store, take, collect};
+  return begin;
+}
+
+std::vector<Event> all_events() {
+  Intent intent{1, 2, 3, {}, {}};
+  intent.after.value[5] = 5;
+  return {a_begin(),
+          Intended{1, intent},
+          FrozenOne{1, {42, 43}},
+          Done{1, {5, {}, 6}},
+          Failed{2, Reason::kRaced},
+          End{model::HostState::kFailed, Reason::kRaced, "why"},
+          UndoBegin{a_begin().order},
+          UndoIntended{1, {true, true, {}}},
+          Undone{1, Reason::kConflict},
+          UndoEnd{model::HostState::kUndone, Reason::kNone, "all"}};
+}
+
+TEST(Transaction, EveryRecordComesBackAndNoCutOneDoes) {
+  Nonce id;
+  id.value[3] = 3;
+  for (const auto& event : all_events()) {
+    const Record record{id, event};
+    const Bytes bytes = encode(record);
+    const auto back = decode_record(bytes);
+    ASSERT_TRUE(back) << event.index();
+    EXPECT_EQ(*back, record) << event.index();
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+      EXPECT_FALSE(decode_record(BytesView(bytes).first(size))) << event.index();
+  }
+}
+
+TEST(Transaction, AStepIsDoneOnlyWhenAllOfItIs) {
+  std::vector<Transaction> history;
+  const auto write = [&](Event event) {
+    const auto status = apply(history, {Nonce{}, std::move(event)});
+    EXPECT_TRUE(status) << status.error().message;
+  };
+  write(a_begin());
+  EXPECT_TRUE(history[0].is_open());
+  for (std::uint32_t op : {0u, 1u}) {
+    write(Intended{op, {}});
+    EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kSkipped);
+    write(Done{op, {}});
+  }
+  write(Failed{2, Reason::kGone});
+  EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kDone);
+  EXPECT_EQ(outcomes(history[0])[1].item.outcome, Outcome::kSkipped);
+  EXPECT_EQ(outcomes(history[0])[1].item.reason, Reason::kGone);
+  write(End{});
+  EXPECT_FALSE(history[0].is_open());
+  write(UndoBegin{});
+  EXPECT_TRUE(history[0].is_open());
+  for (std::uint32_t op : {1u, 0u}) {
+    write(UndoIntended{op, {}});
+    write(Undone{op, Reason::kNone});
+  }
+  write(UndoEnd{});
+  EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kUndone);
+}
+
+TEST(Transaction, ARecordThatCannotFollowIsDamage) {
+  std::vector<Transaction> history;
+  EXPECT_FALSE(apply(history, {Nonce{}, Done{0, {}}}));
+  ASSERT_TRUE(apply(history, {Nonce{}, a_begin()}));
+  EXPECT_FALSE(apply(history, {Nonce{}, a_begin()}));
+  EXPECT_FALSE(apply(history, {Nonce{}, Done{0, {}}}));
+  EXPECT_FALSE(apply(history, {Nonce{}, Done{17, {}}}));
+  EXPECT_FALSE(apply(history, {Nonce{}, Undone{0, Reason::kNone}}));
+}
+
+TEST(Anchor, TheGenerationBeforeIsReadWhenTheNewestIsDamaged) {
+  TempDir state;
+  const auto none = load_anchor(state.path());
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(*none);
+  trust::ActAnchor first;
+  first.tenant.value[0] = 1;
+  first.root_version = 2;
+  first.newest = timestamp(1234);
+  first.executed.insert({DocumentId{}, 3});
+  first.stops = {to_bytes("stop")};
+  ASSERT_TRUE(save_anchor(state.path(), first));
+  auto second = first;
+  second.root_version = 3;
+  ASSERT_TRUE(save_anchor(state.path(), second));
+  EXPECT_EQ(**load_anchor(state.path()), second);
+
+  std::string damaged = read_text(state / "anchor");
+  damaged[10] = static_cast<char>(damaged[10] ^ 1);
+  write_text(state / "anchor", damaged);
+  EXPECT_EQ(**load_anchor(state.path()), first);
+  write_text(state / "anchor.old", "");
+  // Never read as "nothing happened here yet": that would forget every Stop.
+  EXPECT_FALSE(load_anchor(state.path()));
+}
+
+}  // namespace
+}  // namespace fleetsweep::act

@@ -1,0 +1,111 @@
+#include "agent/act/vault.h"
+
+#include "protocol/base/limits.h"
+#include "tests/agent/act/temp_dir.h"
+
+namespace fleetsweep::act {
+namespace {
+
+struct VaultTest : testing::Test {
+  TempDir state;
+  Nonce transaction;
+
+  Vault vault() {
+    auto opened = Vault::open(state.path());
+    EXPECT_TRUE(opened) << opened.error().message;
+    return std::move(*opened);
+  }
+  std::string stored() { return state / ("vault/" + transaction.hex() + "/0.fsq"); }
+  Checked<Metadata> store(Vault& vault, const std::string& content, const Digest& expected = {}) {
+    write_text(state / "source", content);
+    const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
+    FS_TRY(Metadata metadata, read_metadata(file.get(), "/tmp/source"));
+    return vault.store(transaction, "0", file.get(), metadata, expected, limits::kVaultBytes);
+  }
+  Result<Metadata> load(const Vault& vault, std::string& content) {
+    content.clear();
+    return vault.load(transaction, "0", [&](BytesView piece) -> Status {
+      content += as_text(piece);
+      return {};
+    });
+  }
+};
+
+TEST_F(VaultTest, ContentAndMetadataComeBackExactly) {
+  for (const std::size_t size : {0u, 1u, 65535u, 65536u, 65537u, 300000u}) {
+    auto first = vault();
+    const std::string content(size, 'x');
+    const auto metadata = store(first, content);
+    ASSERT_TRUE(metadata) << metadata.error().detail;
+    std::string back;
+    const auto again = vault();  // another process: the key comes from the disk
+    const auto loaded = load(again, back);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(back, content);
+    EXPECT_EQ(*loaded, *metadata);
+  }
+}
+
+TEST_F(VaultTest, NothingInTheVaultShowsTheContentOrThePath) {
+  auto a_vault = vault();
+  ASSERT_TRUE(store(a_vault, "a string that a scanner would match"));
+  const std::string bytes = read_text(stored());
+  EXPECT_EQ(bytes.substr(0, 4), "FSQ1");
+  EXPECT_EQ(bytes.find("scanner"), std::string::npos);
+  EXPECT_EQ(bytes.find("/tmp/source"), std::string::npos);
+}
+
+TEST_F(VaultTest, EveryCutAndEveryFlippedByteIsNoticed) {
+  auto a_vault = vault();
+  ASSERT_TRUE(store(a_vault, "content"));
+  const std::string whole = read_text(stored());
+  std::string content;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    write_text(stored(), whole.substr(0, i));
+    EXPECT_FALSE(load(a_vault, content)) << i;
+    std::string flipped = whole;
+    flipped[i] = static_cast<char>(flipped[i] ^ 1);
+    write_text(stored(), flipped);
+    EXPECT_FALSE(load(a_vault, content)) << i;
+  }
+  write_text(stored(), whole + "x");
+  EXPECT_FALSE(load(a_vault, content));
+}
+
+TEST_F(VaultTest, AnotherHostsKeyOpensNothing) {
+  auto a_vault = vault();
+  ASSERT_TRUE(store(a_vault, "content"));
+  std::filesystem::remove(state / "vault.key");
+  std::string content;
+  EXPECT_FALSE(load(vault(), content));
+}
+
+TEST_F(VaultTest, ContentThatIsNotWhatWasFoundLeavesNothing) {
+  auto a_vault = vault();
+  Digest expected;
+  expected.value[0] = 1;
+  const auto metadata = store(a_vault, "content", expected);
+  ASSERT_FALSE(metadata);
+  EXPECT_EQ(metadata.error().reason, Reason::kChanged);
+  EXPECT_FALSE(std::filesystem::exists(stored()));
+}
+
+TEST_F(VaultTest, OverItsQuotaTheVaultRefusesInsteadOfDeleting) {
+  const auto a_vault = vault();
+  EXPECT_TRUE(a_vault.room_for(1));
+  const auto room = a_vault.room_for(limits::kVaultBytes + 1);
+  ASSERT_FALSE(room);
+  EXPECT_EQ(room.error().reason, Reason::kVaultFull);
+}
+
+TEST_F(VaultTest, VaultAndKeyAreTheOwnersAlone) {
+  vault();
+  struct stat status {};
+  ASSERT_EQ(::stat((state / "vault").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0700u);
+  ASSERT_EQ(::stat((state / "vault.key").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
