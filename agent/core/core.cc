@@ -224,7 +224,7 @@ void Core::fetch_policies(Effects& effects, const Now& now) {
                           order.schedule.repeat == Seconds(0)) ||
                          order.schedule.not_after < trust::effective(log_.floor(), now.clock);
     if (order.mode == model::Mode::kUndo || is_over || policies_.contains(order.policy) ||
-        bad_policies_.contains(order.policy) ||
+        bad_policies_.contains(order.policy) || poisoned_.contains(id) ||
         !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
                          identity_.host.groups))
       continue;

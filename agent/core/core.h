@@ -86,8 +86,11 @@ class Core {
     std::vector<Line> lines;  // one for each order, log order
   };
   Status status() const;
-  // Whether `id` is an order this host knows.
-  bool knows(const DocumentId& id) const { return state().orders.contains(id); }
+  const AgentId& agent() const { return identity_.host.agent; }
+  const model::Facts& facts() const { return identity_.facts; }
+  std::vector<DocumentId> orders_of(const Digest& policy) const;
+  // Where else the edge can be reached, as the tenant says.
+  std::vector<model::Endpoint> relays() const;
 
  private:
   struct Active {  // the run in progress

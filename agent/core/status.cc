@@ -11,6 +11,18 @@ std::string Core::why(const DocumentId& order) const {
   return reason == reasons_.end() ? "not looked at yet" : reason->second;
 }
 
+std::vector<DocumentId> Core::orders_of(const Digest& policy) const {
+  std::vector<DocumentId> ids;
+  for (const auto& [id, entry] : state().orders)
+    if (entry.order.policy == policy) ids.push_back(id);
+  return ids;
+}
+
+std::vector<model::Endpoint> Core::relays() const {
+  if (!state().endpoints) return {};
+  return state().endpoints->relays;
+}
+
 Core::Status Core::status() const {
   Status status;
   status.connected = session_.is_connected();

@@ -84,6 +84,7 @@ Status Loop::run() {
 }
 
 Status Loop::turn(Duration wait_max) {
+  remove_unwatched();  // what was unwatched between turns may be gone by now
   std::vector<pollfd> polled{{wake_.fd(), POLLIN, 0}, {clock_fd_, POLLIN, 0}};
   bool pending = false;
   for (const auto& source : sources_) {
@@ -108,9 +109,13 @@ Status Loop::turn(Duration wait_max) {
   for (std::size_t i = 2; i < polled.size(); ++i) ready.push_back(polled[i].revents);
   bool worked = run_sources(ready);
   worked = timers_.run_due(uptime_now(), kTimersPerTurn) > 0 || worked || polled[1].revents;
-  std::erase_if(sources_, [](const auto& source) { return source->fd < 0; });
+  remove_unwatched();
   if (worked && turn_end_) turn_end_(now_);
   return {};
+}
+
+void Loop::remove_unwatched() {
+  std::erase_if(sources_, [](const auto& source) { return source->fd < 0; });
 }
 
 bool Loop::run_sources(const std::vector<short>& ready) {

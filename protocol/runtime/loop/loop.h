@@ -62,6 +62,7 @@ class Loop {
     Pending pending;
   };
   void arm_clock_watch();
+  void remove_unwatched();
   bool run_sources(const std::vector<short>& ready);
   Source* find(WatchId id);
 

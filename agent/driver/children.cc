@@ -1,0 +1,132 @@
+// The driver's side of the local processes: monitor, scan, act.
+
+#include <nlohmann/json.hpp>
+
+#include "agent/driver/driver.h"
+#include "protocol/codec/codec.h"
+
+namespace fleetsweep::agent {
+
+namespace {
+
+constexpr Duration kSendMax = std::chrono::seconds(30);
+
+}  // namespace
+
+void Driver::on_monitor() {
+  while (true) {
+    auto received = monitor_.try_receive();
+    // Without a parent there is nobody to start anything: the end.
+    if (!received) return stop(received.error().within("monitor"));
+    if (!*received) return;
+    const model::LocalMessage& message = (*received)->message;
+    if (const auto* started = std::get_if<model::ChildStarted>(&message)) {
+      on_started(*started, std::move((*received)->fd));
+    } else if (const auto* command = std::get_if<model::LocalCommand>(&message)) {
+      on_command(*command);
+    } else if (const auto* done = std::get_if<model::ActDone>(&message)) {
+      run(parts_.core.on_act_done(*done, now()));
+    } else if (const auto* exited = std::get_if<model::ChildExited>(&message)) {
+      parts_.log.debug("child_exited",
+                       {{"child", name(exited->child)}, {"status", exited->status}});
+      // Its pipe tells the rest: what it said before it ended is still to be read.
+    } else {
+      parts_.log.warning("unexpected_local_message");
+    }
+    if (!outcome_) return;
+  }
+}
+
+void Driver::on_command(const model::LocalCommand& command) {
+  if (command.verb == "halt" || command.verb == "resume") {
+    halted_ = command.verb == "halt";
+    if (!consent_broken_) run(parts_.core.on_halt(halted_, now()));
+    return;
+  }
+  if (auto sent = monitor_.send(reply_to(command)); !sent) stop(sent.error().within("monitor"));
+}
+
+model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
+  using Json = nlohmann::json;
+  const auto dump = [](const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  if (command.verb == "why" && !command.argument.empty()) {
+    const auto order = DocumentId::parse_hex(command.argument);
+    if (!order) return {false, dump(Json{{"error", "expected an order id of 64 hex digits"}})};
+    return {true, dump(Json{{"order", order->hex()}, {"why", parts_.core.why(*order)}})};
+  }
+  const Core::Status status = parts_.core.status();
+  Json orders = Json::array();
+  for (const auto& line : status.lines)
+    orders.push_back({{"order", line.order.hex()}, {"title", line.title}, {"why", line.text}});
+  if (command.verb == "why") return {true, dump(Json{{"orders", std::move(orders)}})};
+  return {true, dump(Json{{"agent", parts_.core.agent().hex()},
+                          {"connected", status.connected},
+                          {"welcomed", status.welcomed},
+                          {"halted", status.halted},
+                          {"consent_broken", consent_broken_},
+                          {"forked", status.forked},
+                          {"activity", status.activity},
+                          {"log_size", status.log_size},
+                          {"root_version", status.root_version},
+                          {"witness_time", to_rfc3339(status.witness_time)},
+                          {"outbox", status.outbox},
+                          {"receipts", status.receipts},
+                          {"orders", std::move(orders)}})};
+}
+
+void Driver::ask_for(model::Child kind, model::LocalMessage request, const Digest& policy) {
+  Child& one = child(kind);
+  one.request = std::move(request);
+  one.policy = policy;
+  if (auto sent = monitor_.send(model::StartChild{kind}); !sent)
+    stop(sent.error().within("monitor"));
+}
+
+void Driver::on_started(const model::ChildStarted& started, UniqueFd fd) {
+  Child& one = child(started.child);
+  if (!one.request) return;
+  const model::LocalMessage request = std::move(*one.request);
+  one.request.reset();
+  if (!started.error.empty() || !fd)
+    return lose(started.child, started.error.empty() ? "no pipe" : started.error);
+  one.pipe.emplace(std::move(fd));
+  const model::Child kind = started.child;
+  one.watch = parts_.loop.watch(one.pipe->fd(), [this, kind](Instant) { on_child(kind); });
+  if (auto sent = one.pipe->send(request, -1, kSendMax); !sent) lose(kind, sent.error().message);
+}
+
+void Driver::lose(model::Child kind, const std::string& why) {
+  Child& one = child(kind);
+  if (one.pipe) parts_.loop.unwatch(one.watch);
+  one.pipe.reset();
+  run(parts_.core.on_child_lost(kind, why, now()));
+}
+
+void Driver::on_child(model::Child kind) {
+  Child& one = child(kind);
+  while (one.pipe) {
+    auto received = one.pipe->try_receive();
+    if (!received) return lose(kind, received.error().message);
+    if (!*received) return;
+    const model::LocalMessage& message = (*received)->message;
+    const auto* scanned = std::get_if<model::ScanDone>(&message);
+    const auto* acted = std::get_if<model::ActDone>(&message);
+    const bool is_answer =
+        (kind == model::Child::kScan && scanned) || (kind == model::Child::kAct && acted);
+    if (!is_answer) continue;  // progress
+    parts_.loop.unwatch(one.watch);
+    one.pipe.reset();
+    refresh_consent();
+    if (acted) return run(parts_.core.on_act_done(*acted, now()));
+    // The policy as the core fetched it, so that names in the receipt are the order's.
+    const auto bytes = parts_.store.policy(one.policy);
+    if (!bytes) return stop(bytes.error().within("store"));
+    const auto policy = codec::decode<model::Policy>(*bytes);
+    if (!policy) return stop(policy.error().within("policy in the store"));
+    return run(parts_.core.on_scan_done(*scanned, *policy, now()));
+  }
+}
+
+}  // namespace fleetsweep::agent

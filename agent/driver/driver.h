@@ -1,0 +1,98 @@
+#pragma once
+
+// Runs the core against the world: commits its records, then sends and starts, then logs. No
+// decision of its own beyond which address to try next.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/core/core.h"
+#include "agent/driver/store.h"
+#include "protocol/runtime/log/event_log.h"
+#include "protocol/runtime/loop/loop.h"
+#include "protocol/runtime/net/net.h"
+#include "protocol/runtime/pipe/pipe.h"
+
+namespace fleetsweep::agent {
+
+class Driver {
+ public:
+  // All borrowed, all outlive it, but the pipe to the monitor, which it keeps.
+  struct Parts {
+    loop::Loop& loop;
+    Core& core;
+    Store& store;
+    net::AgentSocket& socket;
+    const event_log::EventLog& log;
+    std::string consent;  // path of consent.conf
+    std::string address;  // of the enrolment; always tried in turn with those of Endpoints
+    CurveKey edge;
+    BootId boot;
+    bool halted = false;
+  };
+  Driver(Parts parts, runtime::Pipe monitor);
+
+  // Starts what a crash interrupted and connects. Then the loop drives it.
+  void start();
+  // Why the loop was stopped: an error means that the process must start afresh.
+  const Status& outcome() const { return outcome_; }
+
+ private:
+  struct Child {
+    std::optional<runtime::Pipe> pipe;
+    loop::Loop::WatchId watch = 0;
+    std::optional<model::LocalMessage> request;  // until it is started
+    Digest policy;
+  };
+
+  Now now() const;
+  void run(Effects effects);
+  void perform(Action& action);
+  void perform(Send& send);
+  void perform(SendReceipts& send);
+  void perform(StartScan& start);
+  void perform(StartAct& start);
+  void perform(AskActToStop& ask);
+  void perform(Reconnect& reconnect);
+  void send(const model::Message& message);
+  void arm();
+  void stop(Error error);
+
+  void watch_socket();
+  void unwatch_socket();
+  void on_socket();
+  void on_socket_event();
+  void on_edge_message(const model::Message& message);
+
+  void on_monitor();
+  void on_command(const model::LocalCommand& command);
+  model::LocalReply reply_to(const model::LocalCommand& command) const;
+  void ask_for(model::Child kind, model::LocalMessage request, const Digest& policy);
+  void on_started(const model::ChildStarted& started, UniqueFd fd);
+  void on_child(model::Child kind);
+  void lose(model::Child kind, const std::string& why);
+  Child& child(model::Child kind) { return kind == model::Child::kScan ? scan_ : act_; }
+  void refresh_consent();
+
+  Parts parts_;
+  runtime::Pipe monitor_;
+  Child scan_;
+  Child act_;
+  std::optional<loop::Loop::TimerId> timer_;
+  loop::Loop::WatchId socket_watch_ = 0;
+  loop::Loop::WatchId event_watch_ = 0;
+  bool is_connected_ = false;
+  std::size_t next_address_ = 0;
+  unsigned failures_ = 0;  // of the address in use, in a row
+  Duration cpu_before_{};
+  std::string consent_mark_;  // of the file as it was last read
+  bool consent_broken_ = false;
+  bool halted_ = false;
+  Status outcome_;
+};
+
+// DIR/consent.conf; without the file everything the quorum allows.
+Result<trust::Consent> read_consent(const std::string& path);
+
+}  // namespace fleetsweep::agent

@@ -1,0 +1,136 @@
+// fleetsweep-agent: enrol, run (the monitor, which starts this program again as its core), and the
+// owner's commands.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "agent/local/control.h"
+#include "agent/options.h"
+#include "protocol/runtime/files/files.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using Json = nlohmann::json;
+enum Exit { kDone = 0, kRefused = 1, kBroken = 70 };
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(error.message).c_str());
+  return error.code == Code::kInternal ? kBroken : kRefused;
+}
+
+int run_enrol(const Options& options) {
+  const auto enrolled = enrol(options.enrol);
+  if (!enrolled) return complain(enrolled.error());
+  if (options.json)
+    std::printf("%s\n", Json{{"agent", enrolled->agent.hex()},
+                             {"tenant", enrolled->tenant.hex()},
+                             {"address", enrolled->address}}
+                            .dump()
+                            .c_str());
+  else
+    std::printf(
+        "enrolled as %s\n  tenant %s\n  agents connect to %s\nnext: fleetsweep-agent run --state "
+        "%s\n",
+        enrolled->agent.hex().c_str(), enrolled->tenant.hex().c_str(), enrolled->address.c_str(),
+        options.state.c_str());
+  return kDone;
+}
+
+int run_monitor(const Options& options) {
+  const event_log::EventLog log;
+  if (::access((options.state + "/enrolment").c_str(), F_OK) != 0)
+    return complain(
+        {Code::kNotFound, fmt::format("{} holds no enrolment: run `fleetsweep-agent enrol TOKEN "
+                                      "--connect tcp://HOST:7601 --state {}` first",
+                                      options.state, options.state)});
+  const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
+  if (!lock) return complain(lock.error());
+  auto monitor = monitor::Monitor::create(options.monitor, log);
+  if (!monitor) return complain(monitor.error());
+  if (auto ran = (*monitor)->run(); !ran) return complain(ran.error());
+  return kDone;
+}
+
+int run_core_process(const Options& options) {
+  const event_log::EventLog log;
+  if (auto ran = run_core(options.core, log); !ran) {
+    log.error("core_ends", {{"why", ran.error().message}});
+    return kRefused;
+  }
+  return kDone;
+}
+
+void print_orders(const Json& orders) {
+  for (const Json& order : orders)
+    std::printf("  %.12s  %s  (%s)\n", order.value("order", "").c_str(),
+                escaped(order.value("why", "")).c_str(), escaped(order.value("title", "")).c_str());
+  if (orders.empty()) std::printf("  no orders\n");
+}
+
+void print(const std::string& verb, const Json& answer) {
+  if (answer.contains("error")) {
+    std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(answer.value("error", "")).c_str());
+  } else if (verb == "status") {
+    std::printf(
+        "agent %s\n  %s, %s\n  log %llu entries, root version %llu, witnesses said %s\n  %llu "
+        "receipts, %llu not yet taken\n",
+        answer.value("agent", "").c_str(), answer.value("activity", "").c_str(),
+        answer.value("welcomed", false)    ? "in contact"
+        : answer.value("connected", false) ? "connected, not yet welcomed"
+                                           : "out of contact",
+        answer.value("log_size", 0ull), answer.value("root_version", 0ull),
+        answer.value("witness_time", "").c_str(), answer.value("receipts", 0ull),
+        answer.value("outbox", 0ull));
+    if (answer.value("consent_broken", false))
+      std::printf("  consent.conf has a mistake: nothing runs until it is mended\n");
+    print_orders(answer.value("orders", Json::array()));
+  } else if (answer.contains("why")) {
+    std::printf("%s\n", escaped(answer.value("why", "")).c_str());
+  } else if (answer.contains("orders")) {
+    print_orders(answer["orders"]);
+  } else if (answer.contains("halted")) {
+    std::printf(answer.value("halted", false) ? "halted\n" : "resumed\n");
+  } else {
+    std::printf("%s: %d objects (%s)\n", answer.value("state", "").c_str(),
+                answer.value("acted", 0), answer.value("reason", "").c_str());
+  }
+}
+
+int run_command(const Options& options) {
+  const Duration wait = options.command.verb == "undo" ? Duration(std::chrono::minutes(30))
+                                                       : std::chrono::seconds(30);
+  const auto reply = command(options.state, options.command, wait);
+  if (!reply) return complain(reply.error());
+  const Json answer = Json::parse(reply->json, nullptr, false);
+  if (options.json || answer.is_discarded())
+    std::printf("%s\n", reply->json.c_str());
+  else
+    print(options.command.verb, answer);
+  return reply->ok ? kDone : kRefused;
+}
+
+int run(int count, char** arguments) {
+  const Parsed parsed = parse_options(count, arguments);
+  if (parsed.exit) return *parsed.exit;
+  switch (parsed.options.verb) {
+    case Options::Verb::kEnrol:
+      return run_enrol(parsed.options);
+    case Options::Verb::kRun:
+      return run_monitor(parsed.options);
+    case Options::Verb::kCore:
+      return run_core_process(parsed.options);
+    case Options::Verb::kCommand:
+      return run_command(parsed.options);
+  }
+  return kBroken;
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
+
+int main(int count, char** arguments) {
+  return fleetsweep::agent::run(count, arguments);
+}

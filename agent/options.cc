@@ -1,0 +1,225 @@
+#include "agent/options.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+
+#include "protocol/base/version.h"
+#include "protocol/runtime/config/config.h"
+
+namespace fleetsweep::agent {
+
+namespace {
+
+constexpr const char* kDefaultState = "/var/lib/fleetsweep/agent";
+enum Exit { kDone = 0, kRefused = 1, kUsage = 2 };
+
+std::string own_path() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).string();
+}
+
+// "500ms" or what parse_seconds() takes.
+Result<Duration> parse_wait(const std::string& text) {
+  if (text.ends_with("ms")) {
+    std::int64_t count = 0;
+    const char* end = text.data() + text.size() - 2;
+    if (std::from_chars(text.data(), end, count).ptr == end && count > 0) return Duration(count);
+    return fail(Code::kInvalid, "'{}': expected 50ms, 1s, 5m", text);
+  }
+  FS_TRY(const Seconds seconds, parse_seconds(text));
+  return Duration(seconds);
+}
+
+// "990" or "990:991".
+Result<runtime::User> parse_user(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const auto number = [](std::string_view part) -> Result<unsigned> {
+    unsigned value = 0;
+    const char* end = part.data() + part.size();
+    if (part.empty() || std::from_chars(part.data(), end, value).ptr != end || value == 0)
+      return fail(Code::kInvalid, "'{}': expected a numeric user id above 0, or UID:GID", part);
+    return value;
+  };
+  const std::string_view view(text);
+  FS_TRY(const unsigned uid, number(view.substr(0, colon)));
+  if (colon == std::string::npos) return runtime::User{uid, uid};
+  FS_TRY(const unsigned gid, number(view.substr(colon + 1)));
+  return runtime::User{uid, gid};
+}
+
+// File and command line together; the command line wins.
+Status read_run_options(const std::string& file, std::vector<config::Setting> given,
+                        Options& options) {
+  FS_TRY(auto reader, config::Reader::open(file, std::move(given)));
+  monitor::Options& monitor = options.monitor;
+  CoreOptions& core = options.core;
+  const std::string own = own_path();
+  options.state = reader.text("state", kDefaultState);
+  monitor.root = reader.text("root", "/");
+  monitor.libexec = reader.text("libexec", std::filesystem::path(own).parent_path().string());
+  core.labels = reader.list("label");
+  const auto wait = [&](const char* key, const char* fallback, Duration& target) {
+    const auto value = parse_wait(reader.text(key, fallback));
+    if (value)
+      target = *value;
+    else
+      reader.reject(key, value.error().message);
+  };
+  wait("reconnect_min", "1s", core.reconnect_min);
+  wait("reconnect_max", "300s", core.reconnect_max);
+  const auto user = [&](const char* key, std::optional<runtime::User>& target) {
+    if (!reader.has(key)) return;
+    const auto value = parse_user(reader.text(key, ""));
+    if (!value) return reader.reject(key, value.error().message);
+    if (::geteuid() != 0) return reader.reject(key, "only root can start processes as other users");
+    target = *value;
+  };
+  user("core_user", monitor.core_user);
+  user("parser_user", monitor.parser_user);
+  FS_CHECK(reader.finish());
+
+  std::error_code error;
+  monitor.root = std::filesystem::absolute(monitor.root, error).lexically_normal().string();
+  if (monitor.root.size() > 1 && monitor.root.ends_with('/')) monitor.root.pop_back();
+  options.state = std::filesystem::absolute(options.state, error).string();
+  monitor.state = options.state;
+  monitor.restart_min = core.reconnect_min;
+  monitor.core = {own,
+                  "core",
+                  "--state",
+                  options.state,
+                  "--root",
+                  monitor.root,
+                  "--reconnect-min",
+                  fmt::format("{}ms", core.reconnect_min.count()),
+                  "--reconnect-max",
+                  fmt::format("{}ms", core.reconnect_max.count())};
+  // Full: a user of its own and Landlock for the parser; scan says in each result what it got.
+  const bool is_full = monitor.parser_user && runtime::landlock_abi() > 0;
+  monitor.core.insert(monitor.core.end(), {"--sandbox", is_full ? "full" : "reduced"});
+  for (const std::string& label : core.labels)
+    monitor.core.insert(monitor.core.end(), {"--label", label});
+  return {};
+}
+
+Parsed mistake(const std::string& what) {
+  std::fprintf(stderr, "fleetsweep-agent: %s\n", what.c_str());
+  return {kUsage, {}};
+}
+
+}  // namespace
+
+Parsed parse_options(int count, char** arguments) {
+  Options options;
+  options.state = kDefaultState;
+  CLI::App app(
+      "Finds, cleans, verifies and undoes on this host what its tenant's signed orders name.\n"
+      "The owner of the host stays in charge: see halt, why, undo and DIR/consent.conf.");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(kVersion));
+
+  auto* enrol = app.add_subcommand("enrol", "join a tenant, once, with a token from its operators");
+  enrol->add_option("TOKEN", options.enrol.token, "one line that starts with fs1-")->required();
+  enrol
+      ->add_option("--connect", options.enrol.connect,
+                   "the controller's enrolment socket, tcp://HOST:7601")
+      ->required();
+  enrol->add_option("--agents", options.enrol.agents,
+                    "where agents connect afterwards (default: what the tenant signed, else the "
+                    "port below --connect's)");
+  enrol->add_option("--state", options.state, "folder of this agent's keys and memory")
+      ->capture_default_str();
+  enrol->add_option("--root", options.enrol.root, "the tree to look after")->capture_default_str();
+  enrol->add_option("--consent", options.enrol.consent,
+                    "your limits, put in place as DIR/consent.conf before the first contact");
+  enrol->add_flag("--json", options.json, "print the result as JSON");
+
+  auto* run = app.add_subcommand("run", "run the agent (as a service)");
+  std::string config_file;
+  std::vector<config::Setting> given;
+  run->add_option("--config", config_file,
+                  "file of `key = value` lines; every option here is a key");
+  const auto setting = [&](const std::string& key, const std::string& what) {
+    std::string names = "--" + key;
+    if (key.find('_') != std::string::npos) {
+      std::string hyphens = key;
+      std::replace(hyphens.begin(), hyphens.end(), '_', '-');
+      names += ",--" + hyphens;
+    }
+    run->add_option_function<std::vector<std::string>>(
+           names,
+           [&given, key](const std::vector<std::string>& values) {
+             for (const std::string& value : values) given.push_back({key, value, "--" + key});
+           },
+           what)
+        ->expected(1);
+  };
+  setting("state", "folder of this agent's keys and memory");
+  setting("root", "the tree to look after");
+  setting("libexec", "where fleetsweep-scan and fleetsweep-act are (default: beside this program)");
+  setting("core_user", "as root: numeric UID[:GID] for the process with the network");
+  setting("parser_user", "as root: numeric UID[:GID] for the process that reads hostile files");
+  setting("reconnect_min", "shortest wait before connecting again (1s)");
+  setting("reconnect_max", "longest wait before connecting again (300s)");
+  setting("label", "what this host says about itself; may be repeated");
+
+  // Not for people: the monitor starts it.
+  auto* core = app.add_subcommand("core", "")->group("");
+  std::string sandbox = "reduced", reconnect_min = "1s", reconnect_max = "300s";
+  core->add_option("--state", options.core.state)->required();
+  core->add_option("--root", options.core.root);
+  core->add_option("--core-fd", options.core.monitor_fd)->required();
+  core->add_option("--sandbox", sandbox);
+  core->add_option("--reconnect-min", reconnect_min);
+  core->add_option("--reconnect-max", reconnect_max);
+  core->add_option("--label", options.core.labels);
+
+  const auto command = [&](const char* verb, const char* what) {
+    auto* sub = app.add_subcommand(verb, what);
+    sub->add_option("--state", options.state, "folder of the agent's state")->capture_default_str();
+    sub->add_flag("--json", options.json, "print the answer as JSON");
+    return sub;
+  };
+  auto* status = command("status", "what this agent is doing, and every order it knows");
+  auto* why = command("why", "in one line: why an order is waiting, was refused, or what it did");
+  why->add_option("ORDER", options.command.argument, "64 hex digits; without: all orders");
+  auto* halt = command("halt", "begin nothing on this host until `resume`; survives a reboot");
+  auto* resume = command("resume", "take back `halt`");
+  auto* undo = command("undo", "put back what an order took away from this host; needs no quorum");
+  undo->add_option("ORDER", options.command.argument, "64 hex digits")->required();
+
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    return {app.exit(error) == 0 ? kDone : kUsage, {}};
+  }
+  using Verb = Options::Verb;
+  if (*enrol) {
+    options.verb = Verb::kEnrol;
+    options.enrol.state = options.state;
+  } else if (*run) {
+    options.verb = Verb::kRun;
+    if (auto read = read_run_options(config_file, std::move(given), options); !read)
+      return mistake(read.error().message);
+  } else if (*core) {
+    options.verb = Verb::kCore;
+    const auto min = parse_wait(reconnect_min), max = parse_wait(reconnect_max);
+    const auto level = from_name<model::SandboxLevel>(sandbox);
+    if (!min || !max || !level) return mistake("core is started by `fleetsweep-agent run`");
+    options.core.reconnect_min = *min;
+    options.core.reconnect_max = *max;
+    options.core.sandbox = *level;
+  } else {
+    options.verb = Verb::kCommand;
+    for (const CLI::App* sub : {status, why, halt, resume, undo})
+      if (*sub) options.command.verb = sub->get_name();
+  }
+  return {std::nullopt, std::move(options)};
+}
+
+}  // namespace fleetsweep::agent
