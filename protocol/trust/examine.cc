@@ -48,9 +48,6 @@ template <class T>
 Checked<T> read(const Context& context) {
   auto document = codec::decode<T>(context.opened.envelope.payload);
   if (!document) return refuse(Reason::kMalformed, "{}", document.error().message);
-  if (document->schema > kAgentSchema)
-    return refuse(Reason::kSchema, "schema {}, this build knows {}", document->schema,
-                  kAgentSchema);
   if (document->tenant != context.state.tenant)
     return refuse(Reason::kTenant, "for tenant {}, this is {}", document->tenant.hex(),
                   context.state.tenant.hex());

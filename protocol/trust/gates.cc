@@ -161,15 +161,10 @@ constexpr Gate kStanding[] = {
     is_consented,
     can_undo,
     has_policy,
+    on_order<clock_is_sane>,  // before any waiting: a clock set back would wait for ever
 };
-// Asked when the order is due: until then a host without contact just waits.
-constexpr Gate kWhenDue[] = {on_order<is_fresh>, on_order<clock_is_sane>};
-// Last, because the dry run may be under way while the order cools off.
-constexpr Gate kLast[] = {has_dry_run};
-
-template <std::size_t kSize>
-std::optional<Refusal> first_refusal(const Gate (&gates)[kSize], const Test& test) {
-  for (Gate gate : gates)
+std::optional<Refusal> first_refusal(const Test& test) {
+  for (Gate gate : kStanding)
     if (auto passed = gate(test); !passed) return passed.error();
   return std::nullopt;
 }
@@ -257,12 +252,14 @@ Verdict judge(const Situation& here, const DocumentId& id) {
       due(order.schedule, id, here.host.agent, found->second.logged.seen, here.clock.local,
           here.clock.utc_offset),
       wave_of(order.waves, id, here.host.agent)};
-  if (auto refusal = first_refusal(kStanding, test)) return *refusal;
+  if (auto refusal = first_refusal(test)) return *refusal;
   if (auto waiting = wait_for_time(test)) return *waiting;
-  if (auto refusal = first_refusal(kWhenDue, test)) return *refusal;
+  // Asked when the order is due: until then a host without contact just waits.
+  if (auto fresh = is_fresh(test.order); !fresh) return fresh.error();
   if (auto waiting = wait_for_cool_off(test)) return *waiting;
   if (auto waiting = wait_for_wave(test)) return *waiting;
-  if (auto refusal = first_refusal(kLast, test)) return *refusal;
+  // Last, because the dry run may be under way while the order cools off.
+  if (auto ran = has_dry_run(test); !ran) return ran.error();
   return Allowed{test.order.action_class(), test.wave, test.when.slot};
 }
 

@@ -15,9 +15,9 @@ model::Class OrderUnderTest::action_class() const {
 }
 
 Checked<void> is_understood(const OrderUnderTest& test) {
-  if (test.order().schema > kAgentSchema || test.order().agent_schema_min > kAgentSchema)
+  if (test.order().agent_schema_min > kAgentSchema)
     return refuse(Reason::kSchema, "the order needs schema {}, this agent knows {}",
-                  std::max(test.order().schema, test.order().agent_schema_min), kAgentSchema);
+                  test.order().agent_schema_min, kAgentSchema);
   return {};
 }
 

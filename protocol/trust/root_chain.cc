@@ -33,9 +33,9 @@ Checked<void> check_frame(const model::Envelope& envelope) {
 Checked<Root> read(const model::Envelope& envelope) {
   auto root = codec::decode<Root>(envelope.payload);
   if (!root) return refuse(Reason::kMalformed, "root: {}", root.error().message);
-  if (root->schema > kAgentSchema || root->agent_schema_min > kAgentSchema)
+  if (root->agent_schema_min > kAgentSchema)
     return refuse(Reason::kSchema, "root version {} needs schema {}, this build knows {}",
-                  root->version, std::max(root->schema, root->agent_schema_min), kAgentSchema);
+                  root->version, root->agent_schema_min, kAgentSchema);
   if (const auto wrong = mistakes(*root); !wrong.empty())
     return refuse(Reason::kMalformed, "root version {}: {}", root->version, fmt::join(wrong, "; "));
   return std::move(*root);

@@ -39,9 +39,6 @@ Checked<model::AgentKey> read_agent_key(const model::Envelope& envelope) {
                   envelope.payload.size(), limits::kAgentKeyBytes);
   auto key = codec::decode<model::AgentKey>(envelope.payload);
   if (!key) return refuse(Reason::kMalformed, "agent key: {}", key.error().message);
-  if (key->schema > kAgentSchema)
-    return refuse(Reason::kSchema, "agent key schema {}, this build knows {}", key->schema,
-                  kAgentSchema);
   return std::move(*key);
 }
 

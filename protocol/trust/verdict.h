@@ -12,7 +12,7 @@
 namespace fleetsweep::trust {
 
 struct Refusal {
-  model::Reason reason = model::Reason::kInternal;
+  model::Reason reason = model::Reason::kNone;
   std::string detail;  // what, where, what was expected
 
   operator Error() const;  // "quorum: clean: org 0 has 1 of 2 ..."

@@ -6,17 +6,17 @@ namespace {
 using model::Field;
 using Kind = FieldValue::Kind;
 
-FieldValue text(std::string_view value) {
-  return {Kind::kText, value, 0};
+FieldValue text(std::string_view value, std::string_view alias = {}) {
+  return {Kind::kText, value, alias, 0};
 }
 FieldValue number(std::int64_t value) {
-  return {Kind::kNumber, {}, value};
+  return {Kind::kNumber, {}, {}, value};
 }
 FieldValue boolean(std::optional<bool> value) {
   return value ? number(*value) : FieldValue{};
 }
 FieldValue absent() {
-  return {Kind::kAbsent, {}, 0};
+  return {Kind::kAbsent, {}, {}, 0};
 }
 // An empty text of a step that has happened: the object has none.
 FieldValue after(bool happened, std::string_view value) {
@@ -48,7 +48,7 @@ FieldValue field_of(const ProcessFacts& process, Field field) {
     case Field::kProcessCommandLine:
       return text(identity.command_line);
     case Field::kProcessExePath:
-      return has_exe ? text(identity.exe.path) : absent();
+      return has_exe ? text(identity.exe.path, process.exe_alias) : absent();
     case Field::kProcessExeName:
       return has_exe ? text(base_name(identity.exe.path)) : absent();
     case Field::kProcessExeDeleted:
@@ -108,7 +108,7 @@ FieldValue field_of(const FileFacts& file, Field field) {
   const bool read = file.stage == FileStage::kContent;
   switch (field) {
     case Field::kFilePath:
-      return text(file.identity.path);
+      return text(file.identity.path, file.alias);
     case Field::kFileName:
       return text(base_name(file.identity.path));
     case Field::kFileExtension:

@@ -23,6 +23,7 @@ enum class FileStage : std::uint8_t {
 struct FileFacts {
   FileStage stage = FileStage::kName;
   model::FileIdentity identity;
+  std::string alias;  // the same path through a link of the system's own, as /lib for /usr/lib
   std::string type = "regular";
   std::optional<std::int64_t> mtime_delta_ms;  // mtime minus the parent directory's
   std::optional<bool> package_owned;
@@ -38,6 +39,7 @@ struct ProcessFacts {
   bool is_kernel_thread = false;
   bool looks_like_kernel_thread = false;
   std::string exe_sha256;  // hex; empty: not computed
+  std::string exe_alias;
   std::optional<bool> exe_package_owned;
 };
 
@@ -56,7 +58,8 @@ using Object = std::variant<FileFacts, ProcessFacts, PersistenceFacts, Connectio
 struct FieldValue {
   enum class Kind : std::uint8_t { kUnknown, kAbsent, kText, kNumber };
   Kind kind = Kind::kUnknown;
-  std::string_view text;  // borrowed from the object
+  std::string_view text;   // borrowed from the object
+  std::string_view alias;  // a second spelling of the same; empty: none
   std::int64_t number = 0;
 };
 FieldValue field_of(const Object& object, model::Field field);

@@ -232,6 +232,10 @@ std::uint16_t Matcher::detections() const {
 const Needs& Matcher::needs(std::uint16_t detection) const {
   return compiled_->all[detection].needs;
 }
+bool Matcher::has_rules() const {
+  return std::any_of(compiled_->all.begin(), compiled_->all.end(),
+                     [](const auto& one) { return one.needs.rule; });
+}
 bool Matcher::is_about_parent(std::uint16_t detection) const {
   return compiled_->all[detection].about_parent;
 }

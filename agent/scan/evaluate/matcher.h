@@ -50,6 +50,7 @@ class Matcher {
   const model::Detection& detection(std::uint16_t index) const;
   std::uint16_t detections() const;
   const Needs& needs(std::uint16_t detection) const;
+  bool has_rules() const;
   // Asks about the object of the detection it is joined to.
   bool is_about_parent(std::uint16_t detection) const;
 

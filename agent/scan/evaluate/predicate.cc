@@ -225,14 +225,21 @@ Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
   if (value.kind == Kind::kAbsent) return Truth::kNo;
   if (value.kind == Kind::kNumber) return matches_number(value.number) ? Truth::kYes : Truth::kNo;
 
+  const Truth truth = match_text(value.text, binding);
+  if (value.alias.empty() || truth == Truth::kYes) return truth;
+  const Truth aliased = match_text(value.alias, binding);
+  return aliased == Truth::kNo ? truth : aliased;
+}
+
+Truth CompiledPredicate::match_text(std::string_view text, Binding binding) const {
   const bool only_templates = templates_.size() == predicate_.values.size();
-  const Truth plain = !only_templates && matches_text(value.text) ? Truth::kYes : Truth::kNo;
+  const Truth plain = !only_templates && matches_text(text) ? Truth::kYes : Truth::kNo;
   if (templates_.empty()) return plain;
   if (predicate_.all) {
     if (!only_templates && plain == Truth::kNo) return Truth::kNo;
-    return match_templates(value.text, binding);
+    return match_templates(text, binding);
   }
-  return plain == Truth::kYes ? plain : match_templates(value.text, binding);
+  return plain == Truth::kYes ? plain : match_templates(text, binding);
 }
 
 }  // namespace fleetsweep::scan

@@ -39,6 +39,7 @@ class CompiledPredicate {
   bool matches_number(std::int64_t number) const;
   bool matches_text(std::string_view text) const;
   bool text_matches_value(std::string_view text, const std::string& value) const;
+  Truth match_text(std::string_view text, Binding binding) const;
   Truth match_templates(std::string_view text, Binding binding) const;
 
   model::Predicate predicate_;

@@ -76,6 +76,14 @@ TEST(Matcher, TheNameIsTheLastComponentAndNotThePath) {
   EXPECT_EQ(ask(is(Field::kFileExtension, "bashrc"), file("/root/.bashrc")), Truth::kNo);
 }
 
+TEST(Matcher, AFileIsAlsoFoundUnderTheSystemsOwnLink) {
+  FileFacts facts = file("/usr/lib/libudev.so");
+  EXPECT_EQ(ask(is(Field::kFilePath, "/lib/libudev.so"), facts), Truth::kNo);
+  facts.alias = "/lib/libudev.so";
+  EXPECT_EQ(ask(is(Field::kFilePath, "/lib/libudev.so"), facts), Truth::kYes);
+  EXPECT_EQ(ask(is(Field::kFilePath, "/usr/lib/libudev.so"), facts), Truth::kYes);
+}
+
 TEST(Matcher, EachTextMatchMeansWhatItSays) {
   const FileFacts facts = file("/tmp/.X25-unix/dota3.tar.gz");
   EXPECT_EQ(ask(is(Field::kFilePath, "x25", Match::kContains), facts), Truth::kYes);

@@ -1,0 +1,58 @@
+#include "agent/scan/collector.h"
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+model::Identity identity_of_object(const Object& object) {
+  return std::visit([](const auto& facts) { return model::Identity(facts.identity); }, object);
+}
+
+}  // namespace
+
+bool Collector::is_full() const {
+  return findings_.size() >= limits::kFindings;
+}
+
+void Collector::record(std::uint16_t detection, const Object& object, std::uint32_t joined) {
+  if (is_full()) return;
+  const auto number = static_cast<std::uint32_t>(findings_.size());
+  model::Finding finding;
+  finding.detection = detection;
+  finding.number = number;
+  finding.joined = joined;
+  finding.identity = identity_of_object(object);
+  if (const auto* file = std::get_if<FileFacts>(&object)) {
+    const int rule = matcher_.detection(detection).rule;
+    for (const auto& [index, rule_name] : file->rules)
+      if (rule == index && finding.rule.empty()) finding.rule = rule_name;
+  }
+  findings_.push_back(std::move(finding));
+  objects_.push_back(object);
+
+  for (std::uint16_t child = 0; child < matcher_.detections(); ++child) {
+    if (matcher_.detection(child).for_each != detection || !matcher_.is_about_parent(child))
+      continue;
+    if (matcher_.match(child, objects_[number], binding(number)) == Truth::kYes)
+      record(child, objects_[number], number);
+  }
+}
+
+std::vector<Bound> Collector::binding(std::uint32_t finding) const {
+  std::vector<Bound> result;
+  while (finding != model::Finding::kNoJoin) {
+    result.push_back({findings_[finding].detection, &objects_[finding]});
+    finding = findings_[finding].joined;
+  }
+  return result;
+}
+
+std::vector<std::uint32_t> Collector::findings_of(std::uint16_t detection) const {
+  std::vector<std::uint32_t> result;
+  for (const model::Finding& finding : findings_)
+    if (finding.detection == detection) result.push_back(finding.number);
+  return result;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,270 @@
+#include "agent/scan/content.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr std::size_t kHeadBytes = 4096;
+// A file up to this size is read at once; of a larger one the head may settle the question.
+constexpr std::size_t kWholeBytes = 64 * 1024;
+constexpr std::size_t kBlockBytes = 1024 * 1024;
+constexpr Seconds kRulesTimeout{10};
+
+// fstat(2) itself: the C library's takes the road over newfstatat, which the sandbox closes.
+bool is_changed(int fd, const model::FileIdentity& identity) {
+  struct stat status {};
+  if (::syscall(SYS_fstat, fd, &status) != 0) return true;
+  const model::FileIdentity now = identity_of({}, status);
+  return now.size != identity.size || now.mtime_ns != identity.mtime_ns ||
+         now.ctime_ns != identity.ctime_ns;
+}
+
+ssize_t read_at(int fd, std::uint8_t* target, std::size_t size, std::size_t offset) {
+  while (true) {
+    const ssize_t count = ::pread(fd, target, size, static_cast<off_t>(offset));
+    if (count >= 0 || errno != EINTR) return count;
+  }
+}
+
+std::string_view extension_of(std::string_view name) {
+  const std::size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? std::string_view{} : name.substr(dot);
+}
+
+}  // namespace
+
+std::string_view magic_of(BytesView head) {
+  const std::string_view text = as_text(head.first(std::min(head.size(), kHeadBytes)));
+  if (text.empty()) return {};
+  if (text.starts_with("\x7f"
+                       "ELF"))
+    return "elf";
+  if (text.starts_with("MZ")) return "pe";
+  if (text.starts_with("#!")) return "script";
+  if (text.starts_with("\x1f\x8b")) return "gzip";
+  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return "zip";
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t' || byte == '\f' ||
+           byte == 0x1b;
+  });
+  return plain ? "text" : "data";
+}
+
+// What one file has shown so far.
+struct ContentReader::Work {
+  const Job& job;
+  int fd;
+  Answer answer{};
+  FileFacts facts{};
+  std::vector<std::uint16_t> open{};  // detections that can still become true
+  std::size_t have = 0;               // bytes in the buffer
+};
+
+ContentReader::ContentReader(const Matcher& matcher)
+    : matcher_(matcher),
+      sha256_(crypto::HashKind::kSha256),
+      sha1_(crypto::HashKind::kSha1),
+      md5_(crypto::HashKind::kMd5),
+      buffer_(new std::uint8_t[limits::kRuleFileBytes]) {}
+
+Status ContentReader::compile_rules(const model::Policy& policy) {
+  for (const model::Rule& rule : policy.rules) {
+    auto compiled = YaraRules::compile(rule.source);
+    if (!compiled) return fail(compiled.error().within("rule " + rule.id));
+    Rule entry{std::move(*compiled), std::nullopt};
+    const Gate gate = gate_of(rule.source);
+    if (!gate.open) {
+      FS_TRY(auto literals, LiteralSet::compile(gate.literals));
+      entry.gate = std::move(literals);
+    }
+    rules_.push_back(std::move(entry));
+  }
+  return {};
+}
+
+Answer ContentReader::read(const Job& job, int fd) {
+  Answer answer =
+      job.kind == Job::Kind::kPersistence ? read_persistence(job, fd) : read_file(job, fd);
+  answer.id = job.id;
+  if (answer.status == Answer::Status::kRead && is_changed(fd, job.facts.identity)) {
+    answer = {.id = job.id, .status = Answer::Status::kChanged, .bytes = answer.bytes};
+    answer.detail = "changed while it was read";
+  }
+  return answer;
+}
+
+bool ContentReader::read_to(Work& work, std::size_t size) {
+  size =
+      std::min({size, static_cast<std::size_t>(work.facts.identity.size), limits::kRuleFileBytes});
+  while (work.have < size) {
+    const ssize_t count = read_at(work.fd, buffer_.get() + work.have, size - work.have, work.have);
+    if (count <= 0) {
+      work.answer.status = count == 0 ? Answer::Status::kChanged : Answer::Status::kFailed;
+      work.answer.detail = count == 0 ? "became shorter while it was read" : std::strerror(errno);
+      return false;
+    }
+    work.have += static_cast<std::size_t>(count);
+    work.answer.bytes += static_cast<std::uint64_t>(count);
+  }
+  return true;
+}
+
+std::size_t ContentReader::still_open(Work& work) const {
+  std::erase_if(work.open, [&](std::uint16_t detection) {
+    return matcher_.match(detection, work.facts) == Truth::kNo;
+  });
+  return work.open.size();
+}
+
+void ContentReader::run_rules(Work& work) {
+  const BytesView content(buffer_.get(), work.have);
+  const bool whole = work.have == work.facts.identity.size;
+  const auto deadline = std::chrono::steady_clock::now() + kRulesTimeout;
+  for (const std::uint16_t detection : work.open) {
+    const int rule = matcher_.detection(detection).rule;
+    if (rule < 0) continue;
+    const auto index = static_cast<std::uint16_t>(rule);
+    auto& done = work.facts.rules_done;
+    if (std::find(done.begin(), done.end(), index) != done.end()) continue;
+    const Rule& compiled = rules_[index];
+    bool complete = true;
+    if (!compiled.gate || compiled.gate->occurs_in(content)) {
+      const std::string_view path = work.facts.identity.path;
+      const std::string_view name = path.substr(path.rfind('/') + 1);
+      YaraExternals externals{std::string(name),
+                              std::string(path.substr(0, path.size() - name.size())),
+                              std::string(extension_of(name)),
+                              work.facts.magic,
+                              work.job.owner,
+                              {}};
+      if (compiled.rules.uses_md5() && hash(work, {.md5 = true})) externals.md5 = work.facts.md5;
+      const auto left = std::chrono::ceil<Seconds>(deadline - std::chrono::steady_clock::now());
+      const auto matches = compiled.rules.scan(content, externals, std::max(left, Seconds(1)));
+      complete = matches.has_value();
+      if (!matches) work.answer.detail = matches.error().message;
+      if (matches)
+        for (const std::string& match : *matches) work.facts.rules.emplace_back(index, match);
+    }
+    if (complete && whole) {
+      done.push_back(index);
+      continue;
+    }
+    // No answer is not a no: the walker counts the file as unscannable.
+    work.answer.status = Answer::Status::kPartial;
+    if (work.answer.detail.empty())
+      work.answer.detail =
+          fmt::format("larger than {} bytes: rules saw only its start", limits::kRuleFileBytes);
+  }
+}
+
+// From the buffer, and from the file where that is longer.
+bool ContentReader::hash(Work& work, Hashes wanted) {
+  struct Target {
+    crypto::BulkHash& hash;
+    std::string& text;
+    bool wanted;
+  } targets[] = {{sha256_, work.facts.sha256, wanted.sha256},
+                 {sha1_, work.facts.sha1, wanted.sha1},
+                 {md5_, work.facts.md5, wanted.md5}};
+  const auto update = [&](BytesView bytes) {
+    for (Target& target : targets)
+      if (target.wanted && target.text.empty()) target.hash.update(bytes);
+  };
+  for (Target& target : targets) target.hash.reset();
+  update({buffer_.get(), work.have});
+  const std::uint64_t size = work.facts.identity.size;
+  std::vector<std::uint8_t> block(size > work.have ? kBlockBytes : 0);
+  for (std::uint64_t at = work.have; at < size;) {
+    const ssize_t count =
+        read_at(work.fd, block.data(), std::min<std::uint64_t>(block.size(), size - at), at);
+    if (count <= 0) {
+      work.answer.status = count == 0 ? Answer::Status::kChanged : Answer::Status::kFailed;
+      work.answer.detail = count == 0 ? "became shorter while it was read" : std::strerror(errno);
+      return false;
+    }
+    update({block.data(), static_cast<std::size_t>(count)});
+    at += static_cast<std::uint64_t>(count);
+    work.answer.bytes += static_cast<std::uint64_t>(count);
+  }
+  for (Target& target : targets)
+    if (target.wanted && target.text.empty()) target.text = to_hex(target.hash.finish());
+  return true;
+}
+
+Answer ContentReader::read_file(const Job& job, int fd) {
+  Work work{job, fd};
+  work.facts = job.facts;
+  work.open = job.wanted;
+  const bool only_hash = job.kind == Job::Kind::kHash;
+  const std::size_t size = work.facts.identity.size;
+
+  const auto give = [&] {
+    work.answer.magic = work.facts.magic;
+    work.answer.head = work.facts.head;
+    work.answer.sha256 = work.facts.sha256;
+    work.answer.sha1 = work.facts.sha1;
+    work.answer.md5 = work.facts.md5;
+    work.answer.rules_done = work.facts.rules_done;
+    work.answer.rules = work.facts.rules;
+    return work.answer;
+  };
+  bool rules = false;
+  std::size_t head = 0;
+  for (const std::uint16_t detection : job.wanted) {
+    const Needs& needs = matcher_.needs(detection);
+    rules |= needs.rule;
+    head = std::max(head, needs.head_bytes);
+  }
+  if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return work.answer;
+  const BytesView start(buffer_.get(), work.have);
+  work.facts.stage = FileStage::kHead;
+  work.facts.magic = magic_of(start);
+  work.facts.head = to_bytes(start.first(std::min(head, work.have)));
+  if (!only_hash && still_open(work) == 0) return give();
+
+  if (rules && !only_hash) {
+    if (!read_to(work, size)) return work.answer;
+    run_rules(work);
+    if (work.answer.status == Answer::Status::kFailed ||
+        work.answer.status == Answer::Status::kChanged)
+      return work.answer;
+  }
+  work.facts.stage = FileStage::kContent;
+  if (!only_hash && still_open(work) == 0) return give();
+  // SHA-256 always: it is the identity to which an action will be bound.
+  Hashes wanted{.sha256 = true};
+  for (const std::uint16_t detection : work.open) {
+    wanted.sha1 |= matcher_.needs(detection).sha1;
+    wanted.md5 |= matcher_.needs(detection).md5;
+  }
+  if (!hash(work, wanted)) return work.answer;
+  return give();
+}
+
+Answer ContentReader::read_persistence(const Job& job, int fd) {
+  Work work{job, fd};
+  work.facts = job.facts;
+  if (work.facts.identity.size > limits::kPersistenceBytes) {
+    work.answer.status = Answer::Status::kFailed;
+    work.answer.detail =
+        fmt::format("larger than {} bytes for a file of this kind", limits::kPersistenceBytes);
+    return work.answer;
+  }
+  if (!read_to(work, work.facts.identity.size) || !hash(work, {.sha256 = true})) return work.answer;
+  work.answer.sha256 = work.facts.sha256;
+  work.answer.entries = parse_persistence(job.format, job.facts.identity.path, job.user,
+                                          as_text(BytesView(buffer_.get(), work.have)));
+  return work.answer;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,54 @@
+#pragma once
+
+// One file's content, read once: head, kind, rules, hashes, as far as the open detections need
+// them.
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "agent/scan/evaluate/matcher.h"
+#include "agent/scan/job.h"
+#include "agent/scan/literal/literal_set.h"
+#include "agent/scan/yara/gate.h"
+#include "agent/scan/yara/yara_rules.h"
+#include "protocol/crypto/bulk_hash.h"
+
+namespace fleetsweep::scan {
+
+// elf, pe, script, gzip, zip, text, data; empty for an empty file.
+std::string_view magic_of(BytesView head);
+
+class ContentReader {
+ public:
+  explicit ContentReader(const Matcher& matcher);
+  // kInvalid: a rule does not compile.
+  Status compile_rules(const model::Policy& policy);
+
+  Answer read(const Job& job, int fd);
+
+ private:
+  struct Rule {
+    YaraRules rules;
+    std::optional<LiteralSet> gate;
+  };
+  struct Work;
+
+  Answer read_file(const Job& job, int fd);
+  Answer read_persistence(const Job& job, int fd);
+  void run_rules(Work& work);
+  struct Hashes {
+    bool sha256 = false, sha1 = false, md5 = false;
+  };
+  bool hash(Work& work, Hashes wanted);
+  // Reads into buffer_ up to `size`; false when the file ends or fails before.
+  bool read_to(Work& work, std::size_t size);
+  std::size_t still_open(Work& work) const;
+
+  const Matcher& matcher_;
+  std::vector<Rule> rules_;
+  crypto::BulkHash sha256_, sha1_, md5_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+};
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,354 @@
+#include "agent/scan/engine.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <map>
+
+#include "agent/scan/file_pass.h"
+#include "agent/scan/process.h"
+#include "agent/verdict/verdict.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using model::ObjectKind;
+constexpr Duration kProgressEvery = std::chrono::seconds(1);
+constexpr unsigned kLookAtClockEvery = 64;
+
+class Engine {
+ public:
+  Engine(const model::Policy& policy, const Root& root, const Matcher& matcher,
+         const EngineOptions& options)
+      : policy_(policy),
+        root_(root),
+        matcher_(matcher),
+        options_(options),
+        collector_(matcher),
+        parser_(matcher, policy, options.parser,
+                [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); }) {
+    started_ = reported_ = Clock::now();
+    if (policy.limits.timeout.count() > 0) deadline_ = started_ + policy.limits.timeout;
+  }
+
+  model::ScanDone run() {
+    model::ScanDone done;
+    const auto level = parser_.start();
+    if (!level) {
+      done.reason = level.error().code == Code::kInvalid ? model::Reason::kMalformed
+                                                         : model::Reason::kSandbox;
+      done.detail = level.error().message;
+      return done;
+    }
+    done.sandbox = *level;
+    if (options_.confine_walker)
+      if (const auto confined = options_.confine_walker(); !confined) {
+        done.reason = model::Reason::kSandbox;
+        done.detail = confined.error().message;
+        return done;
+      }
+    if (const auto looked = look(); !looked) {
+      done.reason = model::Reason::kIo;
+      done.detail = looked.error().message;
+      return done;
+    }
+    if (timed_out_) {
+      done.reason = model::Reason::kTimeout;
+      done.detail = fmt::format("not done after {} s", policy_.limits.timeout.count());
+    } else if (collector_.is_full()) {
+      done.reason = model::Reason::kLimit;
+      done.detail =
+          fmt::format("{} findings or more: the policy matches too much", limits::kFindings);
+    }
+    done.result.findings = collector_.findings();
+    for (const TrueVerdict& verdict : judge(policy_, done.result.findings))
+      done.result.verdicts.push_back(verdict.verdict);
+    done.result.scanned = tally_.scanned;
+    done.result.scanned_bytes = tally_.scanned_bytes;
+    done.result.unscannable = tally_.unscannable;
+    done.result.unscannable_paths = tally_.unscannable_paths;
+    if (done.reason != model::Reason::kNone) done.result = {};
+    return done;
+  }
+
+ private:
+  bool wants(ObjectKind kind) const {
+    return std::any_of(policy_.detections.begin(), policy_.detections.end(),
+                       [kind](const model::Detection& d) { return d.object == kind; });
+  }
+
+  Status look() {
+    bool owned = false;
+    for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
+      owned |= matcher_.needs(d).package_owned;
+    if (owned) {
+      FS_TRY(packages_, PackageDb::open(root_.path()));
+    }
+    const bool running_files =
+        std::any_of(policy_.detections.begin(), policy_.detections.end(),
+                    [](const auto& d) { return d.scope.deleted_exe || d.scope.memfd; });
+    if (wants(ObjectKind::kProcess) || wants(ObjectKind::kNetworkTraffic) || running_files)
+      look_at_processes();
+    if (wants(ObjectKind::kNetworkTraffic)) {
+      for (ConnectionFacts& facts : list_connections(root_, processes_))
+        connections_.emplace_back(std::move(facts));
+    }
+    if (wants(ObjectKind::kPersistence)) look_at_persistence();
+
+    FilePass files(root_, matcher_, packages_, parser_, collector_, tally_,
+                   [this] { return is_stopped(); });
+    files_ = &files;
+    // In the order of the policy: what a detection is joined to stands before it.
+    std::vector<Probe> probes;
+    for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
+      if (matcher_.detection(d).for_each < 0) {
+        if (matcher_.detection(d).object == ObjectKind::kFile)
+          probes.push_back({d});
+        else
+          ask_all({d});
+      }
+    if (!probes.empty()) {
+      if (running_files) look_at_running_files(probes);
+      files.run(std::move(probes));
+    }
+    for (std::uint16_t d = 0; d < matcher_.detections() && !is_stopped(); ++d) {
+      if (matcher_.detection(d).for_each < 0 || matcher_.is_about_parent(d)) continue;
+      const auto parent = static_cast<std::uint16_t>(matcher_.detection(d).for_each);
+      std::vector<Probe> joined;
+      for (const std::uint32_t finding : collector_.findings_of(parent))
+        joined.push_back({d, finding, collector_.binding(finding)});
+      if (joined.empty()) continue;
+      if (matcher_.detection(d).object == ObjectKind::kFile)
+        files.run(std::move(joined));
+      else
+        for (const Probe& probe : joined) ask_all(probe);
+    }
+    files_ = nullptr;
+    return {};
+  }
+
+  void look_at_processes() {
+    processes_ = list_processes(root_);
+    for (ProcessFacts& process : processes_) {
+      ++tally_.scanned;
+      if (!process.identity.exe.path.empty())
+        process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
+    }
+  }
+
+  void look_at_persistence() {
+    for (const PersistencePlace& place : persistence_places(root_)) {
+      if (!place.is_folder) {
+        open_persistence(place, place.path);
+        continue;
+      }
+      // Files of the folder, and the drop-ins of its units.
+      const std::size_t depth = place.format == Format::kUnit ? 2 : 1;
+      struct Files : WalkVisitor {
+        std::vector<std::string> paths;
+        std::string top;
+        std::size_t depth;
+        Tally* tally;
+        bool enter(const std::string& folder, const struct stat&) override {
+          return folder == top || (depth == 2 && folder.ends_with(".d") &&
+                                   folder.find('/', top.size() + 1) == std::string::npos);
+        }
+        void file(int, const std::string& path, const char*) override { paths.push_back(path); }
+        void unreadable(const std::string& path, const std::string& reason) override {
+          tally->add_unscannable(path, reason);
+        }
+        bool is_stopped() override { return false; }
+      } files;
+      files.top = place.path;
+      files.depth = depth;
+      files.tally = &tally_;
+      walk(root_, {place.path}, files);
+      std::sort(files.paths.begin(), files.paths.end());
+      for (const std::string& path : files.paths)
+        if (path.ends_with(place.suffix)) open_persistence(place, path);
+    }
+    parser_.finish();
+  }
+
+  void open_persistence(const PersistencePlace& place, const std::string& path) {
+    UniqueFd file = root_.open_file(path);
+    if (!file) {
+      if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+        tally_.add_unscannable(path, std::strerror(errno));
+      return;
+    }
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+    Job job;
+    job.id = kPersistenceIds + persistence_jobs_.size();
+    job.kind = Job::Kind::kPersistence;
+    job.facts.identity = identity_of(path, status);
+    job.format = place.format;
+    job.user = place.user;
+    persistence_jobs_.push_back(place.kind);
+    parser_.submit(std::move(job), std::move(file));
+  }
+
+  // Programs whose file is gone, or never was one.
+  void look_at_running_files(const std::vector<Probe>& all) {
+    for (const ProcessFacts& process : processes_) {
+      const bool memfd = process.identity.exe.path.starts_with("/memfd:");
+      if (!process.identity.exe_deleted) continue;
+      std::vector<Probe> probes;
+      for (const Probe& probe : all) {
+        const model::FileScope& scope = matcher_.detection(probe.detection).scope;
+        if (memfd ? scope.memfd : scope.deleted_exe) probes.push_back(probe);
+      }
+      struct stat status {};
+      UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status);
+      if (!file) continue;
+      FileFacts facts;
+      facts.identity = process.identity.exe;
+      facts.stage = FileStage::kStat;
+      facts.mtime_delta_ms = 0;
+      facts.package_owned = false;
+      files_->submit(std::move(facts), std::move(file), status.st_uid, std::move(probes));
+    }
+  }
+
+  // The program's own bytes, whatever stands at its path by now.
+  static UniqueFd open_exe(const ProcessFacts& process, struct stat& status) {
+    const std::string path = "/proc/" + std::to_string(process.identity.pid) + "/exe";
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_ino != process.identity.exe.inode)
+      return {};
+    return file;
+  }
+
+  // Every object of the kind, except files.
+  void ask_all(const Probe& probe) {
+    const auto ask = [&](const Object& object) {
+      if (matcher_.match(probe.detection, object, probe.binding) == Truth::kYes)
+        collector_.record(probe.detection, object, probe.joined);
+    };
+    switch (matcher_.detection(probe.detection).object) {
+      case ObjectKind::kProcess:
+        for (ProcessFacts& process : processes_) {
+          if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo)
+            continue;
+          // Its identity is the program's content: read it once, then decide.
+          hash_exe(process);
+          ask(Object(process));
+        }
+        break;
+      case ObjectKind::kPersistence:
+        for (const Object& object : persistence_) ask(object);
+        break;
+      case ObjectKind::kNetworkTraffic:
+        for (const Object& object : connections_) ask(object);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void hash_exe(ProcessFacts& process) {
+    if (process.identity.exe.path.empty() || !process.exe_sha256.empty()) return;
+    struct stat status {};
+    UniqueFd file = open_exe(process, status);
+    if (!file) return;
+    Job job;
+    job.id = kHashId;
+    job.kind = Job::Kind::kHash;
+    job.facts.identity = process.identity.exe;
+    hashed_.clear();
+    parser_.submit(std::move(job), std::move(file));
+    parser_.finish();
+    process.exe_sha256 = hashed_;
+    if (const auto digest = Digest::parse_hex(hashed_)) process.identity.exe.sha256 = *digest;
+  }
+
+  void on_answer(const Job& job, Answer answer) {
+    report();
+    if (job.kind == Job::Kind::kFile) {
+      files_->on_answer(job, std::move(answer));
+      return;
+    }
+    tally_.scanned_bytes += answer.bytes;
+    if (answer.status != Answer::Status::kRead)
+      return tally_.add_unscannable(job.facts.identity.path, answer.detail);
+    if (job.kind == Job::Kind::kHash) {
+      hashed_ = answer.sha256;
+      return;
+    }
+    const auto file_sha256 = Digest::parse_hex(answer.sha256);
+    for (PersistenceEntry& entry : answer.entries) {
+      ++tally_.scanned;
+      model::PersistenceIdentity identity;
+      identity.kind = persistence_jobs_[job.id - kPersistenceIds];
+      identity.file = job.facts.identity;
+      if (file_sha256) identity.file.sha256 = *file_sha256;
+      identity.entry_sha256 =
+          entry.entry.empty() ? identity.file.sha256 : crypto::sha256(as_bytes(entry.entry));
+      identity.name = std::move(entry.name);
+      identity.entry = std::move(entry.entry);
+      identity.command = std::move(entry.command);
+      persistence_.emplace_back(PersistenceFacts{std::move(identity)});
+    }
+  }
+
+  bool is_stopped() {
+    if (++asked_ % kLookAtClockEvery == 0) report();
+    return timed_out_ || collector_.is_full();
+  }
+
+  void report() {
+    const auto now = Clock::now();
+    timed_out_ |= deadline_ && now > *deadline_;
+    if (!options_.on_progress || now - reported_ < kProgressEvery) return;
+    reported_ = now;
+    options_.on_progress({tally_.scanned, tally_.scanned_bytes,
+                          static_cast<std::uint32_t>(collector_.findings().size())});
+  }
+
+  static constexpr std::uint64_t kPersistenceIds = 1ull << 62;
+  static constexpr std::uint64_t kHashId = 1ull << 61;
+
+  const model::Policy& policy_;
+  const Root& root_;
+  const Matcher& matcher_;
+  const EngineOptions& options_;
+  Collector collector_;
+  ParserClient parser_;
+  PackageDb packages_;
+  Tally tally_;
+  FilePass* files_ = nullptr;
+  std::vector<ProcessFacts> processes_;
+  std::vector<Object> connections_, persistence_;
+  std::vector<model::PersistenceKind> persistence_jobs_;
+  std::string hashed_;
+  Clock::time_point started_, reported_;
+  std::optional<Clock::time_point> deadline_;
+  bool timed_out_ = false;
+  unsigned asked_ = 0;
+};
+
+}  // namespace
+
+model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
+                     const EngineOptions& options) {
+  model::ScanDone done;
+  if (const Unfit reason = unfit(policy, facts); reason.reason != model::Reason::kNone) {
+    done.reason = reason.reason;
+    done.detail = reason.detail;
+    return done;
+  }
+  const auto matcher = Matcher::compile(policy);
+  if (!matcher) {
+    done.reason = model::Reason::kMalformed;
+    done.detail = matcher.error().message;
+    return done;
+  }
+  return Engine(policy, root, *matcher, options).run();
+}
+
+}  // namespace fleetsweep::scan

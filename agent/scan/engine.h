@@ -1,0 +1,36 @@
+#pragma once
+
+// One scan of one policy: walks, asks the parser about what is still open, joins, judges. An error
+// is never a detection: what could not be read is counted as unscannable.
+
+#include <functional>
+
+#include "agent/scan/evaluate/matcher.h"
+#include "agent/scan/parser.h"
+#include "agent/scan/root.h"
+#include "protocol/model/local.h"
+
+namespace fleetsweep::scan {
+
+struct EngineOptions {
+  ParserOptions parser;
+  std::function<void(const model::ScanProgress&)> on_progress;  // about once a second; may be empty
+  // Called once the parser runs: what the walker itself still gives up. May be empty.
+  std::function<Status()> confine_walker;
+};
+
+// Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.
+model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
+                     const EngineOptions& options);
+
+// Why this policy cannot be scanned for on this host, before anything is looked at.
+struct Unfit {
+  model::Reason reason = model::Reason::kNone;
+  std::string detail;
+};
+Unfit unfit(const model::Policy& policy, const model::Facts& facts);
+
+// What this host says about itself, from uname(2) and the root's os-release.
+model::Facts host_facts(const Root& root);
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,169 @@
+#include "agent/scan/file_pass.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+
+void Tally::add_unscannable(const std::string& path, std::string_view reason) {
+  ++unscannable;
+  if (unscannable_paths.size() < limits::kUnscannablePaths)
+    unscannable_paths.push_back(escaped(path) + ": " + std::string(reason));
+}
+
+FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
+                   ParserClient& parser, Collector& collector, Tally& tally,
+                   std::function<bool()> is_stopped)
+    : root_(root),
+      matcher_(matcher),
+      packages_(packages),
+      parser_(parser),
+      collector_(collector),
+      tally_(tally),
+      is_stopped_(std::move(is_stopped)) {
+  for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
+    scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root_));
+  for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
+    needs_delta_ |= matcher_.needs(detection).mtime_delta;
+    needs_owned_ |= matcher_.needs(detection).package_owned;
+  }
+}
+
+void FilePass::run(std::vector<Probe> probes) {
+  std::vector<std::string> starts;
+  probes_.clear();
+  for (Probe& probe : probes) {
+    for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
+    probes_.push_back(std::move(probe));
+  }
+  walk(root_, std::move(starts), *this);
+  parser_.finish();
+}
+
+bool FilePass::enter(const std::string& folder, const struct stat& status) {
+  all_here_.clear();
+  some_here_.clear();
+  bool below = false;
+  const std::string any_file = folder == "/" ? "/*" : folder + "/*";
+  for (const Probe& probe : probes_) {
+    const Scope& scope = scopes_[probe.detection];
+    if (scope.covers_files_of(folder))
+      all_here_.push_back(&probe);
+    else if (scope.may_contain(folder))
+      some_here_.push_back(&probe);
+    below |= scope.may_contain(folder);
+  }
+  const std::string alias = root_.alias(any_file);
+  alias_here_ = alias.empty() ? alias : alias.substr(0, alias.size() - 1);
+  if (needs_delta_) folder_here_ = identity_of(folder, status);
+  return below || !all_here_.empty();
+}
+
+void FilePass::keep_open(const FileFacts& facts, Probes& probes) const {
+  std::erase_if(probes, [&](const Probe* probe) {
+    return matcher_.match(probe->detection, facts, probe->binding) == Truth::kNo;
+  });
+}
+
+void FilePass::file(int folder, const std::string& path, const char* name) {
+  Probes probes = all_here_;
+  for (const Probe* probe : some_here_)
+    if (scopes_[probe->detection].contains(path)) probes.push_back(probe);
+  if (probes.empty()) return;
+  ++tally_.scanned;
+
+  FileFacts facts;
+  facts.identity.path = path;
+  if (!alias_here_.empty()) facts.alias = alias_here_ + name;
+  keep_open(facts, probes);
+  if (probes.empty()) return;
+
+  struct stat status {};
+  if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+    return;  // gone, or something else by now: there is no such file
+  const auto learn = [&] {
+    facts.identity = identity_of(std::move(facts.identity.path), status);
+    facts.stage = FileStage::kStat;
+    if (needs_delta_)
+      facts.mtime_delta_ms = (facts.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
+    if (needs_owned_) facts.package_owned = packages_.owner(path).has_value();
+    keep_open(facts, probes);
+  };
+  learn();
+  if (probes.empty()) return;
+
+  UniqueFd file = open_beneath(folder, name);
+  if (!file) {
+    if (errno != ENOENT && errno != ELOOP) tally_.add_unscannable(path, std::strerror(errno));
+    return;
+  }
+  // What was opened may be another object than what was looked at.
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  if (status.st_ino != facts.identity.inode ||
+      static_cast<std::uint64_t>(status.st_size) != facts.identity.size)
+    learn();
+  else
+    facts.identity = identity_of(std::move(facts.identity.path), status);
+  if (!probes.empty()) send(std::move(facts), std::move(file), status.st_uid, std::move(probes));
+}
+
+void FilePass::submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes) {
+  Probes pointers;
+  for (Probe& probe : probes) {
+    probes_.push_back(std::move(probe));
+    pointers.push_back(&probes_.back());
+  }
+  ++tally_.scanned;
+  keep_open(facts, pointers);
+  if (!pointers.empty()) send(std::move(facts), std::move(file), owner, std::move(pointers));
+}
+
+void FilePass::add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const {
+  if (std::find(wanted.begin(), wanted.end(), detection) != wanted.end()) return;
+  wanted.push_back(detection);
+  for (std::uint16_t child = detection + 1; child < matcher_.detections(); ++child)
+    if (matcher_.detection(child).for_each == detection && matcher_.is_about_parent(child))
+      add_wanted(child, wanted);
+}
+
+void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes) {
+  Job job;
+  job.id = next_id_++;
+  job.facts = facts;
+  if (matcher_.has_rules()) job.owner = root_.user_name(owner);
+  for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
+  under_way_.emplace(job.id, UnderWay{std::move(facts), std::move(probes)});
+  parser_.submit(std::move(job), std::move(file));
+}
+
+void FilePass::on_answer(const Job& job, Answer answer) {
+  const auto found = under_way_.find(job.id);
+  if (found == under_way_.end()) return;
+  UnderWay work = std::move(found->second);
+  under_way_.erase(found);
+  tally_.scanned_bytes += answer.bytes;
+
+  FileFacts& facts = work.facts;
+  if (answer.status == Answer::Status::kChanged || answer.status == Answer::Status::kFailed)
+    return tally_.add_unscannable(facts.identity.path, answer.detail);
+  apply(answer, facts);
+  bool open = false;
+  for (const Probe* probe : work.probes) {
+    const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
+    if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
+    open |= truth == Truth::kUnknown;
+  }
+  if (open && answer.status == Answer::Status::kPartial)
+    tally_.add_unscannable(facts.identity.path, answer.detail);
+}
+
+void FilePass::unreadable(const std::string& path, const std::string& reason) {
+  tally_.add_unscannable(path, reason);
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,80 @@
+#pragma once
+
+// One walk for a set of questions about files: names first, then stat, then the parser.
+
+#include <functional>
+#include <unordered_map>
+
+#include "agent/package_db/package_db.h"
+#include "agent/scan/collector.h"
+#include "agent/scan/parser_client.h"
+#include "agent/scan/scope.h"
+#include "agent/scan/walk.h"
+
+namespace fleetsweep::scan {
+
+// A detection, for the host or for one binding.
+struct Probe {
+  std::uint16_t detection = 0;
+  std::uint32_t joined = model::Finding::kNoJoin;
+  std::vector<Bound> binding;
+};
+
+// Counts of the whole scan, over all its passes.
+struct Tally {
+  std::uint64_t scanned = 0;
+  std::uint64_t scanned_bytes = 0;
+  std::uint32_t unscannable = 0;
+  std::vector<std::string> unscannable_paths;
+  void add_unscannable(const std::string& path, std::string_view reason);
+};
+
+class FilePass : public WalkVisitor {
+ public:
+  // All outlive the pass. `is_stopped` is asked often.
+  FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
+           ParserClient& parser, Collector& collector, Tally& tally,
+           std::function<bool()> is_stopped);
+
+  void run(std::vector<Probe> probes);
+  // One object that no walk finds: a program that runs though its file is gone.
+  void submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes);
+  void on_answer(const Job& job, Answer answer);
+
+ private:
+  bool enter(const std::string& folder, const struct stat& status) override;
+  void file(int folder, const std::string& path, const char* name) override;
+  void unreadable(const std::string& path, const std::string& reason) override;
+  bool is_stopped() override { return is_stopped_(); }
+
+  using Probes = std::vector<const Probe*>;
+  void keep_open(const FileFacts& facts, Probes& probes) const;
+  void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes);
+  // The detections whose answer an answer for this one brings along.
+  void add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const;
+
+  const Root& root_;
+  const Matcher& matcher_;
+  const PackageDb& packages_;
+  ParserClient& parser_;
+  Collector& collector_;
+  Tally& tally_;
+  std::function<bool()> is_stopped_;
+
+  std::deque<Probe> probes_;  // stable addresses
+  std::vector<Scope> scopes_;
+  // Of the folder at hand: the probes that want all of its files, and those to be asked for each.
+  Probes all_here_, some_here_;
+  std::string alias_here_;
+  model::FileIdentity folder_here_;
+  bool needs_delta_ = false, needs_owned_ = false;
+
+  struct UnderWay {
+    FileFacts facts;
+    Probes probes;
+  };
+  std::unordered_map<std::uint64_t, UnderWay> under_way_;
+  std::uint64_t next_id_ = 1;
+};
+
+}  // namespace fleetsweep::scan

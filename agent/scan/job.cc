@@ -1,0 +1,138 @@
+#include "agent/scan/job.h"
+
+#include <algorithm>
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+// Counts before lists; a count that the bytes cannot hold ends the reading.
+template <class Read>
+void read_list(Reader& reader, std::size_t most, Read read) {
+  const std::uint64_t count = reader.number();
+  if (count > most) reader.spoil();
+  for (std::uint64_t i = 0; i < count && !reader.is_bad(); ++i) read();
+}
+
+std::string hash_text(Reader& reader, std::size_t bytes) {
+  std::string text = reader.text();
+  const bool fine = text.size() == 2 * bytes && std::all_of(text.begin(), text.end(), [](char c) {
+                      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+                    });
+  return fine ? text : std::string();
+}
+
+constexpr std::size_t kRuleMatches = 1024;
+constexpr std::size_t kRuleNameBytes = 128;
+
+}  // namespace
+
+void apply(const Answer& answer, FileFacts& facts) {
+  facts.stage = FileStage::kContent;
+  facts.magic = answer.magic;
+  facts.head = answer.head;
+  facts.sha256 = answer.sha256;
+  facts.sha1 = answer.sha1;
+  facts.md5 = answer.md5;
+  facts.rules_done = answer.rules_done;
+  facts.rules = answer.rules;
+  if (const auto digest = Digest::parse_hex(answer.sha256)) facts.identity.sha256 = *digest;
+}
+
+void write(Writer& writer, const Job& job) {
+  const model::FileIdentity& identity = job.facts.identity;
+  writer.number(job.id);
+  writer.small(static_cast<std::uint8_t>(job.kind));
+  writer.text(identity.path);
+  writer.text(job.facts.alias);
+  for (const std::uint64_t value : {identity.size, static_cast<std::uint64_t>(identity.mtime_ns),
+                                    static_cast<std::uint64_t>(identity.ctime_ns)})
+    writer.number(value);
+  writer.small(job.facts.mtime_delta_ms.has_value());
+  writer.number(static_cast<std::uint64_t>(job.facts.mtime_delta_ms.value_or(0)));
+  writer.small(job.facts.package_owned ? 1 + *job.facts.package_owned : 0);
+  writer.text(job.owner);
+  writer.number(job.wanted.size());
+  for (const std::uint16_t detection : job.wanted) writer.number(detection);
+  writer.small(static_cast<std::uint8_t>(job.format));
+  writer.text(job.user);
+}
+
+Job read_job(Reader& reader) {
+  Job job;
+  model::FileIdentity& identity = job.facts.identity;
+  job.id = reader.number();
+  job.kind = static_cast<Job::Kind>(reader.small());
+  identity.path = reader.text();
+  job.facts.alias = reader.text();
+  identity.size = reader.number();
+  identity.mtime_ns = static_cast<std::int64_t>(reader.number());
+  identity.ctime_ns = static_cast<std::int64_t>(reader.number());
+  const bool has_delta = reader.small() != 0;
+  const auto delta = static_cast<std::int64_t>(reader.number());
+  if (has_delta) job.facts.mtime_delta_ms = delta;
+  if (const std::uint8_t owned = reader.small()) job.facts.package_owned = owned == 2;
+  job.owner = reader.text();
+  read_list(reader, limits::kDetections,
+            [&] { job.wanted.push_back(static_cast<std::uint16_t>(reader.number())); });
+  job.format = static_cast<Format>(reader.small());
+  job.user = reader.text();
+  job.facts.stage = FileStage::kStat;
+  return job;
+}
+
+void write(Writer& writer, const Answer& answer) {
+  writer.number(answer.id);
+  writer.small(static_cast<std::uint8_t>(answer.status));
+  writer.text(answer.detail);
+  writer.number(answer.bytes);
+  writer.text(answer.magic);
+  writer.text(as_text(answer.head));
+  for (const std::string* hash : {&answer.sha256, &answer.sha1, &answer.md5}) writer.text(*hash);
+  writer.number(answer.rules_done.size());
+  for (const std::uint16_t rule : answer.rules_done) writer.number(rule);
+  writer.number(answer.rules.size());
+  for (const auto& [rule, rule_name] : answer.rules) {
+    writer.number(rule);
+    writer.text(rule_name);
+  }
+  writer.number(answer.entries.size());
+  for (const PersistenceEntry& entry : answer.entries) {
+    writer.text(entry.name);
+    writer.text(entry.entry);
+    writer.text(entry.command);
+  }
+}
+
+Answer read_answer(Reader& reader) {
+  Answer answer;
+  answer.id = reader.number();
+  const std::uint8_t status = reader.small();
+  answer.status = status > static_cast<std::uint8_t>(Answer::Status::kPartial)
+                      ? Answer::Status::kFailed
+                      : static_cast<Answer::Status>(status);
+  answer.detail = reader.text();
+  answer.bytes = reader.number();
+  answer.magic = reader.text();
+  answer.head = to_bytes(reader.text());
+  answer.sha256 = hash_text(reader, 32);
+  answer.sha1 = hash_text(reader, 20);
+  answer.md5 = hash_text(reader, 16);
+  read_list(reader, limits::kRules,
+            [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
+  read_list(reader, kRuleMatches, [&] {
+    const auto rule = static_cast<std::uint16_t>(reader.number());
+    answer.rules.emplace_back(rule, reader.text().substr(0, kRuleNameBytes));
+  });
+  read_list(reader, limits::kPersistenceEntries, [&] {
+    PersistenceEntry entry;
+    entry.name = reader.text();
+    entry.entry = reader.text();
+    entry.command = reader.text();
+    answer.entries.push_back(std::move(entry));
+  });
+  return answer;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,54 @@
+#pragma once
+
+// What the walker asks the parser about one open file, and what comes back.
+
+#include <string>
+#include <vector>
+
+#include "agent/scan/channel.h"
+#include "agent/scan/evaluate/facts.h"
+#include "agent/scan/persistence.h"
+
+namespace fleetsweep::scan {
+
+struct Job {
+  enum class Kind : std::uint8_t { kFile, kPersistence, kHash };
+  std::uint64_t id = 0;
+  Kind kind = Kind::kFile;
+  FileFacts facts;                    // up to kStat
+  std::string owner;                  // name or number of the user, for rules
+  std::vector<std::uint16_t> wanted;  // kFile: detections that are still open
+  Format format = Format::kLines;     // kPersistence
+  std::string user;
+};
+
+struct Answer {
+  enum class Status : std::uint8_t {
+    kRead,     // everything that was asked for is known
+    kChanged,  // the file changed while it was read: nothing is known
+    kFailed,   // it could not be read
+    kPartial,  // too large, or a rule took too long: what is unknown stays so
+  };
+  std::uint64_t id = 0;
+  Status status = Status::kRead;
+  std::string detail;
+  std::uint64_t bytes = 0;
+  // Of FileFacts.
+  std::string magic;
+  Bytes head;
+  std::string sha256, sha1, md5;
+  std::vector<std::uint16_t> rules_done;
+  std::vector<std::pair<std::uint16_t, std::string>> rules;
+  std::vector<PersistenceEntry> entries;
+};
+
+// What the answer says, as facts; not for one that failed or changed.
+void apply(const Answer& answer, FileFacts& facts);
+
+void write(Writer& writer, const Job& job);
+Job read_job(Reader& reader);
+void write(Writer& writer, const Answer& answer);
+// What comes from the parser is hostile: lists are bounded, hashes are hexadecimal or empty.
+Answer read_answer(Reader& reader);
+
+}  // namespace fleetsweep::scan

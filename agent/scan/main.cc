@@ -1,0 +1,171 @@
+// fleetsweep-scan: one scan, then exit. From the agent: a ScanRequest on fd 3 is answered there
+// with ScanProgress and ScanDone, findings sealed with the key on fd 4. By hand: --policy FILE
+// --json.
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "agent/scan/engine.h"
+#include "agent/scan/options.h"
+#include "agent/scan/report.h"
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/crypto/seal.h"
+#include "protocol/runtime/pipe/pipe.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr int kPipeFd = 3;
+constexpr int kKeyFd = 4;
+constexpr int kExitDone = 0;
+constexpr int kExitRefused = 1;
+constexpr int kExitBug = 70;
+constexpr Duration kRequestTimeout = std::chrono::seconds(60);
+
+// What the walker keeps: reading everything, looking at every process, starting and ending its
+// parser. It cannot write, start a program or reach the network.
+Status confine_walker() {
+  FS_CHECK(runtime::keep_capabilities(
+      {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SETUID, CAP_SETGID, CAP_KILL}));
+  FS_CHECK(runtime::no_new_privileges());
+  FS_TRY([[maybe_unused]] const bool landlock,
+         runtime::restrict_files(runtime::FileAccess::kReadOnly));
+  return runtime::filter_system_calls(runtime::Profile::kReader);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  constexpr rlim_t kWanted = 4096;
+  limit.rlim_cur = std::min<rlim_t>(std::max(limit.rlim_cur, kWanted), limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+EngineOptions engine_options(const Options& options) {
+  EngineOptions result;
+  result.parser.user = options.parser_user;
+  result.confine_walker = confine_walker;
+  return result;
+}
+
+// Read only now, after the last parser was forked: a parser must never have had it in its memory.
+Result<crypto::MacKey> read_key() {
+  crypto::MacKey key{};
+  std::size_t have = 0;
+  while (have < key.size()) {
+    const ssize_t count = ::read(kKeyFd, key.data() + have, key.size() - have);
+    if (count <= 0) return fail(Code::kInternal, "fd {}: no key of {} bytes", kKeyFd, key.size());
+    have += static_cast<std::size_t>(count);
+  }
+  return key;
+}
+
+Status seal(model::ScanDone& done, BytesView policy) {
+  FS_TRY(const crypto::MacKey key, read_key());
+  const Digest digest = crypto::sha256(policy);
+  done.result.policy = digest;
+  std::size_t total = 0;
+  for (const model::Finding& finding : done.result.findings) {
+    model::SealedFinding sealed{codec::encode(finding), {}};
+    sealed.mac = crypto::mac(key, {digest.view(), sealed.finding});
+    total += sealed.finding.size();
+    done.sealed.push_back(std::move(sealed));
+  }
+  // The answer must fit one message; half a result would look like a clean host.
+  if (total > limits::kLocalMessageBytes * 3 / 4) {
+    done.result = {};
+    done.sealed.clear();
+    done.reason = model::Reason::kLimit;
+    done.detail = fmt::format("findings of {} bytes: the policy matches too much", total);
+  }
+  return {};
+}
+
+model::ScanDone refused(model::Reason reason, std::string detail) {
+  model::ScanDone done;
+  done.reason = reason;
+  done.detail = std::move(detail);
+  return done;
+}
+
+model::ScanDone answer(const Options& options, const model::ScanRequest& request,
+                       runtime::Pipe& core) {
+  const auto policy = codec::decode<model::Policy>(request.policy);
+  if (!policy) return refused(model::Reason::kMalformed, policy.error().message);
+  const auto root = Root::open(options.root);
+  if (!root) return refused(model::Reason::kIo, root.error().message);
+  EngineOptions engine = engine_options(options);
+  engine.on_progress = [&core](const model::ScanProgress& progress) {
+    // A core that went away is noticed when the result is sent.
+    (void)core.send(progress);
+  };
+  model::ScanDone done = scan(*policy, request.facts, *root, engine);
+  if (done.reason == model::Reason::kNone)
+    if (const auto sealed = seal(done, request.policy); !sealed)
+      return refused(model::Reason::kInternal, sealed.error().message);
+  return done;
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "fleetsweep-scan: %s\n", error.message.c_str());
+  return kExitBug;
+}
+
+int serve(const Options& options) {
+  ::fcntl(kPipeFd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kKeyFd, F_SETFD, FD_CLOEXEC);
+  runtime::Pipe core{UniqueFd(kPipeFd)};
+  const auto received = core.receive(kRequestTimeout);
+  if (!received) return complain(received.error().within("waiting for a request on fd 3"));
+  const auto* request = std::get_if<model::ScanRequest>(&received->message);
+  if (request == nullptr)
+    return complain({Code::kInvalid, "the first message on fd 3 is not a ScanRequest"});
+  const auto sent = core.send(answer(options, *request, core));
+  return sent ? kExitDone : complain(sent.error());
+}
+
+int by_hand(const Options& options) {
+  std::ifstream file(options.policy, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) {
+    complain({Code::kNotFound, "cannot read " + options.policy});
+    return kExitRefused;
+  }
+  const auto policy = codec::decode<model::Policy>(as_bytes(bytes));
+  if (!policy) {
+    complain(policy.error().within(options.policy));
+    return kExitRefused;
+  }
+  const auto root = Root::open(options.root);
+  if (!root) {
+    complain(root.error());
+    return kExitRefused;
+  }
+  model::ScanDone done = scan(*policy, host_facts(*root), *root, engine_options(options));
+  done.result.policy = crypto::sha256(as_bytes(bytes));
+  std::printf("%s\n", to_json(*policy, done).c_str());
+  return done.reason == model::Reason::kNone ? kExitDone : kExitRefused;
+}
+
+int run(int argc, char** argv) {
+  int status = 0;
+  const auto options = read_options(argc, argv, status);
+  if (!options) return status;
+  raise_descriptor_limit();
+  return options->policy.empty() ? serve(*options) : by_hand(*options);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
+
+int main(int argc, char** argv) {
+  return fleetsweep::scan::run(argc, argv);
+}

@@ -1,0 +1,44 @@
+#include "agent/scan/options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr unsigned kNobody = 65534;
+constexpr int kUsage = 2;
+
+}  // namespace
+
+std::optional<Options> read_options(int argc, char** argv, int& status) {
+  Options options;
+  unsigned user = kNobody;
+  CLI::App app(
+      "Looks for what a policy describes. Started by the agent, which speaks on fd 3; or by "
+      "hand with --policy.",
+      "fleetsweep-scan");
+  app.add_option("--root", options.root, "the tree to look at")->capture_default_str();
+  app.add_option("--policy", options.policy, "a compiled policy to look for");
+  app.add_flag("--json", options.json, "print findings and verdicts as JSON");
+  app.add_option("--parser-user", user, "uid and gid of the parser, when started as root")
+      ->check(CLI::Range(1u, 4294967294u))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    status = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsage;
+    return std::nullopt;
+  }
+  if (options.json && options.policy.empty()) {
+    std::cerr << "fleetsweep-scan: --json needs --policy FILE\n";
+    status = kUsage;
+    return std::nullopt;
+  }
+  if (::geteuid() == 0) options.parser_user = runtime::User{user, user};
+  return options;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,22 @@
+#pragma once
+
+// The command line of fleetsweep-scan.
+
+#include <optional>
+#include <string>
+
+#include "protocol/runtime/sandbox/sandbox.h"
+
+namespace fleetsweep::scan {
+
+struct Options {
+  std::string root = "/";
+  std::string policy;  // manual mode: a compiled policy; otherwise requests come on fd 3
+  bool json = false;
+  std::optional<runtime::User> parser_user;  // as root; nobody unless given
+};
+
+// Nothing: said on stderr (or help on stdout) what was wrong; exit with `status`.
+std::optional<Options> read_options(int argc, char** argv, int& status);
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,69 @@
+#include "agent/scan/parser.h"
+
+#include <unistd.h>
+
+#include "agent/scan/content.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr std::uint64_t kMemoryBytes = 1ull << 30;
+constexpr Duration kForEver{-1};
+constexpr Duration kSendTimeout = std::chrono::seconds(60);
+
+}  // namespace
+
+void write(Writer& writer, const Hello& hello) {
+  writer.small(static_cast<std::uint8_t>(hello.level));
+  writer.text(hello.sandbox_error);
+  writer.text(hello.rules_error);
+}
+
+Hello read_hello(Reader& reader) {
+  Hello hello;
+  const std::uint8_t level = reader.small();
+  if (level <= static_cast<std::uint8_t>(model::SandboxLevel::kFull))
+    hello.level = static_cast<model::SandboxLevel>(level);
+  hello.sandbox_error = reader.text();
+  hello.rules_error = reader.text();
+  return hello;
+}
+
+void run_parser(Channel channel, const Matcher& matcher, const model::Policy& policy,
+                const ParserOptions& options) {
+  // Both libraries look at files and the clock when they start: before the doors close.
+  const YaraLibrary library;
+  ContentReader reader(matcher);
+
+  Hello hello;
+  const int keep[] = {channel.fd(), STDERR_FILENO};
+  const auto level = runtime::confine_parser(keep, options.user, {.memory_bytes = kMemoryBytes});
+  if (level) {
+    hello.level = *level;
+    if (const auto compiled = reader.compile_rules(policy); !compiled)
+      hello.rules_error = compiled.error().message;
+  } else {
+    hello.sandbox_error = level.error().message;
+  }
+  Writer first;
+  write(first, hello);
+  if (!channel.send(first.take(), {}, kSendTimeout) || !level) ::_exit(1);
+
+  while (true) {
+    const auto frame = channel.receive(kForEver);
+    if (!frame || !*frame) ::_exit(0);
+    Reader jobs(**frame);
+    Writer answers;
+    const std::uint64_t count = jobs.number();
+    for (std::uint64_t i = 0; i < count && !jobs.is_bad(); ++i) {
+      const Job job = read_job(jobs);
+      if (channel.descriptors().empty()) ::_exit(2);
+      const UniqueFd fd = std::move(channel.descriptors().front());
+      channel.descriptors().pop_front();
+      write(answers, reader.read(job, fd.get()));
+    }
+    if (!channel.send(answers.take(), {}, kSendTimeout)) ::_exit(0);
+  }
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,31 @@
+#pragma once
+
+// The process that reads hostile bytes. It inherits the compiled detections, confines itself,
+// compiles the policy's rules, says hello, and then answers jobs until its walker closes the
+// channel. It returns facts and never opinions: the walker decides again from them.
+
+#include <optional>
+
+#include "agent/scan/channel.h"
+#include "agent/scan/evaluate/matcher.h"
+#include "protocol/runtime/sandbox/sandbox.h"
+
+namespace fleetsweep::scan {
+
+struct ParserOptions {
+  std::optional<runtime::User> user;  // to become, as root
+};
+
+// The first frame: the level reached, or why there is no parser.
+struct Hello {
+  model::SandboxLevel level = model::SandboxLevel::kNone;
+  std::string sandbox_error;
+  std::string rules_error;
+};
+void write(Writer& writer, const Hello& hello);
+Hello read_hello(Reader& reader);
+
+[[noreturn]] void run_parser(Channel channel, const Matcher& matcher, const model::Policy& policy,
+                             const ParserOptions& options);
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,61 @@
+#pragma once
+
+// The walker's side of the parser: batches of open files go out, answers come back in order. A
+// parser that dies or stalls is replaced, its files are tried again one by one, and the one it dies
+// of alone is answered with kFailed.
+
+#include <deque>
+#include <functional>
+
+#include "agent/scan/job.h"
+#include "agent/scan/parser.h"
+
+namespace fleetsweep::scan {
+
+class ParserClient {
+ public:
+  using OnAnswer = std::function<void(const Job&, Answer)>;
+
+  // The matcher and the policy outlive it.
+  ParserClient(const Matcher& matcher, const model::Policy& policy, ParserOptions options,
+               OnAnswer on_answer);
+  ~ParserClient();  // ends the parser
+
+  // kUnavailable: no sandbox; kInvalid: the rules do not compile.
+  Result<model::SandboxLevel> start();
+  // Answers may be delivered during both calls.
+  void submit(Job job, UniqueFd file);
+  void finish();  // until everything is answered
+
+  int parser_pid() const { return pid_; }
+
+ private:
+  struct Item {
+    Job job;
+    UniqueFd file;
+  };
+  using Batch = std::vector<Item>;
+
+  Result<Hello> spawn();
+  void stop();
+  void flush();
+  bool send(const Batch& batch);
+  // One answered batch off the front; false when the parser is gone.
+  bool receive_front();
+  void recover();
+  void alone(Item item);
+  void give_up(const Item& item, std::string reason);
+
+  const Matcher& matcher_;
+  const model::Policy& policy_;
+  ParserOptions options_;
+  OnAnswer on_answer_;
+  std::optional<Channel> channel_;
+  int pid_ = -1;
+  std::size_t restarts_ = 0;
+  Batch next_;
+  std::uint64_t next_bytes_ = 0;
+  std::deque<Batch> sent_;
+};
+
+}  // namespace fleetsweep::scan

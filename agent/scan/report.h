@@ -1,0 +1,17 @@
+#pragma once
+
+// What `fleetsweep-scan --policy FILE --json` prints.
+
+#include <string>
+
+#include "protocol/model/local.h"
+
+namespace fleetsweep::scan {
+
+// {"reason", "detail", "sandbox", "scanned", "scanned_bytes", "unscannable", "unscannable_paths",
+//  "findings": [{"number", "detection", "object", "joined", "rule", ...identity}],
+//  "verdicts": [{"id", "confidence", "level", "findings": [numbers]}]}
+// Bytes that are not text are escaped.
+std::string to_json(const model::Policy& policy, const model::ScanDone& done);
+
+}  // namespace fleetsweep::scan

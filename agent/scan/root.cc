@@ -1,0 +1,164 @@
+#include "agent/scan/root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace fleetsweep::scan {
+namespace {
+
+UniqueFd open_in(int folder, const char* path, int flags) {
+  open_how how{};
+  how.flags =
+      static_cast<std::uint64_t>(O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC | flags);
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how)));
+}
+
+}  // namespace
+
+UniqueFd open_beneath(int folder, const char* name, int extra_flags) {
+  UniqueFd fd = open_in(folder, name, extra_flags | O_NOATIME);
+  // O_NOATIME is for the owner and root.
+  if (!fd && errno == EPERM) fd = open_in(folder, name, extra_flags);
+  return fd;
+}
+
+model::FileIdentity identity_of(std::string path, const struct stat& status) {
+  const auto nanoseconds = [](const timespec& time) {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  };
+  model::FileIdentity identity;
+  identity.path = std::move(path);
+  identity.device = status.st_dev;
+  identity.inode = status.st_ino;
+  identity.size = static_cast<std::uint64_t>(status.st_size);
+  identity.mtime_ns = nanoseconds(status.st_mtim);
+  identity.ctime_ns = nanoseconds(status.st_ctim);
+  identity.links = static_cast<std::uint32_t>(status.st_nlink);
+  return identity;
+}
+
+Result<Root> Root::open(const std::string& folder) {
+  char real[PATH_MAX];
+  if (::realpath(folder.c_str(), real) == nullptr)
+    return fail(Code::kNotFound, "root {}: {}", escaped(folder), std::strerror(errno));
+  Root root;
+  root.path_ = real;
+  root.fd_.reset(::open(real, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.fd_) return fail(Code::kNotFound, "root {}: {}", escaped(folder), std::strerror(errno));
+  root.read_links();
+  root.read_homes();
+  return root;
+}
+
+UniqueFd Root::open_folder(const std::string& path) const {
+  return open_beneath(fd_.get(), path.c_str(), O_DIRECTORY);
+}
+
+UniqueFd Root::open_file(const std::string& path) const {
+  return open_beneath(fd_.get(), path.c_str());
+}
+
+Result<std::string> Root::read_small(const std::string& path, std::size_t bytes_max) const {
+  const UniqueFd fd = open_file(path);
+  if (!fd)
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "{}: {}", escaped(path),
+                std::strerror(errno));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<std::size_t>(status.st_size) > bytes_max)
+    return fail(Code::kInvalid, "{}: not a regular file of at most {} bytes", escaped(path),
+                bytes_max);
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
+  if (count < 0) return fail(Code::kUnavailable, "{}: {}", escaped(path), std::strerror(errno));
+  text.resize(static_cast<std::size_t>(count));
+  return text;
+}
+
+// Only links that the system itself is known to have, and only where they lead as they should: any
+// other link stays what it is.
+void Root::read_links() {
+  constexpr struct {
+    const char *alias, *real;
+  } kKnown[] = {{"bin", "usr/bin"},     {"sbin", "usr/sbin"},     {"lib", "usr/lib"},
+                {"lib32", "usr/lib32"}, {"lib64", "usr/lib64"},   {"libx32", "usr/libx32"},
+                {"var/run", "run"},     {"var/lock", "run/lock"}, {"var/mail", "var/spool/mail"}};
+  for (const auto& known : kKnown) {
+    char target[PATH_MAX];
+    const ssize_t size = ::readlinkat(fd_.get(), known.alias, target, sizeof target);
+    if (size <= 0) continue;
+    std::string_view text(target, static_cast<std::size_t>(size));
+    while (text.starts_with("../")) text.remove_prefix(3);
+    while (text.starts_with('/')) text.remove_prefix(1);
+    if (text == known.real)
+      links_.push_back({"/" + std::string(known.alias) + "/", "/" + std::string(known.real) + "/"});
+  }
+}
+
+void Root::read_homes() {
+  constexpr std::size_t kPasswdBytes = 4 << 20;
+  const auto passwd = read_small("/etc/passwd", kPasswdBytes);
+  if (!passwd) return;
+  std::string_view text = *passwd;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    // name:password:uid:gid:comment:home:shell
+    std::size_t colon[6];
+    std::size_t from = 0;
+    bool complete = true;
+    for (std::size_t& at : colon) {
+      at = line.find(':', from);
+      complete &= at != std::string_view::npos;
+      if (!complete) break;
+      from = at + 1;
+    }
+    if (!complete) continue;
+    users_.emplace_back(line.substr(colon[1] + 1, colon[2] - colon[1] - 1),
+                        line.substr(0, colon[0]));
+    std::string home(line.substr(colon[4] + 1, colon[5] - colon[4] - 1));
+    while (home.size() > 1 && home.back() == '/') home.pop_back();
+    // Homes of system users: they would put the whole system into @home.
+    constexpr std::string_view kNobodys[] = {"/",    "/bin",  "/sbin", "/usr/sbin",
+                                             "/dev", "/proc", "/sys",  "/nonexistent"};
+    if (!home.starts_with('/') ||
+        std::find(std::begin(kNobodys), std::end(kNobodys), home) != std::end(kNobodys))
+      continue;
+    const bool known = std::any_of(homes_.begin(), homes_.end(),
+                                   [&](const Home& other) { return other.path == home; });
+    if (!known) homes_.push_back({std::string(line.substr(0, colon[0])), std::move(home)});
+  }
+}
+
+std::string Root::user_name(unsigned uid) const {
+  const std::string number = std::to_string(uid);
+  const auto found = std::find_if(users_.begin(), users_.end(),
+                                  [&](const auto& user) { return user.first == number; });
+  return found == users_.end() ? number : found->second;
+}
+
+std::string Root::real(std::string_view path) const {
+  for (const Link& link : links_) {
+    if (path.starts_with(link.alias))
+      return link.real + std::string(path.substr(link.alias.size()));
+    if (path == std::string_view(link.alias).substr(0, link.alias.size() - 1))
+      return link.real.substr(0, link.real.size() - 1);
+  }
+  return std::string(path);
+}
+
+std::string Root::alias(std::string_view path) const {
+  for (const Link& link : links_)
+    if (path.starts_with(link.real)) return link.alias + std::string(path.substr(link.real.size()));
+  return {};
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,64 @@
+#pragma once
+
+// The tree that is scanned. Every open goes through openat2 and cannot leave the root or follow a
+// link, whatever the tree does meanwhile.
+
+#include <sys/stat.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/base/unique_fd.h"
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::scan {
+
+struct Home {
+  std::string user;
+  std::string path;
+};
+
+class Root {
+ public:
+  static Result<Root> open(const std::string& folder);
+
+  bool is_whole() const { return path_ == "/"; }  // the host itself, not a folder of it
+  const std::string& path() const { return path_; }
+
+  // `path` starts with '/'. errno is left as openat2 set it.
+  UniqueFd open_folder(const std::string& path) const;
+  UniqueFd open_file(const std::string& path) const;  // any kind; never blocks
+  // The text of a small regular file; kNotFound, kInvalid (too large, not a file), kUnavailable.
+  Result<std::string> read_small(const std::string& path, std::size_t bytes_max) const;
+
+  // Of the users in etc/passwd, each path once.
+  const std::vector<Home>& homes() const { return homes_; }
+  // Its name there, or the number.
+  std::string user_name(unsigned uid) const;
+
+  // The real spelling of a path below one of the system's own links (/lib, /var/run ...), and the
+  // other way round; `alias` is empty when there is none.
+  std::string real(std::string_view path) const;
+  std::string alias(std::string_view path) const;
+
+ private:
+  void read_links();
+  void read_homes();
+  struct Link {
+    std::string alias, real;  // "/lib/", "/usr/lib/"
+  };
+  std::string path_;
+  UniqueFd fd_;
+  std::vector<Link> links_;
+  std::vector<Home> homes_;
+  std::vector<std::pair<std::string, std::string>> users_;  // uid, name
+};
+
+// Opens for reading without following, blocking or touching the access time where that is allowed.
+UniqueFd open_beneath(int folder, const char* name, int extra_flags = 0);
+
+model::FileIdentity identity_of(std::string path, const struct stat& status);
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,175 @@
+#include "agent/scan/walk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr std::size_t kBlockBytes = 64 * 1024;
+
+struct Entry {
+  std::uint64_t inode;
+  std::int64_t offset;
+  std::uint16_t length;
+  std::uint8_t type;
+  char name[];
+};
+
+class Walk {
+ public:
+  Walk(const Root& root, WalkVisitor& visitor)
+      : root_(root), visitor_(visitor), block_(kBlockBytes) {}
+
+  void run(std::vector<std::string> starts) {
+    for (const std::string& start : starts) {
+      pending_.push_back({start, true});
+      while (!pending_.empty() && !visitor_.is_stopped()) {
+        const Pending next = std::move(pending_.back());
+        pending_.pop_back();
+        folder(next);
+      }
+    }
+  }
+
+ private:
+  struct Pending {
+    std::string path;
+    bool is_start = false;
+  };
+
+  void folder(const Pending& pending) {
+    const UniqueFd fd = root_.open_folder(pending.path);
+    if (!fd) {
+      if (pending.is_start && errno == ENOTDIR) return single(pending.path);
+      // A link, or gone since it was listed: there is no folder here.
+      if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+        visitor_.unreadable(pending.path, std::strerror(errno));
+      return;
+    }
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0 || is_skipped(fd.get(), status.st_dev)) return;
+    if (!visitor_.enter(pending.path, status)) return;
+
+    path_ = pending.path == "/" ? "" : pending.path;
+    path_ += '/';
+    const std::size_t stem = path_.size();
+    while (!visitor_.is_stopped()) {
+      const long size = ::syscall(SYS_getdents64, fd.get(), block_.data(), block_.size());
+      if (size < 0) visitor_.unreadable(pending.path, std::strerror(errno));
+      if (size <= 0) return;
+      for (long at = 0; at < size;) {
+        const auto* entry = reinterpret_cast<const Entry*>(block_.data() + at);
+        at += entry->length;
+        path_.resize(stem);
+        path_ += entry->name;
+        visit(fd.get(), *entry);
+      }
+    }
+  }
+
+  void visit(int folder, const Entry& entry) {
+    std::uint8_t type = entry.type;
+    if (type == DT_UNKNOWN) {
+      struct stat status {};
+      if (::fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      type = S_ISREG(status.st_mode) ? DT_REG : S_ISDIR(status.st_mode) ? DT_DIR : DT_UNKNOWN;
+    }
+    if (type == DT_REG)
+      visitor_.file(folder, path_, entry.name);
+    else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
+             std::strcmp(entry.name, "..") != 0)
+      pending_.push_back({path_, false});
+  }
+
+  // A scope may name one file.
+  void single(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
+    const UniqueFd fd = root_.open_folder(parent);
+    struct stat status {
+    }, folder{};
+    const char* name = path.c_str() + slash + 1;
+    if (!fd || ::fstat(fd.get(), &folder) != 0 || !visitor_.enter(parent, folder) ||
+        ::fstatat(fd.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+      return;
+    visitor_.file(fd.get(), path, name);
+  }
+
+  bool is_skipped(int fd, dev_t device) {
+    const auto known = devices_.find(device);
+    if (known != devices_.end()) return known->second;
+    struct statfs status {};
+    const bool skipped = ::fstatfs(fd, &status) == 0 && is_skipped_file_system(status.f_type);
+    devices_[device] = skipped;
+    return skipped;
+  }
+
+  const Root& root_;
+  WalkVisitor& visitor_;
+  std::vector<char> block_;
+  std::string path_;
+  std::vector<Pending> pending_;
+  std::map<dev_t, bool> devices_;
+};
+
+}  // namespace
+
+bool is_skipped_file_system(long type) {
+  // linux/magic.h and the kernel's own sources; the comment names what statfs(2) calls them.
+  switch (static_cast<std::uint32_t>(type)) {
+    case 0x9fa0:      // proc
+    case 0x62656572:  // sysfs
+    case 0x27e0eb:    // cgroup
+    case 0x63677270:  // cgroup2
+    case 0x64626720:  // debugfs
+    case 0x74726163:  // tracefs
+    case 0x73636673:  // securityfs
+    case 0xcafe4a11:  // bpf
+    case 0x62656570:  // configfs
+    case 0x1cd1:      // devpts
+    case 0x958458f6:  // hugetlbfs
+    case 0x6e736673:  // nsfs
+    case 0x187:       // autofs
+    case 0x65735543:  // fusectl
+    case 0x19800202:  // mqueue
+    case 0x42494e4d:  // binfmt_misc
+    case 0x6165676c:  // pstore
+    case 0xde5e81e4:  // efivarfs
+    case 0xf97cff8c:  // selinux
+    case 0x6969:      // nfs
+    case 0xff534d42:  // cifs
+    case 0xfe534d42:  // smb3
+    case 0x517b:      // smb
+    case 0x01021997:  // 9p
+    case 0x00c36400:  // ceph
+    case 0x65735546:  // fuse, of which sshfs and cloud folders are made
+    case 0x5346414f:  // openafs
+    case 0x6b414653:  // afs
+    case 0x73757245:  // coda
+      return true;
+    default:
+      return false;
+  }
+}
+
+void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor) {
+  std::sort(starts.begin(), starts.end());
+  std::vector<std::string> kept;
+  for (std::string& start : starts) {
+    const auto holds = [&](const std::string& outer) {
+      return outer == "/" || start == outer || start.starts_with(outer + "/");
+    };
+    if (std::none_of(kept.begin(), kept.end(), holds)) kept.push_back(std::move(start));
+  }
+  Walk(root, visitor).run(std::move(kept));
+}
+
+}  // namespace fleetsweep::scan

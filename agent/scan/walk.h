@@ -1,0 +1,32 @@
+#pragma once
+
+// Every regular file beneath some folders, once, without following links. Pseudo and network file
+// systems are left out; tmpfs never is.
+
+#include <sys/stat.h>
+
+#include <string>
+#include <vector>
+
+#include "agent/scan/root.h"
+
+namespace fleetsweep::scan {
+
+class WalkVisitor {
+ public:
+  virtual ~WalkVisitor() = default;
+  // False: nothing in it, and nothing below, is wanted.
+  virtual bool enter(const std::string& folder, const struct stat& status) = 0;
+  // `path` is folder + "/" + name; all three live until the call returns.
+  virtual void file(int folder, const std::string& path, const char* name) = 0;
+  virtual void unreadable(const std::string& path, const std::string& reason) = 0;
+  virtual bool is_stopped() = 0;
+};
+
+// A start inside another is dropped; one that does not exist, or is a link, is nothing.
+void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor);
+
+// By the magic number of statfs(2).
+bool is_skipped_file_system(long type);
+
+}  // namespace fleetsweep::scan

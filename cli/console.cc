@@ -1,0 +1,122 @@
+#include "cli/console.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+// Columns a terminal uses for `text`: code points outside escape sequences.
+std::size_t width(std::string_view text) {
+  std::size_t columns = 0;
+  bool in_escape = false;
+  for (char c : text) {
+    if (c == '\x1b') in_escape = true;
+    if (!in_escape && (static_cast<unsigned char>(c) & 0xc0) != 0x80) ++columns;
+    if (in_escape && c == 'm') in_escape = false;
+  }
+  return columns;
+}
+
+int exit_code(Code code) {
+  switch (code) {
+    case Code::kInternal:
+      return kBug;
+    case Code::kInvalid:
+      return kUsage;
+    default:
+      return kRefused;
+  }
+}
+
+std::string_view usual_next_step(Code code) {
+  switch (code) {
+    case Code::kUntrusted:
+      return "check who signed what with `fleetsweep order verify`";
+    case Code::kUnavailable:
+      return "run `fleetsweep doctor` to see what answers";
+    case Code::kOverloaded:
+      return "try again in a minute";
+    case Code::kConflict:
+      return "look at the present state and decide again";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+Console::Console() : out_terminal_(isatty(STDOUT_FILENO)), err_terminal_(isatty(STDERR_FILENO)) {}
+
+void Console::print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+void Console::note(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  std::fputc('\n', stderr);
+}
+
+void Console::table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (widths.size() <= i) widths.push_back(0);
+      widths[i] = std::max(widths[i], width(row[i]));
+    }
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    std::string line;
+    for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      line += rows[r][i];
+      if (i + 1 < rows[r].size()) line += std::string(widths[i] - width(rows[r][i]) + 2, ' ');
+    }
+    print(r == 0 ? paint(Colour::kBold, line) : line);
+  }
+}
+
+std::string Console::paint(Colour colour, std::string_view text) const {
+  if (!out_terminal_ || colour == Colour::kPlain) return std::string(text);
+  constexpr const char* kCodes[] = {"0", "1", "2", "31", "32", "33"};
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<int>(colour)], text);
+}
+
+void Console::redraw(const std::string& block) {
+  if (out_terminal_ && drawn_lines_ > 0) std::printf("\x1b[%zuA\x1b[J", drawn_lines_);
+  print(block);
+  drawn_lines_ = 1 + static_cast<std::size_t>(std::count(block.begin(), block.end(), '\n'));
+}
+
+Status Console::confirm(std::string_view question) {
+  if (assume_yes) return {};
+  if (!isatty(STDIN_FILENO))
+    return fail(Code::kConflict,
+                "this needs a yes, and there is no terminal to ask on; give --yes");
+  std::fprintf(stderr, "%.*s [y/N] ", static_cast<int>(question.size()), question.data());
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return {};
+  return fail(Code::kConflict, "not confirmed; nothing was done");
+}
+
+int Console::report(const Error& error, std::string_view next) {
+  const std::string label = err_terminal_ ? "\x1b[31merror:\x1b[0m" : "error:";
+  note(fmt::format("{} {}", label, error.message));
+  if (next.empty()) next = usual_next_step(error.code);
+  if (!next.empty()) note(fmt::format("next:  {}", next));
+  return exit_code(error.code);
+}
+
+std::string bar(double share, std::size_t columns) {
+  const auto full =
+      static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * static_cast<double>(columns) + 0.5);
+  return "[" + std::string(full, '#') + std::string(columns - full, '.') + "]";
+}
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+// What a person sees: results on stdout, everything else on stderr. Colours and live redraw only on
+// a terminal; --json turns every result into one JSON value on stdout.
+
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace fleetsweep::cli {
+
+// The exit codes of every verb.
+enum Exit : int { kDone = 0, kRefused = 1, kUsage = 2, kPartly = 3, kBug = 70 };
+
+enum class Colour { kPlain, kBold, kDim, kRed, kGreen, kYellow };
+
+class Console {
+ public:
+  Console();
+
+  bool json = false;
+  bool assume_yes = false;
+  bool out_is_terminal() const { return out_terminal_; }
+
+  void print(std::string_view text);  // a result line, stdout
+  void note(std::string_view text);   // progress and hints, stderr
+  // Two aligned columns or more; the first row is the head.
+  void table(const std::vector<std::vector<std::string>>& rows);
+  std::string paint(Colour colour, std::string_view text) const;
+  // Replaces what the last redraw() wrote; off a terminal it appends.
+  void redraw(const std::string& block);
+  // The plan was printed; asks for a yes. Without a terminal only --yes lets it go on.
+  Status confirm(std::string_view question);
+  // Error with its next step; returns the exit code for it.
+  int report(const Error& error, std::string_view next = {});
+
+ private:
+  bool out_terminal_ = false;
+  bool err_terminal_ = false;
+  std::size_t drawn_lines_ = 0;
+};
+
+// "[#########......]"
+std::string bar(double share, std::size_t width);
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,58 @@
+#include <CLI/CLI.hpp>
+
+#include "cli/verbs/verbs.h"
+
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  fleetsweep policy lint policy.yaml
+  fleetsweep order draft --policy policy.yaml --mode dry-run --campaign lookalike-1 --jurisdiction DE --out order.dsse
+  fleetsweep order sign order.dsse --key alice.key && fleetsweep order submit order.dsse
+  fleetsweep campaign watch lookalike-1
+
+Where the controller is: --url or FLEETSWEEP_URL, --token-file or FLEETSWEEP_TOKEN_FILE.
+Exit codes: 0 done, 1 refused, 2 usage, 3 partly done, 70 bug.)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace fleetsweep::cli;
+  Session session;
+  CLI::App app(
+      "Fleetsweep: find and remove one malware family on every host you own, with proof of who "
+      "ordered what.",
+      "fleetsweep");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--url", session.url, "the controller's API")->envname("FLEETSWEEP_URL");
+  app.add_option("--token-file", session.token_file, "file with the API token")
+      ->envname("FLEETSWEEP_TOKEN_FILE");
+  app.add_option("--tenant", session.tenant, "tenant id; not needed when the token sees only one")
+      ->envname("FLEETSWEEP_TENANT");
+  app.add_option("--passphrase-file", session.passphrase_file,
+                 "file with the key's passphrase in its first line");
+  app.add_flag("--json", session.console.json, "one JSON value on standard output");
+  app.add_flag("-y,--yes", session.console.assume_yes, "do not ask");
+
+  add_key_verbs(app, session);
+  add_root_verbs(app, session);
+  add_endpoints_verbs(app, session);
+  add_policy_verbs(app, session);
+  add_order_verbs(app, session);
+  add_campaign_verbs(app, session);
+  add_agent_verbs(app, session);
+  add_audit_verbs(app, session);
+  add_doctor_verb(app, session);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kDone : kUsage;
+  } catch (const std::exception& error) {  // JSON of another shape than we know, most likely
+    return session.console.report(
+        {fleetsweep::Code::kInternal,
+         std::string("a bug, or a controller of another version: ") + error.what()});
+  }
+  return session.exit;
+}

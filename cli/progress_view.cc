@@ -1,0 +1,127 @@
+#include "cli/progress_view.h"
+
+#include <nlohmann/json.hpp>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
+#include "protocol/model/receipt.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using model::HostState;
+using nlohmann::json;
+
+bool is_moving(HostState state) {
+  switch (state) {
+    case HostState::kPending:
+    case HostState::kOffered:
+    case HostState::kScanning:
+    case HostState::kWaiting:
+    case HostState::kCleaning:
+    case HostState::kCleaned:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Colour colour_of(HostState state) {
+  switch (state) {
+    case HostState::kClean:
+    case HostState::kVerified:
+      return Colour::kGreen;
+    case HostState::kResidual:
+    case HostState::kRespawned:
+    case HostState::kFailed:
+    case HostState::kUntrusted:
+      return Colour::kRed;
+    case HostState::kFound:
+    case HostState::kRefused:
+    case HostState::kUnreachable:
+    case HostState::kExpired:
+      return Colour::kYellow;
+    default:
+      return Colour::kPlain;
+  }
+}
+
+struct Counts {
+  std::uint64_t targeted = 0;
+  std::uint64_t settled = 0;
+  std::string text;        // "3 verified, 2 clean"
+  std::string plain_text;  // the same without colours
+};
+
+Counts count(const json& part, const Console* console) {
+  Counts counts{.targeted = part.value("targeted", std::uint64_t{0})};
+  const json states = part.value("states", json::object());
+  for (std::size_t i = 0; i < kCount<HostState>; ++i) {
+    const auto state = static_cast<HostState>(i);
+    const auto hosts = states.value(std::string(name(state)), std::uint64_t{0});
+    if (hosts == 0) continue;
+    if (!is_moving(state)) counts.settled += hosts;
+    const std::string word = fmt::format("{} {}", hosts, name(state));
+    const std::string_view comma = counts.text.empty() ? "" : ", ";
+    counts.text +=
+        fmt::format("{}{}", comma, console ? console->paint(colour_of(state), word) : word);
+    counts.plain_text += fmt::format("{}{}", comma, word);
+  }
+  return counts;
+}
+
+double share(const Counts& counts) {
+  return counts.targeted == 0
+             ? 0.0
+             : static_cast<double>(counts.settled) / static_cast<double>(counts.targeted);
+}
+
+std::string pace(const json& campaign) {
+  std::string text;
+  if (campaign.contains("rate") && campaign["rate"].is_number())
+    text += fmt::format("{:.1f} hosts/s", campaign["rate"].get<double>());
+  if (campaign.contains("eta_seconds") && campaign["eta_seconds"].is_number())
+    text += fmt::format(
+        ", about {} left",
+        to_human(Seconds(static_cast<std::int64_t>(campaign["eta_seconds"].get<double>()))));
+  return text;
+}
+
+}  // namespace
+
+std::string progress_view(const json& campaign, const Console& console) {
+  const Counts all = count(campaign, &console);
+  std::string text = fmt::format(
+      "{}  {} {}\n", console.paint(Colour::kBold, escaped(campaign.value("campaign", ""))),
+      escaped(campaign.value("family", "")), escaped(campaign.value("mode", "")));
+  std::size_t number = 0;
+  for (const json& wave : campaign.value("waves", json::array())) {
+    const Counts counts = count(wave, &console);
+    text += fmt::format("wave {} {} {}/{}  {}\n", ++number, bar(share(counts), 24), counts.settled,
+                        counts.targeted, counts.text);
+  }
+  text += fmt::format("all    {} {}/{}  {}\n", bar(share(all), 24), all.settled, all.targeted,
+                      all.text);
+  text += fmt::format(
+      "       {}{}",
+      campaign.value("breaker", "") == "open" ? console.paint(Colour::kRed, "BREAKER OPEN  ") : "",
+      pace(campaign));
+  for (const json& failure : campaign.value("failures", json::array()))
+    text += fmt::format("\n       {} {}: {}", escaped(failure.value("hostname", "")),
+                        failure.value("state", ""), failure.value("reason", ""));
+  return text;
+}
+
+std::string progress_line(const json& campaign) {
+  const Counts all = count(campaign, nullptr);
+  return fmt::format("{} {} {}/{} {}", escaped(campaign.value("campaign", "")),
+                     escaped(campaign.value("mode", "")), all.settled, all.targeted,
+                     all.plain_text);
+}
+
+bool is_settled(const json& campaign) {
+  const Counts all = count(campaign, nullptr);
+  return all.targeted > 0 && all.settled == all.targeted;
+}
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,225 @@
+#include "cli/report.h"
+
+#include <fmt/ranges.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/describe.h"
+#include "cli/documents.h"
+#include "protocol/codec/codec.h"
+#include "protocol/log/merkle.h"
+#include "protocol/log/note.h"
+#include "protocol/trust/fold.h"
+#include "protocol/trust/root_rules.h"
+#include "protocol/trust/token.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+
+struct SignedReceipt {
+  model::Envelope envelope;
+  model::Receipt receipt;
+};
+
+Result<std::vector<SignedReceipt>> fetch_receipts(Session& session, const std::string& campaign) {
+  std::vector<SignedReceipt> receipts;
+  std::string after;
+  for (;;) {
+    FS_TRY(const json page, get(session, "campaigns/" + campaign + "/receipts" +
+                                             (after.empty() ? "" : "?after=" + after)));
+    if (page.empty()) return receipts;
+    for (const json& entry : page) {
+      FS_TRY(const Bytes bytes, from_base64(entry.value("envelope", "")));
+      SignedReceipt one;
+      FS_TRY(one.envelope, codec::decode<model::Envelope>(bytes));
+      FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
+      after = entry.value("id", "");
+      receipts.push_back(std::move(one));
+    }
+  }
+}
+
+std::vector<std::string> approvers(const trust::State& state, const trust::OrderEntry& order) {
+  return state.root ? trust::holders(state.root->root(), order.signed_by)
+                    : std::vector<std::string>{};
+}
+
+// Folds the whole log from the root that the caller trusts, and holds it against the cosigned
+// checkpoint.
+Result<trust::State> verified_log(Session& session, const std::string& root_file, Audit& audit) {
+  FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
+  if (entries.empty()) return fail(Code::kNotFound, "the log is empty");
+  FS_TRY(const model::Envelope first, codec::decode<model::Envelope>(entries.front()));
+  std::optional<TenantId> expected;
+  if (!root_file.empty()) {
+    FS_TRY(const model::Envelope root, read_document(root_file));
+    expected = trust::tenant_id(root.payload);
+  }
+  FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(first, expected));
+  audit.held.push_back(fmt::format("entry 0 is Root version 1 of tenant {}{}",
+                                   root.tenant().hex().substr(0, 16),
+                                   root_file.empty() ? "" : ", the one in " + root_file));
+  trust::Fold fold(root.tenant(), trust::Fold::Keep::kForController);
+  log::CompactRange range;
+  std::size_t refused = 0;
+  for (const Bytes& entry : entries) {
+    range.append(log::leaf_hash(entry));
+    if (fold.append(entry, now()).taken == trust::Taken::kRefused) ++refused;
+  }
+  audit.entries = entries.size();
+  FS_TRY(const std::string note, get_raw(session, "checkpoint"));
+  const model::Root& newest = fold.state().root->root();
+  if (newest.logs.empty()) return fail(Code::kUntrusted, "the root names no log");
+  FS_TRY(const log::VerifierKey log_key, log::VerifierKey::parse(newest.logs.back().vkey));
+  std::vector<log::VerifierKey> witnesses;
+  for (const std::string& text : newest.witnesses) {
+    FS_TRY(log::VerifierKey witness, log::VerifierKey::parse(text));
+    witnesses.push_back(std::move(witness));
+  }
+  FS_TRY(const log::VerifiedCheckpoint head,
+         log::verify_checkpoint(note, log_key, witnesses, newest.witness_quorum));
+  if (head.checkpoint.size != range.size() || head.checkpoint.root != range.root())
+    return fail(Code::kUntrusted,
+                "the checkpoint covers {} entries with root {}, the log has {} with root {}",
+                head.checkpoint.size, head.checkpoint.root.hex().substr(0, 16), range.size(),
+                range.root().hex().substr(0, 16));
+  audit.held.push_back(fmt::format("{} log entries hash to the checkpoint's root {}", range.size(),
+                                   range.root().hex().substr(0, 16)));
+  audit.held.push_back(
+      fmt::format("the checkpoint is signed by the log and cosigned by {} of {} witnesses at {}",
+                  newest.witness_quorum, witnesses.size(), to_rfc3339(head.time)));
+  if (refused > 0)
+    return fail(Code::kUntrusted, "{} log entries are not authorised by the root", refused);
+  audit.held.push_back("every entry is authorised by the root in force when it was logged");
+  return fold.state();
+}
+
+Status verify_orders(const trust::State& state, Audit& audit) {
+  for (const auto& [id, entry] : state.orders) {
+    if (auto met = trust::meets(state.root->root(), trust::role_for(entry.order.action_class),
+                                entry.signed_by);
+        !met)
+      return fail(Error(met.error()).within("order " + id.hex().substr(0, 12)));
+    audit.held.push_back(fmt::format("order {} ({} {}, class {}) was approved by {}",
+                                     id.hex().substr(0, 12), name(entry.order.mode),
+                                     escaped(entry.order.campaign), name(entry.order.action_class),
+                                     fmt::join(approvers(state, entry), " and ")));
+    ++audit.orders;
+  }
+  return {};
+}
+
+Result<std::map<AgentId, PublicKey>> verified_agents(Session& session, const trust::State& state) {
+  FS_TRY(const json agents, get(session, "agents"));
+  std::map<AgentId, PublicKey> keys;
+  for (const json& agent : agents) {
+    FS_TRY(const Bytes envelope, from_base64(agent.value("agent_key", "")));
+    auto enrolment = trust::check_enrolment(
+        state, envelope, [](const PublicKey&) { return 0u; }, Timestamp{});
+    if (!enrolment)
+      return fail(
+          Error(enrolment.error()).within("agent " + agent.value("agent", "").substr(0, 12)));
+    keys[enrolment->agent] = enrolment->key.identity;
+  }
+  return keys;
+}
+
+Status verify_receipts(const std::vector<SignedReceipt>& receipts,
+                       const std::map<AgentId, PublicKey>& keys, Audit& audit) {
+  std::map<AgentId, std::map<std::uint64_t, const SignedReceipt*>> chains;
+  for (const SignedReceipt& one : receipts) {
+    const std::string who = one.receipt.agent.hex().substr(0, 12);
+    const auto key = keys.find(one.receipt.agent);
+    if (key == keys.end())
+      return fail(Code::kUntrusted, "receipt {} of agent {}: no signed enrolment for it",
+                  one.receipt.seq, who);
+    const Bytes message = crypto::pae(one.envelope.payload_type, one.envelope.payload);
+    if (one.envelope.payload_type != model::kPayloadReceipt ||
+        one.envelope.signatures.size() != 1 ||
+        !crypto::verify(key->second, message, one.envelope.signatures.front().signature))
+      return fail(Code::kUntrusted, "receipt {} of agent {}: its signature does not hold",
+                  one.receipt.seq, who);
+    chains[one.receipt.agent][one.receipt.seq] = &one;
+    ++audit.receipts;
+  }
+  for (const auto& [agent, chain] : chains)
+    for (const auto& [seq, one] : chain) {
+      const auto before = chain.find(seq - 1);
+      if (before != chain.end() &&
+          one->receipt.previous != crypto::document_id(before->second->envelope))
+        return fail(Code::kUntrusted, "receipt {} of agent {} does not follow receipt {}", seq,
+                    agent.hex().substr(0, 12), seq - 1);
+    }
+  return {};
+}
+
+json order_json(const trust::State& state, const DocumentId& id, const trust::OrderEntry& entry) {
+  json order = to_json(entry.order);
+  order["id"] = id.hex();
+  order["log_index"] = entry.logged.index;
+  order["approved_by"] = approvers(state, entry);
+  return order;
+}
+
+}  // namespace
+
+Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
+  Audit audit;
+  FS_TRY(const trust::State state, verified_log(session, root_file, audit));
+  FS_CHECK(verify_orders(state, audit));
+  FS_TRY(const auto keys, verified_agents(session, state));
+  audit.held.push_back(
+      fmt::format("{} agents enrolled with a token that an operator signed", keys.size()));
+  FS_TRY(const json campaigns, get(session, "campaigns"));
+  std::vector<SignedReceipt> receipts;
+  for (const json& campaign : campaigns) {
+    FS_TRY(std::vector<SignedReceipt> some,
+           fetch_receipts(session, campaign.value("campaign", "")));
+    std::ranges::move(some, std::back_inserter(receipts));
+  }
+  FS_CHECK(verify_receipts(receipts, keys, audit));
+  audit.held.push_back(fmt::format(
+      "{} receipts are signed by the agent they name, and follow each other", audit.receipts));
+  return audit;
+}
+
+Result<std::string> campaign_report(Session& session, const std::string& campaign, bool as_json) {
+  Audit audit;
+  FS_TRY(const trust::State state, verified_log(session, "", audit));
+  FS_TRY(const json status, get(session, "campaigns/" + campaign));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
+  json orders = json::array();
+  std::string text = fmt::format("Campaign {}\n\nOrders\n", escaped(campaign));
+  for (const auto& [id, entry] : state.orders) {
+    if (entry.order.campaign != campaign) continue;
+    orders.push_back(order_json(state, id, entry));
+    text += fmt::format(
+        "  {} {:<7} class {:<8} {}  approved by {}\n          {}; {}; {}\n", id.hex().substr(0, 12),
+        name(entry.order.mode), name(entry.order.action_class), escaped(entry.order.title),
+        fmt::join(approvers(state, entry), " and "), escaped(entry.order.authority.legal_basis),
+        escaped(entry.order.authority.issuer), escaped(entry.order.authority.reference));
+  }
+  std::uint64_t sum = 0;
+  text += "\nHosts\n";
+  for (const auto& [state_name, count] : status.value("states", json::object()).items()) {
+    const std::uint64_t hosts = count.is_number() ? count.get<std::uint64_t>() : 0;
+    sum += hosts;
+    if (hosts > 0) text += fmt::format("  {:<14}{}\n", state_name, hosts);
+  }
+  const std::uint64_t targeted = status.value("targeted", std::uint64_t{0});
+  text += fmt::format("  {:<14}{}{}\n\n{} receipts, {} log entries\n", "targeted", targeted,
+                      sum == targeted ? "" : "  DOES NOT ADD UP", receipts.size(), audit.entries);
+  if (as_json)
+    return json{{"campaign", campaign},
+                {"orders", orders},
+                {"status", status},
+                {"receipts", receipts.size()},
+                {"adds_up", sum == targeted}}
+        .dump();
+  return text;
+}
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,56 @@
+#pragma once
+
+// What every verb shares: the console, where the controller is, and how keys and documents are
+// read.
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "cli/console.h"
+#include "protocol/crypto/sign.h"
+#include "protocol/model/envelope.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fleetsweep::cli {
+
+struct Session {
+  Console console;
+  std::string url;         // FLEETSWEEP_URL
+  std::string token_file;  // FLEETSWEEP_TOKEN_FILE
+  std::string tenant;      // FLEETSWEEP_TENANT; empty: the only one the token can see
+  std::string passphrase_file;
+  int exit = kDone;
+
+  // Runs at the end of each verb: prints the error, sets the exit code.
+  void finish(const Status& status);
+};
+
+// The controller's API. Paths under a tenant start without a slash: get(session, "campaigns").
+Result<nlohmann::json> get(Session&, const std::string& path);
+Result<std::string> get_raw(Session&, const std::string& path);
+Result<nlohmann::json> post(Session&, const std::string& path, const std::string& body,
+                            const std::string& content_type = "application/json");
+// Under no tenant: "/v1/tenants", "/healthz".
+Result<nlohmann::json> get_global(Session&, const std::string& path);
+Result<nlohmann::json> post_global(Session&, const std::string& path, const std::string& body);
+Result<std::string> tenant_of(Session&);
+// Calls `on_event` with each event's JSON until it returns false or the server ends the stream.
+Status stream(Session&, const std::string& path,
+              const std::function<bool(const std::string&)>& on_event);
+
+Result<std::string> read_text_file(const std::string& path);
+Status write_text_file(const std::string& path, std::string_view text, bool is_private = false);
+Result<model::Envelope> read_document(const std::string& path);
+Status write_document(const std::string& path, const model::Envelope& envelope);
+
+// Reads an operator key; asks for its passphrase on the terminal when it has one and no
+// --passphrase-file was given.
+Result<crypto::SecretKey> read_key(Session&, const std::string& path);
+Result<std::string> new_passphrase(Session&);
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,201 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/describe.h"
+#include "cli/draft_flags.h"
+#include "cli/progress_view.h"
+#include "cli/report.h"
+#include "cli/verbs/verbs.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/seal.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+
+struct Options {
+  std::string campaign;
+  std::string state;
+  std::string reason;
+  std::string until;
+  std::string deadline = "10m";
+  std::vector<std::string> keys;
+  DraftOptions draft;
+};
+
+Status status(Session& session, const Options& options) {
+  if (options.campaign.empty()) {
+    FS_TRY(const json campaigns, get(session, "campaigns"));
+    if (session.console.json) {
+      session.console.print(campaigns.dump());
+      return {};
+    }
+    for (const json& campaign : campaigns) session.console.print(progress_line(campaign));
+    return {};
+  }
+  FS_TRY(const json campaign, get(session, "campaigns/" + options.campaign));
+  session.console.print(session.console.json ? campaign.dump()
+                                             : progress_view(campaign, session.console));
+  return {};
+}
+
+// Done when every host is settled, or as soon as --until says: "verified=3".
+bool reached(const json& campaign, const std::string& until) {
+  const auto equals = until.find('=');
+  if (until.empty() || equals == std::string::npos) return is_settled(campaign);
+  const auto wanted = std::strtoull(until.c_str() + equals + 1, nullptr, 10);
+  return campaign.value("states", json::object())
+             .value(until.substr(0, equals), std::uint64_t{0}) >= wanted;
+}
+
+Status watch(Session& session, const Options& options) {
+  FS_TRY(const Seconds deadline, parse_seconds(options.deadline));
+  const Timestamp end = now() + deadline;
+  bool done = false;
+  std::string last;
+  FS_CHECK(
+      stream(session, "campaigns/" + options.campaign + "/events", [&](const std::string& event) {
+        const json campaign = json::parse(event, nullptr, false);
+        if (campaign.is_discarded()) return true;
+        if (session.console.json) {
+          session.console.print(campaign.dump());
+        } else if (session.console.out_is_terminal()) {
+          session.console.redraw(progress_view(campaign, session.console));
+        } else if (const std::string line = progress_line(campaign); line != last) {
+          session.console.print(last = line);
+        }
+        done = reached(campaign, options.until);
+        return !done && now() < end;
+      }));
+  if (done) return {};
+  return fail(Code::kUnavailable,
+              "the campaign has not got there after {}; it goes on without this view",
+              options.deadline);
+}
+
+Status hosts(Session& session, const Options& options) {
+  FS_TRY(const json list,
+         get(session, "campaigns/" + options.campaign + "/hosts" +
+                          (options.state.empty() ? "" : "?state=" + options.state)));
+  if (session.console.json) {
+    session.console.print(list.dump());
+    return {};
+  }
+  std::vector<std::vector<std::string>> rows = {
+      {"HOST", "AGENT", "WAVE", "STATE", "REASON", "MATCHED", "ACTED", "LAST RECEIPT"}};
+  for (const json& host : list)
+    rows.push_back({escaped(host.value("hostname", "")), host.value("agent", "").substr(0, 12),
+                    std::to_string(host.value("wave", 0) + 1), host.value("state", ""),
+                    host.value("reason", ""), std::to_string(host.value("matched", 0)),
+                    std::to_string(host.value("acted", 0)), host.value("finished", "")});
+  session.console.table(rows);
+  return {};
+}
+
+Status sign_draft(Session& session, const Draft& draft, const std::vector<std::string>& keys) {
+  Bytes payload = codec::encode(draft.order);
+  const model::Envelope unsigned_order{std::string(model::kPayloadOrder), payload, {}};
+  session.console.note(describe(draft.order, crypto::document_id(unsigned_order)));
+  for (const std::string& line : draft.notes) session.console.note("  " + line);
+  FS_CHECK(session.console.confirm("Sign and submit this order?"));
+  if (!draft.policy.empty())
+    FS_CHECK(post(session, "policies", to_text(draft.policy), "application/octet-stream"));
+  FS_TRY(const DocumentId id,
+         sign_and_submit(session, std::string(model::kPayloadOrder), std::move(payload), keys));
+  session.console.print(session.console.json
+                            ? json{{"order", id.hex()}, {"campaign", draft.order.campaign}}.dump()
+                            : "order " + id.hex());
+  if (!session.console.json)
+    session.console.note("next:  fleetsweep campaign watch " + draft.order.campaign);
+  return {};
+}
+
+Status start(Session& session, const Options& options) {
+  FS_TRY(const Draft draft, draft_order(session, options.draft));
+  return sign_draft(session, draft, options.keys);
+}
+
+Status undo(Session& session, Options options) {
+  options.draft.mode = "undo";
+  options.draft.campaign = options.campaign;
+  FS_TRY(const Draft draft, draft_order(session, options.draft));
+  return sign_draft(session, draft, options.keys);
+}
+
+Status stop(Session& session, const Options& options) {
+  FS_TRY(const std::vector<LoggedOrder> orders, orders_of(session, options.campaign));
+  if (orders.empty())
+    return fail(Code::kNotFound, "campaign {} has no orders", escaped(options.campaign));
+  model::Stop document{.tenant = orders.front().order.tenant,
+                       .nonce = crypto::random_nonce(),
+                       .issued = now(),
+                       .reason = options.reason};
+  for (const LoggedOrder& order : orders) document.orders.push_back(order.id);
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),
+                                              codec::encode(document), options.keys));
+  session.console.print(
+      session.console.json
+          ? json{{"stop", id.hex()}, {"orders", document.orders.size()}}.dump()
+          : fmt::format("stop {} names {} orders", id.hex(), document.orders.size()));
+  session.console.note("next:  fleetsweep campaign status " + options.campaign +
+                       "   (lifting a Stop takes a quorum)");
+  return {};
+}
+
+Status report(Session& session, const Options& options) {
+  FS_TRY(const std::string text, campaign_report(session, options.campaign, session.console.json));
+  session.console.print(text);
+  return {};
+}
+
+}  // namespace
+
+void add_campaign_verbs(CLI::App& app, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* campaign =
+      app.add_subcommand("campaign", "orders on one policy, and where every host stands");
+  campaign->require_subcommand(1);
+  const auto verb = [&](const char* name, const char* help, auto run) {
+    CLI::App* sub = campaign->add_subcommand(name, help);
+    sub->callback([&session, options, run] { session.finish(run(session, *options)); });
+    return sub;
+  };
+  const auto named = [&](CLI::App* sub, bool required = true) {
+    sub->add_option("campaign", options->campaign, "the campaign")->required(required);
+    return sub;
+  };
+  const auto keys = [&](CLI::App* sub) {
+    sub->add_option("--key", options->keys, "an approver's key; repeat for a quorum")->required();
+    return sub;
+  };
+
+  CLI::App* begin = keys(verb("start", "draft, sign and submit an order in one step", start));
+  add_draft_flags(*begin, options->draft);
+  begin->footer(
+      "Example: fleetsweep campaign start --policy policy.yaml --mode dry-run --campaign web-1 "
+      "--jurisdiction DE --key alice.key --key bob.key");
+
+  named(verb("status", "counts by wave and state", status), false);
+
+  CLI::App* live = named(verb("watch", "a live view until every host is settled", watch));
+  live->add_option("--until", options->until, "stop watching at STATE=N, like verified=3");
+  live->add_option("--deadline", options->deadline, "give up watching after")
+      ->capture_default_str();
+
+  named(verb("hosts", "a line a host", hosts))
+      ->add_option("--state", options->state, "only hosts in this state");
+
+  named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop)))
+      ->add_option("--reason", options->reason, "why; stands in the log")
+      ->required();
+
+  CLI::App* back =
+      named(keys(verb("undo", "put back what the campaign's newest apply order changed", undo)));
+  add_undo_flags(*back, options->draft);
+
+  named(verb("report", "who ordered what, and what came of it", report));
+}
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,329 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+namespace fs = std::filesystem;
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+using Names = std::set<std::string>;
+
+class ScanTest : public TreeTest {};
+
+model::Policy by_name(const std::string& name) {
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, name)}));
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  return policy;
+}
+
+model::Policy by_rule(const std::string& source) {
+  model::Policy policy;
+  policy.rules.push_back({.id = "r", .source = source, .license = "Apache-2.0"});
+  policy.detections.push_back({.id = "d", .object = ObjectKind::kFile, .rule = 0});
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  return policy;
+}
+
+constexpr char kRule[] = "rule LookAlike { strings: $a = \"FLEETSWEEP-LOOKALIKE\" condition: $a }";
+
+TEST_F(ScanTest, ANameIsFoundWithItsWholeIdentity) {
+  write("/opt/x/evil", "content");
+  const auto result = scan(by_name("evil"));
+  EXPECT_EQ(result["reason"], "none");
+  ASSERT_EQ(files(result), Names{"d /opt/x/evil"});
+  const auto& file = result["findings"][0]["file"];
+  struct stat status {};
+  ASSERT_EQ(::stat(at("/opt/x/evil").c_str(), &status), 0);
+  EXPECT_EQ(file["inode"], status.st_ino);
+  EXPECT_EQ(file["size"], 7);
+  EXPECT_EQ(file["sha256"], sha256_hex("content"));
+  ASSERT_EQ(result["verdicts"].size(), 1u);
+  EXPECT_EQ(result["verdicts"][0]["id"], "v");
+}
+
+TEST_F(ScanTest, ACleanTreeHasNoFindingAndNoVerdict) {
+  write("/etc/hosts", "127.0.0.1 localhost\n");
+  const auto result = scan(by_name("evil"));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_TRUE(result["verdicts"].empty());
+  EXPECT_EQ(result["scanned"], 1);
+}
+
+TEST_F(ScanTest, EveryHashFindsItsFileAndNoOther) {
+  write("/a", "hello\n");
+  write("/b", "hellp\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("sha256", ObjectKind::kFile, {is(Field::kFileSha256, sha256_hex("hello\n"))}));
+  policy.detections.push_back(
+      detection("sha1", ObjectKind::kFile,
+                {is(Field::kFileSha1, "f572d396fae9206628714fb2ce00f72e94f2258f")}));
+  policy.detections.push_back(detection("md5", ObjectKind::kFile,
+                                        {is(Field::kFileMd5, "B1946AC92492D2347C6235B4D2611184")}));
+  EXPECT_EQ(files(scan(policy)), (Names{"sha256 /a", "sha1 /a", "md5 /a"}));
+}
+
+TEST_F(ScanTest, ARuleMatchesContentAndIsNamed) {
+  write("/usr/bin/tool", std::string(100000, 'x') + "FLEETSWEEP-LOOKALIKE");
+  write("/usr/bin/other", std::string(100000, 'x') + "FLEETSWEEP_LOOKALIKE");
+  const auto result = scan(by_rule(kRule));
+  ASSERT_EQ(files(result), Names{"d /usr/bin/tool"});
+  EXPECT_EQ(result["findings"][0]["rule"], "LookAlike");
+}
+
+TEST_F(ScanTest, AnUngatedRuleRunsOnEveryFile) {
+  write("/a", "abc");
+  write("/b", "abcd");
+  EXPECT_EQ(files(scan(by_rule("rule R { condition: filesize == 3 and filename == \"a\" }"))),
+            Names{"d /a"});
+}
+
+TEST_F(ScanTest, MagicComesFromTheContentAndNotFromTheName) {
+  write("/a.txt",
+        "\x7f"
+        "ELF\x02\x01\x01");
+  write("/b.elf", "text\n");
+  write("/c", "#!/bin/sh\n");
+  model::Policy policy;
+  policy.detections.push_back(detection("elf", ObjectKind::kFile, {is(Field::kFileMagic, "elf")}));
+  policy.detections.push_back(
+      detection("script", ObjectKind::kFile, {is(Field::kFileMagic, "script")}));
+  policy.detections.push_back(
+      detection("bytes", ObjectKind::kFile, {is(Field::kFileBytesAt0, "7f454c46")}));
+  EXPECT_EQ(files(scan(policy)), (Names{"elf /a.txt", "script /c", "bytes /a.txt"}));
+}
+
+TEST_F(ScanTest, OddNamesAreWholeNames) {
+  const std::string longest(255, 'n');
+  write("/" + longest, "x");
+  write("/new\nline", "x");
+  write("/\xff\xfe", "x");
+  EXPECT_EQ(files(scan(by_name(longest))), Names{"d /" + longest});
+  EXPECT_EQ(files(scan(by_name("new\nline"))).size(), 1u);
+  EXPECT_EQ(scan(by_name("\xff\xfe"))["findings"].size(), 1u);
+}
+
+TEST_F(ScanTest, LinksAreNotFollowedAndLoopsEnd) {
+  write("/real/evil", "x");
+  fs::create_directory_symlink("..", at("/real/loop"));
+  fs::create_directory_symlink("/", at("/out"));
+  fs::create_symlink("/etc/passwd", at("/real/other"));
+  EXPECT_EQ(files(scan(by_name("evil"))), Names{"d /real/evil"});
+}
+
+TEST_F(ScanTest, AFifoDoesNotStopTheScan) {
+  ASSERT_EQ(::mkfifo(at("/evil").c_str(), 0600), 0);
+  const auto result = scan(by_name("evil"));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
+TEST_F(ScanTest, ASparseFileIsReadAsItsZeros) {
+  write("/evil", "");
+  ASSERT_EQ(::truncate(at("/evil").c_str(), 100 << 20), 0);
+  const auto result = scan(by_name("evil"));
+  ASSERT_EQ(files(result), Names{"d /evil"});
+  // 100 MiB of zeros.
+  EXPECT_EQ(result["findings"][0]["file"]["sha256"],
+            "20492a4d0d84f8beb1767f6616229f85d44c2827b64bdbfb260ee12fa1109e0e");
+}
+
+TEST_F(ScanTest, AFileTooLargeForItsRuleIsUnscannableAndNotClean) {
+  write("/big", "");
+  ASSERT_EQ(::truncate(at("/big").c_str(), 65 << 20), 0);
+  const auto result = scan(by_rule(kRule));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
+TEST_F(ScanTest, AnUnreadableFileIsUnscannableAndNoHit) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
+  write("/evil", "x");
+  fs::permissions(at("/evil"), fs::perms::none);
+  const auto result = scan(by_name("evil"));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
+TEST_F(ScanTest, DepthCountsFoldersBelowTheScope) {
+  for (const char* path : {"/srv/evil", "/srv/a/evil", "/srv/a/b/evil", "/other/evil"})
+    write(path, "x");
+  auto policy = by_name("evil");
+  policy.detections[0].scope.paths = {"/srv"};
+  policy.detections[0].scope.depth = 2;
+  EXPECT_EQ(files(scan(policy)), (Names{"d /srv/evil", "d /srv/a/evil"}));
+}
+
+TEST_F(ScanTest, HomesComeFromThePasswdOfTheRoot) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\nbad line\n");
+  write("/home/alice/.config/evil", "x");
+  write("/home/bob/evil", "x");
+  auto policy = by_name("evil");
+  policy.detections[0].scope.paths = {"@home"};
+  EXPECT_EQ(files(scan(policy)), Names{"d /home/alice/.config/evil"});
+}
+
+TEST_F(ScanTest, HardLinksAreCountedUnderEachName) {
+  write("/a/evil", "x");
+  fs::create_hard_link(at("/a/evil"), at("/a/friend"));
+  const auto result = scan(by_name("evil"));
+  ASSERT_EQ(files(result), Names{"d /a/evil"});
+  EXPECT_EQ(result["findings"][0]["file"]["links"], 2);
+}
+
+TEST_F(ScanTest, AMergedSystemsOldSpellingFindsTheFile) {
+  write("/usr/lib/libudev.so", "x");
+  fs::create_directory_symlink("usr/lib", at("/lib"));
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {is(Field::kFilePath, "/lib/libudev.so")}));
+  policy.detections[0].scope.paths = {"/lib"};
+  EXPECT_EQ(files(scan(policy)), Names{"d /usr/lib/libudev.so"});
+}
+
+TEST_F(ScanTest, WhatIsJoinedToALoaderIsBoundToThatLoader) {
+  write("/opt/abcd/loader.bin", "FLEETSWEEP-LOOKALIKE");
+  write("/opt/efgh/loader.bin", "nothing");
+  write("/etc/crontab", "* * * * * root /opt/abcd/loader.bin\n* * * * * root /bin/true\n");
+  model::Policy policy = by_rule(kRule);
+  policy.detections.clear();
+  policy.detections.push_back(
+      detection("loader", ObjectKind::kFile, {is(Field::kFileName, "loader.bin")}));
+  model::Detection content{.id = "content", .object = ObjectKind::kFile, .for_each = 0, .rule = 0};
+  policy.detections.push_back(content);
+  auto cron =
+      detection("link", ObjectKind::kPersistence,
+                {templated(Field::kPersistenceCommand, "{{loader.file.path}}", Match::kContains)});
+  cron.for_each = 0;
+  policy.detections.push_back(cron);
+  policy.verdicts[0].condition = {model::Condition::Kind::kAnd, 0, {}, {one_of({1}), one_of({2})}};
+  const auto result = scan(policy);
+  EXPECT_EQ(files(result), (Names{"loader /opt/abcd/loader.bin", "loader /opt/efgh/loader.bin",
+                                  "content /opt/abcd/loader.bin"}));
+  EXPECT_EQ(persistence(result), Names{"link * * * * * root /opt/abcd/loader.bin"});
+  ASSERT_EQ(result["verdicts"].size(), 1u);
+  // The other loader is not part of it.
+  EXPECT_EQ(result["verdicts"][0]["findings"].size(), 3u);
+}
+
+TEST_F(ScanTest, ATemplateInAFileNameFindsTheSecondFile) {
+  write("/opt/loader.bin", "x");
+  write("/var/loader.bin.cfg", "x");
+  write("/var/other.cfg", "x");
+  model::Policy policy = by_name("loader.bin");
+  policy.detections[0].id = "loader";
+  auto config = detection("config", ObjectKind::kFile,
+                          {templated(Field::kFileName, "{{loader.file.name}}.cfg")});
+  config.for_each = 0;
+  policy.detections.push_back(config);
+  EXPECT_EQ(files(scan(policy)), (Names{"loader /opt/loader.bin", "config /var/loader.bin.cfg"}));
+}
+
+TEST_F(ScanTest, APolicyForAnotherSystemIsRefusedBeforeAnythingIsLookedAt) {
+  auto policy = by_name("evil");
+  policy.platform = model::Platform::kWindows;
+  EXPECT_EQ(scan(policy)["reason"], "platform");
+  policy.platform = model::Platform::kAny;
+  policy.detections.push_back(
+      detection("run", ObjectKind::kWindowsRegistryKey, {is(Field::kRegistryKey, "HKCU")}));
+  EXPECT_EQ(scan(policy)["reason"], "platform");
+}
+
+TEST_F(ScanTest, APreconditionThatDoesNotHoldIsSaid) {
+  write("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n");
+  auto policy = by_name("evil");
+  policy.preconditions = {
+      {"os.version", ">=", "11"}, {"os.id", "==", "debian"}, {"kernel.version", ">=", "2.6"}};
+  EXPECT_EQ(scan(policy)["reason"], "none");
+  policy.preconditions = {{"os.version", ">", "12.0"}};
+  EXPECT_EQ(scan(policy)["reason"], "precondition");
+}
+
+TEST_F(ScanTest, RulesThatDoNotCompileAreMalformed) {
+  const auto result = scan(by_rule("rule R { condition: $nothing }"));
+  EXPECT_EQ(result["reason"], "malformed");
+}
+
+TEST_F(ScanTest, TheSandboxIsReported) {
+  const auto result = scan(by_name("evil"));
+  EXPECT_EQ(result["sandbox"], ::geteuid() == 0 ? "full" : "reduced");
+}
+
+// One read per file: an open for what is read, none for what its name or size rules out.
+class StraceTest : public ScanTest {
+ protected:
+  void SetUp() override {
+    ScanTest::SetUp();
+    if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  }
+  std::string trace(const model::Policy& policy) {
+    const fs::path log = folder_ / "trace";
+    scan(policy,
+         "strace -f -y -e trace=openat,openat2,open,pread64,read -o '" + log.string() + "'");
+    std::ifstream file(log);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  struct Cost {
+    int opens = 0;
+    long bytes = 0;
+  };
+  // Of the file with this (unique) name.
+  static Cost cost(const std::string& log, const std::string& name) {
+    Cost result;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find(name) == std::string::npos) continue;
+      const std::size_t equals = line.rfind(" = ");
+      const bool failed = line.compare(equals + 3, 1, "-") == 0;
+      if (line.find("openat2(") != std::string::npos || line.find("openat(") != std::string::npos)
+        result.opens += !failed;
+      else if (!failed)
+        result.bytes += std::atol(line.c_str() + equals + 3);
+    }
+    return result;
+  }
+};
+
+TEST_F(StraceTest, AScannedFileIsOpenedOnceAndReadOnce) {
+  constexpr long kSize = 300000;
+  write("/wanted-by-size", std::string(kSize, 'x') + "FLEETSWEEP-LOOKALIKE");
+  write("/rejected-by-size", "xx");
+  auto policy = by_rule(kRule);
+  policy.rules[0].size_min = 1000;
+  const std::string log = trace(policy);
+  const Cost wanted = cost(log, "wanted-by-size");
+  EXPECT_EQ(wanted.opens, 1);
+  EXPECT_GE(wanted.bytes, kSize);
+  EXPECT_LE(wanted.bytes, kSize + 20 + 4096);
+  EXPECT_EQ(cost(log, "rejected-by-size").opens, 0);
+}
+
+TEST_F(StraceTest, AFileRejectedByNameIsNotOpened) {
+  write("/evil-name", "x");
+  write("/innocent-name", "x");
+  const std::string log = trace(by_name("evil-name"));
+  EXPECT_EQ(cost(log, "evil-name").opens, 1);
+  EXPECT_EQ(cost(log, "innocent-name").opens, 0);
+}
+
+TEST_F(StraceTest, OfALargeFileOfTheWrongKindOnlyTheHeadIsRead) {
+  write("/not-an-elf", std::string(1 << 20, 'x'));
+  auto policy = by_rule(kRule);
+  policy.rules[0].magic = "elf";
+  const Cost head = cost(trace(policy), "not-an-elf");
+  EXPECT_EQ(head.opens, 1);
+  EXPECT_LE(head.bytes, 4096);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan

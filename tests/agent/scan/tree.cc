@@ -1,0 +1,98 @@
+#include "tests/agent/scan/tree.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::scan {
+
+namespace fs = std::filesystem;
+
+model::Predicate is(model::Field field, std::string text, model::Match match) {
+  model::Predicate predicate{.field = field, .match = match};
+  predicate.values.push_back({.text = std::move(text)});
+  return predicate;
+}
+model::Predicate number(model::Field field, std::int64_t value, model::Match match) {
+  model::Predicate predicate{.field = field, .match = match};
+  predicate.values.push_back({.number = value});
+  return predicate;
+}
+model::Predicate templated(model::Field field, std::string text, model::Match match) {
+  model::Predicate predicate = is(field, std::move(text), match);
+  predicate.values[0].templated = true;
+  return predicate;
+}
+model::Detection detection(std::string id, model::ObjectKind object, model::Selection selection) {
+  model::Detection result{.id = std::move(id), .object = object};
+  if (!selection.empty()) result.any_of.push_back(std::move(selection));
+  return result;
+}
+model::Condition one_of(std::vector<std::uint16_t> detections) {
+  return {model::Condition::Kind::kAtLeast, 1, std::move(detections), {}};
+}
+std::string sha256_hex(std::string_view text) {
+  return crypto::sha256(as_bytes(text)).hex();
+}
+
+void TreeTest::SetUp() {
+  char folder[] = "/tmp/fleetsweep-scan-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  folder_ = folder;
+  root_ = folder_ / "root";
+  fs::create_directory(root_);
+}
+
+void TreeTest::TearDown() {
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+void TreeTest::write(const std::string& path, const std::string& content) {
+  fs::create_directories(at(path).parent_path());
+  std::ofstream(at(path), std::ios::binary) << content;
+}
+
+nlohmann::json TreeTest::scan(const model::Policy& policy, const std::string& before) {
+  const fs::path file = folder_ / "policy.bin";
+  const Bytes bytes = codec::encode(policy);
+  std::ofstream(file, std::ios::binary) << as_text(bytes);
+  const std::string command = before + " " FS_BINARY_DIR "/fleetsweep-scan --root '" +
+                              root_.string() + "' --policy '" + file.string() + "' --json";
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  EXPECT_NE(pipe, nullptr);
+  std::string text;
+  char block[4096];
+  std::size_t count = 0;
+  while ((count = std::fread(block, 1, sizeof block, pipe)) > 0) text.append(block, count);
+  ::pclose(pipe);
+  auto result = nlohmann::json::parse(text, nullptr, false);
+  EXPECT_FALSE(result.is_discarded()) << text;
+  return result;
+}
+
+std::set<std::string> TreeTest::files(const nlohmann::json& result) {
+  std::set<std::string> found;
+  for (const auto& finding : result["findings"])
+    if (finding.contains("file"))
+      found.insert(finding["detection"].get<std::string>() + " " +
+                   finding["file"]["path"].get<std::string>());
+  return found;
+}
+
+std::set<std::string> TreeTest::persistence(const nlohmann::json& result) {
+  std::set<std::string> found;
+  for (const auto& finding : result["findings"])
+    if (finding.contains("persistence")) {
+      const auto& entry = finding["persistence"];
+      const std::string text = entry["entry"].get<std::string>();
+      found.insert(finding["detection"].get<std::string>() + " " +
+                   (text.empty() ? entry["file"]["path"].get<std::string>() : text));
+    }
+  return found;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,44 @@
+#pragma once
+
+// A private root with files, and fleetsweep-scan run on it as a program.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "protocol/model/policy.h"
+
+namespace fleetsweep::scan {
+
+// Predicates and detections in one line each.
+model::Predicate is(model::Field field, std::string text,
+                    model::Match match = model::Match::kEquals);
+model::Predicate number(model::Field field, std::int64_t value,
+                        model::Match match = model::Match::kEquals);
+model::Predicate templated(model::Field field, std::string text,
+                           model::Match match = model::Match::kEquals);
+model::Detection detection(std::string id, model::ObjectKind object, model::Selection selection);
+model::Condition one_of(std::vector<std::uint16_t> detections);
+std::string sha256_hex(std::string_view text);
+
+class TreeTest : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  std::filesystem::path at(const std::string& path) const { return root_ / path.substr(1); }
+  void write(const std::string& path, const std::string& content);
+  // Runs the program by hand mode and gives its JSON; `before` is put in front (strace ...).
+  nlohmann::json scan(const model::Policy& policy, const std::string& before = "");
+  // "detection path" of each finding that is a file.
+  static std::set<std::string> files(const nlohmann::json& result);
+  // "detection entry-or-path" of each finding that is a persistence entry.
+  static std::set<std::string> persistence(const nlohmann::json& result);
+
+  std::filesystem::path folder_, root_;
+};
+
+}  // namespace fleetsweep::scan
