@@ -2,7 +2,8 @@
 
 // HTTP/1.1 without TLS, for the API, metrics, the witness and their clients: one connection a
 // request. Plain HTTP is for loopback; beyond it the caller says so (`allow_remote`), because a
-// bearer token would travel in the open. The only user of cpp-httplib.
+// bearer token would travel in the open, and because the library puts no bound on a header line.
+// The only user of cpp-httplib.
 
 #include <functional>
 #include <map>

@@ -131,7 +131,7 @@ struct Server::Implementation {
   // The route, or the answer that there is none.
   const Route* find(Request& request, Response& refusal) const {
     const Parts path = split(request.path);
-    const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+    const std::string method = request.method == "HEAD" ? "GET" : request.method;
     bool exists = false;
     for (const Route& route : routes) {
       if (!route.matches(path, request)) continue;
