@@ -41,6 +41,11 @@ Bytes encode(const model::LocalMessage&);
 template <class T>
 Result<T> decode(BytesView bytes);
 
+// The schema number of a document or policy, also of one that decode() refuses: then it tells a
+// document from the future from a broken one. decode() itself accepts another number in a document
+// that is readable in every field, since refusing it needs a reason code; in a Policy it does not.
+Result<std::uint16_t> schema_of(BytesView payload);
+
 // The payload type under which T is signed, for the document types (not Policy, Finding, Message,
 // LocalMessage).
 template <class T>

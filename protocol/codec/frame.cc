@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/codec/canonical.h"
 #include "protocol/codec/codec.h"
 
 namespace fleetsweep::codec {
@@ -48,19 +49,42 @@ void check_time(In& in, std::string_view field, std::int64_t value, std::int64_t
     in.refuse(field, fmt::format("{} where 0 to {} were expected", value, value_max));
 }
 
-AlignedWords::AlignedWords(BytesView bytes) : count_(bytes.size() / sizeof(capnp::word)) {
-  if (count_ > kScratchWords) large_ = std::make_unique_for_overwrite<capnp::word[]>(count_);
-  begin_ = large_ ? large_.get() : small_;
-  std::memcpy(begin_, bytes.data(), bytes.size());
+namespace {
+
+kj::ArrayPtr<const capnp::word> filled(std::span<std::uint64_t> words, BytesView bytes) {
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+  return {reinterpret_cast<const capnp::word*>(words.data()), words.size()};
 }
 
 capnp::ReaderOptions reader_options(std::size_t words) {
   capnp::ReaderOptions options;
-  // Every word of a canonical message is read once; lists of empty structs cost a word for each.
+  // Every word of a canonical message is read once; a list of empty structs costs a word for each.
   options.traversalLimitInWords = words + limits::kTraversalSlackWords;
   options.nestingLimit = limits::kNesting;
   return options;
 }
+
+Error not_canonical(std::string_view what, BytesView bytes, BytesView expected) {
+  const auto [at, other] = std::ranges::mismatch(bytes, expected);
+  if (at == bytes.end() || other == expected.end())
+    return {Code::kInvalid, fmt::format("{}: not canonical: {} bytes where {} were expected", what,
+                                        bytes.size(), expected.size())};
+  return {Code::kInvalid,
+          fmt::format("{}: not canonical: byte {} is {:#04x} where {:#04x} was expected", what,
+                      at - bytes.begin(), *at, *other)};
+}
+
+BytesView canonical_view(capnp::MessageBuilder& message, Words& words) {
+  const std::size_t count = canonical_copy(message, words.span());
+  return {reinterpret_cast<const std::uint8_t*>(words.span().data()), count * sizeof(capnp::word)};
+}
+
+}  // namespace
+
+Reader::Reader(BytesView bytes)
+    : words_(bytes.size() / sizeof(capnp::word)),
+      segments_{filled(words_.span(), bytes)},
+      message_(kj::arrayPtr(segments_, 1), reader_options(words_.span().size())) {}
 
 Status check_frame(std::string_view what, BytesView bytes, std::size_t size_max) {
   if (bytes.size() > size_max)
@@ -81,26 +105,35 @@ Error refusal(std::string_view what, const kj::Exception& exception) {
                                       escaped(exception.getDescription().cStr()))};
 }
 
-Error not_canonical(std::string_view what, BytesView bytes, BytesView expected) {
-  const auto [at, other] = std::ranges::mismatch(bytes, expected);
-  if (at == bytes.end() || other == expected.end())
-    return {Code::kInvalid, fmt::format("{}: not canonical: {} bytes where {} were expected", what,
-                                        bytes.size(), expected.size())};
-  return {Code::kInvalid,
-          fmt::format("{}: not canonical: byte {} is {:#04x} where {:#04x} was expected", what,
-                      at - bytes.begin(), *at, *other)};
+Error explain(Error error, std::string_view what, unsigned schema) {
+  if (schema == kSchema) return error;
+  return {Code::kInvalid, fmt::format("{}: of schema {} where {} was expected; {}", what, schema,
+                                      kSchema, error.message)};
 }
 
-Error unknown_schema(std::string_view what, unsigned schema) {
-  return {Code::kInvalid,
-          fmt::format("{}: schema {} where {} was expected: it was made for another version", what,
-                      schema, kSchema)};
+Result<std::uint16_t> schema_of(BytesView payload) try {
+  FS_CHECK(check_frame("document", payload, limits::kPolicyBytes));
+  Reader reader(payload);
+  const auto data = reader.message().getRoot<capnp::AnyStruct>().getDataSection();
+  // `schema` is the first field of every document, so it has the first two bytes.
+  return data.size() < 2 ? 0 : data[0] | data[1] << 8;
+} catch (const kj::Exception& exception) {
+  return fail(refusal("document", exception));
 }
 
 Bytes canonical_bytes(capnp::MessageBuilder& message) {
-  const auto words = message.getRoot<capnp::AnyStruct>().asReader().canonicalize();
-  const auto bytes = words.asBytes();
+  Words words(size_in_words(message));
+  const BytesView bytes = canonical_view(message, words);
   return {bytes.begin(), bytes.end()};
+}
+
+Status check_canonical(std::string_view what, BytesView bytes, capnp::MessageBuilder& message) {
+  Words words(size_in_words(message));
+  const BytesView expected = canonical_view(message, words);
+  if (bytes.size() == expected.size() &&
+      std::memcmp(bytes.data(), expected.data(), bytes.size()) == 0)
+    return {};
+  return fail(not_canonical(what, bytes, expected));
 }
 
 }  // namespace fleetsweep::codec

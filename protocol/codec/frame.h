@@ -6,6 +6,7 @@
 #include <capnp/message.h>
 
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "protocol/base/bytes.h"
@@ -17,34 +18,60 @@ namespace fleetsweep::codec {
 // Messages up to this size are built and read on the stack.
 inline constexpr std::size_t kScratchWords = 512;
 
-Bytes canonical_bytes(capnp::MessageBuilder& message);
-
-// Whole words, aligned: a frame of the network is neither.
-class AlignedWords {
+// Uninitialised words on the stack, or on the heap if they are many.
+class Words {
  public:
-  explicit AlignedWords(BytesView bytes);
-  kj::ArrayPtr<const capnp::word> words() const { return {begin_, count_}; }
+  explicit Words(std::size_t count) : count_(count) {
+    if (count > kScratchWords) large_ = std::make_unique_for_overwrite<std::uint64_t[]>(count);
+  }
+  std::span<std::uint64_t> span() { return {large_ ? large_.get() : small_, count_}; }
 
  private:
   std::size_t count_;
-  capnp::word small_[kScratchWords];
-  std::unique_ptr<capnp::word[]> large_;
-  capnp::word* begin_;
+  std::unique_ptr<std::uint64_t[]> large_;
+  std::uint64_t small_[kScratchWords];
 };
 
-capnp::ReaderOptions reader_options(std::size_t words);
+// A builder that starts on the stack.
+class Builder {
+ public:
+  template <class Schema, class Model>
+  explicit Builder(const Model& model, Schema*) : message_(kj::arrayPtr(scratch_, kScratchWords)) {
+    write(Out{}, model, message_.initRoot<Schema>());
+  }
+  capnp::MessageBuilder& message() { return message_; }
+
+ private:
+  capnp::word scratch_[kScratchWords] = {};
+  capnp::MallocMessageBuilder message_;
+};
+
+Bytes canonical_bytes(capnp::MessageBuilder& message);
+// Success if `bytes` are the canonical bytes of the message.
+Status check_canonical(std::string_view what, BytesView bytes, capnp::MessageBuilder& message);
+
+// Bytes as a reader wants them, in aligned words: a frame of the network is not.
+class Reader {
+ public:
+  explicit Reader(BytesView bytes);
+  capnp::MessageReader& message() { return message_; }
+
+ private:
+  Words words_;
+  kj::ArrayPtr<const capnp::word> segments_[1];
+  capnp::SegmentArrayMessageReader message_;
+};
+
 Status check_frame(std::string_view what, BytesView bytes, std::size_t size_max);
 Error refusal(std::string_view what, const In& in);
 Error refusal(std::string_view what, const kj::Exception& exception);
-Error not_canonical(std::string_view what, BytesView bytes, BytesView expected);
-Error unknown_schema(std::string_view what, unsigned schema);
+// A document of another schema that does not read is not broken: it is of another time.
+Error explain(Error error, std::string_view what, unsigned schema);
 
 template <class Schema, class Model>
 Bytes encode_frame(const Model& model) {
-  capnp::word scratch[kScratchWords] = {};
-  capnp::MallocMessageBuilder message(kj::arrayPtr(scratch, kScratchWords));
-  write(Out{}, model, message.initRoot<Schema>());
-  return canonical_bytes(message);
+  Builder builder(model, static_cast<Schema*>(nullptr));
+  return canonical_bytes(builder.message());
 }
 
 // The only schema number so far.
@@ -53,20 +80,20 @@ inline constexpr std::uint16_t kSchema = 1;
 template <class Schema, class Model>
 Result<Model> decode_frame(std::string_view what, BytesView bytes, std::size_t size_max) try {
   FS_CHECK(check_frame(what, bytes, size_max));
-  const AlignedWords aligned(bytes);
-  const kj::ArrayPtr<const capnp::word> segments[] = {aligned.words()};
-  capnp::SegmentArrayMessageReader message(kj::arrayPtr(segments, 1),
-                                           reader_options(aligned.words().size()));
-  const auto root = message.getRoot<Schema>();
-  if constexpr (requires { root.getSchema(); })
-    if (root.getSchema() != kSchema) return fail(unknown_schema(what, root.getSchema()));
+  Reader reader(bytes);
+  const auto root = reader.message().getRoot<Schema>();
   Model model;
   In in;
   read(in, root, model);
-  if (in.failed()) return fail(refusal(what, in));
-  if (const Bytes again = encode_frame<Schema>(model); !equal(again, bytes))
-    return fail(not_canonical(what, bytes, again));
-  return model;
+  const Status status =
+      in.failed()
+          ? fail(refusal(what, in))
+          : check_canonical(what, bytes, Builder(model, static_cast<Schema*>(nullptr)).message());
+  if (status) return model;
+  if constexpr (requires { root.getSchema(); })
+    return fail(explain(status.error(), what, root.getSchema()));
+  else
+    return fail(status.error());
 } catch (const kj::Exception& exception) {
   return fail(refusal(what, exception));
 }

@@ -272,6 +272,7 @@ void write(Out out, const model::Policy& policy, schema::Policy::Builder to) {
 }
 void read(In& in, schema::Policy::Reader from, model::Policy& policy) {
   policy.schema = from.getSchema();
+  if (policy.schema != kSchema) return refuse_enum(in, "schema", policy.schema, kSchema + 1);
   get(in, "id", from.getId(), policy.id);
   get(in, "title", from.getTitle(), policy.title);
   get(in, "family", from.getFamily(), policy.family);
