@@ -34,7 +34,9 @@ function(fs_test name)
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
-# fs_fuzz(fuzz_note SOURCES fuzz_note.cc LINK fs_log CORPUS golden/note)   (only with FLEETSWEEP_FUZZ)
+# fs_fuzz(fuzz_log SOURCES fuzz_log.cc LINK fs_log CORPUS seeds/log)   (only with FLEETSWEEP_FUZZ)
+# `ninja fuzzers` builds them all; `ctest -L fuzz` runs each for 10 s on its seeds. What a run finds
+# interesting stays in the build folder.
 function(fs_fuzz name)
   cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
   if(NOT FLEETSWEEP_FUZZ)
@@ -43,5 +45,10 @@ function(fs_fuzz name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
+  file(MAKE_DIRECTORY ${found})
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -verbosity=0 ${found}
+                                ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
   set_property(GLOBAL APPEND PROPERTY FS_FUZZ_TARGETS ${name})
 endfunction()
