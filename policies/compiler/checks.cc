@@ -130,6 +130,9 @@ void check_strength(std::uint16_t index, Draft& draft) {
   }
   for (std::uint16_t d = 0; d < policy.detections.size(); ++d) {
     const auto chain = with_bases(policy, d);
+    if (std::any_of(chain.begin(), chain.end(),
+                    [&](std::uint16_t one) { return draft.detections[one].faulty; }))
+      continue;
     if (independent_signs(policy, chain) >= policy.limits.independent_min) continue;
     std::fill(found.begin(), found.end(), false);
     found[d] = true;
@@ -165,7 +168,7 @@ void check_verdicts(Draft& draft) {
   for (const auto index : acted_upon) check_strength(index, draft);
   const auto& gone = policy.verify.expect_none_of;
   for (const auto index : acted_upon)
-    if (std::find(gone.begin(), gone.end(), index) == gone.end())
+    if (!draft.expect_faulty && std::find(gone.begin(), gone.end(), index) == gone.end())
       draft.sink.error(
           draft.verdicts[index],
           fmt::format("'{}' is acted upon, but no rescan expects it to be gone",

@@ -15,6 +15,9 @@ using model::Field;
 using model::Match;
 using model::ObjectKind;
 
+// More paths are cheaper to look up than to start from.
+constexpr std::size_t kScopedPaths = 64;
+
 // Joins are chains: depth counts detections, so a chain of kJoinDepth has so many below the root.
 std::size_t join_depth(const model::Policy& policy, int detection) {
   std::size_t depth = 0;
@@ -34,6 +37,7 @@ class DetectionReader {
         fields_(entry.value, fmt::format("the detection '{}'", shown(entry.key)), draft.sink) {}
 
   void read() {
+    const auto errors = sink_.errors();
     detection_.id = entry_.key;
     place_.name = entry_.at;
     if (!is_name(entry_.key))
@@ -47,6 +51,7 @@ class DetectionReader {
     const bool known_object = !object.empty();
     fields_.text("description");
     if (const Node* node = fields_.find("for_each")) read_for_each(*node);
+    draft_.join_unknown = fields_.has("for_each") && detection_.for_each < 0;
     if (const Node* node = fields_.find("scope")) read_scope(*node);
     if (const Node* node = fields_.find("yara")) read_yara(*node);
     const Node* where = fields_.find("where");
@@ -60,6 +65,7 @@ class DetectionReader {
           entry_.at,
           fmt::format("the detection '{}' has neither 'where' nor 'yara'", shown(entry_.key)),
           "it would match every object");
+    place_.faulty = sink_.errors() > errors;
     if (known_object) make_explicit();
     draft_.policy.detections.push_back(std::move(detection_));
     draft_.detections.push_back(place_);
@@ -108,6 +114,12 @@ class DetectionReader {
 
   void read_path(const Node& node) {
     const std::string& path = node.text;
+    const bool windows = draft_.policy.platform == model::Platform::kWindows;
+    if (windows && path.starts_with('@'))
+      return sink_.error(node.at, fmt::format("'{}' is a location on Linux", shown(path)),
+                         "such as %LOCALAPPDATA% or C:\\Windows");
+    // Homes are the host's to know; it reads them from its passwd file.
+    if (path == "@home" || path.starts_with("@home/")) return add_path(path);
     if (path.starts_with('@')) {
       if (const Location* location = find_location(path))
         for (const auto one : location->paths) add_path(std::string(one));
@@ -116,7 +128,6 @@ class DetectionReader {
                     name_hint(path, location_names()));
       return;
     }
-    const bool windows = draft_.policy.platform == model::Platform::kWindows;
     const bool drive = path.size() > 2 && path[1] == ':' && path[2] == '\\';
     if (windows ? !(path.starts_with('%') || drive) : !path.starts_with('/')) {
       sink_.error(
@@ -206,36 +217,44 @@ class DetectionReader {
   // What the author may leave unsaid, said.
   void make_explicit() {
     auto& any_of = detection_.any_of;
-    const bool file = detection_.object == ObjectKind::kFile;
-    if (file && detection_.for_each >= 0 && !place_.has_scope && !templated(any_of)) {
-      const auto& base = draft_.policy.detections[static_cast<std::size_t>(detection_.for_each)];
-      place_.same_file = base.object == ObjectKind::kFile;
-      if (place_.same_file) {
-        if (any_of.empty()) any_of.emplace_back();
-        for (auto& selection : any_of) {
-          model::Predicate same{.field = Field::kFilePath, .match = Match::kEquals, .cased = true};
-          same.values.push_back({.text = "{{" + base.id + ".file.path}}", .templated = true});
-          selection.push_back(std::move(same));
-        }
-      }
-    }
+    const bool joined = detection_.for_each >= 0 && !templated(any_of);
+    if (joined && !place_.faulty) check_join();
+    if (detection_.object != ObjectKind::kFile || place_.same_object) return;
     // A directory or a symlink that bears the name is another thing.
-    if (file) {
-      if (any_of.empty()) any_of.emplace_back();
-      for (auto& selection : any_of) {
-        if (uses(selection, Field::kFileType)) continue;
-        model::Predicate regular{.field = Field::kFileType, .match = Match::kEquals};
-        regular.values.push_back({.text = "regular"});
-        selection.push_back(std::move(regular));
-      }
+    if (any_of.empty()) any_of.emplace_back();
+    for (auto& selection : any_of) {
+      if (uses(selection, Field::kFileType)) continue;
+      model::Predicate regular{.field = Field::kFileType, .match = Match::kEquals};
+      regular.values.push_back({.text = "regular"});
+      selection.push_back(std::move(regular));
     }
-    if (detection_.for_each >= 0 && !place_.same_file && !templated(any_of))
-      sink_.error(
-          place_.for_each,
-          fmt::format("'{}' is joined to '{}' but names nothing of it", shown(detection_.id),
-                      draft_.policy.detections[static_cast<std::size_t>(detection_.for_each)].id),
-          fmt::format("every pair would match: compare a field with {{{{{}.<field>}}}}",
-                      draft_.policy.detections[static_cast<std::size_t>(detection_.for_each)].id));
+    if (detection_.for_each < 0 && detection_.scope.paths.empty()) scope_from_paths();
+  }
+
+  // Without a word of what it is joined to: about that very object, or a mistake.
+  void check_join() {
+    const auto& base = draft_.policy.detections[static_cast<std::size_t>(detection_.for_each)];
+    place_.same_object = base.object == detection_.object && !place_.has_scope;
+    if (place_.same_object) return;
+    sink_.error(
+        place_.for_each,
+        fmt::format("'{}' is joined to '{}' but names nothing of it", shown(detection_.id),
+                    base.id),
+        fmt::format("every pair would match: compare a field with {{{{{}.<field>}}}}", base.id));
+  }
+
+  // A detection of whole paths needs no walk over the disk.
+  void scope_from_paths() {
+    std::vector<std::string> paths;
+    for (const auto& selection : detection_.any_of) {
+      const auto path = std::find_if(selection.begin(), selection.end(), [](const auto& p) {
+        return p.field == Field::kFilePath && p.match == Match::kEquals && p.cased;
+      });
+      if (path == selection.end()) return;
+      for (const auto& value : path->values) paths.push_back(value.text);
+    }
+    if (paths.size() > kScopedPaths) return;
+    for (auto& path : paths) add_path(std::move(path));
   }
 
   const Entry& entry_;

@@ -23,7 +23,8 @@ struct DetectionPlace {
   Position for_each;
   Position rule;
   bool has_scope = false;
-  bool same_file = false;  // joined to a file and silent about where: means that very file
+  bool faulty = false;       // has a mistake of its own: what follows from it is not reported
+  bool same_object = false;  // joined and silent about where: means that very object
 };
 
 struct ActionPlace {
@@ -46,6 +47,8 @@ struct Draft {
   std::vector<Position> responses;
   std::vector<std::vector<ActionPlace>> actions;
   std::vector<Position> rules;
+  bool join_unknown = false;   // of the detection being read: for_each names nothing
+  bool expect_faulty = false;  // verify.expect has a mistake
 
   // Index of a name, or -1. `add` complains about a second one and about unusable names.
   int detection(std::string_view id) const;

@@ -107,11 +107,20 @@ void add_selections(const std::vector<model::Selection>& selections, std::string
 
 std::string scope_text(const model::FileScope& scope) {
   std::string text = "on every local file system";
-  if (!scope.paths.empty()) text = "below " + joined(scope.paths, "and");
-  if (scope.depth) text += fmt::format(", {} levels deep", scope.depth);
+  if (!scope.paths.empty()) text = "in " + joined(scope.paths, "and");
+  if (scope.depth)
+    text += fmt::format(", {} level{} deep", scope.depth, scope.depth == 1 ? "" : "s");
   if (scope.deleted_exe) text += ", and in running programs whose file is gone";
   if (scope.memfd) text += ", and in programs that run from memory";
   return text;
+}
+
+bool is_templated(const model::Detection& detection) {
+  for (const auto& selection : detection.any_of)
+    for (const auto& predicate : selection)
+      for (const auto& value : predicate.values)
+        if (value.templated) return true;
+  return false;
 }
 
 std::string rule_text(const model::Rule& rule) {
@@ -128,9 +137,11 @@ void explain_detections(const Policy& policy, std::string& out) {
     out += fmt::format("  {} ({}, score {}", d.id, name(d.object), d.score);
     if (is_strong(d)) out += ", counts as two signs";
     out += ")\n";
-    if (d.for_each >= 0)
-      out += fmt::format("    for each {}\n",
-                         policy.detections[static_cast<std::size_t>(d.for_each)].id);
+    if (d.for_each >= 0) {
+      const auto& base = policy.detections[static_cast<std::size_t>(d.for_each)];
+      const bool same = base.object == d.object && !is_templated(d);
+      out += fmt::format("    for each {}{}\n", base.id, same ? ", about that very object" : "");
+    }
     if (d.object == model::ObjectKind::kFile && d.for_each < 0)
       out += "    " + scope_text(d.scope) + "\n";
     add_selections(d.any_of, "", out);

@@ -8,47 +8,40 @@ namespace {
 
 // Names and paths after ForensicArtifacts' artifact definitions (Apache-2.0,
 // https://github.com/ForensicArtifacts/artifacts), data/linux.yaml and data/unix_common.yaml;
-// written anew with our globs. @home is ours: a home directory of a person or of root.
-constexpr std::string_view kHome[] = {"/home/*", "/root"};
-constexpr std::string_view kAuthorizedKeys[] = {
-    "/home/*/.ssh/authorized_keys", "/home/*/.ssh/authorized_keys2", "/root/.ssh/authorized_keys",
-    "/root/.ssh/authorized_keys2"};
+// written anew with our globs. @home/x is x in every home directory that the host's passwd names.
+constexpr std::string_view kAuthorizedKeys[] = {"@home/.ssh/authorized_keys",
+                                                "@home/.ssh/authorized_keys2"};
 constexpr std::string_view kCron[] = {"/etc/crontab",      "/etc/anacrontab", "/etc/cron.d",
                                       "/etc/cron.hourly",  "/etc/cron.daily", "/etc/cron.weekly",
                                       "/etc/cron.monthly", "/var/spool/cron"};
 constexpr std::string_view kAt[] = {"/var/spool/at", "/var/spool/cron/atjobs"};
-constexpr std::string_view kSystemd[] = {
-    "/etc/systemd/system",       "/etc/systemd/user",
-    "/lib/systemd/system",       "/run/systemd/system",
-    "/run/systemd/user",         "/usr/lib/systemd/system",
-    "/usr/lib/systemd/user",     "/home/*/.config/systemd/user",
-    "/root/.config/systemd/user"};
+constexpr std::string_view kSystemd[] = {"/etc/systemd/system",   "/etc/systemd/user",
+                                         "/lib/systemd/system",   "/run/systemd/system",
+                                         "/run/systemd/user",     "/usr/lib/systemd/system",
+                                         "/usr/lib/systemd/user", "@home/.config/systemd/user"};
 constexpr std::string_view kSysV[] = {"/etc/init.d", "/etc/rc.local", "/etc/rc.d", "/etc/rc?.d"};
 constexpr std::string_view kPreload[] = {"/etc/ld.so.preload"};
 constexpr std::string_view kPam[] = {"/etc/pam.conf", "/etc/pam.d"};
 constexpr std::string_view kUdev[] = {"/etc/udev/rules.d", "/lib/udev/rules.d", "/run/udev/rules.d",
                                       "/usr/lib/udev/rules.d"};
-constexpr std::string_view kAutostart[] = {"/etc/xdg/autostart", "/home/*/.config/autostart",
-                                           "/root/.config/autostart"};
+constexpr std::string_view kAutostart[] = {"/etc/xdg/autostart", "@home/.config/autostart"};
 constexpr std::string_view kProfiles[] = {
-    "/etc/profile",          "/etc/profile.d",      "/etc/bash.bashrc", "/home/*/.bashrc",
-    "/home/*/.bash_profile", "/home/*/.bash_login", "/home/*/.profile", "/root/.bashrc",
-    "/root/.bash_profile",   "/root/.bash_login",   "/root/.profile"};
+    "/etc/profile",        "/etc/profile.d",    "/etc/bash.bashrc", "@home/.bashrc",
+    "@home/.bash_profile", "@home/.bash_login", "@home/.profile"};
 constexpr std::string_view kTemporary[] = {"/tmp", "/var/tmp", "/dev/shm"};
 
 constexpr Location kLocations[] = {
-    {"@home", model::Platform::kLinux, kHome},
-    {"@temporary", model::Platform::kLinux, kTemporary},
-    {"@LinuxAtJobs", model::Platform::kLinux, kAt},
-    {"@LinuxCronTabs", model::Platform::kLinux, kCron},
-    {"@LinuxLoaderSystemPreloadFile", model::Platform::kLinux, kPreload},
-    {"@LinuxPamConfigs", model::Platform::kLinux, kPam},
-    {"@LinuxSystemdServices", model::Platform::kLinux, kSystemd},
-    {"@LinuxSysVInit", model::Platform::kLinux, kSysV},
-    {"@LinuxUdevRules", model::Platform::kLinux, kUdev},
-    {"@SSHAuthorizedKeysFiles", model::Platform::kLinux, kAuthorizedKeys},
-    {"@ShellProfiles", model::Platform::kLinux, kProfiles},
-    {"@XDGAutostartEntries", model::Platform::kLinux, kAutostart},
+    {"@temporary", kTemporary},
+    {"@LinuxAtJobs", kAt},
+    {"@LinuxCronTabs", kCron},
+    {"@LinuxLoaderSystemPreloadFile", kPreload},
+    {"@LinuxPamConfigs", kPam},
+    {"@LinuxSystemdServices", kSystemd},
+    {"@LinuxSysVInit", kSysV},
+    {"@LinuxUdevRules", kUdev},
+    {"@SSHAuthorizedKeysFiles", kAuthorizedKeys},
+    {"@ShellProfiles", kProfiles},
+    {"@XDGAutostartEntries", kAutostart},
 };
 
 }  // namespace
@@ -60,7 +53,7 @@ const Location* find_location(std::string_view name) {
 }
 
 std::vector<std::string_view> location_names() {
-  std::vector<std::string_view> names;
+  std::vector<std::string_view> names = {"@home"};
   for (const auto& location : kLocations) names.push_back(location.name);
   return names;
 }

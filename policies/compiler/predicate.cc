@@ -385,6 +385,11 @@ class PredicateReader {
                   "use startswith, endswith, contains or re; or scope.paths");
       return false;
     }
+    if (key_.field == Field::kFileExtension && text.starts_with('.')) {
+      sink_.error(node.at, fmt::format("an extension has no dot: '{}'", shown(text)),
+                  fmt::format("write {}", shown(text.substr(1))));
+      return false;
+    }
     if (holds == Holds::kFileName) {
       if (text.find('/') == std::string_view::npos) return true;
       sink_.error(node.at, fmt::format("'{}' is a name and holds no '/'", key_.text),
@@ -406,7 +411,7 @@ class PredicateReader {
     const auto parts = find_templates(text, bad);
     if (!parts) {
       sink_.error(node.inside(bad), "'{{' does not begin a template",
-                  "{{detection.field}}, such as {{loader.file.path}}");
+                  "{{detection.field}} without spaces, such as {{loader.file.path}}");
       return std::nullopt;
     }
     bool good = true;
@@ -416,6 +421,7 @@ class PredicateReader {
   }
 
   bool check_template(const Node& node, const TemplatePart& part) {
+    if (draft_.join_unknown) return true;  // reported at for_each
     const Position at = node.inside(part.begin);
     const int base = draft_.detection(part.detection);
     if (base < 0 || !joined_to(base)) {

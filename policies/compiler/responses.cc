@@ -187,6 +187,7 @@ class ActionReader {
                   name_hint(text, draft_.detection_names()));
     for (const auto index : indices) {
       const auto& detection = draft_.policy.detections[index];
+      if (draft_.detections[index].faulty) continue;
       if (!contains(objects, detection.object))
         refuse(item, fmt::format("'{}', which is a {}", detection.id, name(detection.object)));
       else if (std::find(target.begin(), target.end(), index) == target.end())

@@ -147,7 +147,9 @@ void read_verify(const Node* node, Draft& draft) {
     read_rescan(*rescan, draft);
   else
     verify.rescans = {Seconds(0)};
+  const auto errors = draft.sink.errors();
   if (const Node* expect = fields.find("expect")) read_expect(*expect, draft);
+  draft.expect_faulty = draft.sink.errors() > errors;
   verify.health = fields.texts("health");
   if (const Node* respawn = fields.find("on_respawn")) read_on_respawn(*respawn, draft);
   fields.finish();

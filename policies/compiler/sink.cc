@@ -43,7 +43,7 @@ void Sink::warning(Position at, std::string message, std::string hint) {
 }
 
 void Sink::add(Diagnostic diagnostic) {
-  failed_ = failed_ || diagnostic.severity == Severity::kError;
+  errors_ += diagnostic.severity == Severity::kError;
   if (diagnostics_.size() < limits::kDiagnostics) diagnostics_.push_back(std::move(diagnostic));
 }
 

@@ -25,14 +25,15 @@ class Sink {
   // In another file, such as a rule.
   void add(Diagnostic diagnostic);
 
-  bool failed() const { return failed_; }
+  bool failed() const { return errors_ > 0; }
+  std::size_t errors() const { return errors_; }
   // Sorted by file (the policy first), line and column; without duplicates.
   std::vector<Diagnostic> take();
 
  private:
   std::string file_;
   std::vector<Diagnostic> diagnostics_;
-  bool failed_ = false;
+  std::size_t errors_ = 0;
 };
 
 // The known name that `text` most likely means; empty if none is near.

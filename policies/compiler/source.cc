@@ -94,6 +94,8 @@ class Builder : public YAML::EventHandler {
       take_key(frame, std::move(node));
     } else {
       frame.has_key = false;
+      // yaml-cpp finds out at the next token that there was no value; the mistake is at the key.
+      if (node.kind == Node::Kind::kNull) node.at = frame.entry.at;
       frame.entry.value = std::move(node);
       if (!frame.entry.key.empty()) frame.node.entries.push_back(std::move(frame.entry));
       frame.entry = {};

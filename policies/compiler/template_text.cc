@@ -1,16 +1,6 @@
 #include "policies/compiler/template_text.h"
 
 namespace fleetsweep::compiler {
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
-}  // namespace
-
 std::optional<std::vector<TemplatePart>> find_templates(std::string_view text, std::size_t& bad) {
   std::vector<TemplatePart> parts;
   for (std::size_t at = 0; (at = text.find("{{", at)) != std::string_view::npos;) {
@@ -20,13 +10,14 @@ std::optional<std::vector<TemplatePart>> find_templates(std::string_view text, s
     std::string_view inside = text.substr(at + 2, close - at - 2);
     TemplatePart part{at, close + 2, {}, {}, {}};
     if (const auto bar = inside.find('|'); bar != std::string_view::npos) {
-      part.filter = trimmed(inside.substr(bar + 1));
+      part.filter = inside.substr(bar + 1);
       if (part.filter.empty()) return std::nullopt;
       inside = inside.substr(0, bar);
     }
-    inside = trimmed(inside);
     const auto dot = inside.find('.');
-    if (dot == std::string_view::npos || dot == 0 || dot + 1 == inside.size()) return std::nullopt;
+    if (dot == std::string_view::npos || dot == 0 || dot + 1 == inside.size() ||
+        inside.find(' ') != std::string_view::npos)
+      return std::nullopt;
     part.detection = inside.substr(0, dot);
     part.field = inside.substr(dot + 1);
     parts.push_back(part);
