@@ -1,0 +1,3 @@
+#!/bin/sh
+# FLEETSWEEP-LOOKALIKE-MARKER without the rest of the record: a script that only mentions it.
+exec sleep 3600
