@@ -1,0 +1,313 @@
+// Bad policies by name: each mistake has its place, says what was expected, and hides no other.
+
+#include "tests/policies/sample.h"
+
+namespace fleetsweep::compiler {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Mistakes, AWrongTypePasses) {
+  EXPECT_THAT(
+      mistakes(with("version: 1", "version: one")),
+      ElementsAre("6:12 error: 'version' is a whole number from 1 to 1000000000, not 'one' | "));
+  EXPECT_THAT(mistakes(with("score: 60", "score: 101")),
+              ElementsAre("20:12 error: 'score' is a whole number from 0 to 100, not '101' | "));
+  EXPECT_THAT(mistakes(with("score: 60", "score: [60]")),
+              ElementsAre("20:12 error: 'score' is a whole number from 0 to 100, not a list | "));
+  EXPECT_THAT(
+      mistakes(with("max_size: 4MiB", "max_size: 4MB")),
+      ElementsAre(HasSubstr("error: 'max_size' is a size like 4096, 64KiB, 4MiB or 1GiB, not "
+                            "'4MB'")));
+  EXPECT_THAT(mistakes(with("title: Sample", "title: {a: b}")),
+              ElementsAre("5:10 error: 'title' is text, not a map | "));
+  EXPECT_THAT(mistakes(with("title: Sample", "title:")),
+              ElementsAre("5:3 error: 'title' has no value | expected text"));
+  EXPECT_THAT(mistakes(with("target: {platform: linux}", "target: linux")),
+              ElementsAre("10:9 error: target is a map of fields, not text | "));
+  EXPECT_THAT(mistakes(sample_policy() + "schedule: {scan_ahead: yes}\n"),
+              ElementsAre("39:24 error: 'scan_ahead' is true or false, not 'yes' | "));
+  EXPECT_THAT(
+      mistakes(sample_policy() + "schedule: {repeat: 1 day}\n"),
+      ElementsAre("39:20 error: 'repeat' is a duration like 90s, 10m, 24h or 30d, not '1 day' | "));
+  EXPECT_THAT(mistakes(with("version: 1", "version: 1\n  created: yesterday")),
+              ElementsAre("7:12 error: 'created' is a time in UTC like 2026-11-23T10:00:00Z or "
+                          "2026-11-23, not 'yesterday' | "));
+}
+
+TEST(Mistakes, AnUnknownFieldIsIgnored) {
+  EXPECT_THAT(mistakes(with("title: Sample", "titel: Sample")),
+              ElementsAre("4:3 error: metadata: 'title' is missing | ",
+                          "5:3 error: metadata has no field 'titel' | did you mean 'title'?"));
+  EXPECT_THAT(mistakes(with("yara: sample", "yara: sample\n    scroe: 5")),
+              ElementsAre("20:5 error: the detection 'content' has no field 'scroe' | did you mean "
+                          "'score'?"));
+  EXPECT_THAT(
+      mistakes(with("process.exe.path:", "process.exe.pth:")),
+      ElementsAre("24:13 error: no field 'process.exe.pth' | did you mean 'process.exe.path'?"));
+  EXPECT_THAT(mistakes(with("process.exe.path:", "file.path:")),
+              ElementsAre("24:13 error: 'file.path' is not a field of a process detection | use a "
+                          "detection with 'object: file' and join it with for_each"));
+  EXPECT_THAT(mistakes(sample_policy() + "safty: {}\n"),
+              ElementsAre("39:1 error: a policy has no field 'safty' | did you mean 'safety'?"));
+}
+
+TEST(Mistakes, ADuplicateKeyWins) {
+  EXPECT_THAT(mistakes(with("title: Sample", "title: Sample\n  title: Other")),
+              ElementsAre("6:3 error: 'title' stands here twice | the first is on line 5"));
+}
+
+TEST(Mistakes, AMissingSectionIsForgiven) {
+  const auto lines = mistakes("apiVersion: fleetsweep/v1\nkind: Policy\n");
+  EXPECT_THAT(lines,
+              ElementsAre("1:1 error: a policy: 'detections' is missing | what to look for",
+                          "1:1 error: a policy: 'metadata' is missing | who wrote it, about which "
+                          "family, on whose authority",
+                          "1:1 error: a policy: 'responses' is missing | what to do about each "
+                          "verdict",
+                          "1:1 error: a policy: 'target' is missing | target: {platform: linux}",
+                          "1:1 error: a policy: 'verdicts' is missing | which findings count as "
+                          "what"));
+  EXPECT_THAT(
+      mistakes(with("authority: {legal_basis: owner-consent, issuer: Example Org, reference: T-1}",
+                    "authority: {issuer: Example Org}")),
+      ElementsAre("9:14 error: authority: 'legal_basis' is missing | expected one of "
+                  "owner-consent, contract, court-order, statutory",
+                  "9:14 error: authority: 'reference' is missing | a ticket or file number"));
+}
+
+TEST(Mistakes, AnotherKindOfDocumentIsRead) {
+  EXPECT_THAT(
+      mistakes(with("fleetsweep/v1", "fleetsweep/v2")),
+      ElementsAre("1:13 error: no version 'fleetsweep/v2' of the policy language | apiVersion: "
+                  "fleetsweep/v1"));
+  EXPECT_THAT(mistakes(with("kind: Policy", "kind: Order")),
+              ElementsAre("2:7 error: no kind 'Order' | kind: Policy"));
+  EXPECT_THAT(mistakes("- a\n- b\n"),
+              ElementsAre("1:1 error: a policy is a map of fields, not a list | "));
+}
+
+TEST(Mistakes, ABadRegexIsSigned) {
+  const auto regex = [](const std::string& pattern) {
+    return mistakes(with("talks:\n",
+                         "cron:\n    object: persistence\n    where: "
+                         "{persistence.command|re: '" +
+                             pattern + "'}\n  talks:\n"));
+  };
+  EXPECT_THAT(
+      regex("abc(?!def)"),
+      ElementsAre("27:41 error: negative lookahead ((?!) has no bounded time | write what must "
+                  "not match under 'not:'"));
+  EXPECT_THAT(
+      regex("(a)\\1"),
+      ElementsAre("27:41 error: a backreference (\\1) has no bounded time | write the text out"));
+  EXPECT_THAT(
+      regex("(a{99}){99}"),
+      ElementsAre("27:37 error: the regular expression needs about 9801 states; at most 500 | make "
+                  "counted repeats like {0,80} shorter, or split the alternatives"));
+  EXPECT_THAT(regex("a*"),
+              ElementsAre("27:37 error: the regular expression also matches empty text | it "
+                          "would match everything: demand at least one character"));
+  EXPECT_THAT(regex("[a"),
+              ElementsAre(HasSubstr("27:37 error: not a regular expression that runs in "
+                                    "bounded time: ")));
+  EXPECT_THAT(regex("a{1,3}b"), ElementsAre());
+}
+
+TEST(Mistakes, AModifierThatDoesNotFitIsIgnored) {
+  const auto where = [](const std::string& predicate) {
+    return mistakes(with("yara: sample", "yara: sample\n    where: {" + predicate + "}"));
+  };
+  EXPECT_THAT(where("file.name|startwith: a"),
+              ElementsAre("20:23 error: no modifier 'startwith' | did you mean 'startswith'?"));
+  EXPECT_THAT(
+      where("file.size|contains: 4"),
+      ElementsAre(
+          "20:13 error: 'file.size' does not hold text: 'contains' cannot be used | compare "
+          "with gt, lt or a plain value"));
+  EXPECT_THAT(
+      where("file.name|gt: 4"),
+      ElementsAre("20:13 error: 'file.name' does not hold a number: 'gt' cannot be used | "));
+  EXPECT_THAT(
+      where("file.name|contains|endswith: a"),
+      ElementsAre(HasSubstr("20:32 error: 'file.name|contains|endswith' has two comparisons")));
+  EXPECT_THAT(
+      where("file.name|base64offset: a"),
+      ElementsAre("20:13 error: 'file.name' needs 'contains' beside wide and base64offset | "
+                  "file.name|base64offset|contains"));
+  EXPECT_THAT(where("file.name|all: [a, b]"),
+              ElementsAre(HasSubstr("'file.name' cannot equal several values at once")));
+  EXPECT_THAT(
+      where("file.path|cidr: 10.0.0.0/8"),
+      ElementsAre(HasSubstr("'file.path' does not hold an address: 'cidr' cannot be used")));
+}
+
+TEST(Mistakes, AValueThatCanNeverMatchIsTaken) {
+  const auto where = [](const std::string& predicate) {
+    return mistakes(with("yara: sample", "yara: sample\n    where: {" + predicate + "}"));
+  };
+  EXPECT_THAT(where("file.magic: pdf"),
+              ElementsAre(HasSubstr("20:25 error: 'file.magic' is never 'pdf'")));
+  EXPECT_THAT(where("file.hashes.MD5: abc"),
+              ElementsAre("20:30 error: 'file.hashes.MD5' is 32 hex digits, not 'abc' | "));
+  EXPECT_THAT(
+      where("file.name: /tmp/x"),
+      ElementsAre(
+          "20:24 error: 'file.name' is a name and holds no '/' | a whole path is file.path or "
+          "process.exe.path"));
+  EXPECT_THAT(
+      where("file.path: tmp/x"),
+      ElementsAre("20:24 error: 'tmp/x' is not an absolute path | start with /, or use endswith"));
+  EXPECT_THAT(
+      where("file.path: /tmp/x*"),
+      ElementsAre("20:24 error: '/tmp/x*' is not a pattern: * and ? stand for themselves | use "
+                  "startswith, endswith, contains or re; or scope.paths"));
+  EXPECT_THAT(where("file.extension: .so"),
+              ElementsAre("20:29 error: an extension has no dot: '.so' | write so"));
+  EXPECT_THAT(where("file.package_owned: no"),
+              ElementsAre("20:33 error: 'file.package_owned' is true or false, not 'no' | "));
+  EXPECT_THAT(where("file.name: []"),
+              ElementsAre("20:24 error: 'file.name' is an empty list | name at least one value"));
+  EXPECT_THAT(mistakes(with("198.51.100.7", "198.51.100.700")),
+              ElementsAre(HasSubstr("12:34 error: '198.51.100.700' is not an IP address"),
+                          HasSubstr("12:34 error: '198.51.100.700' is not an ipv4-addr")));
+}
+
+TEST(Mistakes, ATemplateNamesNothing) {
+  const auto path = [](const std::string& value) {
+    return mistakes(with("'{{content.file.path}}'", "'{{content.file.path}}" + value + "'"));
+  };
+  EXPECT_THAT(
+      path("{{contnt.file.path}}"),
+      ElementsAre("24:53 error: 'contnt' is not a detection that this one is joined to | for_each "
+                  "names 'content'"));
+  EXPECT_THAT(
+      path("{{content.file.pth}}"),
+      ElementsAre("24:53 error: 'content' is a file and has no field 'file.pth' | did you mean "
+                  "'file.path'?"));
+  EXPECT_THAT(
+      path("{{content.file.size}}"),
+      ElementsAre(
+          "24:53 error: 'file.size' does not hold text | only text can stand in a template"));
+  EXPECT_THAT(path("{{content.file.path|lower}}"),
+              ElementsAre("24:53 error: no filter 'lower' | the only one is unwow64"));
+  EXPECT_THAT(path("{{content.file.path"),
+              ElementsAre(HasSubstr("'{{' does not begin a template")));
+  EXPECT_THAT(
+      mistakes(with("    for_each: content\n", "")),
+      ElementsAre("23:32 error: 'content' is not a detection that this one is joined to | add "
+                  "'for_each: content'"));
+}
+
+TEST(Mistakes, AnActionOnTheWrongObjectIsPlanned) {
+  EXPECT_THAT(mistakes(with("{action: kill, select: started}", "{action: kill, select: content}")),
+              ElementsAre("34:32 error: 'kill' cannot act on 'content', which is a file | "
+                          "processes_of(<a file detection>)"));
+  EXPECT_THAT(mistakes(with("{action: kill, select: started}", "{action: kill}")),
+              ElementsAre(HasSubstr("34:9 error: 'kill' does not say on what")));
+  EXPECT_THAT(
+      mistakes(with("{action: kill, select: started}", "{action: kill, select: all}")),
+      ElementsAre(
+          "34:32 error: 'kill' must name what it acts on | 'all' goes with collect and report "
+          "only"));
+  EXPECT_THAT(mistakes(with("{action: kill, select: started}", "{action: exec, select: started}")),
+              ElementsAre(HasSubstr("34:18 error: 'action' does not know 'exec'")));
+  EXPECT_THAT(mistakes(with("{action: quarantine, select: content}",
+                            "{action: quarantine, select: content, undo: false}")),
+              ElementsAre(HasSubstr("'undo: false' is not possible")));
+  EXPECT_THAT(mistakes(with("{action: kill, select: started}",
+                            "{action: restart, select: services_mapping(content)}")),
+              ElementsAre(HasSubstr("'restart' has no 'allow'")));
+}
+
+TEST(Mistakes, ARuleFileIsTakenOnTrust) {
+  const auto sha = crypto::sha256(as_bytes(kSampleRule)).hex();
+  EXPECT_THAT(
+      mistakes(with(sha, std::string(64, '0'))),
+      ElementsAre(
+          "14:50 error: 'rules/sample.yar' has another SHA-256 than the policy says | it is " +
+          sha + "; look at what changed before you write it here"));
+  EXPECT_THAT(mistakes(with(", sha256: " + sha, "")),
+              ElementsAre("14:24 error: the rule 'sample' has no 'sha256' | sha256: " + sha));
+  EXPECT_THAT(
+      mistakes(with(", license: Apache-2.0", "")),
+      ElementsAre("14:5 error: a rule: 'license' is missing | SPDX name of the licence of the rule "
+                  "file, such as Apache-2.0 or DRL-1.1"));
+  EXPECT_THAT(
+      mistakes(with("rules/sample.yar", "../sample.yar")),
+      ElementsAre("14:24 error: '../sample.yar' is not a file beside the policy | a relative path "
+                  "without '..', such as rules/family.yar"));
+  EXPECT_THAT(
+      mistakes(with("rules/sample.yar", "rules/other.yar")),
+      ElementsAre(
+          "14:24 error: 'rules/other.yar' cannot be read: no such file or no permission | "));
+}
+
+std::vector<std::string> rule_mistakes(const std::string& rule) {
+  const auto yaml =
+      with(crypto::sha256(as_bytes(kSampleRule)).hex(), crypto::sha256(as_bytes(rule)).hex());
+  std::vector<std::string> lines;
+  for (const auto& d : compile_with(yaml, rule).diagnostics)
+    lines.push_back(fmt::format("{}:{} {}: {}", d.file, d.line, name(d.severity), d.message));
+  return lines;
+}
+
+TEST(Mistakes, ABrokenYaraRuleIsFoundOnTheHostOnly) {
+  EXPECT_THAT(rule_mistakes("rule a {\n  condition:\n    $missing\n}\n"),
+              ElementsAre("rules/sample.yar:4 error: YARA: undefined string \"$missing\""));
+  EXPECT_THAT(
+      rule_mistakes("import \"hash\"\nrule a { condition: hash.md5(0, filesize) == \"x\" }\n"),
+      ElementsAre(HasSubstr("rules/sample.yar:1 error: the YARA module 'hash' is not allowed")));
+  EXPECT_THAT(rule_mistakes("include \"/etc/passwd\"\nrule a { condition: true }\n"),
+              ElementsAre(HasSubstr("rules/sample.yar:1 error: YARA: ")));
+  EXPECT_THAT(
+      rule_mistakes("rule a {\n  strings:\n    $a = \"ab\"\n  condition: $a\n}\n"),
+      testing::Contains(HasSubstr("rules/sample.yar:3 warning: the YARA string $a has only 2")));
+  EXPECT_THAT(rule_mistakes("rule a { condition: filename == \"x\" and md5 == \"y\" }"),
+              ElementsAre())
+      << "the external variables of LOKI are known";
+}
+
+TEST(Mistakes, OnlyTheFirstMistakeIsShown) {
+  std::string text = sample_policy();
+  for (const auto& [from, to] :
+       {std::pair<const char*, const char*>{"title: Sample", "titel: Sample"},
+        {"version: 1", "version: one"},
+        {"platform: linux", "platform: linus"},
+        {"object: process", "object: proces"},
+        {"1 of them", "1 of nix_*"},
+        {"select: content", "select: contents"},
+        {"[0s]", "[0]"},
+        {"none_of: [confirmed]", "none_of: [confirmd]"}})
+    text = with(from, to, text);
+  std::vector<std::string> places;
+  for (const auto& d : compile(text).diagnostics)
+    if (d.severity == Severity::kError) places.push_back(fmt::format("{}:{}", d.line, d.column));
+  EXPECT_THAT(places, ElementsAre("4:3", "5:3", "6:12", "10:20", "22:13", "30:27", "35:38", "38:19",
+                                  "38:42"));
+}
+
+TEST(Mistakes, APreconditionOnNothingHolds) {
+  const auto when = [](const std::string& text) {
+    return mistakes(with("platform: linux", "platform: linux, precondition: " + text));
+  };
+  EXPECT_THAT(when("kernel.version >= 5.4"), ElementsAre());
+  EXPECT_THAT(when("kernel >= 5.4"),
+              ElementsAre("10:41 error: no fact 'kernel' | expected one of os.version, "
+                          "kernel.version, os.id, arch"));
+  EXPECT_THAT(
+      when("os.id >= debian"),
+      ElementsAre("10:47 error: os.id cannot be compared with '>=' | expected one of ==, !="));
+  EXPECT_THAT(when("os.version"), ElementsAre(HasSubstr("'os.version' is not a precondition")));
+  EXPECT_THAT(when("os.version > new"),
+              ElementsAre(HasSubstr("10:54 error: 'new' is not a version")));
+}
+
+TEST(Mistakes, ThousandsOfMistakesFillTheMemory) {
+  std::string detections;
+  for (int i = 0; i < 3000; ++i) detections += fmt::format("  x{}: y\n", i);
+  EXPECT_LE(compile(sample_policy() + detections).diagnostics.size(), 1000u);
+  EXPECT_FALSE(compile(sample_policy() + detections).ok());
+}
+
+}  // namespace fleetsweep::compiler
