@@ -1,0 +1,79 @@
+// Consent files, enrolment tokens, log entries, and payloads that people really signed: the first
+// byte chooses. What is refused must change nothing, and what is accepted must be judged without a
+// crash.
+
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/base/assert.h"
+#include "protocol/trust/consent.h"
+#include "protocol/trust/token.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace {
+
+using namespace fleetsweep;
+
+constexpr std::string_view kTypes[] = {
+    model::kPayloadRoot,       model::kPayloadOrder,  model::kPayloadRelease,
+    model::kPayloadStop,       model::kPayloadResume, model::kPayloadEndpoints,
+    model::kPayloadEnrolBatch, model::kPayloadClose,  model::kPayloadReceipt,
+};
+
+const fixture::World& world() {
+  static const fixture::World result;
+  return result;
+}
+
+void parse_consent(std::string_view text) {
+  const auto consent = trust::parse_consent(text);
+  if (!consent) return;
+  for (const auto& path : consent->denied) FS_ASSERT(!trust::allows_path(*consent, path));
+}
+
+void parse_token(std::string_view text) {
+  const auto token = trust::parse_token(text);
+  if (token) FS_ASSERT(trust::parse_token(trust::token_text(*token)).value() == *token);
+}
+
+// The fixture's world after its first root, which each input meets anew.
+void fold(BytesView entry) {
+  trust::LogView view(world().tenant.verified(), trust::Fold::Keep::kForController);
+  view.replay(world().tenant.root_envelope(), fixture::start());
+  trust::State before = view.state();
+  const trust::Notice notice = view.replay(entry, fixture::start());
+  if (notice.taken == trust::Taken::kRefused) {
+    ++before.size;
+    FS_ASSERT(view.state() == before);
+  }
+  for (const auto& [id, order] : view.state().orders)
+    (void)trust::judge({view.state(), world().host, view.floor(), world().clock, false,
+                        &world().facts, world().executed, world().dry_runs, world().poisoned},
+                       id);
+}
+
+void parse_one(std::uint8_t which, BytesView bytes) {
+  switch (which % 5) {
+    case 0:
+      return parse_consent(as_text(bytes));
+    case 1:
+      return parse_token(as_text(bytes));
+    case 2:
+      return fold(bytes);
+    case 3:
+      (void)trust::check_enrolment(
+          world().view.state(), bytes, [](const PublicKey&) { return 0u; }, fixture::start());
+      return;
+    default:
+      if (bytes.empty()) return;
+      return fold(world().tenant.sign_bytes(kTypes[bytes[0] % std::size(kTypes)],
+                                            to_bytes(bytes.subspan(1)), {"alice", "bob", "carol"}));
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size > 0) parse_one(data[0], {data + 1, size - 1});
+  return 0;
+}
