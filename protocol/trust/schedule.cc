@@ -9,7 +9,6 @@ namespace fleetsweep::trust {
 
 namespace {
 
-constexpr Seconds kDay{86400};
 constexpr int kDaysAhead = 8;  // every weekday once, and today's windows again
 
 Digest lot(const DocumentId& order, const AgentId& agent) {
