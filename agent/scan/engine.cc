@@ -45,7 +45,7 @@ class Engine {
     }
     done.sandbox = *level;
     if (options_.confine_walker)
-      if (const auto confined = options_.confine_walker(); !confined) {
+      if (const auto confined = options_.confine_walker(looks_at_processes()); !confined) {
         done.reason = model::Reason::kSandbox;
         done.detail = confined.error().message;
         return done;
@@ -80,6 +80,15 @@ class Engine {
                        [kind](const model::Detection& d) { return d.object == kind; });
   }
 
+  bool wants_running_files() const {
+    return std::any_of(policy_.detections.begin(), policy_.detections.end(),
+                       [](const auto& d) { return d.scope.deleted_exe || d.scope.memfd; });
+  }
+  bool looks_at_processes() const {
+    return wants(ObjectKind::kProcess) || wants(ObjectKind::kNetworkTraffic) ||
+           wants_running_files();
+  }
+
   Status look() {
     bool owned = false;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
@@ -111,7 +120,7 @@ class Engine {
           ask_all({d});
       }
     if (!probes.empty()) {
-      if (running_files) look_at_running_files(probes);
+      if (wants_running_files()) look_at_running_files(probes);
       files.run(std::move(probes));
     }
     for (std::uint16_t d = 0; d < matcher_.detections() && !is_stopped(); ++d) {

@@ -16,7 +16,7 @@ struct EngineOptions {
   ParserOptions parser;
   std::function<void(const model::ScanProgress&)> on_progress;  // about once a second; may be empty
   // Called once the parser runs: what the walker itself still gives up. May be empty.
-  std::function<Status()> confine_walker;
+  std::function<Status(bool looks_at_processes)> confine_walker;
 };
 
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.

@@ -32,12 +32,17 @@ constexpr Duration kRequestTimeout = std::chrono::seconds(60);
 
 // What the walker keeps: reading everything, looking at every process, starting and ending its
 // parser. It cannot write, start a program or reach the network.
-Status confine_walker() {
+Status confine_walker(bool looks_at_processes) {
   FS_CHECK(runtime::keep_capabilities(
       {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SETUID, CAP_SETGID, CAP_KILL}));
   FS_CHECK(runtime::no_new_privileges());
-  FS_TRY([[maybe_unused]] const bool landlock,
-         runtime::restrict_files(runtime::FileAccess::kReadOnly));
+  // Inside Landlock no process outside it may be looked at (/proc/PID/exe), so it is for scans of
+  // files and persistence alone. The filter below refuses to write in both cases, save by openat2,
+  // whose flags a filter cannot see.
+  if (!looks_at_processes) {
+    FS_TRY([[maybe_unused]] const bool landlock,
+           runtime::restrict_files(runtime::FileAccess::kReadOnly));
+  }
   return runtime::filter_system_calls(runtime::Profile::kReader);
 }
 

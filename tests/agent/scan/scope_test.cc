@@ -1,0 +1,82 @@
+#include "agent/scan/scope.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/scan/walk.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+Scope scope(std::vector<std::string> paths, std::uint16_t depth = 0) {
+  auto root = Root::open("/");
+  EXPECT_TRUE(root.has_value());
+  model::FileScope wanted;
+  wanted.paths = std::move(paths);
+  wanted.depth = depth;
+  return Scope::of(wanted, *root);
+}
+
+TEST(Scope, WithoutPathsItIsEverywhere) {
+  EXPECT_TRUE(scope({}).contains("/any/thing"));
+  EXPECT_TRUE(scope({}).covers_files_of("/"));
+  EXPECT_EQ(scope({}).starts(), std::vector<std::string>{"/"});
+}
+
+TEST(Scope, APathIsAFolderOfItsOwnAndNotAPrefixOfNames) {
+  const Scope tmp = scope({"/tmp"});
+  EXPECT_TRUE(tmp.contains("/tmp/x"));
+  EXPECT_TRUE(tmp.contains("/tmp/a/b/c"));
+  EXPECT_FALSE(tmp.contains("/tmpfile"));
+  EXPECT_FALSE(tmp.may_contain("/tmpfolder"));
+  EXPECT_TRUE(tmp.may_contain("/"));
+}
+
+TEST(Scope, AStarStaysInsideItsComponent) {
+  const Scope rsync = scope({"/tmp/.X2*-unix/.rsync"});
+  EXPECT_TRUE(rsync.contains("/tmp/.X25-unix/.rsync/c/run"));
+  EXPECT_FALSE(rsync.contains("/tmp/.X25-unix/deep/.rsync/run"));
+  EXPECT_TRUE(rsync.may_contain("/tmp/.X25-unix"));
+  EXPECT_FALSE(rsync.may_contain("/tmp/other"));
+  EXPECT_EQ(rsync.starts(), std::vector<std::string>{"/tmp"});
+}
+
+TEST(Scope, TwoStarsAreAnyNumberOfFolders) {
+  const Scope cron = scope({"/home/**/cron"});
+  EXPECT_TRUE(cron.contains("/home/cron/x"));
+  EXPECT_TRUE(cron.contains("/home/a/b/cron/x"));
+  EXPECT_FALSE(cron.contains("/home/a/b/x"));
+  EXPECT_TRUE(cron.may_contain("/home/a/b"));
+}
+
+TEST(Scope, DepthOneIsTheFolderItself) {
+  const Scope one = scope({"/tmp"}, 1);
+  EXPECT_TRUE(one.contains("/tmp/x"));
+  EXPECT_FALSE(one.contains("/tmp/a/x"));
+  EXPECT_TRUE(one.covers_files_of("/tmp"));
+  EXPECT_FALSE(one.covers_files_of("/tmp/a"));
+  EXPECT_FALSE(one.may_contain("/tmp/a"));
+}
+
+TEST(Scope, AFilesOwnPathIsAScope) {
+  const Scope file = scope({"/etc/hosts"});
+  EXPECT_TRUE(file.contains("/etc/hosts"));
+  EXPECT_FALSE(file.contains("/etc/hosts.allow"));
+  EXPECT_FALSE(file.covers_files_of("/etc"));
+}
+
+TEST(Scope, GlobsOfPathologicalShapeAreFast) {
+  EXPECT_FALSE(matches_glob("*a*a*a*a*a*a*a*a*b", std::string(255, 'a')));
+  EXPECT_TRUE(matches_glob("*?*", "x"));
+  EXPECT_FALSE(matches_glob("?", ""));
+}
+
+TEST(Walk, TmpfsIsNeverSkippedAndProcAlwaysIs) {
+  EXPECT_FALSE(is_skipped_file_system(0x01021994));  // tmpfs
+  EXPECT_FALSE(is_skipped_file_system(0x794c7630));  // overlayfs
+  EXPECT_FALSE(is_skipped_file_system(0xef53));      // ext4
+  EXPECT_TRUE(is_skipped_file_system(0x9fa0));       // proc
+  EXPECT_TRUE(is_skipped_file_system(0x6969));       // nfs
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan

@@ -1,0 +1,255 @@
+// The program as the agent starts it: a request on fd 3, the key on fd 4.
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "agent/scan/parser_client.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/crypto/seal.h"
+#include "protocol/runtime/pipe/pipe.h"
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using model::ObjectKind;
+constexpr Duration kLong = std::chrono::seconds(60);
+
+class ServeTest : public TreeTest {
+ protected:
+  void TearDown() override {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    TreeTest::TearDown();
+  }
+
+  runtime::Pipe start(void (*before_exec)() = nullptr) {
+    auto both = runtime::Pipe::pair();
+    EXPECT_TRUE(both.has_value());
+    int key[2];
+    EXPECT_EQ(::pipe(key), 0);
+    EXPECT_EQ(::write(key[1], key_.data(), key_.size()), 32);
+    const std::string root = root_.string();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      // Out of the way of 3 and 4 first.
+      const int pipe_end = ::fcntl(both->second.fd(), F_DUPFD, 10);
+      const int key_end = ::fcntl(key[0], F_DUPFD, 10);
+      ::dup2(pipe_end, 3);
+      ::dup2(key_end, 4);
+      if (before_exec != nullptr) before_exec();
+      ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root.c_str(), nullptr);
+      ::_exit(127);
+    }
+    ::close(key[0]);
+    ::close(key[1]);
+    return std::move(both->first);
+  }
+
+  static model::ScanDone finish(runtime::Pipe& pipe) {
+    while (true) {
+      auto received = pipe.receive(kLong);
+      EXPECT_TRUE(received.has_value()) << received.error().message;
+      if (!received) return {};
+      if (auto* done = std::get_if<model::ScanDone>(&received->message)) return std::move(*done);
+      EXPECT_TRUE(std::holds_alternative<model::ScanProgress>(received->message));
+    }
+  }
+
+  static model::ScanRequest request(const model::Policy& policy) {
+    model::ScanRequest result;
+    result.policy = codec::encode(policy);
+    result.facts.os = "linux";
+    return result;
+  }
+
+  static model::Policy by_name(const std::string& name) {
+    model::Policy policy;
+    policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, name)}));
+    policy.verdicts.push_back({.id = "v", .condition = one_of({0})});
+    return policy;
+  }
+
+  const crypto::MacKey key_ = {1, 2, 3, 4};
+  pid_t pid_ = -1;
+};
+
+TEST_F(ServeTest, FindingsComeBackSealedWithTheKey) {
+  write("/tmp/evil", "x");
+  runtime::Pipe pipe = start();
+  const model::ScanRequest asked = request(by_name("evil"));
+  ASSERT_TRUE(pipe.send(asked));
+  const model::ScanDone done = finish(pipe);
+  EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+  ASSERT_EQ(done.sealed.size(), 1u);
+  const Digest digest = crypto::sha256(asked.policy);
+  EXPECT_EQ(done.result.policy, digest);
+  EXPECT_TRUE(crypto::mac_equal(done.sealed[0].mac,
+                                crypto::mac(key_, {digest.view(), done.sealed[0].finding})));
+  EXPECT_EQ(done.result.verdicts, std::vector<std::uint16_t>{0});
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+  pid_ = -1;
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST_F(ServeTest, APolicyThatDoesNotDecodeIsMalformed) {
+  runtime::Pipe pipe = start();
+  model::ScanRequest bad = request(by_name("x"));
+  bad.policy.resize(bad.policy.size() / 2);
+  ASSERT_TRUE(pipe.send(bad));
+  EXPECT_EQ(finish(pipe).reason, model::Reason::kMalformed);
+}
+
+TEST_F(ServeTest, WithoutSystemCallFiltersContentIsRefused) {
+  write("/tmp/evil", "x");
+  runtime::Pipe pipe = start([] {
+    // A kernel without seccomp, as far as the program can see.
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(seccomp), 0);
+    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
+                     SCMP_A0(SCMP_CMP_EQ, 22));  // PR_SET_SECCOMP
+    seccomp_load(filter);
+  });
+  ASSERT_TRUE(pipe.send(request(by_name("evil"))));
+  const model::ScanDone done = finish(pipe);
+  EXPECT_EQ(done.reason, model::Reason::kSandbox);
+  EXPECT_TRUE(done.result.findings.empty());
+}
+
+std::string status_line(int pid, const std::string& key) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key + ":")) return line.substr(key.size() + 1);
+  return {};
+}
+
+std::vector<int> children_of(int parent) {
+  std::vector<int> result;
+  DIR* folder = ::opendir("/proc");
+  while (const dirent* entry = ::readdir(folder)) {
+    const int pid = std::atoi(entry->d_name);
+    if (pid > 0 && std::atoi(status_line(pid, "PPid").c_str()) == parent) result.push_back(pid);
+  }
+  ::closedir(folder);
+  return result;
+}
+
+// A rule that takes its ten seconds keeps the parser there to be looked at.
+TEST_F(ServeTest, TheRunningProcessesHoldNoMoreThanTheyNeed) {
+  write("/tmp/evil", "xxxx");
+  model::Policy policy;
+  policy.rules.push_back(
+      {.id = "r",
+       .source =
+           "rule A { condition: for all i in (0..2147483647) : (uint8(0) >= 0 and i >= 0) }"});
+  policy.detections.push_back({.id = "d", .object = ObjectKind::kFile, .rule = 0});
+  runtime::Pipe pipe = start();
+  ASSERT_TRUE(pipe.send(request(policy)));
+
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::vector<int> children;
+  while (std::chrono::steady_clock::now() < deadline) {
+    children = children_of(pid_);
+    if (children.size() == 1 && status_line(children[0], "Seccomp") == "\t2" &&
+        status_line(pid_, "Seccomp") == "\t2")
+      break;
+    std::this_thread::yield();
+  }
+  ASSERT_EQ(children.size(), 1u);
+  const int parser = children[0];
+  EXPECT_EQ(status_line(parser, "NoNewPrivs"), "\t1");
+  EXPECT_EQ(status_line(parser, "CapEff"), "\t0000000000000000");
+  EXPECT_EQ(status_line(pid_, "NoNewPrivs"), "\t1");
+  if (::geteuid() == 0) {
+    EXPECT_EQ(status_line(parser, "Uid"), "\t65534\t65534\t65534\t65534");
+    // CAP_DAC_READ_SEARCH, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_PTRACE
+    EXPECT_EQ(status_line(pid_, "CapEff"), "\t00000000000800e4");
+  }
+  std::ifstream maps("/proc/" + std::to_string(pid_) + "/maps");
+  const std::string all{std::istreambuf_iterator<char>(maps), std::istreambuf_iterator<char>()};
+  EXPECT_EQ(all.find("libzmq"), std::string::npos);
+
+  // What is open in the parser, if it can be seen: sockets to its walker, files of the tree,
+  // stderr.
+  const model::ScanDone done = finish(pipe);
+  EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+  EXPECT_TRUE(done.result.findings.empty());
+  // The rule did not end, so the file is neither a hit nor clean.
+  EXPECT_EQ(done.result.unscannable, 1u);
+}
+
+// A parser that is killed in the middle of its work costs the file at hand and nothing else.
+TEST(ParserClient, AParserThatDiesIsReplacedAndNothingIsLost) {
+  char folder[] = "/tmp/fleetsweep-parser-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {}));
+  const auto matcher = Matcher::compile(policy);
+  ASSERT_TRUE(matcher.has_value());
+  std::map<std::uint64_t, Answer> answers;
+  ParserClient client(*matcher, policy, {},
+                      [&](const Job& job, Answer answer) { answers[job.id] = std::move(answer); });
+  ASSERT_TRUE(client.start().has_value());
+  for (std::uint64_t id = 1; id <= 100; ++id) {
+    const std::string path = std::string(folder) + "/" + std::to_string(id);
+    std::ofstream(path) << id;
+    if (id == 50) ::kill(client.parser_pid(), SIGKILL);
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    ASSERT_EQ(::fstat(file.get(), &status), 0);
+    Job job;
+    job.id = id;
+    job.facts.identity = identity_of(path, status);
+    job.wanted = {0};
+    client.submit(std::move(job), std::move(file));
+  }
+  client.finish();
+  ASSERT_EQ(answers.size(), 100u);
+  for (const auto& [id, answer] : answers) {
+    EXPECT_EQ(answer.status, Answer::Status::kRead) << answer.detail;
+    EXPECT_EQ(answer.sha256, sha256_hex(std::to_string(id)));
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(ParserClient, AFileThatChangesWhileItIsReadIsNoFinding) {
+  char name[] = "/tmp/fleetsweep-changing-XXXXXX";
+  UniqueFd file(::mkstemp(name));
+  ASSERT_TRUE(file);
+  ASSERT_EQ(::write(file.get(), "before", 6), 6);
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {}));
+  const auto matcher = Matcher::compile(policy);
+  Answer got;
+  ParserClient client(*matcher, policy, {},
+                      [&](const Job&, Answer answer) { got = std::move(answer); });
+  ASSERT_TRUE(client.start().has_value());
+  struct stat status {};
+  ASSERT_EQ(::fstat(file.get(), &status), 0);
+  Job job;
+  job.id = 1;
+  job.facts.identity = identity_of(name, status);
+  job.wanted = {0};
+  // Between the walker's look and the parser's read.
+  ASSERT_EQ(::pwrite(file.get(), "after, and longer", 17, 0), 17);
+  client.submit(std::move(job), std::move(file));
+  client.finish();
+  EXPECT_EQ(got.status, Answer::Status::kChanged);
+  EXPECT_TRUE(got.sha256.empty());
+  ::unlink(name);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
