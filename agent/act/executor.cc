@@ -1,6 +1,7 @@
 #include "agent/act/executor.h"
 
 #include "agent/act/faults.h"
+#include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
@@ -124,7 +125,7 @@ Status Executor::finish(Context& context) {
   std::uint32_t acted = 0;
   Reason skipped = Reason::kNone;
   for (const auto& step : outcomes(context.state())) {
-    acted += step.item.outcome == Outcome::kDone;
+    acted += step.item.outcome == Outcome::kDone && plan::is_intrusive(step.item.action);
     if (step.item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
       end = {HostState::kFailed, step.item.reason, last_detail_};
     if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone)

@@ -3,6 +3,8 @@
 #include <sys/timex.h>
 #include <time.h>
 
+#include <algorithm>
+
 #include "agent/act/anchor.h"
 #include "agent/act/executor.h"
 #include "agent/act/expand.h"
@@ -73,7 +75,8 @@ ActDone answer(const Transaction& transaction, bool local) {
   const auto steps = done.undo ? undo_outcomes(transaction) : outcomes(transaction);
   for (const auto& step : steps) {
     done.acted +=
-        step.item.outcome == model::Outcome::kDone || step.item.outcome == model::Outcome::kUndone;
+        plan::is_intrusive(step.item.action) && (step.item.outcome == model::Outcome::kDone ||
+                                                 step.item.outcome == model::Outcome::kUndone);
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
   }
@@ -130,19 +133,33 @@ class Server {
       auto first = first_anchor(request);
       if (!first) return refused({}, first.error());
       *anchor = std::move(*first);
+      is_first_use_ = true;
     }
+    // Begun is executed, even when a crash came before the anchor was written.
+    for (const auto& past : ledger_.history())
+      (*anchor)->executed.insert({past.begin.order, past.begin.slot});
     const auto verified = trust::verify_for_act(**anchor, request, read_clock());
 
-    // What a crash interrupted comes first, whatever was asked for.
-    if (const Transaction* open = ledger_.find_open()) {
+    // What a crash interrupted comes first, whatever was asked for, except to take it back.
+    const Transaction* open = ledger_.find_open();
+    const bool takes_back = open != nullptr && verified && !request.resume &&
+                            verified->order().mode == model::Mode::kUndo &&
+                            verified->order().undoes == open->begin.order;
+    if (open != nullptr && !takes_back) {
       const Nonce id = open->id;
       const bool stopped = !verified && verified.error().reason == Reason::kStopped;
       if (const auto settled = settle(id, stopped ? verified.error().detail : ""); !settled)
         return unfinished(id, settled.error());
-      if (request.resume) return answer(*ledger_.find(id), false);
+      const Transaction& closed = *ledger_.find(id);
+      if (request.resume || closed.begin.order == order_id(request)) return answer(closed, false);
     }
     if (request.resume) return last_answer(request);
-    if (!verified) return refused(order_id(request), verified.error());
+    if (!verified) {
+      if (verified.error().reason == Reason::kStopped) remember_stops(**anchor, request);
+      return refused(order_id(request), verified.error());
+    }
+    if (const auto pinned = pin(*verified); !pinned)
+      return refused(verified->id(), reason_of_state(pinned.error()), pinned.error().message);
     return verified->order().mode == model::Mode::kUndo ? undo(*verified)
                                                         : apply(*verified, request);
   }
@@ -177,6 +194,25 @@ class Server {
     trust::ActAnchor anchor;
     anchor.tenant = trust::tenant_id(envelope->payload);
     return anchor;
+  }
+
+  // The tenant, before there is a journal: a journal without an anchor is damage.
+  Status pin(const trust::VerifiedOrder& verified) {
+    if (!is_first_use_) return {};
+    trust::ActAnchor anchor = verified.anchor();
+    anchor.executed.clear();
+    return save_anchor(options_.state, anchor);
+  }
+
+  // A Stop that was shown once cannot be held back later. Each is verified again whenever it
+  // counts.
+  void remember_stops(trust::ActAnchor anchor, const ActRequest& request) {
+    if (is_first_use_) return;
+    for (const auto& stop : request.stops)
+      if (anchor.stops.size() < limits::kStopsActive + limits::kResumesKept &&
+          std::find(anchor.stops.begin(), anchor.stops.end(), stop) == anchor.stops.end())
+        anchor.stops.push_back(stop);
+    (void)save_anchor(options_.state, anchor);  // the order is refused either way
   }
 
   static DocumentId order_id(const ActRequest& request) {
@@ -295,6 +331,7 @@ class Server {
   Ledger ledger_;
   Executor executor_;
   std::uint32_t total_ = 0;
+  bool is_first_use_ = false;
 };
 
 ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe,

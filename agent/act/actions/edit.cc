@@ -141,11 +141,15 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   }
   const std::string temporary = hidden_name(op);
   FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
-  FS_CHECK(write_file(parent, temporary, edit.after, metadata, false));
+  if (const auto written = write_file(parent, temporary, edit.after, metadata, false); !written) {
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    return fail(written.error());
+  }
   fault_point("edit-written");
   if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) {
     const int error = errno;
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
     return refuse_errno("edit", op.file.path, error);
   }
   fault_point("edit-exchanged");
@@ -165,7 +169,10 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
     if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
     return Recovery{true, post_in(parent)};
   }
-  if (hidden) (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
+  if (hidden) {  // our temporary file: without it the folder is as it was
+    (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
+    FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
+  }
   return Recovery{};
 }
 

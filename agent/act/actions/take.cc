@@ -103,13 +103,18 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   return intent;
 }
 
-// The file itself comes back with its first name; the others are links to it.
-std::optional<std::string> restored_name(Context& context, std::uint32_t index) {
+// Another name that the file still has, or has again: then this one is a link to it.
+std::optional<std::string> other_name(Context& context, std::uint32_t index) {
   const auto& ops = context.state().begin.ops;
-  for (std::uint32_t i = 0; i < ops.size(); ++i)
-    if (i != index && ops[i].kind == OpKind::kTake && ops[i].store == ops[index].store &&
-        context.op_state(i).stage == OpStage::kUndone)
-      return ops[i].file.path;
+  for (std::uint32_t i = 0; i < ops.size(); ++i) {
+    if (i == index || ops[i].kind != OpKind::kTake || ops[i].store != ops[index].store) continue;
+    const OpStage stage = context.op_state(i).stage;
+    if (stage == OpStage::kUndone) return ops[i].file.path;
+    if (stage != OpStage::kPending && stage != OpStage::kFailed) continue;
+    const auto parent = context.tree.parent(ops[i].file.path);
+    const auto there = parent ? stat_in(*parent, parent->leaf) : std::nullopt;
+    if (there && is_same_file(*there, ops[i].file)) return ops[i].file.path;
+  }
   return std::nullopt;
 }
 
@@ -168,7 +173,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     (void)::unlinkat(parent.folder.get(), temporary_name(op).c_str(), 0);
   } else if (file.error().reason != Reason::kGone) {
     return fail(file.error());
-  } else if (const auto other = restored_name(context, index)) {
+  } else if (const auto other = other_name(context, index)) {
     FS_CHECK(link_again(context, *other, op, parent));
   } else {
     FS_CHECK(write_again(context, op, parent));

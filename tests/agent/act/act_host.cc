@@ -1,0 +1,393 @@
+#include "tests/agent/act/act_host.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <ctime>
+
+#include "agent/act/process.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/runtime/pipe/pipe.h"
+
+namespace fleetsweep::act {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+
+namespace {
+
+constexpr const char* kCronLine = "*/5 * * * * root /tmp/kit/evil >/dev/null";
+constexpr const char* kPreloadLine = "/usr/lib/libevil.so";
+
+Timestamp now() {
+  return timestamp(std::time(nullptr));
+}
+
+model::Action action(ActionKind kind, std::vector<std::uint16_t> detections) {
+  model::Action result;
+  result.kind = kind;
+  result.select.push_back({model::Selector::Kind::kDetections, std::move(detections), {}});
+  return result;
+}
+
+model::Policy a_policy() {
+  model::Policy policy;
+  policy.id = "policy--00000000-0000-4000-8000-000000000002";
+  policy.title = "Harmless look-alike";
+  policy.family = "lookalike";
+  policy.platform = model::Platform::kLinux;
+  model::Predicate hash;
+  hash.field = model::Field::kFileSha256;
+  hash.values.push_back({std::string(64, 'a'), 0, false});
+  const auto detect = [&](const char* id, model::ObjectKind object) {
+    model::Detection detection;
+    detection.id = id;
+    detection.object = object;
+    detection.score = 50;
+    policy.detections.push_back(detection);
+  };
+  detect("by_hash", model::ObjectKind::kFile);
+  policy.detections[0].any_of = {{hash}};
+  detect("by_name", model::ObjectKind::kFile);
+  detect("by_process", model::ObjectKind::kProcess);
+  detect("by_preload", model::ObjectKind::kPersistence);
+  detect("by_cron", model::ObjectKind::kPersistence);
+  detect("by_unit", model::ObjectKind::kPersistence);
+  model::Verdict verdict;
+  verdict.id = "confirmed";
+  verdict.condition.detections = {kByHash, kByName, kByProcess, kByPreload, kByCron, kByUnit};
+  verdict.confidence = 95;
+  verdict.level = "critical";
+  policy.verdicts.push_back(verdict);
+  auto suspend = action(ActionKind::kSuspend, {kByProcess});
+  suspend.tree = true;
+  auto collect = action(ActionKind::kCollect, {kByProcess});
+  collect.what = {"exe", "command_line", "environ", "maps"};
+  policy.responses.push_back(
+      {{0},
+       90,
+       {suspend, collect, action(ActionKind::kRemove, {kByPreload, kByCron, kByUnit}),
+        action(ActionKind::kKill, {kByProcess}),
+        action(ActionKind::kQuarantine, {kByHash, kByName})}});
+  policy.limits.independent_min = 2;
+  return policy;
+}
+
+model::FileIdentity identify(const std::string& root, const std::string& path) {
+  struct stat status {};
+  model::FileIdentity file;
+  file.path = path;
+  if (::stat((root + path).c_str(), &status) != 0) return file;
+  file.device = status.st_dev;
+  file.inode = status.st_ino;
+  file.size = static_cast<std::uint64_t>(status.st_size);
+  file.mtime_ns = nanoseconds(status.st_mtim);
+  file.ctime_ns = nanoseconds(status.st_ctim);
+  file.links = static_cast<std::uint32_t>(status.st_nlink);
+  file.sha256 = crypto::sha256(as_bytes(read_text(root + path)));
+  return file;
+}
+
+void touch(const std::string& path, std::time_t time) {
+  const timespec times[2] = {{time, 1}, {time, 123456789}};
+  EXPECT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW), 0) << path;
+}
+
+}  // namespace
+
+std::string output_of(const std::string& command) {
+  std::string output;
+  FILE* pipe = ::popen(("{ " + command + "\n} 2>&1").c_str(), "r");
+  char buffer[4096];
+  for (std::size_t got = 0; (got = ::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    output.append(buffer, got);
+  EXPECT_EQ(::pclose(pipe), 0) << command << "\n" << output;
+  return output;
+}
+
+std::optional<model::ReceiptItem> Answer::item(const std::string& path, ActionKind action) const {
+  for (std::size_t i = 0; done && i < done->items.size(); ++i)
+    if (done->paths[i] == path && done->items[i].action == action) return done->items[i];
+  return std::nullopt;
+}
+
+std::string Answer::text() const {
+  if (!done) return "killed";
+  std::string text = fmt::format("{} {} {}\n", name(done->state), name(done->reason), done->detail);
+  for (std::size_t i = 0; i < done->items.size(); ++i)
+    text += fmt::format("  {} {}: {} {}\n", name(done->items[i].action), done->paths[i],
+                        name(done->items[i].outcome), name(done->items[i].reason));
+  return text;
+}
+
+ActHost::ActHost()
+    : policy(a_policy()), tenant([](model::Root& root) {
+        root.issued = now() - fixture::kDay;
+        root.expires = now() + 30 * fixture::kDay;
+      }) {
+  root_ = folder_ / "root";
+  state_ = folder_ / "agent/act";
+  fs::create_directories(root_);
+  fs::create_directories(folder_ / "agent");
+  mac_key.fill(42);
+}
+
+ActHost::~ActHost() {
+  for (const pid_t pid : children_) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
+  (void)!::system(("chattr -R -i -a " + folder_.path() + " 2>/dev/null").c_str());
+}
+
+void ActHost::infect() {
+  write_text(at("/tmp/kit/evil"), "harmless content of a look-alike");
+  fs::permissions(at("/tmp/kit/evil"), fs::perms(0755));
+  if (::geteuid() == 0) {
+    EXPECT_EQ(::chown(at("/tmp/kit/evil").c_str(), 2903, 798712), 0);
+    output_of("setcap cap_net_raw+ep " + at("/tmp/kit/evil"));
+  }
+  write_text(at("/usr/lib/libevil.so"), std::string(200'000, '\0') + "library");
+  fs::create_hard_link(at("/usr/lib/libevil.so"), at("/usr/lib/libevil.so.1"));
+  write_text(at("/etc/ld.so.preload"), std::string(kPreloadLine) + "\n");
+  write_text(at("/etc/crontab"),
+             std::string("SHELL=/bin/sh\n# jobs\n17 * * * * root run-parts /etc/cron.hourly\n") +
+                 kCronLine + "\n25 6 * * * root curl https://own.example/backup\n");
+  fs::permissions(at("/etc/crontab"), fs::perms(0640));
+  output_of("setfattr -n user.note -v kept " + at("/etc/crontab") + " || true");
+  write_text(at("/etc/systemd/system/evil.service"), "[Service]\nExecStart=/tmp/kit/evil\n");
+  fs::create_directories(at("/etc/systemd/system/multi-user.target.wants"));
+  fs::create_symlink("/etc/systemd/system/evil.service",
+                     at("/etc/systemd/system/multi-user.target.wants/evil.service"));
+
+  // Near-misses: like it, but not it.
+  fs::create_directories(at("/srv/evil"));
+  fs::create_symlink("/tmp/kit/evil", at("/srv/evil-link"));
+  write_text(at("/srv/kit/evil"), "the same name with other content");
+  write_text(at("/etc/systemd/system/evil2.service"), "[Service]\nExecStart=/usr/bin/true\n");
+  fs::create_symlink("/etc/systemd/system/evil2.service",
+                     at("/etc/systemd/system/multi-user.target.wants/evil2.service"));
+  write_text(at("/etc/cron.d/own"), "5 5 * * * root curl https://own.example/kit/evil\n");
+
+  fs::create_directories(at("/opt/kit"));
+  fs::copy_file("/bin/sleep", at("/opt/kit/worker"));
+  process_ = start("/opt/kit/worker");
+
+  // Old enough that a restored time cannot be an accident.
+  std::time_t time = 1'500'000'000;
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::recursive_directory_iterator(root_))
+    paths.push_back(entry.path().string());
+  for (const auto& path : paths) touch(path, time += 1000);
+  scan();
+  dry_run = findings;
+}
+
+void ActHost::scan() {
+  findings.clear();
+  find_file(kByHash, "/tmp/kit/evil");
+  find_file(kByName, "/usr/lib/libevil.so");
+  find_file(kByName, "/opt/kit/worker");
+  find_process(process_);
+  find_line(kByPreload, model::PersistenceKind::kLdSoPreload, "/etc/ld.so.preload", kPreloadLine);
+  find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab", kCronLine);
+  find_unit("/etc/systemd/system/evil.service");
+}
+
+pid_t ActHost::start(const std::string& path) {
+  int ready[2];
+  EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::setpgid(0, 0);
+    ::execl(at(path).c_str(), "sleep", "1000", nullptr);
+    ::_exit(127);
+  }
+  // The pipe closes when the program runs.
+  ::close(ready[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ready[0], &byte, 1), 0);
+  ::close(ready[0]);
+  children_.push_back(pid);
+  return pid;
+}
+
+bool ActHost::is_alive(pid_t pid) const {
+  return static_cast<bool>(process_stat(pid));
+}
+
+char ActHost::process_state(pid_t pid) const {
+  const auto stat = process_stat(pid);
+  return stat ? stat->state : 0;
+}
+
+void ActHost::find_file(std::uint16_t detection, const std::string& path) {
+  findings.push_back({detection, static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin, identify(root_, path), ""});
+}
+
+void ActHost::find_process(pid_t pid) {
+  model::ProcessIdentity process;
+  process.pid = pid;
+  const auto stat = process_stat(pid);
+  process.start_ticks = stat ? stat->start_ticks : 1;
+  const std::string exe = fs::exists(fmt::format("/proc/{}/exe", pid))
+                              ? fs::read_symlink(fmt::format("/proc/{}/exe", pid)).string()
+                              : "";
+  process.exe = identify(root_, exe.starts_with(root_) ? exe.substr(root_.size()) : exe);
+  process.name = "worker";
+  process.command_line = "sleep 1000";
+  findings.push_back({kByProcess, static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin, process, ""});
+}
+
+void ActHost::find_line(std::uint16_t detection, model::PersistenceKind kind,
+                        const std::string& path, const std::string& line) {
+  model::PersistenceIdentity entry;
+  entry.kind = kind;
+  entry.file = identify(root_, path);
+  entry.entry = line;
+  entry.entry_sha256 = crypto::sha256(as_bytes(line));
+  findings.push_back(
+      {detection, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, ""});
+}
+
+void ActHost::find_unit(const std::string& path) {
+  model::PersistenceIdentity entry;
+  entry.kind = model::PersistenceKind::kSystemdUnit;
+  entry.file = identify(root_, path);
+  entry.name = path.substr(path.rfind('/') + 1);
+  entry.entry_sha256 = entry.file.sha256;
+  findings.push_back(
+      {kByUnit, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, ""});
+}
+
+model::Order ActHost::order() const {
+  model::Order order = fixture::apply(policy, DocumentId{});
+  order.schedule.not_before = now() - Seconds(60);
+  order.schedule.not_after = now() + fixture::kDay;
+  order.dry_run_order.value[0] = 1;
+  return order;
+}
+
+model::Order ActHost::undo_order(const DocumentId& of) const {
+  model::Order order = fixture::undo(of);
+  order.schedule.not_before = now() - Seconds(60);
+  order.schedule.not_after = now() + fixture::kDay;
+  return order;
+}
+
+std::vector<model::SealedFinding> ActHost::seal(const std::vector<model::Finding>& list) const {
+  const Digest digest = crypto::sha256(fixture::policy_bytes(policy));
+  std::vector<model::SealedFinding> sealed;
+  for (const auto& finding : list) {
+    const Bytes bytes = codec::encode(finding);
+    sealed.push_back({bytes, crypto::mac(mac_key, {digest.view(), bytes})});
+  }
+  return sealed;
+}
+
+model::ActRequest ActHost::request(const model::Order& order,
+                                   std::initializer_list<std::string> people) const {
+  model::ActRequest request;
+  request.order = tenant.sign(order, people);
+  request.root_chain = {tenant.root_envelope()};
+  if (order.mode == model::Mode::kApply) {
+    request.policy = fixture::policy_bytes(policy);
+    request.findings = seal(findings);
+    request.dry_run = seal(dry_run);
+    request.verdicts = {0};
+  }
+  request.scanned = 1000;
+  fixture::Log log;
+  log.append(tenant.root_envelope());
+  log.append(request.order);
+  request.checkpoint = log.note(now());
+  return request;
+}
+
+model::ActRequest ActHost::undo_request(const model::ActRequest& of) const {
+  return request(undo_order(fixture::id_of(of.order)), {"alice", "bob"});
+}
+
+Answer ActHost::run(const model::ActRequest& request, const std::string& fault) {
+  return spawn({}, &request, fault);
+}
+
+Answer ActHost::run_locally(const DocumentId& order) {
+  return spawn({"--local-undo", order.hex()}, nullptr, "");
+}
+
+Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequest* request,
+                      const std::string& fault) {
+  auto pair = runtime::Pipe::pair();
+  EXPECT_TRUE(pair);
+  auto& [ours, theirs] = *pair;
+  int key[2];
+  EXPECT_EQ(::pipe2(key, O_CLOEXEC), 0);
+  EXPECT_EQ(::write(key[1], mac_key.data(), mac_key.size()), static_cast<ssize_t>(mac_key.size()));
+  const std::string binary =
+      std::string(FS_BINARY_DIR) + (fault.empty() ? "/fleetsweep-act" : "/fleetsweep-act-faults");
+  std::vector<std::string> words = {binary, "--root", root_, "--state", state_};
+  words.insert(words.end(), more.begin(), more.end());
+  if (!prefix.empty())
+    words = {"/usr/bin/unshare", "-m", "/bin/sh", "-c",
+             prefix + " && exec " + binary + " --root " + root_ + " --state " + state_};
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (!fault.empty()) ::setenv("FLEETSWEEP_FAULT", fault.c_str(), 1);
+    ::setenv("STATE", state_.c_str(), 1);
+    const int pipe = ::fcntl(theirs.fd(), F_DUPFD, 10), key_end = ::fcntl(key[0], F_DUPFD, 10);
+    ::dup2(pipe, 3);
+    ::dup2(key_end, 4);
+    ::close(pipe);
+    ::close(key_end);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  (void)runtime::Pipe(std::move(theirs));
+  ::close(key[0]);
+  ::close(key[1]);
+
+  Answer answer;
+  if (request != nullptr) {
+    EXPECT_TRUE(ours.send(*request));
+  }
+  while (!answer.done) {
+    auto received = ours.receive(std::chrono::seconds(60));
+    if (!received) {
+      EXPECT_NE(received.error().code, Code::kUnavailable) << "no answer";
+      break;
+    }
+    if (auto* step = std::get_if<model::ActStep>(&received->message)) answer.steps.push_back(*step);
+    if (auto* done = std::get_if<model::ActDone>(&received->message)) answer.done = *done;
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  EXPECT_TRUE(answer.done || (was_killed && !fault.empty())) << "status " << status;
+  return answer;
+}
+
+std::string ActHost::manifest() const {
+  return output_of("cd " + root_ +
+                   " && find . -printf '%P %y %m %U:%G %n %T@ %l ' "
+                   "\\( -type f -printf '%s ' -o -true \\) -printf '\\n' | sort"
+                   " && find . -type f -print0 | sort -z | xargs -0 -r sha256sum"
+                   " && find . -type f -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex");
+}
+
+std::string ActHost::contents() const {
+  return output_of("cd " + root_ + " && find . -printf '%P %y %m %U:%G %n %l\\n' | sort" +
+                   " && find . -type f -print0 | sort -z | xargs -0 -r sha256sum");
+}
+
+}  // namespace fleetsweep::act

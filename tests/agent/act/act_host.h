@@ -1,0 +1,94 @@
+#pragma once
+
+// One host with a private root, on which the real fleetsweep-act works: a harmless look-alike of an
+// infection, a tenant that signs orders, and what scan and core would have sent. Manifests are made
+// by find, sha256sum and getfattr.
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/crypto/seal.h"
+#include "protocol/model/local.h"
+#include "tests/agent/act/temp_dir.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace fleetsweep::act {
+
+// Detections of the policy, by what they find.
+enum : std::uint16_t { kByHash, kByName, kByProcess, kByPreload, kByCron, kByUnit };
+
+struct Answer {
+  std::optional<model::ActDone> done;  // nothing: it was killed
+  std::vector<model::ActStep> steps;
+
+  model::HostState state() const { return done ? done->state : model::HostState::kUnreachable; }
+  model::Reason reason() const { return done ? done->reason : model::Reason::kInternal; }
+  // Of the item with this path and action.
+  std::optional<model::ReceiptItem> item(const std::string& path, model::ActionKind action) const;
+  std::string text() const;
+};
+
+class ActHost {
+ public:
+  ActHost();
+  ~ActHost();
+
+  const std::string& root() const { return root_; }
+  const std::string& state() const { return state_; }
+  std::string at(const std::string& path) const { return root_ + path; }
+
+  // Files, a process, a cron line, a preload line, a unit; and near-misses of each.
+  void infect();
+  // A program that does nothing, started from this path of the root; killed with the host.
+  pid_t start(const std::string& path);
+  bool is_alive(pid_t pid) const;
+  char process_state(pid_t pid) const;  // as in /proc/PID/stat; 0: gone
+
+  // What scan finds there now.
+  void find_file(std::uint16_t detection, const std::string& path);
+  void find_process(pid_t pid);
+  void find_line(std::uint16_t detection, model::PersistenceKind kind, const std::string& path,
+                 const std::string& line);
+  void find_unit(const std::string& path);
+  void scan();  // all of infect() again
+  std::vector<model::Finding> findings;
+  std::vector<model::Finding> dry_run;
+
+  model::Policy policy;
+  fixture::Tenant tenant;
+  model::Order order() const;  // an apply order, ready to sign
+  model::Order undo_order(const DocumentId& order) const;
+  // The order signed by alice and bob, with the findings as they are.
+  model::ActRequest request() const { return request(order(), {"alice", "bob"}); }
+  model::ActRequest request(const model::Order& order,
+                            std::initializer_list<std::string> people) const;
+  model::ActRequest undo_request(const model::ActRequest& of) const;
+
+  Answer run(const model::ActRequest& request, const std::string& fault = "");
+  Answer run_locally(const DocumentId& order);
+  // Through this shell prefix, with $STATE: to put it on another file system.
+  std::string prefix;
+
+  std::string manifest() const;
+  // Without modification times of what may change while cleaning: for comparing two cleanings.
+  std::string contents() const;
+
+  crypto::MacKey mac_key{};
+
+ private:
+  std::vector<model::SealedFinding> seal(const std::vector<model::Finding>& findings) const;
+  Answer spawn(const std::vector<std::string>& arguments, const model::ActRequest* request,
+               const std::string& fault);
+
+  TempDir folder_;
+  std::string root_, state_;
+  std::vector<pid_t> children_;
+  pid_t process_ = 0;
+};
+
+std::string output_of(const std::string& command);
+
+}  // namespace fleetsweep::act

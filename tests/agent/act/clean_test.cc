@@ -1,0 +1,362 @@
+// The real fleetsweep-act on a private root: cleaning, what it must not touch, and undo.
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "tests/agent/act/act_host.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+using model::Reason;
+
+struct Clean : testing::Test {
+  ActHost host;
+  pid_t worker = 0;
+
+  void SetUp() override {
+    host.infect();
+    worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  }
+  Reason reason_for(const Answer& answer, const std::string& path, ActionKind action) {
+    const auto item = answer.item(path, action);
+    return item ? item->reason : Reason::kInternal;
+  }
+};
+
+TEST_F(Clean, TheInfectionGoesAndUndoBringsBackEveryByteOwnerModeAttributeAndTime) {
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer cleaned = host.run(request);
+  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(cleaned.steps.size(), cleaned.done->items.size());
+  EXPECT_EQ(cleaned.done->acted, 8u) << cleaned.text();
+  for (const char* gone :
+       {"/tmp/kit/evil", "/usr/lib/libevil.so", "/usr/lib/libevil.so.1", "/opt/kit/worker",
+        "/etc/ld.so.preload", "/etc/systemd/system/evil.service",
+        "/etc/systemd/system/multi-user.target.wants/evil.service"})
+    EXPECT_FALSE(fs::exists(fs::symlink_status(host.at(gone)))) << gone;
+  EXPECT_EQ(read_text(host.at("/etc/crontab")),
+            "SHELL=/bin/sh\n# jobs\n17 * * * * root run-parts /etc/cron.hourly\n"
+            "25 6 * * * root curl https://own.example/backup\n");
+  EXPECT_EQ(host.process_state(worker), 0);
+  EXPECT_EQ(output_of("find " + host.root() + " -name '.fs*'"), "");
+
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_NE(undone.done->detail.find("not started again"), std::string::npos);
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, NearMissesAreNotTouched) {
+  const auto look = [&] {
+    return output_of("cd " + host.root() +
+                     " && find srv etc/cron.d etc/systemd/system/evil2.service"
+                     " etc/systemd/system/multi-user.target.wants/evil2.service"
+                     " -printf '%P %y %m %U:%G %T@ %C@ %i %l\\n' | sort");
+  };
+  const std::string before = look();
+  // Started like the malware, from another program.
+  fs::copy_file("/bin/sleep", host.at("/srv/worker"));
+  const pid_t foreign = host.start("/srv/worker");
+  const std::string with_worker = look();
+  ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+  EXPECT_EQ(look(), with_worker);
+  EXPECT_NE(with_worker, before);
+  EXPECT_EQ(host.process_state(foreign), 'S');
+}
+
+TEST_F(Clean, LocalRootUndoesWithoutAnOrder) {
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  const Answer undone = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_TRUE(undone.done->local);
+  EXPECT_TRUE(undone.done->undo);
+  EXPECT_EQ(host.manifest(), before);
+  EXPECT_EQ(host.run_locally(DocumentId{}).reason(), Reason::kUndoUnknown);
+}
+
+TEST_F(Clean, OnlySuspendedProcessesAreContinuedByUndo) {
+  host.policy.responses[0].actions.resize(1);
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  EXPECT_EQ(host.process_state(worker), 'T');
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_NE(host.process_state(worker), 'T');
+  EXPECT_TRUE(host.is_alive(worker));
+}
+
+TEST_F(Clean, AFileSwappedForASymlinkBetweenScanAndActIsNotFollowed) {
+  write_text(host.at("/srv/precious"), read_text(host.at("/tmp/kit/evil")));
+  fs::remove(host.at("/tmp/kit/evil"));
+  fs::create_symlink(host.at("/srv/precious"), host.at("/tmp/kit/evil"));
+  const std::string before = read_text(host.at("/srv/precious"));
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(reason_for(answer, "/tmp/kit/evil", ActionKind::kQuarantine), Reason::kChanged);
+  EXPECT_EQ(answer.state(), HostState::kFailed);
+  EXPECT_TRUE(fs::is_symlink(host.at("/tmp/kit/evil")));
+  EXPECT_EQ(read_text(host.at("/srv/precious")), before);
+}
+
+TEST_F(Clean, AFolderSwappedForASymlinkBetweenScanAndActIsNotFollowed) {
+  fs::rename(host.at("/tmp/kit"), host.at("/tmp/elsewhere"));
+  fs::create_symlink(host.at("/tmp/elsewhere"), host.at("/tmp/kit"));
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(reason_for(answer, "/tmp/kit/evil", ActionKind::kQuarantine), Reason::kChanged);
+  EXPECT_TRUE(fs::exists(host.at("/tmp/elsewhere/evil")));
+}
+
+TEST_F(Clean, AFileWithOtherContentOfTheSameSizeAndTimeIsNotTaken) {
+  const std::string path = host.at("/tmp/kit/evil");
+  const auto time = fs::last_write_time(path);
+  std::string content = read_text(path);
+  content[0] = 'H';
+  write_text(path, content);
+  fs::last_write_time(path, time);
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(reason_for(answer, "/tmp/kit/evil", ActionKind::kQuarantine), Reason::kChanged);
+  EXPECT_EQ(read_text(path), content);
+}
+
+TEST_F(Clean, WhatVanishedIsReportedAndTheRestIsCleaned) {
+  fs::remove(host.at("/tmp/kit/evil"));
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const auto item = answer.item("/tmp/kit/evil", ActionKind::kQuarantine);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->outcome, Outcome::kSkipped);
+  EXPECT_EQ(item->reason, Reason::kGone);
+}
+
+TEST_F(Clean, AProcessWithTheNumberOfAnotherIsNotKilled) {
+  fs::copy_file("/bin/sleep", host.at("/srv/worker"));
+  const pid_t other = host.start("/srv/worker");
+  for (auto* list : {&host.findings, &host.dry_run})
+    std::get<model::ProcessIdentity>((*list)[3].identity).pid = other;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(host.process_state(other), 'S') << answer.text();
+}
+
+TEST_F(Clean, AFileWithANameOutsideIsReportedNotTaken) {
+  const std::string outside = host.root() + "/../outside";
+  fs::create_hard_link(host.at("/usr/lib/libevil.so"), outside);
+  host.scan();
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(reason_for(answer, "/usr/lib/libevil.so", ActionKind::kQuarantine), Reason::kHardLinks);
+  EXPECT_TRUE(fs::exists(host.at("/usr/lib/libevil.so")));
+  EXPECT_TRUE(fs::exists(host.at("/usr/lib/libevil.so.1")));
+}
+
+TEST_F(Clean, AHardLinkToAProtectedFileStopsEverything) {
+  write_text(host.at("/etc/shadow"), "root:*:\n");
+  fs::create_hard_link(host.at("/etc/shadow"), host.at("/tmp/kit/other"));
+  host.find_file(kByName, "/tmp/kit/other");
+  host.dry_run = host.findings;
+  const std::string before = host.manifest();
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kProtected);
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, AnImmutableFileIsReportedUnlessThePolicyMayClearTheFlag) {
+  if (::system(("chattr +i " + host.at("/tmp/kit/evil") + " 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "this file system or user has no immutable flag";
+  host.scan();
+  host.dry_run = host.findings;
+  const std::string before = host.manifest();
+  EXPECT_EQ(reason_for(host.run(host.request()), "/tmp/kit/evil", ActionKind::kQuarantine),
+            Reason::kImmutable);
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+
+  ActHost second;
+  second.infect();
+  output_of("chattr +i " + second.at("/tmp/kit/evil"));
+  second.scan();
+  second.dry_run = second.findings;
+  second.policy.responses[0].actions.back().clear_flags = {"immutable"};
+  const std::string clean = second.manifest();
+  const auto request = second.request();
+  const Answer cleaned = second.run(request);
+  EXPECT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(second.run(second.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(second.manifest(), clean);
+  EXPECT_EQ(output_of("lsattr " + second.at("/tmp/kit/evil")).substr(4, 1), "i");
+}
+
+TEST_F(Clean, APackagesOwnFileStopsEverything) {
+  const std::string content = read_text(host.at("/tmp/kit/evil"));
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/tmp\n/tmp/kit\n/tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"),
+             output_of("md5sum < " + host.at("/tmp/kit/evil")).substr(0, 32) + "  tmp/kit/evil\n");
+  const std::string before = host.manifest();
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kKnownGood);
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, ACronFileEditedAfterCleaningGetsItsLineBackAndKeepsTheEdit) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  write_text(host.at("/etc/crontab"), read_text(host.at("/etc/crontab")) + "# added by hand\n");
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(read_text(host.at("/etc/crontab")),
+            "SHELL=/bin/sh\n# jobs\n17 * * * * root run-parts /etc/cron.hourly\n"
+            "*/5 * * * * root /tmp/kit/evil >/dev/null\n"
+            "25 6 * * * root curl https://own.example/backup\n# added by hand\n");
+}
+
+TEST_F(Clean, UndoNeverOverwritesWhatTookTheNameMeanwhile) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  write_text(host.at("/tmp/kit/evil"), "the owner's new file");
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kFailed) << undone.text();
+  EXPECT_EQ(undone.reason(), Reason::kConflict);
+  EXPECT_EQ(read_text(host.at("/tmp/kit/evil")), "the owner's new file");
+  EXPECT_TRUE(fs::exists(host.at("/etc/ld.so.preload")));  // the rest is back
+  fs::remove(host.at("/tmp/kit/evil"));
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).state(), HostState::kUndone);
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+}
+
+TEST_F(Clean, AFullDiskOrAReadOnlyStateStopsEverythingBefore) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
+  const std::string before = host.manifest();
+  fs::create_directories(host.state());
+  fs::permissions(host.state(), fs::perms(0700));
+  host.prefix = "mount -t tmpfs -o size=128k,mode=0700 none $STATE";
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kDiskFull);
+  EXPECT_EQ(host.manifest(), before);
+  host.prefix = "mount -t tmpfs -o ro,mode=0700 none $STATE";
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused);
+  EXPECT_EQ(answer.reason(), Reason::kPermission) << answer.text();
+  EXPECT_EQ(host.manifest(), before);
+  host.prefix.clear();
+  EXPECT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+}
+
+// Orders that must not touch anything, each with its reason.
+struct Refusal : Clean {
+  void expect(const model::ActRequest& request, Reason reason) {
+    const std::string before = host.manifest();
+    const Answer answer = host.run(request);
+    EXPECT_EQ(answer.reason(), reason) << answer.text();
+    EXPECT_NE(answer.state(), HostState::kCleaned);
+    EXPECT_EQ(host.manifest(), before);
+    EXPECT_TRUE(host.is_alive(worker));
+    EXPECT_NE(host.process_state(worker), 'T');
+  }
+};
+
+TEST_F(Refusal, OneSignatureIsNoQuorum) {
+  expect(host.request(host.order(), {"alice"}), Reason::kQuorum);
+}
+
+TEST_F(Refusal, AFindingThatScanDidNotMakeIsNotBelieved) {
+  auto request = host.request();
+  request.findings[0].mac.value[0] ^= 1;
+  expect(request, Reason::kUntrusted);
+  request = host.request();
+  request.dry_run[0].finding.back() ^= 1;
+  expect(request, Reason::kUntrusted);
+}
+
+TEST_F(Refusal, FindingsOfAnotherPolicyAreNotBelieved) {
+  const auto sealed = host.request();
+  host.policy.title = "another policy";
+  auto request = host.request();
+  request.findings = sealed.findings;
+  expect(request, Reason::kUntrusted);
+}
+
+TEST_F(Refusal, WhatTheDryRunDidNotFindIsNotTouched) {
+  ++std::get<model::FileIdentity>(host.dry_run[0].identity).mtime_ns;
+  host.dry_run.resize(1);
+  expect(host.request(), Reason::kChanged);
+  host.dry_run.clear();
+  expect(host.request(), Reason::kDryRunMissing);
+}
+
+TEST_F(Refusal, AStopCountsEvenWhenItIsHeldBackLater) {
+  // Work here before, so that the tenant is known.
+  host.policy.responses[0].actions.resize(2);
+  const auto first = host.request();
+  ASSERT_EQ(host.run(first).state(), HostState::kCleaned);
+  ASSERT_EQ(host.run_locally(fixture::id_of(first.order)).state(), HostState::kUndone);
+
+  model::Order order = host.order();
+  order.title = "another";
+  auto request = host.request(order, {"alice", "bob"});
+  model::Stop stop;
+  stop.issued = order.schedule.not_before;
+  stop.orders = {fixture::id_of(request.order)};
+  stop.reason = "no";
+  request.stops = {host.tenant.sign(stop, {"carol"})};
+  expect(request, Reason::kStopped);
+  request.stops.clear();
+  expect(request, Reason::kStopped);
+}
+
+TEST_F(Refusal, AnOrderIsCarriedOutOnce) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  ASSERT_EQ(host.run_locally(fixture::id_of(request.order)).state(), HostState::kUndone);
+  const std::string before = host.manifest();
+  EXPECT_EQ(host.run(request).reason(), Reason::kExecuted);
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Refusal, AnotherTenantsOrderIsForeign) {
+  ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);  // pins the tenant
+  ActHost other;
+  other.infect();
+  const fixture::Tenant foreign([](model::Root& root) {
+    root.issued -= Seconds(1);
+    root.expires += fixture::kDay;
+  });
+  auto request = host.request();
+  request.root_chain = {foreign.root_envelope()};
+  EXPECT_EQ(host.run(request).reason(), Reason::kTenant);
+}
+
+TEST_F(Refusal, OtherPolicyBytesThanTheOrderNames) {
+  auto request = host.request();
+  host.policy.limits.items = 400;
+  request.policy = fixture::policy_bytes(host.policy);
+  expect(request, Reason::kPolicyMismatch);
+}
+
+TEST_F(Refusal, AnActionItLacksOrTooManyObjects) {
+  host.policy.limits.items = 3;
+  expect(host.request(), Reason::kLimit);
+  host.policy.limits.items = 100;
+  model::Action block;
+  block.kind = ActionKind::kBlock;
+  block.direction = "out";
+  host.policy.responses[0].actions.push_back(block);
+  expect(host.request(), Reason::kCapability);
+}
+
+TEST_F(Refusal, TheOwnersConsentCanOnlyNarrow) {
+  write_text(fs::path(host.state()).parent_path() / "consent.conf", "deny = /usr/lib\n");
+  expect(host.request(), Reason::kConsent);
+  write_text(fs::path(host.state()).parent_path() / "consent.conf", "items_max = 2\n");
+  expect(host.request(), Reason::kLimit);
+}
+
+TEST_F(Refusal, AnUndoOfWhatNeverHappened) {
+  DocumentId never;
+  never.value[0] = 5;
+  auto request = host.request(host.undo_order(never), {"alice", "bob"});
+  expect(request, Reason::kUndoUnknown);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act

@@ -1,0 +1,135 @@
+// kill -9 of the real program (the build that kills itself at named places), then a restart: every
+// step fully done or fully undone, and undo brings everything back.
+
+#include <signal.h>
+
+#include "protocol/base/prng.h"
+#include "tests/agent/act/act_host.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using model::HostState;
+
+// The infection as it is after an undisturbed cleaning.
+const std::string& cleaned_contents() {
+  static const std::string contents = [] {
+    ActHost host;
+    host.infect();
+    EXPECT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+    return host.contents();
+  }();
+  return contents;
+}
+
+// Whether the fault was reached at all.
+bool survives(const std::string& fault, bool resume_first, const std::string& second_fault = "") {
+  ActHost host;
+  host.infect();
+  const std::string before = host.manifest();
+  auto request = host.request();
+  if (host.run(request, fault).done) return false;
+  if (resume_first) {
+    request.resume = true;
+    if (!second_fault.empty()) (void)host.run(request, second_fault);
+    const Answer resumed = host.run(request);
+    if (resumed.state() == HostState::kCleaned) {
+      EXPECT_EQ(host.contents(), cleaned_contents()) << fault;
+    } else {
+      // Killed before anything was written: then nothing was done either.
+      EXPECT_EQ(resumed.state(), HostState::kRefused) << fault << "\n" << resumed.text();
+      EXPECT_EQ(host.manifest(), before) << fault;
+      return true;
+    }
+  }
+  const Answer undone = host.run(host.undo_request(request));
+  if (undone.reason() != model::Reason::kUndoUnknown) {
+    EXPECT_EQ(undone.state(), HostState::kUndone) << fault << "\n" << undone.text();
+  }
+  EXPECT_EQ(host.manifest(), before) << fault;
+  return true;
+}
+
+TEST(Crash, AtEveryJournalRecordTheTransactionIsFinishedOrTakenBack) {
+  int record = 1;
+  while (survives(fmt::format("record:{}", record), record % 2 == 0)) ++record;
+  EXPECT_GT(record, 30);
+}
+
+TEST(Crash, BetweenEveryIntentAndItsDone) {
+  int operation = 1;
+  while (survives(fmt::format("performed:{}", operation), operation % 2 == 1)) ++operation;
+  EXPECT_GT(operation, 12);
+}
+
+TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
+  for (const char* place :
+       {"anchor:1", "anchor:2", "frozen:1", "vault-chunk:1", "vault-chunk:3", "before-rename:1",
+        "renamed:1", "renamed:2", "unlinked:1", "edit-renamed:1", "edit-written:1",
+        "edit-exchanged:1", "killed:1", "before-record:1", "before-record:7"})
+    for (const bool resume_first : {true, false})
+      EXPECT_TRUE(survives(place, resume_first)) << place << " was not reached";
+}
+
+TEST(Crash, DuringUndoTheUndoIsFinished) {
+  for (int record = 1;; ++record) {
+    ActHost host;
+    host.infect();
+    const std::string before = host.manifest();
+    auto request = host.request();
+    ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+    auto undo = host.undo_request(request);
+    // Records and the places where an undo writes, by turns.
+    const std::string fault = record == 1   ? "restored:1"
+                              : record == 3 ? "edit-undo-written:1"
+                              : record == 5 ? "undone:7"
+                                            : fmt::format("record:{}", record);
+    if (host.run(undo, fault).done) {
+      EXPECT_GT(record, 20);
+      break;
+    }
+    undo.resume = true;
+    const Answer undone = host.run(undo);
+    EXPECT_EQ(undone.state(), HostState::kUndone) << fault << "\n" << undone.text();
+    EXPECT_EQ(host.manifest(), before) << fault;
+    if (record > 6) record += 3;
+  }
+}
+
+TEST(Crash, TwentySeededPairsOfKills) {
+  constexpr const char* kPlaces[] = {"record", "before-record", "performed", "vault-chunk"};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    Prng random(seed);
+    const auto fault = [&] {
+      return fmt::format("{}:{}", kPlaces[random.below(4)], 1 + random.below(25));
+    };
+    const std::string first = fault(), second = fault();
+    SCOPED_TRACE(fmt::format("seed {}: {} then {}", seed, first, second));
+    (void)survives(first, true, second);
+  }
+}
+
+TEST(Crash, AStopBetweenCrashAndRestartContinuesFrozenProcessesAndGoesNoFurther) {
+  ActHost host;
+  host.infect();
+  const auto worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  const std::string before = host.manifest();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "frozen:1").done);
+  ASSERT_EQ(host.process_state(worker), 'T');
+  model::Stop stop;
+  stop.issued = host.order().schedule.not_before;
+  stop.orders = {fixture::id_of(request.order)};
+  stop.reason = "wrong policy";
+  request.stops = {host.tenant.sign(stop, {"carol"})};
+  request.resume = true;
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kStopped);
+  EXPECT_TRUE(host.is_alive(worker));
+  EXPECT_NE(host.process_state(worker), 'T');
+  EXPECT_EQ(host.manifest(), before);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
