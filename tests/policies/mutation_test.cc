@@ -48,7 +48,7 @@ TEST(Mutation, ASpoiltPolicyCrashesTheCompilerOrIsJudgedTwice) {
                            "schedule: {repeat: 24h, window: {from: \"22:00\"}}\n" +
                            "safety: {mode: plan, max_per_host: {file: 3}, package_owned: report}\n";
   std::size_t compiled_well = 0;
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < 800; ++round) {
     const auto text = mutated(base, prng, base);
     const auto first = compile(text);
     const auto second = compile(text);
@@ -63,12 +63,12 @@ TEST(Mutation, ASpoiltPolicyCrashesTheCompilerOrIsJudgedTwice) {
     }
     ASSERT_FALSE(lint_text(first.diagnostics, text).empty());
   }
-  EXPECT_GT(compiled_well, 15u) << "the edits no longer leave anything valid: they test nothing";
+  EXPECT_GT(compiled_well, 5u) << "the edits no longer leave anything valid: they test nothing";
 }
 
 TEST(Mutation, ASpoiltRuleCrashesTheCompiler) {
   Prng prng(7);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 100; ++round) {
     const auto rule = mutated(kSampleRule, prng, kSampleRule);
     const auto sha = crypto::sha256(as_bytes(kSampleRule)).hex();
     const auto compiled = compile_with(with(sha, crypto::sha256(as_bytes(rule)).hex()), rule);
