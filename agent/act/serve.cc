@@ -2,6 +2,7 @@
 
 #include <sys/timex.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -147,9 +148,10 @@ class Server {
                             verified->order().undoes == open->begin.order;
     if (open != nullptr && !takes_back) {
       const Nonce id = open->id;
-      const bool stopped = !verified && verified.error().reason == Reason::kStopped;
-      if (const auto settled = settle(id, stopped ? verified.error().detail : ""); !settled)
-        return unfinished(id, settled.error());
+      std::optional<Refusal> stop;
+      if (!verified && verified.error().reason == Reason::kStopped) stop = verified.error();
+      if (const auto halted = check_halt(); !halted) stop = halted.error();
+      if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
       const Transaction& closed = *ledger_.find(id);
       if (request.resume || closed.begin.order == order_id(request)) return answer(closed, false);
     }
@@ -158,6 +160,7 @@ class Server {
       if (verified.error().reason == Reason::kStopped) remember_stops(**anchor, request);
       return refused(order_id(request), verified.error());
     }
+    if (const auto halted = check_halt(); !halted) return refused(verified->id(), halted.error());
     if (const auto pinned = pin(*verified); !pinned)
       return refused(verified->id(), reason_of_state(pinned.error()), pinned.error().message);
     return verified->order().mode == model::Mode::kUndo ? undo(*verified)
@@ -228,11 +231,18 @@ class Server {
     return done;
   }
 
-  Status settle(const Nonce& id, const std::string& stopped) {
+  // The owner's halt file lies beside act's folder; whoever has the network cannot talk around it.
+  Checked<void> check_halt() const {
+    if (::access((options_.state + "/../halt").c_str(), F_OK) == 0)
+      return refuse(Reason::kHalted, "the host's owner halted the agent");
+    return {};
+  }
+
+  Status settle(const Nonce& id, const std::optional<Refusal>& stop) {
     const Transaction& open = *ledger_.find(id);
     total_ = static_cast<std::uint32_t>(open.begin.steps.size());
     if (open.undo && !open.undo_end) return executor_.undo(id, open.undo->order);
-    if (!stopped.empty()) return executor_.abandon(id, Reason::kStopped, stopped);
+    if (stop) return executor_.abandon(id, stop->reason, stop->detail);
     return executor_.run(id);
   }
 

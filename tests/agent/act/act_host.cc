@@ -138,7 +138,7 @@ ActHost::ActHost()
 
 ActHost::~ActHost() {
   for (const pid_t pid : children_) {
-    ::kill(pid, SIGKILL);
+    ::kill(-pid, SIGKILL);  // its group: its children too
     ::waitpid(pid, nullptr, 0);
   }
   (void)!::system(("chattr -R -i -a " + folder_.path() + " 2>/dev/null").c_str());
@@ -198,13 +198,17 @@ void ActHost::scan() {
   find_unit("/etc/systemd/system/evil.service");
 }
 
-pid_t ActHost::start(const std::string& path) {
+pid_t ActHost::start(const std::string& path, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "program");
+  std::vector<char*> pointers;
+  for (auto& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
   int ready[2];
   EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::setpgid(0, 0);
-    ::execl(at(path).c_str(), "sleep", "1000", nullptr);
+    ::execv(at(path).c_str(), pointers.data());
     ::_exit(127);
   }
   // The pipe closes when the program runs.

@@ -43,7 +43,7 @@ class ActHost {
   // Files, a process, a cron line, a preload line, a unit; and near-misses of each.
   void infect();
   // A program that does nothing, started from this path of the root; killed with the host.
-  pid_t start(const std::string& path);
+  pid_t start(const std::string& path, std::vector<std::string> arguments = {"1000"});
   bool is_alive(pid_t pid) const;
   char process_state(pid_t pid) const;  // as in /proc/PID/stat; 0: gone
 

@@ -3,6 +3,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <thread>
+
+#include "agent/act/process.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::act {
@@ -90,6 +94,35 @@ TEST_F(Clean, OnlySuspendedProcessesAreContinuedByUndo) {
   EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
   EXPECT_NE(host.process_state(worker), 'T');
   EXPECT_TRUE(host.is_alive(worker));
+}
+
+TEST_F(Clean, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
+  fs::copy_file("/bin/dash", host.at("/opt/kit/shell"));
+  const pid_t parent =
+      host.start("/opt/kit/shell", {"-c", host.at("/opt/kit/worker") + " 1000 & wait"});
+  const auto tree = Tree::open(host.root());
+  ASSERT_TRUE(tree);
+  std::vector<Frozen> children;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  // Forked, and running its own program.
+  while (std::chrono::steady_clock::now() < deadline &&
+         (children = descendants(*tree, parent)).empty())
+    std::this_thread::yield();
+  ASSERT_EQ(children.size(), 1u);
+
+  host.policy.responses[0].actions.resize(1);
+  host.findings.resize(3);
+  host.find_process(parent);
+  host.dry_run = host.findings;
+  const auto request = host.request();
+  const Answer cleaned = host.run(request);
+  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(host.process_state(parent), 'T');
+  EXPECT_EQ(host.process_state(children[0].pid), 'T');
+  EXPECT_NE(host.process_state(worker), 'T');
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_NE(host.process_state(parent), 'T');
+  EXPECT_NE(host.process_state(children[0].pid), 'T');
 }
 
 TEST_F(Clean, AFileSwappedForASymlinkBetweenScanAndActIsNotFollowed) {
@@ -349,6 +382,20 @@ TEST_F(Refusal, TheOwnersConsentCanOnlyNarrow) {
   expect(host.request(), Reason::kConsent);
   write_text(fs::path(host.state()).parent_path() / "consent.conf", "items_max = 2\n");
   expect(host.request(), Reason::kLimit);
+}
+
+TEST_F(Refusal, AHaltedHostActsForNobodyButItsOwner) {
+  const auto halt = fs::path(host.state()).parent_path() / "halt";
+  write_text(halt, "");
+  expect(host.request(), Reason::kHalted);
+  fs::remove(halt);
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  write_text(halt, "");
+  EXPECT_EQ(host.run(host.undo_request(request)).reason(), Reason::kHalted);
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).state(), HostState::kUndone);
+  EXPECT_EQ(host.manifest(), before);
 }
 
 TEST_F(Refusal, AnUndoOfWhatNeverHappened) {
