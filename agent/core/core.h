@@ -189,8 +189,8 @@ class Core {
   std::set<DocumentId> poisoned_;
   std::map<DocumentId, std::string> reasons_;  // why(), per order
   std::optional<Active> active_;
-  unsigned failures_ = 0;                  // of children, in a row, for the run in progress
-  std::set<std::string> cleaned_objects_;  // keys of what the act in progress may touch
+  unsigned failures_ = 0;                 // of children, in a row, for the run in progress
+  std::vector<model::Identity> cleaned_;  // what the act in progress may touch
   std::uint64_t seq_ = 0;
   DocumentId previous_;
   std::string offered_note_;    // a checkpoint ahead of the entries we have

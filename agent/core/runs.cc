@@ -21,6 +21,15 @@ bool is_refusal(Reason reason) {
          reason != Reason::kUnscannable;
 }
 
+// The very object that was to be cleaned. A program that was started again is another process.
+bool is_untouched(const model::Identity& cleaned, const model::Identity& found) {
+  const auto* before = std::get_if<model::ProcessIdentity>(&cleaned);
+  const auto* after = std::get_if<model::ProcessIdentity>(&found);
+  if (before && after)
+    return before->pid == after->pid && before->start_ticks == after->start_ticks;
+  return plan::is_same_object(cleaned, found);
+}
+
 std::vector<std::string> verdict_names(const model::Policy& policy,
                                        const std::vector<std::uint16_t>& verdicts) {
   std::vector<std::string> names;
@@ -174,9 +183,8 @@ void Core::act(const model::ScanDone& fresh, Effects& effects) {
   job.boot = identity_.boot;
   executed_.insert({job.order, job.slot});
   remember(job, effects);
-  cleaned_objects_.clear();
-  for (const model::Finding& finding : fresh.result.findings)
-    cleaned_objects_.insert(plan::object_key(finding.identity));
+  cleaned_.clear();
+  for (const model::Finding& finding : fresh.result.findings) cleaned_.push_back(finding.identity);
   const model::Order& order = state().orders.at(job.order).order;
   model::ActRequest request = act_request(job.order);
   request.findings = fresh.sealed;
@@ -209,7 +217,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.reason = done.reason;
   say.started = job.started;
   say.acted = done.acted;
-  say.matched = static_cast<std::uint32_t>(cleaned_objects_.size());
+  say.matched = static_cast<std::uint32_t>(cleaned_.size());
   say.items = done.items;
   say.paths = done.paths;
   const auto policy = policies_.find(job.policy);
@@ -293,10 +301,11 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
     // Still the same object: cleaning missed it. Another one, or after a clean look: it came back.
     const bool is_same = std::any_of(
         done.result.findings.begin(), done.result.findings.end(), [this](const auto& finding) {
-          return cleaned_objects_.contains(plan::object_key(finding.identity));
+          return std::any_of(cleaned_.begin(), cleaned_.end(), [&](const auto& cleaned) {
+            return is_untouched(cleaned, finding.identity);
+          });
         });
-    const bool is_residual =
-        job.rescans == 0 && !by_reboot && (is_same || cleaned_objects_.empty());
+    const bool is_residual = job.rescans == 0 && !by_reboot && (is_same || cleaned_.empty());
     say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);

@@ -1,0 +1,579 @@
+#include "agent/core/core.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "protocol/crypto/digest.h"
+#include "tests/agent/core/harness.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using model::HostState;
+using model::Reason;
+using model::ReceiptKind;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+class AgentCore : public ::testing::Test {
+ protected:
+  DocumentId dry_run_found() {
+    const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+    host.scan_answers(host.found());
+    return id;
+  }
+  // Signed by two, cooled off, scanned again: act has the request now.
+  DocumentId acting() {
+    const DocumentId id =
+        host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+    cool_off();
+    EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+    host.scan_answers(host.found());
+    return id;
+  }
+  // An hour in which the controller keeps talking.
+  void cool_off(Harness& host) {
+    for (int i = 0; i < 7; ++i) {
+      host.pass(minutes(10));
+      host.deliver();
+    }
+  }
+  void cool_off() { cool_off(host); }
+  Bytes stop_all() { return host.tenant.sign(model::Stop{.halt_all = true}, {"carol"}); }
+
+  Harness host;
+};
+
+TEST_F(AgentCore, DryRunReportsWhatItFoundOnceWithoutShowingThePath) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.scans(), 1u) << host.core->why(id);
+  EXPECT_FALSE(host.scans_[0].verify);
+  host.scan_answers(host.found());
+  host.deliver();
+  host.pass(hours(2));
+  ASSERT_EQ(host.receipts().size(), 1u);
+  const model::Receipt receipt = host.last();
+  EXPECT_EQ(receipt.order, id);
+  EXPECT_EQ(receipt.kind, ReceiptKind::kScan);
+  EXPECT_EQ(receipt.state, HostState::kFound);
+  EXPECT_EQ(receipt.matched, 1u);
+  EXPECT_EQ(receipt.scanned, 100u);
+  EXPECT_THAT(receipt.verdicts, testing::ElementsAre("confirmed"));
+  ASSERT_EQ(receipt.items.size(), 1u);
+  EXPECT_EQ(receipt.items[0].detection, "known_hash");
+  EXPECT_FALSE(receipt.items[0].path_hash.is_zero());
+  EXPECT_EQ(to_text(receipt.items[0].sealed_path), "sealed:/tmp/.x/lookalike");
+  EXPECT_EQ(receipt.items_root, items_root(receipt.items));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, NothingFoundIsClean) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_TRUE(host.last().items.empty());
+}
+
+// The time gate of the seed.
+
+TEST_F(AgentCore, OrderDueInThePastRunsAtOnce) {
+  host.pass(hours(3));
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, OrderForTheFutureWaitsAndStartsInItsTime) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.schedule.not_before = fixture::start() + fixture::kHour;
+  const DocumentId id = host.order(order, {"alice"});
+  host.pass(minutes(59));
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("waiting for time"));
+  host.pass(minutes(2));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, ControllerGoneWithinTheSignedGraceTheOrderStillFires) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.schedule.not_before = fixture::start() + 30 * fixture::kHour;
+  order.schedule.not_after = fixture::start() + 60 * fixture::kHour;
+  order.schedule.offline_grace = fixture::kDay + 0 * fixture::kHour;
+  host.order(order, {"alice"});
+  host.pass(hours(7));
+  host.deliver();  // the last word of the controller
+  host.disconnect();
+  host.pass(hours(24));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, ControllerGoneWithoutAGraceTheOrderIsRefusedAsStaleAndRunsWhenItIsBack) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.schedule.not_before = fixture::start() + 30 * fixture::kHour;
+  order.schedule.not_after = fixture::start() + 60 * fixture::kHour;
+  host.order(order, {"alice"});
+  host.disconnect();
+  host.pass(hours(31));
+  EXPECT_EQ(host.scans(), 0u);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kStale);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kRefused);
+  host.connect();
+  host.deliver();
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, ClockThatIsSetForwardWakesAWaitingOrder) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.schedule.not_before = fixture::start() + fixture::kHour;
+  host.order(order, {"alice"});
+  host.clock.local += 2 * fixture::kHour;  // no time has passed on the boot clock
+  host.run(host.core->on_deadline(host.now()));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+// Cleaning.
+
+TEST_F(AgentCore, CleaningIsBoundToTheDryRunAndDoneMeansRescannedAndGone) {
+  host.connect();
+  const DocumentId id = acting();
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_TRUE(host.scans_[1].verify);
+  EXPECT_EQ(host.acts_[0].request.findings.size(), 1u);
+  EXPECT_EQ(host.acts_[0].policy, host.digest);
+  EXPECT_FALSE(host.acts_[0].dry_run.is_zero());
+  EXPECT_FALSE(host.acts_[0].request.resume);
+  EXPECT_EQ(host.acts_[0].request.root_chain.size(), 1u);
+
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.last().state, HostState::kCleaned);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  ASSERT_EQ(host.scans(), 3u) << "the first rescan is due at once";
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kCleaned) << "one more rescan to come";
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 4u);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_EQ(host.last().order, id);
+  host.pass(hours(1));
+  EXPECT_EQ(host.receipts().size(), 3u);
+}
+
+TEST_F(AgentCore, SameObjectStillThereIsResidual) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+  EXPECT_EQ(host.last().items.size(), 1u);
+}
+
+TEST_F(AgentCore, AnotherObjectRightAwayIsRespawned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+  EXPECT_EQ(host.last().reason, Reason::kRespawned);
+}
+
+TEST_F(AgentCore, BackAfterACleanRescanIsRespawned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
+TEST_F(AgentCore, RescanAfterARebootCanOnlyTakeTheGoodWordBack) {
+  Harness fresh;
+  fresh.policy.verify.after_reboot = true;
+  fresh.policy.verify.rescans = {Seconds(0)};
+  fresh.digest = crypto::sha256(fixture::policy_bytes(fresh.policy));
+  fresh.connect();
+  const DocumentId dry = fresh.order(fixture::dry_run(fresh.policy), {"alice"});
+  fresh.scan_answers(fresh.found());
+  fresh.order(fixture::apply(fresh.policy, dry), {"alice", "bob"});
+  cool_off(fresh);
+  fresh.scan_answers(fresh.found());
+  fresh.act_answers(HostState::kCleaned);
+  fresh.scan_answers(fresh.clean());
+  ASSERT_EQ(fresh.last().state, HostState::kVerified);
+  const std::size_t before = fresh.receipts().size();
+  fresh.clock.boot.value.fill(2);
+  fresh.crash();
+  ASSERT_EQ(fresh.scans(), 1u);
+  fresh.scan_answers(fresh.found());
+  ASSERT_EQ(fresh.receipts().size(), before + 1);
+  EXPECT_EQ(fresh.last().state, HostState::kRespawned);
+  fresh.crash();
+  EXPECT_EQ(fresh.scans(), 0u) << "once";
+}
+
+TEST_F(AgentCore, HostWithNothingToCleanSaysSoAndStartsNoAct) {
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.clean());
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+}
+
+TEST_F(AgentCore, ApplyThatArrivesWithItsDryRunWaitsForItInsteadOfRefusing) {
+  host.connect();
+  const Bytes dry = host.tenant.sign(fixture::dry_run(host.policy), {"alice"});
+  host.log.append(dry);
+  const DocumentId id =
+      host.order(fixture::apply(host.policy, fixture::id_of(dry)), {"alice", "bob"});
+  cool_off();
+  EXPECT_TRUE(host.receipts().empty());
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("dry run"));
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+}
+
+TEST_F(AgentCore, RefusalOfActIsReportedWithItsReasonAndNotRescanned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kRefused, Reason::kKnownGood);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kRefused);
+  EXPECT_EQ(host.last().reason, Reason::kKnownGood);
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 2u);
+}
+
+// Stop, halt, quorum.
+
+TEST_F(AgentCore, StopBeatsAnOrderThatCoolsOff) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  host.document(stop_all());
+  cool_off();
+  EXPECT_EQ(host.scans(), 1u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kStop);
+  EXPECT_EQ(host.last().reason, Reason::kStopped);
+  EXPECT_EQ(host.receipts().size(), 2u) << "said once";
+}
+
+TEST_F(AgentCore, StopThatComesDuringTheScanBeatsTheFirstSideEffect) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  ASSERT_EQ(host.scans(), 2u);
+  host.document(stop_all());
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().reason, Reason::kStopped);
+}
+
+TEST_F(AgentCore, StopThatComesWhileActingAsksActToStopOnce) {
+  host.connect();
+  acting();
+  host.document(stop_all());
+  host.deliver();
+  EXPECT_EQ(host.stops_asked, 1u);
+  host.act_answers(HostState::kFailed, Reason::kStopped);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kStop);
+}
+
+TEST_F(AgentCore, OrderWithoutItsQuorumActsOnNobody) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice"});
+  host.pass(hours(2));
+  host.deliver();
+  EXPECT_EQ(host.scans(), 1u);
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("unknown"));
+}
+
+TEST_F(AgentCore, HaltedHostBeginsNothingSaysItOnceAndGoesOnWhenResumed) {
+  host.connect();
+  host.run(host.core->on_halt(true, host.now()));
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  cool_off();
+  EXPECT_EQ(host.scans(), 0u);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kHalted);
+  host.run(host.core->on_halt(false, host.now()));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, RefusalIsSaidOncePerReasonAlsoAfterARestart) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.scope.jurisdictions = {"FR"};
+  host.order(order, {"alice"});
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kJurisdiction);
+  host.deliver();
+  host.crash();
+  host.connect();
+  host.deliver();
+  host.pass(hours(1));
+  EXPECT_EQ(host.receipts().size(), 1u);
+}
+
+TEST_F(AgentCore, OrderForOthersIsNotCommentedAndItsPolicyNotFetched) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.scope.groups = {"db"};
+  const DocumentId id = host.order(order, {"alice"});
+  EXPECT_TRUE(host.receipts().empty());
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("scope"));
+  for (const auto& want : of_kind<model::Want>(host.sent)) EXPECT_TRUE(want.blob.is_zero());
+}
+
+TEST_F(AgentCore, OrderNotReachedInItsTimeIsReportedAsExpired) {
+  host.order(fixture::dry_run(host.policy), {"alice"});  // its policy never comes
+  host.pass(hours(25));
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kExpired);
+  EXPECT_EQ(host.last().state, HostState::kExpired);
+}
+
+TEST_F(AgentCore, OrderThatEndedBeforeThisHostWasEnrolledIsHistory) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.schedule.not_before = fixture::start() - 5 * fixture::kDay;
+  order.schedule.not_after = fixture::start() - 4 * fixture::kDay;
+  host.order(order, {"alice"});
+  EXPECT_TRUE(host.receipts().empty());
+}
+
+TEST_F(AgentCore, PolicyThatTheEdgeDoesNotHaveIsReportedAndTheOrderRunsWhenItComes) {
+  host.connect();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  host.run(host.core->on_message(model::Entries{0, host.log.entries()}, host.now()));
+  host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
+  EXPECT_TRUE(host.receipts().empty()) << "it is only on its way";
+  host.sent.clear();
+  host.run(host.core->on_message(model::Blob{.digest = host.digest}, host.now()));
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
+  host.pass(seconds(31));
+  host.serve_policy();
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, PolicyWithOtherBytesIsAMismatch) {
+  host.connect();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  host.run(host.core->on_message(model::Entries{0, host.log.entries()}, host.now()));
+  host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
+  Bytes bytes = fixture::policy_bytes(host.policy);
+  bytes.back() ^= 1;
+  host.run(host.core->on_message(model::Blob{host.digest, 0, bytes.size(), bytes}, host.now()));
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMismatch);
+  EXPECT_EQ(host.scans(), 0u);
+}
+
+TEST_F(AgentCore, PoisonedOrderIsRefusedAndReported) {
+  host.connect();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  host.run(host.core->on_message(model::Entries{0, host.log.entries()}, host.now()));
+  host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
+  for (const DocumentId& id : host.core->orders_of(host.digest))
+    host.run(host.core->on_poisoned(id, host.now()));
+  EXPECT_EQ(host.last().reason, Reason::kPoison);
+  host.sent.clear();
+  host.deliver();
+  EXPECT_EQ(host.scans(), 0u);
+}
+
+TEST_F(AgentCore, ScannerThatDiesIsAResult) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 11", host.now()));
+  EXPECT_EQ(host.last().state, HostState::kFailed);
+  EXPECT_EQ(host.last().reason, Reason::kInternal);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+// Undo.
+
+TEST_F(AgentCore, UndoPutsBackAndEndsTheRescansOfWhatItUndoes) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());  // the second rescan is still to come
+  host.order(fixture::undo(applied), {"alice", "bob"});
+  ASSERT_EQ(host.acts(), 2u);
+  EXPECT_TRUE(host.acts_[1].policy.is_zero());
+  host.act_answers(HostState::kUndone);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kUndo);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  const std::size_t scans = host.scans();
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), scans);
+}
+
+TEST_F(AgentCore, UndoByTheOwnerBecomesALocalReceipt) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  model::ActDone done;
+  done.state = HostState::kUndone;
+  done.order = applied;
+  done.undo = done.local = true;
+  done.acted = 1;
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_TRUE(host.last().local);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_EQ(host.last().order, applied);
+  host.pass(hours(1));
+  EXPECT_EQ(host.last().state, HostState::kUndone) << "no rescan reports what was put back";
+}
+
+TEST_F(AgentCore, UndoOfWhatWasNeverDoneIsRefused) {
+  host.connect();
+  host.order(fixture::undo(DocumentId{}), {"alice", "bob"});
+  EXPECT_EQ(host.acts(), 0u);
+}
+
+// Crashes.
+
+TEST_F(AgentCore, CrashBeforeTheCommitBeginsAnew) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  host.lose_commits = true;
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 0u) << "what is not durable does not happen";
+  host.crash();
+  ASSERT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.scans(), 1u) << "the scan before the apply, again";
+}
+
+TEST_F(AgentCore, CrashWhileActingIsResumedNeverBegunAnew) {
+  host.connect();
+  const DocumentId id = acting();
+  host.crash();
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_TRUE(host.acts_[0].request.resume);
+  EXPECT_FALSE(host.acts_[0].request.order.empty());
+  EXPECT_EQ(host.scans(), 0u);
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.last().state, HostState::kCleaned);
+  EXPECT_EQ(host.last().order, id);
+}
+
+TEST_F(AgentCore, ActThatDiesIsResumedAFewTimesAndThenLeftForTheNextStart) {
+  host.connect();
+  acting();
+  for (int i = 0; i < 5; ++i)
+    host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  EXPECT_EQ(host.acts(), 3u);
+  host.crash();
+  EXPECT_EQ(host.acts(), 1u);
+}
+
+TEST_F(AgentCore, CrashDuringADryRunRepeatsIt) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.crash();
+  EXPECT_EQ(host.scans(), 1u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.receipts().size(), 1u);
+}
+
+TEST_F(AgentCore, CrashBetweenRescansGoesOnWithTheNext) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+}
+
+TEST_F(AgentCore, ReceiptThatWasCommittedAndNotSentIsSentAfterTheCrash) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.disconnect();
+  host.scan_answers(host.found());
+  EXPECT_TRUE(host.sent_receipts.empty());
+  host.crash();
+  host.connect();
+  ASSERT_EQ(host.sent_receipts.size(), 1u);
+  EXPECT_THAT(host.sent_receipts[0], testing::ElementsAre(1));
+}
+
+TEST_F(AgentCore, OrderDoneBeforeTheCrashIsNotDoneAgain) {
+  host.connect();
+  dry_run_found();
+  host.crash();
+  host.connect();
+  host.deliver();
+  host.pass(hours(2));
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.receipts().size(), 1u);
+}
+
+// Receipts on the way.
+
+TEST_F(AgentCore, ReceiptIsSentUntilAckedAndNotAfterwards) {
+  host.connect();
+  dry_run_found();
+  ASSERT_EQ(host.sent_receipts.size(), 1u);
+  host.disconnect();
+  host.connect();
+  ASSERT_EQ(host.sent_receipts.size(), 2u) << "the first may be lost";
+  host.ack_all();
+  host.ack_all();
+  host.disconnect();
+  host.connect();
+  EXPECT_EQ(host.sent_receipts.size(), 2u);
+  EXPECT_EQ(host.core->status().outbox, 0u);
+}
+
+TEST_F(AgentCore, ForkedLogStopsEverything) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  fixture::Log other;
+  other.append(host.tenant.root_envelope());
+  other.append(host.tenant.sign(fixture::dry_run(host.policy), {"bob"}));
+  while (other.entries().size() < host.log.entries().size()) other.append(to_bytes("noise"));
+  host.pass(hours(1));
+  host.run(host.core->on_message(model::Checkpoint{other.note(host.clock.local)}, host.now()));
+  host.crash();
+  EXPECT_TRUE(host.core->status().forked);
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("log_fork"));
+}
+
+TEST_F(AgentCore, GapInTheLogIsAskedForOnce) {
+  host.connect();
+  host.sent.clear();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  const std::vector<Bytes> tail = {host.log.entries().back()};
+  host.run(host.core->on_message(model::Entries{1, tail}, host.now()));
+  host.run(host.core->on_message(model::Entries{1, tail}, host.now()));
+  const auto wants = of_kind<model::Want>(host.sent);
+  ASSERT_EQ(wants.size(), 1u);
+  EXPECT_EQ(wants[0].entries_from, 0u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent

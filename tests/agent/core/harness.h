@@ -1,0 +1,79 @@
+#pragma once
+
+// One agent core in a test: the fixture's tenant and log on one side, a store in memory on the
+// other, time that the test moves. A crash is rebuilding the core from that store.
+
+#include <memory>
+
+#include "agent/core/core.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace fleetsweep::agent {
+
+class Harness {
+ public:
+  Harness();
+
+  // The edge.
+  void connect();  // handshake, hello, welcome
+  void disconnect();
+  void deliver();       // all log entries and a fresh checkpoint
+  void serve_policy();  // answers the pending wants for the policy
+  void ack_all();       // every receipt sent so far
+  DocumentId order(const model::Order& order, std::initializer_list<std::string> people);
+  void document(Bytes envelope);  // appends and delivers
+
+  // The host.
+  model::ScanDone found() const;  // the policy's verdict is true, one file
+  model::ScanDone clean() const;
+  void scan_answers(const model::ScanDone& done);
+  void act_answers(model::HostState state, model::Reason reason = model::Reason::kNone);
+
+  void pass(Duration time);  // and runs whatever became due on the way
+  void crash();              // the process dies; the store stays; it starts again
+  void run(Effects effects);
+  Now now() const;
+
+  std::vector<model::Receipt> receipts() const;  // all ever made, verified, oldest first
+  model::Receipt last() const { return receipts().back(); }
+  std::size_t scans() const { return scans_.size(); }
+  std::size_t acts() const { return acts_.size(); }
+
+  fixture::Tenant tenant;
+  fixture::Log log;
+  model::Policy policy;
+  Digest digest;
+  trust::Host host;
+  crypto::SecretKey key = fixture::key_named("host");
+  trust::ClockReading clock;
+  Uptime uptime = std::chrono::hours(1);
+  std::unique_ptr<Core> core;
+
+  std::vector<model::Message> sent;
+  std::vector<std::vector<std::uint64_t>> sent_receipts;
+  std::vector<StartScan> scans_;
+  std::vector<StartAct> acts_;
+  unsigned reconnects = 0;
+  unsigned stops_asked = 0;
+  bool lose_commits = false;  // the disk takes nothing any more: the process is as good as dead
+
+ private:
+  void load();
+  void commit(const Record& record);
+
+  Stored stored_;
+  std::map<std::uint64_t, Bytes> receipts_;  // by seq, also those acked
+  std::set<std::uint64_t> acked_;
+  std::map<Digest, Bytes> policies_;
+  BootId boot_;
+};
+
+template <class T>
+std::vector<T> of_kind(const std::vector<model::Message>& messages) {
+  std::vector<T> found;
+  for (const auto& message : messages)
+    if (const auto* one = std::get_if<T>(&message)) found.push_back(*one);
+  return found;
+}
+
+}  // namespace fleetsweep::agent
