@@ -35,8 +35,8 @@ function(fs_test name)
 endfunction()
 
 # fs_fuzz(fuzz_log SOURCES fuzz_log.cc LINK fs_log CORPUS seeds/log)   (only with FLEETSWEEP_FUZZ)
-# `ninja fuzzers` builds them all; `ctest -L fuzz` runs each for 10 s on its seeds. What a run finds
-# interesting stays in the build folder.
+# `ninja fuzzers` builds them all; `ctest -L fuzz` runs each for FLEETSWEEP_FUZZ_SECONDS on its seeds.
+# What a run finds interesting stays in the build folder.
 function(fs_fuzz name)
   cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
   if(NOT FLEETSWEEP_FUZZ)
@@ -47,8 +47,10 @@ function(fs_fuzz name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
   file(MAKE_DIRECTORY ${found})
-  add_test(NAME ${name} COMMAND ${name} -max_total_time=10 -verbosity=0 ${found}
-                                ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
-  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  cmake_path(ABSOLUTE_PATH ARG_CORPUS)
+  add_test(NAME ${name} COMMAND ${name} -max_total_time=${FLEETSWEEP_FUZZ_SECONDS} -verbosity=0
+                                ${found} ${ARG_CORPUS})
+  math(EXPR timeout "${FLEETSWEEP_FUZZ_SECONDS} + 110")
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT ${timeout})
   set_property(GLOBAL APPEND PROPERTY FS_FUZZ_TARGETS ${name})
 endfunction()
