@@ -322,20 +322,27 @@ Answer ActHost::run(const model::ActRequest& request, const std::string& fault) 
   return spawn({}, &request, fault);
 }
 
+Answer ActHost::run_racing(const model::ActRequest& request, const std::string& place,
+                           const std::function<void()>& meanwhile) {
+  return spawn({}, &request, "", place, meanwhile);
+}
+
 Answer ActHost::run_locally(const DocumentId& order) {
   return spawn({"--local-undo", order.hex()}, nullptr, "");
 }
 
 Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequest* request,
-                      const std::string& fault) {
+                      const std::string& fault, const std::string& pause,
+                      const std::function<void()>& meanwhile) {
   auto pair = runtime::Pipe::pair();
   EXPECT_TRUE(pair);
   auto& [ours, theirs] = *pair;
   int key[2];
   EXPECT_EQ(::pipe2(key, O_CLOEXEC), 0);
   EXPECT_EQ(::write(key[1], mac_key.data(), mac_key.size()), static_cast<ssize_t>(mac_key.size()));
+  const bool is_disturbed = !fault.empty() || !pause.empty();
   const std::string binary =
-      std::string(FS_BINARY_DIR) + (fault.empty() ? "/fleetsweep-act" : "/fleetsweep-act-faults");
+      std::string(FS_BINARY_DIR) + (is_disturbed ? "/fleetsweep-act-faults" : "/fleetsweep-act");
   std::vector<std::string> words = {binary, "--root", root_, "--state", state_};
   words.insert(words.end(), more.begin(), more.end());
   if (!prefix.empty())
@@ -348,6 +355,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
   const pid_t pid = ::fork();
   if (pid == 0) {
     if (!fault.empty()) ::setenv("FLEETSWEEP_FAULT", fault.c_str(), 1);
+    if (!pause.empty()) ::setenv("FLEETSWEEP_PAUSE", pause.c_str(), 1);
     ::setenv("STATE", state_.c_str(), 1);
     const int pipe = ::fcntl(theirs.fd(), F_DUPFD, 10), key_end = ::fcntl(key[0], F_DUPFD, 10);
     ::dup2(pipe, 3);
@@ -364,6 +372,14 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
   Answer answer;
   if (request != nullptr) {
     EXPECT_TRUE(ours.send(*request));
+  }
+  if (meanwhile) {
+    int stopped = 0;
+    EXPECT_EQ(::waitpid(pid, &stopped, WUNTRACED), pid);
+    EXPECT_TRUE(WIFSTOPPED(stopped)) << pause << " was not reached";
+    if (!WIFSTOPPED(stopped)) return answer;
+    meanwhile();
+    ::kill(pid, SIGCONT);
   }
   while (!answer.done) {
     auto received = ours.receive(std::chrono::seconds(60));

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,6 +69,9 @@ class ActHost {
   model::ActRequest undo_request(const model::ActRequest& of) const;
 
   Answer run(const model::ActRequest& request, const std::string& fault = "");
+  // Stopped at this place until `meanwhile` has happened.
+  Answer run_racing(const model::ActRequest& request, const std::string& place,
+                    const std::function<void()>& meanwhile);
   Answer run_locally(const DocumentId& order);
   // Through this shell prefix, with $STATE: to put it on another file system.
   std::string prefix;
@@ -81,7 +85,8 @@ class ActHost {
  private:
   std::vector<model::SealedFinding> seal(const std::vector<model::Finding>& findings) const;
   Answer spawn(const std::vector<std::string>& arguments, const model::ActRequest* request,
-               const std::string& fault);
+               const std::string& fault, const std::string& pause = "",
+               const std::function<void()>& meanwhile = {});
 
   TempDir folder_;
   std::string root_, state_;

@@ -145,6 +145,29 @@ TEST_F(Clean, AFolderSwappedForASymlinkBetweenScanAndActIsNotFollowed) {
   EXPECT_TRUE(fs::exists(host.at("/tmp/elsewhere/evil")));
 }
 
+TEST_F(Clean, AFileSwappedWhileWeActIsPutBack) {
+  const std::string path = host.at("/tmp/kit/evil");
+  write_text(host.at("/srv/precious"), "must survive");
+  const Answer answer = host.run_racing(host.request(), "before-rename:2",
+                                        [&] { fs::rename(host.at("/srv/precious"), path); });
+  EXPECT_EQ(reason_for(answer, "/tmp/kit/evil", ActionKind::kQuarantine), Reason::kRaced)
+      << answer.text();
+  EXPECT_EQ(answer.state(), HostState::kFailed);
+  EXPECT_EQ(read_text(path), "must survive");
+  EXPECT_FALSE(fs::exists(host.at("/opt/kit/worker")));  // the others are cleaned all the same
+}
+
+TEST_F(Clean, AnEditMadeWhileWeEditIsNotLost) {
+  const std::string path = host.at("/etc/crontab");
+  const std::string edited = read_text(path) + "# added by hand\n";
+  const Answer answer =
+      host.run_racing(host.request(), "edit-written:1", [&] { write_text(path, edited); });
+  EXPECT_EQ(reason_for(answer, "/etc/crontab", ActionKind::kRemove), Reason::kRaced)
+      << answer.text();
+  EXPECT_EQ(read_text(path), edited);
+  EXPECT_EQ(output_of("find " + host.root() + " -name '.fs*'"), "");
+}
+
 TEST_F(Clean, AFileWithOtherContentOfTheSameSizeAndTimeIsNotTaken) {
   const std::string path = host.at("/tmp/kit/evil");
   const auto time = fs::last_write_time(path);
