@@ -2,6 +2,7 @@
 // sign, what would never be verified. Each costs nothing here and much on ten thousand hosts.
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "policies/compiler/condition.h"
@@ -128,24 +129,30 @@ void check_strength(std::uint16_t index, Draft& draft) {
         "demand at least one finding beside every 'not'");
     return;
   }
-  for (std::uint16_t d = 0; d < policy.detections.size(); ++d) {
+  const auto named = evidence_of(verdict.condition);
+  for (const auto d : named) {
     const auto chain = with_bases(policy, d);
     if (std::any_of(chain.begin(), chain.end(),
                     [&](std::uint16_t one) { return draft.detections[one].faulty; }))
       continue;
-    if (independent_signs(policy, chain) >= policy.limits.independent_min) continue;
     std::fill(found.begin(), found.end(), false);
-    found[d] = true;
-    if (holds(verdict.condition, found)) {
+    for (const auto one : chain) found[one] = true;
+    // What a detection is joined to is there as well, but only what the condition names is
+    // evidence.
+    std::vector<std::uint16_t> evidence;
+    std::copy_if(chain.begin(), chain.end(), std::back_inserter(evidence), [&](std::uint16_t one) {
+      return std::binary_search(named.begin(), named.end(), one);
+    });
+    if (independent_signs(policy, evidence) >= policy.limits.independent_min ||
+        !holds(verdict.condition, found))
+      continue;
+    if (evidence.size() == 1)
       draft.sink.error(draft.verdicts[index],
                        fmt::format("'{}' is acted upon, but '{}' alone makes it true", verdict.id,
                                    policy.detections[d].id),
                        "demand a second kind of object (and), an exact hash, or a YARA rule scored "
                        "90 or more");
-      continue;
-    }
-    for (const auto one : chain) found[one] = true;
-    if (holds(verdict.condition, found))
+    else
       draft.sink.warning(
           draft.verdicts[index],
           fmt::format("'{}' with '{}' alone names one kind of object: hosts will not "

@@ -164,9 +164,10 @@ class Parser {
   std::string_view token_;
 };
 
-void collect(const Condition& condition, std::set<std::uint16_t>& names) {
+void collect(const Condition& condition, bool negated_too, std::set<std::uint16_t>& names) {
+  if (condition.kind == Condition::Kind::kNot && !negated_too) return;
   names.insert(condition.detections.begin(), condition.detections.end());
-  for (const auto& child : condition.children) collect(child, names);
+  for (const auto& child : condition.children) collect(child, negated_too, names);
 }
 
 }  // namespace
@@ -230,7 +231,13 @@ std::string to_text(const Condition& condition, const model::Policy& policy) {
 
 std::vector<std::uint16_t> named_in(const Condition& condition) {
   std::set<std::uint16_t> names;
-  collect(condition, names);
+  collect(condition, true, names);
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::uint16_t> evidence_of(const Condition& condition) {
+  std::set<std::uint16_t> names;
+  collect(condition, false, names);
   return {names.begin(), names.end()};
 }
 

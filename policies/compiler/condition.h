@@ -17,7 +17,9 @@ bool holds(const model::Condition& condition, const std::vector<bool>& found);
 // `known_hash or (content and 1 of link_a, link_b)`: for people.
 std::string to_text(const model::Condition& condition, const model::Policy& policy);
 
-// All detections that it names, ascending, without repeats.
+// All detections that it names, ascending, without repeats; evidence_of leaves out those beneath a
+// `not`.
 std::vector<std::uint16_t> named_in(const model::Condition& condition);
+std::vector<std::uint16_t> evidence_of(const model::Condition& condition);
 
 }  // namespace fleetsweep::compiler

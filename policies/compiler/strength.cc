@@ -18,8 +18,9 @@ bool is_hash(model::Field field) {
 bool is_strong(const model::Detection& detection) {
   if (detection.rule >= 0 && detection.score >= kStrongScore) return true;
   const auto hashed = [](const model::Selection& selection) {
-    return std::any_of(selection.begin(), selection.end(),
-                       [](const model::Predicate& p) { return is_hash(p.field); });
+    return std::any_of(selection.begin(), selection.end(), [](const model::Predicate& p) {
+      return p.match == model::Match::kEquals && is_hash(p.field);
+    });
   };
   return !detection.any_of.empty() &&
          std::all_of(detection.any_of.begin(), detection.any_of.end(), hashed);

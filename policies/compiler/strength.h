@@ -8,7 +8,8 @@ namespace fleetsweep::compiler {
 
 bool is_hash(model::Field field);
 
-// Every way to match has an exact hash, or a YARA rule scored 90 or more.
+// A YARA rule scored 90 or more, or an exact hash in every way to match. Agents count the same way
+// (agent/plan) and refuse what rests on fewer signs than the policy demands.
 bool is_strong(const model::Detection& detection);
 
 }  // namespace fleetsweep::compiler

@@ -48,6 +48,21 @@ TEST(Checks, AJoinedFileCountsAsASecondSign) {
   EXPECT_THAT(mistakes(text), Contains(HasSubstr("'again' alone makes it true")));
 }
 
+// An agent counts what the condition names; the file that `started` is joined to is not named.
+TEST(Checks, AnAgentRefusesWhatTheCompilerTook) {
+  EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "started")),
+              Contains(HasSubstr("'started' alone makes it true")));
+  EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "started and content")),
+              testing::IsEmpty());
+}
+
+TEST(Checks, AHashThatOnlyExistsCountsAsAProof) {
+  const auto text =
+      with("content and 1 of (started, talks)", "content",
+           with("yara: sample", "where: {file.hashes.MD5|exists: true, file.size: 9}"));
+  EXPECT_THAT(mistakes(text), Contains(HasSubstr("'content' alone makes it true")));
+}
+
 TEST(Checks, AVerdictThatIsTrueOnACleanHostDeletesFiles) {
   EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "not talks")),
               Contains(HasSubstr("'confirmed' is true on a host where nothing was found")));
