@@ -144,6 +144,22 @@ std::optional<std::uint16_t> minute_of_day(const Node& node, std::string_view wh
   return std::nullopt;
 }
 
+void add_window(const model::Window& window, const Node& node, Draft& draft) {
+  if (draft.defaults.windows.size() < limits::kWindows)
+    draft.defaults.windows.push_back(window);
+  else
+    draft.sink.error(node.at, fmt::format("more than {} windows", limits::kWindows));
+}
+
+// An order's windows end at midnight; one that goes on behind it becomes two.
+void add_over_midnight(model::Window window, const Node& node, Draft& draft) {
+  const auto next_days = static_cast<std::uint8_t>((window.days << 1 | window.days >> 6) & 0x7f);
+  const model::Window morning{.days = next_days, .from_minute = 0, .to_minute = window.to_minute};
+  window.to_minute = 1440;
+  add_window(window, node, draft);
+  if (morning.to_minute > 0) add_window(morning, node, draft);
+}
+
 void read_window(const Node& node, Draft& draft) {
   constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
   Fields fields(node, "window", draft.sink);
@@ -164,10 +180,12 @@ void read_window(const Node& node, Draft& draft) {
   if (from) window.from_minute = minute_of_day(*from, "'from'", draft.sink).value_or(0);
   if (to) window.to_minute = minute_of_day(*to, "'to'", draft.sink).value_or(1440);
   fields.finish();
-  if (draft.defaults.windows.size() < limits::kWindows)
-    draft.defaults.windows.push_back(window);
+  if (window.from_minute == window.to_minute)
+    draft.sink.error(node.at, "the window is empty: 'from' and 'to' are the same");
+  else if (window.from_minute > window.to_minute)
+    add_over_midnight(window, node, draft);
   else
-    draft.sink.error(node.at, fmt::format("more than {} windows", limits::kWindows));
+    add_window(window, node, draft);
 }
 
 void read_not_before(const Node& node, Draft& draft) {

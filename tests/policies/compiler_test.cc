@@ -60,6 +60,17 @@ TEST(Compiler, WhatTheAuthorSuggestsForAnOrderIsLost) {
   EXPECT_THAT(d.references, testing::Contains(testing::StartsWith("JPCERTCC EmoCheck: ")));
 }
 
+TEST(Compiler, AWindowOverMidnightIsEmpty) {
+  const auto night = compile(
+      sample_policy() + "schedule: {window: {days: [fri, sun], from: \"22:00\", to: \"06:00\"}}\n");
+  ASSERT_TRUE(night.ok());
+  EXPECT_THAT(night.defaults.windows,
+              ElementsAre(model::Window{.days = 0b1010000, .from_minute = 1320, .to_minute = 1440},
+                          model::Window{.days = 0b0100001, .from_minute = 0, .to_minute = 360}));
+  EXPECT_THAT(mistakes(sample_policy() + "schedule: {window: {from: \"06:00\", to: \"06:00\"}}\n"),
+              ElementsAre("39:20 error: the window is empty: 'from' and 'to' are the same | "));
+}
+
 TEST(Compiler, TheSameTextCompilesToOtherBytes) {
   for (const char* file : {"emotet.yaml", "kinsing.yaml"}) {
     const auto first = *compile_file(kFixtures + file, test_now());
