@@ -1,0 +1,27 @@
+// A policy of a hostile author: the compiler must end, say the same twice, and compile to nothing
+// when it complains. YARA's own parser stays out: it is not ours and is asked about the sample only.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "policies/compiler/compiler.h"
+#include "policies/compiler/yara_text.h"
+#include "protocol/base/assert.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace fleetsweep;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const compiler::ReadRule read = [](const std::string&) -> Result<std::string> {
+    return std::string("rule r { strings: $a = \"marker\" condition: $a }");
+  };
+  const auto now = Instant(std::chrono::hours(24 * 365 * 56));
+  const auto first = compiler::compile_text(text, "policy.yaml", read, now);
+  const auto second = compiler::compile_text(text, "policy.yaml", read, now);
+  FS_ASSERT(first.policy == second.policy && first.diagnostics == second.diagnostics);
+  FS_ASSERT(first.ok() || first.policy == model::Policy{});
+  FS_ASSERT(!compiler::lint_text(first.diagnostics, text).empty());
+  if (first.ok()) FS_ASSERT(!compiler::explain(first.policy, first.defaults).empty());
+  compiler::yara_text_problems(text);
+  return 0;
+}
