@@ -1,0 +1,446 @@
+#include "controller/api/api.h"
+
+#include <charconv>
+#include <future>
+#include <nlohmann/json.hpp>
+
+#include "controller/api/views.h"
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/crypto/seal.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+using nlohmann::json;
+using store::ApiRole;
+
+constexpr std::size_t kReceiptsPerPage = 500;
+constexpr std::size_t kLogPageBytes = 4 * 1024 * 1024;
+constexpr std::string_view kTokenPrefix = "fsapi-";
+
+http::Response answer(const json& body, int status = 200) {
+  http::Response response;
+  response.status = status;
+  response.body = body.dump() + "\n";
+  return response;
+}
+
+// What the caller can do about it.
+std::string_view next_step(Code code) {
+  switch (code) {
+    case Code::kUntrusted:
+      return "see who signed with `fleetsweep order show FILE` and gather the missing approvals";
+    case Code::kNotFound:
+      return "check the id; list what there is with a GET on the collection";
+    case Code::kConflict:
+      return "reload and decide again";
+    case Code::kUnavailable:
+      return "try again; if it stays, look at /readyz and the controller's log";
+    case Code::kOverloaded:
+      return "try again later";
+    case Code::kInvalid:
+      return "correct the request";
+    case Code::kInternal:
+      return "look at the controller's log";
+  }
+  return "";
+}
+
+http::Response refusal(const Error& error) {
+  return http::error_response(error, next_step(error.code));
+}
+
+Digest hash_of(std::string_view token) {
+  return crypto::sha256(as_bytes(token));
+}
+
+Result<std::uint64_t> number(const http::Request& request, std::string_view key) {
+  const auto text = request.query_value(key);
+  if (!text) return std::uint64_t{0};
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size())
+    return fail(Code::kInvalid, "?{}={}: a number was expected", key, escaped(*text));
+  return value;
+}
+
+// The document of a request, as the canonical bytes that go into the log.
+Result<Bytes> document_in(const http::Request& request) {
+  auto envelope = codec::from_dsse_json(request.body);
+  if (!envelope) return fail(envelope.error().within("body"));
+  return codec::encode(*envelope);
+}
+
+Result<const Tenant*> tenant_of(Driver& driver, const TenantId& id) {
+  const Tenant* tenant = driver.core().find(id);
+  if (!tenant) return fail(Code::kNotFound, "no tenant {} here", id.hex());
+  return tenant;
+}
+
+Result<const campaign::Rollout*> campaign_of(const Tenant& tenant, const std::string& name) {
+  const auto found = tenant.campaigns.find(name);
+  if (found == tenant.campaigns.end())
+    return fail(Code::kNotFound, "no campaign {} of this tenant", escaped(name));
+  return &found->second;
+}
+
+json submitted(const Submitted& submitted) {
+  return {{"id", submitted.id.hex()}, {"index", submitted.index}, {"type", submitted.type}};
+}
+
+}  // namespace
+
+// One authorized request.
+struct Api::Visit {
+  const http::Request& request;
+  store::ApiToken token;
+  TenantId tenant;  // zero when the route names none
+  std::string who() const { return token.hash.hex().substr(0, 16); }
+};
+
+template <class F>
+auto Api::on_loop(F function)
+    -> Result<typename std::invoke_result_t<F, Driver&, Instant>::value_type> {
+  using R = std::invoke_result_t<F, Driver&, Instant>;
+  auto promise = std::make_shared<std::promise<R>>();
+  auto future = promise->get_future();
+  const bool taken =
+      caller_([promise, function = std::move(function)](Driver& driver, Instant now) mutable {
+        promise->set_value(function(driver, now));
+      });
+  if (!taken) return fail(Code::kOverloaded, "too many requests wait");
+  promise.reset();  // a call that is thrown away breaks its promise, which ends the wait
+  // No timeout: the call borrows what stands on this stack.
+  try {
+    return future.get();
+  } catch (const std::future_error&) {
+    return fail(Code::kUnavailable, "the controller is stopping");
+  }
+}
+
+Result<store::ApiToken> Api::authorize(const http::Request& request, ApiRole role, bool of_tenant) {
+  const std::string text = request.bearer();
+  if (text.empty()) return fail(Code::kUntrusted, "no bearer token");
+  return on_loop([hash = hash_of(text), role, of_tenant,
+                  tenant = of_tenant ? request.param("tenant") : std::string()](
+                     Driver& driver, Instant) -> Result<store::ApiToken> {
+    FS_TRY(const auto token, driver.store().api_token(hash));
+    if (!token) return fail(Code::kUntrusted, "unknown token");
+    if (token->role < role)
+      return fail(Code::kUntrusted, "role {} is needed, this token has {}", name(role),
+                  name(token->role));
+    const bool scoped = token->tenant.has_value();
+    if (scoped && of_tenant && token->tenant->hex() != tenant)
+      return fail(Code::kUntrusted, "this token is for another tenant");
+    if (scoped && !of_tenant && role == ApiRole::kAdmin)
+      return fail(Code::kUntrusted, "this token is for one tenant only");
+    return *token;
+  });
+}
+
+void Api::add(http::Server& server, std::string_view method, std::string_view pattern, ApiRole role,
+              Handler handler) {
+  const bool of_tenant = pattern.find("{tenant}") != std::string_view::npos;
+  server.route(method, pattern, [this, role, of_tenant, handler](const http::Request& request) {
+    const auto token = authorize(request, role, of_tenant);
+    if (!token) {
+      if (token.error().code != Code::kUntrusted) return refusal(token.error());
+      const bool known = token.error().message.find("token has") != std::string::npos ||
+                         token.error().message.find("this token") != std::string::npos;
+      return http::error_response(
+          known ? 403 : 401, known ? "forbidden" : "unauthorized", token.error().message,
+          "create a token with `fleetsweep-controller token create` and set "
+          "FLEETSWEEP_TOKEN_FILE");
+    }
+    Visit visit{request, *token, {}};
+    if (of_tenant) {
+      const auto tenant = TenantId::parse_hex(request.param("tenant"));
+      if (!tenant) return refusal(tenant.error().within("tenant"));
+      visit.tenant = *tenant;
+    }
+    return handler(visit);
+  });
+}
+
+void Api::tenants(http::Server& server) {
+  add(server, "POST", "/v1/tenants", ApiRole::kAdmin, [this](const Visit& visit) {
+    const auto document = document_in(visit.request);
+    if (!document) return refusal(document.error());
+    const auto created =
+        on_loop([&](Driver& driver, Instant now) { return driver.create_tenant(*document, now); });
+    if (!created) return refusal(created.error());
+    return answer({{"tenant", created->tenant.hex()}, {"index", created->index}}, 201);
+  });
+  add(server, "GET", "/v1/tenants", ApiRole::kViewer, [this](const Visit& visit) {
+    const auto list = on_loop([only = visit.token.tenant](Driver& driver, Instant) -> Result<json> {
+      json all = json::array();
+      for (const auto& tenant : driver.core().tenants())
+        if (!only || tenant->id == *only) all.push_back(views::tenant(*tenant));
+      return all;
+    });
+    return list ? answer(*list) : refusal(list.error());
+  });
+}
+
+void Api::documents(http::Server& server) {
+  add(server, "POST", "/v1/tenants/{tenant}/documents", ApiRole::kOperator,
+      [this](const Visit& visit) {
+        const auto document = document_in(visit.request);
+        if (!document) return refusal(document.error());
+        const auto logged = on_loop([&](Driver& driver, Instant now) {
+          return driver.submit(visit.tenant, *document, visit.who(), now);
+        });
+        return logged ? answer(submitted(*logged), 201) : refusal(logged.error());
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/documents/{id}", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto id = DocumentId::parse_hex(visit.request.param("id"));
+        if (!id) return refusal(id.error().within("document id"));
+        const auto entry = on_loop([&](Driver& driver, Instant) -> Result<Bytes> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          const auto found = tenant->index.find(*id);
+          if (found == tenant->index.end())
+            return fail(Code::kNotFound, "no document {} in this log", id->hex());
+          return tenant->entries[found->second];
+        });
+        if (!entry) return refusal(entry.error());
+        http::Response response;
+        response.body = codec::to_dsse_json(*codec::decode<model::Envelope>(*entry));
+        return response;
+      });
+  add(server, "POST", "/v1/tenants/{tenant}/policies", ApiRole::kOperator,
+      [this](const Visit& visit) {
+        const Bytes bytes = to_bytes(visit.request.body);
+        const auto digest = on_loop([&](Driver& driver, Instant now) {
+          return driver.put_policy(visit.tenant, bytes, now);
+        });
+        if (!digest) return refusal(digest.error());
+        return answer({{"digest", digest->hex()}, {"size", bytes.size()}}, 201);
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/policies/{digest}", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto digest = Digest::parse_hex(visit.request.param("digest"));
+        if (!digest) return refusal(digest.error().within("policy digest"));
+        const auto bytes = on_loop([&](Driver& driver, Instant) -> Result<Bytes> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          FS_TRY(std::optional<Bytes> blob, driver.store().blob(tenant->no, *digest));
+          if (!blob) return fail(Code::kNotFound, "no policy {} here", digest->hex());
+          return std::move(*blob);
+        });
+        if (!bytes) return refusal(bytes.error());
+        http::Response response;
+        response.content_type = "application/octet-stream";
+        response.body = to_text(*bytes);
+        return response;
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/log", ApiRole::kViewer, [this](const Visit& visit) {
+    const auto from = number(visit.request, "from");
+    if (!from) return refusal(from.error());
+    const auto page = on_loop([&](Driver& driver, Instant) -> Result<json> {
+      FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+      json entries = json::array();
+      std::size_t bytes = 0;
+      for (std::uint64_t i = *from; i < tenant->entries.size() && bytes < kLogPageBytes; ++i) {
+        bytes += tenant->entries[i].size();
+        entries.push_back(to_base64(tenant->entries[i]));
+      }
+      return json{{"from", *from}, {"entries", entries}, {"size", tenant->entries.size()}};
+    });
+    return page ? answer(*page) : refusal(page.error());
+  });
+  add(server, "GET", "/v1/tenants/{tenant}/checkpoint", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto note = on_loop([&](Driver& driver, Instant) -> Result<std::string> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          if (tenant->note.empty())
+            return fail(Code::kUnavailable, "no checkpoint has its quorum of witnesses yet");
+          return tenant->note;
+        });
+        if (!note) return refusal(note.error());
+        http::Response response;
+        response.content_type = "text/plain; charset=utf-8";
+        response.body = *note;
+        return response;
+      });
+}
+
+void Api::fleet(http::Server& server) {
+  add(server, "GET", "/v1/tenants/{tenant}/agents", ApiRole::kViewer, [this](const Visit& visit) {
+    const auto list = on_loop([&](Driver& driver, Instant) -> Result<json> {
+      FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+      json all = json::array();
+      for (const auto& agent : tenant->registry.all()) all.push_back(views::agent(agent));
+      return all;
+    });
+    return list ? answer(*list) : refusal(list.error());
+  });
+  add(server, "GET", "/v1/tenants/{tenant}/agents/{agent}", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto id = AgentId::parse_hex(visit.request.param("agent"));
+        if (!id) return refusal(id.error().within("agent id"));
+        const auto view = on_loop([&](Driver& driver, Instant) -> Result<json> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          const auto* agent = tenant->registry.find(*id);
+          if (!agent) return fail(Code::kNotFound, "no agent {} of this tenant", id->hex());
+          json object = views::agent(*agent);
+          json campaigns = json::object();
+          for (const auto& [name, rollout] : tenant->campaigns)
+            if (const auto standing = rollout.standing(agent->no))
+              campaigns[name] = views::host(*tenant, *standing);
+          object["campaigns"] = campaigns;
+          return object;
+        });
+        return view ? answer(*view) : refusal(view.error());
+      });
+}
+
+namespace {
+
+// One campaign object at once and at each change.
+class CampaignFeed final : public http::Feed {
+ public:
+  using Show = std::function<Result<std::string>()>;
+  CampaignFeed(Hub& hub, std::string key, Show show)
+      : hub_(hub), key_(std::move(key)), show_(std::move(show)) {}
+
+  State next(Duration patience, http::Event& event) override {
+    const std::uint64_t version = hub_.wait(key_, seen_, patience);
+    if (version == seen_) return State::kNothingYet;
+    seen_ = version;
+    auto text = show_();
+    if (!text) return text.error().code == Code::kOverloaded ? State::kNothingYet : State::kEnd;
+    event.name = "campaign";
+    event.data = std::move(*text);
+    return State::kEvent;
+  }
+
+ private:
+  Hub& hub_;
+  std::string key_;
+  Show show_;
+  std::uint64_t seen_ = ~std::uint64_t{0};  // so that the first look is an event
+};
+
+}  // namespace
+
+void Api::campaigns(http::Server& server) {
+  add(server, "GET", "/v1/tenants/{tenant}/campaigns", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto list = on_loop([&](Driver& driver, Instant now) -> Result<json> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          json all = json::array();
+          for (const auto& [name, rollout] : tenant->campaigns)
+            all.push_back(views::campaign(*tenant, rollout, now));
+          return all;
+        });
+        return list ? answer(*list) : refusal(list.error());
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
+          return views::campaign(*tenant, *rollout, now);
+        });
+        return view ? answer(*view) : refusal(view.error());
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}/hosts", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto wanted = visit.request.query_value("state");
+        std::optional<model::HostState> state;
+        if (wanted) {
+          state = from_name<model::HostState>(*wanted);
+          if (!state)
+            return refusal(
+                {Code::kInvalid, fmt::format("?state={}: no such state", escaped(*wanted))});
+        }
+        const auto list = on_loop([&](Driver& driver, Instant) -> Result<json> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
+          json all = json::array();
+          for (const campaign::Standing& standing : rollout->standings())
+            if (!state || standing.state == *state) all.push_back(views::host(*tenant, standing));
+          return all;
+        });
+        return list ? answer(*list) : refusal(list.error());
+      });
+  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}/receipts", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        const auto after = number(visit.request, "after");
+        if (!after) return refusal(after.error());
+        using Rows = std::vector<store::NumberedReceipt>;
+        const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
+          return driver.store().receipts(tenant->no, rollout->name(), *after, kReceiptsPerPage);
+        });
+        if (!rows) return refusal(rows.error());
+        json all = json::array();
+        for (const auto& [row, receipt] : *rows) {
+          const auto envelope = codec::decode<model::Envelope>(receipt.envelope);
+          if (!envelope) return refusal(envelope.error());
+          all.push_back({{"row", row},
+                         {"id", receipt.id.hex()},
+                         {"envelope", json::parse(codec::to_dsse_json(*envelope))}});
+        }
+        return answer(all);
+      });
+  server.stream("/v1/tenants/{tenant}/campaigns/{campaign}/events",
+                [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {
+                  const auto token = authorize(request, ApiRole::kViewer, true);
+                  if (!token)
+                    return http::error_response(401, "unauthorized", token.error().message,
+                                                "send a bearer token with role viewer");
+                  const auto id = TenantId::parse_hex(request.param("tenant"));
+                  if (!id) return refusal(id.error());
+                  const std::string campaign = request.param("campaign");
+                  auto show = [this, id = *id, campaign]() -> Result<std::string> {
+                    const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
+                      FS_TRY(const Tenant* tenant, tenant_of(driver, id));
+                      FS_TRY(const auto* rollout, campaign_of(*tenant, campaign));
+                      return views::campaign(*tenant, *rollout, now);
+                    });
+                    if (!view) return fail(view.error());
+                    return view->dump();
+                  };
+                  if (const auto first = show(); !first) return refusal(first.error());
+                  feed = std::make_unique<CampaignFeed>(hub_, id->hex() + "/" + campaign,
+                                                        std::move(show));
+                  return http::Response{};
+                });
+}
+
+void Api::health(http::Server& server) {
+  server.route("GET", "/healthz", [](const http::Request&) { return answer({{"status", "ok"}}); });
+  // Ready: the loop turns and the store takes commits.
+  server.route("GET", "/readyz", [this](const http::Request&) {
+    const auto ready = on_loop([](Driver& driver, Instant) -> Result<bool> {
+      FS_CHECK(driver.health());
+      return true;
+    });
+    return ready ? answer({{"status", "ready"}})
+                 : http::error_response(503, "not_ready", ready.error().message,
+                                        "look at the controller's log");
+  });
+}
+
+void Api::serve(http::Server& server) {
+  health(server);
+  tenants(server);
+  documents(server);
+  fleet(server);
+  campaigns(server);
+}
+
+NewToken make_api_token(ApiRole role, const std::optional<TenantId>& tenant, Timestamp now) {
+  std::array<std::uint8_t, 32> secret{};
+  crypto::random_bytes(secret);
+  NewToken token;
+  token.text = std::string(kTokenPrefix) + to_hex(secret);
+  token.row = {hash_of(token.text), role, tenant, now};
+  return token;
+}
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,55 @@
+#pragma once
+
+// The operators' side of the controller: the HTTP API of ARCHITECTURE.md. Handlers run on HTTP
+// threads; what touches the core is carried to the loop thread as a call and awaited there.
+
+#include <functional>
+#include <string>
+
+#include "controller/api/hub.h"
+#include "controller/driver/driver.h"
+#include "protocol/runtime/http/http.h"
+
+namespace fleetsweep::controller {
+
+// Runs on the loop thread.
+using Call = std::function<void(Driver& driver, Instant now)>;
+// Carries a call there; false when too many wait.
+using Caller = std::function<bool(Call call)>;
+
+class Api {
+ public:
+  Api(Caller caller, Hub& hub) : caller_(std::move(caller)), hub_(hub) {}
+
+  // Adds every route; the Api outlives the server.
+  void serve(http::Server& server);
+
+ private:
+  struct Visit;
+  using Handler = std::function<http::Response(const Visit&)>;
+  void add(http::Server& server, std::string_view method, std::string_view pattern,
+           store::ApiRole role, Handler handler);
+  Result<store::ApiToken> authorize(const http::Request& request, store::ApiRole role,
+                                    bool of_tenant);
+  template <class F>
+  auto on_loop(F function)
+      -> Result<typename std::invoke_result_t<F, Driver&, Instant>::value_type>;
+
+  void tenants(http::Server& server);
+  void documents(http::Server& server);
+  void fleet(http::Server& server);
+  void campaigns(http::Server& server);
+  void health(http::Server& server);
+
+  Caller caller_;
+  Hub& hub_;
+};
+
+// The text of an API token for a person, and what the store keeps of it.
+struct NewToken {
+  std::string text;
+  store::ApiToken row;
+};
+NewToken make_api_token(store::ApiRole role, const std::optional<TenantId>& tenant, Timestamp now);
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,134 @@
+#include "controller/api/views.h"
+
+#include <nlohmann/json.hpp>
+
+namespace fleetsweep::controller::views {
+namespace {
+
+using nlohmann::json;
+
+json states(const campaign::StateCounts& counts) {
+  json object = json::object();
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    object[std::string(name(static_cast<model::HostState>(i)))] = counts[i];
+  return object;
+}
+
+// Hosts name themselves: JSON wants UTF-8, and a terminal wants no control characters.
+std::string claim(const std::string& text) {
+  return escaped(text);
+}
+
+json order(const campaign::Rollout::OrderView& view) {
+  json waves = json::array();
+  for (std::size_t i = 0; i < view.order.waves.size(); ++i)
+    waves.push_back({{"permille", view.order.waves[i].permille},
+                     {"gate", name(view.order.waves[i].gate)},
+                     {"delay_seconds", view.order.waves[i].delay_min.count()},
+                     {"released", static_cast<bool>(view.released[i])}});
+  return {{"id", view.id.hex()},
+          {"index", view.index},
+          {"mode", name(view.order.mode)},
+          {"class", name(view.order.action_class)},
+          {"title", claim(view.order.title)},
+          {"policy", view.order.policy.hex()},
+          {"not_before", to_rfc3339(view.order.schedule.not_before)},
+          {"not_after", to_rfc3339(view.order.schedule.not_after)},
+          {"stopped", view.stopped},
+          {"breaker", view.tripped ? "open" : "closed"},
+          {"waves", waves}};
+}
+
+}  // namespace
+
+json tenant(const Tenant& tenant) {
+  return {{"tenant", tenant.id.hex()},
+          {"name", claim(tenant.name)},
+          {"root_version", tenant.state().root ? tenant.state().root->version() : 0},
+          {"log_size", tenant.entries.size()},
+          {"checkpoint_size", tenant.note_size},
+          {"agents", tenant.registry.size()}};
+}
+
+json agent(const fleet::Agent& agent) {
+  std::string groups;
+  for (const std::string& group : agent.groups) groups += (groups.empty() ? "" : ",") + group;
+  json labels = json::array();
+  for (const std::string& label : agent.facts.labels) labels.push_back(claim(label));
+  const std::string& hostname =
+      agent.facts.hostname.empty() ? agent.key.hostname : agent.facts.hostname;
+  json view = {{"agent", agent.id.hex()},
+               {"hostname", claim(hostname)},
+               {"group", claim(groups)},
+               {"jurisdiction", agent.jurisdiction},
+               {"state", liveness(agent)},
+               {"activity", claim(agent.activity)},
+               {"forked", agent.forked},
+               {"enrolled", to_rfc3339(agent.enrolled)},
+               {"last_heard", nullptr},
+               {"version", claim(agent.version)},
+               {"sandbox", name(agent.sandbox)},
+               {"log_size", agent.log_size},
+               {"root_version", agent.root_version},
+               {"facts",
+                {{"os", claim(agent.facts.os)},
+                 {"os_id", claim(agent.facts.os_id)},
+                 {"os_version", claim(agent.facts.os_version)},
+                 {"kernel", claim(agent.facts.kernel)},
+                 {"arch", claim(agent.facts.arch)},
+                 {"labels", labels}}}};
+  if (agent.last_heard) view["last_heard"] = to_rfc3339(to_timestamp(*agent.last_heard));
+  return view;
+}
+
+json campaign(const Tenant&, const campaign::Rollout& rollout, Instant now) {
+  json waves = json::array();
+  const campaign::Tally& tally = rollout.tally();
+  for (std::size_t i = 0; i < tally.waves.size(); ++i)
+    waves.push_back({{"wave", i},
+                     {"targeted", tally.waves[i].targeted},
+                     {"states", states(tally.waves[i].states)},
+                     {"failure_ratio", rollout.failure_ratio(static_cast<std::uint16_t>(i))}});
+  json orders = json::array();
+  for (const auto& view : rollout.orders()) orders.push_back(order(view));
+  const auto eta = rollout.eta_seconds(now);
+  return {{"campaign", rollout.name()},
+          {"family", claim(rollout.family())},
+          {"mode", name(rollout.mode())},
+          {"phase", rollout.phase()},
+          {"targeted", tally.targeted},
+          {"states", states(tally.states)},
+          {"waves", waves},
+          {"orders", orders},
+          {"breaker", rollout.breaker_open() ? "open" : "closed"},
+          {"rate", rollout.rate(now)},
+          {"eta_seconds", eta ? json(*eta) : json(nullptr)}};
+}
+
+json host(const Tenant& tenant, const campaign::Standing& standing) {
+  const fleet::Agent& agent = *tenant.registry.find(standing.host);
+  const std::string& hostname =
+      agent.facts.hostname.empty() ? agent.key.hostname : agent.facts.hostname;
+  json view = {{"agent", agent.id.hex()},
+               {"hostname", claim(hostname)},
+               {"wave", standing.wave},
+               {"state", name(standing.state)},
+               {"reason", name(standing.reason)},
+               {"order", standing.order.hex()},
+               {"kind", nullptr},
+               {"matched", 0},
+               {"acted", 0},
+               {"seq", 0},
+               {"finished", nullptr}};
+  if (standing.report) {
+    view["kind"] = name(standing.report->kind);
+    view["matched"] = standing.report->matched;
+    view["acted"] = standing.report->acted;
+    view["seq"] = standing.report->seq;
+    view["finished"] = to_rfc3339(standing.report->finished);
+    view["reported_order"] = standing.report->order.hex();
+  }
+  return view;
+}
+
+}  // namespace fleetsweep::controller::views

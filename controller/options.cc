@@ -1,0 +1,84 @@
+#include "controller/options.h"
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "protocol/runtime/config/config.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+constexpr std::uint64_t kAgentsMost = 19'500;  // of one process: 20,000 descriptors
+
+Result<ServiceOptions> service_options(const std::string& file,
+                                       const std::vector<std::string>& arguments) {
+  FS_TRY(auto overrides, config::parse_arguments(arguments));
+  FS_TRY(auto reader, config::Reader::open(file, std::move(overrides)));
+  ServiceOptions options;
+  options.state = reader.text("state", options.state);
+  options.agent_listen = reader.text("agent_listen", options.agent_listen);
+  options.enrol_listen = reader.text("enrol_listen", options.enrol_listen);
+  options.api_listen = reader.text("api_listen", options.api_listen);
+  options.metrics_listen = reader.text("metrics_listen", options.metrics_listen);
+  options.witnesses = reader.list("witness");
+  options.checkpoint_interval = reader.duration("checkpoint_interval", options.checkpoint_interval);
+  options.heartbeat = reader.duration("heartbeat", options.heartbeat);
+  options.agents_max = reader.number("agents_max", options.agents_max, 1, kAgentsMost);
+  options.allow_remote = reader.flag("allow_remote", false);
+  options.io_threads = static_cast<int>(reader.number("io_threads", 1, 1, 8));
+  if (options.heartbeat < Seconds(1)) reader.reject("heartbeat", "at least 1s was expected");
+  if (options.checkpoint_interval < Seconds(1))
+    reader.reject("checkpoint_interval", "at least 1s was expected");
+  FS_CHECK(reader.finish());
+  return options;
+}
+
+}  // namespace
+
+std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
+  CLI::App app("Stores, streams and counts what operators sign; it cannot sign orders itself.",
+               "fleetsweep-controller");
+  app.require_subcommand(1);
+  InitCommand init;
+  CLI::App* init_command = app.add_subcommand("init", "make the keys of a new controller, once");
+  init_command->add_option("--state", init.state, "state directory")->required();
+  init_command->add_option("--origin", init.origin, "name of its logs, like soc.example/fleet")
+      ->required();
+
+  std::string file;
+  CLI::App* run_command =
+      app.add_subcommand("run", "run until SIGTERM; every key of the file can be given as --key");
+  run_command->add_option("--config", file, "configuration file");
+  run_command->allow_extras();
+
+  TokenCommand token;
+  CLI::App* token_command = app.add_subcommand("token", "tokens of the API");
+  token_command->require_subcommand(1);
+  CLI::App* create = token_command->add_subcommand("create", "write a new token into a 0600 file");
+  create->add_option("--state", token.state, "state directory")->required();
+  create->add_option("--role", token.role, "viewer, operator or admin")->required();
+  create->add_option("--tenant", token.tenant, "for this tenant only (hex)");
+  create->add_option("--out", token.out, "the file; must not exist")->required();
+
+  RebuildCommand rebuild;
+  CLI::App* rebuild_command =
+      app.add_subcommand("rebuild", "make derived tables anew from the receipts");
+  rebuild_command->add_option("--state", rebuild.state, "state directory")->required();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code = app.exit(error, out, err);
+    return Usage{out.str() + err.str(), code == 0 ? 0 : 2};
+  }
+  if (init_command->parsed()) return Command(init);
+  if (create->parsed()) return Command(token);
+  if (rebuild_command->parsed()) return Command(rebuild);
+  auto options = service_options(file, run_command->remaining());
+  if (!options) return Usage{options.error().message + "\n", 2};
+  return Command(std::move(*options));
+}
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,30 @@
+#pragma once
+
+// The command line of fleetsweep-controller, parsed into one value.
+
+#include <string>
+#include <variant>
+
+#include "controller/service/service.h"
+
+namespace fleetsweep::controller {
+
+struct InitCommand {
+  std::string state, origin;
+};
+struct TokenCommand {
+  std::string state, role, tenant, out;
+};
+struct RebuildCommand {
+  std::string state;
+};
+using Command = std::variant<InitCommand, ServiceOptions, TokenCommand, RebuildCommand>;
+
+struct Usage {  // nothing to do but print and exit
+  std::string text;
+  int exit_code = 0;
+};
+
+std::variant<Command, Usage> parse_command(int argc, const char* const* argv);
+
+}  // namespace fleetsweep::controller

@@ -1,0 +1,38 @@
+#pragma once
+
+// The controller's other threads: a few check receipts, one asks witnesses. Answers come back
+// through a mailbox that the loop reads.
+
+#include <variant>
+
+#include "controller/driver/cosign.h"
+#include "controller/driver/driver.h"
+#include "protocol/runtime/loop/mailbox.h"
+#include "protocol/runtime/loop/worker.h"
+
+namespace fleetsweep::controller {
+
+class ThreadCrew final : public Crew {
+ public:
+  using Answer = std::variant<std::vector<VerifiedReceipt>, Cosigned>;
+
+  ThreadCrew(Cosigner cosigner, std::size_t verifiers);
+  ~ThreadCrew() override { stop(); }
+
+  bool verify(VerifyReceipts work) override;
+  bool cosign(CosignLog work) override;
+  void stop();
+
+  loop::Mailbox<Answer>& answers() { return answers_; }
+  std::size_t verify_queued() const { return verifiers_.queued(); }
+
+ private:
+  void post(Answer answer);
+
+  Cosigner cosigner_;
+  loop::Mailbox<Answer> answers_;
+  loop::WorkerPool verifiers_;
+  loop::WorkerPool witness_;
+};
+
+}  // namespace fleetsweep::controller

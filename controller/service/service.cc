@@ -1,0 +1,259 @@
+#include "controller/service/service.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "controller/api/api.h"
+#include "controller/driver/telemetry.h"
+#include "controller/gateway/gateway.h"
+#include "controller/metrics_names.h"
+#include "controller/service/crew.h"
+#include "controller/service/keys.h"
+#include "protocol/runtime/files/files.h"
+#include "protocol/runtime/http/http.h"
+#include "protocol/runtime/loop/loop.h"
+#include "protocol/runtime/witness_client/witness_client.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+constexpr std::size_t kCallsWaiting = 1024;
+constexpr Duration kWitnessTimeout = Seconds(5);
+constexpr Duration kTickMax = Seconds(1);
+constexpr Duration kTickMin = std::chrono::milliseconds(20);
+constexpr std::string_view kProgram = "fleetsweep-controller";
+
+Result<WitnessAnswer> ask_witness(const std::string& url, const log::AddCheckpoint& request) {
+  // Witnesses live on other machines; what they sign is verified, not the line.
+  http::ClientOptions options{.timeout = kWitnessTimeout, .allow_remote = true};
+  FS_TRY(witness_client::Answer answer, witness_client::add_checkpoint(url, request, options));
+  return WitnessAnswer{std::move(answer.cosignatures), answer.known_size};
+}
+
+CoreOptions core_options(const ServiceOptions& options, const Keys& keys) {
+  CoreOptions core;
+  core.log_key = keys.log.public_key();
+  core.heartbeat = options.heartbeat;
+  core.checkpoint_interval = options.checkpoint_interval;
+  core.agents_max = options.agents_max;
+  return core;
+}
+
+// For a driver without a network: `rebuild`.
+class NoOutlet final : public Outlet {
+ public:
+  Taken send(const HostRef&, const Frame&) override { return Taken::kGone; }
+  void admit(const HostRef&, const CurveKey&) override {}
+  void replace(const std::vector<std::pair<CurveKey, HostRef>>&) override {}
+};
+class NoCrew final : public Crew {
+ public:
+  bool verify(VerifyReceipts) override { return false; }
+  bool cosign(CosignLog) override { return false; }
+};
+class NoTelemetry final : public Telemetry {
+ public:
+  void on(const Count&) override {}
+  void on(const Event&) override {}
+  void on_campaign(const Tenant&, const campaign::Rollout&, Instant) override {}
+  void on_commit(std::size_t, bool) override {}
+};
+
+}  // namespace
+
+// In the order of construction; what comes later uses what stands above it.
+struct Service::Parts {
+  Parts(ServiceOptions service_options, files::StateLock state_lock, Keys own_keys)
+      : options(std::move(service_options)),
+        lock(std::move(state_lock)),
+        keys(std::move(own_keys)),
+        metrics(kMetrics),
+        telemetry(metrics, log,
+                  [this](const TenantId& tenant, const std::string& campaign) {
+                    hub.changed(tenant.hex() + "/" + campaign);
+                  }),
+        crew(Cosigner(keys.log, options.witnesses, ask_witness),
+             std::max(2u, std::thread::hardware_concurrency())),
+        calls(kCallsWaiting),
+        api([this](Call call) { return open && calls.push(std::move(call)); }, hub) {}
+
+  void arm();
+  void turn_end(Instant now);
+
+  ServiceOptions options;
+  files::StateLock lock;
+  Keys keys;
+  event_log::EventLog log;
+  metrics::Metrics metrics;
+  Hub hub;
+  MetricsTelemetry telemetry;
+  std::unique_ptr<store::Store> store;
+  loop::Loop loop;
+  std::unique_ptr<Gateway> gateway;
+  ThreadCrew crew;
+  std::unique_ptr<Driver> driver;
+  loop::Mailbox<Call> calls;
+  std::atomic<bool> open = true;
+  Api api;
+  http::Server api_server;
+  http::Server metrics_server;
+};
+
+Service::Service(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+void Service::Parts::turn_end(Instant now) {
+  driver->flush(now);
+}
+
+void Service::Parts::arm() {
+  const Duration wait =
+      std::clamp<Duration>(driver->next_deadline() - loop::wall_now(), kTickMin, kTickMax);
+  loop.after(wait, [this](Instant now) {
+    driver->on_time(now);
+    gateway->tick();
+    telemetry.tick(driver->core(), now);
+    metrics.set(kQueueDepth, {{"queue", "verify"}}, static_cast<double>(crew.verify_queued()));
+    metrics.set(kQueueDepth, {{"queue", "answers"}}, static_cast<double>(crew.answers().size()));
+    metrics.set(kQueueDepth, {{"queue", "calls"}}, static_cast<double>(calls.size()));
+    arm();
+  });
+}
+
+Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
+  FS_TRY(Keys keys, read_keys(options.state));
+  FS_TRY(files::StateLock lock, files::StateLock::acquire(options.state, kProgram));
+  FS_CHECK(net::check_descriptors(options.agents_max));
+  auto owned = std::make_unique<Parts>(options, std::move(lock), std::move(keys));
+  Parts& parts = *owned;
+  FS_TRY(parts.store, store::open_sqlite_store(database_path(options.state)));
+  FS_TRY(parts.gateway, Gateway::open({.agent_listen = options.agent_listen,
+                                       .enrol_listen = options.enrol_listen,
+                                       .keys = parts.keys.edge,
+                                       .io_threads = options.io_threads},
+                                      parts.metrics));
+  const auto timed = [&parts](const std::function<void()>& work) {
+    const auto begun = std::chrono::steady_clock::now();
+    work();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+    parts.metrics.observe(kStoreCommit, {}, taken.count());
+  };
+  FS_TRY(parts.driver, Driver::load(core_options(options, parts.keys),
+                                    {*parts.store, *parts.gateway, parts.crew, parts.telemetry,
+                                     parts.keys.conductor, timed},
+                                    loop::wall_now()));
+  parts.gateway->attach(*parts.driver, parts.loop);
+  parts.loop.watch(parts.crew.answers().fd(), [&parts](Instant now) {
+    for (ThreadCrew::Answer& answer : parts.crew.answers().take()) {
+      if (auto* receipts = std::get_if<std::vector<VerifiedReceipt>>(&answer))
+        parts.driver->on_verified(std::move(*receipts), now);
+      else
+        parts.driver->on_cosigned(std::get<Cosigned>(answer), now);
+    }
+  });
+  parts.loop.watch(parts.calls.fd(), [&parts](Instant now) {
+    for (Call& call : parts.calls.take()) call(*parts.driver, now);
+  });
+  parts.loop.on_turn_end([&parts](Instant now) { parts.turn_end(now); });
+  parts.arm();
+
+  parts.api.serve(parts.api_server);
+  parts.metrics_server.route("GET", "/metrics", [&parts](const http::Request&) {
+    http::Response response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body = parts.metrics.text();
+    return response;
+  });
+  std::unique_ptr<Service> service(new Service(std::move(owned)));
+  if (const Status up = parts.api_server.start(
+          {.listen = options.api_listen, .allow_remote = options.allow_remote});
+      !up)
+    return fail(up.error().within("api_listen"));
+  if (const Status up = parts.metrics_server.start(
+          {.listen = options.metrics_listen, .allow_remote = options.allow_remote});
+      !up)
+    return fail(up.error().within("metrics_listen"));
+  parts.log.info("started", {{"agents", parts.gateway->agent_endpoint()},
+                             {"enrolment", parts.gateway->enrol_endpoint()},
+                             {"api", parts.api_server.address()},
+                             {"metrics", parts.metrics_server.address()},
+                             {"tenants", parts.driver->core().tenants().size()},
+                             {"enrolled", parts.driver->core().agents()}});
+  return service;
+}
+
+Service::~Service() {
+  Parts& parts = *parts_;
+  // HTTP threads wait for calls: break what waits, take no more, then join them.
+  parts.open = false;
+  while (!parts.calls.take().empty()) {
+  }
+  parts.api_server.stop();
+  parts.metrics_server.stop();
+  parts.crew.stop();
+  if (parts.driver) parts.driver->flush(loop::wall_now());
+}
+
+Status Service::run(int signals) {
+  if (signals >= 0)
+    parts_->loop.watch(signals, [this](Instant) {
+      parts_->log.info("stopping", {{"why", "signal"}});
+      stop();
+    });
+  return parts_->loop.run();
+}
+
+void Service::stop() {
+  parts_->loop.stop();
+}
+
+std::string Service::agent_endpoint() const {
+  return parts_->gateway->agent_endpoint();
+}
+std::string Service::enrol_endpoint() const {
+  return parts_->gateway->enrol_endpoint();
+}
+std::string Service::api_address() const {
+  return parts_->api_server.address();
+}
+std::string Service::metrics_address() const {
+  return parts_->metrics_server.address();
+}
+
+Result<std::size_t> rebuild(const std::string& state) {
+  FS_TRY(const Keys keys, read_keys(state));
+  FS_TRY(const files::StateLock lock, files::StateLock::acquire(state, kProgram));
+  FS_TRY(const auto store, store::open_sqlite_store(database_path(state)));
+  NoOutlet outlet;
+  NoCrew crew;
+  NoTelemetry telemetry;
+  FS_TRY(const auto driver,
+         Driver::load(core_options({}, keys), {*store, outlet, crew, telemetry, keys.conductor},
+                      loop::wall_now()));
+  const std::vector<store::CampaignHost> rows = driver->core().campaign_hosts();
+  FS_CHECK(store->replace_campaign_hosts(rows));
+  return rows.size();
+}
+
+Status create_token(const std::string& state, const std::string& role, const std::string& tenant,
+                    const std::string& out) {
+  const auto api_role = from_name<store::ApiRole>(role);
+  if (!api_role)
+    return fail(Code::kInvalid, "--role {}: viewer, operator or admin was expected", escaped(role));
+  std::optional<TenantId> scope;
+  if (!tenant.empty()) {
+    const auto id = TenantId::parse_hex(tenant);
+    if (!id) return fail(id.error().within("--tenant"));
+    scope = *id;
+  }
+  FS_CHECK(read_keys(state));
+  FS_TRY(const auto store, store::open_sqlite_store(database_path(state)));
+  const NewToken token = make_api_token(*api_role, scope, to_timestamp(loop::wall_now()));
+  FS_CHECK(files::write_new_file(out, as_bytes(token.text + "\n")));
+  const std::vector<store::Record> rows = {
+      token.row, store::Audit{token.row.created, "local", "api_token_created",
+                              fmt::format("{} {}", role, token.row.hash.hex().substr(0, 16))}};
+  return store->commit(rows);
+}
+
+}  // namespace fleetsweep::controller

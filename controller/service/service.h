@@ -1,0 +1,57 @@
+#pragma once
+
+// A whole controller in one process: store, core, sockets, HTTP, threads. main() and the
+// integration tests start the same thing.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/base/time.h"
+
+namespace fleetsweep::controller {
+
+struct ServiceOptions {
+  std::string state = "/var/lib/fleetsweep/controller";
+  std::string agent_listen = "tcp://0.0.0.0:7600";
+  std::string enrol_listen = "tcp://0.0.0.0:7601";
+  std::string api_listen = "127.0.0.1:7680";
+  std::string metrics_listen = "127.0.0.1:7690";
+  std::vector<std::string> witnesses;
+  Seconds checkpoint_interval{60};
+  Seconds heartbeat{60};
+  std::size_t agents_max = 5000;
+  bool allow_remote = false;  // API and metrics on other than loopback: put TLS in front
+  int io_threads = 1;
+};
+
+class Service {
+ public:
+  // Binds everything. Errors name the option: address in use, state locked by another process, too
+  // few file descriptors, keys missing.
+  static Result<std::unique_ptr<Service>> start(const ServiceOptions& options);
+  ~Service();
+
+  // Until stop(), or SIGTERM or SIGINT if `signals` is their descriptor.
+  Status run(int signals = -1);
+  void stop();  // any thread
+
+  std::string agent_endpoint() const;
+  std::string enrol_endpoint() const;
+  std::string api_address() const;
+  std::string metrics_address() const;
+
+ private:
+  struct Parts;
+  explicit Service(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// Makes the derived rows anew from the receipts; the controller must not run.
+Result<std::size_t> rebuild(const std::string& state);
+// Writes a new token into a private file.
+Status create_token(const std::string& state, const std::string& role, const std::string& tenant,
+                    const std::string& out);
+
+}  // namespace fleetsweep::controller
