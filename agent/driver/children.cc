@@ -41,7 +41,6 @@ void Driver::on_command(const model::LocalCommand& command) {
   if (command.verb == "halt" || command.verb == "resume") {
     halted_ = command.verb == "halt";
     if (!consent_broken_) run(parts_.core.on_halt(halted_, now()));
-    return;
   }
   if (auto sent = monitor_.send(reply_to(command)); !sent) stop(sent.error().within("monitor"));
 }
@@ -56,6 +55,8 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
     if (!order) return {false, dump(Json{{"error", "expected an order id of 64 hex digits"}})};
     return {true, dump(Json{{"order", order->hex()}, {"why", parts_.core.why(*order)}})};
   }
+  if (command.verb == "halt" || command.verb == "resume")
+    return {true, dump(Json{{"halted", halted_}})};
   const Core::Status status = parts_.core.status();
   Json orders = Json::array();
   for (const auto& line : status.lines)

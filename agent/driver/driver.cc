@@ -60,14 +60,10 @@ void Driver::run(Effects effects) {
       return stop(committed.error().within("store"));
   for (Action& action : effects.actions) perform(action);
   for (const Note& note : effects.notes) {
-    // The event log takes fields as a list; ours are few and known.
-    std::string fields;
-    for (const auto& [key, value] : note.fields)
-      fields += (fields.empty() ? "" : " ") + key + "=" + value;
-    if (note.is_warning)
-      parts_.log.warning(note.event, {{"fields", fields}});
-    else
-      parts_.log.info(note.event, {{"fields", fields}});
+    std::vector<event_log::Field> fields;
+    for (const auto& [key, value] : note.fields) fields.emplace_back(key, value);
+    const auto level = note.is_warning ? event_log::Level::kWarning : event_log::Level::kInfo;
+    parts_.log.write(level, note.event, fields);
   }
   arm();
 }

@@ -75,29 +75,34 @@ void Monitor::on_client(ClientId id) {
   if (!command || client.waits_for_core || client.waits_for_undo) return drop_client(id);
   log_.info("control", {{"verb", command->verb}});
   if (command->verb == "halt" || command->verb == "resume")
-    return answer(id, set_halted(command->verb == "halt"));
+    return set_halted(id, command->verb == "halt");
   if (command->verb == "undo") return start_local_undo(id, command->argument);
   if (command->verb != "status" && command->verb != "why")
     return answer(id, refused("unknown command"));
   if (!core_pipe_) return answer(id, refused("the agent's core is restarting: try again"));
-  client.waits_for_core = true;
+  ask_core(id, *command);
+}
+
+void Monitor::ask_core(ClientId id, const model::LocalCommand& command) {
+  clients_.at(id).waits_for_core = true;
   asked_core_.push_back(id);
-  to_core(*command);
+  to_core(command);
 }
 
 // The file is what counts: it holds after a restart, and the owner may make it by hand.
-model::LocalReply Monitor::set_halted(bool halted) {
+void Monitor::set_halted(ClientId id, bool halted) {
   const std::string path = options_.state + "/halt";
   if (halted && !phase_.halted) {
     if (auto written = files::write_file_atomic(path, {}); !written)
-      return refused(written.error().message);
+      return answer(id, refused(written.error().message));
   } else if (!halted && ::unlink(path.c_str()) != 0 && errno != ENOENT) {
-    return refused(files::system_error(errno, "remove " + path).message);
+    return answer(id, refused(files::system_error(errno, "remove " + path).message));
   }
   phase_.halted = halted;
   log_.warning(halted ? "halted" : "resumed");
-  to_core(model::LocalCommand{halted ? "halt" : "resume", ""});
-  return {true, halted ? "{\"halted\": true}" : "{\"halted\": false}"};
+  // Answered when core knows it too: what the owner sees done is done.
+  if (core_pipe_) return ask_core(id, {halted ? "halt" : "resume", ""});
+  answer(id, {true, halted ? "{\"halted\": true}" : "{\"halted\": false}"});
 }
 
 // Allowed while halted: it only puts back.

@@ -186,6 +186,7 @@ void Monitor::on_core_gone() {
   core_pipe_.reset();
   for (const ClientId client : std::exchange(asked_core_, {}))
     answer(client, {false, json_error("the agent's core has just restarted: try again")});
+  scan_wanted_ = act_wanted_ = false;
   if (scan_pid_ > 0) ::kill(scan_pid_, SIGKILL);  // its result has nobody to go to
   if (phase_.stopping) return end_if_done();
   if (loop::uptime_now() - core_since_ > kHealthyAfter) restart_wait_ = options_.restart_min;
@@ -219,7 +220,11 @@ Result<std::pair<pid_t, runtime::Pipe>> Monitor::spawn(model::Child child,
 }
 
 void Monitor::start_child(model::Child child) {
-  const Wish wish = child == model::Child::kScan ? Wish::kScan : Wish::kAct;
+  const bool is_scan = child == model::Child::kScan;
+  const bool is_running = is_scan ? phase_.scan_runs : phase_.act_runs;
+  (is_scan ? scan_wanted_ : act_wanted_) = is_running;
+  if (is_running) return;  // started when it is gone
+  const Wish wish = is_scan ? Wish::kScan : Wish::kAct;
   model::ChildStarted started{.child = child};
   started.error = refusal(wish, phase_);
   if (!started.error.empty()) return to_core(started);
@@ -250,7 +255,9 @@ void Monitor::on_exit(pid_t pid, int status) {
   if (pid == scan_pid_) {
     scan_pid_ = 0;
     phase_.scan_runs = false;
-    return to_core(model::ChildExited{model::Child::kScan, status});
+    to_core(model::ChildExited{model::Child::kScan, status});
+    if (scan_wanted_) start_child(model::Child::kScan);
+    return;
   }
   if (pid == act_pid_) {
     act_pid_ = 0;
@@ -261,6 +268,7 @@ void Monitor::on_exit(pid_t pid, int status) {
     } else {
       to_core(model::ChildExited{model::Child::kAct, status});
     }
+    if (act_wanted_) start_child(model::Child::kAct);
     end_if_done();
   }
 }

@@ -65,7 +65,8 @@ class Monitor {
   void on_client(ClientId id);
   void answer(ClientId id, const model::LocalReply& reply);
   void drop_client(ClientId id);
-  model::LocalReply set_halted(bool halted);
+  void set_halted(ClientId id, bool halted);
+  void ask_core(ClientId id, const model::LocalCommand& command);
   void start_local_undo(ClientId id, const std::string& order);
   void on_undo_message();
   void finish_local_undo(const model::LocalReply& reply);
@@ -88,6 +89,9 @@ class Monitor {
   Duration restart_wait_{};
   pid_t scan_pid_ = 0;
   pid_t act_pid_ = 0;
+  // Core asked while the one before, which has answered, was not gone yet.
+  bool scan_wanted_ = false;
+  bool act_wanted_ = false;
 
   std::map<ClientId, Client> clients_;
   ClientId last_client_ = 0;

@@ -31,7 +31,7 @@ std::string spell(std::string_view value) {
 }  // namespace
 
 std::string format_line(Instant now, Level level, std::string_view event,
-                        std::initializer_list<Field> fields) {
+                        std::span<const Field> fields) {
   std::string time = to_rfc3339(to_timestamp(now));
   const auto milliseconds = (now - to_timestamp(now)).count();
   time.insert(time.size() - 1, fmt::format(".{:03}", milliseconds));
@@ -53,8 +53,7 @@ void EventLog::error(std::string_view event, std::initializer_list<Field> fields
   write(Level::kError, event, fields);
 }
 
-void EventLog::write(Level level, std::string_view event,
-                     std::initializer_list<Field> fields) const {
+void EventLog::write(Level level, std::string_view event, std::span<const Field> fields) const {
   if (level < from_) return;
   const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
   const std::string line = format_line(now, level, event, fields);

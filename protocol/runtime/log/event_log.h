@@ -7,6 +7,7 @@
 
 #include <concepts>
 #include <initializer_list>
+#include <span>
 #include <string>
 
 #include "protocol/base/time.h"
@@ -29,7 +30,11 @@ struct Field {
 
 // The line with its newline. Pure.
 std::string format_line(Instant now, Level level, std::string_view event,
-                        std::initializer_list<Field> fields);
+                        std::span<const Field> fields);
+inline std::string format_line(Instant now, Level level, std::string_view event,
+                               std::initializer_list<Field> fields) {
+  return format_line(now, level, event, std::span(fields.begin(), fields.size()));
+}
 
 // main() makes one and passes it down. Safe from several threads: a line is one write().
 class EventLog {
@@ -41,9 +46,13 @@ class EventLog {
   void info(std::string_view event, std::initializer_list<Field> fields = {}) const;
   void warning(std::string_view event, std::initializer_list<Field> fields = {}) const;
   void error(std::string_view event, std::initializer_list<Field> fields = {}) const;
+  // For fields that are not known when the program is written.
+  void write(Level level, std::string_view event, std::span<const Field> fields) const;
 
  private:
-  void write(Level level, std::string_view event, std::initializer_list<Field> fields) const;
+  void write(Level level, std::string_view event, std::initializer_list<Field> fields) const {
+    write(level, event, std::span(fields.begin(), fields.size()));
+  }
 
   Level from_;
   int descriptor_;  // not owned

@@ -28,7 +28,9 @@ bool set_profile(void* socket, const EdgeSocket::Options& options) {
          set_int(socket, ZMQ_ROUTER_MANDATORY, 1) && set_int(socket, ZMQ_ROUTER_HANDOVER, 0) &&
          set_int(socket, ZMQ_SNDHWM, options.send_queue) &&
          set_int(socket, ZMQ_RCVHWM, options.receive_queue) &&
-         set_int(socket, ZMQ_TCP_KEEPALIVE, 1) && set_int(socket, ZMQ_IPV6, 1);
+         set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
+         // Only where it was asked for, tcp://[::]:7600: an IPv4 endpoint is then shown as such.
+         set_int(socket, ZMQ_IPV6, options.listen.find('[') != std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,29 @@
+#include "agent/monitor/permits.h"
+
+#include <gtest/gtest.h>
+
+namespace fleetsweep::monitor {
+namespace {
+
+TEST(Permits, HaltedHostMayScanAndUndoButNotAct) {
+  const Phase halted{.halted = true};
+  EXPECT_EQ(refusal(Wish::kScan, halted), "");
+  EXPECT_EQ(refusal(Wish::kLocalUndo, halted), "");
+  EXPECT_NE(refusal(Wish::kAct, halted), "");
+}
+
+TEST(Permits, OneScanAndOneActAtATimeAndTheUndoIsAnAct) {
+  const Phase busy{.scan_runs = true, .act_runs = true};
+  EXPECT_NE(refusal(Wish::kScan, busy), "");
+  EXPECT_NE(refusal(Wish::kAct, busy), "");
+  EXPECT_NE(refusal(Wish::kLocalUndo, busy), "");
+}
+
+TEST(Permits, NothingIsStartedWhileStopping) {
+  const Phase stopping{.stopping = true};
+  for (const Wish wish : {Wish::kScan, Wish::kAct, Wish::kLocalUndo})
+    EXPECT_NE(refusal(wish, stopping), "");
+}
+
+}  // namespace
+}  // namespace fleetsweep::monitor
