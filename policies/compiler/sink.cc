@@ -48,7 +48,7 @@ void Sink::add(Diagnostic diagnostic) {
 }
 
 std::vector<Diagnostic> Sink::take() {
-  const auto key = [this](const Diagnostic& d) {
+  const auto key = [](const Diagnostic& d) {
     return std::tie(d.file, d.line, d.column, d.message);
   };
   std::sort(diagnostics_.begin(), diagnostics_.end(),
