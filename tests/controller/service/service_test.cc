@@ -1,0 +1,338 @@
+// A whole controller over loopback: real sockets, CURVE, SQLite and HTTP, and a host made by hand.
+
+#include "controller/service/service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "controller/service/keys.h"
+#include "protocol/codec/codec.h"
+#include "protocol/log/note.h"
+#include "protocol/runtime/files/files.h"
+#include "protocol/runtime/http/http.h"
+#include "protocol/runtime/loop/loop.h"
+#include "protocol/runtime/net/net.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+constexpr auto kDeadline = 20s;
+
+Timestamp now() {
+  return to_timestamp(loop::wall_now());
+}
+
+// A host: its keys, and one connection at a time.
+struct Host {
+  Host(net::Context& context, const CurveKey& edge) : context(context), edge(edge) {}
+  void connect(const std::string& endpoint) {
+    socket.reset();
+    socket = std::move(*net::AgentSocket::connect(context, {.connect = endpoint,
+                                                            .server = edge,
+                                                            .keys = curve,
+                                                            .reconnect_min = 50ms,
+                                                            .reconnect_max = 500ms}));
+  }
+  void send(const model::Message& message) {
+    const net::Payload payload(codec::encode(message));
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    while (socket->send(payload) != net::Sent::kOk && std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+  }
+  // The next message of type T, whatever comes before it.
+  template <class T>
+  std::optional<T> receive(std::chrono::steady_clock::duration patience = kDeadline) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < end) {
+      while (auto event = socket->next_event())
+        if (*event == net::AgentSocket::Event::kRefused) refused = true;
+      if (refused) return std::nullopt;
+      const auto payload = socket->receive();
+      if (!payload) {
+        std::this_thread::yield();
+        continue;
+      }
+      const auto message = codec::decode<model::Message>(payload->view());
+      if (message && std::holds_alternative<T>(*message)) return std::get<T>(*message);
+    }
+    return std::nullopt;
+  }
+
+  net::Context& context;
+  CurveKey edge;
+  crypto::SecretKey identity = crypto::SecretKey::generate();
+  net::CurveKeyPair curve = net::generate_curve_keys();
+  std::unique_ptr<net::AgentSocket> socket;
+  bool refused = false;
+};
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/fs-controller-XXXXXX";
+    directory_ = mkdtemp(pattern);
+    options_.state = directory_ + "/state";
+    options_.agent_listen = options_.enrol_listen = "tcp://127.0.0.1:0";
+    options_.api_listen = options_.metrics_listen = "127.0.0.1:0";
+    options_.checkpoint_interval = Seconds(1);
+    options_.agents_max = 100;
+    ASSERT_TRUE(init_keys(options_.state, "test.example/log"));
+    edge_ = read_keys(options_.state)->edge.pub;
+    const log::VerifierKey vkey{"test.example/log", log::KeyType::kEd25519,
+                                read_keys(options_.state)->log.public_key()};
+    tenant_ = std::make_unique<fixture::Tenant>([&](model::Root& root) {
+      root.logs = {{vkey.text(), 0, {}, {}}};
+      root.witnesses.clear();
+      root.witness_quorum = 0;
+      root.issued = now() - Seconds(60);
+      root.expires = now() + Seconds(86400);
+    });
+    for (const char* role : {"admin", "operator", "viewer"}) {
+      ASSERT_TRUE(create_token(options_.state, role, "", directory_ + "/" + role));
+      tokens_[role] = to_text(*files::read_file(directory_ + "/" + role, 1000));
+      tokens_[role].pop_back();
+    }
+    context_ = std::move(*net::Context::create({}));
+    start();
+  }
+  void TearDown() override {
+    stop();
+    context_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void start() {
+    auto service = Service::start(options_);
+    ASSERT_TRUE(service) << service.error().message;
+    service_ = std::move(*service);
+    thread_ = std::thread([this] { EXPECT_TRUE(service_->run()); });
+  }
+  void stop() {
+    if (!service_) return;
+    service_->stop();
+    thread_.join();
+    service_.reset();
+  }
+
+  http::Response call(const std::string& method, const std::string& path, const std::string& body,
+                      const std::string& role = "admin") {
+    std::vector<http::Header> headers;
+    if (!role.empty()) headers.push_back({"Authorization", "Bearer " + tokens_[role]});
+    auto response =
+        http::request(method, "http://" + service_->api_address() + path, headers, body);
+    EXPECT_TRUE(response) << response.error().message;
+    return response ? *response : http::Response{.status = 0};
+  }
+  http::Response get(const std::string& path) { return call("GET", path, "", "viewer"); }
+  std::string metrics() {
+    return http::request("GET", "http://" + service_->metrics_address() + "/metrics", {}, "")->body;
+  }
+  std::string base() const { return "/v1/tenants/" + tenant_->id().hex(); }
+  static std::string dsse(const Bytes& envelope) {
+    return codec::to_dsse_json(*codec::decode<model::Envelope>(envelope));
+  }
+  void create_tenant() {
+    const auto created = call("POST", "/v1/tenants", dsse(tenant_->root_envelope()));
+    ASSERT_EQ(created.status, 201) << created.body;
+  }
+  // A batch with one token, for so many hosts.
+  crypto::SecretKey log_batch(std::uint16_t uses) {
+    crypto::SecretKey token = crypto::SecretKey::generate();
+    model::EnrolBatch batch;
+    batch.batch.value[0] = ++batches_;
+    batch.not_after = now() + Seconds(3600);
+    batch.tokens = {{token.public_key(), uses}};
+    batch.groups = {"web"};
+    batch.jurisdiction = "DE";
+    const auto logged =
+        call("POST", base() + "/documents", dsse(tenant_->sign(batch, {"alice"})), "operator");
+    EXPECT_EQ(logged.status, 201) << logged.body;
+    return token;
+  }
+  Bytes agent_key(const Host& host, const crypto::SecretKey& token, std::uint8_t machine) {
+    model::AgentKey key;
+    key.tenant = tenant_->id();
+    key.identity = host.identity.public_key();
+    key.curve = host.curve.pub;
+    key.host.value[0] = machine;
+    key.token = token.public_key();
+    key.hostname = "host-" + std::to_string(machine);
+    key.issued = now();
+    model::Envelope envelope =
+        crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), host.identity);
+    EXPECT_TRUE(crypto::add_signature(envelope, token));
+    return codec::encode(envelope);
+  }
+  std::optional<model::EnrolReply> enrol(Host& host, const crypto::SecretKey& token,
+                                         std::uint8_t machine) {
+    host.connect(service_->enrol_endpoint());
+    host.send(model::EnrolRequest{agent_key(host, token, machine)});
+    return host.receive<model::EnrolReply>();
+  }
+  void hello(Host& host) {
+    host.connect(service_->agent_endpoint());
+    model::Hello hello;
+    hello.tenant = tenant_->id();
+    hello.agent_version = "1.0";
+    hello.facts.hostname = "claimed";
+    hello.facts.os = "linux";
+    host.send(hello);
+    ASSERT_TRUE(host.receive<model::Welcome>());
+  }
+  DocumentId order_dry_run() {
+    const model::Policy policy = fixture::hash_policy();
+    const Bytes bytes = fixture::policy_bytes(policy);
+    EXPECT_EQ(call("POST", base() + "/policies", to_text(bytes), "operator").status, 201);
+    model::Order order = fixture::dry_run(policy);
+    order.schedule.not_before = now();
+    order.schedule.not_after = now() + Seconds(3600);
+    campaign_ = order.campaign;
+    const Bytes signed_order = tenant_->sign(order, {"alice", "bob"});
+    const auto logged = call("POST", base() + "/documents", dsse(signed_order), "operator");
+    EXPECT_EQ(logged.status, 201) << logged.body;
+    return fixture::id_of(signed_order);
+  }
+  Bytes receipt(const Host& host, const DocumentId& order, std::uint64_t seq,
+                const crypto::SecretKey& signer) {
+    model::Receipt receipt;
+    receipt.tenant = tenant_->id();
+    receipt.agent = crypto::agent_id(host.identity.public_key());
+    receipt.seq = seq;
+    receipt.order = order;
+    receipt.kind = model::ReceiptKind::kScan;
+    receipt.state = model::HostState::kFound;
+    receipt.matched = 3;
+    receipt.started = receipt.finished = now();
+    return codec::encode(
+        crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt), signer));
+  }
+
+  std::string directory_;
+  ServiceOptions options_;
+  CurveKey edge_;
+  std::unique_ptr<fixture::Tenant> tenant_;
+  std::map<std::string, std::string> tokens_;
+  std::unique_ptr<net::Context> context_;
+  std::unique_ptr<Service> service_;
+  std::thread thread_;
+  std::string campaign_;
+  std::uint8_t batches_ = 0;
+};
+
+TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
+  create_tenant();
+  const crypto::SecretKey token = log_batch(1);
+  Host host(*context_, edge_);
+  const auto reply = enrol(host, token, 1);
+  ASSERT_TRUE(reply);
+  ASSERT_EQ(reply->error, "");
+  EXPECT_EQ(reply->root_chain.size(), 1u);
+  ASSERT_TRUE(enrol(host, token, 1)) << "a lost answer is asked for again";
+  Host thief(*context_, edge_);
+  EXPECT_THAT(enrol(thief, token, 2)->error, HasSubstr("used")) << "a token used twice";
+
+  hello(host);
+  EXPECT_EQ(host.receive<model::Entries>()->entries.size(), 2u);
+  EXPECT_TRUE(host.receive<model::Checkpoint>());
+  const DocumentId order = order_dry_run();
+  const auto pushed = host.receive<model::Entries>();
+  ASSERT_TRUE(pushed);
+  EXPECT_EQ(pushed->from, 2u);
+  EXPECT_THAT(get(base() + "/campaigns/" + campaign_).body, HasSubstr("\"offered\":1"));
+  host.send(model::Want{3, fixture::dry_run(fixture::hash_policy()).policy, 0});
+  EXPECT_GT(host.receive<model::Blob>()->total, 0u);
+
+  const crypto::SecretKey stranger = crypto::SecretKey::generate();
+  const Bytes good = receipt(host, order, 1, host.identity);
+  host.send(model::Receipts{{receipt(host, order, 1, stranger), good}});
+  const auto ack = host.receive<model::ReceiptAck>();
+  ASSERT_TRUE(ack);
+  EXPECT_EQ(ack->receipts, std::vector{fixture::id_of(good)}) << "the forged one is not";
+  host.send(model::Receipts{{good, good}});
+  ASSERT_TRUE(host.receive<model::ReceiptAck>());
+  const std::string text = metrics();
+  EXPECT_THAT(text, HasSubstr("fleetsweep_results_total{outcome=\"found\",phase=\"scan\","
+                              "tenant=\"test.example/log\"} 1"));
+  EXPECT_THAT(text, HasSubstr("fleetsweep_results_rejected_total{reason=\"signature\"} 1"));
+  EXPECT_THAT(text, HasSubstr("fleetsweep_results_duplicate_total 2"));
+
+  // What was acknowledged is there after a restart, and counted the same.
+  stop();
+  EXPECT_EQ(*rebuild(options_.state), 1u);
+  start();
+  EXPECT_THAT(get(base() + "/campaigns/" + campaign_).body, HasSubstr("\"found\":1"));
+  EXPECT_THAT(metrics(), HasSubstr("phase=\"scan\",tenant=\"test.example/log\"} 1"));
+  EXPECT_THAT(get(base() + "/campaigns/" + campaign_ + "/receipts").body,
+              HasSubstr(fixture::id_of(good).hex()));
+}
+
+TEST_F(ServiceTest, HostThatIsNotEnrolledIsRefusedAtTheDoor) {
+  create_tenant();
+  Host stranger(*context_, edge_);
+  stranger.connect(service_->agent_endpoint());
+  EXPECT_FALSE(stranger.receive<model::Welcome>());
+  EXPECT_TRUE(stranger.refused);
+}
+
+TEST_F(ServiceTest, SameHostEnrolledTwiceIsToldWhoItIs) {
+  create_tenant();
+  const crypto::SecretKey token = log_batch(2);
+  Host host(*context_, edge_);
+  ASSERT_EQ(enrol(host, token, 1)->error, "");
+  Host clone(*context_, edge_);
+  EXPECT_THAT(enrol(clone, token, 1)->error, HasSubstr("this host is enrolled already"));
+}
+
+TEST_F(ServiceTest, ApiRefusesBadInputAndSaysWhatToDo) {
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "").status, 401);
+  EXPECT_EQ(call("POST", "/v1/tenants", "{bad").status, 400);
+  EXPECT_EQ(call("POST", "/v1/tenants", dsse(tenant_->root_envelope()), "viewer").status, 403);
+  create_tenant();
+  model::Order order = fixture::dry_run(fixture::hash_policy());
+  order.schedule.not_before = now();
+  order.schedule.not_after = now() + Seconds(3600);
+  const auto without_policy =
+      call("POST", base() + "/documents", dsse(tenant_->sign(order, {"alice"})), "operator");
+  EXPECT_GE(without_policy.status, 400);
+  EXPECT_THAT(without_policy.body, HasSubstr("\"next\""));
+  model::Stop stop;
+  stop.halt_all = true;
+  stop.issued = now();
+  stop.reason = "test";
+  EXPECT_EQ(
+      call("POST", base() + "/documents", dsse(tenant_->sign(stop, {"dave"})), "operator").status,
+      403)
+      << "dave is nobody here";
+  EXPECT_EQ(
+      call("POST", base() + "/documents", dsse(tenant_->sign(stop, {"alice"})), "viewer").status,
+      403);
+  EXPECT_EQ(get("/v1/tenants/" + std::string(64, '0') + "/agents").status, 404);
+  EXPECT_EQ(get("/v1/tenants/xyz/agents").status, 400);
+  EXPECT_EQ(get(base() + "/campaigns/none").status, 404);
+  EXPECT_EQ(get(base() + "/log?from=abc").status, 400);
+  EXPECT_EQ(call("POST", base() + "/policies", "no policy", "operator").status, 400);
+  EXPECT_EQ(call("POST", base() + "/documents", std::string(6 << 20, 'x'), "operator").status, 413);
+  EXPECT_EQ(get("/readyz").status, 200);
+}
+
+TEST_F(ServiceTest, SecondControllerOnTheSameStateOrPortIsRefused) {
+  const auto same_state = Service::start(options_);
+  ASSERT_FALSE(same_state);
+  EXPECT_THAT(same_state.error().message, HasSubstr("another"));
+  ServiceOptions other = options_;
+  other.state = directory_ + "/other";
+  ASSERT_TRUE(init_keys(other.state, "other.example"));
+  other.api_listen = service_->api_address();
+  const auto same_port = Service::start(other);
+  ASSERT_FALSE(same_port);
+  EXPECT_THAT(same_port.error().message, HasSubstr("api_listen"));
+}
+
+}  // namespace
+}  // namespace fleetsweep::controller
