@@ -7,7 +7,7 @@
 #include "controller/api/api.h"
 #include "controller/driver/telemetry.h"
 #include "controller/gateway/gateway.h"
-#include "controller/metrics_names.h"
+#include "controller/metrics_table.h"
 #include "controller/service/crew.h"
 #include "controller/service/keys.h"
 #include "protocol/runtime/files/files.h"

@@ -1,0 +1,326 @@
+// The core and its driver in one thread, with a store that can fail, a witness made by hand and no
+// network.
+
+#include "controller/driver/driver.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "controller/driver/cosign.h"
+#include "controller/driver/verify.h"
+#include "protocol/codec/codec.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace fleetsweep::controller {
+namespace {
+
+// A disk that is full while `broken`.
+class FaultyStore final : public store::Store {
+ public:
+  bool broken = false;
+  Status commit(std::span<const store::Record> r) override {
+    if (broken) return fail(Code::kInternal, "disk full");
+    return real_->commit(r);
+  }
+  Result<std::vector<store::Tenant>> tenants() override { return real_->tenants(); }
+  Result<std::vector<store::Entry>> entries(TenantNo t) override { return real_->entries(t); }
+  Result<std::optional<store::Checkpoint>> checkpoint(TenantNo t) override {
+    return real_->checkpoint(t);
+  }
+  Result<std::vector<store::Witnessed>> witnessed(TenantNo t) override {
+    return real_->witnessed(t);
+  }
+  Result<std::vector<Digest>> blobs(TenantNo t) override { return real_->blobs(t); }
+  Result<std::optional<Bytes>> blob(TenantNo t, const Digest& d) override {
+    return real_->blob(t, d);
+  }
+  Result<std::vector<store::Agent>> agents(TenantNo t) override { return real_->agents(t); }
+  Result<std::vector<store::AgentSeen>> agents_seen(TenantNo t) override {
+    return real_->agents_seen(t);
+  }
+  Result<std::vector<store::Trip>> trips(TenantNo t) override { return real_->trips(t); }
+  Result<std::vector<store::CampaignHost>> campaign_hosts(TenantNo t) override {
+    return real_->campaign_hosts(t);
+  }
+  Result<std::vector<store::Fork>> forks(TenantNo t) override { return real_->forks(t); }
+  Result<std::vector<store::Audit>> audit() override { return real_->audit(); }
+  Result<std::optional<store::ApiToken>> api_token(const Digest& h) override {
+    return real_->api_token(h);
+  }
+  Status for_each_receipt(TenantNo t,
+                          const std::function<Status(const store::Receipt&)>& v) override {
+    return real_->for_each_receipt(t, v);
+  }
+  Result<std::vector<store::NumberedReceipt>> receipts(TenantNo t, const std::string& c,
+                                                       std::uint64_t a, std::size_t m) override {
+    return real_->receipts(t, c, a, m);
+  }
+  Result<std::optional<DocumentId>> receipt_id(TenantNo t, HostNo h, std::uint64_t s) override {
+    return real_->receipt_id(t, h, s);
+  }
+  Status replace_campaign_hosts(std::span<const store::CampaignHost> rows) override {
+    return real_->replace_campaign_hosts(rows);
+  }
+
+ private:
+  std::unique_ptr<store::Store> real_ = store::memory_store();
+};
+
+class Wire final : public Outlet {
+ public:
+  Taken taken = Taken::kOk;
+  std::vector<model::Message> sent;
+  Taken send(const HostRef&, const Frame& frame) override {
+    if (taken == Taken::kOk) sent.push_back(*codec::decode<model::Message>(*frame));
+    return taken;
+  }
+  void admit(const HostRef&, const CurveKey&) override {}
+  void replace(const std::vector<std::pair<CurveKey, HostRef>>&) override {}
+  template <class T>
+  std::size_t count() const {
+    return static_cast<std::size_t>(std::count_if(
+        sent.begin(), sent.end(), [](const auto& m) { return std::holds_alternative<T>(m); }));
+  }
+};
+
+class SlowCrew final : public Crew {
+ public:
+  std::vector<VerifyReceipts> receipts;
+  std::vector<CosignLog> logs;
+  bool verify(VerifyReceipts work) override {
+    receipts.push_back(std::move(work));
+    return true;
+  }
+  bool cosign(CosignLog work) override {
+    logs.push_back(std::move(work));
+    return true;
+  }
+};
+
+class Quiet final : public Telemetry {
+ public:
+  std::map<std::string, double, std::less<>> counts;
+  void on(const Count& count) override { counts[std::string(count.metric)] += count.value; }
+  void on(const Event&) override {}
+  void on_campaign(const Tenant&, const campaign::Rollout& rollout, Instant) override {
+    EXPECT_TRUE(campaign::conserved(rollout.tally()));
+  }
+  void on_commit(std::size_t, bool) override {}
+};
+
+class DriverTest : public testing::Test {
+ protected:
+  DriverTest() {
+    options_.log_key = log_key_.public_key();
+    load();
+    EXPECT_TRUE(driver_->create_tenant(tenant_.root_envelope(), now_));
+    model::EnrolBatch batch;
+    batch.not_after = fixture::start() + fixture::kDay;
+    batch.tokens = {{token_.public_key(), 100}};
+    batch.groups = {"web"};
+    batch.jurisdiction = "DE";
+    EXPECT_TRUE(submit(tenant_.sign(batch, {"alice"})));
+  }
+  void load() {
+    driver_ = std::move(*Driver::load(
+        options_, {store_, wire_, crew_, telemetry_, tenant_.key("conductor")}, now_));
+  }
+  Result<Submitted> submit(const Bytes& envelope) {
+    return driver_->submit(tenant_.id(), envelope, "test", now_);
+  }
+  // All that workers would do.
+  void work() {
+    for (int round = 0; round < 5; ++round) {
+      driver_->flush(now_);
+      for (CosignLog& one : std::exchange(crew_.logs, {}))
+        driver_->on_cosigned(cosigner_.cosign(one, to_timestamp(now_)), now_);
+      for (VerifyReceipts& one : std::exchange(crew_.receipts, {}))
+        driver_->on_verified(verify(one), now_);
+    }
+    driver_->flush(now_);
+  }
+  HostRef enrol(std::uint8_t number) {
+    const crypto::SecretKey identity = host_key(number);
+    model::AgentKey key;
+    key.tenant = tenant_.id();
+    key.identity = identity.public_key();
+    key.curve.value[0] = number;
+    key.host.value[0] = number;
+    key.token = token_.public_key();
+    key.issued = to_timestamp(now_);
+    auto envelope = crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), identity);
+    EXPECT_TRUE(crypto::add_signature(envelope, token_));
+    const auto enrolled = driver_->enrol(codec::encode(envelope), key.curve, now_);
+    EXPECT_TRUE(enrolled) << enrolled.error().message;
+    model::Hello hello;
+    hello.tenant = tenant_.id();
+    driver_->on_message(enrolled->host, hello, now_);
+    return enrolled->host;
+  }
+  static crypto::SecretKey host_key(std::uint8_t number) {
+    return fixture::key_named("host" + std::to_string(number));
+  }
+  DocumentId order(std::vector<model::Wave> waves) {
+    const model::Policy policy = fixture::hash_policy();
+    EXPECT_TRUE(driver_->put_policy(tenant_.id(), fixture::policy_bytes(policy), now_));
+    model::Order order = fixture::dry_run(policy);
+    order.waves = std::move(waves);
+    campaign_ = order.campaign;
+    const auto logged = submit(tenant_.sign(order, {"alice", "bob"}));
+    EXPECT_TRUE(logged) << logged.error().message;
+    return logged->id;
+  }
+  Bytes receipt(std::uint8_t number, const DocumentId& order, std::uint64_t seq,
+                std::uint32_t matched = 1) {
+    model::Receipt receipt;
+    receipt.tenant = tenant_.id();
+    receipt.agent = crypto::agent_id(host_key(number).public_key());
+    receipt.seq = seq;
+    receipt.order = order;
+    receipt.kind = model::ReceiptKind::kScan;
+    receipt.state = model::HostState::kFound;
+    receipt.matched = matched;
+    receipt.finished = to_timestamp(now_);
+    return codec::encode(
+        crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt), host_key(number)));
+  }
+  const campaign::Rollout& rollout() const {
+    return driver_->core().find(tenant_.id())->campaigns.at(campaign_);
+  }
+  std::uint32_t in(model::HostState state) const {
+    return rollout().tally().states[static_cast<std::size_t>(state)];
+  }
+
+  Instant now_ = Instant(fixture::start());
+  fixture::Tenant tenant_;
+  crypto::SecretKey log_key_ = fixture::key_named("log");
+  crypto::SecretKey token_ = fixture::key_named("token");
+  bool witness_up_ = true;
+  Cosigner cosigner_{
+      log_key_,
+      {"witness"},
+      [this](const std::string&, const log::AddCheckpoint& request) -> Result<WitnessAnswer> {
+        if (!witness_up_) return fail(Code::kUnavailable, "down");
+        FS_TRY(const log::Note note, log::Note::parse(request.note));
+        FS_TRY(const auto key, log::VerifierKey::parse(tenant_.root().witnesses[0]));
+        return WitnessAnswer{
+            {log::cosign(note.body, key.name, fixture::key_named("witness"), to_timestamp(now_))},
+            std::nullopt};
+      }};
+  CoreOptions options_;
+  FaultyStore store_;
+  Wire wire_;
+  SlowCrew crew_;
+  Quiet telemetry_;
+  std::unique_ptr<Driver> driver_;
+  std::string campaign_;
+};
+
+TEST_F(DriverTest, FullDiskAcknowledgesNothingAndLosesNothing) {
+  const HostRef host = enrol(1);
+  const DocumentId id = order({{}});
+  work();
+  const Bytes one = receipt(1, id, 1);
+  store_.broken = true;
+  driver_->on_message(host, model::Receipts{{one}}, now_);
+  work();
+  EXPECT_EQ(wire_.count<model::ReceiptAck>(), 0u);
+  EXPECT_EQ(in(model::HostState::kFound), 0u) << "what is not durable is not shown";
+  EXPECT_FALSE(driver_->health());
+  model::Stop stop;
+  stop.halt_all = true;
+  stop.issued = to_timestamp(now_);
+  stop.reason = "test";
+  const auto refused = submit(tenant_.sign(stop, {"alice"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+
+  store_.broken = false;
+  driver_->on_message(host, model::Receipts{{one}}, now_);
+  work();
+  EXPECT_EQ(wire_.count<model::ReceiptAck>(), 1u);
+  EXPECT_EQ(in(model::HostState::kFound), 1u);
+  EXPECT_TRUE(submit(tenant_.sign(stop, {"alice"})));
+  EXPECT_TRUE(driver_->health());
+}
+
+TEST_F(DriverTest, TwoReceiptsWithOneNumberAreAForkAndCountOnce) {
+  const HostRef host = enrol(1);
+  const DocumentId id = order({{}});
+  driver_->on_message(host, model::Receipts{{receipt(1, id, 1, 1), receipt(1, id, 1, 2)}}, now_);
+  work();
+  EXPECT_EQ(store_.forks(1)->size(), 1u);
+  EXPECT_TRUE(driver_->core().agent(host)->forked);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], 1);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_receipt_forks_total"], 1);
+}
+
+TEST_F(DriverTest, HealthyCanaryLetsTheConductorOpenTheNextWave) {
+  for (std::uint8_t number = 1; number <= 8; ++number) enrol(number);
+  const DocumentId id = order(
+      {{.permille = 500}, {.permille = 1000, .delay_min = Seconds(3), .gate = model::Gate::kAuto}});
+  work();
+  for (const auto& standing : rollout().standings()) {
+    const auto number = static_cast<std::uint8_t>(standing.host);
+    if (standing.wave == 0)
+      driver_->on_message({1, standing.host}, model::Receipts{{receipt(number, id, 1)}}, now_);
+  }
+  work();
+  EXPECT_FALSE(rollout().orders()[0].released[1]) << "before its delay";
+  now_ += Seconds(4);
+  driver_->on_time(now_);
+  work();
+  EXPECT_TRUE(rollout().orders()[0].released[1]);
+  EXPECT_EQ(driver_->core().find(tenant_.id())->state().releases.size(), 1u);
+}
+
+TEST_F(DriverTest, WithoutItsWitnessNoCheckpointIsShown) {
+  witness_up_ = false;
+  const HostRef host = enrol(1);
+  work();
+  EXPECT_EQ(wire_.count<model::Checkpoint>(), 0u);
+  EXPECT_GT(telemetry_.counts["fleetsweep_witness_failures_total"], 0);
+  witness_up_ = true;
+  now_ += Seconds(6);
+  driver_->on_time(now_);
+  work();
+  EXPECT_EQ(wire_.count<model::Checkpoint>(), 1u);
+  EXPECT_EQ(driver_->core().find(tenant_.id())->note_size, 2u);
+  EXPECT_TRUE(driver_->core().agent(host));
+}
+
+TEST_F(DriverTest, RefusedSendIsRepeated) {
+  enrol(1);
+  work();
+  wire_.sent.clear();
+  wire_.taken = Outlet::Taken::kFull;
+  order({{}});
+  EXPECT_EQ(in(model::HostState::kOffered), 0u) << "nothing has left yet";
+  wire_.taken = Outlet::Taken::kOk;
+  now_ += Seconds(1);
+  driver_->on_time(now_);
+  work();
+  EXPECT_EQ(wire_.count<model::Entries>(), 1u);
+  EXPECT_EQ(in(model::HostState::kOffered), 1u);
+}
+
+TEST_F(DriverTest, RestartShowsTheSameStatesAndCounters) {
+  for (std::uint8_t number = 1; number <= 5; ++number) enrol(number);
+  const DocumentId id = order({{}});
+  for (std::uint8_t number = 1; number <= 3; ++number)
+    driver_->on_message({1, number}, model::Receipts{{receipt(number, id, 1)}}, now_);
+  work();
+  const auto rows = driver_->core().campaign_hosts();
+  EXPECT_EQ(*store_.campaign_hosts(1), rows) << "the derived table says what a rebuild would";
+  const double results = telemetry_.counts["fleetsweep_results_total"];
+  telemetry_.counts.clear();
+  load();
+  EXPECT_EQ(driver_->core().campaign_hosts(), rows);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], results);
+  EXPECT_EQ(in(model::HostState::kFound), 3u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::controller
