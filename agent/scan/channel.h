@@ -3,6 +3,7 @@
 // Between walker and parser: framed bytes over a unix stream socket, with descriptors. The walker
 // does not trust what comes back: frames are bounded and every field is read with bounds.
 
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <span>
@@ -18,18 +19,20 @@ namespace fleetsweep::scan {
 class Writer {
  public:
   void number(std::uint64_t value) {
-    for (int i = 0; i < 8; ++i) bytes_.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+    // One host, one byte order.
+    char bytes[sizeof value];
+    std::memcpy(bytes, &value, sizeof value);
+    bytes_.append(bytes, sizeof value);
   }
-  void small(std::uint8_t value) { bytes_.push_back(value); }
+  void small(std::uint8_t value) { bytes_ += static_cast<char>(value); }
   void text(std::string_view value) {
     number(value.size());
-    append(bytes_, value);
+    bytes_ += value;
   }
-  Bytes take() { return std::move(bytes_); }
-  std::size_t size() const { return bytes_.size(); }
+  BytesView bytes() const { return as_bytes(bytes_); }
 
  private:
-  Bytes bytes_;
+  std::string bytes_;
 };
 
 // After a read beyond the end everything is empty and is_bad() stays true.
@@ -39,7 +42,7 @@ class Reader {
   std::uint64_t number() {
     if (!has(8)) return 0;
     std::uint64_t value = 0;
-    for (int i = 0; i < 8; ++i) value |= static_cast<std::uint64_t>(bytes_[i]) << (8 * i);
+    std::memcpy(&value, bytes_.data(), sizeof value);
     bytes_ = bytes_.subspan(8);
     return value;
   }

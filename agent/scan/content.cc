@@ -139,6 +139,7 @@ void ContentReader::run_rules(Work& work) {
     const Rule& compiled = rules_[index];
     bool complete = true;
     if (!compiled.gate || compiled.gate->occurs_in(content)) {
+      if (work.facts.magic.empty()) work.facts.magic = magic_of(content);
       const std::string_view path = work.facts.identity.path;
       const std::string_view name = path.substr(path.rfind('/') + 1);
       YaraExternals externals{std::string(name),
@@ -218,17 +219,19 @@ Answer ContentReader::read_file(const Job& job, int fd) {
     work.answer.rules = work.facts.rules;
     return work.answer;
   };
-  bool rules = false;
+  bool rules = false, magic = false;
   std::size_t head = 0;
   for (const std::uint16_t detection : job.wanted) {
     const Needs& needs = matcher_.needs(detection);
     rules |= needs.rule;
+    magic |= needs.magic;
     head = std::max(head, needs.head_bytes);
   }
   if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return work.answer;
   const BytesView start(buffer_.get(), work.have);
   work.facts.stage = FileStage::kHead;
-  work.facts.magic = magic_of(start);
+  // Telling text from data looks at every byte: only where somebody asks.
+  if (magic) work.facts.magic = magic_of(start);
   work.facts.head = to_bytes(start.first(std::min(head, work.have)));
   if (!only_hash && still_open(work) == 0) return give();
 

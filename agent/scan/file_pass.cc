@@ -41,6 +41,9 @@ void FilePass::run(std::vector<Probe> probes) {
     for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
     probes_.push_back(std::move(probe));
   }
+  look_first_ = std::any_of(probes_.begin(), probes_.end(), [this](const Probe& probe) {
+    return matcher_.needs(probe.detection).stat;
+  });
   walk(root_, std::move(starts), *this);
   parser_.finish();
 }
@@ -84,8 +87,6 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   if (probes.empty()) return;
 
   struct stat status {};
-  if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
-    return;  // gone, or something else by now: there is no such file
   const auto learn = [&] {
     facts.identity = identity_of(std::move(facts.identity.path), status);
     facts.stage = FileStage::kStat;
@@ -93,23 +94,22 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
       facts.mtime_delta_ms = (facts.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
     if (needs_owned_) facts.package_owned = packages_.owner(path).has_value();
     keep_open(facts, probes);
+    return !probes.empty();
   };
-  learn();
-  if (probes.empty()) return;
-
+  if (look_first_) {
+    // Gone, or something else by now: there is no such file.
+    if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+      return;
+    if (!learn()) return;
+  }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
     if (errno != ENOENT && errno != ELOOP) tally_.add_unscannable(path, std::strerror(errno));
     return;
   }
-  // What was opened may be another object than what was looked at.
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  if (status.st_ino != facts.identity.inode ||
-      static_cast<std::uint64_t>(status.st_size) != facts.identity.size)
-    learn();
-  else
-    facts.identity = identity_of(std::move(facts.identity.path), status);
-  if (!probes.empty()) send(std::move(facts), std::move(file), status.st_uid, std::move(probes));
+  // What was opened may be another object than what was looked at: this one counts.
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !learn()) return;
+  send(std::move(facts), std::move(file), status.st_uid, std::move(probes));
 }
 
 void FilePass::submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes) {

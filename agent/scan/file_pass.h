@@ -67,7 +67,7 @@ class FilePass : public WalkVisitor {
   Probes all_here_, some_here_;
   std::string alias_here_;
   model::FileIdentity folder_here_;
-  bool needs_delta_ = false, needs_owned_ = false;
+  bool needs_delta_ = false, needs_owned_ = false, look_first_ = true;
 
   struct UnderWay {
     FileFacts facts;

@@ -23,6 +23,10 @@ std::string hash_text(Reader& reader, std::size_t bytes) {
   return fine ? text : std::string();
 }
 
+bool is_identifier(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 constexpr std::size_t kRuleMatches = 1024;
 constexpr std::size_t kRuleNameBytes = 128;
 
@@ -112,7 +116,7 @@ Answer read_answer(Reader& reader) {
   answer.status = status > static_cast<std::uint8_t>(Answer::Status::kPartial)
                       ? Answer::Status::kFailed
                       : static_cast<Answer::Status>(status);
-  answer.detail = reader.text();
+  answer.detail = escaped(reader.text().substr(0, limits::kTextBytes));
   answer.bytes = reader.number();
   answer.magic = reader.text();
   answer.head = to_bytes(reader.text());
@@ -123,7 +127,9 @@ Answer read_answer(Reader& reader) {
             [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
   read_list(reader, kRuleMatches, [&] {
     const auto rule = static_cast<std::uint16_t>(reader.number());
-    answer.rules.emplace_back(rule, reader.text().substr(0, kRuleNameBytes));
+    std::string rule_name = reader.text().substr(0, kRuleNameBytes);
+    std::erase_if(rule_name, [](char c) { return !is_identifier(c); });
+    answer.rules.emplace_back(rule, std::move(rule_name));
   });
   read_list(reader, limits::kPersistenceEntries, [&] {
     PersistenceEntry entry;

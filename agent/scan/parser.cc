@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/scan/content.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -24,8 +25,8 @@ Hello read_hello(Reader& reader) {
   const std::uint8_t level = reader.small();
   if (level <= static_cast<std::uint8_t>(model::SandboxLevel::kFull))
     hello.level = static_cast<model::SandboxLevel>(level);
-  hello.sandbox_error = reader.text();
-  hello.rules_error = reader.text();
+  hello.sandbox_error = escaped(reader.text().substr(0, limits::kTextBytes));
+  hello.rules_error = escaped(reader.text().substr(0, limits::kTextBytes));
   return hello;
 }
 
@@ -47,7 +48,7 @@ void run_parser(Channel channel, const Matcher& matcher, const model::Policy& po
   }
   Writer first;
   write(first, hello);
-  if (!channel.send(first.take(), {}, kSendTimeout) || !level) ::_exit(1);
+  if (!channel.send(first.bytes(), {}, kSendTimeout) || !level) ::_exit(1);
 
   while (true) {
     const auto frame = channel.receive(kForEver);
@@ -62,7 +63,7 @@ void run_parser(Channel channel, const Matcher& matcher, const model::Policy& po
       channel.descriptors().pop_front();
       write(answers, reader.read(job, fd.get()));
     }
-    if (!channel.send(answers.take(), {}, kSendTimeout)) ::_exit(0);
+    if (!channel.send(answers.bytes(), {}, kSendTimeout)) ::_exit(0);
   }
 }
 

@@ -100,7 +100,7 @@ bool ParserClient::send(const Batch& batch) {
     write(writer, item.job);
     descriptors.push_back(item.file.get());
   }
-  return channel_->send(writer.take(), descriptors, kSendTimeout).has_value();
+  return channel_->send(writer.bytes(), descriptors, kSendTimeout).has_value();
 }
 
 bool ParserClient::receive_front() {

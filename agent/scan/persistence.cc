@@ -101,8 +101,10 @@ std::string at_commands(std::string_view text) {
 
 }  // namespace
 
-std::vector<PersistenceEntry> parse_persistence(Format format, const std::string& path,
-                                                const std::string& user, std::string_view text) {
+namespace {
+
+std::vector<PersistenceEntry> entries_of(Format format, const std::string& path,
+                                         const std::string& user, std::string_view text) {
   std::vector<PersistenceEntry> entries;
   switch (format) {
     case Format::kSystemCrontab:
@@ -148,6 +150,21 @@ std::vector<PersistenceEntry> parse_persistence(Format format, const std::string
     case Format::kWhole:
       entries.push_back({std::string(file_name(path)), {}, path});
       break;
+  }
+  return entries;
+}
+
+}  // namespace
+
+std::vector<PersistenceEntry> parse_persistence(Format format, const std::string& path,
+                                                const std::string& user, std::string_view text) {
+  std::vector<PersistenceEntry> entries = entries_of(format, path, user, text);
+  // What a finding can carry. A line that was cut no longer equals the file's, so it is reported
+  // and never removed.
+  for (PersistenceEntry& entry : entries) {
+    entry.name.resize(std::min(entry.name.size(), limits::kPathBytes));
+    entry.entry.resize(std::min(entry.entry.size(), limits::kLineBytes));
+    entry.command.resize(std::min(entry.command.size(), limits::kLineBytes));
   }
   return entries;
 }

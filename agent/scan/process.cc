@@ -10,12 +10,13 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "protocol/base/limits.h"
+
 namespace fleetsweep::scan {
 namespace {
 
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
-constexpr std::size_t kCommandLineBytes = 64 * 1024;
-constexpr std::size_t kCommandNameBytes = 15;  // TASK_COMM_LEN - 1
+constexpr std::size_t kCommandNameBytes = 15;        // TASK_COMM_LEN - 1
 
 std::string read_all(const std::string& path, std::size_t most) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -88,7 +89,7 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid) {
     identity.exe.path = exe;
   }
   facts.exe_alias = root.alias(exe);
-  std::string command = read_all(folder + "/cmdline", kCommandLineBytes);
+  std::string command = read_all(folder + "/cmdline", limits::kLineBytes);
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
   identity.command_line = std::move(command);

@@ -66,12 +66,15 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
   for (const CompiledPredicate& predicate : selection) {
     needs.head_bytes = std::max(needs.head_bytes, predicate.head_bytes());
     switch (predicate.field()) {
+      case Field::kFileSize:
+        needs.stat = true;
+        break;
       case Field::kFilePackageOwned:
       case Field::kProcessExePackageOwned:
-        needs.package_owned = true;
+        needs.stat = needs.package_owned = true;
         break;
       case Field::kFileMtimeDeltaToParent:
-        needs.mtime_delta = true;
+        needs.stat = needs.mtime_delta = true;
         break;
       case Field::kFileMagic:
         needs.magic = true;
@@ -200,6 +203,7 @@ Result<Matcher> Matcher::compile(const model::Policy& policy) {
     if (detection.rule >= 0) {
       const model::Rule& rule = policy.rules[detection.rule];
       one.needs.rule = true;
+      one.needs.stat |= rule.size_min != 0 || rule.size_max != 0;
       one.needs.magic |= !rule.magic.empty();
       one.rule_magic = rule.magic;
       one.size_min = rule.size_min;

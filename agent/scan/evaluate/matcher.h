@@ -26,6 +26,7 @@ using Binding = std::span<const Bound>;
 
 // What has to be known of an object, beyond its stat, before a detection can be decided.
 struct Needs {
+  bool stat = false;  // size, times or owner can say no before the file is opened
   bool package_owned = false;
   bool mtime_delta = false;
   bool magic = false;
