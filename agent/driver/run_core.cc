@@ -10,12 +10,14 @@
 #include "protocol/base/version.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/files/files.h"
+#include "protocol/runtime/loop/idle_memory.h"
 #include "protocol/runtime/loop/signals.h"
 
 namespace fleetsweep::agent {
 
 namespace {
 
+constexpr Duration kTrimAfter = std::chrono::seconds(5);
 constexpr Duration kFirstWordMax = std::chrono::seconds(20);
 
 // The monitor says first whether the owner halted us: before that nothing may begin.
@@ -119,7 +121,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
                  .halted = halted},
                 std::move(monitor));
   driver.start();
-  ::malloc_trim(0);  // what reading the state took is not needed to wait
+  loop::trim_when_idle(loop, kTrimAfter);
   if (!driver.outcome()) return driver.outcome();
   FS_CHECK(loop.run());
   return driver.outcome();

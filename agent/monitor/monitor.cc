@@ -15,6 +15,7 @@
 #include "protocol/base/assert.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/files/files.h"
+#include "protocol/runtime/loop/idle_memory.h"
 
 namespace fleetsweep::monitor {
 
@@ -26,6 +27,7 @@ constexpr int kKeyFd = 4;
 constexpr Duration kSendMax = std::chrono::seconds(5);
 // A core that lived so long has recovered: the next death starts a new back-off.
 constexpr Duration kHealthyAfter = std::chrono::seconds(60);
+constexpr Duration kTrimAfter = std::chrono::seconds(2);
 constexpr Duration kStopMax = std::chrono::seconds(30);
 
 std::string json_error(std::string_view message) {
@@ -119,6 +121,7 @@ Status Monitor::run() {
   });
   loop_.watch(control_.get(), [this](Instant) { on_control(); });
   start_core();
+  loop::trim_when_idle(loop_, kTrimAfter);
   return loop_.run();
 }
 
