@@ -65,7 +65,7 @@ json agent(const fleet::Agent& agent) {
                {"activity", claim(agent.activity)},
                {"forked", agent.forked},
                {"enrolled", to_rfc3339(agent.enrolled)},
-               {"last_heard", nullptr},
+               {"last_heard", ""},
                {"version", claim(agent.version)},
                {"sandbox", name(agent.sandbox)},
                {"log_size", agent.log_size},
@@ -115,11 +115,11 @@ json host(const Tenant& tenant, const campaign::Standing& standing) {
                {"state", name(standing.state)},
                {"reason", name(standing.reason)},
                {"order", standing.order.hex()},
-               {"kind", nullptr},
+               {"kind", ""},
                {"matched", 0},
                {"acted", 0},
                {"seq", 0},
-               {"finished", nullptr}};
+               {"finished", ""}};
   if (standing.report) {
     view["kind"] = name(standing.report->kind);
     view["matched"] = standing.report->matched;

@@ -269,7 +269,11 @@ TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
   EXPECT_THAT(get(base() + "/campaigns/" + campaign_).body, HasSubstr("\"found\":1"));
   EXPECT_THAT(metrics(), HasSubstr("phase=\"scan\",tenant=\"test.example/log\"} 1"));
   EXPECT_THAT(get(base() + "/campaigns/" + campaign_ + "/receipts").body,
-              HasSubstr(fixture::id_of(good).hex()));
+              HasSubstr(to_base64(good)));
+  EXPECT_EQ(
+      get(base() + "/campaigns/" + campaign_ + "/receipts?after=" + fixture::id_of(good).hex())
+          .body,
+      "[]\n");
 }
 
 TEST_F(ServiceTest, HostThatIsNotEnrolledIsRefusedAtTheDoor) {
