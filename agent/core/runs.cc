@@ -4,6 +4,7 @@
 
 #include "agent/core/core.h"
 #include "agent/plan/binding.h"
+#include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
 
 namespace fleetsweep::agent {
@@ -146,7 +147,7 @@ void Core::end_scan_before_apply(const model::ScanDone& done, const model::Polic
     active_.reset();  // a window closed: considered again in its time
     return;
   }
-  if (!done.result.verdicts.empty()) return act(done, effects);
+  if (plan::calls_for_action(policy, done.result.verdicts)) return act(done, effects);
 
   Job job = active_->job;
   job.phase = Phase::kDone;
@@ -157,6 +158,7 @@ void Core::end_scan_before_apply(const model::ScanDone& done, const model::Polic
   say.started = job.started;
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
+  say.items = items_of_scan(policy, done.result, say.paths);  // what is only to be reported
   executed_.insert({job.order, job.slot});
   report(job, std::move(say), effects, now);
   remember(job, effects);

@@ -13,6 +13,12 @@ namespace fleetsweep::plan {
 
 namespace {
 
+bool applies(const model::Policy& policy, const model::Response& response, std::uint16_t verdict) {
+  return policy.verdicts[verdict].confidence >= response.confidence_min &&
+         std::find(response.verdicts.begin(), response.verdicts.end(), verdict) !=
+             response.verdicts.end();
+}
+
 using model::ActionKind;
 using model::Finding;
 using model::PlanStep;
@@ -132,7 +138,7 @@ class Planner {
     for (const auto& judged : judge_bound(input_, bound_)) {
       bool acts = false;
       for (const auto& response : input_.policy.responses) {
-        if (!applies(response, judged.verdict)) continue;
+        if (!applies(input_.policy, response, judged.verdict)) continue;
         for (const auto& action : response.actions) {
           select(action, judged);
           acts = acts || is_intrusive(action.kind);
@@ -148,12 +154,6 @@ class Planner {
   }
 
  private:
-  bool applies(const model::Response& response, std::uint16_t verdict) const {
-    return input_.policy.verdicts[verdict].confidence >= response.confidence_min &&
-           std::find(response.verdicts.begin(), response.verdicts.end(), verdict) !=
-               response.verdicts.end();
-  }
-
   void select(const model::Action& action, const Judged& judged) {
     for (const auto& selector : action.select)
       for (std::uint32_t i = 0; i < input_.findings.size(); ++i) {
@@ -263,6 +263,18 @@ class Planner {
 };
 
 }  // namespace
+
+bool calls_for_action(const model::Policy& policy, const std::vector<std::uint16_t>& verdicts) {
+  for (const model::Response& response : policy.responses) {
+    const bool acts = std::any_of(
+        response.actions.begin(), response.actions.end(),
+        [](const model::Action& action) { return action.kind != model::ActionKind::kReport; });
+    for (const std::uint16_t verdict : verdicts)
+      if (acts && verdict < policy.verdicts.size() && applies(policy, response, verdict))
+        return true;
+  }
+  return false;
+}
 
 bool is_available(ActionKind kind) {
   switch (kind) {

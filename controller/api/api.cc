@@ -284,6 +284,24 @@ void Api::documents(http::Server& server) {
 }
 
 void Api::fleet(http::Server& server) {
+  // What each agent signed when it joined: an auditor needs its bytes.
+  add(server, "GET", "/v1/tenants/{tenant}/enrolments", ApiRole::kViewer,
+      [this](const Visit& visit) {
+        using Rows = std::vector<store::Agent>;
+        const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
+          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+          return driver.store().agents(tenant->no);
+        });
+        if (!rows) return refusal(rows.error());
+        json all = json::array();
+        for (const store::Agent& agent : *rows) {
+          const auto envelope = codec::decode<model::Envelope>(agent.agent_key);
+          if (!envelope) return refusal(envelope.error());
+          all.push_back({{"enrolled", to_rfc3339(agent.enrolled)},
+                         {"envelope", json::parse(codec::to_dsse_json(*envelope))}});
+        }
+        return answer(all);
+      });
   add(server, "GET", "/v1/tenants/{tenant}/agents", ApiRole::kViewer, [this](const Visit& visit) {
     const auto list = on_loop([&](Driver& driver, Instant) -> Result<json> {
       FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));

@@ -85,7 +85,7 @@ json campaign(const Tenant&, const campaign::Rollout& rollout, Instant now) {
   json waves = json::array();
   const campaign::Tally& tally = rollout.tally();
   for (std::size_t i = 0; i < tally.waves.size(); ++i)
-    waves.push_back({{"wave", i},
+    waves.push_back({{"wave", i + 1},
                      {"targeted", tally.waves[i].targeted},
                      {"states", states(tally.waves[i].states)},
                      {"failure_ratio", rollout.failure_ratio(static_cast<std::uint16_t>(i))}});
@@ -111,7 +111,7 @@ json host(const Tenant& tenant, const campaign::Standing& standing) {
       agent.facts.hostname.empty() ? agent.key.hostname : agent.facts.hostname;
   json view = {{"agent", agent.id.hex()},
                {"hostname", claim(hostname)},
-               {"wave", standing.wave},
+               {"wave", standing.wave + 1},  // as people count: 1 is the canary
                {"state", name(standing.state)},
                {"reason", name(standing.reason)},
                {"order", standing.order.hex()},

@@ -52,7 +52,7 @@ void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout
                1);
   const campaign::Tally& tally = rollout.tally();
   for (std::size_t wave = 0; wave < tally.waves.size(); ++wave) {
-    const std::string number = std::to_string(wave);
+    const std::string number = std::to_string(wave + 1);  // as people count: 1 is the canary
     for (std::size_t state = 0; state < kCount<model::HostState>; ++state)
       metrics_.set(kCampaignHosts,
                    {{"tenant", tenant.name},

@@ -235,6 +235,22 @@ TEST_F(AgentCore, HostWithNothingToCleanSaysSoAndStartsNoAct) {
   EXPECT_EQ(host.last().state, HostState::kClean);
 }
 
+TEST_F(AgentCore, TracesThatAreOnlyReportedAreNotCalledCleaned) {
+  host.policy.responses = {{.verdicts = {0}, .actions = {{.kind = model::ActionKind::kReport}}}};
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kFound);
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_EQ(host.last().verdicts.size(), 1u) << "the receipt still names what was seen";
+}
+
 TEST_F(AgentCore, ApplyThatArrivesWithItsDryRunWaitsForItInsteadOfRefusing) {
   host.connect();
   const Bytes dry = host.tenant.sign(fixture::dry_run(host.policy), {"alice"});
