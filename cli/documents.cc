@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
+#include "cli/json_text.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 
@@ -83,6 +84,22 @@ Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& 
       orders.push_back({crypto::document_id(*envelope), *envelope, *order});
   }
   return orders;
+}
+
+Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::string& campaign) {
+  std::vector<SignedReceipt> receipts;
+  for (std::uint64_t after = 0;;) {
+    FS_TRY(const json page,
+           get(session, fmt::format("campaigns/{}/receipts?after={}", campaign, after)));
+    if (page.empty()) return receipts;
+    for (const json& entry : page) {
+      SignedReceipt one;
+      FS_TRY(one.envelope, codec::from_dsse_json(entry.value("envelope", json()).dump()));
+      FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
+      after = count_of(entry, "row");
+      receipts.push_back(std::move(one));
+    }
+  }
 }
 
 }  // namespace fleetsweep::cli

@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "protocol/base/time.h"
 #include "protocol/model/order.h"
+#include "protocol/model/receipt.h"
 
 namespace fleetsweep::cli {
 
@@ -33,5 +34,12 @@ struct LoggedOrder {
   model::Order order;
 };
 Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& campaign);
+
+// All receipts of a campaign, in the order the controller stored them.
+struct SignedReceipt {
+  model::Envelope envelope;
+  model::Receipt receipt;
+};
+Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::string& campaign);
 
 }  // namespace fleetsweep::cli

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "cli/json_text.h"
 #include "policies/compiler/compiler.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/log/merkle.h"
+#include "protocol/trust/gates.h"
 #include "protocol/trust/order_class.h"
 #include "protocol/trust/schedule.h"
 
@@ -72,14 +75,12 @@ bool contains(const std::vector<AgentId>& ids, const AgentId& id) {
   return std::ranges::binary_search(ids, id);
 }
 
+// As the host itself will judge it, from what the registry says of it.
 bool in_scope(const model::Scope& scope, const json& agent, const AgentId& id) {
-  const auto holds = [](const std::vector<std::string>& list, const std::string& value) {
-    return std::ranges::find(list, value) != list.end();
-  };
-  if (contains(scope.exclude, id) || (!scope.include.empty() && !contains(scope.include, id)))
-    return false;
-  return holds(scope.jurisdictions, agent.value("jurisdiction", "")) &&
-         (scope.groups.empty() || holds(scope.groups, agent.value("group", "")));
+  std::vector<std::string> groups;
+  std::istringstream list(text_of(agent, "group"));
+  for (std::string group; std::getline(list, group, ',');) groups.push_back(group);
+  return trust::in_scope(scope, id, text_of(agent, "jurisdiction"), groups).has_value();
 }
 
 // Draws the nonce until every wave has a known member, and the first holds exactly the canaries if
@@ -111,15 +112,12 @@ Status draw_nonce(Draft& draft, const std::vector<KnownHost>& hosts) {
 // ids.
 Result<Digest> dry_run_report(Session& session, const std::string& campaign,
                               const DocumentId& order) {
-  FS_TRY(const json page, get(session, "campaigns/" + campaign + "/receipts"));
+  FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, campaign));
   std::vector<std::pair<DocumentId, Digest>> leaves;
-  for (const json& entry : page) {
-    FS_TRY(const Bytes bytes, from_base64(entry.value("envelope", "")));
-    FS_TRY(const model::Envelope envelope, codec::decode<model::Envelope>(bytes));
-    FS_TRY(const model::Receipt receipt, codec::decode<model::Receipt>(envelope.payload));
-    if (receipt.order == order)
-      leaves.push_back({crypto::document_id(envelope), log::leaf_hash(bytes)});
-  }
+  for (const SignedReceipt& one : receipts)
+    if (one.receipt.order == order)
+      leaves.push_back(
+          {crypto::document_id(one.envelope), log::leaf_hash(codec::encode(one.envelope))});
   std::ranges::sort(leaves);
   std::vector<Digest> hashes;
   for (const auto& [id, hash] : leaves) hashes.push_back(hash);

@@ -7,6 +7,7 @@
 
 #include "cli/describe.h"
 #include "cli/documents.h"
+#include "cli/json_text.h"
 #include "protocol/codec/codec.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
@@ -18,29 +19,6 @@ namespace fleetsweep::cli {
 namespace {
 
 using nlohmann::json;
-
-struct SignedReceipt {
-  model::Envelope envelope;
-  model::Receipt receipt;
-};
-
-Result<std::vector<SignedReceipt>> fetch_receipts(Session& session, const std::string& campaign) {
-  std::vector<SignedReceipt> receipts;
-  std::string after;
-  for (;;) {
-    FS_TRY(const json page, get(session, "campaigns/" + campaign + "/receipts" +
-                                             (after.empty() ? "" : "?after=" + after)));
-    if (page.empty()) return receipts;
-    for (const json& entry : page) {
-      FS_TRY(const Bytes bytes, from_base64(entry.value("envelope", "")));
-      SignedReceipt one;
-      FS_TRY(one.envelope, codec::decode<model::Envelope>(bytes));
-      FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
-      after = entry.value("id", "");
-      receipts.push_back(std::move(one));
-    }
-  }
-}
 
 std::vector<std::string> approvers(const trust::State& state, const trust::OrderEntry& order) {
   return state.root ? trust::holders(state.root->root(), order.signed_by)
@@ -113,15 +91,15 @@ Status verify_orders(const trust::State& state, Audit& audit) {
 }
 
 Result<std::map<AgentId, PublicKey>> verified_agents(Session& session, const trust::State& state) {
-  FS_TRY(const json agents, get(session, "agents"));
+  FS_TRY(const json enrolments, get(session, "enrolments"));
   std::map<AgentId, PublicKey> keys;
-  for (const json& agent : agents) {
-    FS_TRY(const Bytes envelope, from_base64(agent.value("agent_key", "")));
-    auto enrolment = trust::check_enrolment(
-        state, envelope, [](const PublicKey&) { return 0u; }, Timestamp{});
+  for (const json& entry : enrolments) {
+    FS_TRY(const model::Envelope envelope,
+           codec::from_dsse_json(entry.value("envelope", json()).dump()));
+    const auto unused = [](const PublicKey&) { return 0u; };  // the controller counted the uses
+    auto enrolment = trust::check_enrolment(state, codec::encode(envelope), unused, Timestamp{});
     if (!enrolment)
-      return fail(
-          Error(enrolment.error()).within("agent " + agent.value("agent", "").substr(0, 12)));
+      return fail(Error(enrolment.error()).within("enrolment of " + text_of(entry, "enrolled")));
     keys[enrolment->agent] = enrolment->key.identity;
   }
   return keys;
@@ -176,8 +154,7 @@ Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
   FS_TRY(const json campaigns, get(session, "campaigns"));
   std::vector<SignedReceipt> receipts;
   for (const json& campaign : campaigns) {
-    FS_TRY(std::vector<SignedReceipt> some,
-           fetch_receipts(session, campaign.value("campaign", "")));
+    FS_TRY(std::vector<SignedReceipt> some, receipts_of(session, campaign.value("campaign", "")));
     std::ranges::move(some, std::back_inserter(receipts));
   }
   FS_CHECK(verify_receipts(receipts, keys, audit));
@@ -190,7 +167,7 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
   Audit audit;
   FS_TRY(const trust::State state, verified_log(session, "", audit));
   FS_TRY(const json status, get(session, "campaigns/" + campaign));
-  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
+  FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, campaign));
   json orders = json::array();
   std::string text = fmt::format("Campaign {}\n\nOrders\n", escaped(campaign));
   for (const auto& [id, entry] : state.orders) {

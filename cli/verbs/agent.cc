@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/documents.h"
+#include "cli/json_text.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/seal.h"
@@ -26,13 +27,6 @@ struct Options {
   std::string out = ".";
 };
 
-std::string text(const json& object, const char* member) {
-  const json value = object.value(member, json());
-  return value.is_string() ? escaped(value.get<std::string>())
-         : value.is_null() ? ""
-                           : value.dump();
-}
-
 Status list(Session& session, const Options&) {
   FS_TRY(const json agents, get(session, "agents"));
   if (session.console.json) {
@@ -42,9 +36,10 @@ Status list(Session& session, const Options&) {
   std::vector<std::vector<std::string>> rows = {
       {"AGENT", "HOST", "GROUP", "COUNTRY", "STATE", "LAST HEARD", "SANDBOX"}};
   for (const json& agent : agents)
-    rows.push_back({text(agent, "agent").substr(0, 12), text(agent, "hostname"),
-                    text(agent, "group"), text(agent, "jurisdiction"), text(agent, "state"),
-                    text(agent, "last_heard"), text(agent, "sandbox")});
+    rows.push_back({text_of(agent, "agent").substr(0, 12), text_of(agent, "hostname"),
+                    text_of(agent, "group"), text_of(agent, "jurisdiction"),
+                    text_of(agent, "state"), text_of(agent, "last_heard"),
+                    text_of(agent, "sandbox")});
   session.console.table(rows);
   return {};
 }
@@ -60,17 +55,17 @@ Status why(Session& session, const Options& options) {
   FS_TRY(const std::string id, resolve_agent(session, options.agent));
   FS_TRY(const json hosts, get(session, "campaigns/" + options.campaign + "/hosts"));
   for (const json& host : hosts) {
-    if (text(host, "agent") != id) continue;
+    if (text_of(host, "agent") != id) continue;
     if (session.console.json) {
       session.console.print(host.dump());
       return {};
     }
-    const std::string reason = text(host, "reason");
-    session.console.print(
-        fmt::format("{} in campaign {}: {}{} (wave {}, last receipt {}, order {})",
-                    text(host, "hostname"), escaped(options.campaign), text(host, "state"),
-                    reason.empty() || reason == "none" ? "" : ", because " + reason,
-                    text(host, "wave"), text(host, "finished"), text(host, "order").substr(0, 12)));
+    const std::string reason = text_of(host, "reason");
+    session.console.print(fmt::format(
+        "{} in campaign {}: {}{} (wave {}, last receipt {}, order {})", text_of(host, "hostname"),
+        escaped(options.campaign), text_of(host, "state"),
+        reason.empty() || reason == "none" ? "" : ", because " + reason, text_of(host, "wave"),
+        text_of(host, "finished"), text_of(host, "order").substr(0, 12)));
     if (!reason.empty() && reason != "none")
       session.console.note("next:  docs/reasons.md says what to do about " + reason);
     return {};

@@ -4,6 +4,7 @@
 
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
+#include "cli/json_text.h"
 #include "cli/progress_view.h"
 #include "cli/report.h"
 #include "cli/verbs/verbs.h"
@@ -86,10 +87,10 @@ Status hosts(Session& session, const Options& options) {
   std::vector<std::vector<std::string>> rows = {
       {"HOST", "AGENT", "WAVE", "STATE", "REASON", "MATCHED", "ACTED", "LAST RECEIPT"}};
   for (const json& host : list)
-    rows.push_back({escaped(host.value("hostname", "")), host.value("agent", "").substr(0, 12),
-                    std::to_string(host.value("wave", 0) + 1), host.value("state", ""),
-                    host.value("reason", ""), std::to_string(host.value("matched", 0)),
-                    std::to_string(host.value("acted", 0)), host.value("finished", "")});
+    rows.push_back({text_of(host, "hostname"), text_of(host, "agent").substr(0, 12),
+                    text_of(host, "wave"), text_of(host, "state"),
+                    text_of(host, "reason"), text_of(host, "matched"), text_of(host, "acted"),
+                    text_of(host, "finished")});
   session.console.table(rows);
   return {};
 }

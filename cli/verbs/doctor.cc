@@ -40,9 +40,9 @@ Finding agents_alive(Session& session) {
   if (!agents)
     return {"agents", false, agents.error().message, "does the token belong to this tenant?"};
   std::size_t connected = 0;
-  for (const json& agent : *agents) connected += agent.value("state", "") == "connected";
+  for (const json& agent : *agents) connected += agent.value("state", "") == "online";
   return {"agents", connected == agents->size(),
-          fmt::format("{} of {} are connected", connected, agents->size()),
+          fmt::format("{} of {} are online", connected, agents->size()),
           "fleetsweep agent list shows who is missing; on the host: fleetsweep-agent status"};
 }
 
