@@ -1,0 +1,59 @@
+// A panel or an alert that asks for a metric which does not exist shows nothing and wakes nobody.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::set<std::string> all_matches(const std::string& text, const std::regex& shape) {
+  std::set<std::string> found;
+  for (std::sregex_iterator match(text.begin(), text.end(), shape), end; match != end; ++match)
+    found.insert((*match)[1]);
+  return found;
+}
+
+// What a histogram or a summary adds to its name.
+std::string base_name(const std::string& name) {
+  for (const std::string suffix : {"_bucket", "_sum", "_count"})
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  return name;
+}
+
+TEST(Metrics, EveryQueryOfDashboardsAndRulesNamesAMetricThatExists) {
+  const fs::path top = FS_SOURCE_DIR;
+  const auto exported = all_matches(read(top / "controller/metrics_names.h"),
+                                    std::regex(R"re("(fleetsweep_[a-z0-9_]+)")re"));
+  ASSERT_GT(exported.size(), 20u);
+  const std::string rules = read(top / "dashboards/rules/fleetsweep.yml");
+  const auto recorded = all_matches(rules, std::regex(R"(record: ([a-z0-9_:]+))"));
+  ASSERT_FALSE(recorded.empty());
+  std::size_t asked = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(top / "dashboards")) {
+    if (!entry.is_regular_file()) continue;
+    for (const std::string& name : all_matches(
+             read(entry.path()), std::regex(R"(([a-z_:]*fleetsweep_[a-z0-9_:]+)(?=[\s{\[()]))"))) {
+      ++asked;
+      EXPECT_TRUE(recorded.contains(name) || exported.contains(name) ||
+                  exported.contains(base_name(name)))
+          << entry.path().filename().string() << " asks for " << name;
+    }
+  }
+  EXPECT_GT(asked, 10u) << "the test reads no queries";
+}
+
+}  // namespace
