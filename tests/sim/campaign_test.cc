@@ -1,0 +1,35 @@
+// Whole campaigns, from the operators' orders to the last receipt.
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/world.h"
+
+namespace fleetsweep::sim {
+namespace {
+
+using model::HostState;
+
+void completes(std::uint64_t seed, std::size_t hosts) {
+  World world({.seed = seed, .hosts = hosts, .link = {.loss = 0.002, .duplication = 0.01}});
+  ASSERT_FALSE(world.sweep().is_zero());
+  EXPECT_EQ(world.infected(), 0u);
+  EXPECT_EQ(world.count(HostState::kVerified), world.infected_at_first());
+  EXPECT_EQ(world.count(HostState::kClean), hosts - world.infected_at_first());
+  EXPECT_EQ(world.checkers().changes(), world.infected_at_first());
+  ASSERT_EQ(world.verdict(), "");
+}
+
+TEST(Sim, CampaignOfTenCompletes) {
+  completes(1, 10);
+}
+
+TEST(Sim, CampaignCompletes) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    completes(seed, 1000);
+    if (HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace fleetsweep::sim

@@ -1,0 +1,150 @@
+#include "tests/sim/checkers.h"
+
+#include <numeric>
+
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::sim {
+namespace {
+
+constexpr Seconds kFresh{15 * 60};  // of the fixture's root, for class clean
+constexpr Seconds kSkew{5 * 60};    // what a host's clock may be behind
+constexpr std::size_t kPeopleToClean = 2;
+constexpr const char* kPeople[] = {"alice", "bob", "carol"};
+
+// The wave of a host, from the design and not from the code: SHA-256(order || agent) mod 1000.
+std::size_t wave_of(const model::Order& order, const DocumentId& id, const AgentId& agent) {
+  const Digest hash = crypto::sha256({id.view(), agent.view()});
+  const std::uint32_t number = (std::uint32_t{hash.value[0]} << 24) |
+                               (std::uint32_t{hash.value[1]} << 16) |
+                               (std::uint32_t{hash.value[2]} << 8) | hash.value[3];
+  std::size_t wave = 0;
+  while (number % 1000 >= order.waves[wave].permille) ++wave;
+  return wave;
+}
+
+}  // namespace
+
+std::size_t Checkers::holders(const model::Envelope& envelope) const {
+  std::size_t count = 0;
+  for (const char* person : kPeople)
+    count += crypto::verify_envelope(setting_.tenant.key(person).public_key(), envelope);
+  return count;
+}
+
+void Checkers::on_logged(const Bytes& bytes) {
+  const auto envelope = codec::decode<model::Envelope>(bytes);
+  if (!envelope) return broken("the log took an entry that is no envelope");
+  if (envelope->payload_type == model::kPayloadOrder) {
+    if (auto order = codec::decode<model::Order>(envelope->payload))
+      orders_.emplace(crypto::document_id(*envelope), std::move(*order));
+  } else if (envelope->payload_type == model::kPayloadRelease) {
+    if (auto release = codec::decode<model::Release>(envelope->payload))
+      releases_.push_back({std::move(*release), holders(*envelope) > 0});
+  }
+}
+
+void Checkers::on_heard(std::size_t host, const std::string& note) {
+  const auto found = notes_.find(note);
+  if (found == notes_.end()) return;  // no witness signed it: worth nothing
+  heard_[host] = std::max(heard_[host], found->second);
+}
+
+void Checkers::on_receipt_made(std::size_t host, std::uint64_t seq, const DocumentId& id) {
+  if (!made_.emplace(std::pair(host, seq), id).second)
+    broken("receipts: host {} made number {} twice", host, seq);
+}
+
+void Checkers::on_receipt_stored(std::size_t host, std::uint64_t seq, const DocumentId& id) {
+  const auto made = made_.find({host, seq});
+  if (made == made_.end() || made->second != id)
+    broken("receipts: number {} of host {} is stored, and the host never made it", seq, host);
+  if (!stored_.emplace(std::pair(host, seq), id).second)
+    broken("receipts: number {} of host {} is stored twice", seq, host);
+}
+
+void Checkers::on_receipt_dropped(std::size_t host, std::uint64_t seq, const DocumentId& id) {
+  const auto stored = stored_.find({host, seq});
+  if (stored == stored_.end() || stored->second != id)
+    broken("receipts: host {} dropped number {}, which the controller does not hold", host, seq);
+}
+
+void Checkers::on_act_started(std::size_t host, const DocumentId& order, const agent::Job* job) {
+  if (!job || job->phase != agent::Phase::kActing)
+    broken("intent: host {} hands order {} to act before it is durable that it does", host,
+           order.hex().substr(0, 8));
+}
+
+bool Checkers::is_released(const DocumentId& order, std::uint16_t wave, model::Gate gate) const {
+  for (const Released& one : releases_)
+    if (one.release.order == order && one.release.wave == wave &&
+        (one.by_person || gate == model::Gate::kAuto))
+      return true;
+  return false;
+}
+
+void Checkers::on_begin(std::size_t host, const Bytes& bytes, Timestamp now) {
+  ++begun_;
+  const auto envelope = codec::decode<model::Envelope>(bytes);
+  if (!envelope) return broken("quorum: host {} acts on something that is no envelope", host);
+  const DocumentId id = crypto::document_id(*envelope);
+  const std::string name = id.hex().substr(0, 8);
+  if (holders(*envelope) < kPeopleToClean)
+    broken("quorum: host {} acts on order {} that {} of {} people signed", host, name,
+           holders(*envelope), kPeopleToClean);
+  const auto order = orders_.find(id);
+  if (order == orders_.end())
+    return broken("quorum: host {} acts on order {} that is not in the log", host, name);
+  const auto heard = heard_.find(host);
+  if (heard == heard_.end() || heard->second + kFresh + kSkew < now)
+    broken("freshness: host {} acts on order {} without a fresh head", host, name);
+  if (order->second.schedule.not_after + kSkew < now)
+    broken("freshness: host {} acts on order {} after its end", host, name);
+  const std::size_t wave = wave_of(order->second, id, ids_.at(host));
+  for (std::size_t k = 0; k <= wave; ++k) {
+    const model::Gate gate = order->second.waves[k].gate;
+    if (gate != model::Gate::kNone && !is_released(id, static_cast<std::uint16_t>(k), gate))
+      broken("wave: host {} of wave {} acts before wave {} of order {} was released", host, wave, k,
+             name);
+  }
+}
+
+void Checkers::on_intent(std::size_t host, const DocumentId& order, const std::string& path) {
+  intents_.emplace(order, host, path);
+}
+
+void Checkers::on_change(std::size_t host, const DocumentId& order, const std::string& path) {
+  const std::string name = order.hex().substr(0, 8);
+  if (!intents_.contains({order, host, path}))
+    broken("intent: host {} changes {} for order {} and has not journalled it", host, path, name);
+  if (!changes_.emplace(order, host, path).second)
+    broken("twice: host {} changes {} again for order {}", host, path, name);
+  if (path == "/etc/passwd" || path.starts_with("/boot/") || path == "/usr/sbin/sshd")
+    broken("protected: host {} changes {} for order {}", host, path, name);
+}
+
+void Checkers::on_campaign(const campaign::Rollout& rollout, std::size_t targeted) {
+  const campaign::Tally& tally = rollout.tally();
+  const auto sum = [](const campaign::StateCounts& counts) {
+    return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
+  };
+  std::size_t over_waves = 0;
+  for (const campaign::WaveTally& wave : tally.waves) {
+    over_waves += wave.targeted;
+    if (sum(wave.states) != wave.targeted)
+      broken("conservation: a wave of {} hosts has {} in its states", wave.targeted,
+             sum(wave.states));
+  }
+  if (tally.targeted != targeted || sum(tally.states) != targeted || over_waves != targeted)
+    broken(
+        "conservation: {} hosts are targeted, the counters say {}, {} over states, {} over waves",
+        targeted, tally.targeted, sum(tally.states), over_waves);
+}
+
+void Checkers::on_counted(std::uint64_t receipts) {
+  if (receipts != stored_.size())
+    broken("conservation: {} receipts are stored, {} were counted", stored_.size(), receipts);
+}
+
+}  // namespace fleetsweep::sim
