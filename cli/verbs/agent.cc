@@ -19,6 +19,7 @@ struct Options {
   std::string agent;
   std::string campaign;
   unsigned count = 1;
+  unsigned uses = 1;
   std::vector<std::string> keys;
   std::vector<std::string> groups;
   std::string jurisdiction;
@@ -97,7 +98,8 @@ Status enrol_token(Session& session, const Options& options) {
   std::vector<std::string> tokens;
   for (unsigned i = 0; i < options.count; ++i) {
     const crypto::SecretKey key = crypto::SecretKey::generate();
-    batch.tokens.push_back({.pub = key.public_key(), .uses_max = 1});
+    batch.tokens.push_back(
+        {.pub = key.public_key(), .uses_max = static_cast<std::uint16_t>(options.uses)});
     tokens.push_back(
         trust::token_text({.tenant = tenant, .edge = edge, .seed = key.seed(), .expires = expiry}));
   }
@@ -146,6 +148,10 @@ void add_agent_verbs(CLI::App& app, Session& session) {
   CLI::App* token = agent->add_subcommand(
       "enrol-token", "make one-time enrolment tokens, sign their batch and submit it");
   token->add_option("--count", options->count, "so many tokens")->check(CLI::Range(1u, 512u));
+  token
+      ->add_option("--uses", options->uses,
+                   "hosts that each token may enrol; above 1 for a golden image")
+      ->check(CLI::Range(1u, 65535u));
   token->add_option("--key", options->keys, "key of role enrol; repeat for a quorum")->required();
   token->add_option("--group", options->groups, "group of these hosts; repeat");
   token
