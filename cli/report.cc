@@ -181,7 +181,8 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
   }
   std::uint64_t sum = 0;
   text += "\nHosts\n";
-  for (const auto& [state_name, count] : status.value("states", json::object()).items()) {
+  const json states = status.value("states", json::object());
+  for (const auto& [state_name, count] : states.items()) {
     const std::uint64_t hosts = count.is_number() ? count.get<std::uint64_t>() : 0;
     sum += hosts;
     if (hosts > 0) text += fmt::format("  {:<14}{}\n", state_name, hosts);
