@@ -69,8 +69,9 @@ model::Order Setting::dry_run() const {
 model::Order Setting::apply(const DocumentId& dry_run, std::uint16_t canary) const {
   model::Order order = fixture::apply(policy, dry_run);
   order.campaign = "sweep";
-  order.waves = {{canary, Seconds(0), model::Gate::kNone, Seconds(0)},
-                 {1000, kWaveDelay, model::Gate::kAuto, Seconds(0)}};
+  if (canary < 1000)
+    order.waves = {{canary, Seconds(0), model::Gate::kNone, Seconds(0)},
+                   {1000, kWaveDelay, model::Gate::kAuto, Seconds(0)}};
   return order;
 }
 

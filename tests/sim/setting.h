@@ -31,7 +31,8 @@ class Setting {
 
   HostKeys host_keys(std::size_t number) const;
 
-  // Waves: canaries (permille `canary`), then everybody by an `auto` gate half a minute later.
+  // Waves: canaries (permille `canary`), then everybody by an `auto` gate half a minute later;
+  // 1000 makes one wave of all.
   model::Order dry_run() const;
   model::Order apply(const DocumentId& dry_run, std::uint16_t canary = 100) const;
 

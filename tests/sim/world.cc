@@ -6,6 +6,7 @@ namespace fleetsweep::sim {
 namespace {
 
 constexpr const char* kCampaign = "sweep";
+constexpr Duration kSweepMax = Seconds(3600);
 constexpr std::size_t kObjectionsShown = 5;
 
 }  // namespace
@@ -88,22 +89,27 @@ DocumentId World::order(const model::Order& order, std::initializer_list<std::st
 
 DocumentId World::document(const Bytes& envelope) {
   std::optional<DocumentId> id;
+  std::string why;
   const bool logged = run_until(
       [&] {
         const auto submitted = controller_.submit(envelope);
-        if (submitted) id = *submitted;
+        if (submitted)
+          id = *submitted;
+        else
+          why = submitted.error().message;
         return id.has_value();
       },
       Seconds(600));
+  if (!logged) fmt::print(stderr, "world: {}\n", why);
   FS_ASSERT(logged);
   return *id;
 }
 
-DocumentId World::sweep(Duration limit) {
+DocumentId World::sweep(std::uint16_t canary) {
   const DocumentId dry_run = order(setting().dry_run(), {"alice"});
-  if (!run_until([this] { return is_settled(); }, limit)) return {};
-  const DocumentId apply = order(setting().apply(dry_run), {"alice", "bob"});
-  if (!run_until([this] { return is_settled(); }, limit)) return {};
+  if (!run_until([this] { return is_settled(); }, kSweepMax)) return {};
+  const DocumentId apply = order(setting().apply(dry_run, canary), {"alice", "bob"});
+  if (!run_until([this] { return is_settled(); }, kSweepMax)) return {};
   return apply;
 }
 
@@ -135,6 +141,14 @@ std::size_t World::infected() const {
   std::size_t count = 0;
   for (const auto& host : hosts_) count += host->host.is_infected();
   return count;
+}
+
+std::string World::states() const {
+  std::string text;
+  for (std::size_t i = 0; i < kCount<model::HostState>; ++i)
+    if (const auto state = static_cast<model::HostState>(i); count(state) > 0)
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name(state), count(state));
+  return text;
 }
 
 std::string World::verdict() const {

@@ -38,6 +38,7 @@ class World {
   // False when it did not become true within `limit`. Asked once a simulated second.
   bool run_until(const std::function<bool()>& is_so, Duration limit);
   Instant now() const { return timeline_.now(); }
+  std::uint64_t events() const { return timeline_.steps(); }
 
   // Operators.
   Result<DocumentId> try_order(const model::Order& order,
@@ -46,8 +47,9 @@ class World {
   DocumentId order(const model::Order& order, std::initializer_list<std::string> people);
   DocumentId document(const Bytes& envelope);
 
-  // A dry run of the whole fleet, then the clean order; each until every host has settled.
-  DocumentId sweep(Duration limit = Seconds(3600));
+  // A dry run of the whole fleet, then the clean order; each until every host has settled. Zero
+  // when that takes longer than an hour.
+  DocumentId sweep(std::uint16_t canary = 100);
 
   // Faults.
   void calm();  // from now on nothing goes wrong any more; everybody is connected again
@@ -56,6 +58,7 @@ class World {
   bool is_settled() const;  // the campaign is, and no receipt is on its way
   std::size_t count(model::HostState state) const;
   std::size_t infected() const;  // hosts whose infected file is still in its place
+  std::string states() const;    // "verified 3, clean 7": of the campaign, for messages
   // Empty when no checker objects; otherwise the first objections, and how to repeat them.
   std::string verdict() const;
 
