@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Ctrl-C at three stages of the demo leaves no process, no port and no directory.
+# Usage: interrupt.sh BIN_DIR SOURCE_DIR
+
+source "$(dirname "$0")/story.sh"
+story_start "$@"
+
+demo_begin() {  # demo_begin STEP: a demo in a session of its own, as if a terminal had started it
+  local folder=$STORY/$1
+  mkdir -p "$folder/tmp"
+  # A background job ignores SIGINT; the demo of a terminal does not.
+  TMPDIR=$folder/tmp setsid env --default-signal=INT,QUIT bash "$SOURCE/tests/e2e/demo.sh" "$BIN" "$SOURCE" >"$folder/out" 2>&1 &
+  DEMO[$1]=$!
+}
+reached() { grep -q "^\[$1/12\]" "$STORY/$1/out"; }
+ended() { ! kill -0 "$1" 2>/dev/null; }
+# Whoever the demo started carries its TMPDIR, whatever session or parent it has by now.
+left_running() {
+  local environ
+  for environ in /proc/[0-9]*/environ; do
+    if tr '\0' '\n' 2>/dev/null <"$environ" | grep -qxF "TMPDIR=$STORY/$1/tmp"; then
+      tr '\0' ' ' <"${environ%environ}cmdline"; echo
+    fi
+  done 2>/dev/null
+}
+none_running() { [ -z "$(left_running "$1")" ]; }
+port_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+declare -A DEMO=()
+for step in 3 6 9; do demo_begin $step; done
+for step in 3 6 9; do
+  expect "the demo came to step $step" wait_for 90 reached $step
+  world=$(echo "$STORY/$step/tmp"/fleetsweep.*)
+  ports=$(grep -ohE '127\.0\.0\.1:[0-9]+' "$world"/{controller,witness}.conf | cut -d: -f2 | sort -u)
+  expect "step $step: something runs that could be left behind" test "$(left_running $step | wc -l)" -ge 3
+  expect "step $step: five ports could be left behind" test "$(wc -w <<<"$ports")" = 5
+  kill -INT -- "-${DEMO[$step]}"
+  expect "step $step: it ends" wait_for 30 ended "${DEMO[$step]}"
+  code=0
+  wait "${DEMO[$step]}" || code=$?
+  expect "step $step: it says that it was interrupted ($code)" test $code = 130
+  expect "step $step: no process is left" wait_for 5 none_running $step || left_running $step
+  for port in $ports; do expect "step $step: port $port is free again" port_closed "$port"; done
+  expect "step $step: no file is left ($(ls -A "$STORY/$step/tmp"))" test -z "$(ls -A "$STORY/$step/tmp")"
+done
+story_end

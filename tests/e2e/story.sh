@@ -1,0 +1,71 @@
+# What every end-to-end story shares: expectations that are counted, a folder of its own, and an end that leaves nothing.
+#
+#   story_start BIN_DIR SOURCE_DIR     makes $STORY; at the exit the world and the folder go, however the story ends
+#   expect "WHAT" COMMAND...           counts; shows the command's output when it fails
+#   story_end                          ends with 0 only if all held
+
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/hosts.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/lookalike.sh"
+
+HELD=0 FAILED=0 STORY=
+RUNNING=()  # further pids that a story started and that must go with it
+
+expect() {
+  local what=$1; shift
+  if "$@" >"$STORY/expect" 2>&1; then
+    HELD=$((HELD + 1)); printf 'ok  %s\n' "$what"
+  else
+    FAILED=$((FAILED + 1)); printf 'NO  %s\n' "$what"; sed 's/^/    /' "$STORY/expect"
+  fi
+}
+not() { ! "$@"; }
+
+story_finish() {
+  local code=$? pid
+  trap - EXIT INT TERM
+  if { [ $code != 0 ] || [ $FAILED != 0 ]; } && [ -n "$WORLD" ] && [ -d "$WORLD/log" ]; then
+    echo "the last lines of each log:" >&2
+    tail -n 8 "$WORLD"/log/* >&2 || :
+  fi
+  for pid in "${RUNNING[@]}"; do kill -TERM "$pid" 2>/dev/null || :; done
+  for pid in "${RUNNING[@]}"; do wait "$pid" 2>/dev/null || :; done
+  world_stop
+  rm -rf "$STORY"
+  exit $code
+}
+
+story_start() {
+  BIN=$1 SOURCE=$2
+  STORY=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep-story.XXXXXX")
+  trap story_finish EXIT
+  trap 'exit 130' INT TERM
+}
+
+story_end() {
+  printf '\n%d expectations held, %d did not; %d s\n' $HELD $FAILED $SECONDS
+  [ $FAILED = 0 ]
+}
+
+# The demo's world without the demo: keys, witness, controller, and the named hosts, infected ones first enrolled and running.
+story_world() {
+  world_start "$BIN" "$SOURCE"
+  world_keys
+  world_services
+}
+
+story_host() {  # story_host NAME [infected]
+  host_new "$1"
+  [ "${2:-}" != infected ] || host_infect "$1"
+  manifest "$(host_root "$1")" >"$WORLD/hosts/$1/before"
+  host_enrol "$1"
+  agent_start "$1"
+}
+
+# campaign_order MODE CAMPAIGN [FLAG...]: drafted, signed by alice and bob, submitted.
+campaign_order() {
+  local mode=$1 campaign=$2; shift 2
+  fs campaign start --policy "$SOURCE/policies/catalog/lookalike/policy.yaml" --mode "$mode" --campaign "$campaign" \
+    --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" "$@" >>"$WORLD/log/orders" 2>&1
+}
+unchanged() { diff <(manifest "$(host_root "$1")") "$WORLD/hosts/$1/before"; }
