@@ -11,6 +11,17 @@ namespace {
 using model::HostState;
 using model::Outcome;
 
+// Nothing of this step has been taken back yet.
+bool is_untouched_by_undo(const Context& context, std::uint32_t step) {
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+    const OpStage stage = context.op_state(i).stage;
+    if (context.op(i).step == step &&
+        (stage == OpStage::kUndoIntended || stage == OpStage::kUndone))
+      return false;
+  }
+  return true;
+}
+
 bool has_failed(const Context& context, std::uint32_t step) {
   for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
     if (context.op(i).step == step && context.op_state(i).stage == OpStage::kFailed) return true;
@@ -31,8 +42,12 @@ std::vector<Step> undo_outcomes(const Transaction& transaction) {
   return steps;
 }
 
-Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step)
-    : tree_(tree), vault_(vault), ledger_(ledger), on_step_(std::move(on_step)) {}
+Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step, MustEnd must_end)
+    : tree_(tree),
+      vault_(vault),
+      ledger_(ledger),
+      on_step_(std::move(on_step)),
+      must_end_(std::move(must_end)) {}
 
 Status Executor::run(const Nonce& transaction) {
   Context context{tree_, vault_, ledger_, transaction};
@@ -41,6 +56,7 @@ Status Executor::run(const Nonce& transaction) {
   for (std::uint32_t step = 0; step < steps; ++step) {
     // A host on which nothing works is left alone: what follows stays pending.
     if (failures > limits::kFailuresInARow) break;
+    if (const auto end = must_end_()) return abandon(transaction, end->reason, end->detail);
     FS_CHECK(run_step(context, step, true));
     const Step result = outcomes(context.state())[step];
     failures = result.item.outcome == Outcome::kFailed ? failures + 1 : 0;
@@ -168,13 +184,19 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   if (!context.state().undo || context.state().undo_end)
     FS_CHECK(ledger_.write(transaction, UndoBegin{order}));
 
+  UndoEnd end;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
     const OpStage stage = context.op_state(i).stage;
-    if (stage == OpStage::kDone || stage == OpStage::kUndoIntended || stage == OpStage::kUndoFailed)
-      FS_CHECK(undo_op(context, i));
+    if (stage != OpStage::kDone && stage != OpStage::kUndoIntended && stage != OpStage::kUndoFailed)
+      continue;
+    if (is_untouched_by_undo(context, context.op(i).step))
+      if (const auto stop = must_end_()) {
+        end = {HostState::kFailed, stop->reason, stop->detail};
+        break;
+      }
+    FS_CHECK(undo_op(context, i));
   }
 
-  UndoEnd end;
   bool killed = false;
   const auto steps = undo_outcomes(context.state());
   for (std::uint32_t i = 0; i < steps.size(); ++i) {

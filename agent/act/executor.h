@@ -1,10 +1,11 @@
 #pragma once
 
 // Carries a transaction out, finishes one that a crash interrupted, takes one back. Every step ends
-// fully done or fully undone. Only a journal that cannot be written stops it in between; then the
-// transaction stays open and a later start finishes it.
+// fully done or fully undone. Between two steps it may be told to end; in between only a journal
+// that cannot be written stops it: then the transaction stays open and a later start finishes it.
 
 #include <functional>
+#include <optional>
 
 #include "agent/act/actions/action.h"
 
@@ -13,8 +14,10 @@ namespace fleetsweep::act {
 class Executor {
  public:
   using OnStep = std::function<void(std::uint32_t number, const Step& step)>;
+  // Asked before each step: an answer ends the transaction where it stands.
+  using MustEnd = std::function<std::optional<Refusal>()>;
   // Borrows all of them.
-  Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step);
+  Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_step, MustEnd must_end);
 
   // To its End: forward, from wherever it stands.
   Status run(const Nonce& transaction);
@@ -36,6 +39,7 @@ class Executor {
   Vault& vault_;
   Ledger& ledger_;
   OnStep on_step_;
+  MustEnd must_end_;
 };
 
 // The steps after an undo: what had never been done is not a failure of the undo.

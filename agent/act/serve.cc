@@ -122,8 +122,10 @@ class Server {
         tree_(std::move(tree)),
         vault_(std::move(vault)),
         ledger_(std::move(ledger)),
-        executor_(tree_, vault_, ledger_,
-                  [this](std::uint32_t number, const Step& step) { show(number, step); }) {}
+        executor_(
+            tree_, vault_, ledger_,
+            [this](std::uint32_t number, const Step& step) { show(number, step); },
+            [this] { return must_end(); }) {}
 
   ActDone handle(const ActRequest& request) {
     auto anchor = load_anchor(options_.state);
@@ -188,6 +190,20 @@ class Server {
   void show(std::uint32_t number, const Step& step) {
     // The answer's reader may be gone; the work is finished all the same.
     (void)pipe_.send(model::ActStep{number, total_, step.item, step.path});
+  }
+
+  // Core's word is enough to stop: whoever took core over can do less harm with it than by silence.
+  // A core that is gone says nothing, and what was begun goes on to its end.
+  std::optional<Refusal> must_end() {
+    if (options_.local_undo) return std::nullopt;  // the owner's own hand
+    if (const auto halted = check_halt(); !halted) return halted.error();
+    while (!told_to_stop_) {
+      const auto received = pipe_.try_receive();
+      if (!received || !*received) return std::nullopt;
+      const auto* command = std::get_if<model::LocalCommand>(&(*received)->message);
+      told_to_stop_ = command != nullptr && command->verb == "stop";
+    }
+    return Refusal{Reason::kStopped, "stopped while it was being carried out"};
   }
 
   static Checked<trust::ActAnchor> first_anchor(const ActRequest& request) {
@@ -342,6 +358,7 @@ class Server {
   Executor executor_;
   std::uint32_t total_ = 0;
   bool is_first_use_ = false;
+  bool told_to_stop_ = false;
 };
 
 ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe,

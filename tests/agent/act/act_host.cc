@@ -11,7 +11,6 @@
 
 #include "agent/act/process.h"
 #include "protocol/crypto/digest.h"
-#include "protocol/runtime/pipe/pipe.h"
 
 namespace fleetsweep::act {
 
@@ -327,6 +326,11 @@ Answer ActHost::run_racing(const model::ActRequest& request, const std::string& 
   return spawn({}, &request, "", place, meanwhile);
 }
 
+void ActHost::say(const model::LocalMessage& message) {
+  ASSERT_NE(core_, nullptr);
+  EXPECT_TRUE(core_->send(message));
+}
+
 Answer ActHost::run_locally(const DocumentId& order) {
   return spawn({"--local-undo", order.hex()}, nullptr, "");
 }
@@ -378,7 +382,9 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     EXPECT_EQ(::waitpid(pid, &stopped, WUNTRACED), pid);
     EXPECT_TRUE(WIFSTOPPED(stopped)) << pause << " was not reached";
     if (!WIFSTOPPED(stopped)) return answer;
+    core_ = &ours;
     meanwhile();
+    core_ = nullptr;
     ::kill(pid, SIGCONT);
   }
   while (!answer.done) {

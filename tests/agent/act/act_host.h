@@ -13,6 +13,7 @@
 
 #include "protocol/crypto/seal.h"
 #include "protocol/model/local.h"
+#include "protocol/runtime/pipe/pipe.h"
 #include "tests/agent/act/temp_dir.h"
 #include "tests/protocol/trust/fixture.h"
 
@@ -72,6 +73,8 @@ class ActHost {
   // Stopped at this place until `meanwhile` has happened.
   Answer run_racing(const model::ActRequest& request, const std::string& place,
                     const std::function<void()>& meanwhile);
+  // Only in `meanwhile`: what core says to the one that is running.
+  void say(const model::LocalMessage& message);
   Answer run_locally(const DocumentId& order);
   // Through this shell prefix, with $STATE: to put it on another file system.
   std::string prefix;
@@ -92,6 +95,7 @@ class ActHost {
   std::string root_, state_;
   std::vector<pid_t> children_;
   pid_t process_ = 0;
+  runtime::Pipe* core_ = nullptr;  // while something is running
 };
 
 std::string output_of(const std::string& command);
