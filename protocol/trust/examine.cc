@@ -46,6 +46,7 @@ struct Context {
 
 template <class T>
 Checked<T> read(const Context& context) {
+  FS_CHECK(check_schema(context.opened.envelope.payload));
   auto document = codec::decode<T>(context.opened.envelope.payload);
   if (!document) return refuse(Reason::kMalformed, "{}", document.error().message);
   if (document->tenant != context.state.tenant)

@@ -31,6 +31,7 @@ Checked<void> check_frame(const model::Envelope& envelope) {
 }
 
 Checked<Root> read(const model::Envelope& envelope) {
+  FS_CHECK(check_schema(envelope.payload));
   auto root = codec::decode<Root>(envelope.payload);
   if (!root) return refuse(Reason::kMalformed, "root: {}", root.error().message);
   if (root->agent_schema_min > kAgentSchema)

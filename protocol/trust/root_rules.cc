@@ -6,6 +6,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 #include "protocol/log/note.h"
 
@@ -15,6 +16,13 @@ using model::Class;
 using model::Key;
 using model::Role;
 using model::Root;
+
+Checked<void> check_schema(BytesView payload) {
+  const auto schema = codec::schema_of(payload);
+  if (schema && *schema != kAgentSchema)
+    return refuse(model::Reason::kSchema, "schema {}, this build knows {}", *schema, kAgentSchema);
+  return {};
+}
 
 unsigned floor(Role role) {
   switch (role) {

@@ -8,11 +8,16 @@
 
 #include "protocol/model/order.h"
 #include "protocol/model/root.h"
+#include "protocol/trust/verdict.h"
 
 namespace fleetsweep::trust {
 
 // The newest schema of documents, and of what an order may ask, that this build understands.
 inline constexpr std::uint16_t kAgentSchema = 1;
+
+// kSchema for a document of another schema number: it may read in every field we know and still
+// mean something else. Asked before a document is believed.
+Checked<void> check_schema(BytesView payload);
 
 // Distinct holders that must sign for a role, over all its clauses.
 unsigned floor(model::Role role);

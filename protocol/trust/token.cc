@@ -6,6 +6,7 @@
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/sign.h"
+#include "protocol/trust/root_rules.h"
 
 namespace fleetsweep::trust {
 
@@ -37,6 +38,7 @@ Checked<model::AgentKey> read_agent_key(const model::Envelope& envelope) {
   if (envelope.payload.size() > limits::kAgentKeyBytes)
     return refuse(Reason::kMalformed, "an agent key of {} bytes, at most {}",
                   envelope.payload.size(), limits::kAgentKeyBytes);
+  FS_CHECK(check_schema(envelope.payload));
   auto key = codec::decode<model::AgentKey>(envelope.payload);
   if (!key) return refuse(Reason::kMalformed, "agent key: {}", key.error().message);
   return std::move(*key);
@@ -134,6 +136,7 @@ Checked<model::EnrolBatch> check_batch(const VerifiedRoot& root, BytesView bytes
                   escaped(envelope.payload_type));
   const Keys signed_by = signers(envelope, root.root());
   FS_CHECK(meets(root.root(), Role::kEnrol, signed_by));
+  FS_CHECK(check_schema(envelope.payload));
   auto batch = codec::decode<model::EnrolBatch>(envelope.payload);
   if (!batch) return refuse(Reason::kMalformed, "enrol batch: {}", batch.error().message);
   if (batch->tenant != root.tenant())

@@ -93,7 +93,7 @@ TEST(Fold, AnOrderOfAnotherTenantVersionOrWithoutSenseIsRefused) {
   EXPECT_EQ(f.reason(order, {"alice"}), Reason::kTenant);
   order = dry_run(hash_policy());
   order.schema = kAgentSchema + 1;
-  EXPECT_EQ(f.reason(order, {"alice"}), Reason::kMalformed);
+  EXPECT_EQ(f.reason(order, {"alice"}), Reason::kSchema);
   order = dry_run(hash_policy());
   order.waves.clear();
   EXPECT_EQ(f.reason(order, {"alice"}), Reason::kMalformed);

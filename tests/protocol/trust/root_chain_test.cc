@@ -156,6 +156,7 @@ TEST(RootChain, VersionsGoUpByOneAndNameTheirPredecessor) {
   EXPECT_EQ(reason([](auto& root) { root.previous.value[3] ^= 1; }), Reason::kUntrusted);
   EXPECT_EQ(reason([](auto& root) { root.tenant.value[3] ^= 1; }), Reason::kTenant);
   EXPECT_EQ(reason([](auto& root) { root.agent_schema_min = 2; }), Reason::kSchema);
+  EXPECT_EQ(reason([](auto& root) { root.schema = 2; }), Reason::kSchema);
   EXPECT_EQ(reason([](auto& root) { root.expires = root.issued; }), Reason::kMalformed);
 }
 
