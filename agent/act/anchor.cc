@@ -76,4 +76,19 @@ Status save_anchor(const std::string& state, const trust::ActAnchor& anchor) {
   return files::write_file_atomic(path, encode(anchor));
 }
 
+Status begin_anchor(const std::string& state, const TenantId& tenant, std::uint64_t root_version) {
+  FS_CHECK(files::make_private_directory(state));
+  FS_TRY(const auto old, load_anchor(state));
+  if (old && old->tenant == tenant) return {};
+  if (old && !old->executed.empty())
+    return fail(Code::kConflict,
+                "{}: holds what was done on this host for tenant {}; undo that and move the folder "
+                "away first",
+                state, old->tenant.hex());
+  trust::ActAnchor anchor;
+  anchor.tenant = tenant;
+  anchor.root_version = root_version;
+  return save_anchor(state, anchor);
+}
+
 }  // namespace fleetsweep::act

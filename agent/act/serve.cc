@@ -16,7 +16,6 @@
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 #include "protocol/runtime/files/files.h"
-#include "protocol/trust/root_chain.h"
 
 namespace fleetsweep::act {
 
@@ -129,15 +128,15 @@ class Server {
 
   ActDone handle(const ActRequest& request) {
     auto anchor = load_anchor(options_.state);
-    if (!anchor) return refused({}, reason_of_state(anchor.error()), anchor.error().message);
-    if (!*anchor) {
-      if (!ledger_.history().empty())
-        return refused({}, Reason::kIo, "the journal is here, but the anchor is gone");
-      auto first = first_anchor(request);
-      if (!first) return refused({}, first.error());
-      *anchor = std::move(*first);
-      is_first_use_ = true;
+    if (!anchor) {
+      const bool is_damaged = anchor.error().code == Code::kInvalid;
+      return refused(order_id(request), is_damaged ? Reason::kIo : reason_of_state(anchor.error()),
+                     anchor.error().message);
     }
+    // Enrolment wrote it. Whom to obey is not learned from whoever asks first.
+    if (!*anchor)
+      return refused(order_id(request), Reason::kUntrusted,
+                     "no anchor: this host's enrolment is not complete, or the anchor is gone");
     // Begun is executed, even when a crash came before the anchor was written.
     for (const auto& past : ledger_.history())
       (*anchor)->executed.insert({past.begin.order, past.begin.slot});
@@ -163,8 +162,6 @@ class Server {
       return refused(order_id(request), verified.error());
     }
     if (const auto halted = check_halt(); !halted) return refused(verified->id(), halted.error());
-    if (const auto pinned = pin(*verified); !pinned)
-      return refused(verified->id(), reason_of_state(pinned.error()), pinned.error().message);
     return verified->order().mode == model::Mode::kUndo ? undo(*verified)
                                                         : apply(*verified, request);
   }
@@ -206,27 +203,9 @@ class Server {
     return Refusal{Reason::kStopped, "stopped while it was being carried out"};
   }
 
-  static Checked<trust::ActAnchor> first_anchor(const ActRequest& request) {
-    if (request.root_chain.empty()) return refuse(Reason::kUntrusted, "no root chain");
-    const auto envelope = codec::decode<model::Envelope>(request.root_chain.front());
-    if (!envelope) return refuse(Reason::kMalformed, "{}", envelope.error().message);
-    trust::ActAnchor anchor;
-    anchor.tenant = trust::tenant_id(envelope->payload);
-    return anchor;
-  }
-
-  // The tenant, before there is a journal: a journal without an anchor is damage.
-  Status pin(const trust::VerifiedOrder& verified) {
-    if (!is_first_use_) return {};
-    trust::ActAnchor anchor = verified.anchor();
-    anchor.executed.clear();
-    return save_anchor(options_.state, anchor);
-  }
-
   // A Stop that was shown once cannot be held back later. Each is verified again whenever it
   // counts.
   void remember_stops(trust::ActAnchor anchor, const ActRequest& request) {
-    if (is_first_use_) return;
     for (const auto& stop : request.stops)
       if (anchor.stops.size() < limits::kStopsActive + limits::kResumesKept &&
           std::find(anchor.stops.begin(), anchor.stops.end(), stop) == anchor.stops.end())
@@ -357,7 +336,6 @@ class Server {
   Ledger ledger_;
   Executor executor_;
   std::uint32_t total_ = 0;
-  bool is_first_use_ = false;
   bool told_to_stop_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/act/anchor.h"
 #include "agent/driver/host.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -197,6 +198,7 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   auto membership = verify_membership(enrolment);
   if (!membership) return fail(membership.error().within("the controller's answer"));
   FS_CHECK(take_address(options, membership->root, enrolment));
+  FS_CHECK(act::begin_anchor(options.state + "/act", token.tenant, membership->root.version()));
   FS_CHECK(write_enrolment(path, enrolment));
   return enrolment;
 }

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "agent/act/anchor.h"
 #include "agent/act/process.h"
 #include "protocol/crypto/digest.h"
 
@@ -133,6 +134,7 @@ ActHost::ActHost()
   fs::create_directories(root_);
   fs::create_directories(folder_ / "agent");
   mac_key.fill(42);
+  EXPECT_TRUE(begin_anchor(state_, tenant.id(), 1));
 }
 
 ActHost::~ActHost() {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "agent/act/anchor.h"
 #include "agent/act/process.h"
 #include "tests/agent/act/act_host.h"
 
@@ -284,12 +285,13 @@ TEST_F(Clean, UndoNeverOverwritesWhatTookTheNameMeanwhile) {
 TEST_F(Clean, AFullDiskOrAReadOnlyStateStopsEverythingBefore) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
   const std::string before = host.manifest();
-  fs::create_directories(host.state());
-  fs::permissions(host.state(), fs::perms(0700));
-  host.prefix = "mount -t tmpfs -o size=128k,mode=0700 none $STATE";
+  const std::string keep = "cp $STATE/anchor $STATE.anchor && ";
+  const std::string put = " && cp $STATE.anchor $STATE/anchor";
+  host.prefix = keep + "mount -t tmpfs -o size=128k,mode=0700 none $STATE" + put;
   EXPECT_EQ(host.run(host.request()).reason(), Reason::kDiskFull);
   EXPECT_EQ(host.manifest(), before);
-  host.prefix = "mount -t tmpfs -o ro,mode=0700 none $STATE";
+  host.prefix =
+      keep + "mount -t tmpfs -o mode=0700 none $STATE" + put + " && mount -o remount,ro $STATE";
   const Answer answer = host.run(host.request());
   EXPECT_EQ(answer.state(), HostState::kRefused);
   EXPECT_EQ(answer.reason(), Reason::kPermission) << answer.text();
@@ -402,12 +404,6 @@ TEST_F(Refusal, WhatTheDryRunDidNotFindIsNotTouched) {
 }
 
 TEST_F(Refusal, AStopCountsEvenWhenItIsHeldBackLater) {
-  // Work here before, so that the tenant is known.
-  host.policy.responses[0].actions.resize(2);
-  const auto first = host.request();
-  ASSERT_EQ(host.run(first).state(), HostState::kCleaned);
-  ASSERT_EQ(host.run_locally(fixture::id_of(first.order)).state(), HostState::kUndone);
-
   model::Order order = host.order();
   order.title = "another";
   auto request = host.request(order, {"alice", "bob"});
@@ -431,16 +427,34 @@ TEST_F(Refusal, AnOrderIsCarriedOutOnce) {
 }
 
 TEST_F(Refusal, AnotherTenantsOrderIsForeign) {
-  ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);  // pins the tenant
-  ActHost other;
-  other.infect();
   const fixture::Tenant foreign([](model::Root& root) {
     root.issued -= Seconds(1);
     root.expires += fixture::kDay;
   });
   auto request = host.request();
   request.root_chain = {foreign.root_envelope()};
-  EXPECT_EQ(host.run(request).reason(), Reason::kTenant);
+  expect(request, Reason::kTenant);
+}
+
+TEST_F(Refusal, AHostWithoutAnAnchorObeysNobody) {
+  fs::remove(host.state() + "/anchor");
+  expect(host.request(), Reason::kUntrusted);
+  write_text(host.state() + "/anchor", "damaged");
+  expect(host.request(), Reason::kIo);
+}
+
+TEST_F(Refusal, EnrolledAgainForAnotherTenantWhatWasDoneStays) {
+  TenantId other;
+  other.value.fill(7);
+  ASSERT_TRUE(begin_anchor(host.state(), other, 1)) << "nothing was done yet";
+  expect(host.request(), Reason::kTenant);
+  ASSERT_TRUE(begin_anchor(host.state(), host.tenant.id(), 1));
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  EXPECT_EQ(begin_anchor(host.state(), other, 1).error().code, Code::kConflict);
+  // The same tenant again forgets nothing.
+  ASSERT_TRUE(begin_anchor(host.state(), host.tenant.id(), 1));
+  EXPECT_EQ(host.run(request).reason(), Reason::kExecuted);
 }
 
 TEST_F(Refusal, OtherPolicyBytesThanTheOrderNames) {

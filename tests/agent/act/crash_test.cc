@@ -64,9 +64,9 @@ TEST(Crash, BetweenEveryIntentAndItsDone) {
 
 TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
   for (const char* place :
-       {"anchor:1", "anchor:2", "frozen:1", "vault-chunk:1", "vault-chunk:3", "before-rename:1",
-        "renamed:1", "renamed:2", "unlinked:1", "edit-renamed:1", "edit-written:1",
-        "edit-exchanged:1", "killed:1", "before-record:1", "before-record:7"})
+       {"anchor:1", "frozen:1", "vault-chunk:1", "vault-chunk:3", "before-rename:1", "renamed:1",
+        "renamed:2", "unlinked:1", "edit-renamed:1", "edit-written:1", "edit-exchanged:1",
+        "killed:1", "before-record:1", "before-record:7"})
     for (const bool resume_first : {true, false})
       EXPECT_TRUE(survives(place, resume_first)) << place << " was not reached";
 }
