@@ -129,7 +129,7 @@ bool AgentNode::deliver(std::shared_ptr<const model::Message> message) {
 }
 
 void AgentNode::run(agent::Effects effects) {
-  if (wiring_.tamper) wiring_.tamper(effects);
+  if (wiring_.tamper) wiring_.tamper(number_, effects);
   if (!effects.records.empty()) {
     const Fate fate = wiring_.faults.draw(prng_);
     // The agent's driver stops the process when a commit fails: torn is a crash, too.

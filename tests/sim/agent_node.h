@@ -24,7 +24,7 @@ class AgentNode {
     const CommitFaults& faults;
     std::function<void(std::size_t host, model::Message)> send;  // to the controller
     std::function<bool()> controller_is_up;
-    std::function<void(agent::Effects&)> tamper;  // a broken core; may be empty
+    std::function<void(std::size_t host, agent::Effects&)> tamper;  // a broken core; may be empty
   };
 
   AgentNode(const Wiring& wiring, std::size_t number, HostKeys keys, std::uint64_t seed);

@@ -28,7 +28,7 @@ class World {
     double act_crash = 0;
     Seconds skew_max{0};  // of a host's clock, to either side
     ControllerNode::Times times;
-    std::function<void(agent::Effects&)> tamper;
+    std::function<void(std::size_t host, agent::Effects&)> tamper;
     HostBug bug = HostBug::kNone;
   };
   explicit World(const Options& options);
