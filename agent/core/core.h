@@ -102,6 +102,7 @@ class Core {
     std::uint64_t scanned_bytes = 0;
     std::uint32_t unscannable = 0;
     bool asked_to_stop = false;
+    bool resumed = false;  // kAct: after a crash, from act's journal
     bool by_reboot = false;
   };
 

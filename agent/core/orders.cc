@@ -199,6 +199,7 @@ void Core::consider_interrupted(Effects& effects, const Now& now) {
     active_.emplace();
     active_->kind = Active::Kind::kAct;
     active_->job = job;
+    active_->resumed = true;
     active_->begun = now.clock.local;
     active_->sandbox = identity_.host.sandbox;
     model::ActRequest request = act_request(id);

@@ -208,6 +208,15 @@ Effects Core::on_act_done(const model::ActDone& done, const Now& now) {
 
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
   Job job = active_->job;
+  // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
+  if (active_->resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
+    job.phase = Phase::kHeld;
+    executed_.erase({job.order, job.slot});
+    remember(job, effects);
+    failures_ = 0;
+    active_.reset();
+    return;
+  }
   job.state = done.state;
   job.reason = done.reason;
   Say say;

@@ -66,6 +66,25 @@ TEST(SimFaults, AgentCrashBetweenIntentAndDone) {
   EXPECT_GT(crashes, 100u);
 }
 
+// The order is durable as begun, and act never heard of it: it is not lost.
+TEST(SimFaults, AgentCrashBeforeActHearsOfTheOrder) {
+  bool swallowed = false;
+  World world({.seed = 23,
+               .hosts = 1,
+               .infected_permille = 1000,
+               .tamper = [&](std::size_t, agent::Effects& effects) {
+                 const auto starts = [](const agent::Action& action) {
+                   return std::holds_alternative<agent::StartAct>(action);
+                 };
+                 if (!swallowed) swallowed = std::erase_if(effects.actions, starts) > 0;
+               }});
+  world.sweep(1000);
+  ASSERT_TRUE(swallowed);
+  ASSERT_EQ(world.checkers().begun(), 0u);
+  world.host(0).crash();
+  expect_all_well(world);
+}
+
 TEST(SimFaults, DuplicateReceiptsCountOnce) {
   World world({.seed = 12,
                .hosts = 50,
