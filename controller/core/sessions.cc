@@ -138,6 +138,10 @@ void Core::on(Tenant& owner, HostNo host, const model::Beat& beat, Instant now, 
                                  std::chrono::duration<double>(beat.cpu).count() /
                                      std::chrono::duration<double>(options_.heartbeat).count(),
                                  true});
+  // After a reload of ours it need not say hello again: what it has verified, it has.
+  Session& session = owner.session(host);
+  session.queued =
+      std::max(session.queued, std::min<std::uint64_t>(beat.log_size, owner.entries.size()));
   const HostRef ref{owner.no, host};
   effects.send.push_back(Send{{ref}, model::Beat{owner.entries.size(), "controller", 0, {}}});
   // It missed something, or waits for a checkpoint that was lost: the note makes it ask.

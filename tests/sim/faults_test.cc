@@ -85,6 +85,21 @@ TEST(SimFaults, AgentCrashBeforeActHearsOfTheOrder) {
   expect_all_well(world);
 }
 
+// A failed commit makes the controller load its core anew; its hosts do not notice.
+TEST(SimFaults, ControllerThatReloadsKeepsTheHeadsOfItsHostsFresh) {
+  World world({.seed = 24, .hosts = 20});
+  world.order(setting().dry_run(), {"alice"});
+  ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+  world.controller().faults.torn = 1;
+  world.run_for(2 * kMinute);
+  world.controller().faults.torn = 0;
+  world.run_for(10 * kMinute);
+  for (std::size_t i = 0; i < world.hosts(); ++i)
+    EXPECT_LT(to_timestamp(world.now()) - world.host(i).core().status().witness_time, 2 * kMinute)
+        << i;
+  EXPECT_EQ(world.controller().crashes, 0u);
+}
+
 TEST(SimFaults, DuplicateReceiptsCountOnce) {
   World world({.seed = 12,
                .hosts = 50,
