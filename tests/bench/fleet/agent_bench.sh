@@ -14,7 +14,8 @@ CPU_PERCENT_MAX=0.05
 
 idle_agent() {  # idle_agent NAME: enrolled and connected
   mkdir -p "$WORLD/hosts/$1/root/etc"
-  echo "$1" >"$WORLD/hosts/$1/root/etc/hostname"
+  echo "idle-$1" >"$WORLD/hosts/$1/root/etc/hostname"
+  printf "%032x\n" "$1" >"$WORLD/hosts/$1/root/etc/machine-id"  # a host of its own
   host_enrol "$1"
   agent_start "$1"
 }

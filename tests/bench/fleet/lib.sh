@@ -27,7 +27,7 @@ family() {  # family PID: it and all its descendants
 
 cpu_ns() {  # cpu_ns PID...: of all threads alive, nanoseconds
   local pid
-  for pid in "$@"; do cat /proc/"$pid"/task/*/schedstat; done 2>/dev/null | awk '{sum += $1} END {printf "%d\n", sum}'
+  for pid in "$@"; do cat /proc/"$pid"/task/*/schedstat; done 2>/dev/null | awk '{sum += $1} END {printf "%.0f\n", sum}'
 }
 
 memory_kib() {  # memory_kib Rss|Pss PID...
