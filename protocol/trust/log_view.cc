@@ -4,7 +4,6 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
-#include "protocol/log/note.h"
 
 namespace fleetsweep::trust {
 
@@ -14,18 +13,10 @@ namespace {
 
 constexpr std::int64_t kDaySeconds = 86400;
 
-Checked<log::VerifiedCheckpoint> verify(std::string_view note, const model::Root& root) {
-  std::vector<log::VerifierKey> witnesses;
-  for (const auto& vkey : root.witnesses) {
-    auto key = log::VerifierKey::parse(vkey);
-    if (!key) return refuse(Reason::kUntrusted, "witness: {}", key.error().message);
-    witnesses.push_back(std::move(*key));
-  }
+Checked<log::VerifiedCheckpoint> verify(std::string_view note, const NoteKeys& keys) {
   std::string why = "the root names no log";
-  for (const auto& origin : root.logs) {
-    auto key = log::VerifierKey::parse(origin.vkey);
-    if (!key) continue;
-    auto verified = log::verify_checkpoint(note, *key, witnesses, root.witness_quorum);
+  for (const log::VerifierKey& key : keys.logs) {
+    auto verified = log::verify_checkpoint(note, key, keys.witnesses, keys.quorum);
     if (verified) return std::move(*verified);
     why = verified.error().message;
   }
@@ -41,9 +32,22 @@ TimeFloor floor_of(const log::VerifiedCheckpoint& verified, const model::Root& r
 
 }  // namespace
 
+Checked<NoteKeys> note_keys(const model::Root& root) {
+  NoteKeys keys{.quorum = root.witness_quorum};
+  for (const auto& vkey : root.witnesses) {
+    auto key = log::VerifierKey::parse(vkey);
+    if (!key) return refuse(Reason::kUntrusted, "witness: {}", key.error().message);
+    keys.witnesses.push_back(std::move(*key));
+  }
+  for (const auto& origin : root.logs)
+    if (auto key = log::VerifierKey::parse(origin.vkey)) keys.logs.push_back(std::move(*key));
+  return keys;
+}
+
 Checked<TimeFloor> verify_note_time(std::string_view note, const model::Root& root,
                                     const ClockReading& now) {
-  FS_TRY(const log::VerifiedCheckpoint verified, verify(note, root));
+  FS_TRY(const NoteKeys keys, note_keys(root));
+  FS_TRY(const log::VerifiedCheckpoint verified, verify(note, keys));
   return floor_of(verified, root, now);
 }
 
@@ -104,10 +108,19 @@ Checked<void> LogView::append(std::uint64_t from, const std::vector<Bytes>& entr
   return {};
 }
 
+Checked<log::VerifiedCheckpoint> LogView::verify_note(std::string_view note) {
+  // Asking whether a key is a good one costs as much as checking its signature: once a root.
+  if (keys_of_ != root_.id()) {
+    FS_TRY(keys_, note_keys(root_.root()));
+    keys_of_ = root_.id();
+  }
+  return verify(note, keys_);
+}
+
 Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const ClockReading& now) {
-  auto verified = verify(note, root_.root());
+  auto verified = verify_note(note);
   // Roots prove themselves: one that waits here may name the log and the witnesses of this note.
-  while (!verified && follow_pending_root()) verified = verify(note, root_.root());
+  while (!verified && follow_pending_root()) verified = verify_note(note);
   if (!verified) return fail(verified.error());
   const log::Checkpoint& checkpoint = verified->checkpoint;
 

@@ -8,10 +8,20 @@
 #include <vector>
 
 #include "protocol/log/merkle.h"
+#include "protocol/log/note.h"
 #include "protocol/trust/clock.h"
 #include "protocol/trust/fold.h"
 
 namespace fleetsweep::trust {
+
+// Whose signatures a checkpoint needs, taken from a root.
+struct NoteKeys {
+  std::vector<log::VerifierKey> logs;  // any of them
+  std::vector<log::VerifierKey> witnesses;
+  unsigned quorum = 0;  // so many of the witnesses
+};
+// kUntrusted: a witness's key is no good.
+Checked<NoteKeys> note_keys(const model::Root& root);
 
 // Log signature and witness quorum under this root; the floor that the note's time makes when heard
 // now. kUntrusted.
@@ -75,11 +85,14 @@ class LogView {
   bool forked() const { return forked_; }
 
  private:
+  Checked<log::VerifiedCheckpoint> verify_note(std::string_view note);
   bool raise_floor(const TimeFloor& heard);
   bool follow_pending_root();
   void follow_fold();
 
   VerifiedRoot root_;
+  NoteKeys keys_;  // of the root with this id
+  DocumentId keys_of_;
   Fold fold_;
   log::CompactRange range_;
   std::deque<Bytes> pending_;
