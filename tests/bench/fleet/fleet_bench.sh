@@ -21,7 +21,7 @@ round_done() { [ "$(grep -c answered "$WORLD/log/sim-$1")" -ge "$2" ]; }
 
 run_fleet() {
   local agents=$1 round order signatures bytes receipt_bytes
-  local rss_before rss token posted cpu_before result floor
+  local rss_before rss token posted cpu_before hosts_before result floor
   trap cleanup EXIT
   trap 'exit 130' INT TERM
   bench_world "$BIN" "$SOURCE"
@@ -66,11 +66,14 @@ run_fleet() {
   floor_hosts=$(jq --argjson checks $checks '.push_host_us + $checks * .verify_us + .sign_us' <<<"$floor")
   floor_ms=$(jq -n "($floor_edge + $floor_hosts) * $agents / $cores / 1000")
 
-  printf '\n%d hosts, median of %d orders; order %d bytes, receipt %d bytes, %d signatures checked by each host\n' "$agents" $ROUNDS "$((bytes * 3 / 4))" "$receipt_bytes" $checks
+  printf '\nload average %s; ' "$(cut -d' ' -f1 /proc/loadavg)"
+  printf '%d hosts, median of %d orders; order %d bytes, receipt %d bytes, %d signatures checked by each host\n' "$agents" $ROUNDS "$((bytes * 3 / 4))" "$receipt_bytes" $checks
   printf 'parts: push and collect %s + %s us, check %s us, sign %s us, store %s us; %d cores\n' "$(part push_edge_us)" "$(part push_host_us)" "$(part verify_us)" "$(part sign_us)" "$(part store_us)" "$cores"
   head_line
   compare "order posted to last receipt durable" ms "$floor_ms" "$total" $RATIO_MAX
-  printf '  of it until the first host begins %.0f ms (post, commit, witness, policy); all rounds:%s ms\n' "$wait" "$(cut -d' ' -f1 "$WORLD/rounds" | xargs printf ' %.0f')"
+  # Says the same where others use the processors too.
+  compare "processor time per host, both ends" us "$(jq -n "$floor_edge + $floor_hosts")" "$(jq -n "$edge + $hosts")" $RATIO_MAX
+  printf '  until the first host begins %.0f ms (post, commit, witness, policy); all rounds:%s ms\n' "$wait" "$(cut -d' ' -f1 "$WORLD/rounds" | xargs printf ' %.0f')"
   printf '  processor time per host: controller %.0f us (parts %.0f), host %.0f us (parts %.0f)\n' "$edge" "$floor_edge" "$hosts" "$floor_hosts"
   # 28 KiB of the library's per CURVE connection and 11 of its authentication: floors.md, measured with bare sockets.
   compare "controller memory per host" KiB 39 "$(jq -n "$rss / $agents")" 2

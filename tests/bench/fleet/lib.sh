@@ -1,6 +1,7 @@
 # Shared by the benchmarks with whole programs: a world of tests/e2e/lib.sh, sized for them, and ways to look at processes.
 
 source "$2/tests/e2e/lib.sh"
+MISSED=0
 
 bench_world() {  # bench_world BIN_DIR SOURCE_DIR: the defaults of a real installation, on loopback
   world_start "$1" "$2"
@@ -14,7 +15,7 @@ bench_world() {  # bench_world BIN_DIR SOURCE_DIR: the defaults of a real instal
 cleanup() {
   local code=$?
   trap - EXIT INT TERM
-  [ $code = 0 ] || [ ! -d "$WORLD/log" ] || tail -n 3 "$WORLD"/log/* >&2 || :
+  [ $code = 0 ] || [ $MISSED = 1 ] || [ ! -d "$WORLD/log" ] || tail -n 3 "$WORLD"/log/* >&2 || :
   world_stop
   exit $code
 }
@@ -38,7 +39,6 @@ memory_kib() {  # memory_kib Rss|Pss PID...
 
 median() { sort -g | awk '{value[NR] = $1} END {print value[int((NR + 1) / 2)]}'; }
 
-MISSED=0
 head_line() { printf '%-44s %12s %12s %8s\n' "" floor ours ratio; }
 compare() {  # compare NAME UNIT FLOOR OURS RATIO_MAX: fails the run when ours is more than that many floors
   local verdict=""
