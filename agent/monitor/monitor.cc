@@ -39,18 +39,30 @@ std::string json_error(std::string_view message) {
   return text + "\"}";
 }
 
+// Core writes in its folder: a name in it may be a link to anything by now. Only what is one file
+// with one name, or a folder, changes its owner.
+Status give(const std::string& path, const runtime::User& user) {
+  const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!file && errno == ENOENT) return {};
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0)
+    return fail(files::system_error(errno, "give " + path + " to core's user"));
+  if (status.st_uid == user.uid) return {};
+  const bool is_plain =
+      S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_nlink == 1);
+  if (!is_plain)
+    return fail(Code::kInvalid, "{}: expected a file with one name, to give it to core's user",
+                path);
+  if (::fchownat(file.get(), "", user.uid, user.gid, AT_EMPTY_PATH) != 0)
+    return fail(files::system_error(errno, "give " + path + " to core's user"));
+  return {};
+}
+
 // What core must read or write, in the hands of its user. act/ stays root's.
 Status give_to_core(const std::string& state, const runtime::User& user) {
-  for (const char* name : {"enrolment", "identity.key", "curve.key", "core"}) {
-    const std::string path = state + "/" + name;
-    if (::lchown(path.c_str(), user.uid, user.gid) != 0 && errno != ENOENT)
-      return fail(files::system_error(errno, "give " + path + " to core's user"));
-  }
-  for (const char* name : {"core.db", "core.db-wal", "core.db-shm"}) {
-    const std::string path = state + "/core/" + name;
-    if (::lchown(path.c_str(), user.uid, user.gid) != 0 && errno != ENOENT)
-      return fail(files::system_error(errno, "give " + path + " to core's user"));
-  }
+  for (const char* name : {"/enrolment", "/identity.key", "/curve.key", "/core", "/core/core.db",
+                           "/core/core.db-wal", "/core/core.db-shm"})
+    FS_CHECK(give(state + name, user));
   // Core passes through the folder; what is not its own stays closed by its own mode.
   if (::chmod(state.c_str(), 0711) != 0)
     return fail(files::system_error(errno, "open " + state + " for core's user"));

@@ -1,0 +1,153 @@
+#pragma once
+
+// A host with the real agent on it, all four processes, and a small controller over loopback CURVE.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "agent/local/control.h"
+#include "protocol/crypto/digest.h"
+#include "tests/agent/monitor/controller.h"
+
+extern char** environ;
+
+namespace fleetsweep::agent {
+
+using model::HostState;
+
+class Process {
+ public:
+  Process(std::vector<std::string> arguments, const std::string& output) {
+    std::vector<char*> raw;
+    for (std::string& argument : arguments) raw.push_back(argument.data());
+    raw.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    for (const int fd : {1, 2})
+      posix_spawn_file_actions_addopen(&actions, fd, output.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                       0600);
+    EXPECT_EQ(::posix_spawn(&pid_, raw[0], &actions, nullptr, raw.data(), environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  ~Process() {
+    if (is_running()) ::kill(pid_, SIGKILL);
+    if (!status_) ::waitpid(pid_, nullptr, 0);
+  }
+  pid_t pid() const { return pid_; }
+  bool is_running() {
+    int status = 0;
+    if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
+    return !status_;
+  }
+  int exit_code() const { return status_ && WIFEXITED(*status_) ? WEXITSTATUS(*status_) : -1; }
+
+ private:
+  pid_t pid_ = 0;
+  std::optional<int> status_;
+};
+
+class Agent : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/fleetsweep-agent-XXXXXX";
+    ASSERT_TRUE(::mkdtemp(name));
+    folder_ = name;
+    root_ = folder_ + "/root";
+    std::filesystem::create_directories(root_ + "/var/tmp/.x");
+    std::filesystem::create_directories(root_ + "/etc");
+    std::ofstream(root_ + "/etc/hostname") << "host-1\n";
+    std::ofstream(bad_file()) << kBad;
+    std::ofstream(root_ + "/var/tmp/innocent") << "just a file\n";
+  }
+  void TearDown() override {
+    agent_.reset();
+    if (HasFailure()) {
+      std::ifstream log(folder_ + "/log");
+      std::cerr << controller_.last_words() << "\n" << log.rdbuf();
+    }
+    std::filesystem::remove_all(folder_);
+  }
+  std::string bad_file() const { return root_ + "/var/tmp/.x/lookalike"; }
+  std::string state() const { return folder_ + "/state"; }
+  std::string binary() const { return std::string(FS_BINARY_DIR) + "/fleetsweep-agent"; }
+
+  int run_enrol(const std::string& token) {
+    Process enrol({binary(), "enrol", token, "--connect", controller_.enrol_address(), "--agents",
+                   controller_.agent_address(), "--state", state(), "--root", root_},
+                  folder_ + "/log");
+    EXPECT_TRUE(controller_.serve_until([&] { return !enrol.is_running(); }));
+    return enrol.exit_code();
+  }
+  void start_agent() {
+    std::vector<std::string> words = {binary(),          "run",  "--state",         state(),
+                                      "--root",          root_,  "--reconnect-min", "50ms",
+                                      "--reconnect-max", "500ms"};
+    words.insert(words.end(), more_options_.begin(), more_options_.end());
+    agent_ = std::make_unique<Process>(words, folder_ + "/log");
+  }
+  void enrol_and_start() {
+    ASSERT_EQ(run_enrol(controller_.token()), 0);
+    start_agent();
+    ASSERT_TRUE(controller_.serve_until([&] { return controller_.hellos > 0; }));
+  }
+  model::LocalReply tell(const std::string& verb, const std::string& argument = "") {
+    auto reply = command(state(), {verb, argument}, std::chrono::seconds(30));
+    EXPECT_TRUE(reply) << reply.error().message;
+    return reply ? *reply : model::LocalReply{};
+  }
+  template <class Change>
+  model::Order shaped(model::Order order, Change change) const {
+    order.schedule.not_before = now_ - Seconds(60);
+    order.schedule.not_after = now_ + fixture::kDay;
+    change(order);
+    return order;
+  }
+  model::Order shaped(model::Order order) const {
+    return shaped(std::move(order), [](model::Order&) {});
+  }
+  model::Policy policy() {
+    model::Policy policy = fixture::hash_policy();
+    model::Detection& detection = policy.detections[0];
+    detection.scope.paths = {"/var/tmp"};
+    detection.any_of[0][0].values[0].text = crypto::sha256(as_bytes(kBad)).hex();
+    policy.verify.rescans = {Seconds(0), Seconds(1)};
+    controller_.add_policy(fixture::policy_bytes(policy));
+    return policy;
+  }
+  // pid of the process whose parent is the monitor and which runs `core`.
+  pid_t core_pid() const {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::ifstream stat(entry.path() / "stat");
+      std::string pid, comm, mode, parent;
+      stat >> pid >> comm >> mode >> parent;
+      std::ifstream line(entry.path() / "cmdline");
+      std::string words((std::istreambuf_iterator<char>(line)), {});
+      const std::string core("\0core\0", 6);
+      if (parent == std::to_string(agent_->pid()) && words.find(core) != std::string::npos)
+        return std::stoi(pid);
+    }
+    return 0;
+  }
+
+  static constexpr const char* kBad = "a harmless look-alike\n";
+  std::string folder_;
+  std::string root_;
+  Timestamp now_ = timestamp(::time(nullptr));
+  Controller controller_{now_};
+  std::unique_ptr<Process> agent_;
+  std::vector<std::string> more_options_;
+};
+
+}  // namespace fleetsweep::agent
