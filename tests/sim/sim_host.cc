@@ -13,10 +13,6 @@ using model::ActDone;
 using model::HostState;
 using model::Reason;
 
-bool is_out_of_bounds(const std::string& path) {
-  return path == "/etc/passwd" || path.starts_with("/boot/") || path == "/usr/sbin/sshd";
-}
-
 void SimHost::add_file(const std::string& path, bool infected) {
   model::FileIdentity file;
   file.path = path;

@@ -84,8 +84,4 @@ class SimHost {
   bool stop_asked_ = false;
 };
 
-// Nothing may ever change one of these, whatever an order says. Not the list of the code under
-// test.
-bool is_out_of_bounds(const std::string& path);
-
 }  // namespace fleetsweep::sim
