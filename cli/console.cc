@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "protocol/base/bytes.h"
 
@@ -44,6 +45,8 @@ std::string_view usual_next_step(Code code) {
       return "try again in a minute";
     case Code::kConflict:
       return "look at the present state and decide again";
+    case Code::kNotFound:
+      return "list what there is: `fleetsweep campaign status`, `fleetsweep agent list`";
     default:
       return {};
   }
@@ -93,7 +96,12 @@ void Console::redraw(const std::string& block) {
   drawn_lines_ = 1 + static_cast<std::size_t>(std::count(block.begin(), block.end(), '\n'));
 }
 
-Status Console::confirm(std::string_view question) {
+void Console::next(std::string_view text) {
+  if (!json) note(fmt::format("next:  {}", text));
+}
+
+Status Console::confirm(std::string_view plan, std::string_view question) {
+  if (!json || !assume_yes) note(plan);
   if (assume_yes) return {};
   if (!isatty(STDIN_FILENO))
     return fail(Code::kConflict,
@@ -105,10 +113,22 @@ Status Console::confirm(std::string_view question) {
   return fail(Code::kConflict, "not confirmed; nothing was done");
 }
 
-int Console::report(const Error& error, std::string_view next) {
+int Console::report(const Error& error) {
+  constexpr std::string_view kNext = "\nnext:  ";
+  const std::string_view whole = error.message;
+  const auto split = whole.find(kNext);
+  const std::string_view message = whole.substr(0, split);
+  const std::string_view next = split == std::string_view::npos
+                                    ? usual_next_step(error.code)
+                                    : whole.substr(split + kNext.size());
+  if (json) {
+    const nlohmann::json body = {
+        {"error", {{"code", name(error.code)}, {"message", message}, {"next", next}}}};
+    note(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    return exit_code(error.code);
+  }
   const std::string label = err_terminal_ ? "\x1b[31merror:\x1b[0m" : "error:";
-  note(fmt::format("{} {}", label, error.message));
-  if (next.empty()) next = usual_next_step(error.code);
+  note(fmt::format("{} {}", label, message));
   if (!next.empty()) note(fmt::format("next:  {}", next));
   return exit_code(error.code);
 }

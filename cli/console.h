@@ -24,16 +24,19 @@ class Console {
   bool out_is_terminal() const { return out_terminal_; }
 
   void print(std::string_view text);  // a result line, stdout
-  void note(std::string_view text);   // progress and hints, stderr
+  void note(std::string_view text);   // progress and warnings, stderr
+  // "next:  TEXT" on stderr; silent with --json, where only errors stand on stderr.
+  void next(std::string_view text);
   // Two aligned columns or more; the first row is the head.
   void table(const std::vector<std::vector<std::string>>& rows);
   std::string paint(Colour colour, std::string_view text) const;
   // Replaces what the last redraw() wrote; off a terminal it appends.
   void redraw(const std::string& block);
-  // The plan was printed; asks for a yes. Without a terminal only --yes lets it go on.
-  Status confirm(std::string_view question);
-  // Error with its next step; returns the exit code for it.
-  int report(const Error& error, std::string_view next = {});
+  // Shows the plan and asks for a yes. Without a terminal only --yes lets it go on.
+  Status confirm(std::string_view plan, std::string_view question);
+  // The error and its next step on stderr; with --json {"error": {code, message, next}}, the form
+  // of the API. A message may bring its own next step after "\nnext:  ". Returns the exit code.
+  int report(const Error& error);
 
  private:
   bool out_terminal_ = false;

@@ -1,8 +1,11 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/verbs/verbs.h"
+#include "protocol/base/bytes.h"
 
 namespace {
+
+constexpr const char* kVersion = "fleetsweep 0.1.0";
 
 constexpr const char* kFooter = R"(Examples:
   fleetsweep policy lint policy.yaml
@@ -11,7 +14,24 @@ constexpr const char* kFooter = R"(Examples:
   fleetsweep campaign watch lookalike-1
 
 Where the controller is: --url or FLEETSWEEP_URL, --token-file or FLEETSWEEP_TOKEN_FILE.
-Exit codes: 0 done, 1 refused, 2 usage, 3 partly done, 70 bug.)";
+With --json each result is one JSON value on standard output, and an error is
+{"error": {"code", "message", "next"}} on standard error.
+Exit codes: 0 done, 1 refused, 2 usage or input that cannot be read, 3 partly done, 70 bug.)";
+
+// A wrong command line, in the words and the form of every other error.
+int usage_error(fleetsweep::cli::Session& session, const CLI::App& app,
+                const CLI::ParseError& error, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--json") session.console.json = true;
+  std::string verb = "fleetsweep";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    verb += " " + at->get_name();
+  }
+  return session.console.report(
+      {fleetsweep::Code::kInvalid,
+       fmt::format("{}\nnext:  {} --help", fleetsweep::escaped(error.what()), verb)});
+}
 
 }  // namespace
 
@@ -22,8 +42,8 @@ int main(int argc, char** argv) {
       "Fleetsweep: find and remove one malware family on every host you own, with proof of who "
       "ordered what.",
       "fleetsweep");
-  app.footer(kFooter);
   app.require_subcommand(1);
+  app.set_version_flag("--version", kVersion);
   app.fallthrough();
   app.add_option("--url", session.url, "the controller's API")->envname("FLEETSWEEP_URL");
   app.add_option("--token-file", session.token_file, "file with the API token")
@@ -44,11 +64,13 @@ int main(int argc, char** argv) {
   add_agent_verbs(app, session);
   add_audit_verbs(app, session);
   add_doctor_verb(app, session);
+  app.footer(kFooter);  // last: verbs inherit what is there when they are added
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return usage_error(session, app, error, argc, argv);
   } catch (const std::exception& error) {  // JSON of another shape than we know, most likely
     return session.console.report(
         {fleetsweep::Code::kInternal,

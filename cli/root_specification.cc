@@ -258,6 +258,7 @@ Result<model::Root> parse_root_specification(std::string_view text, const std::s
   } catch (const json::exception& error) {
     return fail(Code::kInvalid, "not JSON: {}", error.what());
   }
+  if (!specification.is_object()) return fail(Code::kInvalid, "the file: expected an object");
   Reader reader(specification, directory);
   model::Root root = reader.read(now);
   if (!reader.mistakes().empty())

@@ -68,7 +68,7 @@ Status why(Session& session, const Options& options) {
         reason.empty() || reason == "none" ? "" : ", because " + reason, text_of(host, "wave"),
         text_of(host, "finished"), text_of(host, "order").substr(0, 12)));
     if (!reason.empty() && reason != "none")
-      session.console.note("next:  docs/reasons.md says what to do about " + reason);
+      session.console.next("docs/reasons.md says what to do about " + reason);
     return {};
   }
   return fail(Code::kNotFound, "agent {} is not targeted by campaign {}", id.substr(0, 12),
@@ -117,8 +117,8 @@ Status enrol_token(Session& session, const Options& options) {
   }
   if (session.console.json)
     session.console.print(json{{"tokens", files}, {"expires", to_rfc3339(expiry)}}.dump());
-  session.console.note(
-      "next:  on the host, as root:  fleetsweep-agent enrol \"$(cat TOKENFILE)\" --connect "
+  session.console.next(
+      "on the host, as root:  fleetsweep-agent enrol \"$(cat TOKENFILE)\" --connect "
       "tcp://CONTROLLER:7601");
   return {};
 }
@@ -131,18 +131,20 @@ void add_agent_verbs(CLI::App& app, Session& session) {
       app.add_subcommand("agent", "the hosts: who is there, what they do, how they join");
   agent->require_subcommand(1);
 
-  agent->add_subcommand("list", "all agents of the tenant")->callback([&session, options] {
-    session.finish(list(session, *options));
-  });
+  CLI::App* all = agent->add_subcommand("list", "all agents of the tenant");
+  all->footer("Example: fleetsweep agent list");
+  all->callback([&session, options] { session.finish(list(session, *options)); });
 
   CLI::App* one = agent->add_subcommand("show", "one agent in detail");
   one->add_option("agent", options->agent, "id, the start of an id, or host name")->required();
+  one->footer("Example: fleetsweep agent show web-01");
   one->callback([&session, options] { session.finish(show(session, *options)); });
 
   CLI::App* explain =
       agent->add_subcommand("why", "why a host is in the state it is in, in one line");
   explain->add_option("agent", options->agent, "id, the start of an id, or host name")->required();
   explain->add_option("campaign", options->campaign, "the campaign")->required();
+  explain->footer("Example: fleetsweep agent why web-01 emotet-1");
   explain->callback([&session, options] { session.finish(why(session, *options)); });
 
   CLI::App* token = agent->add_subcommand(

@@ -54,6 +54,7 @@ bool reached(const json& campaign, const std::string& until) {
 Status watch(Session& session, const Options& options) {
   FS_TRY(const Seconds deadline, parse_seconds(options.deadline));
   const Timestamp end = now() + deadline;
+  FS_CHECK(get(session, "campaigns/" + options.campaign));  // a stream says less when it is refused
   bool done = false;
   std::string last;
   FS_CHECK(
@@ -88,9 +89,8 @@ Status hosts(Session& session, const Options& options) {
       {"HOST", "AGENT", "WAVE", "STATE", "REASON", "MATCHED", "ACTED", "LAST RECEIPT"}};
   for (const json& host : list)
     rows.push_back({text_of(host, "hostname"), text_of(host, "agent").substr(0, 12),
-                    text_of(host, "wave"), text_of(host, "state"),
-                    text_of(host, "reason"), text_of(host, "matched"), text_of(host, "acted"),
-                    text_of(host, "finished")});
+                    text_of(host, "wave"), text_of(host, "state"), text_of(host, "reason"),
+                    text_of(host, "matched"), text_of(host, "acted"), text_of(host, "finished")});
   session.console.table(rows);
   return {};
 }
@@ -98,9 +98,9 @@ Status hosts(Session& session, const Options& options) {
 Status sign_draft(Session& session, const Draft& draft, const std::vector<std::string>& keys) {
   Bytes payload = codec::encode(draft.order);
   const model::Envelope unsigned_order{std::string(model::kPayloadOrder), payload, {}};
-  session.console.note(describe(draft.order, crypto::document_id(unsigned_order)));
-  for (const std::string& line : draft.notes) session.console.note("  " + line);
-  FS_CHECK(session.console.confirm("Sign and submit this order?"));
+  std::string plan = describe(draft.order, crypto::document_id(unsigned_order));
+  for (const std::string& line : draft.notes) plan += "  " + line + "\n";
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this order?"));
   if (!draft.policy.empty())
     FS_CHECK(post(session, "policies", to_text(draft.policy), "application/octet-stream"));
   FS_TRY(const DocumentId id,
@@ -108,8 +108,7 @@ Status sign_draft(Session& session, const Draft& draft, const std::vector<std::s
   session.console.print(session.console.json
                             ? json{{"order", id.hex()}, {"campaign", draft.order.campaign}}.dump()
                             : "order " + id.hex());
-  if (!session.console.json)
-    session.console.note("next:  fleetsweep campaign watch " + draft.order.campaign);
+  session.console.next("fleetsweep campaign watch " + draft.order.campaign);
   return {};
 }
 
@@ -133,14 +132,21 @@ Status stop(Session& session, const Options& options) {
                        .nonce = crypto::random_nonce(),
                        .issued = now(),
                        .reason = options.reason};
-  for (const LoggedOrder& order : orders) document.orders.push_back(order.id);
+  std::string plan =
+      fmt::format("Stop campaign {}: no host starts another step of\n", escaped(options.campaign));
+  for (const LoggedOrder& order : orders) {
+    document.orders.push_back(order.id);
+    plan += fmt::format("  {} {:<7} {}\n", order.id.hex().substr(0, 12), name(order.order.mode),
+                        escaped(order.order.title));
+  }
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this stop?"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),
                                               codec::encode(document), options.keys));
   session.console.print(
       session.console.json
           ? json{{"stop", id.hex()}, {"orders", document.orders.size()}}.dump()
           : fmt::format("stop {} names {} orders", id.hex(), document.orders.size()));
-  session.console.note("next:  fleetsweep campaign status " + options.campaign +
+  session.console.next("fleetsweep campaign status " + options.campaign +
                        "   (lifting a Stop takes a quorum)");
   return {};
 }
@@ -158,8 +164,9 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
   CLI::App* campaign =
       app.add_subcommand("campaign", "orders on one policy, and where every host stands");
   campaign->require_subcommand(1);
-  const auto verb = [&](const char* name, const char* help, auto run) {
+  const auto verb = [&](const char* name, const char* help, auto run, const char* example) {
     CLI::App* sub = campaign->add_subcommand(name, help);
+    sub->footer(std::string("Example: fleetsweep campaign ") + example);
     sub->callback([&session, options, run] { session.finish(run(session, *options)); });
     return sub;
   };
@@ -172,31 +179,35 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
     return sub;
   };
 
-  CLI::App* begin = keys(verb("start", "draft, sign and submit an order in one step", start));
+  CLI::App* begin = keys(
+      verb("start", "draft, sign and submit an order in one step", start,
+           "start --policy policy.yaml --mode dry-run --campaign web-1 --jurisdiction DE --key "
+           "alice.key --key bob.key"));
   add_draft_flags(*begin, options->draft);
-  begin->footer(
-      "Example: fleetsweep campaign start --policy policy.yaml --mode dry-run --campaign web-1 "
-      "--jurisdiction DE --key alice.key --key bob.key");
+  named(verb("status", "counts by wave and state; without a name a line a campaign", status,
+             "status web-1"),
+        false);
 
-  named(verb("status", "counts by wave and state", status), false);
-
-  CLI::App* live = named(verb("watch", "a live view until every host is settled", watch));
+  CLI::App* live = named(verb("watch", "a live view until every host is settled", watch,
+                              "watch web-1 --until verified=3 --deadline 1h"));
   live->add_option("--until", options->until, "stop watching at STATE=N, like verified=3");
   live->add_option("--deadline", options->deadline, "give up watching after")
       ->capture_default_str();
 
-  named(verb("hosts", "a line a host", hosts))
+  named(verb("hosts", "a line a host", hosts, "hosts web-1 --state failed"))
       ->add_option("--state", options->state, "only hosts in this state");
 
-  named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop)))
+  named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop,
+                  "stop web-1 --key alice.key --reason \"wrong policy\"")))
       ->add_option("--reason", options->reason, "why; stands in the log")
       ->required();
 
   CLI::App* back =
-      named(keys(verb("undo", "put back what the campaign's newest apply order changed", undo)));
+      named(keys(verb("undo", "put back what the campaign's newest apply order changed", undo,
+                      "undo web-1 --host web-02 --key alice.key --key bob.key")));
   add_undo_flags(*back, options->draft);
 
-  named(verb("report", "who ordered what, and what came of it", report));
+  named(verb("report", "who ordered what, and what came of it", report, "report web-1"));
 }
 
 }  // namespace fleetsweep::cli

@@ -90,8 +90,10 @@ Status doctor(Session& session) {
 }  // namespace
 
 void add_doctor_verb(CLI::App& app, Session& session) {
-  app.add_subcommand("doctor", "what works and what does not, from this machine to the agents")
-      ->callback([&session] { session.finish(doctor(session)); });
+  CLI::App* verb =
+      app.add_subcommand("doctor", "what works and what does not, from this machine to the agents");
+  verb->footer("Example: fleetsweep doctor --url http://127.0.0.1:7680 --token-file api.token");
+  verb->callback([&session] { session.finish(doctor(session)); });
 }
 
 }  // namespace fleetsweep::cli

@@ -66,6 +66,7 @@ void add_key_verbs(CLI::App& app, Session& session) {
 
   CLI::App* print = key->add_subcommand("show", "print the public half");
   print->add_option("file", options->file, "the key's file")->required();
+  print->footer("Example: fleetsweep key show alice.key");
   print->callback([&session, options] { session.finish(show(session, *options)); });
 }
 

@@ -45,7 +45,7 @@ Status draft(Session& session, const Options& options) {
   }
   session.console.print(describe(draft.order, id));
   for (const std::string& note : draft.notes) session.console.print("  " + note);
-  session.console.note(fmt::format("next:  fleetsweep order sign {} --key YOUR.key", options.out));
+  session.console.next(fmt::format("fleetsweep order sign {} --key YOUR.key", options.out));
   return {};
 }
 
@@ -60,8 +60,7 @@ Status sign(Session& session, const Options& options) {
   FS_TRY(model::Envelope envelope, read_document(options.file));
   FS_CHECK(check_signable(envelope));
   FS_TRY(const std::string text, describe(envelope, false));
-  session.console.note(text);
-  FS_CHECK(session.console.confirm("Sign exactly this?"));
+  FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
   for (const std::string& file : options.keys) {
     FS_TRY(const crypto::SecretKey key, read_key(session, file));
     FS_CHECK(crypto::add_signature(envelope, key));
@@ -137,37 +136,41 @@ void add_order_verbs(CLI::App& app, Session& session) {
   CLI::App* order = app.add_subcommand(
       "order", "one use of a policy: drafted by one, signed by several, submitted by anyone");
   order->require_subcommand(1);
-  const auto verb = [&](const char* name, const char* help,
-                        Status (*run)(Session&, const Options&)) {
+  const auto verb = [&](const char* name, const char* help, Status (*run)(Session&, const Options&),
+                        const char* example) {
     CLI::App* sub = order->add_subcommand(name, help);
+    sub->footer(std::string("Example: fleetsweep order ") + example);
     sub->callback([&session, options, run] { session.finish(run(session, *options)); });
     return sub;
   };
 
-  CLI::App* make = verb("draft", "write an unsigned order and its compiled policy", draft);
+  CLI::App* make = verb("draft", "write an unsigned order and its compiled policy", draft,
+                        "draft --policy policy.yaml --mode apply --campaign web-1 --jurisdiction "
+                        "DE --wave 200 --wave 1000,10m,auto --out clean.dsse");
   add_draft_flags(*make, options->draft);
   make->add_option("--out", options->out, "the new document")->required();
-  make->footer(
-      "Example: fleetsweep order draft --policy policy.yaml --mode apply --campaign web-1 "
-      "--jurisdiction DE --out clean.dsse");
+  verb("show", "in plain words", show, "show clean.dsse --root root.dsse")
+      ->add_option("file", options->file, "the order")
+      ->required();
 
-  verb("show", "in plain words", show)->add_option("file", options->file, "the order")->required();
-
-  CLI::App* add = verb("sign", "show it, ask, and add your signature", sign);
+  CLI::App* add =
+      verb("sign", "show it, ask, and add your signature", sign, "sign clean.dsse --key alice.key");
   add->add_option("file", options->file, "the order")->required();
   add->add_option("--key", options->keys, "your key")->required();
   add->add_option("--out", options->out, "write here instead of into the file");
 
-  CLI::App* join =
-      verb("combine", "one file from the same order signed on several machines", combine);
+  CLI::App* join = verb("combine", "one file from the same order signed on several machines",
+                        combine, "combine clean.alice.dsse clean.bob.dsse --out clean.dsse");
   join->add_option("files", options->files, "signed copies")->required()->expected(2, 64);
   join->add_option("--out", options->out, "the combined document")->required();
 
-  verb("submit", "hand it to the controller, with its policy (FILE.policy)", submit_order)
+  verb("submit", "hand it to the controller, with its policy (FILE.policy)", submit_order,
+       "submit clean.dsse")
       ->add_option("file", options->file, "the signed order")
       ->required();
 
-  CLI::App* check = verb("verify", "offline: is the quorum met under this root?", verify);
+  CLI::App* check = verb("verify", "offline: is the quorum met under this root?", verify,
+                         "verify clean.dsse --root root.dsse");
   check->add_option("file", options->file, "the order")->required();
   check->add_option("--root", options->root, "the root document")->required();
 }

@@ -1,14 +1,20 @@
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/json_text.h"
+#include "cli/scan_report.h"
 #include "cli/verbs/verbs.h"
 #include "policies/compiler/compiler.h"
+#include "protocol/base/unique_fd.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 
@@ -75,6 +81,40 @@ Status build(Session& session, const Options& options) {
   return {};
 }
 
+// Runs the program and returns what it wrote to its standard output, and its exit code.
+Result<std::pair<std::string, int>> output_of(std::vector<std::string> words) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    return fail(Code::kUnavailable, "no pipe: {}", std::strerror(errno));
+  UniqueFd from(ends[0]), to(ends[1]);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  const int error =
+      posix_spawn(&child, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  to = UniqueFd();
+  if (error != 0)
+    return fail(Code::kUnavailable, "cannot start {}: {}\nnext:  put it beside this program",
+                words[0], std::strerror(error));
+  std::string text;
+  char buffer[64 * 1024];
+  for (ssize_t count; (count = read(from.get(), buffer, sizeof buffer)) != 0;) {
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) break;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (!WIFEXITED(status))
+    return fail(Code::kInternal, "{} died of signal {}", words[0], WTERMSIG(status));
+  return std::pair(std::move(text), WEXITSTATUS(status));
+}
+
 // The engine that hosts run, on a folder: fleetsweep-scan stands beside this program.
 Status test(Session& session, const Options& options) {
   FS_TRY(const compiler::Compiled compiled, compile(session, options));
@@ -82,30 +122,28 @@ Status test(Session& session, const Options& options) {
   const int descriptor = mkstemp(compiled_file);
   if (descriptor < 0)
     return fail(Code::kUnavailable, "no temporary file in /tmp: {}", std::strerror(errno));
-  const Bytes bytes = codec::encode(compiled.policy);
-  const bool written =
-      write(descriptor, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
   close(descriptor);
+  const Status written = write_text_file(compiled_file, as_text(codec::encode(compiled.policy)));
   const std::string scanner =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fleetsweep-scan").string();
-  std::vector<std::string> words = {scanner, "--root", options.folder, "--policy", compiled_file};
-  if (session.console.json) words.push_back("--json");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int error =
-      written ? posix_spawn(&child, scanner.c_str(), nullptr, nullptr, arguments.data(), environ)
-              : ENOSPC;
-  int status = 0;
-  if (error == 0) waitpid(child, &status, 0);
+  const auto scan =
+      written ? output_of({scanner, "--root", options.folder, "--policy", compiled_file, "--json"})
+              : Result<std::pair<std::string, int>>(fail(written.error()));
   unlink(compiled_file);
-  if (error != 0)
-    return fail(Code::kUnavailable, "cannot start {}: {}; it belongs beside this program", scanner,
-                std::strerror(error));
-  if (!WIFEXITED(status))
-    return fail(Code::kInternal, "{} died of signal {}", scanner, WTERMSIG(status));
-  session.exit = WEXITSTATUS(status);
+  if (!scan) return fail(scan.error());
+  const json report = json::parse(scan->first, nullptr, false);
+  if (!report.is_object())
+    return fail(scan->second == 0 ? Code::kInternal : Code::kInvalid,
+                "the scanner did not take {} (its own words stand above)\nnext:  give a folder "
+                "that can be read",
+                escaped(options.folder));
+  if (session.console.json) session.console.print(report.dump());
+  if (text_of(report, "reason") != "none")
+    return fail(Code::kConflict, "the host would answer {}: {}\nnext:  see docs/reasons.md",
+                text_of(report, "reason"), report.value("detail", ""));
+  if (session.console.json) return {};
+  if (const auto rows = scan_table(report); rows.size() > 1) session.console.table(rows);
+  for (const std::string& line : scan_summary(report)) session.console.print(line);
   return {};
 }
 
@@ -116,21 +154,26 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   CLI::App* policy = app.add_subcommand(
       "policy", "what to look for and what to do about it: write, check, try, build");
   policy->require_subcommand(1);
-  const auto verb = [&](const char* name, const char* help,
-                        Status (*run)(Session&, const Options&)) {
+  const auto verb = [&](const char* name, const char* help, Status (*run)(Session&, const Options&),
+                        const char* example) {
     CLI::App* sub = policy->add_subcommand(name, help);
+    sub->footer(std::string("Example: fleetsweep policy ") + example);
     sub->add_option("file", options->file, "the policy's YAML")->required();
     sub->callback([&session, options, run] { session.finish(run(session, *options)); });
     return sub;
   };
-  verb("lint", "every mistake of the file at once, with line, column and hint", lint);
-  verb("explain", "in plain words what it looks for and what it does", explain);
-  CLI::App* trial =
-      verb("test", "run it against a folder and show what matches; changes nothing", test);
+  verb("lint", "every mistake of the file at once, with line, column and hint", lint,
+       "lint policy.yaml");
+  verb("explain", "in plain words what it looks for and what it does", explain,
+       "explain policy.yaml");
+  CLI::App* trial = verb(
+      "test",
+      "run it against a folder and show what matches; changes nothing. 0 whether or not something "
+      "is found",
+      test, "test policies/catalog/lookalike/policy.yaml /srv/image");
   trial->add_option("folder", options->folder, "taken as the root of a host")->required();
-  trial->footer(
-      "Example: fleetsweep policy test policies/catalog/lookalike/policy.yaml /srv/image");
-  verb("build", "compile to the bytes that an order names by digest", build)
+  verb("build", "compile to the bytes that an order names by digest", build,
+       "build policy.yaml --out web.policy")
       ->add_option("--out", options->out, "default: FILE.policy");
 }
 

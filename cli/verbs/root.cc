@@ -38,8 +38,8 @@ Result<CurveKey> evidence_key(const std::string& path) {
 Status init(Session& session, const Options& options) {
   if (options.specification.empty()) {
     session.console.print(root_specification_template());
-    session.console.note(
-        "next:  save this as root.json, fill it in, then: fleetsweep root init --spec root.json "
+    session.console.next(
+        "save this as root.json, fill it in, then: fleetsweep root init --spec root.json "
         "--out root.dsse");
     return {};
   }
@@ -60,9 +60,9 @@ Status init(Session& session, const Options& options) {
   if (session.console.json)
     session.console.print(nlohmann::json{{"file", options.out}, {"tenant", tenant.hex()}}.dump());
   else
-    session.console.print(fmt::format(
-        "{}\ntenant {}\nnext: each founder runs  fleetsweep root sign {} --key THEIR.key",
-        options.out, tenant.hex(), options.out));
+    session.console.print(fmt::format("{}\ntenant {}", options.out, tenant.hex()));
+  session.console.next(
+      fmt::format("each founder runs  fleetsweep root sign {} --key THEIR.key", options.out));
   return {};
 }
 
@@ -79,8 +79,11 @@ Status sign(Session& session, const Options& options) {
   FS_TRY(const crypto::SecretKey key, read_key(session, options.key));
   FS_CHECK(crypto::add_signature(envelope, key));
   FS_CHECK(write_document(options.file, envelope));
-  session.console.note(
-      fmt::format("{} now has {} signatures", options.file, envelope.signatures.size()));
+  session.console.print(
+      session.console.json
+          ? nlohmann::json{{"file", options.file}, {"signatures", envelope.signatures.size()}}
+                .dump()
+          : fmt::format("{} now has {} signatures", options.file, envelope.signatures.size()));
   return {};
 }
 
@@ -117,17 +120,19 @@ void add_root_verbs(CLI::App& app, Session& session) {
   make->callback([&session, options] { session.finish(init(session, *options)); });
 
   const auto with_file = [&](const char* name, const char* help,
-                             Status (*verb)(Session&, const Options&)) {
+                             Status (*verb)(Session&, const Options&), const char* example) {
     CLI::App* sub = root->add_subcommand(name, help);
+    sub->footer(std::string("Example: fleetsweep root ") + example);
     sub->add_option("file", options->file, "the root document")->required();
     sub->callback([&session, options, verb] { session.finish(verb(session, *options)); });
     return sub;
   };
-  with_file("show", "in plain words", show);
-  with_file("sign", "add your signature to the file", sign)
+  with_file("show", "in plain words", show, "show root.dsse");
+  with_file("sign", "add your signature to the file", sign, "sign root.dsse --key alice.key")
       ->add_option("--key", options->key, "your key")
       ->required();
-  with_file("submit", "hand it to the controller; version 1 founds the tenant", submit);
+  with_file("submit", "hand it to the controller; version 1 founds the tenant", submit,
+            "submit root.dsse");
 }
 
 }  // namespace fleetsweep::cli

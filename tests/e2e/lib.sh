@@ -70,7 +70,7 @@ world_keys() {
     policy: {cool_off: {contain: "3s", clean: "3s", destroy: "24h"}, offline_grace_max: {clean: "1h"}}}' >"$WORLD/keys/root.json"
   fs root init --spec "$WORLD/keys/root.json" --evidence-key "$WORLD/keys/evidence.key" --out "$WORLD/keys/root.dsse" >/dev/null
   for person in alice bob carol; do
-    fs root sign "$WORLD/keys/root.dsse" --key "$WORLD/keys/$person.key" 2>/dev/null
+    fs root sign "$WORLD/keys/root.dsse" --key "$WORLD/keys/$person.key" >/dev/null 2>&1
   done
 }
 

@@ -1,0 +1,86 @@
+#include "cli/scan_report.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "cli/json_text.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+
+// The scanner escaped what is hostile already; text_of would escape its escapes.
+std::string shown(const json& object, const char* member) {
+  const auto found = object.find(member);
+  if (found == object.end()) return {};
+  return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string place(const json& finding) {
+  if (finding.contains("file")) return shown(finding["file"], "path");
+  if (finding.contains("process")) {
+    const json& process = finding["process"];
+    return fmt::format("pid {} {}", shown(process, "pid"),
+                       shown(process.value("exe", json::object()), "path"));
+  }
+  if (finding.contains("persistence")) {
+    const json& persistence = finding["persistence"];
+    const std::string entry = shown(persistence, "entry");
+    return fmt::format("{}{}{}", shown(persistence.value("file", json::object()), "path"),
+                       entry.empty() ? "" : ": ", entry);
+  }
+  if (finding.contains("connection")) {
+    const json& connection = finding["connection"];
+    return fmt::format("{} port {}, pid {} {}", shown(connection, "remote_address"),
+                       shown(connection, "remote_port"), shown(connection, "pid"),
+                       shown(connection, "exe"));
+  }
+  return {};
+}
+
+// The surest verdict first, as the scanner lists them; "-" for a sign that counts alone for
+// nothing.
+std::string verdicts_of(const json& report, const json& number) {
+  std::vector<std::string> ids;
+  for (const json& verdict : report.value("verdicts", json::array())) {
+    const json findings = verdict.value("findings", json::array());
+    if (std::ranges::find(findings, number) != findings.end()) ids.push_back(shown(verdict, "id"));
+  }
+  return ids.empty() ? "-" : fmt::format("{}", fmt::join(ids, " "));
+}
+
+}  // namespace
+
+std::vector<std::vector<std::string>> scan_table(const json& report) {
+  std::vector<std::vector<std::string>> rows = {{"VERDICT", "DETECTION", "OBJECT", "WHERE"}};
+  for (const json& finding : report.value("findings", json::array()))
+    rows.push_back({verdicts_of(report, finding.value("number", json())),
+                    shown(finding, "detection"), shown(finding, "object"), place(finding)});
+  return rows;
+}
+
+std::vector<std::string> scan_summary(const json& report) {
+  std::vector<std::string> lines;
+  for (const json& verdict : report.value("verdicts", json::array()))
+    lines.push_back(fmt::format("verdict {}: {} findings, confidence {}, level {}",
+                                shown(verdict, "id"),
+                                verdict.value("findings", json::array()).size(),
+                                shown(verdict, "confidence"), shown(verdict, "level")));
+  const std::uint64_t scanned = count_of(report, "scanned");
+  if (report.value("findings", json::array()).empty())
+    lines.push_back(fmt::format("nothing found; {} files scanned", scanned));
+  else
+    lines.push_back(
+        fmt::format("{} findings; {} files scanned", report["findings"].size(), scanned));
+  if (scanned == 0)
+    lines.push_back(
+        "the folder is taken as /: a sample must lie in it where the policy looks (`policy "
+        "explain` says where)");
+  if (const std::uint64_t unscannable = count_of(report, "unscannable"); unscannable > 0)
+    lines.push_back(fmt::format("{} files could not be read", unscannable));
+  return lines;
+}
+
+}  // namespace fleetsweep::cli

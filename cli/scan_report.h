@@ -1,0 +1,18 @@
+#pragma once
+
+// What fleetsweep-scan found, for a person. Pure: the JSON of agent/scan/report.h in, text out.
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace fleetsweep::cli {
+
+// A row a finding: verdict, detection, object, where. The first row is the head; only the head when
+// nothing was found.
+std::vector<std::vector<std::string>> scan_table(const nlohmann::json& report);
+
+// "lookalike_confirmed (95): 7 findings", or why nothing was found; a line each.
+std::vector<std::string> scan_summary(const nlohmann::json& report);
+
+}  // namespace fleetsweep::cli

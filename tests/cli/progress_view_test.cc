@@ -1,0 +1,44 @@
+#include "cli/progress_view.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+json campaign(int verified, int waiting) {
+  const json states = {{"verified", verified}, {"waiting", waiting}};
+  return {{"campaign", "web-1"},
+          {"mode", "apply"},
+          {"targeted", verified + waiting},
+          {"states", states},
+          {"waves",
+           json::array({{{"wave", 1}, {"targeted", verified + waiting}, {"states", states}}})}};
+}
+
+TEST(ProgressView, SettledOnlyWhenEveryHostIs) {
+  EXPECT_FALSE(is_settled(campaign(1, 1)));
+  EXPECT_TRUE(is_settled(campaign(2, 0)));
+  EXPECT_FALSE(is_settled(campaign(0, 0)));
+}
+
+TEST(ProgressView, OffATerminalThereAreNoColours) {
+  testing::internal::CaptureStdout();  // a pipe or file, never a terminal
+  const Console console;
+  const std::string text = progress_view(campaign(1, 1), console);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(text, testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, HasSubstr("wave 1 [############............] 1/2"));
+}
+
+TEST(ProgressView, LineOfAPipeCountsByState) {
+  EXPECT_EQ(progress_line(campaign(1, 2)), "web-1 apply 1/3 2 waiting, 1 verified");
+}
+
+}  // namespace
+}  // namespace fleetsweep::cli

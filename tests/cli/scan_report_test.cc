@@ -1,0 +1,30 @@
+#include "cli/scan_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+
+TEST(ScanReport, EachFindingStandsWithTheVerdictItMade) {
+  const json report = json::parse(R"({"scanned": 2, "findings": [
+      {"number": 0, "detection": "content", "object": "file", "file": {"path": "/srv/x"}},
+      {"number": 1, "detection": "named", "object": "file", "file": {"path": "/srv/y"}}],
+      "verdicts": [{"id": "sure", "confidence": 95, "level": "high", "findings": [0]}]})");
+  const auto rows = scan_table(report);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_THAT(rows[1], testing::ElementsAre("sure", "content", "file", "/srv/x"));
+  EXPECT_THAT(rows[2], testing::ElementsAre("-", "named", "file", "/srv/y"));
+}
+
+TEST(ScanReport, FolderThatThePolicyNeverLooksIntoIsNotCalledClean) {
+  const auto lines = scan_summary(json{{"scanned", 0}});
+  EXPECT_THAT(lines, testing::Contains(testing::HasSubstr("taken as /")));
+}
+
+}  // namespace
+}  // namespace fleetsweep::cli
