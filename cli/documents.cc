@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
-#include "cli/json_text.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 
@@ -88,17 +87,17 @@ Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& 
 
 Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::string& campaign) {
   std::vector<SignedReceipt> receipts;
-  for (std::uint64_t after = 0;;) {
-    FS_TRY(const json page,
-           get(session, fmt::format("campaigns/{}/receipts?after={}", campaign, after)));
+  for (std::string from;;) {
+    FS_TRY(const json page, get(session, fmt::format("campaigns/{}/receipts{}", campaign, from)));
     if (page.empty()) return receipts;
     for (const json& entry : page) {
       SignedReceipt one;
-      FS_TRY(one.envelope, codec::from_dsse_json(entry.value("envelope", json()).dump()));
+      FS_TRY(const Bytes bytes, from_base64(entry.value("envelope", "")));
+      FS_TRY(one.envelope, codec::decode<model::Envelope>(bytes));
       FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
-      after = count_of(entry, "row");
       receipts.push_back(std::move(one));
     }
+    from = "?after=" + crypto::document_id(receipts.back().envelope).hex();
   }
 }
 

@@ -15,9 +15,4 @@ inline std::string text_of(const nlohmann::json& object, const char* member) {
   return found->is_string() ? escaped(found->get<std::string>()) : found->dump();
 }
 
-inline std::uint64_t count_of(const nlohmann::json& object, const char* member) {
-  const auto found = object.find(member);
-  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
 }  // namespace fleetsweep::cli
