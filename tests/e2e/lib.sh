@@ -49,7 +49,7 @@ stop() {  # stop NAME [SIGNAL]: ends it and waits
 }
 
 world_start() {
-  BIN=$1 SOURCE=$2
+  BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   WORLD=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep.XXXXXX")
   mkdir -p "$WORLD"/{log,keys,hosts,tokens}
   AGENT_PORT=$(free_port) ENROL_PORT=$(free_port) API_PORT=$(free_port) METRICS_PORT=$(free_port) WITNESS_PORT=$(free_port)

@@ -36,7 +36,7 @@ story_finish() {
 }
 
 story_start() {
-  BIN=$1 SOURCE=$2
+  BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   STORY=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep-story.XXXXXX")
   trap story_finish EXIT
   trap 'exit 130' INT TERM
