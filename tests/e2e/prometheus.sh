@@ -75,9 +75,10 @@ panel_says() {  # panel_says TITLE NUMBER: for those whose query has an answer e
   query=${query//\$tenant/$tenant}
   [ "$(number "${query//\$campaign/lookalike-1}")" = "$2" ]
 }
-expect "panel \"Verified\" says 3" panel_says Verified 3
-expect "panel \"Targeted hosts\" says 5" panel_says "Targeted hosts" 5
-expect "panel \"Settled\" says all" panel_says Settled 1
+# The recording rules run up to a second behind the scrapes.
+expect "panel \"Verified\" says 3" wait_for 10 panel_says Verified 3
+expect "panel \"Targeted hosts\" says 5" wait_for 10 panel_says "Targeted hosts" 5
+expect "panel \"Settled\" says all" wait_for 10 panel_says Settled 1
 
 alerts() { ask 'count(ALERTS{alertstate="firing"}) or vector(0)' | jq -r '.data.result[0].value[1]'; }
 expect "no alert fires" test "$(alerts)" = 0
