@@ -77,6 +77,7 @@ double share(const Counts& counts) {
 }
 
 std::string pace(const json& campaign) {
+  if (is_settled(campaign)) return "every host is settled";
   std::string text;
   if (campaign.contains("rate") && campaign["rate"].is_number())
     text += fmt::format("{:.1f} hosts/s", campaign["rate"].get<double>());

@@ -170,8 +170,11 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
   FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, campaign));
   json orders = json::array();
   std::string text = fmt::format("Campaign {}\n\nOrders\n", escaped(campaign));
-  for (const auto& [id, entry] : state.orders) {
-    if (entry.order.campaign != campaign) continue;
+  std::map<std::uint64_t, DocumentId> in_log_order;
+  for (const auto& [id, entry] : state.orders)
+    if (entry.order.campaign == campaign) in_log_order[entry.logged.index] = id;
+  for (const auto& [index, id] : in_log_order) {
+    const trust::OrderEntry& entry = state.orders.at(id);
     orders.push_back(order_json(state, id, entry));
     text += fmt::format(
         "  {} {:<7} class {:<8} {}  approved by {}\n          {}; {}; {}\n", id.hex().substr(0, 12),

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -78,9 +79,11 @@ Status watch(Session& session, const Options& options) {
 }
 
 Status hosts(Session& session, const Options& options) {
-  FS_TRY(const json list,
-         get(session, "campaigns/" + options.campaign + "/hosts" +
-                          (options.state.empty() ? "" : "?state=" + options.state)));
+  FS_TRY(json list, get(session, "campaigns/" + options.campaign + "/hosts" +
+                                     (options.state.empty() ? "" : "?state=" + options.state)));
+  std::sort(list.begin(), list.end(), [](const json& a, const json& b) {
+    return text_of(a, "hostname") < text_of(b, "hostname");
+  });
   if (session.console.json) {
     session.console.print(list.dump());
     return {};

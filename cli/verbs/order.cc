@@ -149,7 +149,7 @@ void add_order_verbs(CLI::App& app, Session& session) {
                         "DE --wave 200 --wave 1000,10m,auto --out clean.dsse");
   add_draft_flags(*make, options->draft);
   make->add_option("--out", options->out, "the new document")->required();
-  verb("show", "in plain words", show, "show clean.dsse --root root.dsse")
+  verb("show", "in plain words", show, "show clean.dsse")
       ->add_option("file", options->file, "the order")
       ->required();
 

@@ -81,7 +81,36 @@ json agent(const fleet::Agent& agent) {
   return view;
 }
 
-json campaign(const Tenant&, const campaign::Rollout& rollout, Instant now) {
+namespace {
+
+// A person who watches wants to see what goes wrong, not all of it.
+constexpr std::size_t kFailuresShown = 5;
+
+bool is_failure(model::HostState state) {
+  using model::HostState;
+  return state == HostState::kFailed || state == HostState::kRefused ||
+         state == HostState::kResidual || state == HostState::kRespawned ||
+         state == HostState::kUntrusted;
+}
+
+json failures(const Tenant& tenant, const campaign::Rollout& rollout) {
+  json shown = json::array();
+  const campaign::StateCounts& counts = rollout.tally().states;
+  bool any = false;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    any |= counts[i] > 0 && is_failure(static_cast<model::HostState>(i));
+  if (!any) return shown;
+  for (const campaign::Standing& standing : rollout.standings()) {
+    if (!is_failure(standing.state)) continue;
+    shown.push_back(host(tenant, standing));
+    if (shown.size() == kFailuresShown) break;
+  }
+  return shown;
+}
+
+}  // namespace
+
+json campaign(const Tenant& tenant, const campaign::Rollout& rollout, Instant now) {
   json waves = json::array();
   const campaign::Tally& tally = rollout.tally();
   for (std::size_t i = 0; i < tally.waves.size(); ++i)
@@ -102,7 +131,8 @@ json campaign(const Tenant&, const campaign::Rollout& rollout, Instant now) {
           {"orders", orders},
           {"breaker", rollout.breaker_open() ? "open" : "closed"},
           {"rate", rollout.rate(now)},
-          {"eta_seconds", eta ? json(*eta) : json(nullptr)}};
+          {"eta_seconds", eta ? json(*eta) : json(nullptr)},
+          {"failures", failures(tenant, rollout)}};
 }
 
 json host(const Tenant& tenant, const campaign::Standing& standing) {

@@ -135,6 +135,7 @@ world_stop() {
   for pid in "${STRAY[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
   for name in "${!PID[@]}"; do wait "${PID[$name]}" 2>/dev/null || :; done
   PID=() STRAY=()
-  [ -z "$WORLD" ] || rm -rf "$WORLD"
+  # An agent's core follows its monitor a moment later and may still write.
+  [ -z "$WORLD" ] || wait_for 10 rm -rf "$WORLD"
   WORLD=
 }
