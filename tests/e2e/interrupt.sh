@@ -41,6 +41,6 @@ for step in 3 6 9; do
   expect "step $step: it says that it was interrupted ($code)" test $code = 130
   expect "step $step: no process is left" wait_for 5 none_running $step || left_running $step
   for port in $ports; do expect "step $step: port $port is free again" port_closed "$port"; done
-  expect "step $step: no file is left ($(ls -A "$STORY/$step/tmp"))" test -z "$(ls -A "$STORY/$step/tmp")"
+  expect "step $step: no file is left ($(find "$STORY/$step/tmp" -mindepth 1 | head -5 | tr '\n' ' '))" test -z "$(ls -A "$STORY/$step/tmp")"
 done
 story_end

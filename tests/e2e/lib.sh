@@ -129,13 +129,19 @@ manifest() {
    find . -print0 | sort -z | xargs -0r getfattr -hd -m - --absolute-names 2>/dev/null)
 }
 
+world_is_empty() { ! pgrep -f -- "$WORLD" >/dev/null; }
+
 world_stop() {
   local name pid
   for name in "${!PID[@]}"; do kill -TERM "${PID[$name]}" 2>/dev/null || :; done
   for pid in "${STRAY[@]}"; do kill -KILL "$pid" 2>/dev/null || :; done
   for name in "${!PID[@]}"; do wait "${PID[$name]}" 2>/dev/null || :; done
   PID=() STRAY=()
-  # An agent's core follows its monitor a moment later and may still write.
-  [ -z "$WORLD" ] || wait_for 10 rm -rf "$WORLD"
+  # What an agent started ends a moment after it, and until then may still make files: everything of this world names its
+  # folder on its command line.
+  if [ -n "$WORLD" ]; then
+    wait_for 15 world_is_empty || pgrep -af -- "$WORLD" >&2 || :
+    wait_for 10 rm -rf "$WORLD"
+  fi
   WORLD=
 }
