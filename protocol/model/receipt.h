@@ -84,8 +84,8 @@ struct Receipt {
   std::uint64_t scanned = 0;  // objects looked at
   std::uint64_t scanned_bytes = 0;
   std::uint32_t unscannable = 0;
-  std::uint32_t matched = 0;  // findings, all of them
-  std::uint32_t acted = 0;
+  std::uint32_t matched = 0;          // findings, all of them
+  std::uint32_t acted = 0;            // steps that changed the host: not collect, not report
   std::vector<std::string> verdicts;  // that are true
   Digest items_root;  // RFC 9162 root over all items; items below may be the first 64
   std::vector<ReceiptItem> items;
