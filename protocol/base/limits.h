@@ -122,11 +122,12 @@ inline constexpr std::size_t kIntakeBytesPerDay = 64ull << 20;
 inline constexpr std::uint64_t kVaultBytes = 512ull << 20;
 inline constexpr std::size_t kJournalBytes = 64ull << 20;  // of act
 inline constexpr std::size_t kAnchorBytes = 16ull << 20;
-inline constexpr unsigned kDiskFreePercentMin = 10;  // below it nothing is quarantined
-inline constexpr unsigned kFreezePasses = 5;  // until no new descendant is found
-inline constexpr unsigned kFailuresInARow = 3;  // more, and the rest of a plan is left alone
+inline constexpr unsigned kDiskFreePercentMin = 10;    // below it nothing is quarantined
+inline constexpr unsigned kFreezePasses = 5;           // until no new descendant is found
+inline constexpr unsigned kFailuresInARow = 3;         // more, and the rest of a plan is left alone
 inline constexpr std::size_t kEditBytes = 8ull << 20;  // of a file whose lines are edited
-inline constexpr std::uint64_t kEvidenceBytes = 64ull << 20;  // of one object, if the policy is silent
+inline constexpr std::uint64_t kEvidenceBytes = 64ull
+                                                << 20;  // of one object, if the policy is silent
 inline constexpr std::uint64_t kRatioFilesMin =
     10'000;  // the per-host ratio applies above this many scanned files
 inline constexpr std::uint32_t kRatioPermille = 5;

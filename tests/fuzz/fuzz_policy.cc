@@ -1,5 +1,6 @@
 // A policy of a hostile author: the compiler must end, say the same twice, and compile to nothing
-// when it complains. YARA's own parser stays out: it is not ours and is asked about the sample only.
+// when it complains. YARA's own parser stays out: it is not ours and is asked about the sample
+// only.
 
 #include <cstdint>
 #include <string>
