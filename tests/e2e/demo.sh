@@ -33,7 +33,8 @@ metric() { curl -fsS "$METRICS_URL" | awk -v name="$1" '$1 ~ "^" name "[{ ]" {su
 
 finish() {
   local code=$?
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM  # an impatient second Ctrl-C must not end the cleaning up
   if [ $code != 0 ] && [ -n "$WORLD" ] && [ -d "$WORLD/log" ]; then
     echo "the demo broke off in step $STEP; the last lines of each log:" >&2
     tail -n 5 "$WORLD"/log/* >&2 || :

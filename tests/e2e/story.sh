@@ -23,7 +23,8 @@ not() { ! "$@"; }
 
 story_finish() {
   local code=$? pid
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM
   if { [ $code != 0 ] || [ $FAILED != 0 ]; } && [ -n "$WORLD" ] && [ -d "$WORLD/log" ]; then
     echo "the last lines of each log:" >&2
     tail -n 8 "$WORLD"/log/* >&2 || :
