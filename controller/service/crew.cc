@@ -1,21 +1,28 @@
 #include "controller/service/crew.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "controller/driver/verify.h"
 #include "protocol/base/assert.h"
 
 namespace fleetsweep::controller {
 namespace {
 
-// Batches of receipts and witness rounds under way at the same time; the mailbox has room for all.
+// Messages with receipts, and witness rounds, under way at the same time; the mailbox has room for
+// all.
 constexpr std::size_t kOutstandingMax = 8192;
+// A verifier takes so many at once: one wake-up and one commit for all that came while it was busy.
+constexpr std::size_t kBatch = 32;
 constexpr std::size_t kWitnessQueue = 1024;
 
 }  // namespace
 
 ThreadCrew::ThreadCrew(Cosigner cosigner, std::size_t verifiers)
     : cosigner_(std::move(cosigner)),
+      verifiers_max_(verifiers),
       answers_(kOutstandingMax),
-      verifiers_("verify", verifiers, kOutstandingMax),
+      verifiers_("verify", verifiers, verifiers),
       witness_("witness", 1, kWitnessQueue) {}
 
 void ThreadCrew::post(Answer answer) {
@@ -24,11 +31,39 @@ void ThreadCrew::post(Answer answer) {
 }
 
 bool ThreadCrew::verify(VerifyReceipts work) {
+  const std::lock_guard lock(mutex_);
   // Counted until the loop took the answer: work that waits anywhere is bounded.
-  if (answers_.size() + verifiers_.queued() + witness_.queued() + 64 >= kOutstandingMax)
-    return false;
-  return verifiers_.submit(
-      [this, work = std::move(work)] { post(fleetsweep::controller::verify(work)); });
+  if (answers_.size() + waiting_.size() + witness_.queued() + 64 >= kOutstandingMax) return false;
+  waiting_.push_back(std::move(work));
+  if (verifiers_busy_ < verifiers_max_ && verifiers_.submit([this] { verify_what_waits(); }))
+    ++verifiers_busy_;
+  return true;
+}
+
+void ThreadCrew::verify_what_waits() {
+  while (true) {
+    std::vector<VerifyReceipts> batch;
+    {
+      const std::lock_guard lock(mutex_);
+      while (!waiting_.empty() && batch.size() < kBatch) {
+        batch.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+      }
+      if (batch.empty()) {
+        --verifiers_busy_;
+        return;
+      }
+    }
+    std::vector<VerifiedReceipt> verified;
+    for (const VerifyReceipts& work : batch)
+      std::ranges::move(fleetsweep::controller::verify(work), std::back_inserter(verified));
+    post(std::move(verified));
+  }
+}
+
+std::size_t ThreadCrew::verify_queued() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
 }
 
 bool ThreadCrew::cosign(CosignLog work) {

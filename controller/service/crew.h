@@ -3,6 +3,8 @@
 // The controller's other threads: a few check receipts, one asks witnesses. Answers come back
 // through a mailbox that the loop reads.
 
+#include <deque>
+#include <mutex>
 #include <variant>
 
 #include "controller/driver/cosign.h"
@@ -24,12 +26,17 @@ class ThreadCrew final : public Crew {
   void stop();
 
   loop::Mailbox<Answer>& answers() { return answers_; }
-  std::size_t verify_queued() const { return verifiers_.queued(); }
+  std::size_t verify_queued() const;
 
  private:
   void post(Answer answer);
+  void verify_what_waits();
 
   Cosigner cosigner_;
+  std::size_t verifiers_max_;
+  mutable std::mutex mutex_;
+  std::deque<VerifyReceipts> waiting_;  // under the mutex, as is the next
+  std::size_t verifiers_busy_ = 0;
   loop::Mailbox<Answer> answers_;
   loop::WorkerPool verifiers_;
   loop::WorkerPool witness_;
