@@ -17,7 +17,11 @@ Bytes fake_seal(const CurveKey&, BytesView plain) {
 }  // namespace
 
 AgentNode::AgentNode(const Wiring& wiring, std::size_t number, HostKeys keys, std::uint64_t seed)
-    : wiring_(wiring), number_(number), keys_(std::move(keys)), prng_(seed) {
+    : wiring_(wiring),
+      number_(number),
+      keys_(std::move(keys)),
+      prng_(seed),
+      connection_(wiring.network, number) {
   host_.agent = crypto::agent_id(keys_.identity.public_key());
   host_.jurisdiction = "DE";
   host_.groups = {"web"};
@@ -79,7 +83,7 @@ void AgentNode::start() {
 void AgentNode::shut_down() {
   ++life_;
   core_.reset();
-  connected_ = false;
+  connection_.close();
   timer_.reset();
 }
 
@@ -99,33 +103,28 @@ void AgentNode::reboot() {
 }
 
 void AgentNode::connect() {
-  if (connected_) return;
+  if (connection_.is_open()) return;
   if (wiring_.network.is_cut(number_) || !wiring_.controller_is_up()) {
     later(some(kConnectRetry), [this] { connect(); });
     return;
   }
-  connected_ = true;
-  ++connection_;
+  connection_.open();
   run(core_->on_connected(now()));
 }
 
 void AgentNode::lose_connection() {
-  if (!core_ || !connected_) return;
-  connected_ = false;
+  if (!core_ || !connection_.is_open()) return;
+  connection_.close();
   run(core_->on_disconnected(now()));
   if (core_) later(some(kConnectRetry), [this] { connect(); });
 }
 
 bool AgentNode::deliver(std::shared_ptr<const model::Message> message) {
-  if (!core_ || !connected_) return false;
-  wiring_.network.carry(
-      number_, [this, life = life_, connection = connection_, message = std::move(message)] {
-        if (life != life_ || !connected_ || connection != connection_) return;
-        if (const auto* checkpoint = std::get_if<model::Checkpoint>(message.get()))
-          wiring_.checkers.on_heard(number_, checkpoint->note);
-        run(core_->on_message(*message, now()));
-      });
-  return true;
+  return connection_.to_host([this, message = std::move(message)] {
+    if (const auto* checkpoint = std::get_if<model::Checkpoint>(message.get()))
+      wiring_.checkers.on_heard(number_, checkpoint->note);
+    run(core_->on_message(*message, now()));
+  });
 }
 
 void AgentNode::run(agent::Effects effects) {
@@ -151,9 +150,8 @@ void AgentNode::run(agent::Effects effects) {
 
 void AgentNode::perform(agent::Action& action) {
   const auto send = [this](model::Message message) {
-    if (!connected_) return;
-    wiring_.network.carry(number_,
-                          [this, message = std::move(message)] { wiring_.send(number_, message); });
+    connection_.to_controller(
+        [this, message = std::move(message)] { wiring_.send(number_, message); });
   };
   if (auto* one = std::get_if<agent::Send>(&action)) send(std::move(one->message));
   if (const auto* one = std::get_if<agent::SendReceipts>(&action))
@@ -162,7 +160,7 @@ void AgentNode::perform(agent::Action& action) {
   if (auto* one = std::get_if<agent::StartAct>(&action)) act(std::move(*one));
   if (std::holds_alternative<agent::AskActToStop>(action)) host.ask_to_stop();
   if (std::holds_alternative<agent::Reconnect>(action)) {
-    connected_ = false;
+    connection_.close();
     later(some(Seconds(1)), [this] { connect(); });
   }
 }

@@ -72,8 +72,7 @@ class AgentNode {
   BootId boot_;
   Instant booted_;
   std::uint64_t life_ = 0;
-  bool connected_ = false;
-  std::uint64_t connection_ = 0;
+  Connection connection_;
   std::optional<Instant> timer_;
   unsigned spins_ = 0;
 };

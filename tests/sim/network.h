@@ -1,7 +1,8 @@
 #pragma once
 
 // Messages between the controller and its hosts: late, out of order, twice or never, as one seed
-// has it.
+// has it. What the cores may rely on is in tests/contract/transport, which the real sockets keep
+// too.
 
 #include <set>
 
@@ -45,6 +46,39 @@ class Network {
   Timeline& timeline_;
   Prng prng_;
   std::set<std::size_t> cut_;
+};
+
+// One host's connection: what is on its way to the host when it ends is lost. What is on its way to
+// the controller may still arrive.
+class Connection {
+ public:
+  Connection(Network& network, std::size_t host) : network_(network), host_(host) {}
+
+  bool is_open() const { return open_; }
+  void open() {
+    open_ = true;
+    ++number_;
+  }
+  void close() { open_ = false; }
+
+  // False: there is no connection.
+  bool to_host(std::function<void()> deliver) {
+    if (!open_) return false;
+    network_.carry(host_, [this, number = number_, deliver = std::move(deliver)] {
+      if (open_ && number == number_) deliver();
+    });
+    return true;
+  }
+  bool to_controller(const std::function<void()>& deliver) {
+    if (open_) network_.carry(host_, deliver);
+    return open_;
+  }
+
+ private:
+  Network& network_;
+  std::size_t host_;
+  bool open_ = false;
+  std::uint64_t number_ = 0;
 };
 
 }  // namespace fleetsweep::sim
