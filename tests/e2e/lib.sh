@@ -57,17 +57,19 @@ world_start() {
   METRICS_URL="http://127.0.0.1:$METRICS_PORT/metrics"
 }
 
-world_keys() {
-  local person
+world_keys() {  # world_keys [JSON]: merged into the root's policy
+  local person policy=${1:-}
+  [ -n "$policy" ] || policy={}
   for person in alice bob carol; do
     fs key create "$WORLD/keys/$person.key" --holder "$person" --unencrypted >/dev/null
   done
   CONTROLLER=$("$BIN/fleetsweep-controller" init --state "$WORLD/controller" --origin demo.fleetsweep.example/log)
   WITNESS=$("$BIN/fleetsweep-witness" init --state "$WORLD/witness" --name demo.fleetsweep.example/witness)
-  jq -n --argjson controller "$CONTROLLER" --argjson witness "$WITNESS" '{
+  jq -n --argjson controller "$CONTROLLER" --argjson witness "$WITNESS" --argjson policy "$policy" '{
     keys: [{holder: "alice", public: "@alice.key.pub"}, {holder: "bob", public: "@bob.key.pub"}, {holder: "carol", public: "@carol.key.pub"}],
     conductor: $controller.conductor, logs: [$controller.log_vkey], witnesses: [$witness.vkey], witness_quorum: 1,
-    policy: {cool_off: {contain: "3s", clean: "3s", destroy: "24h"}, offline_grace_max: {clean: "1h"}}}' >"$WORLD/keys/root.json"
+    policy: {cool_off: {contain: "3s", clean: "3s", destroy: "24h"}, offline_grace_max: {clean: "1h"}}}
+    | .policy *= $policy' >"$WORLD/keys/root.json"
   fs root init --spec "$WORLD/keys/root.json" --evidence-key "$WORLD/keys/evidence.key" --out "$WORLD/keys/root.dsse" >/dev/null
   for person in alice bob carol; do
     fs root sign "$WORLD/keys/root.dsse" --key "$WORLD/keys/$person.key" >/dev/null 2>&1

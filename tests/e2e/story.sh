@@ -49,9 +49,9 @@ story_end() {
 }
 
 # The demo's world without the demo: keys, witness, controller, and the named hosts, infected ones first enrolled and running.
-story_world() {
+story_world() {  # story_world [JSON]: as world_keys
   world_start "$BIN" "$SOURCE"
-  world_keys
+  world_keys "$@"
   world_services
 }
 
@@ -63,10 +63,21 @@ story_host() {  # story_host NAME [infected]
   agent_start "$1"
 }
 
-# campaign_order MODE CAMPAIGN [FLAG...]: drafted, signed by alice and bob, submitted.
+# campaign_order MODE CAMPAIGN [FLAG...]: drafted, signed by alice and bob, submitted; its id is then in $ORDER.
+POLICY=
 campaign_order() {
   local mode=$1 campaign=$2; shift 2
-  fs campaign start --policy "$SOURCE/policies/catalog/lookalike/policy.yaml" --mode "$mode" --campaign "$campaign" \
-    --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" "$@" >>"$WORLD/log/orders" 2>&1
+  fs --json campaign start --policy "${POLICY:-$SOURCE/policies/catalog/lookalike/policy.yaml}" --mode "$mode" \
+    --campaign "$campaign" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" "$@" >"$STORY/order" 2>>"$WORLD/log/orders"
+  ORDER=$(jq -r .order "$STORY/order")
+}
+# What the host itself says: of one order, of everything.
+agent_why() { "$BIN/fleetsweep-agent" why "$2" --state "$WORLD/hosts/$1/state"; }  # HOST ORDER
+agent_says() { agent_why "$1" "$2" | tee /dev/stderr | grep -q -- "$3"; }          # HOST ORDER PATTERN
+agent_status() { "$BIN/fleetsweep-agent" status --json --state "$WORLD/hosts/$1/state" | jq -er "$2"; }  # HOST FILTER
+alive() { kill -0 "${PID[$1]}"; }  # NAME, as given to start
+receipts_are() {  # ORDER CONDITION COUNT: as the controller stored them
+  local count; count=$(sqlite3 "file:$WORLD/controller/controller.db?mode=ro" "select count(*) from receipts where order_id = x'$1' and $2")
+  echo "$count receipts where $2"; [ "$count" = "$3" ]
 }
 unchanged() { diff <(manifest "$(host_root "$1")") "$WORLD/hosts/$1/before"; }
