@@ -67,6 +67,7 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
 Scope Scope::of(const model::FileScope& scope, const Root& root) {
   Scope result;
   result.depth_ = scope.depth;
+  result.everywhere_ = scope.paths.empty();
   const auto add = [&](std::string_view path) {
     const std::string real = root.real(path);
     Pattern pattern;
@@ -80,14 +81,12 @@ Scope Scope::of(const model::FileScope& scope, const Root& root) {
       continue;
     }
     for (const Home& home : root.homes()) add(home.path + path.substr(kHome.size()));
-    // A tree without users has no homes: that is not "everywhere".
-    if (root.homes().empty()) result.patterns_.push_back({"/"});
   }
   return result;
 }
 
 bool Scope::contains(std::string_view file) const {
-  if (patterns_.empty()) return true;
+  if (everywhere_) return true;
   const auto names = components(file);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
@@ -95,7 +94,7 @@ bool Scope::contains(std::string_view file) const {
 }
 
 bool Scope::covers_files_of(std::string_view folder) const {
-  if (patterns_.empty()) return true;
+  if (everywhere_) return true;
   const auto names = components(folder);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
@@ -103,7 +102,7 @@ bool Scope::covers_files_of(std::string_view folder) const {
 }
 
 bool Scope::may_contain(std::string_view folder) const {
-  if (patterns_.empty()) return true;
+  if (everywhere_) return true;
   const auto names = components(folder);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
@@ -111,7 +110,7 @@ bool Scope::may_contain(std::string_view folder) const {
 }
 
 std::vector<std::string> Scope::starts() const {
-  if (patterns_.empty()) return {"/"};
+  if (everywhere_) return {"/"};
   std::vector<std::string> result;
   for (const Pattern& pattern : patterns_) {
     std::string path;

@@ -27,7 +27,8 @@ class Scope {
 
  private:
   using Pattern = std::vector<std::string>;  // components
-  std::vector<Pattern> patterns_;            // none: everywhere
+  std::vector<Pattern> patterns_;
+  bool everywhere_ = false;
   std::size_t depth_ = 0;                    // 0: unlimited
 };
 

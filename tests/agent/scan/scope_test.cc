@@ -7,8 +7,9 @@
 namespace fleetsweep::scan {
 namespace {
 
-Scope scope(std::vector<std::string> paths, std::uint16_t depth = 0) {
-  auto root = Root::open("/");
+Scope scope(std::vector<std::string> paths, std::uint16_t depth = 0,
+            const std::string& folder = "/") {
+  auto root = Root::open(folder);
   EXPECT_TRUE(root.has_value());
   model::FileScope wanted;
   wanted.paths = std::move(paths);
@@ -20,6 +21,13 @@ TEST(Scope, WithoutPathsItIsEverywhere) {
   EXPECT_TRUE(scope({}).contains("/any/thing"));
   EXPECT_TRUE(scope({}).covers_files_of("/"));
   EXPECT_EQ(scope({}).starts(), std::vector<std::string>{"/"});
+}
+
+TEST(Scope, HomesOfATreeWithoutUsersAreNowhereAndNotEverywhere) {
+  const Scope homes = scope({"@home/.ssh"}, 0, "/dev");  // has no etc/passwd
+  EXPECT_FALSE(homes.contains("/any/thing"));
+  EXPECT_FALSE(homes.may_contain("/"));
+  EXPECT_TRUE(homes.starts().empty());
 }
 
 TEST(Scope, APathIsAFolderOfItsOwnAndNotAPrefixOfNames) {
