@@ -6,6 +6,7 @@
 #include "cli/describe.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/trust/fold.h"
 
 namespace fleetsweep::cli {
 
@@ -54,6 +55,17 @@ Result<model::Endpoints> newest_endpoints(Session& session) {
   }
   return fail(Code::kNotFound,
               "the log has no Endpoints document; publish one with `fleetsweep endpoints publish`");
+}
+
+Result<model::Root> newest_root(Session& session) {
+  FS_TRY(const std::string text, tenant_of(session));
+  FS_TRY(const TenantId tenant, TenantId::parse_hex(text));
+  FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
+  trust::Fold fold(tenant, trust::Fold::Keep::kForHost);
+  for (const Bytes& entry : entries) fold.append(entry, now());
+  if (!fold.state().root)
+    return fail(Code::kUntrusted, "the log does not begin with the root of tenant {}", text);
+  return fold.state().root->root();
 }
 
 Result<std::string> resolve_agent(Session& session, const std::string& what) {

@@ -9,6 +9,7 @@
 #include "protocol/base/time.h"
 #include "protocol/model/order.h"
 #include "protocol/model/receipt.h"
+#include "protocol/model/root.h"
 
 namespace fleetsweep::cli {
 
@@ -22,6 +23,8 @@ Result<DocumentId> submit(Session& session, const model::Envelope& envelope);
 // All entries of the tenant's control log.
 Result<std::vector<Bytes>> fetch_log(Session& session);
 Result<model::Endpoints> newest_endpoints(Session& session);
+// The root in force at the log's end, its chain verified from the tenant's id.
+Result<model::Root> newest_root(Session& session);
 
 // The full agent id (hex) for an id, the start of one, or a host name; ambiguous is an error that
 // lists them.

@@ -6,30 +6,10 @@
 #include <vector>
 
 #include "cli/documents.h"
+#include "cli/order_terms.h"
 #include "protocol/model/policy.h"
 
 namespace fleetsweep::cli {
-
-struct DraftOptions {
-  std::string policy_file;  // YAML
-  std::string mode = "dry-run";
-  std::string campaign;
-  std::string title;
-  std::vector<std::string> jurisdictions;
-  std::vector<std::string> groups;
-  std::vector<std::string> hosts;  // only these
-  std::vector<std::string> exclude;
-  std::string not_before;  // RFC 3339; empty: now
-  std::string life = "24h";
-  std::string offline_grace = "0s";
-  std::vector<std::string> waves;   // PERMILLE[,DELAY[,GATE]]
-  std::vector<std::string> canary;  // the first wave holds exactly these known hosts
-  std::string dry_run_order;        // apply: default is the campaign's newest dry run
-  std::string undoes;               // undo: default is the campaign's newest apply order
-  std::uint32_t failures = 3;
-  std::uint16_t failed_permille = 10;
-  std::string contact;
-};
 
 struct Draft {
   model::Order order;
@@ -38,8 +18,10 @@ struct Draft {
   std::vector<std::string> notes;       // what the person should know
 };
 
-// Compiles the policy, fills the order from its author's defaults and the options, and draws the
-// nonce until every wave has a known member. Asks the controller for the known hosts when it can.
+// Compiles the policy, fills the order from the options, its author's defaults and the root's
+// limits, and draws the nonce until every wave has a known member. Asks the controller for the
+// root, the earlier orders and the known hosts; reports everything that is wrong with the order at
+// once.
 Result<Draft> draft_order(Session& session, const DraftOptions& options);
 
 }  // namespace fleetsweep::cli
