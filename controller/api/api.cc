@@ -1,9 +1,6 @@
-#include "controller/api/api.h"
-
 #include <charconv>
-#include <future>
-#include <nlohmann/json.hpp>
 
+#include "controller/api/route.h"
 #include "controller/api/views.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -16,16 +13,8 @@ namespace {
 using nlohmann::json;
 using store::ApiRole;
 
-constexpr std::size_t kReceiptsPerPage = 500;
 constexpr std::size_t kLogPageBytes = 4 * 1024 * 1024;
 constexpr std::string_view kTokenPrefix = "fsapi-";
-
-http::Response answer(const json& body, int status = 200) {
-  http::Response response;
-  response.status = status;
-  response.body = body.dump() + "\n";
-  return response;
-}
 
 // What the caller can do about it.
 std::string_view next_step(Code code) {
@@ -48,12 +37,32 @@ std::string_view next_step(Code code) {
   return "";
 }
 
-http::Response refusal(const Error& error) {
-  return http::error_response(error, next_step(error.code));
-}
-
 Digest hash_of(std::string_view token) {
   return crypto::sha256(as_bytes(token));
+}
+
+// The document of a request, as the canonical bytes that go into the log.
+Result<Bytes> document_in(const http::Request& request) {
+  auto envelope = codec::from_dsse_json(request.body);
+  if (!envelope) return fail(envelope.error().within("body"));
+  return codec::encode(*envelope);
+}
+
+json submitted(const Submitted& submitted) {
+  return {{"id", submitted.id.hex()}, {"index", submitted.index}, {"type", submitted.type}};
+}
+
+}  // namespace
+
+http::Response answer(const json& body, int status) {
+  http::Response response;
+  response.status = status;
+  response.body = body.dump() + "\n";
+  return response;
+}
+
+http::Response refusal(const Error& error) {
+  return http::error_response(error, next_step(error.code));
 }
 
 Result<std::uint64_t> number(const http::Request& request, std::string_view key) {
@@ -66,95 +75,37 @@ Result<std::uint64_t> number(const http::Request& request, std::string_view key)
   return value;
 }
 
-// The document of a request, as the canonical bytes that go into the log.
-Result<Bytes> document_in(const http::Request& request) {
-  auto envelope = codec::from_dsse_json(request.body);
-  if (!envelope) return fail(envelope.error().within("body"));
-  return codec::encode(*envelope);
-}
-
 Result<const Tenant*> tenant_of(Driver& driver, const TenantId& id) {
   const Tenant* tenant = driver.core().find(id);
   if (!tenant) return fail(Code::kNotFound, "no tenant {} here", id.hex());
   return tenant;
 }
 
-Result<const campaign::Rollout*> campaign_of(const Tenant& tenant, const std::string& name) {
-  const auto found = tenant.campaigns.find(name);
-  if (found == tenant.campaigns.end())
-    return fail(Code::kNotFound, "no campaign {} of this tenant", escaped(name));
-  return &found->second;
-}
-
-// Where a page begins. Receipt ids are not indexed (an index on hashes would cost every write), so
-// this looks through the campaign's receipts.
-Result<std::uint64_t> row_of(store::Store& store, TenantNo tenant, const std::string& campaign,
-                             const std::optional<DocumentId>& id) {
-  std::uint64_t row = 0;
-  while (id) {
-    FS_TRY(const auto page, store.receipts(tenant, campaign, row, kReceiptsPerPage));
-    if (page.empty())
-      return fail(Code::kNotFound, "?after={}: no such receipt in this campaign", id->hex());
-    for (const auto& one : page) {
-      row = one.row;
-      if (one.receipt.id == *id) return row;
-    }
-  }
-  return row;
-}
-
-json submitted(const Submitted& submitted) {
-  return {{"id", submitted.id.hex()}, {"index", submitted.index}, {"type", submitted.type}};
-}
-
-}  // namespace
-
-// One authorized request.
-struct Api::Visit {
-  const http::Request& request;
-  store::ApiToken token;
-  TenantId tenant;  // zero when the route names none
-  std::string who() const { return token.hash.hex().substr(0, 16); }
-};
-
-template <class F>
-auto Api::on_loop(F function)
-    -> Result<typename std::invoke_result_t<F, Driver&, Instant>::value_type> {
-  using R = std::invoke_result_t<F, Driver&, Instant>;
-  auto promise = std::make_shared<std::promise<R>>();
-  auto future = promise->get_future();
-  const bool taken =
-      caller_([promise, function = std::move(function)](Driver& driver, Instant now) mutable {
-        promise->set_value(function(driver, now));
-      });
-  if (!taken) return fail(Code::kOverloaded, "too many requests wait");
-  promise.reset();  // a call that is thrown away breaks its promise, which ends the wait
-  // No timeout: the call borrows what stands on this stack.
-  try {
-    return future.get();
-  } catch (const std::future_error&) {
-    return fail(Code::kUnavailable, "the controller is stopping");
-  }
-}
-
-Result<store::ApiToken> Api::authorize(const http::Request& request, ApiRole role, bool of_tenant) {
+tl::expected<store::ApiToken, http::Response> Api::authorize(const http::Request& request,
+                                                             ApiRole role, bool of_tenant) {
+  constexpr std::string_view kNext =
+      "create a token with `fleetsweep-controller token create` and set FLEETSWEEP_TOKEN_FILE";
+  const auto unknown = [&](std::string_view why) {
+    return tl::unexpected(http::error_response(401, "unauthorized", why, kNext));
+  };
+  const auto forbidden = [&](std::string_view why) {
+    return tl::unexpected(http::error_response(403, "forbidden", why, kNext));
+  };
   const std::string text = request.bearer();
-  if (text.empty()) return fail(Code::kUntrusted, "no bearer token");
-  return on_loop([hash = hash_of(text), role, of_tenant,
-                  tenant = of_tenant ? request.param("tenant") : std::string()](
-                     Driver& driver, Instant) -> Result<store::ApiToken> {
-    FS_TRY(const auto token, driver.store().api_token(hash));
-    if (!token) return fail(Code::kUntrusted, "unknown token");
-    if (token->role < role)
-      return fail(Code::kUntrusted, "role {} is needed, this token has {}", name(role),
-                  name(token->role));
-    const bool scoped = token->tenant.has_value();
-    if (scoped && of_tenant && token->tenant->hex() != tenant)
-      return fail(Code::kUntrusted, "this token is for another tenant");
-    if (scoped && !of_tenant && role == ApiRole::kAdmin)
-      return fail(Code::kUntrusted, "this token is for one tenant only");
-    return *token;
-  });
+  if (text.empty()) return unknown("no bearer token");
+  const auto found = on_loop(
+      [hash = hash_of(text)](Driver& driver, Instant) { return driver.store().api_token(hash); });
+  if (!found) return tl::unexpected(refusal(found.error()));
+  if (!*found) return unknown("unknown token");
+  const store::ApiToken& token = **found;
+  if (token.role < role)
+    return forbidden(
+        fmt::format("role {} is needed, this token has {}", name(role), name(token.role)));
+  if (token.tenant && of_tenant && token.tenant->hex() != request.param("tenant"))
+    return forbidden("this token is for another tenant");
+  if (token.tenant && !of_tenant && role == ApiRole::kAdmin)
+    return forbidden("this token is for one tenant only");
+  return token;
 }
 
 void Api::add(http::Server& server, std::string_view method, std::string_view pattern, ApiRole role,
@@ -162,15 +113,7 @@ void Api::add(http::Server& server, std::string_view method, std::string_view pa
   const bool of_tenant = pattern.find("{tenant}") != std::string_view::npos;
   server.route(method, pattern, [this, role, of_tenant, handler](const http::Request& request) {
     const auto token = authorize(request, role, of_tenant);
-    if (!token) {
-      if (token.error().code != Code::kUntrusted) return refusal(token.error());
-      const bool known = token.error().message.find("token has") != std::string::npos ||
-                         token.error().message.find("this token") != std::string::npos;
-      return http::error_response(
-          known ? 403 : 401, known ? "forbidden" : "unauthorized", token.error().message,
-          "create a token with `fleetsweep-controller token create` and set "
-          "FLEETSWEEP_TOKEN_FILE");
-    }
+    if (!token) return token.error();
     Visit visit{request, *token, {}};
     if (of_tenant) {
       const auto tenant = TenantId::parse_hex(request.param("tenant"));
@@ -329,123 +272,6 @@ void Api::fleet(http::Server& server) {
         });
         return view ? answer(*view) : refusal(view.error());
       });
-}
-
-namespace {
-
-// One campaign object at once and at each change.
-class CampaignFeed final : public http::Feed {
- public:
-  using Show = std::function<Result<std::string>()>;
-  CampaignFeed(Hub& hub, std::string key, Show show)
-      : hub_(hub), key_(std::move(key)), show_(std::move(show)) {}
-
-  State next(Duration patience, http::Event& event) override {
-    const std::uint64_t version = hub_.wait(key_, seen_, patience);
-    if (version == seen_) return State::kNothingYet;
-    seen_ = version;
-    auto text = show_();
-    if (!text) return text.error().code == Code::kOverloaded ? State::kNothingYet : State::kEnd;
-    event.name = "campaign";
-    event.data = std::move(*text);
-    return State::kEvent;
-  }
-
- private:
-  Hub& hub_;
-  std::string key_;
-  Show show_;
-  std::uint64_t seen_ = ~std::uint64_t{0};  // so that the first look is an event
-};
-
-}  // namespace
-
-void Api::campaigns(http::Server& server) {
-  add(server, "GET", "/v1/tenants/{tenant}/campaigns", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        const auto list = on_loop([&](Driver& driver, Instant now) -> Result<json> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          json all = json::array();
-          for (const auto& [name, rollout] : tenant->campaigns)
-            all.push_back(views::campaign(*tenant, rollout, now));
-          return all;
-        });
-        return list ? answer(*list) : refusal(list.error());
-      });
-  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
-          return views::campaign(*tenant, *rollout, now);
-        });
-        return view ? answer(*view) : refusal(view.error());
-      });
-  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}/hosts", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        const auto wanted = visit.request.query_value("state");
-        std::optional<model::HostState> state;
-        if (wanted) {
-          state = from_name<model::HostState>(*wanted);
-          if (!state)
-            return refusal(
-                {Code::kInvalid, fmt::format("?state={}: no such state", escaped(*wanted))});
-        }
-        const auto list = on_loop([&](Driver& driver, Instant) -> Result<json> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
-          json all = json::array();
-          for (const campaign::Standing& standing : rollout->standings())
-            if (!state || standing.state == *state) all.push_back(views::host(*tenant, standing));
-          return all;
-        });
-        return list ? answer(*list) : refusal(list.error());
-      });
-  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}/receipts", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        std::optional<DocumentId> after;
-        if (const auto text = visit.request.query_value("after")) {
-          const auto id = DocumentId::parse_hex(*text);
-          if (!id) return refusal(id.error().within("?after="));
-          after = *id;
-        }
-        using Rows = std::vector<store::NumberedReceipt>;
-        const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
-          FS_TRY(const std::uint64_t row,
-                 row_of(driver.store(), tenant->no, rollout->name(), after));
-          return driver.store().receipts(tenant->no, rollout->name(), row, kReceiptsPerPage);
-        });
-        if (!rows) return refusal(rows.error());
-        json all = json::array();
-        for (const auto& [row, receipt] : *rows)
-          all.push_back({{"id", receipt.id.hex()}, {"envelope", to_base64(receipt.envelope)}});
-        return answer(all);
-      });
-  server.stream("/v1/tenants/{tenant}/campaigns/{campaign}/events",
-                [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {
-                  const auto token = authorize(request, ApiRole::kViewer, true);
-                  if (!token)
-                    return http::error_response(401, "unauthorized", token.error().message,
-                                                "send a bearer token with role viewer");
-                  const auto id = TenantId::parse_hex(request.param("tenant"));
-                  if (!id) return refusal(id.error());
-                  const std::string campaign = request.param("campaign");
-                  auto show = [this, id = *id, campaign]() -> Result<std::string> {
-                    const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
-                      FS_TRY(const Tenant* tenant, tenant_of(driver, id));
-                      FS_TRY(const auto* rollout, campaign_of(*tenant, campaign));
-                      return views::campaign(*tenant, *rollout, now);
-                    });
-                    if (!view) return fail(view.error());
-                    return view->dump();
-                  };
-                  if (const auto first = show(); !first) return refusal(first.error());
-                  feed = std::make_unique<CampaignFeed>(hub_, id->hex() + "/" + campaign,
-                                                        std::move(show));
-                  return http::Response{};
-                });
 }
 
 void Api::health(http::Server& server) {

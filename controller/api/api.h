@@ -29,8 +29,9 @@ class Api {
   using Handler = std::function<http::Response(const Visit&)>;
   void add(http::Server& server, std::string_view method, std::string_view pattern,
            store::ApiRole role, Handler handler);
-  Result<store::ApiToken> authorize(const http::Request& request, store::ApiRole role,
-                                    bool of_tenant);
+  // The error is the answer: 401 without a known token, 403 when it may not.
+  tl::expected<store::ApiToken, http::Response> authorize(const http::Request& request,
+                                                          store::ApiRole role, bool of_tenant);
   template <class F>
   auto on_loop(F function)
       -> Result<typename std::invoke_result_t<F, Driver&, Instant>::value_type>;
