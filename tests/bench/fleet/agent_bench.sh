@@ -8,7 +8,7 @@
 source "$(dirname "$0")/lib.sh"
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-AGENTS=${3:-20} WINDOW=${4:-61}
+AGENTS=${3:-50} WINDOW=${4:-61}
 PSS_KIB_MAX=6144
 CPU_PERCENT_MAX=0.05
 

@@ -14,7 +14,8 @@ bench_world() {  # bench_world BIN_DIR SOURCE_DIR: the defaults of a real instal
 
 cleanup() {
   local code=$?
-  trap - EXIT INT TERM
+  trap - EXIT
+  trap '' INT TERM
   [ $code = 0 ] || [ $MISSED = 1 ] || [ ! -d "$WORLD/log" ] || tail -n 3 "$WORLD"/log/* >&2 || :
   world_stop
   exit $code
