@@ -105,6 +105,8 @@ class Core {
     bool resumed = false;  // kAct: after a crash, from act's journal
     bool by_reboot = false;
   };
+  // So often in a row may the child of one run die before that is the answer.
+  static constexpr unsigned kTries = 3;
 
   Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal)
       : identity_(std::move(identity)),
@@ -134,6 +136,7 @@ class Core {
   void begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
   void refuse(const DocumentId& id, const trust::Refusal& refusal, Effects& effects,
               const Now& now);
+  void scan(Effects& effects) const;
   void act(const model::ScanDone& fresh, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;
   void end_dry_run(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
@@ -144,6 +147,7 @@ class Core {
                   const Now& now);
   void end_without_result(model::Reason reason, const std::string& detail, Effects& effects,
                           const Now& now);
+  void report_interrupted(Effects& effects, const Now& now);
   void end_act(const model::ActDone& done, Effects& effects, const Now& now);
   void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;

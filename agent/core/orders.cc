@@ -164,9 +164,7 @@ void Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   if (order.mode != Mode::kUndo) {
     active_->kind =
         order.mode == Mode::kDryRun ? Active::Kind::kDryRun : Active::Kind::kBeforeApply;
-    // A clean order acts on what is there now: no cache is believed.
-    effects.actions.push_back(StartScan{order.policy, order.mode == Mode::kApply});
-    return;
+    return scan(effects);
   }
   // Rescans of what is being undone would report that it came back.
   if (const auto undone = jobs_.find(order.undoes); undone != jobs_.end()) {
@@ -192,7 +190,6 @@ void Core::consider_active(Effects& effects, const Now&) {
 
 // What a crash cut short is finished by act from its journal, never begun again.
 void Core::consider_interrupted(Effects& effects, const Now& now) {
-  constexpr unsigned kTries = 3;
   if (active_ || identity_.host.halted || failures_ >= kTries) return;
   for (const auto& [id, job] : jobs_) {
     if (job.phase != Phase::kActing) continue;
@@ -229,7 +226,7 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     active_->job = job;
     active_->by_reboot = by_reboot;
     active_->sandbox = identity_.host.sandbox;
-    effects.actions.push_back(StartScan{job.policy, true});
+    scan(effects);
   }
 }
 

@@ -68,20 +68,37 @@ Effects Core::on_child_lost(model::Child child, const std::string& why, const No
   const bool is_ours =
       active_ && (active_->kind == Active::Kind::kAct) == (child == model::Child::kAct);
   if (is_ours && child == model::Child::kScan) {
-    end_without_result(Reason::kInternal, why, effects, now);
+    if (active_->kind != Active::Kind::kRescan && ++failures_ < kTries)
+      scan(effects);
+    else
+      end_without_result(Reason::kInternal, why, effects, now);
   } else if (is_ours) {
-    ++failures_;
     // The journal knows how far it came: it stays kActing and is resumed.
     reasons_[active_->job.order] = "interrupted: " + why;
+    if (++failures_ == kTries) report_interrupted(effects, now);
     active_.reset();
   }
   return finish(std::move(effects), now);
 }
 
+// A clean order acts on what is there now: no cache is believed.
+void Core::scan(Effects& effects) const {
+  effects.actions.push_back(StartScan{active_->job.policy, active_->kind != Active::Kind::kDryRun});
+}
+
+// Nobody waits for a word that does not come. The next start tries again, and its word is newer.
+void Core::report_interrupted(Effects& effects, const Now& now) {
+  Say say;
+  say.kind = active_->job.mode == Mode::kUndo ? ReceiptKind::kUndo : ReceiptKind::kClean;
+  say.state = HostState::kFailed;
+  say.reason = Reason::kInternal;
+  say.started = active_->job.started;
+  report(active_->job, std::move(say), effects, now);
+}
+
 // No result: the scanner could not, would not, or died. That is an answer too.
 void Core::end_without_result(Reason reason, const std::string& detail, Effects& effects,
                               const Now& now) {
-  constexpr unsigned kTries = 3;
   Job job = active_->job;
   const bool is_rescan = active_->kind == Active::Kind::kRescan;
   if (is_rescan && ++failures_ < kTries) {
@@ -180,6 +197,7 @@ model::ActRequest Core::act_request(const DocumentId& order) const {
 // From here on a crash is resumed, so that it begins is durable before act hears of it.
 void Core::act(const model::ScanDone& fresh, Effects& effects) {
   Job& job = active_->job;
+  failures_ = 0;  // the scan's are over
   active_->kind = Active::Kind::kAct;
   job.phase = Phase::kActing;
   job.boot = identity_.boot;

@@ -412,15 +412,32 @@ TEST_F(AgentCore, PoisonedOrderIsRefusedAndReported) {
   EXPECT_EQ(host.scans(), 0u);
 }
 
-TEST_F(AgentCore, ScannerThatDiesIsAResult) {
+TEST_F(AgentCore, ScannerThatDiesIsStartedAgain) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  ASSERT_EQ(host.scans(), 2u);
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  ASSERT_EQ(host.scans(), 3u);
+  EXPECT_TRUE(host.scans_.back().verify) << "as the first time: no cache is believed";
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  EXPECT_EQ(host.receipts().size(), 1u) << "only the dry run's";
+  host.scan_answers(host.found());
+  ASSERT_EQ(host.acts(), 1u);
+  host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  EXPECT_EQ(host.receipts().size(), 1u) << "the scan's deaths are not act's";
+}
+
+TEST_F(AgentCore, ScannerThatDiesThreeTimesIsAResult) {
   host.connect();
   host.order(fixture::dry_run(host.policy), {"alice"});
-  host.run(host.core->on_child_lost(model::Child::kScan, "signal 11", host.now()));
+  for (int i = 0; i < 3; ++i)
+    host.run(host.core->on_child_lost(model::Child::kScan, "signal 11", host.now()));
   EXPECT_EQ(host.last().state, HostState::kFailed);
   EXPECT_EQ(host.last().reason, Reason::kInternal);
   EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
   host.pass(hours(1));
-  EXPECT_EQ(host.scans(), 1u);
+  EXPECT_EQ(host.scans(), 3u);
 }
 
 // Undo.
@@ -492,14 +509,21 @@ TEST_F(AgentCore, CrashWhileActingIsResumedNeverBegunAnew) {
   EXPECT_EQ(host.last().order, id);
 }
 
-TEST_F(AgentCore, ActThatDiesIsResumedAFewTimesAndThenLeftForTheNextStart) {
+TEST_F(AgentCore, ActThatDiesIsResumedAFewTimesSaysSoAndIsLeftForTheNextStart) {
   host.connect();
   acting();
+  const std::size_t before = host.receipts().size();
   for (int i = 0; i < 5; ++i)
     host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
   EXPECT_EQ(host.acts(), 3u);
+  ASSERT_EQ(host.receipts().size(), before + 1);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kFailed);
+  EXPECT_EQ(host.last().reason, Reason::kInternal);
   host.crash();
-  EXPECT_EQ(host.acts(), 1u);
+  ASSERT_EQ(host.acts(), 1u);
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.last().state, HostState::kCleaned) << "the newer word counts";
 }
 
 TEST_F(AgentCore, CrashDuringADryRunRepeatsIt) {
