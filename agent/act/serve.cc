@@ -346,7 +346,8 @@ ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pi
     return refused(asked, reason_of_state(error), error.message);
   };
   if (auto made = files::make_private_directory(options.state); !made) return broken(made.error());
-  auto lock = files::StateLock::acquire(options.state, "fleetsweep-act");
+  // An act whose monitor was killed still comes to its end: its journal says what is left to do.
+  auto lock = files::StateLock::await(options.state);
   if (!lock) return broken(lock.error());
   auto tree = Tree::open(options.root);
   if (!tree) return broken(tree.error());

@@ -84,6 +84,19 @@ Status make_parents(const std::string& path) {
   return {};
 }
 
+int open_lock(const std::string& path) {
+  return open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+// For the message to who comes second only; the lock is the kernel's.
+Status write_holder(int file, const std::string& path) {
+  const std::string pid = fmt::format("{}", getpid());
+  if (ftruncate(file, 0) != 0 ||
+      pwrite(file, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+    return cannot("write", path);
+  return {};
+}
+
 }  // namespace
 
 Error system_error(int error_number, std::string_view doing) {
@@ -180,7 +193,7 @@ Status make_private_directory(const std::string& path) {
 
 Result<StateLock> StateLock::acquire(const std::string& directory, std::string_view program) {
   const std::string path = directory + "/lock";
-  Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  Descriptor file(open_lock(path));
   if (file.number() < 0) return cannot("lock", path);
   if (flock(file.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return cannot("lock", path);
@@ -189,11 +202,17 @@ Result<StateLock> StateLock::acquire(const std::string& directory, std::string_v
     return fail(Code::kConflict, "another {} is running with this state ({}, pid {})", program,
                 directory, size > 0 ? std::string_view(holder) : std::string_view("unknown"));
   }
-  // For the message above only; the lock is the kernel's.
-  const std::string pid = fmt::format("{}", getpid());
-  if (ftruncate(file.number(), 0) != 0 ||
-      pwrite(file.number(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-    return cannot("write", path);
+  FS_CHECK(write_holder(file.number(), path));
+  return StateLock(file.release());
+}
+
+Result<StateLock> StateLock::await(const std::string& directory) {
+  const std::string path = directory + "/lock";
+  Descriptor file(open_lock(path));
+  if (file.number() < 0) return cannot("lock", path);
+  while (flock(file.number(), LOCK_EX) != 0)
+    if (errno != EINTR) return cannot("lock", path);
+  FS_CHECK(write_holder(file.number(), path));
   return StateLock(file.release());
 }
 

@@ -37,6 +37,8 @@ class StateLock {
  public:
   // kConflict: "another fleetsweep-witness is running with this state (/var/..., pid 41)".
   static Result<StateLock> acquire(const std::string& directory, std::string_view program);
+  // Waits until whoever holds it has ended.
+  static Result<StateLock> await(const std::string& directory);
   StateLock(StateLock&& other) noexcept;
   StateLock& operator=(StateLock&&) = delete;
   ~StateLock();

@@ -77,8 +77,8 @@ TEST_F(Agent, CoreThatIsKilledComesBackAndForgetsNothing) {
   EXPECT_EQ(controller_.receipts.size(), 3u) << "the dry run was not reported twice";
 }
 
-// The child of the monitor that a fault of the test build has stopped; 0: none.
-pid_t stopped_child_of(pid_t parent) {
+// A child of `parent` in this state ("T": stopped) and of this name; 0: none.
+pid_t child_of(pid_t parent, const std::string& state, const std::string& called) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
@@ -86,41 +86,64 @@ pid_t stopped_child_of(pid_t parent) {
     std::string pid, comm, mode;
     pid_t of = 0;
     stat >> pid >> comm >> mode >> of;
-    if (of == parent && mode == "T") return std::stoi(name);
+    if (of == parent && mode == state && comm == "(" + called + ")") return std::stoi(name);
   }
   return 0;
 }
 
-TEST_F(Agent, KilledWithAllItsProcessesWhileActingItFinishesAfterTheRestart) {
-  // The same programs, but an act that stops itself between an intent and its done.
-  const std::string libexec = folder_ + "/libexec";
-  std::filesystem::create_directories(libexec);
-  const std::string programs = FS_BINARY_DIR;
-  std::filesystem::create_symlink(programs + "/fleetsweep-scan", libexec + "/fleetsweep-scan");
-  std::filesystem::create_symlink(programs + "/fleetsweep-act-faults", libexec + "/fleetsweep-act");
-  more_options_ = {"--libexec", libexec};
-  ASSERT_EQ(::setenv("FLEETSWEEP_PAUSE", "performed:1", 1), 0);
-  enrol_and_start();
-  ASSERT_EQ(::unsetenv("FLEETSWEEP_PAUSE"), 0);
-  const model::Policy policy = this->policy();
-  const DocumentId dry =
-      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
-  ASSERT_TRUE(controller_.await(dry, HostState::kFound));
-  const DocumentId apply = controller_.submit(
-      controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
-  pid_t act = 0;
-  ASSERT_TRUE(
-      controller_.serve_until([&] { return (act = stopped_child_of(agent_->pid())) != 0; }));
+// An agent whose act has stopped itself between an intent and its done.
+class AgentInMidStep : public Agent {
+ protected:
+  void SetUp() override {
+    Agent::SetUp();
+    const std::string libexec = folder_ + "/libexec";
+    std::filesystem::create_directories(libexec);
+    const std::string programs = FS_BINARY_DIR;
+    std::filesystem::create_symlink(programs + "/fleetsweep-scan", libexec + "/fleetsweep-scan");
+    std::filesystem::create_symlink(programs + "/fleetsweep-act-faults",
+                                    libexec + "/fleetsweep-act");
+    more_options_ = {"--libexec", libexec};
+    ASSERT_EQ(::setenv("FLEETSWEEP_PAUSE", "performed:1", 1), 0);
+    enrol_and_start();
+    ASSERT_EQ(::unsetenv("FLEETSWEEP_PAUSE"), 0);
+    const model::Policy policy = this->policy();
+    const DocumentId dry =
+        controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
+    ASSERT_TRUE(controller_.await(dry, HostState::kFound));
+    apply_ = controller_.submit(
+        controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
+    ASSERT_TRUE(controller_.serve_until(
+        [&] { return (act_ = child_of(agent_->pid(), "T", "fleetsweep-act")) != 0; }));
+  }
+  void expect_cleaned_and_undone() {
+    ASSERT_TRUE(controller_.await(apply_, HostState::kVerified));
+    EXPECT_FALSE(std::filesystem::exists(bad_file()));
+    EXPECT_TRUE(tell("undo", apply_.hex()).ok);
+    EXPECT_TRUE(std::filesystem::exists(bad_file()));
+  }
+
+  pid_t act_ = 0;
+  DocumentId apply_;
+};
+
+TEST_F(AgentInMidStep, KilledWithAllItsProcessesItFinishesAfterTheRestart) {
   const pid_t core = core_pid();
   ::kill(agent_->pid(), SIGKILL);
-  ::kill(act, SIGKILL);
+  ::kill(act_, SIGKILL);
   ASSERT_TRUE(controller_.serve_until(
-      [&] { return !agent_->is_running() && ::kill(core, 0) != 0 && ::kill(act, 0) != 0; }));
+      [&] { return !agent_->is_running() && ::kill(core, 0) != 0 && ::kill(act_, 0) != 0; }));
   start_agent();
-  ASSERT_TRUE(controller_.await(apply, HostState::kVerified));
-  EXPECT_FALSE(std::filesystem::exists(bad_file()));
-  EXPECT_TRUE(tell("undo", apply.hex()).ok);
-  EXPECT_TRUE(std::filesystem::exists(bad_file()));
+  expect_cleaned_and_undone();
+}
+
+TEST_F(AgentInMidStep, ActThatOutlivesItsKilledMonitorIsWaitedForByTheNextOne) {
+  ::kill(agent_->pid(), SIGKILL);
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  start_agent();
+  ASSERT_TRUE(
+      controller_.serve_until([&] { return child_of(agent_->pid(), "S", "fleetsweep-act") != 0; }));
+  ::kill(act_, SIGCONT);
+  expect_cleaned_and_undone();
 }
 
 TEST_F(Agent, TerminationEndsAllProcessesAndRemovesTheSocket) {
