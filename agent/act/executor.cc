@@ -177,12 +177,18 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
   return ledger_.write(transaction, End{HostState::kFailed, reason, detail});
 }
 
-Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
+Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
   Context context{tree_, vault_, ledger_, transaction};
   if (!context.state().end)  // a crash came first: know what was done before taking it back
     FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
   if (!context.state().undo || context.state().undo_end)
     FS_CHECK(ledger_.write(transaction, UndoBegin{order}));
+  return {};
+}
+
+Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
+  FS_CHECK(begin_undo(transaction, order));
+  Context context{tree_, vault_, ledger_, transaction};
 
   UndoEnd end;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {

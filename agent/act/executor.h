@@ -23,6 +23,8 @@ class Executor {
   Status run(const Nonce& transaction);
   // Ends it where it stands: the step in the middle is undone, stopped processes are continued.
   Status abandon(const Nonce& transaction, Reason reason, const std::string& detail);
+  // Written down that it is to be undone: from here on a crash is resumed.
+  Status begin_undo(const Nonce& transaction, const DocumentId& order);
   // Backwards, the last operation first. `order` is zero for the host's own root.
   Status undo(const Nonce& transaction, const DocumentId& order);
 

@@ -138,8 +138,11 @@ class Server {
       return refused(order_id(request), Reason::kUntrusted,
                      "no anchor: this host's enrolment is not complete, or the anchor is gone");
     // Begun is executed, even when a crash came before the anchor was written.
-    for (const auto& past : ledger_.history())
+    for (const auto& past : ledger_.history()) {
       (*anchor)->executed.insert({past.begin.order, past.begin.slot});
+      if (past.undo && !past.undo->order.is_zero())
+        (*anchor)->executed.insert({past.undo->order, 0});
+    }
     const auto verified = trust::verify_for_act(**anchor, request, read_clock());
 
     // What a crash interrupted comes first, whatever was asked for, except to take it back.
@@ -318,11 +321,18 @@ class Server {
     }
     const Nonce id = transaction->id;
     total_ = static_cast<std::uint32_t>(transaction->begin.steps.size());
-    if (const auto saved = save_anchor(options_.state, verified.anchor()); !saved)
-      return refused(verified.id(), reason_of_state(saved.error()), saved.error().message);
-    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone)
+    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone) {
+      // As with apply: first the journal, which a crash resumes from, then the anchor.
+      if (const auto begun = executor_.begin_undo(id, verified.id()); !begun)
+        return refused(verified.id(), reason_of_state(begun.error()), begun.error().message);
+      if (const auto saved = save_anchor(options_.state, verified.anchor()); !saved) {
+        const Reason reason = reason_of_state(saved.error());
+        (void)ledger_.write(id, UndoEnd{HostState::kFailed, reason, saved.error().message});
+        return refused(verified.id(), reason, saved.error().message);
+      }
       if (const auto undone = executor_.undo(id, verified.id()); !undone)
         return unfinished(id, undone.error());
+    }
     ActDone done = answer(*ledger_.find(id), false);
     done.order = verified.id();
     return done;

@@ -96,6 +96,40 @@ TEST(Crash, DuringUndoTheUndoIsFinished) {
   }
 }
 
+TEST(Crash, BeforeTheUndoIsWrittenDownItIsBegunAnew) {
+  for (const char* fault : {"before-record:1", "record:1", "anchor:1", "before-record:2"}) {
+    ActHost host;
+    host.infect();
+    const std::string before = host.manifest();
+    auto request = host.request();
+    ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+    auto undo = host.undo_request(request);
+    ASSERT_FALSE(host.run(undo, fault).done) << fault << " was not reached";
+    undo.resume = true;
+    Answer answer = host.run(undo);
+    if (answer.state() == HostState::kRefused && answer.reason() == model::Reason::kNone) {
+      undo.resume = false;  // what core does when act has nothing to resume
+      answer = host.run(undo);
+    }
+    EXPECT_EQ(answer.state(), HostState::kUndone) << fault << "\n" << answer.text();
+    EXPECT_EQ(host.manifest(), before) << fault;
+  }
+}
+
+TEST(Crash, AnswerToASecondUndoIsLostAndAskedForAgain) {
+  ActHost host;
+  host.infect();
+  auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  ASSERT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  model::Order order = host.undo_order(fixture::id_of(request.order));
+  order.title = "once more, to be sure";
+  const auto second = host.request(order, {"alice", "bob"});
+  EXPECT_EQ(host.run(second).state(), HostState::kUndone);
+  const Answer again = host.run(second);
+  EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
+}
+
 TEST(Crash, TwentySeededPairsOfKills) {
   constexpr const char* kPlaces[] = {"record", "before-record", "performed", "vault-chunk"};
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
