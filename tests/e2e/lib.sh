@@ -17,7 +17,7 @@ fs() { "$BIN/fleetsweep" --yes "$@"; }
 free_port() {  # a port nobody listens on now
   local port
   while :; do
-    port=$((20000 + RANDOM % 12000))
+    port=$((10000 + RANDOM % 22000))
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
   done
 }
@@ -52,7 +52,8 @@ world_start() {
   BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   WORLD=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep.XXXXXX")
   mkdir -p "$WORLD"/{log,keys,hosts,tokens}
-  AGENT_PORT=$(free_port) ENROL_PORT=$(free_port) API_PORT=$(free_port) METRICS_PORT=$(free_port) WITNESS_PORT=$(free_port)
+  read -r AGENT_PORT ENROL_PORT API_PORT METRICS_PORT WITNESS_PORT < <(
+    for _ in {1..20}; do free_port; done | awk '!seen[$0]++' | head -n 5 | xargs)
   export FLEETSWEEP_URL="http://127.0.0.1:$API_PORT" FLEETSWEEP_TOKEN_FILE="$WORLD/keys/api.token"
   METRICS_URL="http://127.0.0.1:$METRICS_PORT/metrics"
 }
