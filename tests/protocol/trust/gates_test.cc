@@ -251,10 +251,14 @@ TEST(Gates, NothingElseSaysNo) {
   EXPECT_EQ(world.judge(id), Verdict(Allowed{Class::kClean, 0, 0}));
 }
 
-// kMalformed and kTenant are the fold's and the consent's, proved in their tests; the others come
-// from the host.
+// kMalformed and kTenant keep a document out of the log's state. The reasons of the host are in
+// tests/agent/reasons.
 TEST(Gates, EveryReasonOfTheDocumentIsProducedHereOrByTheFold) {
-  std::set<Reason> produced = {Reason::kMalformed, Reason::kTenant};
+  World world;
+  model::Order foreign = dry_run(world.policy);
+  foreign.tenant.value.fill(9);
+  std::set<Reason> produced = {world.submit({1, 2, 3}).refusal.reason,
+                               world.submit(world.tenant.sign(foreign, {"alice"})).refusal.reason};
   for (const Case& row : cases()) produced.insert(row.reason);
   std::set<Reason> expected = {Reason::kPlatform, Reason::kCapability, Reason::kSandbox,
                                Reason::kLimit};
