@@ -38,7 +38,7 @@ int exit_code(Code code) {
 std::string_view usual_next_step(Code code) {
   switch (code) {
     case Code::kUntrusted:
-      return "check who signed what with `fleetsweep order verify`";
+      return "see who signed and who is missing: `fleetsweep order show FILE --root ROOT`";
     case Code::kUnavailable:
       return "run `fleetsweep doctor` to see what answers";
     case Code::kOverloaded:

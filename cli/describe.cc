@@ -113,39 +113,6 @@ Status same_bytes(const Envelope& envelope) {
 
 }  // namespace
 
-json to_json(const model::Order& order) {
-  json waves = json::array();
-  for (const model::Wave& wave : order.waves)
-    waves.push_back({{"permille", wave.permille},
-                     {"delay_min_seconds", wave.delay_min.count()},
-                     {"gate", name(wave.gate)}});
-  return {
-      {"title", order.title},
-      {"campaign", order.campaign},
-      {"mode", name(order.mode)},
-      {"class", name(order.action_class)},
-      {"tenant", order.tenant.hex()},
-      {"policy", order.policy.hex()},
-      {"policy_size", order.policy_size},
-      {"jurisdictions", order.scope.jurisdictions},
-      {"groups", order.scope.groups},
-      {"include", hexes(order.scope.include)},
-      {"exclude", hexes(order.scope.exclude)},
-      {"not_before", to_rfc3339(order.schedule.not_before)},
-      {"not_after", to_rfc3339(order.schedule.not_after)},
-      {"offline_grace_seconds", order.schedule.offline_grace.count()},
-      {"waves", waves},
-      {"breaker",
-       {{"failures", order.breaker.failures}, {"failed_permille", order.breaker.failed_permille}}},
-      {"dry_run_order", order.dry_run_order.hex()},
-      {"undoes", order.undoes.hex()},
-      {"authority",
-       {{"legal_basis", order.authority.legal_basis},
-        {"issuer", order.authority.issuer},
-        {"reference", order.authority.reference},
-        {"contact", order.authority.contact}}}};
-}
-
 json to_json(const model::Root& root) {
   json keys = json::array(), roles = json::object(), logs = json::array();
   for (const model::Key& key : root.keys)
@@ -197,57 +164,26 @@ json to_json(const model::Receipt& receipt) {
           {"items", items}};
 }
 
-std::string describe(const model::Order& order, const DocumentId& id) {
-  std::string text = fmt::format("Order {}\n  {}\n", id.hex(), escaped(order.title));
-  const auto line = [&](std::string_view label, const std::string& value) {
-    text += fmt::format("  {:<14}{}\n", label, value);
-  };
-  line("campaign", escaped(order.campaign));
-  line("mode", std::string(name(order.mode)));
-  line("class",
-       fmt::format("{} ({})", static_cast<int>(order.action_class), name(order.action_class)));
-  line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
-  line("where", fmt::format("countries {}; groups {}",
-                            list(order.scope.jurisdictions, "NONE: no host will act"),
-                            list(order.scope.groups, "all")));
-  if (!order.scope.include.empty()) line("only", list(hexes(order.scope.include), ""));
-  if (!order.scope.exclude.empty()) line("except", list(hexes(order.scope.exclude), ""));
-  line("when", fmt::format("{} to {}", to_rfc3339(order.schedule.not_before),
-                           to_rfc3339(order.schedule.not_after)));
-  if (order.schedule.offline_grace.count() > 0)
-    line("OFFLINE", fmt::format("hosts may act {} after their last contact",
-                                to_human(order.schedule.offline_grace)));
-  for (std::size_t i = 0; i < order.waves.size(); ++i)
-    line(
-        i == 0 ? "waves" : "",
-        fmt::format("{}: up to {} of 1000 hosts, after {}, gate {}", i + 1, order.waves[i].permille,
-                    to_human(order.waves[i].delay_min), name(order.waves[i].gate)));
-  line("breaker", fmt::format("{} failures and {} of 1000", order.breaker.failures,
-                              order.breaker.failed_permille));
-  if (!order.dry_run_order.is_zero()) line("dry run", order.dry_run_order.hex());
-  if (!order.undoes.is_zero()) line("undoes", order.undoes.hex());
-  line("authority", fmt::format("{}; {}; {}; {}", escaped(order.authority.legal_basis),
-                                escaped(order.authority.issuer), escaped(order.authority.reference),
-                                escaped(order.authority.contact)));
-  return text;
-}
-
-Result<std::string> describe(const Envelope& envelope, bool as_json) {
+Result<std::string> describe(const Envelope& envelope, bool as_json, const OrderReview& review) {
   const DocumentId id = crypto::document_id(envelope);
   FS_CHECK(check_signable(envelope));
   if (as_json) {
     json signers = json::array();
     for (const auto& signature : envelope.signatures) signers.push_back(signature.key.hex());
-    return json{{"id", id.hex()},
-                {"type", envelope.payload_type},
-                {"signed_by", signers},
-                {"document", to_json_any(envelope)}}
-        .dump();
+    json result = {{"id", id.hex()},
+                   {"type", envelope.payload_type},
+                   {"signed_by", signers},
+                   {"document", to_json_any(envelope)}};
+    if (envelope.payload_type == model::kPayloadOrder) {
+      FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
+      result["review"] = to_json(review, order);
+    }
+    return result.dump();
   }
   std::string text;
   if (envelope.payload_type == model::kPayloadOrder) {
     FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
-    text = describe(order, id);
+    text = describe(order, id, review);
   } else if (envelope.payload_type == model::kPayloadRoot) {
     FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
     text = describe(root);

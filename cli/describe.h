@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "cli/order_review.h"
 #include "protocol/model/envelope.h"
 #include "protocol/model/order.h"
 #include "protocol/model/policy.h"
@@ -13,8 +14,10 @@
 
 namespace fleetsweep::cli {
 
-Result<std::string> describe(const model::Envelope& envelope, bool as_json);
-std::string describe(const model::Order& order, const DocumentId& id);
+// A review is shown with an order; a document of another type has none.
+Result<std::string> describe(const model::Envelope& envelope, bool as_json,
+                             const OrderReview& review = {});
+std::string describe(const model::Order& order, const DocumentId& id, const OrderReview& review);
 
 nlohmann::json to_json(const model::Order& order);
 nlohmann::json to_json(const model::Root& root);

@@ -7,12 +7,12 @@
 #include <sstream>
 
 #include "cli/json_text.h"
+#include "cli/order_review.h"
 #include "cli/wave_draw.h"
 #include "policies/compiler/compiler.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
-#include "protocol/log/merkle.h"
 #include "protocol/trust/gates.h"
 #include "protocol/trust/order_class.h"
 #include "protocol/trust/order_rules.h"
@@ -55,22 +55,6 @@ bool in_scope(const model::Scope& scope, const json& agent, const AgentId& id) {
   return trust::in_scope(scope, id, text_of(agent, "jurisdiction"), groups).has_value();
 }
 
-// The report that signers saw: the Merkle root over the dry run's receipts, in the order of their
-// ids.
-Result<Digest> dry_run_report(Session& session, const std::string& campaign,
-                              const DocumentId& order) {
-  FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, campaign));
-  std::vector<std::pair<DocumentId, Digest>> leaves;
-  for (const SignedReceipt& one : receipts)
-    if (one.receipt.order == order)
-      leaves.push_back(
-          {crypto::document_id(one.envelope), log::leaf_hash(codec::encode(one.envelope))});
-  std::ranges::sort(leaves);
-  std::vector<Digest> hashes;
-  for (const auto& [id, hash] : leaves) hashes.push_back(hash);
-  return log::tree_root(hashes);
-}
-
 // The newest order of this mode, or the one whose id starts with `wanted`.
 Result<LoggedOrder> earlier_order(const std::vector<LoggedOrder>& orders, model::Mode mode,
                                   const std::string& wanted) {
@@ -92,7 +76,8 @@ Status refer_to_dry_run(Session& session, const DraftOptions& options, model::Or
                 "the dry run {} was made with another edition of this policy; make a new dry run",
                 dry_run.id.hex().substr(0, 12));
   order.dry_run_order = dry_run.id;
-  FS_TRY(order.dry_run_report, dry_run_report(session, options.campaign, dry_run.id));
+  FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, options.campaign));
+  order.dry_run_report = report_digest(receipts, dry_run.id);  // what signers saw
   return {};
 }
 

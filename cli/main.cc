@@ -2,10 +2,9 @@
 
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/version.h"
 
 namespace {
-
-constexpr const char* kVersion = "fleetsweep 0.1.0";
 
 constexpr const char* kFooter = R"(Examples:
   fleetsweep policy lint policy.yaml
@@ -43,7 +42,7 @@ int main(int argc, char** argv) {
       "ordered what.",
       "fleetsweep");
   app.require_subcommand(1);
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", fmt::format("fleetsweep {}", fleetsweep::kVersion));
   app.fallthrough();
   app.add_option("--url", session.url, "the controller's API")->envname("FLEETSWEEP_URL");
   app.add_option("--token-file", session.token_file, "file with the API token")

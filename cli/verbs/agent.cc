@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/agent_text.h"
 #include "cli/documents.h"
 #include "cli/json_text.h"
 #include "cli/verbs/verbs.h"
@@ -48,7 +49,7 @@ Status list(Session& session, const Options&) {
 Status show(Session& session, const Options& options) {
   FS_TRY(const std::string id, resolve_agent(session, options.agent));
   FS_TRY(const json agent, get(session, "agents/" + id));
-  session.console.print(session.console.json ? agent.dump() : agent.dump(2));
+  session.console.print(session.console.json ? agent.dump() : agent_text(agent));
   return {};
 }
 

@@ -101,7 +101,8 @@ Status hosts(Session& session, const Options& options) {
 Status sign_draft(Session& session, const Draft& draft, const std::vector<std::string>& keys) {
   Bytes payload = codec::encode(draft.order);
   const model::Envelope unsigned_order{std::string(model::kPayloadOrder), payload, {}};
-  std::string plan = describe(draft.order, crypto::document_id(unsigned_order));
+  std::string plan = describe(draft.order, crypto::document_id(unsigned_order),
+                              {.computed = draft.order.action_class});
   for (const std::string& line : draft.notes) plan += "  " + line + "\n";
   FS_CHECK(session.console.confirm(plan, "Sign and submit this order?"));
   if (!draft.policy.empty())

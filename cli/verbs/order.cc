@@ -1,9 +1,9 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
@@ -43,15 +43,55 @@ Status draft(Session& session, const Options& options) {
          draft.notes}}.dump());
     return {};
   }
-  session.console.print(describe(draft.order, id));
+  session.console.print(describe(draft.order, id, {.computed = draft.order.action_class}));
   for (const std::string& note : draft.notes) session.console.print("  " + note);
   session.console.next(fmt::format("fleetsweep order sign {} --key YOUR.key", options.out));
   return {};
 }
 
+// What stands beside the file, and what the controller adds when one is given: showing an order
+// works offline too.
+Result<OrderReview> review_of(Session& session, const Options& options,
+                              const model::Envelope& envelope) {
+  OrderReview review;
+  if (envelope.payload_type != model::kPayloadOrder) return review;
+  FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
+  Result<std::string> policy = read_text_file(options.file + ".policy");
+  if (!policy && !session.url.empty() && order.mode != model::Mode::kUndo)
+    policy = get_raw(session, "policies/" + order.policy.hex());
+  if (policy || order.mode == model::Mode::kUndo) {
+    FS_TRY(review.computed, computed_class(order, as_bytes(policy.value_or(""))));
+  }
+  if (!options.root.empty()) {
+    FS_TRY(const model::Envelope root_envelope, read_document(options.root));
+    FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
+    if (order.tenant != root.tenant())
+      return fail(Code::kUntrusted, "the order is for tenant {}, the root is of {}",
+                  order.tenant.hex(), root.tenant().hex());
+    review.quorum =
+        quorum_status(envelope, root.root(), review.computed.value_or(order.action_class));
+  }
+  if (!order.dry_run_order.is_zero() && !session.url.empty()) {
+    const auto receipts = receipts_of(session, order.campaign);
+    if (receipts) review.dry_run = dry_run_numbers(*receipts, order);
+    if (!receipts) session.console.note("no dry-run numbers: " + receipts.error().message);
+  }
+  return review;
+}
+
+// An order that understates what it does would need fewer people.
+Status has_its_class(const model::Envelope& envelope, const OrderReview& review) {
+  if (!review.computed) return {};
+  FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
+  if (!review.class_differs(order)) return {};
+  return fail(Code::kUntrusted, "the order claims class {}, its policy makes it {}",
+              name(order.action_class), name(*review.computed));
+}
+
 Status show(Session& session, const Options& options) {
   FS_TRY(const model::Envelope envelope, read_document(options.file));
-  FS_TRY(const std::string text, describe(envelope, session.console.json));
+  FS_TRY(const OrderReview review, review_of(session, options, envelope));
+  FS_TRY(const std::string text, describe(envelope, session.console.json, review));
   session.console.print(text);
   return {};
 }
@@ -59,7 +99,9 @@ Status show(Session& session, const Options& options) {
 Status sign(Session& session, const Options& options) {
   FS_TRY(model::Envelope envelope, read_document(options.file));
   FS_CHECK(check_signable(envelope));
-  FS_TRY(const std::string text, describe(envelope, false));
+  FS_TRY(const OrderReview review, review_of(session, options, envelope));
+  FS_CHECK(has_its_class(envelope, review));
+  FS_TRY(const std::string text, describe(envelope, false, review));
   FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
   for (const std::string& file : options.keys) {
     FS_TRY(const crypto::SecretKey key, read_key(session, file));
@@ -74,21 +116,13 @@ Status sign(Session& session, const Options& options) {
   return {};
 }
 
-// The same document signed by several people on several machines.
-Status combine(Session& session, const Options& options) {
-  model::Envelope all;
+Status join(Session& session, const Options& options) {
+  std::vector<model::Envelope> copies;
   for (const std::string& file : options.files) {
-    FS_TRY(const model::Envelope one, read_document(file));
-    if (all.payload.empty()) all = {one.payload_type, one.payload, {}};
-    if (one.payload != all.payload || one.payload_type != all.payload_type)
-      return fail(
-          Code::kInvalid,
-          "{} is another document than {}; only signatures of the same bytes can be combined", file,
-          options.files.front());
-    for (const model::EnvelopeSignature& signature : one.signatures)
-      if (std::ranges::find(all.signatures, signature) == all.signatures.end())
-        all.signatures.push_back(signature);
+    FS_TRY(model::Envelope one, read_document(file));
+    copies.push_back(std::move(one));
   }
+  FS_TRY(const model::Envelope all, combine(copies, options.files));
   FS_CHECK(write_document(options.out, all));
   session.console.print(
       session.console.json
@@ -108,24 +142,27 @@ Status submit_order(Session& session, const Options& options) {
   return {};
 }
 
-// Offline: is this order signed by enough people under this root?
+// Is this order signed by enough people under this root, and what it says it is?
 Status verify(Session& session, const Options& options) {
-  FS_TRY(const model::Envelope root_envelope, read_document(options.root));
-  FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
   FS_TRY(const model::Envelope envelope, read_document(options.file));
   FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
-  if (order.tenant != root.tenant())
-    return fail(Code::kUntrusted, "the order is for tenant {}, the root is of {}",
-                order.tenant.hex(), root.tenant().hex());
-  const trust::Keys signers = trust::signers(envelope, root.root());
-  FS_CHECK(trust::meets(root.root(), trust::role_for(order.action_class), signers));
-  const std::vector<std::string> names = trust::holders(root.root(), signers);
-  const std::string text = escaped(fmt::format("{}", fmt::join(names, ", ")));
-  session.console.print(
-      session.console.json
-          ? json{{"verified", true}, {"signed_by", names}, {"class", name(order.action_class)}}
-                .dump()
-          : fmt::format("the quorum for class {} is met: {}", name(order.action_class), text));
+  FS_TRY(const OrderReview review, review_of(session, options, envelope));
+  FS_CHECK(has_its_class(envelope, review));
+  FS_CHECK(review.quorum->met);
+  std::set<std::string> people;
+  for (const ClauseStatus& clause : review.quorum->clauses)
+    people.insert(clause.signed_by.begin(), clause.signed_by.end());
+  const std::string names = escaped(fmt::format("{}", fmt::join(people, ", ")));
+  session.console.print(session.console.json ? json{{"verified", true},
+                                                    {"signed_by", people},
+                                                    {"class", name(order.action_class)},
+                                                    {"class_computed", review.computed.has_value()}}
+                                                   .dump()
+                                             : fmt::format("the quorum for class {} is met: {}",
+                                                           name(order.action_class), names));
+  if (!review.computed)
+    session.console.note(
+        "the class is as the order says: its policy is not beside it, and no --url was given");
   return {};
 }
 
@@ -149,20 +186,25 @@ void add_order_verbs(CLI::App& app, Session& session) {
                         "DE --wave 200 --wave 1000,10m,auto --out clean.dsse");
   add_draft_flags(*make, options->draft);
   make->add_option("--out", options->out, "the new document")->required();
-  verb("show", "in plain words", show, "show clean.dsse")
-      ->add_option("file", options->file, "the order")
-      ->required();
+  const auto with_root = [&](CLI::App* sub) {
+    return sub->add_option("--root", options->root, "the root document: who may approve");
+  };
+  CLI::App* view = verb("show", "in plain words: what it does, who signed, what its dry run saw",
+                        show, "show clean.dsse --root root.dsse");
+  view->add_option("file", options->file, "the order")->required();
+  with_root(view);
 
   CLI::App* add =
       verb("sign", "show it, ask, and add your signature", sign, "sign clean.dsse --key alice.key");
   add->add_option("file", options->file, "the order")->required();
   add->add_option("--key", options->keys, "your key")->required();
   add->add_option("--out", options->out, "write here instead of into the file");
+  with_root(add);
 
-  CLI::App* join = verb("combine", "one file from the same order signed on several machines",
-                        combine, "combine clean.alice.dsse clean.bob.dsse --out clean.dsse");
-  join->add_option("files", options->files, "signed copies")->required()->expected(2, 64);
-  join->add_option("--out", options->out, "the combined document")->required();
+  CLI::App* several = verb("combine", "one file from the same order signed on several machines",
+                           join, "combine clean.alice.dsse clean.bob.dsse --out clean.dsse");
+  several->add_option("files", options->files, "signed copies")->required()->expected(2, 64);
+  several->add_option("--out", options->out, "the combined document")->required();
 
   verb("submit", "hand it to the controller, with its policy (FILE.policy)", submit_order,
        "submit clean.dsse")
@@ -172,7 +214,7 @@ void add_order_verbs(CLI::App& app, Session& session) {
   CLI::App* check = verb("verify", "offline: is the quorum met under this root?", verify,
                          "verify clean.dsse --root root.dsse");
   check->add_option("file", options->file, "the order")->required();
-  check->add_option("--root", options->root, "the root document")->required();
+  with_root(check)->required();
 }
 
 }  // namespace fleetsweep::cli

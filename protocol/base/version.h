@@ -4,7 +4,7 @@
 
 namespace fleetsweep {
 
-// As in CMakeLists.txt; what every program says of itself.
-inline constexpr std::string_view kVersion = "0.1.0";
+// The project's version in CMakeLists.txt; what every program says of itself.
+extern const std::string_view kVersion;
 
 }  // namespace fleetsweep

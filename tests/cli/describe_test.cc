@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "protocol/codec/codec.h"
 
 namespace fleetsweep::cli {
@@ -23,6 +25,36 @@ TEST(Describe, HostileTextReachesTheTerminalEscaped) {
   EXPECT_THAT(*text, testing::Not(testing::HasSubstr("\x1b")));
   EXPECT_THAT(*text, testing::Not(testing::HasSubstr("\xe2\x80\xae")));
   EXPECT_THAT(*text, testing::Not(testing::HasSubstr("line\nbreak")));
+}
+
+TEST(Describe, EverythingThatIsSignedIsShownInItsColumn) {
+  model::Order order;
+  order.title = "a title";
+  order.schedule.clock = model::Clock::kHostLocal;
+  order.schedule.windows = {{.days = 0x60, .from_minute = 60, .to_minute = 1440}};
+  order.schedule.jitter = order.schedule.repeat = Seconds{3600};
+  order.schedule.offline_grace = Seconds{60};
+  order.schedule.scan_ahead = true;
+  order.scope.include = {AgentId{}, AgentId{}};
+  order.limits.items = 3;
+  order.waves = {{.permille = 10}, {.deadline = Seconds{90}}};
+  order.supersedes.value[0] = order.undoes.value[0] = order.dry_run_order.value[0] = 1;
+  order.authority.contact = "soc@example.org";
+  const std::string text = describe(order, {}, {});
+  for (const char* shown :
+       {"on each host's own clock", "only sat sun 01:00 to 24:00", "spread over 1h",
+        "again every 1h", "OFFLINE       hosts may act 1m", "before the start", "at most 3 objects",
+        "at most 1m 30s", "supersedes    01", "undoes        01", "contact       soc@example.org"})
+    EXPECT_THAT(text, testing::HasSubstr(shown));
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);
+  std::getline(lines, line);  // id and title
+  while (std::getline(lines, line)) {
+    EXPECT_EQ(line.substr(0, 2), "  ") << line;
+    EXPECT_EQ(line[15], ' ') << line;
+    EXPECT_NE(line[16], ' ') << line;
+  }
 }
 
 TEST(CheckSignable, BytesThatTheProgramCannotShowAreNotSigned) {
