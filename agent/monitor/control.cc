@@ -14,6 +14,7 @@ namespace fleetsweep::monitor {
 namespace {
 
 constexpr std::size_t kClients = 16;
+constexpr std::uint64_t kNobody = 0;  // no client has this number
 constexpr Duration kSendMax = std::chrono::seconds(2);
 
 // Root, or who runs this agent.
@@ -89,7 +90,21 @@ void Monitor::ask_core(ClientId id, const model::LocalCommand& command) {
   to_core(command);
 }
 
-// The file is what counts: it holds after a restart, and the owner may make it by hand.
+// The file is what counts: it holds after a restart, and the owner may make it by hand, while we
+// run too.
+void Monitor::follow_halt_file() {
+  char events[4096];
+  while (::read(folder_.get(), events, sizeof events) > 0) {
+  }
+  const bool halted = ::access((options_.state + "/halt").c_str(), F_OK) == 0;
+  if (halted == phase_.halted) return;
+  phase_.halted = halted;
+  log_.warning(halted ? "halted" : "resumed", {{"by", "file"}});
+  if (!core_pipe_) return;
+  asked_core_.push_back(kNobody);
+  to_core(model::LocalCommand{halted ? "halt" : "resume", ""});
+}
+
 void Monitor::set_halted(ClientId id, bool halted) {
   const std::string path = options_.state + "/halt";
   if (halted && !phase_.halted) {

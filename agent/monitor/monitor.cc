@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,6 +118,10 @@ Status Monitor::prepare() {
     mac_key_ = std::move(*kept);
   }
   if (options_.core_user) FS_CHECK(give_to_core(options_.state, *options_.core_user));
+  folder_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!folder_ || ::inotify_add_watch(folder_.get(), options_.state.c_str(),
+                                      IN_CREATE | IN_DELETE | IN_MOVE) < 0)
+    return fail(files::system_error(errno, "watch " + options_.state));
   phase_.halted = ::access((options_.state + "/halt").c_str(), F_OK) == 0;
   FS_TRY(control_, listen_at(options_.state + "/control.sock"));
   restart_wait_ = options_.restart_min;
@@ -132,6 +137,7 @@ Status Monitor::run() {
         begin_stop();
   });
   loop_.watch(control_.get(), [this](Instant) { on_control(); });
+  loop_.watch(folder_.get(), [this](Instant) { follow_halt_file(); });
   start_core();
   loop::trim_when_idle(loop_, kTrimAfter);
   return loop_.run();

@@ -66,6 +66,7 @@ class Monitor {
   void answer(ClientId id, const model::LocalReply& reply);
   void drop_client(ClientId id);
   void set_halted(ClientId id, bool halted);
+  void follow_halt_file();
   void ask_core(ClientId id, const model::LocalCommand& command);
   void start_local_undo(ClientId id, const std::string& order);
   void on_undo_message();
@@ -80,6 +81,7 @@ class Monitor {
   loop::Loop loop_;
   Bytes mac_key_;
   UniqueFd control_;
+  UniqueFd folder_;  // inotify: names that come and go in the state folder
   Phase phase_;
 
   std::optional<runtime::Pipe> core_pipe_;

@@ -60,6 +60,21 @@ TEST_F(Agent, OwnerUndoesAloneAndHaltsAndAsksWhy) {
   EXPECT_TRUE(controller_.await(again, HostState::kFound));
 }
 
+TEST_F(Agent, HaltFileMadeByHandIsHeededAndItsRemovalToo) {
+  enrol_and_start();
+  const auto says = [&](const char* text) {
+    return tell("status").json.find(text) != std::string::npos;
+  };
+  std::ofstream(state() + "/halt").close();
+  ASSERT_TRUE(controller_.serve_until([&] { return says("\"halted\":true"); }));
+  const DocumentId dry = controller_.submit(
+      controller_.tenant.sign(shaped(fixture::dry_run(this->policy())), {"alice"}));
+  ASSERT_TRUE(controller_.await(dry, HostState::kRefused));
+  EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kHalted);
+  std::filesystem::remove(state() + "/halt");
+  EXPECT_TRUE(controller_.await(dry, HostState::kFound));
+}
+
 TEST_F(Agent, CoreThatIsKilledComesBackAndForgetsNothing) {
   enrol_and_start();
   const model::Policy policy = this->policy();

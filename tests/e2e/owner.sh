@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# The owner of a host has the last word: what he halted or did not consent to is left alone, and what was done he puts back,
+# without asking anybody and without a controller. Usage: owner.sh BIN_DIR SOURCE_DIR
+
+source "$(dirname "$0")/story.sh"
+story_start "$@"
+story_world
+HOSTS=(halted-1 byhand-1 consent-1 open-1)
+for host in "${HOSTS[@]}"; do story_host "$host" infected; done
+wait_for 20 agents_connected 4
+campaign_order dry-run owner --jurisdiction DE
+expect "the dry run found all four" wait_for 30 campaign_has owner found 4
+
+state_dir() { echo "$WORLD/hosts/$1/state"; }
+owner() { local verb=$1 host=$2; shift 2; "$BIN/fleetsweep-agent" "$verb" "$@" --state "$(state_dir "$host")"; }
+state_is() { local state; state=$(host_state owner "$1"); echo "$1 is $state"; [ "$state" = "$2" ]; }
+reason_is() { local reason; reason=$(host_reason owner "$1"); echo "$1: $reason"; [ "$reason" = "$2" ]; }
+untouched_for_now() { unchanged "$1" && is_running "$1"; }
+is_running() { kill -0 "${LOOKALIKE_PID[$1]}" 2>/dev/null; }
+
+# --- before the order comes: halt by command, by a file made by hand, and a limit
+expect "halted-1: the owner halts it" owner halt halted-1
+expect "halted-1: status says so" agent_status halted-1 '.halted and .activity == "halted"'
+touch "$(state_dir byhand-1)/halt"
+expect "byhand-1: a halt file made by hand is heeded at once" wait_for 5 agent_status byhand-1 .halted
+printf 'max_class = read  # look, but do not touch\n' >"$(state_dir consent-1)/consent.conf"
+
+campaign_order apply owner --jurisdiction DE; order=$ORDER
+expect "open-1: cleaned and verified" wait_for 30 state_is open-1 verified
+for name in halted byhand; do
+  expect "$name-1: refuses, and the controller knows why" wait_for 10 reason_is $name-1 halted
+  expect "$name-1: why says who" agent_says $name-1 "$order" "refused: halted: the host's owner halted this agent"
+done
+expect "consent-1: refuses, and the controller knows why" wait_for 10 reason_is consent-1 consent
+expect "consent-1: why says what is allowed" agent_says consent-1 "$order" "refused: consent: the owner allows up to class read, this is clean"
+for name in halted byhand consent; do expect "$name-1: not a byte, not a process was touched" untouched_for_now $name-1; done
+
+# --- halted outlives the process
+stop agent-halted-1
+agent_start halted-1
+expect "halted-1: is still halted after a restart" wait_for 10 agent_status halted-1 '.halted and .welcomed'
+expect "halted-1: still untouched" untouched_for_now halted-1
+
+# --- the owner lets go
+expect "halted-1: the owner resumes it" owner resume halted-1
+rm "$(state_dir byhand-1)/halt"
+rm "$(state_dir consent-1)/consent.conf"
+for name in halted byhand consent; do expect "$name-1: now it is cleaned" wait_for 30 state_is $name-1 verified; done
+
+# --- undo by hand, with nobody to ask
+stop controller
+expect "open-1: the controller is gone" wait_for 10 agent_status open-1 '.connected | not'
+expect "open-1: the owner undoes the order" owner undo open-1 "$order"
+expect "open-1: everything is back, byte for byte" unchanged open-1
+expect "open-1: why says who undid it" agent_says open-1 "$order" "undone by the owner of this host"
+expect "open-1: its receipt waits" agent_status open-1 '.outbox == 1'
+expect "open-1: an order it never saw cannot be undone" not owner undo open-1 "$(printf '0%.0s' $(seq 64))"
+controller_start
+expect "open-1: the controller hears of it" wait_for 15 state_is open-1 undone
+expect "open-1: once" receipts_are "$order" "kind = 'undo' and state = 'undone'" 1
+expect "open-1: and that it was the owner, not an order" agent_status open-1 '.outbox == 0'
+expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
+for name in halted byhand consent; do expect "$name-1: stays clean" state_is $name-1 verified; done
+story_end
