@@ -6,6 +6,7 @@
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
+#include "protocol/log/note.h"
 #include "protocol/trust/gates.h"
 #include "protocol/trust/schedule.h"
 
@@ -50,7 +51,27 @@ std::size_t Core::agents() const {
   return count;
 }
 
-Status Core::restore(const SavedTenant& saved) {
+namespace {
+
+// What was witnessed is what the store must hold: entries that were edited, lost or put in between
+// would be another log under the same name.
+Status check_log(const Tenant& tenant, const store::Checkpoint& saved) {
+  FS_TRY(const log::Note note, log::Note::parse(saved.note));
+  FS_TRY(const log::Checkpoint checkpoint, log::Checkpoint::parse(note.body));
+  if (checkpoint.size > tenant.leaves.size())
+    return fail(Code::kInternal, "it holds {} entries, {} were witnessed", tenant.leaves.size(),
+                checkpoint.size);
+  const std::vector<Digest> witnessed(
+      tenant.leaves.begin(), tenant.leaves.begin() + static_cast<std::ptrdiff_t>(checkpoint.size));
+  if (log::tree_root(witnessed) != checkpoint.root)
+    return fail(Code::kInternal, "its first {} entries are not those that were witnessed",
+                checkpoint.size);
+  return {};
+}
+
+}  // namespace
+
+Status Core::restore(const SavedTenant& saved, Effects& effects) {
   if (saved.tenant.no != tenants_.size() + 1)
     return fail(Code::kInternal, "store: tenant {} where {} was expected", saved.tenant.no,
                 tenants_.size() + 1);
@@ -66,15 +87,29 @@ Status Core::restore(const SavedTenant& saved) {
   }
   for (const store::Entry& entry : saved.entries) {
     const trust::Notice notice = tenant->fold.append(entry.envelope, entry.admitted);
-    if (notice.taken != trust::Taken::kAccepted)
-      return fail(Code::kInternal, "store: entry {} of {} is refused: {}", entry.index,
-                  saved.tenant.name, notice.refusal.detail);
     tenant->entries.push_back(entry.envelope);
     tenant->leaves.push_back(log::leaf_hash(entry.envelope));
     tenant->range.append(tenant->leaves.back());
+    if (notice.taken == trust::Taken::kRefused) {
+      // Somebody had the log key. The log cannot forget it and hosts skip it; a controller that
+      // would not start could not even pass on a Stop.
+      effects.notice.push_back(
+          Event{"entry_refused",
+                {{"tenant", saved.tenant.name},
+                 {"index", std::to_string(entry.index)},
+                 {"reason", std::string(fleetsweep::name(notice.refusal.reason))},
+                 {"why", notice.refusal.detail}},
+                true});
+      continue;
+    }
+    if (notice.taken == trust::Taken::kKnown) continue;
     tenant->index.emplace(notice.id, entry.index);
     apply(*tenant, notice, entry.admitted, Instant(entry.admitted));
   }
+  if (saved.checkpoint)
+    if (const Status whole = check_log(*tenant, *saved.checkpoint); !whole)
+      return fail(whole.error().within(
+          fmt::format("store: the log of {} was edited behind this program", saved.tenant.name)));
   for (const store::Witnessed& witnessed : saved.witnessed)
     for (auto& [name, rollout] : tenant->campaigns)
       rollout.on_cosigned(witnessed.size, witnessed.time);

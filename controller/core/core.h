@@ -127,7 +127,7 @@ class Core {
 
   // Restart: restore() every tenant, then replay() its receipts by host and number. The notices of
   // a replay restore the counters: they always equal a recount.
-  Status restore(const SavedTenant& saved);
+  Status restore(const SavedTenant& saved, Effects& effects);
   Status replay(const store::Receipt& receipt, Effects& effects);
   std::vector<store::CampaignHost> campaign_hosts() const;
 

@@ -41,7 +41,7 @@ Status Driver::reload(Instant now, bool count) {
   Effects replayed;
   for (const store::Tenant& tenant : tenants) {
     FS_TRY(const SavedTenant saved, read_tenant(parts_.store, tenant));
-    FS_CHECK(core->restore(saved));
+    FS_CHECK(core->restore(saved, replayed));
     FS_CHECK(parts_.store.for_each_receipt(
         tenant.no, [&](const store::Receipt& receipt) { return core->replay(receipt, replayed); }));
   }

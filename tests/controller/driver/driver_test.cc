@@ -20,12 +20,17 @@ namespace {
 class FaultyStore final : public store::Store {
  public:
   bool broken = false;
+  bool edited = false;  // somebody exchanged the last two entries
   Status commit(std::span<const store::Record> r) override {
     if (broken) return fail(Code::kInternal, "disk full");
     return real_->commit(r);
   }
   Result<std::vector<store::Tenant>> tenants() override { return real_->tenants(); }
-  Result<std::vector<store::Entry>> entries(TenantNo t) override { return real_->entries(t); }
+  Result<std::vector<store::Entry>> entries(TenantNo t) override {
+    auto all = real_->entries(t);
+    if (all && edited) std::swap(all->end()[-1].envelope, all->end()[-2].envelope);
+    return all;
+  }
   Result<std::optional<store::Checkpoint>> checkpoint(TenantNo t) override {
     return real_->checkpoint(t);
   }
@@ -320,6 +325,41 @@ TEST_F(DriverTest, RestartShowsTheSameStatesAndCounters) {
   EXPECT_EQ(driver_->core().campaign_hosts(), rows);
   EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], results);
   EXPECT_EQ(in(model::HostState::kFound), 3u);
+}
+
+TEST_F(DriverTest, ForgedEntryInTheLogDoesNotKeepTheControllerFromPassingOnAStop) {
+  const HostRef host = enrol(1);
+  const DocumentId id = order({{}});
+  work();
+  const std::uint64_t size = store_.entries(1)->size();
+  model::Stop stop;
+  stop.tenant = tenant_.id();
+  stop.halt_all = true;
+  stop.reason = "test";
+  const Bytes forged = codec::encode(crypto::sign_envelope(model::kPayloadStop, codec::encode(stop),
+                                                           fixture::key_named("mallory")));
+  ASSERT_TRUE(
+      store_.commit(std::vector<store::Record>{store::Entry{1, size, forged, to_timestamp(now_)}}));
+  load();
+  const Tenant& tenant = *driver_->core().find(tenant_.id());
+  EXPECT_EQ(tenant.entries.size(), size + 1) << "what was witnessed cannot be taken back";
+  EXPECT_TRUE(tenant.state().stops.empty()) << "and yet it means nothing";
+  const auto logged = submit(tenant_.sign(stop, {"alice"}));
+  ASSERT_TRUE(logged) << logged.error().message;
+  EXPECT_EQ(logged->index, size + 1);
+  EXPECT_TRUE(rollout().orders().at(0).stopped);
+  static_cast<void>(host);
+  static_cast<void>(id);
+}
+
+TEST_F(DriverTest, LogThatIsNotTheWitnessedOneIsNotServed) {
+  order({{}});
+  work();
+  store_.edited = true;
+  const auto loaded =
+      Driver::load(options_, {store_, wire_, crew_, telemetry_, tenant_.key("conductor")}, now_);
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message, testing::HasSubstr("are not those that were witnessed"));
 }
 
 }  // namespace
