@@ -86,7 +86,12 @@ void print(const std::string& verb, const Json& answer) {
         answer.value("outbox", 0ull));
     if (answer.value("consent_broken", false))
       std::printf("  consent.conf has a mistake: nothing runs until it is mended\n");
+    if (answer.value("forked", false))
+      std::printf("  the log contradicts what this host has seen: nothing runs\n");
     print_orders(answer.value("orders", Json::array()));
+    for (const Json& entry : answer.value("refused_entries", Json::array()))
+      std::printf("  log entry %llu  refused: %s: %s\n", entry.value("index", 0ull),
+                  entry.value("reason", "").c_str(), escaped(entry.value("detail", "")).c_str());
   } else if (answer.contains("why")) {
     std::printf("%s\n", escaped(answer.value("why", "")).c_str());
   } else if (answer.contains("orders")) {

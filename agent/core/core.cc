@@ -167,6 +167,7 @@ void Core::advance(Effects& effects, const Now& now) {
   offered_note_.clear();
   for (const auto& folded : advance->folded) {
     effects.records.push_back(PutEntry{folded.notice.index, folded.seen, folded.entry});
+    note_refused(folded.notice);
     if (folded.notice.taken == trust::Taken::kRefused)
       effects.notes.push_back({"entry_refused",
                                {{"index", std::to_string(folded.notice.index)},
@@ -179,6 +180,13 @@ void Core::advance(Effects& effects, const Now& now) {
                                 {"id", folded.notice.id.hex()}}});
   }
   if (advance->fresher || !advance->folded.empty()) effects.records.push_back(PutLog{log_.saved()});
+}
+
+// Somebody put it into the log whom the root does not know: the owner is to see it.
+void Core::note_refused(const trust::Notice& notice) {
+  if (notice.taken != trust::Taken::kRefused) return;
+  refused_.push_back(notice);
+  if (refused_.size() > limits::kRefusedEntriesShown) refused_.pop_front();
 }
 
 void Core::on(const model::ReceiptAck& ack, Effects& effects, const Now&) {

@@ -4,6 +4,7 @@
 // no I/O, no clock, no randomness but the seed. Every gate is asked when an order arrives, whenever
 // something changed, and again just before the first side effect. One run at a time.
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -83,7 +84,8 @@ class Core {
       std::string title;
       std::string text;
     };
-    std::vector<Line> lines;  // one for each order, log order
+    std::vector<Line> lines;            // one for each order, log order
+    std::deque<trust::Notice> refused;  // log entries without authority, the newest of them
   };
   Status status() const;
   const AgentId& agent() const { return identity_.host.agent; }
@@ -177,6 +179,7 @@ class Core {
   template <class Other>
   void on(const Other& unexpected, Effects& effects, const Now& now);
   void advance(Effects& effects, const Now& now);
+  void note_refused(const trust::Notice& notice);
 
   Identity identity_;
   trust::LogView log_;
@@ -193,6 +196,7 @@ class Core {
   std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
   std::set<DocumentId> poisoned_;
   std::map<DocumentId, std::string> reasons_;  // why(), per order
+  std::deque<trust::Notice> refused_;          // see Status
   std::optional<Active> active_;
   unsigned failures_ = 0;                 // of children, in a row, for the run in progress
   std::vector<model::Identity> cleaned_;  // what the act in progress may touch

@@ -21,7 +21,8 @@ trust::Checked<std::unique_ptr<Core>> Core::load(Identity identity, trust::Verif
 }
 
 trust::Checked<void> Core::restore(Stored stored, const Now& now) {
-  for (const Stored::Entry& entry : stored.entries) log_.replay(entry.entry, entry.seen);
+  for (const Stored::Entry& entry : stored.entries)
+    note_refused(log_.replay(entry.entry, entry.seen));
   if (stored.log) FS_CHECK(log_.resume(*stored.log));
   for (PolicyBrief& policy : stored.policies) {
     const Digest digest = policy.facts.digest;

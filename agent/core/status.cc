@@ -5,8 +5,13 @@
 namespace fleetsweep::agent {
 
 std::string Core::why(const DocumentId& order) const {
-  if (!state().orders.contains(order) && !jobs_.contains(order))
+  if (!state().orders.contains(order) && !jobs_.contains(order)) {
+    for (auto notice = refused_.rbegin(); notice != refused_.rend(); ++notice)
+      if (notice->id == order)
+        return fmt::format("refused: {}: {} (log entry {})", name(notice->refusal.reason),
+                           notice->refusal.detail, notice->index);
     return "unknown: no order with this id is in the log this host has seen";
+  }
   const auto reason = reasons_.find(order);
   return reason == reasons_.end() ? "not looked at yet" : reason->second;
 }
@@ -40,6 +45,7 @@ Core::Status Core::status() const {
   status.receipts = seq_;
   for (const DocumentId& id : orders_in_log_order())
     status.lines.push_back({id, state().orders.at(id).order.title, why(id)});
+  status.refused = refused_;
   return status;
 }
 

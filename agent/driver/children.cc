@@ -61,6 +61,13 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
   Json orders = Json::array();
   for (const auto& line : status.lines)
     orders.push_back({{"order", line.order.hex()}, {"title", line.title}, {"why", line.text}});
+  Json refused = Json::array();
+  for (const trust::Notice& notice : status.refused)
+    refused.push_back({{"index", notice.index},
+                       {"id", notice.id.hex()},
+                       {"type", notice.payload_type},
+                       {"reason", name(notice.refusal.reason)},
+                       {"detail", notice.refusal.detail}});
   if (command.verb == "why") return {true, dump(Json{{"orders", std::move(orders)}})};
   return {true, dump(Json{{"agent", parts_.core.agent().hex()},
                           {"connected", status.connected},
@@ -74,7 +81,8 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
                           {"witness_time", to_rfc3339(status.witness_time)},
                           {"outbox", status.outbox},
                           {"receipts", status.receipts},
-                          {"orders", std::move(orders)}})};
+                          {"orders", std::move(orders)},
+                          {"refused_entries", std::move(refused)}})};
 }
 
 void Driver::ask_for(model::Child kind, model::LocalMessage request, const Digest& policy) {

@@ -140,6 +140,7 @@ inline constexpr std::size_t kResumesKept = 1024;
 inline constexpr std::size_t kBatchesKept = 4096;
 inline constexpr std::size_t kClosesKept = 1024;
 inline constexpr std::int64_t kOrderKeptSeconds = 90 * 86400;  // after notAfter
+inline constexpr std::size_t kRefusedEntriesShown = 32;        // to the host's owner
 inline constexpr std::size_t kConsentBytes = 64 * 1024;
 inline constexpr std::size_t kConsentLines = 1024;
 

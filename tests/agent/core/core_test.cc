@@ -315,7 +315,12 @@ TEST_F(AgentCore, OrderWithoutItsQuorumActsOnNobody) {
   host.deliver();
   EXPECT_EQ(host.scans(), 1u);
   EXPECT_EQ(host.acts(), 0u);
-  EXPECT_THAT(host.core->why(id), testing::HasSubstr("unknown"));
+  const auto says_why = testing::StartsWith("refused: quorum: role clean: ");
+  EXPECT_THAT(host.core->why(id), says_why);
+  host.crash();
+  EXPECT_THAT(host.core->why(id), says_why) << "a restart does not forget what it refused";
+  ASSERT_EQ(host.core->status().refused.size(), 1u);
+  EXPECT_EQ(host.core->status().refused.front().id, id);
 }
 
 TEST_F(AgentCore, HaltedHostBeginsNothingSaysItOnceAndGoesOnWhenResumed) {
