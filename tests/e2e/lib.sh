@@ -14,12 +14,11 @@ declare -a STRAY=() # pids of look-alike processes
 
 fs() { "$BIN/fleetsweep" --yes "$@"; }
 
-free_port() {  # a port nobody listens on now
-  local port
-  while :; do
-    port=$((10000 + RANDOM % 22000))
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-  done
+# The N-th port of a block that stories running beside this one do not look at; nobody listens there now.
+free_port() {  # free_port N, 0 to 9
+  local port=$((20000 + $$ % 1200 * 10 + $1))
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((20000 + (port - 13990) % 12000)); done
+  echo "$port"
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails loudly at the deadline.

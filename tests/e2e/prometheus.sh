@@ -25,7 +25,7 @@ scrape_configs:
   - job_name: fleetsweep
     static_configs: [{targets: ["$(setting metrics_listen)"]}]
 TEXT
-PROMETHEUS=127.0.0.1:$(free_port)
+PROMETHEUS=127.0.0.1:$(free_port 5)
 prometheus --config.file="$STORY/prometheus.yml" --storage.tsdb.path="$STORY/data" --web.listen-address="$PROMETHEUS" \
   --log.level=warn >"$STORY/prometheus" 2>&1 &
 RUNNING+=($!)
