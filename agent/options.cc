@@ -16,6 +16,8 @@ namespace fleetsweep::agent {
 namespace {
 
 constexpr const char* kDefaultState = "/var/lib/fleetsweep/agent";
+// Of those that neither Debian nor systemd hands out.
+constexpr const char* kDefaultCoreUser = "65521";
 enum Exit { kDone = 0, kRefused = 1, kUsage = 2 };
 
 std::string own_path() {
@@ -79,7 +81,16 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
     if (::geteuid() != 0) return reader.reject(key, "only root can start processes as other users");
     target = *value;
   };
-  user("core_user", monitor.core_user);
+  if (::geteuid() == 0) {
+    const std::string text = reader.text("core_user", kDefaultCoreUser);
+    const auto value = parse_user(text);
+    if (value)
+      monitor.core_user = *value;
+    else if (text != "root")
+      reader.reject("core_user", value.error().message);
+  } else {
+    user("core_user", monitor.core_user);
+  }
   user("parser_user", monitor.parser_user);
   FS_CHECK(reader.finish());
 
@@ -99,8 +110,9 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
                   fmt::format("{}ms", core.reconnect_min.count()),
                   "--reconnect-max",
                   fmt::format("{}ms", core.reconnect_max.count())};
-  // Full: a user of its own and Landlock for the parser; scan says in each result what it got.
-  const bool is_full = monitor.parser_user && runtime::landlock_abi() > 0;
+  // Full: users of their own for core and parser, and Landlock for the parser, which is nobody's
+  // unless it is told; scan says in each result what it got.
+  const bool is_full = monitor.core_user && runtime::landlock_abi() > 0;
   monitor.core.insert(monitor.core.end(), {"--sandbox", is_full ? "full" : "reduced"});
   for (const std::string& label : core.labels)
     monitor.core.insert(monitor.core.end(), {"--label", label});
@@ -162,7 +174,10 @@ Parsed parse_options(int count, char** arguments) {
   setting("state", "folder of this agent's keys and memory");
   setting("root", "the tree to look after");
   setting("libexec", "where fleetsweep-scan and fleetsweep-act are (default: beside this program)");
-  setting("core_user", "as root: numeric UID[:GID] for the process with the network");
+  setting(
+      "core_user",
+      "as root: numeric UID[:GID] for the process with the network (65521), or root: then without "
+      "any capability");
   setting("parser_user", "as root: numeric UID[:GID] for the process that reads hostile files");
   setting("reconnect_min", "shortest wait before connecting again (1s)");
   setting("reconnect_max", "longest wait before connecting again (300s)");

@@ -367,7 +367,9 @@ void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
   receipt.finished = now.clock.local;
   receipt.boot = identity_.boot;
   receipt.clock = trust::clock_state(log_.floor(), now.clock);
-  receipt.sandbox = active_ ? active_->sandbox : identity_.host.sandbox;
+  // Of the parser and of this process the weaker.
+  receipt.sandbox =
+      active_ ? std::min(active_->sandbox, identity_.host.sandbox) : identity_.host.sandbox;
   receipt.agent_version = identity_.version;
   receipt.agent_sha256 = identity_.program;
   receipt.consent = identity_.host.consent.digest;

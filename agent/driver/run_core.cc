@@ -3,6 +3,8 @@
 #include <malloc.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
+
 #include "agent/driver/driver.h"
 #include "agent/driver/host.h"
 #include "agent/local/enrolment.h"
@@ -12,6 +14,7 @@
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/loop/idle_memory.h"
 #include "protocol/runtime/loop/signals.h"
+#include "protocol/runtime/sandbox/sandbox.h"
 
 namespace fleetsweep::agent {
 
@@ -46,14 +49,25 @@ std::uint64_t random_seed() {
   return seed;
 }
 
+// Before there is a thread and a byte from the network. The level is what a receipt may claim.
+Result<model::SandboxLevel> confine(model::SandboxLevel most, const event_log::EventLog& log) {
+  FS_CHECK(runtime::keep_capabilities({}));
+  FS_CHECK(runtime::no_new_privileges());
+  ::prctl(PR_SET_DUMPABLE, 0);
+  if (auto filtered = runtime::filter_system_calls(runtime::Profile::kNetwork); !filtered) {
+    log.warning("core_not_filtered", {{"why", filtered.error().message}});
+    return std::min(most, model::SandboxLevel::kReduced);
+  }
+  return most;
+}
+
 }  // namespace
 
 Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
   FS_TRY(const loop::Signals signals, loop::Signals::block());
   // One arena: a second thread's heap would double what an idle agent holds.
   ::mallopt(M_ARENA_MAX, 1);
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  ::prctl(PR_SET_DUMPABLE, 0);
+  FS_TRY(const model::SandboxLevel sandbox, confine(options.sandbox, log));
 
   runtime::Pipe monitor{UniqueFd(options.monitor_fd)};
   FS_TRY(const bool halted, first_word(monitor));
@@ -72,7 +86,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
   identity.host.jurisdiction = membership.jurisdiction;
   identity.host.groups = membership.groups;
   identity.host.capabilities = capabilities();
-  identity.host.sandbox = options.sandbox;
+  identity.host.sandbox = sandbox;
   identity.host.halted = halted;
   const std::string consent_path = options.state + "/consent.conf";
   if (auto consent = read_consent(consent_path))

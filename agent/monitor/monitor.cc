@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
+#include "agent/monitor/core_state.h"
 #include "protocol/base/assert.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/files/files.h"
@@ -38,36 +38,6 @@ std::string json_error(std::string_view message) {
     text += c;
   }
   return text + "\"}";
-}
-
-// Core writes in its folder: a name in it may be a link to anything by now. Only what is one file
-// with one name, or a folder, changes its owner.
-Status give(const std::string& path, const runtime::User& user) {
-  const UniqueFd file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!file && errno == ENOENT) return {};
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0)
-    return fail(files::system_error(errno, "give " + path + " to core's user"));
-  if (status.st_uid == user.uid) return {};
-  const bool is_plain =
-      S_ISDIR(status.st_mode) || (S_ISREG(status.st_mode) && status.st_nlink == 1);
-  if (!is_plain)
-    return fail(Code::kInvalid, "{}: expected a file with one name, to give it to core's user",
-                path);
-  if (::fchownat(file.get(), "", user.uid, user.gid, AT_EMPTY_PATH) != 0)
-    return fail(files::system_error(errno, "give " + path + " to core's user"));
-  return {};
-}
-
-// What core must read or write, in the hands of its user. act/ stays root's.
-Status give_to_core(const std::string& state, const runtime::User& user) {
-  for (const char* name : {"/enrolment", "/identity.key", "/curve.key", "/core", "/core/core.db",
-                           "/core/core.db-wal", "/core/core.db-shm"})
-    FS_CHECK(give(state + name, user));
-  // Core passes through the folder; what is not its own stays closed by its own mode.
-  if (::chmod(state.c_str(), 0711) != 0)
-    return fail(files::system_error(errno, "open " + state + " for core's user"));
-  return {};
 }
 
 Result<UniqueFd> listen_at(const std::string& path) {
@@ -105,7 +75,10 @@ Monitor::~Monitor() {
 Status Monitor::prepare() {
   const std::string act = options_.state + "/act";
   FS_CHECK(files::make_private_directory(act));
-  FS_CHECK(files::make_private_directory(options_.state + "/core"));
+  if (::geteuid() == 0)
+    FS_CHECK(give_to_core(options_.state, options_.core_user.value_or(runtime::User{})));
+  else
+    FS_CHECK(files::make_private_directory(options_.state + "/core"));
   const std::string key = act + "/mac.key";
   auto kept = files::read_file(key, kMacKeyBytes);
   if (!kept && kept.error().code == Code::kNotFound) {
@@ -117,7 +90,6 @@ Status Monitor::prepare() {
   } else {
     mac_key_ = std::move(*kept);
   }
-  if (options_.core_user) FS_CHECK(give_to_core(options_.state, *options_.core_user));
   folder_ = UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!folder_ || ::inotify_add_watch(folder_.get(), options_.state.c_str(),
                                       IN_CREATE | IN_DELETE | IN_MOVE) < 0)

@@ -19,11 +19,12 @@
 namespace fleetsweep::monitor {
 
 struct Options {
-  std::string state;                       // DIR
-  std::string root = "/";                  // what scan and act see as the host
-  std::string libexec;                     // where fleetsweep-scan and fleetsweep-act are
-  std::vector<std::string> core;           // command line of core; --core-fd 3 is appended
-  std::optional<runtime::User> core_user;  // as root only
+  std::string state;              // DIR
+  std::string root = "/";         // what scan and act see as the host
+  std::string libexec;            // where fleetsweep-scan and fleetsweep-act are
+  std::vector<std::string> core;  // command line of core; --core-fd 3 is appended
+  std::optional<runtime::User>
+      core_user;  // as root only; without: core stays root, without a capability
   std::optional<runtime::User> parser_user;
   Duration restart_min = std::chrono::seconds(1);  // back-off of a core that dies
   Duration restart_max = std::chrono::seconds(60);

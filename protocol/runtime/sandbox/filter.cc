@@ -25,8 +25,8 @@ constexpr int kParserCalls[] = {
     SCMP_SYS(exit),         SCMP_SYS(exit_group),     SCMP_SYS(sched_getaffinity),
 };
 
-// What a process that only walks and reads never does.
-constexpr int kReaderRefuses[] = {
+// What neither the process that walks nor the one that talks ever does.
+constexpr int kAllRefuse[] = {
     // other programs, other processes
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
@@ -36,13 +36,6 @@ constexpr int kReaderRefuses[] = {
     SCMP_SYS(kcmp),
     SCMP_SYS(pidfd_getfd),
     SCMP_SYS(userfaultfd),
-    // the network
-    SCMP_SYS(socket),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
-    SCMP_SYS(listen),
-    SCMP_SYS(accept),
-    SCMP_SYS(accept4),
     // the kernel
     SCMP_SYS(init_module),
     SCMP_SYS(finit_module),
@@ -70,6 +63,17 @@ constexpr int kReaderRefuses[] = {
     SCMP_SYS(request_key),
     SCMP_SYS(keyctl),
     SCMP_SYS(io_uring_setup),
+};
+
+// What a process that only walks and reads never does.
+constexpr int kReaderRefuses[] = {
+    // the network
+    SCMP_SYS(socket),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
     // files
     SCMP_SYS(open),
     SCMP_SYS(creat),
@@ -125,14 +129,32 @@ int add_parser_rules(scmp_filter_ctx filter) {
                           SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid())));
 }
 
-int add_reader_rules(scmp_filter_ctx filter) {
-  for (const int call : kReaderRefuses)
+int refuse(scmp_filter_ctx filter, std::span<const int> calls) {
+  for (const int call : calls)
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, call, 0)) return error;
+  return 0;
+}
+
+int add_reader_rules(scmp_filter_ctx filter) {
+  if (const int error = refuse(filter, kAllRefuse)) return error;
+  if (const int error = refuse(filter, kReaderRefuses)) return error;
   for (const scmp_datum_t mode : {O_WRONLY, O_RDWR})
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 1,
                                            SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, mode)))
       return error;
   return 0;
+}
+
+int add_rules(scmp_filter_ctx filter, Profile profile) {
+  switch (profile) {
+    case Profile::kParser:
+      return add_parser_rules(filter);
+    case Profile::kReader:
+      return add_reader_rules(filter);
+    case Profile::kNetwork:
+      return refuse(filter, kAllRefuse);
+  }
+  return -EINVAL;
 }
 
 }  // namespace
@@ -143,7 +165,7 @@ Status filter_system_calls(Profile profile) {
   if (filter == nullptr) return fail(Code::kInternal, "sandbox: seccomp_init: out of memory");
   // A binary tree of numbers instead of a chain, where libseccomp can.
   seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-  int error = profile == Profile::kParser ? add_parser_rules(filter) : add_reader_rules(filter);
+  int error = add_rules(filter, profile);
   const char* step = "seccomp_rule_add";
   if (error == 0) {
     error = seccomp_load(filter);

@@ -46,7 +46,9 @@ Result<bool> restrict_files(FileAccess access);
 //   kParser: an allow-list: read and write what is open, memory, time, exit. Anything else kills.
 //   kReader: everything but what starts programs, opens the network, traces, mounts, loads, or
 //   changes files; those kill.
-enum class Profile { kParser, kReader };
+//   kNetwork: for the process with the network: everything but what starts programs, traces, mounts
+//   or changes the kernel; those kill.
+enum class Profile { kParser, kReader, kNetwork };
 // Needs no_new_privileges(). kUnavailable when the kernel refuses filters.
 Status filter_system_calls(Profile profile);
 

@@ -62,6 +62,7 @@ class Agent : public ::testing::Test {
     char name[] = "/tmp/fleetsweep-agent-XXXXXX";
     ASSERT_TRUE(::mkdtemp(name));
     folder_ = name;
+    std::filesystem::permissions(folder_, std::filesystem::perms(0755));  // core passes through
     root_ = folder_ + "/root";
     std::filesystem::create_directories(root_ + "/var/tmp/.x");
     std::filesystem::create_directories(root_ + "/etc");

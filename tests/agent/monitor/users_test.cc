@@ -26,7 +26,6 @@ struct Users : Agent {
   void SetUp() override {
     Agent::SetUp();
     if (::geteuid() != 0) GTEST_SKIP() << "only root starts processes as other users";
-    std::filesystem::permissions(folder_, std::filesystem::perms(0755));
     // Work for the parser, so that there is time to look at it.
     for (int i = 0; i < 40; ++i) {
       const std::string path = fmt::format("{}/var/tmp/big-{}", root_, i);
@@ -110,6 +109,49 @@ TEST_F(Users, CoreAndParserHaveUsersOfTheirOwnAndNoPrivilegeAndTheWholeWorkIsDon
   EXPECT_EQ(owner_and_mode("/identity.key"), fmt::format("{} 600", kCoreUser));
   EXPECT_EQ(owner_and_mode("/core"), fmt::format("{} 700", kCoreUser));
   EXPECT_EQ(owner_and_mode("/core/core.db").substr(0, 6), fmt::format("{} ", kCoreUser));
+}
+
+TEST_F(Users, WithoutAWordAboutItCoreIsAUserOfItsOwnAndTheAgentStartsAgain) {
+  more_options_.clear();
+  enrol_and_start();
+  pid_t core = core_pid();
+  EXPECT_EQ(status_of(core, "Uid"), four(65521));
+  EXPECT_EQ(status_of(core, "CapEff"), "0000000000000000");
+  EXPECT_EQ(status_of(core, "Seccomp"), "2");
+  ::kill(agent_->pid(), SIGTERM);
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  // Once more as it is, and once as root, who takes the files back and keeps no capability.
+  for (const unsigned user : {65521u, 0u}) {
+    if (user == 0) more_options_ = {"--core-user", "root"};
+    const unsigned hellos = controller_.hellos;
+    start_agent();
+    ASSERT_TRUE(controller_.serve_until([&] { return controller_.hellos > hellos; }));
+    core = core_pid();
+    EXPECT_EQ(status_of(core, "Uid"), four(user));
+    EXPECT_EQ(status_of(core, "CapEff"), "0000000000000000");
+    EXPECT_EQ(status_of(core, "CapPrm"), "0000000000000000");
+    EXPECT_EQ(status_of(core, "NoNewPrivs"), "1");
+    EXPECT_EQ(status_of(core, "Seccomp"), "2");
+    if (user == 0) break;
+    ::kill(agent_->pid(), SIGTERM);
+    ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  }
+  // A core that is root is said in each receipt, whatever the parser reached.
+  const DocumentId dry =
+      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy())), {"alice"}));
+  ASSERT_TRUE(controller_.await(dry, HostState::kFound));
+  EXPECT_EQ(controller_.receipts.back().sandbox, model::SandboxLevel::kReduced);
+}
+
+TEST_F(Users, FolderThatCoreCannotPassThroughIsNamedBeforeAnythingStarts) {
+  ASSERT_EQ(run_enrol(controller_.token()), 0);
+  std::filesystem::permissions(folder_, std::filesystem::perms(0700));
+  start_agent();
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  EXPECT_EQ(agent_->exit_code(), 1);
+  std::ifstream log(folder_ + "/log");
+  EXPECT_THAT(std::string((std::istreambuf_iterator<char>(log)), {}),
+              testing::HasSubstr("chmod o+x " + folder_));
 }
 
 TEST_F(Users, AForeignFileUnderCoresNameIsNotGivenAway) {

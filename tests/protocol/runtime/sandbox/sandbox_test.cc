@@ -164,6 +164,36 @@ TEST(Sandbox, AReaderReadsButCannotWrite) {
   EXPECT_NE(::access("/tmp/fleetsweep-never", F_OK), 0);
 }
 
+TEST(Sandbox, WhoHasTheNetworkTalksAndWritesButStartsTracesAndMountsNothing) {
+  const auto as_network = [](const std::function<int()>& body) {
+    return in_child([&] {
+      if (!no_new_privileges() || !filter_system_calls(Profile::kNetwork)) return 1;
+      return body();
+    });
+  };
+  expect_exit(
+      as_network([] {
+        const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        return ::socket(AF_INET, SOCK_STREAM, 0) >= 0 && ::write(file, "x", 1) == 1 ? kSurvived : 2;
+      }),
+      kSurvived);
+  const std::vector<std::pair<const char*, std::function<void()>>> never = {
+      {"execve", [] { ::execl("/bin/true", "true", nullptr); }},
+      {"ptrace", [] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
+      {"mount", [] { ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); }},
+      {"unshare", [] { ::syscall(SYS_unshare, 0); }},
+      {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
+      {"chroot", [] { ::syscall(SYS_chroot, "/"); }},
+  };
+  for (const auto& [call, attempt] : never) {
+    const int status = as_network([&] {
+      attempt();
+      return kSurvived;
+    });
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << call;
+  }
+}
+
 TEST(Sandbox, LandlockLeavesAReaderItsReads) {
   if (landlock_abi() == 0) GTEST_SKIP() << "no Landlock in this kernel";
   const int status = in_child([] {
