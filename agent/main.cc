@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -41,11 +42,14 @@ int run_enrol(const Options& options) {
 
 int run_monitor(const Options& options) {
   const event_log::EventLog log;
-  if (::access((options.state + "/enrolment").c_str(), F_OK) != 0)
+  if (::access((options.state + "/enrolment").c_str(), F_OK) != 0) {
+    if (errno != ENOENT)
+      return complain(files::system_error(errno, "look for an enrolment in " + options.state));
     return complain(
         {Code::kNotFound, fmt::format("{} holds no enrolment: run `fleetsweep-agent enrol TOKEN "
                                       "--connect tcp://HOST:7601 --state {}` first",
                                       options.state, options.state)});
+  }
   const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
   if (!lock) return complain(lock.error());
   auto monitor = monitor::Monitor::create(options.monitor, log);

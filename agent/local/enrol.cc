@@ -163,8 +163,11 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   const std::string path = options.state + "/enrolment";
   if (::access(path.c_str(), F_OK) == 0) {
     FS_TRY(const Enrolment old, read_enrolment(path));
-    return fail(Code::kConflict, "this host is enrolled already, as {} of tenant {}",
-                old.agent.hex(), old.tenant.hex());
+    return fail(
+        Code::kConflict,
+        "this host is enrolled already, as {} of tenant {}: `fleetsweep-agent run`, or move {} "
+        "away to enrol it anew",
+        old.agent.hex(), old.tenant.hex(), options.state);
   }
   FS_CHECK(place_consent(options));
   FS_TRY(const crypto::SecretKey identity, identity_key(options.state + "/identity.key"));

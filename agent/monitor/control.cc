@@ -80,7 +80,11 @@ void Monitor::on_client(ClientId id) {
   if (command->verb == "undo") return start_local_undo(id, command->argument);
   if (command->verb != "status" && command->verb != "why")
     return answer(id, refused("unknown command"));
-  if (!core_pipe_) return answer(id, refused("the agent's core is restarting: try again"));
+  if (!core_pipe_)
+    return answer(
+        id,
+        refused(
+            "the agent's core is restarting: try again; if it stays so, the agent's log says why"));
   ask_core(id, *command);
 }
 

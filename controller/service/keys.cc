@@ -43,11 +43,11 @@ Status init_keys(const std::string& state, const std::string& origin) {
 
 Result<Keys> read_keys(const std::string& state) {
   const auto origin = files::read_file(state + "/origin", kOriginBytes);
-  if (!origin)
+  if (!origin && origin.error().code == Code::kNotFound)
     return fail(Code::kNotFound,
-                "{} holds no controller: run `fleetsweep-controller init --state {} --origin NAME` "
-                "({})",
-                state, state, origin.error().message);
+                "{} holds no controller: run `fleetsweep-controller init --state {} --origin NAME`",
+                state, state);
+  if (!origin) return fail(origin.error());
   FS_TRY(crypto::SecretKey log, crypto::read_key_file(state + "/log.key", ""));
   FS_TRY(crypto::SecretKey conductor, crypto::read_key_file(state + "/conductor.key", ""));
   FS_TRY(const net::CurveKeyPair edge, net::read_curve_key(state + "/edge.key"));

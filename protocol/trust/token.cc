@@ -123,7 +123,8 @@ Checked<Enrolment> check_enrolment(const State& state, BytesView bytes,
     return refuse(Reason::kExpired, "the batch ended {}", to_rfc3339(batch.not_after));
   const std::uint32_t used = uses(key.token);
   if (used >= token_in(batch, key.token)->uses_max)
-    return refuse(Reason::kExpired, "the token was used {} time(s), which is all", used);
+    return refuse(Reason::kExpired,
+                  "the token was used {} time(s), which is all: ask for a new one", used);
   const AgentId agent = crypto::agent_id(key.identity);
   return Enrolment{agent, std::move(key), batch};
 }

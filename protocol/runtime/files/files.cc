@@ -108,16 +108,20 @@ Error system_error(int error_number, std::string_view doing) {
       return error(Code::kNotFound, "it does not exist");
     case ENOSPC:
     case EDQUOT:
-      return error(Code::kUnavailable, "the disk is full");
+      return error(Code::kUnavailable, "the disk is full: free space there, then try again");
     case EMFILE:
     case ENFILE:
       return error(Code::kOverloaded, "no file descriptor is left (see ulimit -n)");
     case EACCES:
     case EPERM:
-      return error(Code::kInvalid,
-                   fmt::format("permission denied for user {}", static_cast<unsigned>(geteuid())));
+      return error(
+          Code::kInvalid,
+          fmt::format("permission denied for user {}: run this as its owner, or give it to "
+                      "this user",
+                      static_cast<unsigned>(geteuid())));
     case EROFS:
-      return error(Code::kInvalid, "the file system is read-only");
+      return error(Code::kInvalid,
+                   "the file system is read-only: mount it writable, or name a folder elsewhere");
     case ELOOP:
       return error(Code::kInvalid, "it is a symbolic link, which is not followed here");
     case ENOTDIR:

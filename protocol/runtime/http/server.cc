@@ -287,9 +287,10 @@ Status Server::start(const ServerOptions& options) {
     const int reason = errno;
     self.listener.reset();
     return fail(Code::kUnavailable, "cannot listen on {}: {}", options.listen,
-                reason == EADDRINUSE ? "the port is in use by another program"
-                : reason == 0        ? "the address cannot be used"
-                                     : std::strerror(reason));
+                reason == EADDRINUSE
+                    ? "the port is in use by another program: end that, or name another port"
+                : reason == 0 ? "the address cannot be used"
+                              : std::strerror(reason));
   }
   ::listen(listener.descriptor(), kBacklog);
   self.address = address.text();

@@ -45,8 +45,10 @@ Result<std::unique_ptr<EdgeSocket>> EdgeSocket::bind(Context& context, const Opt
     return fail(Code::kInternal, "listen on {}: options: {}", options.listen, zmq_strerror(errno));
   if (zmq_bind(edge->socket_, options.listen.c_str()) != 0) {
     if (errno == EADDRINUSE)
-      return fail(Code::kUnavailable, "listen on {}: another program uses this port",
-                  options.listen);
+      return fail(
+          Code::kUnavailable,
+          "listen on {}: the port is in use by another program: end that, or name another port",
+          options.listen);
     if (errno == EACCES)
       return fail(Code::kUnavailable, "listen on {}: not permitted for this user", options.listen);
     return fail(Code::kInvalid, "listen on {}: {} (expected tcp://ADDRESS:PORT)", options.listen,

@@ -144,9 +144,12 @@ TEST_F(Files, AMissingPermissionIsNotNamed) {
 // Every file system answers ENOSPC and EROFS alike; tests that need a full one run end to end.
 TEST(SystemError, TheReasonIsNotInPlainWords) {
   EXPECT_EQ(system_error(ENOSPC, "write /s/x"),
-            (Error{Code::kUnavailable, "cannot write /s/x: the disk is full"}));
+            (Error{Code::kUnavailable,
+                   "cannot write /s/x: the disk is full: free space there, then try again"}));
   EXPECT_EQ(system_error(EROFS, "write /s/x"),
-            (Error{Code::kInvalid, "cannot write /s/x: the file system is read-only"}));
+            (Error{Code::kInvalid,
+                   "cannot write /s/x: the file system is read-only: mount it writable, or name a "
+                   "folder elsewhere"}));
   EXPECT_EQ(system_error(EMFILE, "open /s/x").code, Code::kOverloaded);
   EXPECT_EQ(system_error(EIO, "write /s/x").code, Code::kInternal);
 }

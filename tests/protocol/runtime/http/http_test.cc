@@ -172,9 +172,9 @@ TEST_F(Http, TwoServersShareAPort) {
   const Status status = second.start({.listen = server_.address()});
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, Code::kUnavailable);
-  EXPECT_EQ(
-      status.error().message,
-      fmt::format("cannot listen on {}: the port is in use by another program", server_.address()));
+  EXPECT_EQ(status.error().message, fmt::format("cannot listen on {}: the port is in use by "
+                                                "another program: end that, or name another port",
+                                                server_.address()));
   server_.stop();
   EXPECT_TRUE(second.start({.listen = server_.address()})) << "a restart must get its port back";
 }
