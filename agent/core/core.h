@@ -166,6 +166,8 @@ class Core {
     std::vector<std::string> paths;
     bool local = false;
   };
+  void reserve(Say& say, Job& job) const;
+  std::string done_text(const Job& job) const;
   void report(const Job& job, Say say, Effects& effects, const Now& now);
   void remember(const Job& job, Effects& effects);
 

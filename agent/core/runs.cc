@@ -49,6 +49,8 @@ Effects Core::on_scan_done(const model::ScanDone& done, const model::Policy& pol
     active_->scanned = done.result.scanned;
     active_->scanned_bytes = done.result.scanned_bytes;
     active_->unscannable = done.result.unscannable;
+    for (const std::string& what : done.result.unscannable_paths)
+      effects.notes.push_back({"unscannable", {{"what", what}}, true});
     if (done.reason != Reason::kNone)
       end_without_result(done.reason, done.detail, effects, now);
     else if (active_->kind == Active::Kind::kDryRun)
@@ -96,6 +98,19 @@ void Core::report_interrupted(Effects& effects, const Now& now) {
   report(active_->job, std::move(say), effects, now);
 }
 
+// Nothing was found, and not everything was looked at: a good word with a reservation.
+void Core::reserve(Say& say, Job& job) const {
+  if (active_->unscannable > 0) say.reason = Reason::kUnscannable;
+  job.reason = say.reason;
+}
+
+std::string Core::done_text(const Job& job) const {
+  std::string text = fmt::format("done: {}", name(job.state));
+  if (job.reason == Reason::kUnscannable)
+    text += fmt::format(", but {} objects could not be read", active_->unscannable);
+  return text;
+}
+
 // No result: the scanner could not, would not, or died. That is an answer too.
 void Core::end_without_result(Reason reason, const std::string& detail, Effects& effects,
                               const Now& now) {
@@ -138,6 +153,7 @@ void Core::end_dry_run(const model::ScanDone& done, const model::Policy& policy,
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.items = items_of_scan(policy, done.result, say.paths);
+  if (job.state == HostState::kClean) reserve(say, job);
   // Result, receipt and "done" become durable together.
   executed_.insert({job.order, job.slot});
   const trust::DryRun run{job.order, job.policy, now.clock.local};
@@ -146,7 +162,7 @@ void Core::end_dry_run(const model::ScanDone& done, const model::Policy& policy,
   effects.records.push_back(PutDryRun{run, done.sealed});
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = fmt::format("done: {}", name(job.state));
+  reasons_[job.order] = done_text(job);
   active_.reset();
 }
 
@@ -176,10 +192,11 @@ void Core::end_scan_before_apply(const model::ScanDone& done, const model::Polic
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.items = items_of_scan(policy, done.result, say.paths);  // what is only to be reported
+  reserve(say, job);
   executed_.insert({job.order, job.slot});
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = "done: nothing to clean";
+  reasons_[job.order] = done_text(job);
   active_.reset();
 }
 
@@ -342,10 +359,11 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
   job.phase = Phase::kDone;
   job.state = say.state;
   job.reason = say.reason;
+  if (is_gone) reserve(say, job);
   if (!is_gone) job.reboot_rescan = false;
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = fmt::format("done: {}", name(job.state));
+  reasons_[job.order] = done_text(job);
   active_.reset();
 }
 

@@ -77,6 +77,17 @@ TEST_F(AgentCore, NothingFoundIsClean) {
   EXPECT_TRUE(host.last().items.empty());
 }
 
+TEST_F(AgentCore, NothingFoundWhereNotAllCouldBeReadIsSaidWithAReservation) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  model::ScanDone done = host.clean();
+  done.result.unscannable = 2;
+  host.scan_answers(done);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_EQ(host.last().reason, Reason::kUnscannable);
+  EXPECT_EQ(host.core->why(id), "done: clean, but 2 objects could not be read");
+}
+
 // The time gate of the seed.
 
 TEST_F(AgentCore, OrderDueInThePastRunsAtOnce) {
