@@ -1,5 +1,6 @@
 #include "cli/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -91,9 +92,14 @@ std::string Console::paint(Colour colour, std::string_view text) const {
 }
 
 void Console::redraw(const std::string& block) {
-  if (out_terminal_ && drawn_lines_ > 0) std::printf("\x1b[%zuA\x1b[J", drawn_lines_);
-  print(block);
-  drawn_lines_ = 1 + static_cast<std::size_t>(std::count(block.begin(), block.end(), '\n'));
+  if (!out_terminal_) return print(block);
+  winsize size{};  // asked each time: people resize their windows
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row < 2)
+    size = {.ws_row = 24, .ws_col = 80};
+  if (drawn_lines_ > 0) std::printf("\x1b[%zuA\x1b[J", drawn_lines_);
+  const std::string shown = fit(block, size.ws_col, size.ws_row - std::size_t{1});
+  print(shown);
+  drawn_lines_ = 1 + static_cast<std::size_t>(std::count(shown.begin(), shown.end(), '\n'));
 }
 
 void Console::next(std::string_view text) {
@@ -131,6 +137,25 @@ int Console::report(const Error& error) {
   note(fmt::format("{} {}", label, message));
   if (!next.empty()) note(fmt::format("next:  {}", next));
   return exit_code(error.code);
+}
+
+std::string fit(std::string_view block, std::size_t columns, std::size_t lines) {
+  std::string result;
+  std::size_t column = 0, line = 1;
+  bool in_escape = false;
+  for (const char c : block) {
+    if (c == '\n') {
+      if (line++ == lines) return result;
+      column = 0;
+    } else if (c == '\x1b') {
+      in_escape = true;
+    } else if (!in_escape && (static_cast<unsigned char>(c) & 0xc0) != 0x80) {
+      ++column;
+    }
+    if (c == '\n' || in_escape || column <= columns) result += c;
+    if (in_escape && c == 'm') in_escape = false;
+  }
+  return result;
 }
 
 std::string bar(double share, std::size_t columns) {

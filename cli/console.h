@@ -44,6 +44,10 @@ class Console {
   std::size_t drawn_lines_ = 0;
 };
 
+// As much of the block as a terminal of this size shows without wrapping or scrolling; escape
+// sequences take no column and are kept.
+std::string fit(std::string_view block, std::size_t columns, std::size_t lines);
+
 // "[#########......]"
 std::string bar(double share, std::size_t width);
 

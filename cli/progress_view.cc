@@ -125,4 +125,15 @@ bool is_settled(const json& campaign) {
   return all.targeted > 0 && all.settled == all.targeted;
 }
 
+bool has_unwell(const json& campaign) {
+  const json states = campaign.value("states", json::object());
+  for (std::size_t i = 0; i < kCount<HostState>; ++i) {
+    const auto state = static_cast<HostState>(i);
+    const bool is_unwell = colour_of(state) == Colour::kRed ||
+                           (colour_of(state) == Colour::kYellow && state != HostState::kFound);
+    if (is_unwell && states.value(std::string(name(state)), std::uint64_t{0}) > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace fleetsweep::cli

@@ -14,5 +14,7 @@ std::string progress_view(const nlohmann::json& campaign, const Console& console
 std::string progress_line(const nlohmann::json& campaign);  // for a pipe: one line a change
 // Every host has reached a state that no order in force will change.
 bool is_settled(const nlohmann::json& campaign);
+// Some host ended otherwise than well: refused, failed, residual, expired ...
+bool has_unwell(const nlohmann::json& campaign);
 
 }  // namespace fleetsweep::cli

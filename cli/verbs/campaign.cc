@@ -57,11 +57,13 @@ Status watch(Session& session, const Options& options) {
   const Timestamp end = now() + deadline;
   FS_CHECK(get(session, "campaigns/" + options.campaign));  // a stream says less when it is refused
   bool done = false;
+  json newest;
   std::string last;
   FS_CHECK(
       stream(session, "campaigns/" + options.campaign + "/events", [&](const std::string& event) {
         const json campaign = json::parse(event, nullptr, false);
         if (campaign.is_discarded()) return true;
+        newest = campaign;
         if (session.console.json) {
           session.console.print(campaign.dump());
         } else if (session.console.out_is_terminal()) {
@@ -72,7 +74,10 @@ Status watch(Session& session, const Options& options) {
         done = reached(campaign, options.until);
         return !done && now() < end;
       }));
-  if (done) return {};
+  if (done) {
+    if (options.until.empty() && has_unwell(newest)) session.exit = kPartly;
+    return {};
+  }
   return fail(Code::kUnavailable,
               "the campaign has not got there after {}; it goes on without this view",
               options.deadline);

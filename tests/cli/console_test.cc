@@ -34,6 +34,13 @@ TEST(Console, HintsDoNotMixWithJsonErrors) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
+// A line that wraps, or a block that scrolls, makes the next redraw start in the wrong place.
+TEST(Console, RedrawnBlockNeverWrapsOrScrolls) {
+  EXPECT_EQ(fit("abcdef\nxy\nz", 4, 2), "abcd\nxy");
+  EXPECT_EQ(fit("ab\x1b[32mcdef\x1b[0m", 3, 9), "ab\x1b[32mc\x1b[0m");
+  EXPECT_EQ(fit("\xc3\xa4\xc3\xb6\xc3\xbc", 2, 9), "\xc3\xa4\xc3\xb6");
+}
+
 TEST(Console, BarNeverOverflows) {
   EXPECT_EQ(bar(2.0, 4), "[####]");
   EXPECT_EQ(bar(-1.0, 4), "[....]");

@@ -36,6 +36,13 @@ TEST(ProgressView, OffATerminalThereAreNoColours) {
   EXPECT_THAT(text, HasSubstr("wave 1 [############............] 1/2"));
 }
 
+TEST(ProgressView, SettledIsNotTheSameAsWell) {
+  EXPECT_FALSE(has_unwell({{"states", {{"clean", 4}, {"found", 2}, {"undone", 1}}}}));
+  EXPECT_FALSE(has_unwell({{"states", {{"refused", 0}, {"verified", 1}}}}));
+  for (const char* state : {"residual", "respawned", "failed", "refused", "untrusted", "expired"})
+    EXPECT_TRUE(has_unwell({{"states", {{"verified", 9}, {state, 1}}}})) << state;
+}
+
 TEST(ProgressView, LineOfAPipeCountsByState) {
   EXPECT_EQ(progress_line(campaign(1, 2)), "web-1 apply 1/3 2 waiting, 1 verified");
 }
