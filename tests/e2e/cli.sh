@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# The CLI's contract with people and scripts, over every verb: help, exit codes, JSON, errors with a next step, plans that ask,
+# and no escape sequences off a terminal. Usage: cli.sh BIN_DIR SOURCE_DIR
+
+source "$(dirname "$0")/story.sh"
+story_start "$@"
+CLI=$BIN/fleetsweep
+POLICY=$SOURCE/policies/catalog/lookalike/policy.yaml
+
+exits() {  # exits CODE COMMAND...: its output is in $STORY/out and $STORY/err
+  local wanted=$1 code=0; shift
+  "$@" >"$STORY/out" 2>"$STORY/err" </dev/null || code=$?
+  [ $code = "$wanted" ] || { echo "exit code $code: $*"; cat "$STORY/out" "$STORY/err"; return 1; }
+}
+says() { grep -qE -- "$1" "$STORY/$2" || { cat "$STORY/$2"; return 1; }; }
+verbs() { "$CLI" "$@" --help | awk 'tolower($0) ~ /^subcommands:/ {on = 1; next} on && !NF {exit} on && /^  [a-z]/ {print $1}'; }
+has_example() { exits 0 "$CLI" "$@" --help && says 'Example: fleetsweep '"$*" out; }
+no_such_flag() { exits 2 "$CLI" "$@" --no-such-flag && says '^next:  fleetsweep' err; }
+
+all=()
+for family in $(verbs); do
+  inner=$(verbs "$family")
+  for verb in ${inner:-""}; do all+=("$family${verb:+ $verb}"); done
+done
+expect "the help names every verb (${#all[@]})" test ${#all[@]} -ge 25
+for verb in "${all[@]}"; do
+  expect "$verb: --help has an example" has_example $verb
+  expect "$verb: an unknown flag is a usage error" no_such_flag $verb
+done
+expect "no verb at all is a usage error" exits 2 "$CLI"
+expect "the version is the project's" test "$("$CLI" --version)" = "fleetsweep $(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")"
+
+# Nobody listens on port 1.
+echo token >"$STORY/token"
+nobody() { exits 1 env FLEETSWEEP_URL=http://127.0.0.1:1 FLEETSWEEP_TOKEN_FILE="$STORY/token" "$CLI" "$@"; }
+for verb in "agent list" "agent show x" "agent why x y" "campaign status" "campaign hosts x" "campaign watch x" "campaign report x" \
+  "campaign stop x --key k --reason r" "audit verify"; do
+  expect "$verb: without a controller it is refused" nobody $verb
+  expect "$verb: and the next step is said" says '^next:  .+' err
+  expect "$verb: in JSON too" nobody $verb --json
+  expect "$verb: code, message, next" jq -e '.error | .code == "unavailable" and .message != "" and .next != ""' "$STORY/err"
+done
+
+story_world
+story_host web-1 infected
+wait_for 20 agents_connected 1
+keys=(--key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key")
+draft=(--policy "$POLICY" --campaign cli-1 --jurisdiction DE)
+is_json() { exits 0 "$CLI" --yes --json "$@" && jq -e . "$STORY/out"; }
+asks() { exits 1 "$CLI" "$@" && says "$PLAN" err && says '--yes' err; }
+plain() { ! grep -q $'\e' "$STORY/out" "$STORY/err"; }
+
+PLAN='^Order [0-9a-f]{64}$'
+expect "campaign start shows its plan and does nothing without a yes" asks campaign start "${draft[@]}" --mode dry-run "${keys[@]}"
+expect "nothing was started" test "$("$CLI" --json campaign status)" = '[]'
+expect "every mistake of a command line at once, before anybody signs" \
+  exits 2 "$CLI" order draft "${draft[@]}" --mode dry-run --life 9999d --jitter x --wave 5000 --out "$STORY/bad.dsse"
+for mistake in 'root allows class read' '--jitter' '--wave 5000'; do expect "among them $mistake" says "$mistake" err; done
+expect "a clean order without a dry run says what comes first" exits 1 "$CLI" order draft "${draft[@]}" --mode apply --out "$STORY/bad.dsse"
+expect "namely" says 'next: .*--mode dry-run' err
+
+expect "campaign start, JSON" is_json campaign start "${draft[@]}" --mode dry-run "${keys[@]}"
+expect "watch in a pipe ends with the campaign" exits 0 "$CLI" campaign watch cli-1 --deadline 30s
+expect "with plain lines" plain
+expect "a line a change" says '^cli-1 dryRun 1/1 1 found$' out
+order=$STORY/order.dsse
+expect "order draft, JSON" is_json order draft "${draft[@]}" --mode apply --out "$order"
+expect "order sign asks" asks order sign "$order" --key "$WORLD/keys/alice.key"
+expect "order sign, JSON" is_json order sign "$order" --key "$WORLD/keys/alice.key" --out "$STORY/alice.dsse"
+expect "one of two: verify refuses" exits 1 "$CLI" order verify "$STORY/alice.dsse" --root "$WORLD/keys/root.dsse"
+expect "and says who is missing" says 'missing: bob, carol' err
+expect "order sign by bob" is_json order sign "$order" --key "$WORLD/keys/bob.key" --out "$STORY/bob.dsse"
+expect "order combine, JSON" is_json order combine "$STORY/alice.dsse" "$STORY/bob.dsse" --out "$STORY/both.dsse"
+expect "order verify, JSON" is_json order verify "$STORY/both.dsse" --root "$WORLD/keys/root.dsse"
+expect "order show, JSON" is_json order show "$STORY/both.dsse" --root "$WORLD/keys/root.dsse"
+expect "it knows class, quorum and dry run" jq -e \
+  '.review | .class == {computed: "clean", matches: true} and .quorum.met and .dry_run.found == 1 and .dry_run.is_reported' "$STORY/out"
+cp "$order.policy" "$STORY/both.dsse.policy"
+expect "order submit, JSON" is_json order submit "$STORY/both.dsse"
+expect "it is cleaned" wait_for 40 campaign_has cli-1 verified 1
+for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "campaign report cli-1" "agent list" "agent show web-1" \
+  "agent why web-1 cli-1" "audit verify" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
+  "policy test $POLICY $STORY" "key create $STORY/dora.key --holder dora --unencrypted" "key show $STORY/dora.key" \
+  "root show $WORLD/keys/root.dsse" "campaign watch cli-1"; do
+  expect "$verb, JSON" is_json $verb
+done
+PLAN='^Order [0-9a-f]{64}$'; expect "campaign undo asks" asks campaign undo cli-1 "${keys[@]}"
+PLAN='^Stop campaign cli-1'; expect "campaign stop asks" asks campaign stop cli-1 --key "$WORLD/keys/alice.key" --reason test
+
+expect "an order that every host refuses" is_json campaign start --policy "$SOURCE/policies/catalog/emotet/policy.yaml" \
+  --campaign emotet-1 --jurisdiction DE --mode dry-run "${keys[@]}"
+expect "is settled, but only partly done" exits 3 "$CLI" campaign watch emotet-1 --deadline 30s
+expect "campaign status has no colours in a pipe" exits 0 "$CLI" campaign status cli-1
+expect "none at all" plain
+script -qec "$CLI campaign status cli-1" /dev/null >"$STORY/tty" </dev/null
+expect "and has them on a terminal" grep -q $'\e\[' "$STORY/tty"
+
+jq -n --slurpfile spec "$WORLD/keys/root.json" '$spec[0] + {expires: "30d"}' >"$WORLD/keys/other.json"
+"$CLI" root init --spec "$WORLD/keys/other.json" --evidence-key "$WORLD/keys/evidence.key" --out "$STORY/other.dsse" >"$STORY/out" 2>&1
+expect "the audit holds under the root it began with" exits 0 "$CLI" audit verify --root "$WORLD/keys/root.dsse"
+expect "and not under another" exits 1 "$CLI" audit verify --root "$STORY/other.dsse"
+expect "which it names" says 'tenant' err
+story_end
