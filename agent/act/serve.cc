@@ -155,6 +155,7 @@ class Server {
       std::optional<Refusal> stop;
       if (!verified && verified.error().reason == Reason::kStopped) stop = verified.error();
       if (const auto halted = check_halt(); !halted) stop = halted.error();
+      if (const auto consent = read_consent(); !consent) stop = consent.error();
       if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
       const Transaction& closed = *ledger_.find(id);
       if (request.resume || closed.begin.order == order_id(request)) return answer(closed, false);

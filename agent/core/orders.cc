@@ -189,8 +189,9 @@ void Core::consider_active(Effects& effects, const Now&) {
 }
 
 // What a crash cut short is finished by act from its journal, never begun again.
+// Halted or not: act sees the owner's halt itself, ends what was begun and thaws what it froze.
 void Core::consider_interrupted(Effects& effects, const Now& now) {
-  if (active_ || identity_.host.halted || failures_ >= kTries) return;
+  if (active_ || failures_ >= kTries) return;
   for (const auto& [id, job] : jobs_) {
     if (job.phase != Phase::kActing) continue;
     active_.emplace();

@@ -266,7 +266,7 @@ void Monitor::on_exit(pid_t pid, int status) {
   }
 }
 
-// Stopping: core first, which makes act stop at its next step; act as long as it takes.
+// Stopping: core first. Nobody tells act: it goes on to its end, and we wait for it.
 
 void Monitor::begin_stop() {
   if (phase_.stopping) return;

@@ -9,7 +9,7 @@
 namespace fleetsweep::monitor {
 
 struct Phase {
-  bool halted = false;    // the owner's word: nothing changes this host but his undo
+  bool halted = false;    // the owner's word: nothing new is begun
   bool stopping = false;  // we are asked to end
   bool scan_runs = false;
   bool act_runs = false;  // also for the owner's undo
@@ -24,7 +24,8 @@ inline std::string refusal(Wish wish, const Phase& phase) {
     case Wish::kScan:
       return phase.scan_runs ? "a scan is running" : "";
     case Wish::kAct:
-      if (phase.halted) return "halted by the owner of this host";
+      // Also while halted: act looks for the halt file itself, begins nothing, and takes back what
+      // a crash left half done.
       return phase.act_runs ? "an act is running" : "";
     case Wish::kLocalUndo:
       return phase.act_runs ? "an act is running: try again in a moment" : "";

@@ -71,6 +71,24 @@ TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
       EXPECT_TRUE(survives(place, resume_first)) << place << " was not reached";
 }
 
+TEST(Crash, OwnerWhoHaltsOrWritesAMistakeGetsFrozenProcessesThawed) {
+  for (const char* file : {"halt", "consent.conf"}) {
+    ActHost host;
+    host.infect();
+    const pid_t worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+    auto request = host.request();
+    ASSERT_FALSE(host.run(request, "frozen:1").done);
+    ASSERT_EQ(host.process_state(worker), 'T');
+    write_text(std::filesystem::path(host.state()).parent_path() / file, "max_class = nonsense\n");
+    request.resume = true;
+    const Answer answer = host.run(request);
+    EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+    EXPECT_EQ(answer.reason(), file[0] == 'h' ? model::Reason::kHalted : model::Reason::kConsent);
+    EXPECT_NE(host.process_state(worker), 'T');
+    EXPECT_TRUE(std::filesystem::exists(host.at("/tmp/kit/evil")));
+  }
+}
+
 TEST(Crash, DuringUndoTheUndoIsFinished) {
   for (int record = 1;; ++record) {
     ActHost host;

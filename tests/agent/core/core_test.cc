@@ -525,6 +525,18 @@ TEST_F(AgentCore, CrashWhileActingIsResumedNeverBegunAnew) {
   EXPECT_EQ(host.last().order, id);
 }
 
+TEST_F(AgentCore, ActThatDiesOnAHaltedHostIsAskedToEndWhatItBegan) {
+  host.connect();
+  const DocumentId id = acting();
+  host.run(host.core->on_halt(true, host.now()));
+  host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  ASSERT_EQ(host.acts(), 2u) << "it is asked to end what it began";
+  EXPECT_TRUE(host.acts_[1].request.resume);
+  host.act_answers(HostState::kFailed, Reason::kHalted);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kHalted);
+}
+
 TEST_F(AgentCore, ActThatDiesIsResumedAFewTimesSaysSoAndIsLeftForTheNextStart) {
   host.connect();
   acting();
