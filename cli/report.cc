@@ -126,6 +126,10 @@ Status verify_receipts(const std::vector<SignedReceipt>& receipts,
   for (const auto& [agent, chain] : chains)
     for (const auto& [seq, one] : chain) {
       const auto before = chain.find(seq - 1);
+      if (before == chain.end() && !one->receipt.previous.is_zero())
+        return fail(Code::kUntrusted,
+                    "receipt {} of agent {} is missing, and receipt {} follows it", seq - 1,
+                    agent.hex().substr(0, 12), seq);
       if (before != chain.end() &&
           one->receipt.previous != crypto::document_id(before->second->envelope))
         return fail(Code::kUntrusted, "receipt {} of agent {} does not follow receipt {}", seq,

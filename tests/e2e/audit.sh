@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# A controller whose database was changed in one place: the audit, or the controller itself for its log, names that place.
+# Usage: audit.sh BIN_DIR SOURCE_DIR
+
+source "$(dirname "$0")/story.sh"
+story_start "$@"
+story_world
+story_host web-1 infected
+wait_for 20 agents_connected 1
+campaign_order dry-run audit-1 --jurisdiction DE
+wait_for 30 campaign_has audit-1 found 1
+campaign_order apply audit-1 --jurisdiction DE
+wait_for 40 campaign_has audit-1 verified 1
+
+sql() { sqlite3 -cmd ".timeout 5000" "$WORLD/controller/controller.db" "$1"; }
+hex() { printf %s "$1" | xxd -p; }
+audit() {
+  local code=0
+  fs audit verify --root "$WORLD/keys/root.dsse" >"$STORY/said" 2>&1 || code=$?
+  cat "$STORY/said"
+  [ $code = "$1" ] && grep -qE -- "$2" "$STORY/said"
+}
+edit() {  # edit TABLE COLUMN WHERE FROM TO: the same number of bytes, in the blob of one row
+  local before after
+  before=$(sql "select hex($2) from $1 where $3")
+  after=$(sed "s/$(hex "$4")/$(hex "$5")/I" <<<"$before")
+  [ "$before" != "$after" ] || { echo "nothing to change in $1.$2" >&2; return 1; }
+  sql "update $1 set $2 = x'$after' where $3"
+  UNDO="update $1 set $2 = x'$before' where $3"
+}
+finds() {  # finds WHAT SENTENCE: and holds again once the change is taken back
+  expect "$1: found and named" audit 1 "$2"
+  sql "$UNDO"
+  expect "$1: taken back, it holds" audit 0 'receipts are signed'
+}
+
+expect "what nobody changed holds" audit 0 'receipts are signed'
+edit receipts envelope "seq = 2" 0.1.0 0.1.9
+finds "a byte of a receipt" 'receipt 2 of agent [0-9a-f]{12}: its signature does not hold'
+sql "create table kept as select * from receipts where seq = 2; delete from receipts where seq = 2"
+UNDO="insert into receipts select * from kept"
+finds "a receipt that is missing" 'receipt 2 of agent [0-9a-f]{12} is missing, and receipt 3 follows it'
+
+# The log is served from memory: a change of it on disk is met at the next start.
+stop controller
+edit log_entries envelope "entry_no = 3" Lookalike Mookalike
+code=0
+timeout 20 "$BIN/fleetsweep-controller" run --config "$WORLD/controller.conf" >"$STORY/start" 2>&1 || code=$?
+expect "a controller does not start on a changed log ($code)" test $code != 0 -a $code != 124
+expect "and names the entry" grep -q 'entry 3 of .* is refused' "$STORY/start"
+sql "$UNDO"
+controller_start
+expect "taken back, it starts and the audit holds" wait_for 10 audit 0 'receipts are signed'
+story_end
