@@ -51,6 +51,7 @@ world_start() {
   BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   WORLD=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep.XXXXXX")
   mkdir -p "$WORLD"/{log,keys,hosts,tokens}
+  chmod 711 "$WORLD"  # as root, the agent's core is a user of its own and passes through to its state
   AGENT_PORT=$(free_port 0) ENROL_PORT=$(free_port 1) API_PORT=$(free_port 2) METRICS_PORT=$(free_port 3) WITNESS_PORT=$(free_port 4)
   export FLEETSWEEP_URL="http://127.0.0.1:$API_PORT" FLEETSWEEP_TOKEN_FILE="$WORLD/keys/api.token"
   METRICS_URL="http://127.0.0.1:$METRICS_PORT/metrics"
