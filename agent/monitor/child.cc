@@ -36,6 +36,7 @@ constexpr int kAboveAll = 64;  // where descriptors are parked so that none over
   for (const auto& [fd, target] : parked)
     if (::dup2(fd, target) < 0) give_up(safe_report);  // without close-on-exec
   loop::restore_default_signals();
+  const int program = ::open(arguments[0], O_PATH | O_CLOEXEC);
   if (launch.user) {
     if (!runtime::drop_privileges(*launch.user) || !runtime::no_new_privileges())
       give_up(safe_report);
@@ -46,6 +47,8 @@ constexpr int kAboveAll = 64;  // where descriptors are parked so that none over
     if (::getppid() != parent) ::_exit(127);
   }
   ::execv(arguments[0], arguments.data());
+  // The program may lie in a folder that this user cannot pass through, root's home for instance.
+  if (errno == EACCES && program >= 0) ::fexecve(program, arguments.data(), environ);
   give_up(safe_report);
 }
 

@@ -39,6 +39,7 @@ story_finish() {
 story_start() {
   BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   STORY=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep-story.XXXXXX")
+  chmod 711 "$STORY"  # a world may lie in it, and core, which is nobody, passes through
   trap story_finish EXIT
   trap 'exit 130' INT TERM
 }

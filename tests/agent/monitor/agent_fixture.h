@@ -80,7 +80,7 @@ class Agent : public ::testing::Test {
   }
   std::string bad_file() const { return root_ + "/var/tmp/.x/lookalike"; }
   std::string state() const { return folder_ + "/state"; }
-  std::string binary() const { return std::string(FS_BINARY_DIR) + "/fleetsweep-agent"; }
+  std::string binary() const { return programs_ + "/fleetsweep-agent"; }
 
   int run_enrol(const std::string& token) {
     Process enrol({binary(), "enrol", token, "--connect", controller_.enrol_address(), "--agents",
@@ -145,6 +145,7 @@ class Agent : public ::testing::Test {
   static constexpr const char* kBad = "a harmless look-alike\n";
   std::string folder_;
   std::string root_;
+  std::string programs_ = FS_BINARY_DIR;
   Timestamp now_ = timestamp(::time(nullptr));
   Controller controller_{now_};
   std::unique_ptr<Process> agent_;

@@ -154,6 +154,20 @@ TEST_F(Users, FolderThatCoreCannotPassThroughIsNamedBeforeAnythingStarts) {
               testing::HasSubstr("chmod o+x " + folder_));
 }
 
+TEST_F(Users, ProgramsInAFolderThatCoreCannotPassThroughRunAllTheSame) {
+  more_options_.clear();
+  programs_ = folder_ + "/programs";
+  std::filesystem::create_directory(programs_);
+  for (const char* name : {"/fleetsweep-agent", "/fleetsweep-scan", "/fleetsweep-act"})
+    std::filesystem::copy_file(FS_BINARY_DIR + std::string(name), programs_ + name);
+  std::filesystem::permissions(programs_, std::filesystem::perms(0700));
+  enrol_and_start();
+  EXPECT_EQ(status_of(core_pid(), "Uid"), four(65521));
+  const DocumentId dry =
+      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy())), {"alice"}));
+  EXPECT_TRUE(controller_.await(dry, HostState::kFound));
+}
+
 TEST_F(Users, AForeignFileUnderCoresNameIsNotGivenAway) {
   ASSERT_EQ(run_enrol(controller_.token()), 0);
   const std::string precious = folder_ + "/precious";
