@@ -59,12 +59,15 @@ Status check_log(const Tenant& tenant, const store::Checkpoint& saved) {
   FS_TRY(const log::Note note, log::Note::parse(saved.note));
   FS_TRY(const log::Checkpoint checkpoint, log::Checkpoint::parse(note.body));
   if (checkpoint.size > tenant.leaves.size())
-    return fail(Code::kInternal, "it holds {} entries, {} were witnessed", tenant.leaves.size(),
-                checkpoint.size);
+    return fail(Code::kUntrusted,
+                "it holds {} entries, {} were witnessed; bring back a store that holds them",
+                tenant.leaves.size(), checkpoint.size);
   const std::vector<Digest> witnessed(
       tenant.leaves.begin(), tenant.leaves.begin() + static_cast<std::ptrdiff_t>(checkpoint.size));
   if (log::tree_root(witnessed) != checkpoint.root)
-    return fail(Code::kInternal, "its first {} entries are not those that were witnessed",
+    return fail(Code::kUntrusted,
+                "its first {} entries are not those that were witnessed; bring back a store that "
+                "holds them",
                 checkpoint.size);
   return {};
 }

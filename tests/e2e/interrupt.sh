@@ -30,11 +30,13 @@ declare -A DEMO=()
 for step in 3 6 9; do
   demo_begin $step
   expect "the demo came to step $step" wait_for 90 reached $step
+  kill -STOP -- "-${DEMO[$step]}"  # looked at where it is, however long that takes
   world=$(echo "$STORY/$step/tmp"/fleetsweep.*)
   ports=$(grep -ohE '127\.0\.0\.1:[0-9]+' "$world"/{controller,witness}.conf | cut -d: -f2 | sort -u)
   expect "step $step: something runs that could be left behind" test "$(left_running $step | wc -l)" -ge 3
   expect "step $step: five ports could be left behind" test "$(wc -w <<<"$ports")" = 5
   kill -INT -- "-${DEMO[$step]}"
+  kill -CONT -- "-${DEMO[$step]}"
   wait_for 10 grep -q "broke off" "$STORY/$step/out" && kill -INT -- "-${DEMO[$step]}" 2>/dev/null || :
   expect "step $step: it ends" wait_for 30 ended "${DEMO[$step]}"
   code=0
