@@ -136,9 +136,9 @@ void Driver::flush(Instant now) {
     receipts_pending_ = 0;
     Effects effects = std::exchange(pending_, {});
     if (effects.send.empty() && effects.work.empty() && effects.notice.empty()) return;
+    tell(effects.notice, now);  // first: what a host knows to be acknowledged is counted
     perform(std::move(effects.send), now);
     start(std::move(effects.work), now);
-    tell(effects.notice, now);
   }
 }
 
