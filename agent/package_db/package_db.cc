@@ -104,27 +104,30 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
   std::sort(lists.begin(), lists.end());
 
   for (const fs::path& list : lists) {
-    const auto package = static_cast<std::uint32_t>(db.index_->packages.size());
-    db.index_->packages.push_back(list.stem().string());
     FS_TRY(const std::string text, read_text(list));
-    each_line(text, [&](std::string_view line) {
-      if (line.starts_with('/') && line != "/.")
-        db.index_->files.try_emplace(canonical(line), Index::File{package});
-    });
     const auto sums = read_text(fs::path(list).replace_extension(".md5sums"));
     if (!sums && sums.error().code != Code::kNotFound) return fail(sums.error());
-    if (!sums) continue;
-    // "<32 hex digits>  usr/bin/x"
-    each_line(*sums, [&](std::string_view line) {
-      if (line.size() < 35) return;
-      const auto md5 = from_hex(line.substr(0, 32));
-      const auto file = db.index_->files.find(canonical("/" + std::string(line.substr(34))));
-      if (!md5 || file == db.index_->files.end()) return;
-      file->second.has_md5 = true;
-      std::copy(md5->begin(), md5->end(), file->second.md5.begin());
-    });
+    db.add(list.stem().string(), text, sums ? std::string_view(*sums) : std::string_view());
   }
   return db;
+}
+
+void PackageDb::add(std::string package, std::string_view list, std::string_view md5sums) {
+  const auto number = static_cast<std::uint32_t>(index_->packages.size());
+  index_->packages.push_back(std::move(package));
+  each_line(list, [&](std::string_view line) {
+    if (line.starts_with('/') && line != "/.")
+      index_->files.try_emplace(canonical(line), Index::File{number});
+  });
+  // "<32 hex digits>  usr/bin/x"
+  each_line(md5sums, [&](std::string_view line) {
+    if (line.size() < 35) return;
+    const auto md5 = from_hex(line.substr(0, 32));
+    const auto file = index_->files.find(canonical("/" + std::string(line.substr(34))));
+    if (!md5 || file == index_->files.end()) return;
+    file->second.has_md5 = true;
+    std::copy(md5->begin(), md5->end(), file->second.md5.begin());
+  });
 }
 
 std::optional<std::string> PackageDb::owner(std::string_view path) const {

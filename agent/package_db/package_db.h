@@ -19,6 +19,8 @@ class PackageDb {
   // Reads DIR/var/lib/dpkg. A root without one gives an empty database.
   static Result<PackageDb> open(const std::string& root);
   PackageDb();
+  // What open() does for each package: the lines of its .list, and of its .md5sums if it has one.
+  void add(std::string package, std::string_view list, std::string_view md5sums);
   PackageDb(PackageDb&&) noexcept;
   PackageDb& operator=(PackageDb&&) noexcept;
   ~PackageDb();

@@ -1,5 +1,5 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
-// sources, its own journal and vault, configuration. The first byte chooses.
+// sources, dpkg's database, its own journal and vault, configuration. The first byte chooses.
 
 #include <cstdint>
 #include <string>
@@ -8,6 +8,7 @@
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
+#include "agent/package_db/package_db.h"
 #include "agent/scan/job.h"
 #include "agent/scan/persistence.h"
 #include "agent/scan/process.h"
@@ -57,6 +58,17 @@ void configure(std::string_view text) {
   (void)reader.finish();
 }
 
+// A .list and a .md5sums of dpkg, with a NUL between them.
+void own(std::string_view text) {
+  const std::size_t end = text.find('\0');
+  const std::string_view list = text.substr(0, end);
+  PackageDb packages;
+  packages.add("sample", list, end == text.npos ? std::string_view() : text.substr(end + 1));
+  const std::string_view path = list.substr(0, list.find('\n'));
+  const auto md5 = packages.recorded_md5(path);
+  if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   const std::string_view text = as_text(bytes);
   if (which < kFormats) return parse_entries(which, text);
@@ -75,15 +87,17 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return edit(text);
     case 6:
       return configure(text);
-    default:
+    case 7:
       (void)http::parse_url(text);
-      (void)http::parse_address(text);
+      return (void)http::parse_address(text);
+    default:
+      own(text);
   }
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size > 0) parse_one(data[0] % (kFormats + 8), {data + 1, size - 1});
+  if (size > 0) parse_one(data[0] % (kFormats + 9), {data + 1, size - 1});
   return 0;
 }
