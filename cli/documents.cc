@@ -97,10 +97,11 @@ Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& 
   return orders;
 }
 
-Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::string& campaign) {
+Result<std::vector<SignedReceipt>> fetch_receipts(Session& session, const std::string& campaign) {
   std::vector<SignedReceipt> receipts;
-  for (std::string from;;) {
-    FS_TRY(const json page, get(session, fmt::format("campaigns/{}/receipts{}", campaign, from)));
+  const std::string filter = campaign.empty() ? "" : "&campaign=" + campaign;
+  for (std::uint64_t after = 0;;) {
+    FS_TRY(const json page, get(session, fmt::format("receipts?after={}{}", after, filter)));
     if (page.empty()) return receipts;
     for (const json& entry : page) {
       SignedReceipt one;
@@ -109,7 +110,9 @@ Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::stri
       FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
       receipts.push_back(std::move(one));
     }
-    from = "?after=" + crypto::document_id(receipts.back().envelope).hex();
+    const auto last = page.back().value("no", std::uint64_t{0});
+    if (last <= after) return fail(Code::kUntrusted, "the pages of receipts do not go on");
+    after = last;
   }
 }
 

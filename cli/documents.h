@@ -38,11 +38,11 @@ struct LoggedOrder {
 };
 Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& campaign);
 
-// All receipts of a campaign, in the order the controller stored them.
+// All receipts of a campaign, or of the tenant for "", in the order the controller stored them.
 struct SignedReceipt {
   model::Envelope envelope;
   model::Receipt receipt;
 };
-Result<std::vector<SignedReceipt>> receipts_of(Session& session, const std::string& campaign);
+Result<std::vector<SignedReceipt>> fetch_receipts(Session& session, const std::string& campaign);
 
 }  // namespace fleetsweep::cli

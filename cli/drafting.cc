@@ -76,7 +76,7 @@ Status refer_to_dry_run(Session& session, const DraftOptions& options, model::Or
                 "the dry run {} was made with another edition of this policy; make a new dry run",
                 dry_run.id.hex().substr(0, 12));
   order.dry_run_order = dry_run.id;
-  FS_TRY(const std::vector<SignedReceipt> receipts, receipts_of(session, options.campaign));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
   order.dry_run_report = report_digest(receipts, dry_run.id);  // what signers saw
   return {};
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 // The names of all metrics that the controller exports; metrics_table.h says what they are. Never a
-// host label; the number of series does not grow with the fleet.
+// host label, and no label whose values a host chooses: the number of series does not grow with the
+// fleet.
 
 #include <string_view>
 

@@ -41,7 +41,7 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kHistogram, kAgentRss, "Memory of agents, from their beats.", kRssBuckets},
     {Kind::kHistogram, kAgentCpu, "CPU of agents since their last beat.", kCpuBuckets},
     {Kind::kCounter, kReceiptForks, "Two receipts with one number: cloned image or stolen key."},
-    {Kind::kCounter, kSignatureFailures, "Documents whose signature or quorum did not hold."},
+    {Kind::kCounter, kSignatureFailures, "Documents that nobody with a right to it had signed."},
     {Kind::kGauge, kRootExpiry, "When the tenant's root expires."},
     {Kind::kCounter, kPolicyRejected, "Policies refused, by reason."},
     {Kind::kGauge, kLogSize, "Entries in the tenant's control log."},
@@ -55,5 +55,11 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kHistogram, kStoreCommit, "Time of one durable transaction.", kCommitBuckets},
     {Kind::kCounter, kStoreFailures, "Transactions that failed; nothing was acknowledged."},
 };
+
+// Every value of the label `document` of kSignatureFailures. Exported as 0 from the start: of a
+// counter that is born with its first failure, increase() does not see that one.
+inline constexpr std::string_view kSignedDocuments[] = {
+    "root",       "order", "release", "stop",     "resume", "endpoints",
+    "enrolbatch", "close", "receipt", "agentkey", "time"};
 
 }  // namespace fleetsweep::controller

@@ -29,7 +29,7 @@ class Scope {
   using Pattern = std::vector<std::string>;  // components
   std::vector<Pattern> patterns_;
   bool everywhere_ = false;
-  std::size_t depth_ = 0;                    // 0: unlimited
+  std::size_t depth_ = 0;  // 0: unlimited
 };
 
 // One component against * and ?.

@@ -72,7 +72,7 @@ Result<OrderReview> review_of(Session& session, const Options& options,
         quorum_status(envelope, root.root(), review.computed.value_or(order.action_class));
   }
   if (!order.dry_run_order.is_zero() && !session.url.empty()) {
-    const auto receipts = receipts_of(session, order.campaign);
+    const auto receipts = fetch_receipts(session, order.campaign);
     if (receipts) review.dry_run = dry_run_numbers(*receipts, order);
     if (!receipts) session.console.note("no dry-run numbers: " + receipts.error().message);
   }

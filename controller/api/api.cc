@@ -14,6 +14,7 @@ using nlohmann::json;
 using store::ApiRole;
 
 constexpr std::size_t kLogPageBytes = 4 * 1024 * 1024;
+constexpr std::size_t kReceiptsPerPage = 500;
 constexpr std::string_view kTokenPrefix = "fsapi-";
 
 // What the caller can do about it.
@@ -128,8 +129,9 @@ void Api::tenants(http::Server& server) {
   add(server, "POST", "/v1/tenants", ApiRole::kAdmin, [this](const Visit& visit) {
     const auto document = document_in(visit.request);
     if (!document) return refusal(document.error());
-    const auto created =
-        on_loop([&](Driver& driver, Instant now) { return driver.create_tenant(*document, now); });
+    const auto created = on_loop([&](Driver& driver, Instant now) {
+      return driver.create_tenant(*document, visit.who(), now);
+    });
     if (!created) return refusal(created.error());
     return answer({{"tenant", created->tenant.hex()}, {"index", created->index}}, 201);
   });
@@ -174,7 +176,7 @@ void Api::documents(http::Server& server) {
       [this](const Visit& visit) {
         const Bytes bytes = to_bytes(visit.request.body);
         const auto digest = on_loop([&](Driver& driver, Instant now) {
-          return driver.put_policy(visit.tenant, bytes, now);
+          return driver.put_policy(visit.tenant, bytes, visit.who(), now);
         });
         if (!digest) return refusal(digest.error());
         return answer({{"digest", digest->hex()}, {"size", bytes.size()}}, 201);
@@ -227,6 +229,22 @@ void Api::documents(http::Server& server) {
 }
 
 void Api::fleet(http::Server& server) {
+  add(server, "GET", "/v1/tenants/{tenant}/receipts", ApiRole::kViewer, [this](const Visit& visit) {
+    const auto after = number(visit.request, "after");
+    if (!after) return refusal(after.error());
+    using Rows = std::vector<store::NumberedReceipt>;
+    const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
+      FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+      return driver.store().receipts(tenant->no, visit.request.query_value("campaign"), *after,
+                                     kReceiptsPerPage);
+    });
+    if (!rows) return refusal(rows.error());
+    json all = json::array();
+    for (const auto& [row, receipt] : *rows)
+      all.push_back(
+          {{"no", row}, {"id", receipt.id.hex()}, {"envelope", to_base64(receipt.envelope)}});
+    return answer(all);
+  });
   // What each agent signed when it joined: an auditor needs its bytes.
   add(server, "GET", "/v1/tenants/{tenant}/enrolments", ApiRole::kViewer,
       [this](const Visit& visit) {

@@ -10,30 +10,11 @@ namespace {
 using nlohmann::json;
 using store::ApiRole;
 
-constexpr std::size_t kReceiptsPerPage = 500;
-
 Result<const campaign::Rollout*> campaign_of(const Tenant& tenant, const std::string& name) {
   const auto found = tenant.campaigns.find(name);
   if (found == tenant.campaigns.end())
     return fail(Code::kNotFound, "no campaign {} of this tenant", escaped(name));
   return &found->second;
-}
-
-// Where a page begins. Receipt ids are not indexed (an index on hashes would cost every write), so
-// this looks through the campaign's receipts.
-Result<std::uint64_t> row_of(store::Store& store, TenantNo tenant, const std::string& campaign,
-                             const std::optional<DocumentId>& id) {
-  std::uint64_t row = 0;
-  while (id) {
-    FS_TRY(const auto page, store.receipts(tenant, campaign, row, kReceiptsPerPage));
-    if (page.empty())
-      return fail(Code::kNotFound, "?after={}: no such receipt in this campaign", id->hex());
-    for (const auto& one : page) {
-      row = one.row;
-      if (one.receipt.id == *id) return row;
-    }
-  }
-  return row;
 }
 
 // One campaign object at once and at each change.
@@ -103,28 +84,6 @@ void Api::campaigns(http::Server& server) {
           return all;
         });
         return list ? answer(*list) : refusal(list.error());
-      });
-  add(server, "GET", "/v1/tenants/{tenant}/campaigns/{campaign}/receipts", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        std::optional<DocumentId> after;
-        if (const auto text = visit.request.query_value("after")) {
-          const auto id = DocumentId::parse_hex(*text);
-          if (!id) return refusal(id.error().within("?after="));
-          after = *id;
-        }
-        using Rows = std::vector<store::NumberedReceipt>;
-        const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          FS_TRY(const auto* rollout, campaign_of(*tenant, visit.request.param("campaign")));
-          FS_TRY(const std::uint64_t row,
-                 row_of(driver.store(), tenant->no, rollout->name(), after));
-          return driver.store().receipts(tenant->no, rollout->name(), row, kReceiptsPerPage);
-        });
-        if (!rows) return refusal(rows.error());
-        json all = json::array();
-        for (const auto& [row, receipt] : *rows)
-          all.push_back({{"id", receipt.id.hex()}, {"envelope", to_base64(receipt.envelope)}});
-        return answer(all);
       });
   server.stream("/v1/tenants/{tenant}/campaigns/{campaign}/events",
                 [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {

@@ -125,7 +125,7 @@ json campaign(const Tenant& tenant, const campaign::Rollout& rollout, Instant no
           {"family", claim(rollout.family())},
           {"mode", name(rollout.mode())},
           {"phase", rollout.phase()},
-          {"targeted", tally.targeted},
+          {"targeted", rollout.targeted()},
           {"states", states(tally.states)},
           {"waves", waves},
           {"orders", orders},

@@ -106,6 +106,8 @@ class Rollout {
 
   const std::string& name() const { return name_; }
   const Tally& tally() const { return tally_; }
+  // Counted apart from the tally, which must add up to it.
+  std::size_t targeted() const { return hosts_.size(); }
   std::vector<Standing> standings() const;
   std::optional<Standing> standing(HostNo host) const;
   std::vector<OrderView> orders() const;

@@ -72,7 +72,19 @@ Status check_log(const Tenant& tenant, const store::Checkpoint& saved) {
   return {};
 }
 
+Count trip_count(const Tenant& tenant, const std::string& campaign, campaign::TripReason reason) {
+  return {kBreakerTrips,
+          {{"tenant", tenant.name},
+           {"campaign", campaign},
+           {"reason", std::string(fleetsweep::name(reason))}}};
+}
+
 }  // namespace
+
+PolicyInfo::PolicyInfo(trust::PolicyFacts policy_facts, const model::Policy& policy)
+    : facts(std::move(policy_facts)), family(policy.family) {
+  for (const model::Verdict& verdict : policy.verdicts) verdicts.insert(verdict.id);
+}
 
 Status Core::restore(const SavedTenant& saved, Effects& effects) {
   if (saved.tenant.no != tenants_.size() + 1)
@@ -86,7 +98,7 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     auto facts = trust::policy_facts(bytes);
     if (!policy || !facts) return fail(Code::kInternal, "store: a policy does not decode");
     const Digest digest = facts->digest;
-    tenant->policies.emplace(digest, PolicyInfo{std::move(*facts), policy->family});
+    tenant->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   }
   for (const store::Entry& entry : saved.entries) {
     const trust::Notice notice = tenant->fold.append(entry.envelope, entry.admitted);
@@ -140,10 +152,12 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
   for (const store::Trip& trip : saved.trips) {
     const auto campaign = tenant->campaign_of.find(trip.order);
     if (campaign == tenant->campaign_of.end()) continue;
-    tenant->campaigns.at(campaign->second)
-        .on_trip(
-            {trip.order, trip.wave, static_cast<campaign::TripReason>(trip.reason), trip.time});
+    const auto reason = static_cast<campaign::TripReason>(trip.reason);
+    tenant->campaigns.at(campaign->second).on_trip({trip.order, trip.wave, reason, trip.time});
+    effects.notice.push_back(trip_count(*tenant, campaign->second, reason));
   }
+  for (const store::Fork& fork : saved.forks)
+    if (tenant->registry.find(fork.host)) mark_forked(*tenant, fork.host, effects);
   tenants_.push_back(std::move(tenant));
   return {};
 }
@@ -157,6 +171,7 @@ Status Core::replay(const store::Receipt& row, Effects& effects) {
   if (!owner.registry.find(row.host))
     return fail(Code::kInternal, "store: receipt of host {} that is not enrolled", row.host);
   Chain& chain = owner.chains[row.host - 1];
+  if (chain.is_broken_by(*receipt)) mark_forked(owner, row.host, effects);
   if (row.seq > chain.seq) chain = {row.seq, row.id};
   count(owner, row.host, row.id, *receipt, Instant(row.received), effects);
   return {};
@@ -200,10 +215,7 @@ void Core::settle(Tenant& tenant, Instant now, Effects& effects) {
     for (const campaign::Trip& trip : rollout.take_trips()) {
       effects.persist.push_back(store::Trip{tenant.no, trip.order, trip.wave,
                                             static_cast<std::uint8_t>(trip.reason), trip.time});
-      effects.notice.push_back(Count{kBreakerTrips,
-                                     {{"tenant", tenant.name},
-                                      {"campaign", name},
-                                      {"reason", std::string(fleetsweep::name(trip.reason))}}});
+      effects.notice.push_back(trip_count(tenant, name, trip.reason));
       effects.notice.push_back(Event{
           "breaker_open",
           {{"campaign", name}, {"order", trip.order.hex()}, {"wave", std::to_string(trip.wave)}},

@@ -32,8 +32,11 @@ struct CoreOptions {
 };
 
 struct PolicyInfo {
+  PolicyInfo(trust::PolicyFacts policy_facts, const model::Policy& policy);
+
   trust::PolicyFacts facts;
   std::string family;
+  std::set<std::string> verdicts;  // their ids
 };
 
 struct Session {
@@ -47,6 +50,11 @@ struct Session {
 struct Chain {  // a host's receipts so far
   std::uint64_t seq = 0;
   DocumentId id;
+
+  // The next one names another before it: a cloned image or a stolen key.
+  bool is_broken_by(const model::Receipt& receipt) const {
+    return seq != 0 && receipt.seq == seq + 1 && receipt.previous != id;
+  }
 };
 
 struct Tenant {
@@ -76,6 +84,10 @@ struct Tenant {
 
   const trust::State& state() const { return fold.state(); }
   Session& session(HostNo host) { return sessions[host - 1]; }
+  const PolicyInfo* policy(const Digest& digest) const {
+    const auto found = policies.find(digest);
+    return found == policies.end() ? nullptr : &found->second;
+  }
 };
 
 // What a worker found in one receipt.
@@ -118,6 +130,7 @@ struct SavedTenant {
   std::vector<store::Agent> agents;
   std::vector<store::AgentSeen> agents_seen;
   std::vector<store::Trip> trips;
+  std::vector<store::Fork> forks;
 };
 
 class Core {
@@ -132,11 +145,13 @@ class Core {
   std::vector<store::CampaignHost> campaign_hosts() const;
 
   // Operators. Errors are theirs to read; an answer may be given once `effects` are durable.
-  Result<Submitted> create_tenant(BytesView root_envelope, Instant now, Effects& effects);
+  // `who` is written into the store's audit: what the API knows its caller by.
+  Result<Submitted> create_tenant(BytesView root_envelope, const std::string& who, Instant now,
+                                  Effects& effects);
   Result<Submitted> submit(const TenantId& tenant, BytesView envelope, const std::string& who,
                            Instant now, Effects& effects);
-  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, Instant now,
-                            Effects& effects);
+  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
+                            Instant now, Effects& effects);
 
   // Hosts. Who it is was proven by its CURVE key.
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now, Effects& effects);
@@ -189,6 +204,7 @@ class Core {
   static void claims(fleet::Agent& agent, const model::Hello& hello);
 
   // intake.cc
+  static void mark_forked(Tenant& tenant, HostNo host, Effects& effects);
   bool count(Tenant& tenant, HostNo host, const DocumentId& id, const model::Receipt& receipt,
              Instant now, Effects& effects);
 

@@ -32,11 +32,6 @@ std::string short_type(std::string_view payload_type) {
   return std::string(payload_type.substr(0, payload_type.find('.')));
 }
 
-// Reasons that say: somebody signed what he may not, or nobody signed.
-bool is_signature_failure(model::Reason reason) {
-  return reason == model::Reason::kUntrusted || reason == model::Reason::kQuorum;
-}
-
 }  // namespace
 
 // Our log's origin in this root, empty if it names another log key.
@@ -49,7 +44,8 @@ std::string Core::origin_of(const model::Root& root) const {
   return {};
 }
 
-Result<Submitted> Core::create_tenant(BytesView bytes, Instant now, Effects& effects) {
+Result<Submitted> Core::create_tenant(BytesView bytes, const std::string& who, Instant now,
+                                      Effects& effects) {
   FS_TRY(const model::Envelope envelope, envelope_of(bytes));
   if (envelope.payload_type != model::kPayloadRoot)
     return fail(Code::kInvalid,
@@ -78,7 +74,7 @@ Result<Submitted> Core::create_tenant(BytesView bytes, Instant now, Effects& eff
   created->name = origin;
   effects.persist.push_back(store::Tenant{created->no, id, origin, to_timestamp(now)});
   tenants_.push_back(std::move(created));
-  const auto index = append(*tenants_.back(), bytes, "admin", now, effects);
+  const auto index = append(*tenants_.back(), bytes, who, now, effects);
   if (!index) {
     tenants_.pop_back();
     effects.persist.pop_back();
@@ -99,10 +95,10 @@ Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::s
   }
   const auto admitted = trust::admit(owner->state(), bytes, facts, to_timestamp(now));
   if (!admitted) {
-    if (is_signature_failure(admitted.error().reason))
-      effects.notice.push_back(Count{kSignatureFailures,
-                                     {{"role", short_type(envelope.payload_type)},
-                                      {"reason", std::string(name(admitted.error().reason))}}});
+    // Too few signatures are an operator who is not done; a signature of nobody is a forgery.
+    if (admitted.error().reason == model::Reason::kUntrusted)
+      effects.notice.push_back(
+          Count{kSignatureFailures, {{"document", short_type(envelope.payload_type)}}});
     return fail(admitted.error());
   }
   const std::string type = short_type(admitted->payload_type);
@@ -210,8 +206,8 @@ void Core::refresh_stops(Tenant& owner) {
   }
 }
 
-Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, Instant now,
-                                Effects& effects) {
+Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, const std::string& who,
+                                Instant now, Effects& effects) {
   Tenant* owner = find_mutable(id);
   if (!owner) return fail(Code::kNotFound, "no tenant {} here", id.hex());
   const auto refused = [&](std::string reason, Error error) {
@@ -227,9 +223,9 @@ Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, Instant now
   if (!policy) return refused("malformed", policy.error());
   const Digest digest = facts->digest;
   if (owner->policies.contains(digest)) return digest;
-  owner->policies.emplace(digest, PolicyInfo{std::move(*facts), policy->family});
+  owner->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   effects.persist.push_back(store::Blob{owner->no, digest, to_bytes(bytes)});
-  effects.persist.push_back(store::Audit{to_timestamp(now), "operator", "policy_stored",
+  effects.persist.push_back(store::Audit{to_timestamp(now), who, "policy_stored",
                                          fmt::format("{} {}", owner->name, digest.hex())});
   return digest;
 }

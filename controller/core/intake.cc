@@ -25,11 +25,14 @@ bool Core::count(Tenant& owner, HostNo host, const DocumentId& id, const model::
   };
   std::string campaign;
   std::string family = "none";
+  const PolicyInfo* policy = nullptr;
   bool newest = false;
   if (const auto found = owner.campaign_of.find(receipt.order); found != owner.campaign_of.end()) {
     campaign = found->second;
     campaign::Rollout& rollout = owner.campaigns.at(campaign);
     if (!rollout.family().empty()) family = rollout.family();
+    const auto order = owner.state().orders.find(receipt.order);
+    if (order != owner.state().orders.end()) policy = owner.policy(order->second.order.policy);
     newest = rollout.on_report({host, receipt.seq, id, receipt.order, receipt.kind, receipt.state,
                                 receipt.reason, receipt.matched, receipt.acted, receipt.finished},
                                now);
@@ -42,13 +45,15 @@ bool Core::count(Tenant& owner, HostNo host, const DocumentId& id, const model::
     add(kUndo, {{"outcome", std::string(name(receipt.state))}});
 
   // All that a dry run matched, although the receipt lists the first items only: the sum over the
-  // verdicts is the sum of `matched`.
+  // verdicts is the sum of `matched`. The verdict is a host's word: only those of the policy are
+  // told apart.
   if (receipt.kind == ReceiptKind::kScan) {
     std::map<std::string, std::uint32_t> by_verdict;
     std::uint32_t listed = 0;
     for (const model::ReceiptItem& item : receipt.items) {
       if (listed == receipt.matched) break;
-      ++by_verdict[item.verdict.empty() ? "none" : item.verdict];
+      const bool is_known = policy && policy->verdicts.contains(item.verdict);
+      ++by_verdict[is_known ? item.verdict : item.verdict.empty() ? "none" : "other"];
       ++listed;
     }
     if (receipt.matched > listed) by_verdict["unlisted"] += receipt.matched - listed;
@@ -62,6 +67,11 @@ bool Core::count(Tenant& owner, HostNo host, const DocumentId& id, const model::
   return newest;
 }
 
+void Core::mark_forked(Tenant& owner, HostNo host, Effects& effects) {
+  owner.registry.find(host)->forked = true;
+  effects.notice.push_back(Count{kReceiptForks, {{"tenant", owner.name}}});
+}
+
 void Core::on_verified(std::vector<VerifiedReceipt> receipts, Instant now, Effects& effects) {
   std::map<HostRef, std::vector<DocumentId>> acks;
   std::set<TenantNo> touched;
@@ -69,8 +79,7 @@ void Core::on_verified(std::vector<VerifiedReceipt> receipts, Instant now, Effec
     if (!one.receipt) {
       effects.notice.push_back(Count{kResultsRejected, {{"reason", one.rejected}}});
       if (one.rejected == "signature")
-        effects.notice.push_back(
-            Count{kSignatureFailures, {{"role", "agent"}, {"reason", "untrusted"}}});
+        effects.notice.push_back(Count{kSignatureFailures, {{"document", "receipt"}}});
       continue;
     }
     Tenant& owner = tenant(one.host.tenant);
@@ -81,14 +90,12 @@ void Core::on_verified(std::vector<VerifiedReceipt> receipts, Instant now, Effec
       acks[one.host].push_back(one.id);
       continue;
     }
-    const bool follows = receipt.seq == chain.seq + 1 && chain.seq != 0;
-    const bool forked = one.stored.has_value() || (follows && receipt.previous != chain.id);
-    if (forked) {
-      fleet::Agent& agent = *owner.registry.find(one.host.host);
-      agent.forked = true;
-      effects.notice.push_back(Count{kReceiptForks, {{"tenant", owner.name}}});
-      effects.notice.push_back(Event{
-          "receipt_fork", {{"agent", agent.id.hex()}, {"seq", std::to_string(receipt.seq)}}, true});
+    if (one.stored || chain.is_broken_by(receipt)) {
+      mark_forked(owner, one.host.host, effects);
+      effects.notice.push_back(
+          Event{"receipt_fork",
+                {{"agent", receipt.agent.hex()}, {"seq", std::to_string(receipt.seq)}},
+                true});
     }
     acks[one.host].push_back(one.id);
     if (one.stored) {

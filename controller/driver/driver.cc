@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "controller/metrics_names.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 
@@ -17,6 +18,7 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
   FS_TRY(saved.agents, store.agents(tenant.no));
   FS_TRY(saved.agents_seen, store.agents_seen(tenant.no));
   FS_TRY(saved.trips, store.trips(tenant.no));
+  FS_TRY(saved.forks, store.forks(tenant.no));
   FS_TRY(const std::vector<Digest> digests, store.blobs(tenant.no));
   for (const Digest& digest : digests) {
     FS_TRY(std::optional<Bytes> bytes, store.blob(tenant.no, digest));
@@ -30,12 +32,12 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
 Result<std::unique_ptr<Driver>> Driver::load(const CoreOptions& options, const Parts& parts,
                                              Instant now) {
   std::unique_ptr<Driver> driver(new Driver(options, parts));
-  FS_CHECK(driver->reload(now, true));
+  FS_CHECK(driver->reload(now, false));
   return driver;
 }
 
 // `counted`: the counters of this process already hold what the store holds.
-Status Driver::reload(Instant now, bool count) {
+Status Driver::reload(Instant now, bool counted) {
   auto core = std::make_unique<Core>(options_, now);
   FS_TRY(const std::vector<store::Tenant> tenants, parts_.store.tenants());
   Effects replayed;
@@ -49,7 +51,7 @@ Status Driver::reload(Instant now, bool count) {
   pending_ = {};
   receipts_pending_ = 0;
   parts_.outlet.replace(core_->admitted());
-  if (count) tell(replayed.notice, now);
+  if (!counted) tell(replayed.notice, now);
   core_->on_time(now, pending_);
   return {};
 }
@@ -121,7 +123,7 @@ bool Driver::commit(Instant now) {
 bool Driver::recover(Instant now) {
   pending_ = {};
   receipts_pending_ = 0;
-  if (const Status loaded = reload(now, false); !loaded)
+  if (const Status loaded = reload(now, true); !loaded)
     health_ = fail(loaded.error());
   else
     stale_ = false;
@@ -207,8 +209,7 @@ void Driver::start(std::vector<Work> works, Instant now) {
     if (auto* verify = std::get_if<VerifyReceipts>(&work)) {
       // Not acknowledged: the host sends them again.
       if (!parts_.crew.verify(std::move(*verify)))
-        parts_.telemetry.on(
-            Count{"fleetsweep_dispatch_deferred_total", {{"reason", "verify_queue_full"}}});
+        parts_.telemetry.on(Count{kDispatchDeferred, {{"reason", "verify_queue_full"}}});
     } else if (auto* cosign = std::get_if<CosignLog>(&work)) {
       const TenantNo tenant = cosign->tenant;
       if (!parts_.crew.cosign(std::move(*cosign)))
@@ -253,8 +254,9 @@ Result<Enrolled> Driver::enrol(BytesView agent_key, const CurveKey& key, Instant
   return durable(core_->enrol(agent_key, key, now, pending_), now);
 }
 
-Result<Submitted> Driver::create_tenant(BytesView root_envelope, Instant now) {
-  return durable(core_->create_tenant(root_envelope, now, pending_), now);
+Result<Submitted> Driver::create_tenant(BytesView root_envelope, const std::string& who,
+                                        Instant now) {
+  return durable(core_->create_tenant(root_envelope, who, now, pending_), now);
 }
 
 Result<Submitted> Driver::submit(const TenantId& tenant, BytesView envelope, const std::string& who,
@@ -262,8 +264,9 @@ Result<Submitted> Driver::submit(const TenantId& tenant, BytesView envelope, con
   return durable(core_->submit(tenant, envelope, who, now, pending_), now);
 }
 
-Result<Digest> Driver::put_policy(const TenantId& tenant, BytesView policy, Instant now) {
-  return durable(core_->put_policy(tenant, policy, now, pending_), now);
+Result<Digest> Driver::put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
+                                  Instant now) {
+  return durable(core_->put_policy(tenant, policy, who, now, pending_), now);
 }
 
 }  // namespace fleetsweep::controller

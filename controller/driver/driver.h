@@ -67,10 +67,11 @@ class Driver {
 
   // Answered only when durable. kUnavailable: the store failed, ask again.
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now);
-  Result<Submitted> create_tenant(BytesView root_envelope, Instant now);
+  Result<Submitted> create_tenant(BytesView root_envelope, const std::string& who, Instant now);
   Result<Submitted> submit(const TenantId& tenant, BytesView envelope, const std::string& who,
                            Instant now);
-  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, Instant now);
+  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
+                            Instant now);
 
   const Core& core() const { return *core_; }
   store::Store& store() { return parts_.store; }

@@ -3,9 +3,17 @@
 #include <dirent.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <set>
+
 #include "controller/metrics_names.h"
 
 namespace fleetsweep::controller {
+namespace {
+
+constexpr std::size_t kAgentKindsShown = 32;
+
+}  // namespace
 
 void MetricsTelemetry::on(const Count& count) {
   std::vector<metrics::Label> labels;
@@ -51,21 +59,25 @@ void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout
                 {"mode", info.mode}},
                1);
   const campaign::Tally& tally = rollout.tally();
+  std::vector<std::string> numbers;  // as people count: 1 is the canary
+  for (std::size_t wave = 1; wave <= tally.waves.size(); ++wave)
+    numbers.push_back(std::to_string(wave));
+  std::vector<metrics::Sample> samples{{kCampaignTargeted,
+                                        {{"tenant", tenant.name}, {"campaign", campaign}},
+                                        static_cast<double>(rollout.targeted())}};
   for (std::size_t wave = 0; wave < tally.waves.size(); ++wave) {
-    const std::string number = std::to_string(wave + 1);  // as people count: 1 is the canary
     for (std::size_t state = 0; state < kCount<model::HostState>; ++state)
-      metrics_.set(kCampaignHosts,
-                   {{"tenant", tenant.name},
-                    {"campaign", campaign},
-                    {"wave", number},
-                    {"state", name(static_cast<model::HostState>(state))}},
-                   tally.waves[wave].states[state]);
-    metrics_.set(kCampaignFailureRatio,
-                 {{"tenant", tenant.name}, {"campaign", campaign}, {"wave", number}},
-                 rollout.failure_ratio(static_cast<std::uint16_t>(wave)));
+      samples.push_back({kCampaignHosts,
+                         {{"tenant", tenant.name},
+                          {"campaign", campaign},
+                          {"wave", numbers[wave]},
+                          {"state", name(static_cast<model::HostState>(state))}},
+                         static_cast<double>(tally.waves[wave].states[state])});
+    samples.push_back({kCampaignFailureRatio,
+                       {{"tenant", tenant.name}, {"campaign", campaign}, {"wave", numbers[wave]}},
+                       rollout.failure_ratio(static_cast<std::uint16_t>(wave))});
   }
-  metrics_.set(kCampaignTargeted, {{"tenant", tenant.name}, {"campaign", campaign}},
-               tally.targeted);
+  metrics_.set(samples);
   metrics_.set(kBreakerState, {{"tenant", tenant.name}, {"campaign", campaign}},
                rollout.breaker_open() ? 1 : 0);
   metrics_.set(kCampaignRate, {{"tenant", tenant.name}, {"campaign", campaign}}, rollout.rate(now));
@@ -76,18 +88,8 @@ void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout
 }
 
 void MetricsTelemetry::tick(const Core& core, Instant now) {
-  metrics_.forget_all(kAgents);
+  count_agents(core);
   for (const auto& tenant : core.tenants()) {
-    std::map<std::tuple<std::string, std::string, std::string>, std::size_t> agents;
-    for (const fleet::Agent& agent : tenant->registry.all())
-      ++agents[{std::string(liveness(agent)), agent.version, agent.facts.os}];
-    for (const auto& [key, count] : agents)
-      metrics_.set(kAgents,
-                   {{"tenant", tenant->name},
-                    {"state", std::get<0>(key)},
-                    {"version", std::get<1>(key)},
-                    {"os", std::get<2>(key)}},
-                   static_cast<double>(count));
     metrics_.set(kLogSize, {{"tenant", tenant->name}}, static_cast<double>(tenant->entries.size()));
     if (tenant->note_time)
       metrics_.set(kCheckpointAge, {{"tenant", tenant->name}},
@@ -104,6 +106,38 @@ void MetricsTelemetry::tick(const Core& core, Instant now) {
     }
   }
   metrics_.set(kOpenFds, {}, open_fds_ratio());
+}
+
+// What an agent runs on is what it says: beyond the commonest few it is counted as "other".
+void MetricsTelemetry::count_agents(const Core& core) {
+  using Kind = std::pair<std::string, std::string>;  // version, os
+  std::map<Kind, std::size_t> kinds;
+  for (const auto& tenant : core.tenants())
+    for (const fleet::Agent& agent : tenant->registry.all())
+      ++kinds[{agent.version, agent.facts.os}];
+  std::vector<std::pair<std::size_t, Kind>> by_number;
+  for (const auto& [kind, number] : kinds) by_number.emplace_back(number, kind);
+  std::ranges::sort(by_number, std::greater<>());
+  std::set<Kind> shown;
+  for (const auto& [number, kind] : by_number)
+    if (shown.size() < kAgentKindsShown) shown.insert(kind);
+
+  const Kind other{"other", "other"};
+  std::map<std::tuple<std::string_view, std::string_view, Kind>, std::size_t> agents;
+  for (const auto& tenant : core.tenants())
+    for (const fleet::Agent& agent : tenant->registry.all()) {
+      const Kind kind{agent.version, agent.facts.os};
+      ++agents[{tenant->name, liveness(agent), shown.contains(kind) ? kind : other}];
+    }
+  std::vector<metrics::Sample> samples;
+  for (const auto& [key, number] : agents) {
+    const auto& [tenant, state, kind] = key;
+    samples.push_back(
+        {kAgents,
+         {{"tenant", tenant}, {"state", state}, {"version", kind.first}, {"os", kind.second}},
+         static_cast<double>(number)});
+  }
+  metrics_.replace(kAgents, samples);
 }
 
 double open_fds_ratio() {

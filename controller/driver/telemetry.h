@@ -31,6 +31,8 @@ class MetricsTelemetry final : public Telemetry {
     std::string family, phase, mode;
     bool operator==(const Info&) const = default;
   };
+  void count_agents(const Core& core);
+
   metrics::Metrics& metrics_;
   const event_log::EventLog& log_;
   std::function<void(const TenantId&, const std::string&)> on_change_;

@@ -142,6 +142,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
                                     {*parts.store, *parts.gateway, parts.crew, parts.telemetry,
                                      parts.keys.conductor, timed},
                                     loop::wall_now()));
+  for (const std::string_view document : kSignedDocuments)
+    parts.metrics.add(kSignatureFailures, {{"document", document}}, 0);
   parts.gateway->attach(*parts.driver, parts.loop);
   parts.loop.watch(parts.crew.answers().fd(), [&parts](Instant now) {
     for (ThreadCrew::Answer& answer : parts.crew.answers().take()) {

@@ -85,12 +85,14 @@ class MemoryStore final : public Store {
       if (std::get<0>(key) == tenant) FS_CHECK(visit(log_[row - 1]));
     return {};
   }
-  Result<std::vector<NumberedReceipt>> receipts(TenantNo tenant, const std::string& campaign,
+  Result<std::vector<NumberedReceipt>> receipts(TenantNo tenant,
+                                                const std::optional<std::string>& campaign,
                                                 std::uint64_t after, std::size_t max) override {
     std::vector<NumberedReceipt> page;
     for (std::uint64_t row = after + 1; row <= log_.size() && page.size() < max; ++row) {
       const Receipt& receipt = log_[row - 1];
-      if (receipt.tenant == tenant && receipt.campaign == campaign) page.push_back({row, receipt});
+      if (receipt.tenant == tenant && (!campaign || receipt.campaign == *campaign))
+        page.push_back({row, receipt});
     }
     return page;
   }

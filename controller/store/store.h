@@ -45,9 +45,9 @@ class Store {
   // By host and sequence number.
   virtual Status for_each_receipt(TenantNo tenant,
                                   const std::function<Status(const Receipt&)>& visit) = 0;
-  // Of one campaign, rows after `after`, at most `max`.
+  // Of one campaign or of all, rows after `after`, at most `max`.
   virtual Result<std::vector<NumberedReceipt>> receipts(TenantNo tenant,
-                                                        const std::string& campaign,
+                                                        const std::optional<std::string>& campaign,
                                                         std::uint64_t after, std::size_t max) = 0;
   virtual Result<std::optional<DocumentId>> receipt_id(TenantNo tenant, HostNo host,
                                                        std::uint64_t seq) = 0;

@@ -51,4 +51,12 @@ expect "and says what it misses" grep -q 'was edited behind this program: its fi
 sql "$UNDO"
 controller_start
 expect "taken back, it starts and the audit holds" wait_for 10 audit 0 'receipts are signed'
+
+# A cosignature is looked at by whoever trusts it; with the witness away no newer one takes its place.
+stop witness
+stop controller
+signature=$(sql "select note from checkpoints" | grep -o '[A-Za-z0-9+/]*==$' | tail -1)
+edit checkpoints note "1" "${signature:40:6}" AAAAAA
+controller_start
+expect "a byte of a cosignature: found and named" audit 1 'checkpoint'
 story_end

@@ -71,7 +71,7 @@ class FaultyStore final : public store::Store {
     return inner_->for_each_receipt(no, visit);
   }
   Result<std::vector<store::NumberedReceipt>> receipts(store::TenantNo no,
-                                                       const std::string& campaign,
+                                                       const std::optional<std::string>& campaign,
                                                        std::uint64_t after,
                                                        std::size_t max) override {
     return inner_->receipts(no, campaign, after, max);
@@ -132,9 +132,9 @@ void ControllerNode::set_up(const std::vector<HostKeys>& hosts) {
   start();
   const Instant now = wiring_.timeline.now();
   const TenantId& tenant = wiring_.setting.tenant.id();
-  FS_ASSERT(driver_->create_tenant(wiring_.setting.tenant.root_envelope(), now));
+  FS_ASSERT(driver_->create_tenant(wiring_.setting.tenant.root_envelope(), "sim", now));
   FS_ASSERT(driver_->submit(tenant, wiring_.setting.batch, "alice", now));
-  FS_ASSERT(driver_->put_policy(tenant, wiring_.setting.policy_bytes, now));
+  FS_ASSERT(driver_->put_policy(tenant, wiring_.setting.policy_bytes, "sim", now));
   for (const HostKeys& host : hosts) {
     const auto enrolled = driver_->enrol(host.request, host.curve, now);
     FS_ASSERT(enrolled && enrolled->host.host == ++targeted_);

@@ -127,14 +127,21 @@ void Metrics::forget(std::string_view name, Labels labels) {
       state_->entry(name).series);
 }
 
-void Metrics::forget_all(std::string_view name) {
+void Metrics::set(const std::vector<Sample>& samples) {
   const std::lock_guard lock(state_->mutex);
-  std::visit(
-      [](auto& all) {
-        for (const auto& [key, one] : all.by_labels) all.family->Remove(one);
-        all.by_labels.clear();
-      },
-      state_->entry(name).series);
+  for (const Sample& one : samples) state_->series<Gauge>(one.name, one.labels).Set(one.value);
+}
+
+void Metrics::replace(std::string_view name, const std::vector<Sample>& samples) {
+  const std::lock_guard lock(state_->mutex);
+  auto* all = std::get_if<Series<Gauge>>(&state_->entry(name).series);
+  FS_ASSERT(all);
+  for (const auto& [key, one] : all->by_labels) all->family->Remove(one);
+  all->by_labels.clear();
+  for (const Sample& one : samples) {
+    FS_ASSERT(one.name == name);
+    state_->series<Gauge>(name, one.labels).Set(one.value);
+  }
 }
 
 double Metrics::value(std::string_view name, Labels labels) const {

@@ -38,6 +38,12 @@ class Labels {
   std::span<const Label> labels_;
 };
 
+struct Sample {  // of a gauge; borrowed for the call
+  std::string_view name;
+  std::vector<Label> labels;
+  double value = 0;
+};
+
 class Metrics {
  public:
   // Every family of the table must have a valid, unused name: asserted.
@@ -51,8 +57,10 @@ class Metrics {
   void set(std::string_view name, Labels labels, double value);      // kGauge
   void observe(std::string_view name, Labels labels, double value);  // kHistogram
   void forget(std::string_view name, Labels labels);                 // removes one series
-  void forget_all(
-      std::string_view name);  // all series of a gauge or histogram, before it is set anew
+  // Gauges that belong together, in one step: a scrape sees all of them as before or as after.
+  void set(const std::vector<Sample>& samples);
+  // The same for one gauge, whose other series are removed.
+  void replace(std::string_view name, const std::vector<Sample>& samples);
   double value(std::string_view name, Labels labels) const;  // counter or gauge; 0 when not there
 
   // Text exposition format 0.0.4.

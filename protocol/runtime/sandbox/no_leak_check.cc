@@ -1,6 +1,9 @@
-// Linked into programs that filter their own system calls. The leak checker of a sanitizer build attaches to the process
-// as a tracer when it ends; the filter kills that tracer, and the process would wait for it for ever.
+// Linked into programs that filter their own system calls. The leak checker of a sanitizer build
+// attaches to the process as a tracer when it ends; the filter kills that tracer, and the process
+// would wait for it for ever.
 
 #ifdef __SANITIZE_ADDRESS__
-extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
+extern "C" const char* __asan_default_options() {
+  return "detect_leaks=0";
+}
 #endif

@@ -51,7 +51,7 @@ run_fleet() {
   done
   signatures=$(jq '.signatures | length' "$WORLD/order-1.dsse")
   bytes=$(wc -c <"$WORLD/order-1.dsse")
-  receipt_bytes=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants/$TENANT/campaigns/bench-1/receipts" | jq -r '.[0].envelope' | base64 -d | wc -c)
+  receipt_bytes=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants/$TENANT/receipts?campaign=bench-1" | jq -r '.[0].envelope' | base64 -d | wc -c)
   stop "sim-$agents"
   floor=$("$BIN/fleet_floor" "$agents" "$((bytes * 3 / 4))" "$receipt_bytes")
 

@@ -142,6 +142,7 @@ TEST_P(StoreContract, ReceiptsArePagedInTheOrderTheyCame) {
   EXPECT_EQ(pages, 2u);
   EXPECT_EQ(rows.size(), 6u);
   EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
+  EXPECT_EQ(store_->receipts(1, std::nullopt, 0, 10)->size(), 7u) << "those of no campaign too";
 }
 
 TEST_P(StoreContract, ReplayGoesByHostAndNumber) {

@@ -58,7 +58,8 @@ class FaultyStore final : public store::Store {
                           const std::function<Status(const store::Receipt&)>& v) override {
     return real_->for_each_receipt(t, v);
   }
-  Result<std::vector<store::NumberedReceipt>> receipts(TenantNo t, const std::string& c,
+  Result<std::vector<store::NumberedReceipt>> receipts(TenantNo t,
+                                                       const std::optional<std::string>& c,
                                                        std::uint64_t a, std::size_t m) override {
     return real_->receipts(t, c, a, m);
   }
@@ -107,7 +108,11 @@ class SlowCrew final : public Crew {
 class Quiet final : public Telemetry {
  public:
   std::map<std::string, double, std::less<>> counts;
-  void on(const Count& count) override { counts[std::string(count.metric)] += count.value; }
+  std::set<std::string> label_values;
+  void on(const Count& count) override {
+    counts[std::string(count.metric)] += count.value;
+    for (const auto& [name, value] : count.labels) label_values.insert(value);
+  }
   void on(const Event&) override {}
   void on_campaign(const Tenant&, const campaign::Rollout& rollout, Instant) override {
     EXPECT_TRUE(campaign::conserved(rollout.tally()));
@@ -120,7 +125,7 @@ class DriverTest : public testing::Test {
   DriverTest() {
     options_.log_key = log_key_.public_key();
     load();
-    EXPECT_TRUE(driver_->create_tenant(tenant_.root_envelope(), now_));
+    EXPECT_TRUE(driver_->create_tenant(tenant_.root_envelope(), "admin", now_));
     model::EnrolBatch batch;
     batch.not_after = fixture::start() + fixture::kDay;
     batch.tokens = {{token_.public_key(), 100}};
@@ -169,7 +174,7 @@ class DriverTest : public testing::Test {
   }
   DocumentId order(std::vector<model::Wave> waves) {
     const model::Policy policy = fixture::hash_policy();
-    EXPECT_TRUE(driver_->put_policy(tenant_.id(), fixture::policy_bytes(policy), now_));
+    EXPECT_TRUE(driver_->put_policy(tenant_.id(), fixture::policy_bytes(policy), "operator", now_));
     model::Order order = fixture::dry_run(policy);
     order.waves = std::move(waves);
     campaign_ = order.campaign;
@@ -178,7 +183,7 @@ class DriverTest : public testing::Test {
     return logged->id;
   }
   Bytes receipt(std::uint8_t number, const DocumentId& order, std::uint64_t seq,
-                std::uint32_t matched = 1) {
+                std::uint32_t matched = 1, std::vector<model::ReceiptItem> items = {}) {
     model::Receipt receipt;
     receipt.tenant = tenant_.id();
     receipt.agent = crypto::agent_id(host_key(number).public_key());
@@ -187,6 +192,7 @@ class DriverTest : public testing::Test {
     receipt.kind = model::ReceiptKind::kScan;
     receipt.state = model::HostState::kFound;
     receipt.matched = matched;
+    receipt.items = std::move(items);
     receipt.finished = to_timestamp(now_);
     return codec::encode(
         crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt), host_key(number)));
@@ -260,6 +266,38 @@ TEST_F(DriverTest, TwoReceiptsWithOneNumberAreAForkAndCountOnce) {
   EXPECT_TRUE(driver_->core().agent(host)->forked);
   EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], 1);
   EXPECT_EQ(telemetry_.counts["fleetsweep_receipt_forks_total"], 1);
+}
+
+TEST_F(DriverTest, ForkedHostLooksWellAfterARestart) {
+  const HostRef numbers = enrol(1);
+  const HostRef chain = enrol(2);
+  const DocumentId id = order({{}});
+  driver_->on_message(numbers, model::Receipts{{receipt(1, id, 1, 1), receipt(1, id, 1, 2)}}, now_);
+  // The second names no receipt before it, though there is one.
+  driver_->on_message(chain, model::Receipts{{receipt(2, id, 1), receipt(2, id, 2)}}, now_);
+  work();
+  const auto before = telemetry_.counts;
+  EXPECT_EQ(before.at("fleetsweep_receipt_forks_total"), 2);
+
+  telemetry_ = {};
+  load();
+  for (const HostRef& host : {numbers, chain}) EXPECT_TRUE(driver_->core().agent(host)->forked);
+  for (const char* metric : {"fleetsweep_receipt_forks_total", "fleetsweep_results_total"})
+    EXPECT_EQ(telemetry_.counts[metric], before.at(metric)) << metric;
+}
+
+TEST_F(DriverTest, HostNamesASeriesOfItsOwn) {
+  const HostRef host = enrol(1);
+  const DocumentId id = order({{}});
+  model::ReceiptItem known, invented;
+  known.verdict = fixture::hash_policy().verdicts.at(0).id;
+  invented.verdict = "a word of the host";
+  driver_->on_message(host, model::Receipts{{receipt(1, id, 1, 2, {known, invented})}}, now_);
+  work();
+  EXPECT_EQ(telemetry_.counts["fleetsweep_findings_total"], 2);
+  EXPECT_TRUE(telemetry_.label_values.contains(known.verdict));
+  EXPECT_TRUE(telemetry_.label_values.contains("other"));
+  EXPECT_FALSE(telemetry_.label_values.contains(invented.verdict));
 }
 
 TEST_F(DriverTest, HealthyCanaryLetsTheConductorOpenTheNextWave) {

@@ -260,6 +260,9 @@ TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
   EXPECT_THAT(text, HasSubstr("fleetsweep_results_total{outcome=\"found\",phase=\"scan\","
                               "tenant=\"test.example/log\"} 1"));
   EXPECT_THAT(text, HasSubstr("fleetsweep_results_rejected_total{reason=\"signature\"} 1"));
+  EXPECT_THAT(text, HasSubstr("fleetsweep_signature_failures_total{document=\"receipt\"} 1"));
+  EXPECT_THAT(text, HasSubstr("fleetsweep_signature_failures_total{document=\"order\"} 0"))
+      << "or its first failure would not be an increase";
   EXPECT_THAT(text, HasSubstr("fleetsweep_results_duplicate_total 2"));
 
   // What was acknowledged is there after a restart, and counted the same.
@@ -268,12 +271,11 @@ TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
   start();
   EXPECT_THAT(get(base() + "/campaigns/" + campaign_).body, HasSubstr("\"found\":1"));
   EXPECT_THAT(metrics(), HasSubstr("phase=\"scan\",tenant=\"test.example/log\"} 1"));
-  EXPECT_THAT(get(base() + "/campaigns/" + campaign_ + "/receipts").body,
-              HasSubstr(to_base64(good)));
-  EXPECT_EQ(
-      get(base() + "/campaigns/" + campaign_ + "/receipts?after=" + fixture::id_of(good).hex())
-          .body,
-      "[]\n");
+  EXPECT_THAT(get(base() + "/receipts?campaign=" + campaign_).body, HasSubstr(to_base64(good)));
+  EXPECT_THAT(get(base() + "/receipts").body, HasSubstr(to_base64(good)));
+  EXPECT_EQ(get(base() + "/receipts?after=1").body, "[]\n");
+  EXPECT_EQ(get(base() + "/receipts?campaign=another").body, "[]\n");
+  EXPECT_EQ(get(base() + "/receipts?after=x").status, 400);
 }
 
 TEST_F(ServiceTest, HostThatIsNotEnrolledIsRefusedAtTheDoor) {

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <thread>
+
 namespace fleetsweep::metrics {
 namespace {
 
@@ -37,8 +40,28 @@ TEST(Metrics, ForgottenSeriesIsGone) {
   metrics.forget("fs_hosts", {{"state", "found"}});
   EXPECT_THAT(metrics.text(), Not(HasSubstr("found")));
   EXPECT_THAT(metrics.text(), HasSubstr("fs_hosts{state=\"clean\"} 5"));
-  metrics.forget_all("fs_hosts");
+  metrics.replace("fs_hosts", {{"fs_hosts", {{"state", "verified"}}, 2}});
   EXPECT_THAT(metrics.text(), Not(HasSubstr("clean")));
+  EXPECT_THAT(metrics.text(), HasSubstr("fs_hosts{state=\"verified\"} 2"));
+}
+
+// 1 + 9, 2 + 8, ...: whoever reads meanwhile sees ten hosts or none.
+TEST(Metrics, AScrapeSeesHalfOfAChange) {
+  Metrics metrics(kFamilies);
+  std::jthread writer([&](std::stop_token stop) {
+    for (int i = 0; !stop.stop_requested(); i = (i + 1) % 10) {
+      const std::vector<Sample> samples{{"fs_hosts", {{"state", "found"}}, 1.0 * i},
+                                        {"fs_hosts", {{"state", "clean"}}, 10.0 - i}};
+      i % 2 ? metrics.set(samples) : metrics.replace("fs_hosts", samples);
+    }
+  });
+  for (int look = 0; look < 2000; ++look) {
+    int sum = 0;
+    std::istringstream text(metrics.text());
+    for (std::string line; std::getline(text, line);)
+      if (line.starts_with("fs_hosts{")) sum += std::stoi(line.substr(line.find("} ") + 2));
+    ASSERT_THAT(sum, testing::AnyOf(0, 10));
+  }
 }
 
 TEST(Metrics, HistogramCountsIntoItsBuckets) {
