@@ -292,7 +292,7 @@ void Api::fleet(http::Server& server) {
       });
 }
 
-void Api::health(http::Server& server) {
+void Api::serve_health(http::Server& server) {
   server.route("GET", "/healthz", [](const http::Request&) { return answer({{"status", "ok"}}); });
   // Ready: the loop turns and the store takes commits.
   server.route("GET", "/readyz", [this](const http::Request&) {
@@ -307,7 +307,7 @@ void Api::health(http::Server& server) {
 }
 
 void Api::serve(http::Server& server) {
-  health(server);
+  serve_health(server);
   tenants(server);
   documents(server);
   fleet(server);

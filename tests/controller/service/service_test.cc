@@ -327,6 +327,16 @@ TEST_F(ServiceTest, ApiRefusesBadInputAndSaysWhatToDo) {
   EXPECT_EQ(get("/readyz").status, 200);
 }
 
+// In a pod the API stays on loopback, so the kubelet can reach only the metrics listener.
+TEST_F(ServiceTest, MetricsListenerSaysWhetherTheControllerIsAliveAndReadyAndNothingElse) {
+  const auto asked = [&](const std::string& path) {
+    return http::request("GET", "http://" + service_->metrics_address() + path, {}, "")->status;
+  };
+  EXPECT_EQ(asked("/healthz"), 200);
+  EXPECT_EQ(asked("/readyz"), 200);
+  EXPECT_EQ(asked("/v1/tenants"), 404);
+}
+
 TEST_F(ServiceTest, SecondControllerOnTheSameStateOrPortIsRefused) {
   const auto same_state = Service::start(options_);
   ASSERT_FALSE(same_state);
