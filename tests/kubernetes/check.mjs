@@ -70,6 +70,16 @@ for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'val
   });
 }
 
+await check('the agent has every capability that act and scan keep: without SETFCAP an undo loses those of a file', () => {
+  const kept = ['act', 'scan'].flatMap(program => {
+    const [list] = readFileSync(join(source, `agent/${program}/main.cc`), 'utf8').match(/keep_capabilities\([^)]*\)/);
+    return list.match(/(?<=CAP_)[A-Z_]+/g);
+  });
+  const {add} = rendered.agents.find(d => d.kind === 'DaemonSet').spec.template.spec.containers[0].securityContext.capabilities;
+  const missing = kept.filter(capability => !add.includes(capability));
+  if (kept.length < 10 || missing.length > 0) throw new Error(`${kept.length} are kept, the chart does not give ${missing}`);
+});
+
 for (const [name, setting, expected] of [
   ['an agent without a token secret', ['--set', 'agent.enabled=true'], 'tokenSecret'],
   ['a misspelt value', ['--set', 'controler.agentsMax=5'], 'controler'],
