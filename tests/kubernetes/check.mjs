@@ -4,6 +4,7 @@
 // Usage: node check.mjs BUILD_DIR BIN_DIR   (after npm ci)
 
 import {execFileSync, spawn, spawnSync} from 'node:child_process';
+import {createHash} from 'node:crypto';
 import {once} from 'node:events';
 import {existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -67,6 +68,18 @@ for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'val
       return `import type {${type[1]} as T${i}} from '${type[0]}';\nexport const d${i}: T${i} = ${JSON.stringify(document, null, 1)};`;
     });
     writeFileSync(join(typed, `${name}.ts`), lines.join('\n'));
+  });
+}
+
+const of_kind = (documents, kind) => documents.filter(d => d.kind === kind);
+for (const [name, documents] of Object.entries(rendered)) {
+  await check(`a changed configuration restarts its pod, values ${name}`, () => {
+    for (const {metadata, spec} of of_kind(documents, 'StatefulSet')) {
+      const [text] = Object.values(of_kind(documents, 'ConfigMap').find(d => d.metadata.name === metadata.name).data);
+      const digest = createHash('sha256').update(text.trim()).digest('hex');
+      if (spec.template.metadata.annotations['fleetsweep/config-digest'] !== digest)
+        throw new Error(`${metadata.name}: its digest is not that of the configuration, ${digest}`);
+    }
   });
 }
 
