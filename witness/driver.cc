@@ -61,10 +61,15 @@ Result<log::VerifierKey> create(const std::string& state, const std::string& nam
                 "and '+', like witness.example.org",
                 escaped(name), limits::kKeyNameBytes);
   FS_CHECK(files::make_private_directory(state));
+  // Before the lock: a witness that runs may be asked for its key.
+  if (auto existing = read_verifier(state)) {
+    if (existing->name == name) return existing;
+    return fail(Code::kConflict,
+                "{} is the witness {} already: give that as --name, or another --state", state,
+                existing->name);
+  }
   FS_TRY(const auto lock, files::StateLock::acquire(state, kProgram));
   FS_CHECK(files::make_private_directory(logs_path(state)));
-  if (auto existing = read_verifier(state))
-    return fail(Code::kConflict, "{} holds the witness {} already", state, existing->name);
   // A crash may have come between the two files: the key that is there is then this witness's.
   auto key = crypto::read_key_file(key_path(state), "");
   if (!key && key.error().code == Code::kNotFound) {

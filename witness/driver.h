@@ -14,7 +14,8 @@
 
 namespace fleetsweep::witness {
 
-// Makes the folder and the key. kConflict when there is a witness already.
+// Makes the folder and the key, once: a repetition changes nothing. kConflict when they are those
+// of another name.
 Result<log::VerifierKey> create(const std::string& state, const std::string& name);
 
 struct Answer {

@@ -31,9 +31,12 @@ std::string database_path(const std::string& state) {
 Status init_keys(const std::string& state, const std::string& origin) {
   FS_CHECK(check_origin(origin));
   FS_CHECK(files::make_private_directory(state));
-  if (const auto existing = files::read_file(state + "/origin", kOriginBytes))
-    return fail(Code::kConflict, "{} was initialised already as {}", state,
-                escaped(as_text(*existing)));
+  if (const auto existing = files::read_file(state + "/origin", kOriginBytes)) {
+    if (as_text(*existing) == origin) return {};
+    return fail(Code::kConflict,
+                "{} is the controller of {} already: give that as --origin, or another --state",
+                state, escaped(as_text(*existing)));
+  }
   FS_CHECK(crypto::write_key_file(state + "/log.key", crypto::SecretKey::generate(), ""));
   FS_CHECK(crypto::write_key_file(state + "/conductor.key", crypto::SecretKey::generate(), ""));
   FS_CHECK(net::write_curve_key(state + "/edge.key", net::generate_curve_keys()));

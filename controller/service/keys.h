@@ -17,7 +17,8 @@ struct Keys {
   net::CurveKeyPair edge;
 };
 
-// Makes the state directory and its keys. kConflict: they are there already.
+// Makes the state directory and its keys, once: a repetition changes nothing. kConflict: they are
+// those of another origin.
 Status init_keys(const std::string& state, const std::string& origin);
 // kNotFound: run init first.
 Result<Keys> read_keys(const std::string& state);

@@ -139,8 +139,13 @@ TEST_F(WitnessDriver, TwoProcessesWitnessWithOneKey) {
 
 TEST_F(WitnessDriver, AnOldKeyIsOverwritten) {
   const auto before = open()->verifier();
-  EXPECT_EQ(create(state_, "witness.example").error().code, Code::kConflict);
+  EXPECT_EQ(create(state_, "other.example").error().code, Code::kConflict);
   EXPECT_EQ(open()->verifier(), before);
+}
+
+TEST_F(WitnessDriver, ARunningWitnessCannotBeAskedForItsKeyByInit) {
+  const auto running = open();
+  EXPECT_EQ(create(state_, "witness.example").value(), running->verifier());
 }
 
 TEST_F(WitnessDriver, AKilledInitCannotBeRepeated) {

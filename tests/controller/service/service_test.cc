@@ -337,6 +337,16 @@ TEST_F(ServiceTest, MetricsListenerSaysWhetherTheControllerIsAliveAndReadyAndNot
   EXPECT_EQ(asked("/v1/tenants"), 404);
 }
 
+// A pod runs it at each of its starts, and people when they lost what it printed.
+TEST_F(ServiceTest, RepeatedInitKeepsTheKeysAndRefusesAnotherOrigin) {
+  ASSERT_TRUE(init_keys(options_.state, "test.example/log"));
+  EXPECT_EQ(read_keys(options_.state)->edge.pub, edge_);
+  const auto other = init_keys(options_.state, "other.example");
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message, HasSubstr("test.example/log"));
+  EXPECT_EQ(read_keys(options_.state)->origin, "test.example/log");
+}
+
 TEST_F(ServiceTest, SecondControllerOnTheSameStateOrPortIsRefused) {
   const auto same_state = Service::start(options_);
   ASSERT_FALSE(same_state);
