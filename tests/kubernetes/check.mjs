@@ -73,8 +73,10 @@ for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'val
 
 const of_kind = (documents, kind) => documents.filter(d => d.kind === kind);
 for (const [name, documents] of Object.entries(rendered)) {
-  await check(`a changed configuration restarts its pod, values ${name}`, () => {
+  await check(`a changed configuration restarts its pod, which finds its keys as private as they were, values ${name}`, () => {
     for (const {metadata, spec} of of_kind(documents, 'StatefulSet')) {
+      if (spec.template.spec.securityContext.fsGroupChangePolicy !== 'OnRootMismatch')
+        throw new Error(`${metadata.name}: a restart opens its key files to a group, and it refuses to start with such`);
       const [text] = Object.values(of_kind(documents, 'ConfigMap').find(d => d.metadata.name === metadata.name).data);
       const digest = createHash('sha256').update(text.trim()).digest('hex');
       if (spec.template.metadata.annotations['fleetsweep/config-digest'] !== digest)
@@ -82,6 +84,12 @@ for (const [name, documents] of Object.entries(rendered)) {
     }
   });
 }
+
+await check('a first install, which knows no key of a log, starts no witness that would crash and asks none', () => {
+  const of_witness = rendered.defaults.filter(d => d.metadata.name.endsWith('-witness'));
+  const [config] = of_kind(rendered.defaults, 'ConfigMap').map(d => d.data['controller.conf']);
+  if (of_witness.length > 0 || /^witness/m.test(config)) throw new Error(JSON.stringify([of_witness, config], null, 1));
+});
 
 await check('the agent has every capability that act and scan keep: without SETFCAP an undo loses those of a file', () => {
   const kept = ['act', 'scan'].flatMap(program => {
@@ -116,8 +124,9 @@ await check('tsc --strict: every rendered document and every dashboard has the s
   execFileSync(join(here, 'node_modules/.bin/tsc'), ['-p', typed], {encoding: 'utf8'}));
 
 // Runs a workload as its pod would: the init container, then the program with the rendered configuration, both on loopback in a
-// folder of their own; asks what every probe asks. `listens` says under which name the program logs where a port really is.
-async function answers_its_probes(documents, component, listens) {
+// folder of their own; asks what every probe asks and runs what the notes say to run in it. `listens` says under which name the program logs where a port really is.
+async function answers_its_probes(values, component, listens) {
+  const documents = rendered[values];
   const named = kind => documents.find(d => d.kind === kind && d.metadata.name.endsWith(`-${component}`));
   const pod = named('StatefulSet').spec.template.spec;
   const folder = mkdtempSync(join(tmpdir(), 'fleetsweep-pod.'));
@@ -127,7 +136,8 @@ async function answers_its_probes(documents, component, listens) {
   for (const [file, text] of Object.entries(named('ConfigMap').data)) writeFileSync(join(folder, file), moved(text));
   let program;
   try {
-    for (const container of pod.initContainers) execFileSync(...words(container), {stdio: ['ignore', 'pipe', 'pipe']});
+    for (const _ of ['the first start', 'a restart'])
+      for (const container of pod.initContainers) execFileSync(...words(container), {stdio: 'pipe'});
     const [container] = pod.containers;
     program = spawn(...words(container), {stdio: ['ignore', 'ignore', 'pipe']});
     const said = [];
@@ -141,15 +151,20 @@ async function answers_its_probes(documents, component, listens) {
       const {status} = await fetch(`http://${address}${path}`);
       if (status !== 200) throw new Error(`${probe}: GET ${path} on the port ${port} answers ${status}`);
     }
+    const notes = run('install', 'demo', chart, '-n', 'fleet', '--dry-run=client', '-f', join(here, `values/${values}.yaml`));
+    const commands = [...notes.matchAll(/kubectl exec -n fleet (.*)-0 -- (.*)/g)].filter(([, name]) => name === named('StatefulSet').metadata.name);
+    if (commands.length === 0) throw new Error('the notes name no command for this pod');
+    for (const [, , command] of commands)
+      execFileSync('bash', ['-ec', moved(command)], {cwd: folder, env: {...process.env, PATH: `${bin}:${process.env.PATH}`}, stdio: 'pipe'});
   } finally {
     if (program && program.exitCode === null && program.kill()) await once(program, 'exit');
     rmSync(folder, {recursive: true});
   }
 }
-await check('the controller answers its probes', () =>
-  answers_its_probes(rendered.defaults, 'controller', {7690: 'metrics'}));
-await check('the witness answers its probes', () =>
-  answers_its_probes(rendered.observed, 'witness', {7670: 'address'}));
+await check('the controller answers its probes, and the notes name commands that work beside it', () =>
+  answers_its_probes('defaults', 'controller', {7690: 'metrics'}));
+await check('the witness answers its probes, and the notes name commands that work beside it', () =>
+  answers_its_probes('observed', 'witness', {7670: 'address'}));
 
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

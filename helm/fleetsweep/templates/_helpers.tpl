@@ -15,6 +15,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
+{{- /* Not empty when the witness runs here: it cannot start before it knows the key of a log, which the controller makes. */ -}}
+{{- define "fleetsweep.witness" -}}
+{{- if and .Values.witness.enabled .Values.witness.logs }}yes{{ end -}}
+{{- end }}
+
 {{- define "fleetsweep.image" -}}
 {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
 {{- end }}
