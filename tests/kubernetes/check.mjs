@@ -85,6 +85,18 @@ for (const [name, documents] of Object.entries(rendered)) {
   });
 }
 
+for (const [name, documents] of Object.entries(rendered)) {
+  await check(`the metrics, which ask for no token, stay in the cluster and are found there, values ${name}`, () => {
+    const services = of_kind(documents, 'Service').filter(({spec}) => spec.ports.some(({port}) => port === 7690));
+    if (services.length !== 1 || services[0].spec.type !== 'ClusterIP') throw new Error(JSON.stringify(services, null, 1));
+    for (const {spec} of of_kind(documents, 'ServiceMonitor')) {
+      const found = of_kind(documents, 'Service').filter(({metadata}) =>
+        Object.entries(spec.selector.matchLabels).every(([label, value]) => metadata.labels[label] === value));
+      if (found.length !== 1 || found[0] !== services[0]) throw new Error(`found are ${found.map(d => d.metadata.name)}`);
+    }
+  });
+}
+
 await check('a first install, which knows no key of a log, starts no witness that would crash and asks none', () => {
   const of_witness = rendered.defaults.filter(d => d.metadata.name.endsWith('-witness'));
   const [config] = of_kind(rendered.defaults, 'ConfigMap').map(d => d.data['controller.conf']);
