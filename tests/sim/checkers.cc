@@ -4,6 +4,7 @@
 
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/log/note.h"
 
 namespace fleetsweep::sim {
 namespace {
@@ -24,6 +25,22 @@ std::size_t wave_of(const model::Order& order, const DocumentId& id, const Agent
   return wave;
 }
 
+// Nothing more will come for this order, unless somebody undoes it.
+bool is_last_word(model::HostState state) {
+  using model::HostState;
+  return state == HostState::kClean || state == HostState::kVerified ||
+         state == HostState::kNeedsReboot || state == HostState::kResidual ||
+         state == HostState::kRespawned || state == HostState::kFailed ||
+         state == HostState::kRefused;
+}
+
+bool is_harm(const store::Receipt& receipt) {
+  using model::HostState;
+  return receipt.state == HostState::kResidual || receipt.state == HostState::kRespawned ||
+         receipt.state == HostState::kFailed ||
+         (receipt.state == HostState::kRefused && receipt.reason == model::Reason::kProtected);
+}
+
 // Whatever an order says; not the list of the code under test.
 bool is_out_of_bounds(const std::string& path) {
   return path == "/etc/passwd" || path.starts_with("/boot/") || path == "/usr/sbin/sshd";
@@ -38,16 +55,67 @@ std::size_t Checkers::holders(const model::Envelope& envelope) const {
   return count;
 }
 
-void Checkers::on_logged(const Bytes& bytes) {
+void Checkers::on_logged(const Bytes& bytes, Timestamp now) {
+  const std::uint64_t index = log_size_++;
   const auto envelope = codec::decode<model::Envelope>(bytes);
   if (!envelope) return broken("the log took an entry that is no envelope");
   if (envelope->payload_type == model::kPayloadOrder) {
     if (auto order = codec::decode<model::Order>(envelope->payload))
-      orders_.emplace(crypto::document_id(*envelope), std::move(*order));
+      orders_.emplace(crypto::document_id(*envelope), Logged{std::move(*order), index, {}});
   } else if (envelope->payload_type == model::kPayloadRelease) {
-    if (auto release = codec::decode<model::Release>(envelope->payload))
-      releases_.push_back({std::move(*release), holders(*envelope) > 0});
+    if (auto release = codec::decode<model::Release>(envelope->payload)) {
+      const bool by_person = holders(*envelope) > 0;
+      if (!by_person) judge_release(*release, now);
+      releases_.push_back({std::move(*release), by_person, now});
+    }
   }
+}
+
+void Checkers::on_witnessed(const std::string& text, Timestamp time) {
+  notes_[text] = time;
+  const auto note = log::Note::parse(text);
+  const auto checkpoint = note ? log::Checkpoint::parse(note->body) : fail(note.error());
+  if (!checkpoint) return broken("the witness signed something that is no checkpoint");
+  for (auto& [id, logged] : orders_)
+    if (logged.index < checkpoint->size && !logged.witnessed) logged.witnessed = time;
+}
+
+// The conductor may let a wave go when its time has come, everybody before it has said how it went,
+// and it went well.
+void Checkers::judge_release(const model::Release& release, Timestamp now) {
+  const std::string name = release.order.hex().substr(0, 8);
+  const auto found = orders_.find(release.order);
+  if (found == orders_.end() || release.wave >= found->second.order.waves.size())
+    return broken("wave: wave {} of {} is released, which is not in the log", release.wave, name);
+  const model::Order& order = found->second.order;
+  std::optional<Timestamp> from = found->second.witnessed;
+  for (const Released& one : releases_)
+    if (one.release.order == release.order && one.release.wave + 1 == release.wave) from = one.time;
+  if (!from || now < *from + order.waves[release.wave].delay_min)
+    broken("wave: wave {} of order {} is released before its time", release.wave, name);
+
+  std::size_t settled = 0;
+  std::size_t failed = 0;
+  std::size_t silent = 0;
+  for (const auto& [host, id] : ids_) {
+    if (wave_of(order, release.order, id) >= release.wave) continue;
+    const auto answer = answers_.find({release.order, host});
+    if (answer != answers_.end() && is_last_word(answer->second.state)) {
+      ++settled;
+      failed += is_harm(answer->second);
+    } else if (answer == answers_.end() && Instant(now) - spoke_[host] > silence_) {
+      ++silent;
+    } else {
+      broken("wave: wave {} of order {} is released before host {} has said how it went",
+             release.wave, name, host);
+    }
+  }
+  if (failed >= order.breaker.failures && failed * 1000 >= settled * order.breaker.failed_permille)
+    broken("wave: wave {} of order {} is released over an open breaker, {} of {} hosts failed",
+           release.wave, name, failed, settled);
+  if (settled + silent > 0 && settled <= failed * 2)
+    broken("wave: wave {} of order {} is released although {} of {} hosts failed", release.wave,
+           name, failed, settled);
 }
 
 void Checkers::on_heard(std::size_t host, const std::string& note) {
@@ -61,12 +129,17 @@ void Checkers::on_receipt_made(std::size_t host, std::uint64_t seq, const Docume
     broken("receipts: host {} made number {} twice", host, seq);
 }
 
-void Checkers::on_receipt_stored(std::size_t host, std::uint64_t seq, const DocumentId& id) {
+void Checkers::on_receipt_stored(const store::Receipt& receipt) {
+  const std::size_t host = receipt.host - 1;
+  const std::uint64_t seq = receipt.seq;
+  const DocumentId& id = receipt.id;
   const auto made = made_.find({host, seq});
   if (made == made_.end() || made->second != id)
     broken("receipts: number {} of host {} is stored, and the host never made it", seq, host);
   if (!stored_.emplace(std::pair(host, seq), id).second)
     broken("receipts: number {} of host {} is stored twice", seq, host);
+  store::Receipt& newest = answers_[{receipt.order, host}];
+  if (seq > newest.seq) newest = receipt;
 }
 
 void Checkers::on_receipt_dropped(std::size_t host, std::uint64_t seq, const DocumentId& id) {
@@ -104,11 +177,11 @@ void Checkers::on_begin(std::size_t host, const Bytes& bytes, Timestamp now) {
   const auto heard = heard_.find(host);
   if (heard == heard_.end() || heard->second + kFresh + kSkew < now)
     broken("freshness: host {} acts on order {} without a fresh head", host, name);
-  if (order->second.schedule.not_after + kSkew < now)
+  if (order->second.order.schedule.not_after + kSkew < now)
     broken("freshness: host {} acts on order {} after its end", host, name);
-  const std::size_t wave = wave_of(order->second, id, ids_.at(host));
+  const std::size_t wave = wave_of(order->second.order, id, ids_.at(host));
   for (std::size_t k = 0; k <= wave; ++k) {
-    const model::Gate gate = order->second.waves[k].gate;
+    const model::Gate gate = order->second.order.waves[k].gate;
     if (gate != model::Gate::kNone && !is_released(id, static_cast<std::uint16_t>(k), gate))
       broken("wave: host {} of wave {} acts before wave {} of order {} was released", host, wave, k,
              name);

@@ -18,15 +18,17 @@ namespace fleetsweep::sim {
 
 class Checkers {
  public:
-  explicit Checkers(const Setting& setting) : setting_(setting) {}
+  // Who says nothing for `silence` may be counted as unreachable.
+  Checkers(const Setting& setting, Duration silence) : setting_(setting), silence_(silence) {}
 
   // Facts.
   void on_host(std::size_t host, const AgentId& id) { ids_[host] = id; }
-  void on_logged(const Bytes& envelope);  // durable at the controller
-  void on_witnessed(const std::string& note, Timestamp time) { notes_[note] = time; }
+  void on_logged(const Bytes& envelope, Timestamp now);  // durable at the controller
+  void on_witnessed(const std::string& note, Timestamp time);
   void on_heard(std::size_t host, const std::string& note);
   void on_receipt_made(std::size_t host, std::uint64_t seq, const DocumentId& id);
-  void on_receipt_stored(std::size_t host, std::uint64_t seq, const DocumentId& id);
+  void on_receipt_stored(const store::Receipt& receipt);
+  void on_spoke(std::size_t host, Instant now) { spoke_[host] = now; }  // and was listened to
 
   // Steps, each judged at once.
   void on_receipt_dropped(std::size_t host, std::uint64_t seq, const DocumentId& id);
@@ -50,18 +52,29 @@ class Checkers {
     violations_.push_back(fmt::format(format, std::forward<Args>(args)...));
   }
   bool is_released(const DocumentId& order, std::uint16_t wave, model::Gate gate) const;
+  void judge_release(const model::Release& release, Timestamp now);
   std::size_t holders(const model::Envelope& envelope) const;
 
   const Setting& setting_;
+  const Duration silence_;
   std::map<std::size_t, AgentId> ids_;
-  std::map<DocumentId, model::Order> orders_;
+  std::uint64_t log_size_ = 0;
+  struct Logged {
+    model::Order order;
+    std::uint64_t index = 0;
+    std::optional<Timestamp> witnessed;  // first
+  };
+  std::map<DocumentId, Logged> orders_;
   struct Released {
     model::Release release;
     bool by_person = false;
+    Timestamp time;
   };
   std::vector<Released> releases_;
   std::map<std::string, Timestamp> notes_;
   std::map<std::size_t, Timestamp> heard_;
+  std::map<std::size_t, Instant> spoke_;
+  std::map<std::pair<DocumentId, std::size_t>, store::Receipt> answers_;  // newest
   std::map<std::pair<std::size_t, std::uint64_t>, DocumentId> made_;
   std::map<std::pair<std::size_t, std::uint64_t>, DocumentId> stored_;
   std::set<Step> intents_;

@@ -95,6 +95,27 @@ TEST(SimCheckers, CatchAWaveThatOvertakesItsCanaries) {
   EXPECT_THAT(objections(fleet.world), Not(Contains(StartsWith("quorum"))));
 }
 
+TEST(SimCheckers, CatchAConductorThatReleasesAtOnce) {
+  World world({.seed = 39, .hosts = 20});
+  world.controller().bug_releases_at_once = true;
+  world.sweep(400);
+  EXPECT_THAT(objections(world), Contains(HasSubstr("is released before its time")));
+  EXPECT_THAT(objections(world), Contains(HasSubstr("has said how it went")));
+}
+
+TEST(SimCheckers, CatchAConductorThatReleasesOverFailures) {
+  World world({.seed = 40, .hosts = 20, .infected_permille = 1000});
+  for (std::size_t i = 0; i < world.hosts(); ++i) world.host(i).host.is_reinfected = true;
+  const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+  ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+  const DocumentId order = world.order(setting().apply(dry_run, 400), {"alice", "bob"});
+  world.run_for(kHour);
+  EXPECT_EQ(world.verdict(), "");
+  world.controller().release_at_once(order);
+  EXPECT_THAT(objections(world), Contains(HasSubstr("is released over an open breaker")));
+  EXPECT_THAT(objections(world), Not(Contains(HasSubstr("before"))));
+}
+
 TEST(SimCheckers, CatchACoreThatActsBeforeItIsDurable) {
   World world({.seed = 33,
                .hosts = 5,

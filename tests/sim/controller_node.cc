@@ -25,9 +25,9 @@ class FaultyStore final : public store::Store {
     FS_CHECK(inner_->commit(records));
     for (const store::Record& record : records) {
       if (const auto* entry = std::get_if<store::Entry>(&record))
-        node_.wiring_.checkers.on_logged(entry->envelope);
+        node_.wiring_.checkers.on_logged(entry->envelope, entry->admitted);
       if (const auto* receipt = std::get_if<store::Receipt>(&record))
-        node_.wiring_.checkers.on_receipt_stored(receipt->host - 1, receipt->seq, receipt->id);
+        node_.wiring_.checkers.on_receipt_stored(*receipt);
     }
     return fate == Fate::kCrashAfter ? die() : Status();
   }
@@ -186,7 +186,21 @@ Result<DocumentId> ControllerNode::submit(const Bytes& envelope) {
       driver_->submit(wiring_.setting.tenant.id(), envelope, "operator", wiring_.timeline.now());
   if (is_up()) end_of_turn();
   if (!done) return fail(done.error());
+  if (bug_releases_at_once && done->type == "order") release_at_once(done->id);
   return done->id;
+}
+
+void ControllerNode::release_at_once(const DocumentId& order) {
+  const auto& waves =
+      driver_->core().find(store::TenantNo{1})->state().orders.at(order).order.waves;
+  for (std::size_t wave = 0; wave < waves.size(); ++wave) {
+    if (waves[wave].gate != model::Gate::kAuto) continue;
+    model::Release release;
+    release.order = order;
+    release.wave = static_cast<std::uint16_t>(wave);
+    release.expires = fixture::start() + fixture::kDay;
+    FS_ASSERT(submit(wiring_.setting.tenant.sign(release, {"conductor"})));
+  }
 }
 
 void ControllerNode::on_message(std::size_t host, model::Message message) {
@@ -198,6 +212,7 @@ void ControllerNode::on_message(std::size_t host, model::Message message) {
       for (const Bytes& bytes : receipts->receipts) ack.receipts.push_back(fixture::id_of(bytes));
       wiring_.deliver(host, std::make_shared<const model::Message>(std::move(ack)));
     }
+  wiring_.checkers.on_spoke(host, wiring_.timeline.now());
   driver_->on_message(ref, std::move(message), wiring_.timeline.now());
   end_of_turn();
 }

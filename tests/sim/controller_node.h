@@ -46,6 +46,7 @@ class ControllerNode final : public controller::Outlet,
   Result<DocumentId> submit(const Bytes& envelope);
   void on_message(std::size_t host, model::Message message);
   void crash();
+  void release_at_once(const DocumentId& order);  // every auto wave, whatever it is worth
   bool is_up() const { return driver_ != nullptr && !dying_; }
   const controller::Core& core() const { return driver_->core(); }
   const campaign::Rollout* campaign(const std::string& name) const;
@@ -57,6 +58,7 @@ class ControllerNode final : public controller::Outlet,
   bool bug_counts_twice = false;
   bool bug_forgets_a_host = false;  // at its next restart
   bool bug_acks_before_commit = false;
+  bool bug_releases_at_once = false;  // whatever delay, health and breaker say
 
   // Outlet, Crew, Telemetry.
   Taken send(const controller::HostRef& host, const controller::Frame& frame) override;

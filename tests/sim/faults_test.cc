@@ -264,6 +264,59 @@ TEST(SimFaults, ProtectedPathIsNeverTouched) {
   EXPECT_EQ(world.verdict(), "");
 }
 
+// Most canaries are well, so that it is the breaker and nothing else that holds the next wave.
+TEST(SimFaults, FailingCanariesOpenTheBreakerAndNobodyElseBegins) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE(seed);
+    World world({.seed = seed,
+                 .hosts = 100,
+                 .infected_permille = 1000,
+                 .controller_faults = {.torn = 0.01, .crash = 0.01}});
+    const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+    ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+    const model::Order order = setting().apply(dry_run, 200);
+    const DocumentId id = world.order(order, {"alice", "bob"});
+    std::size_t canaries = 0;
+    for (std::size_t i = 0; i < world.hosts(); ++i)
+      if (trust::wave_of(order.waves, id, world.host(i).id()) == 0)
+        world.host(i).host.is_reinfected = canaries++ < order.breaker.failures;
+    ASSERT_GT(canaries, 2 * order.breaker.failures);
+    world.run_for(kHour);
+    world.calm();
+    world.run_for(kHour);
+    const campaign::Rollout* sweep = world.controller().campaign("sweep");
+    EXPECT_TRUE(sweep->breaker_open());
+    EXPECT_EQ(sweep->orders().back().released, (std::vector<bool>{true, false}));
+    EXPECT_EQ(world.checkers().begun(), canaries);
+    EXPECT_EQ(world.count(HostState::kVerified), canaries - order.breaker.failures);
+    EXPECT_EQ(world.count(HostState::kWaiting), world.hosts() - canaries);
+    EXPECT_EQ(world.verdict(), "");
+  }
+}
+
+// Overshoot: what was let go before the breaker opened, and not one host of the next wave.
+TEST(SimFaults, WaveThatFailsAfterHealthyCanariesIsTheLast) {
+  World world({.seed = 25, .hosts = 100, .infected_permille = 1000});
+  const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+  ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+  model::Order order = setting().apply(dry_run);
+  order.waves = {{100, Seconds(0), model::Gate::kNone, Seconds(0)},
+                 {400, Seconds(30), model::Gate::kAuto, Seconds(0)},
+                 {1000, Seconds(30), model::Gate::kAuto, Seconds(0)}};
+  const DocumentId id = world.order(order, {"alice", "bob"});
+  for (std::size_t i = 0; i < world.hosts(); ++i)
+    world.host(i).host.is_reinfected = trust::wave_of(order.waves, id, world.host(i).id()) == 1;
+  world.run_for(2 * kHour);
+  const campaign::Rollout* sweep = world.controller().campaign("sweep");
+  const campaign::Tally& tally = sweep->tally();
+  EXPECT_TRUE(sweep->breaker_open());
+  EXPECT_EQ(sweep->orders().back().released, (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(world.checkers().begun(), tally.waves[0].targeted + tally.waves[1].targeted);
+  EXPECT_EQ(world.count(HostState::kVerified), tally.waves[0].targeted);
+  EXPECT_EQ(world.count(HostState::kWaiting), tally.waves[2].targeted);
+  EXPECT_EQ(world.verdict(), "");
+}
+
 TEST(SimFaults, RebootInTheMiddleChangesNothing) {
   World world({.seed = 22, .hosts = 20, .infected_permille = 500});
   ordered_clean(world);

@@ -193,6 +193,7 @@ ActDone SimHost::finish(Transaction& transaction, Reason reason) {
     done.acted += step.item.outcome == model::Outcome::kDone;
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
+    if (is_reinfected) files_.at(step.path).quarantined = false;
   }
   transaction.end = done;
   current_.reset();

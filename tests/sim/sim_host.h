@@ -49,6 +49,7 @@ class SimHost {
 
   Watch watch;
   HostBug bug = HostBug::kNone;
+  bool is_reinfected = false;  // what was taken away is back before the rescan
   std::uint64_t scans = 0;
 
  private:

@@ -15,7 +15,7 @@ World::World(const Options& options)
     : seed_(options.seed),
       timeline_(Instant(fixture::start())),
       network_(timeline_, options.seed * 3 + 1),
-      checkers_(setting()),
+      checkers_(setting(), options.times.heartbeat * 3),
       agent_faults_(options.agent_faults),
       controller_({timeline_, checkers_, setting(),
                    [this](std::size_t host, Parcel message) {
