@@ -248,11 +248,14 @@ std::optional<Timestamp> Rollout::opened(const Order& order, std::size_t wave) c
   return *from + rule.delay_min;
 }
 
-// Every host of every wave before has settled, and each wave that has hosts helped at least one.
+// Every host of every wave before has settled, and each wave that has hosts helped more of them
+// than it failed. The breaker alone would not do: it counts to a number that a small canary never
+// reaches.
 bool Rollout::healthy_before(const Order& order, std::size_t wave) const {
   for (std::size_t i = 0; i < wave; ++i) {
     const Wave& before = order.waves[i];
-    if (before.settled < before.targeted || (before.targeted > 0 && before.good == 0)) return false;
+    if (before.settled < before.targeted) return false;
+    if (before.targeted > 0 && before.good <= before.failed) return false;
   }
   return true;
 }

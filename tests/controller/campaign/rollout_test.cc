@@ -219,6 +219,14 @@ TEST_F(Waves, CanaryThatHelpedNobodyHoldsTheNextWave) {
   EXPECT_TRUE(rollout_.take_releases(kStart + Seconds(60)).empty());
 }
 
+TEST_F(Waves, CanaryThatFailsAsManyAsItHelpsHoldsTheNextWave) {
+  start();
+  say(1, HostState::kVerified);
+  say(2, HostState::kResidual);
+  EXPECT_FALSE(rollout_.breaker_open()) << "one of three";
+  EXPECT_TRUE(rollout_.take_releases(kStart + Seconds(60)).empty());
+}
+
 TEST_F(Waves, OpenBreakerHoldsTheNextWave) {
   start();
   say(1, HostState::kVerified);
