@@ -1,5 +1,6 @@
 #include "cli/order_terms.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "protocol/base/bytes.h"
@@ -139,6 +140,16 @@ class Terms {
               wave1_permille_max_);
     if (!options_.canary.empty() && order_.waves.size() < 2)
       mistake("--canary: needs a second wave for everybody else; give --wave twice");
+    note_what_nothing_holds();
+  }
+
+  void note_what_nothing_holds() {
+    if (order_.mode != model::Mode::kApply) return;
+    if (order_.waves.size() == 1)
+      note("the breaker cannot hold anything: one wave; try --wave 50 --wave 1000,10m,auto");
+    else if (std::ranges::all_of(order_.waves,
+                                 [](const auto& wave) { return wave.gate == model::Gate::kNone; }))
+      note("the breaker cannot hold anything: every gate is none; try --wave 1000,10m,auto");
   }
 
   model::Wave wave(const std::string& text) {

@@ -103,6 +103,7 @@ TEST_F(OrderTerms, AnAuthorWhoEnforcesDraftsAnApplyOrderThatRunsOnce) {
 
 TEST_F(OrderTerms, ADeadlineThatTheRootDoesNotAllowIsCutAndSaid) {
   options.mode = "apply";
+  options.waves = {"50", "1000,10m,auto"};
   defaults.deadline = 30 * kDay;
   const auto [order, remarks] = draft();
   EXPECT_EQ(order.schedule.not_after, now + 3 * kDay);
@@ -179,6 +180,17 @@ TEST_F(OrderTerms, WavesAreReadAsTyped) {
               ElementsAre(model::Wave{.permille = 200},
                           model::Wave{.permille = 500, .delay_min = Seconds{600}},
                           model::Wave{.delay_min = kHour, .gate = model::Gate::kAuto}));
+}
+
+TEST_F(OrderTerms, ACleanOrderThatNoBreakerCanHoldSaysSo) {
+  options.mode = "apply";
+  EXPECT_THAT(draft().remarks.notes, ElementsAre(HasSubstr("cannot hold anything: one wave")));
+  options.waves = {"50", "1000,10m"};
+  EXPECT_THAT(draft().remarks.notes, ElementsAre(HasSubstr("every gate is none")));
+  options.waves = {"50", "1000,10m,auto"};
+  EXPECT_THAT(draft().remarks.notes, IsEmpty());
+  options = {.mode = "dry-run"};
+  EXPECT_THAT(draft().remarks.notes, IsEmpty()) << "it changes nothing that could go wrong";
 }
 
 TEST_F(OrderTerms, ACanaryWithoutASecondWaveIsAMistake) {
