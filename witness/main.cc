@@ -42,6 +42,8 @@ void note_answer(const event_log::EventLog& log, const http::Request& request,
                        {"size", answer.checkpoint.size},
                        {"root", answer.checkpoint.root.hex()},
                        {"peer", request.peer}});
+  else if (answer.status == 409)  // a controller that has just started asks where we are
+    log.info("size_told", {{"origin", answer.checkpoint.origin}, {"peer", request.peer}});
   else
     log.warning("refused",
                 {{"status", answer.status}, {"peer", request.peer}, {"why", answer.text}});

@@ -126,6 +126,8 @@ campaign_order dry-run swapped --jurisdiction DE --host web-1
 size=$((size + 1))
 expect "web-1: with the signed bytes it does what is ordered" wait_for 20 campaign_has swapped found 1
 
+expect "so far the witness has seen one history" not grep -q 'error fork' "$WORLD/log/witness"
+
 # --- history rewritten: a clean order with a full quorum where another entry was
 POLICY=
 campaign_order dry-run pending --jurisdiction DE --not-before "$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)"; pending=$ORDER
@@ -141,7 +143,7 @@ expect "the controller does not start on an edited log, and says so" will_not_st
 sql "delete from checkpoints where tenant_no = 1"
 controller_start
 expect "made to start, it gets no cosignature for it" wait_for 10 grep -q 'witness_quorum_missing' "$WORLD/log/controller"
-expect "the witness says that this is another history" wait_for 10 grep -qE 'warning refused status=(409|422)' "$WORLD/log/witness"
+expect "the witness says that this is another history" wait_for 10 grep -q 'error fork origin=demo.fleetsweep.example/log' "$WORLD/log/witness"
 for host in web-1 web-2; do
   expect "$host: untouched" untouched $host
   expect "$host: still waits for the honest order" agent_says $host "$pending" "waiting for time"

@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr int kDeadline = 20'000;  // milliseconds, for a busy machine
 
@@ -137,6 +138,8 @@ TEST_F(WitnessProcess, AControllerCannotHaveItsTreeCosigned) {
   ASSERT_EQ(lost->known_size, 3u);
   const auto second = witness_client::add_checkpoint(url_, log_.request(3));
   ASSERT_TRUE(second) << second.error().message;
+  ASSERT_TRUE(process->wait_for(" info size_told origin=log.example/tenant")) << process->rest();
+  EXPECT_THAT(process->so_far(), Not(HasSubstr(" warning "))) << "every restart would raise it";
   log::Note note = log::Note::parse(log_.note()).value();
   note.signatures.push_back(second->cosignatures[0]);
   const auto verified = log::verify_checkpoint(note.text(), log_.verifier(), {witness}, 1);
