@@ -202,8 +202,7 @@ void Checkers::on_change(std::size_t host, const DocumentId& order, const std::s
     broken("protected: host {} changes {} for order {}", host, path, name);
 }
 
-void Checkers::on_campaign(const campaign::Rollout& rollout, std::size_t targeted) {
-  const campaign::Tally& tally = rollout.tally();
+void Checkers::on_campaign(const campaign::Tally& tally, std::size_t targeted) {
   const auto sum = [](const campaign::StateCounts& counts) {
     return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
   };

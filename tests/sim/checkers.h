@@ -36,7 +36,7 @@ class Checkers {
   void on_begin(std::size_t host, const Bytes& order, Timestamp now);
   void on_intent(std::size_t host, const DocumentId& order, const std::string& path);
   void on_change(std::size_t host, const DocumentId& order, const std::string& path);
-  void on_campaign(const campaign::Rollout& rollout, std::size_t targeted);
+  void on_campaign(const campaign::Tally& tally, std::size_t targeted);
   void on_counted(std::uint64_t receipts);
 
   const std::vector<std::string>& violations() const { return violations_; }

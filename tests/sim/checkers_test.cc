@@ -9,6 +9,7 @@
 namespace fleetsweep::sim {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -85,6 +86,18 @@ TEST(SimCheckers, CatchAnAgentThatActsWithoutAFreshHead) {
   EXPECT_THAT(objections(fleet.world), Not(Contains(StartsWith("quorum"))));
 }
 
+TEST(SimCheckers, CatchAnAgentThatActsAfterTheEndOfTheOrder) {
+  RecklessFleet fleet;
+  model::Order order = setting().apply(fleet.dry_run, 1000);
+  order.schedule.not_after = to_timestamp(fleet.world.now()) + Seconds(5);
+  fleet.world.order(order, {"alice", "bob"});
+  fleet.world.run_for(kHour / 2);
+  fleet.core.order(setting().tenant.sign(order, {"alice", "bob"}));
+  fleet.world.run_for(kHour / 6);
+  EXPECT_THAT(objections(fleet.world), Contains(HasSubstr("after its end")));
+  EXPECT_THAT(objections(fleet.world), Not(Contains(HasSubstr("without a fresh head"))));
+}
+
 TEST(SimCheckers, CatchAWaveThatOvertakesItsCanaries) {
   RecklessFleet fleet;
   const model::Order order = setting().apply(fleet.dry_run, 1);
@@ -154,6 +167,46 @@ TEST(SimCheckers, CatchAControllerThatCountsTwice) {
   world.controller().bug_counts_twice = true;
   world.sweep();
   EXPECT_THAT(objections(world), Contains(HasSubstr("1 receipts are stored, 2 were counted")));
+}
+
+// Its own book says another receipt than the one it sends.
+TEST(SimCheckers, CatchAReceiptThatTheHostNeverMade) {
+  World world({.seed = 41, .hosts = 3, .tamper = [](std::size_t, agent::Effects& effects) {
+                 for (agent::Record& record : effects.records)
+                   if (auto* put = std::get_if<agent::PutReceipt>(&record)) put->id.value[0] ^= 1;
+               }});
+  world.order(setting().dry_run(), {"alice"});
+  world.run_for(kHour / 6);
+  EXPECT_THAT(objections(world), Contains(HasSubstr("is stored, and the host never made it")));
+}
+
+// No core or store of ours gets so far: the facts are told to the checkers themselves.
+TEST(SimCheckers, CatchWhatNoBrokenPartOfTheWorldCanDo) {
+  Checkers checkers(setting(), Seconds(360));
+  const auto last = [&] { return checkers.violations().back(); };
+  store::Receipt receipt{.tenant = 1, .host = 1, .seq = 1};
+  checkers.on_receipt_made(0, 1, receipt.id);
+  checkers.on_receipt_stored(receipt);
+  ASSERT_TRUE(checkers.violations().empty());
+  checkers.on_receipt_made(0, 1, receipt.id);
+  EXPECT_EQ(last(), "receipts: host 0 made number 1 twice");
+  checkers.on_receipt_stored(receipt);
+  EXPECT_EQ(last(), "receipts: number 1 of host 0 is stored twice");
+  checkers.on_logged({1, 2, 3}, fixture::start());
+  EXPECT_EQ(last(), "the log took an entry that is no envelope");
+}
+
+// Two waves that lose and gain the same host add up, and neither of them is right.
+TEST(SimCheckers, CatchAWaveWhoseStatesAreNotItsHosts) {
+  Checkers checkers(setting(), Seconds(360));
+  campaign::Tally tally;
+  tally.targeted = 4;
+  tally.states[0] = 4;
+  tally.waves = {{2, {3}}, {2, {1}}};
+  checkers.on_campaign(tally, 4);
+  EXPECT_THAT(checkers.violations(),
+              ElementsAre("conservation: a wave of 2 hosts has 3 in its states",
+                          "conservation: a wave of 2 hosts has 1 in its states"));
 }
 
 TEST(SimCheckers, CatchAControllerThatForgetsAHost) {

@@ -177,7 +177,7 @@ void ControllerNode::end_of_turn() {
   wiring_.checkers.on_counted(counted_);
   for (const auto& tenant : driver_->core().tenants())
     for (const auto& [name, rollout] : tenant->campaigns)
-      wiring_.checkers.on_campaign(rollout, targeted_);
+      wiring_.checkers.on_campaign(rollout.tally(), targeted_);
 }
 
 Result<DocumentId> ControllerNode::submit(const Bytes& envelope) {
