@@ -4,6 +4,7 @@
 #include "controller/metrics_names.h"
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
+#include "tests/controller/store/forwarding_store.h"
 
 namespace fleetsweep::sim {
 namespace {
@@ -13,16 +14,16 @@ constexpr std::string_view kWitnessName = "witness.example/one";  // as in the f
 }  // namespace
 
 // The memory store with the seed's faults on commit; a dead process reads nothing either.
-class FaultyStore final : public store::Store {
+class FaultyStore final : public store::ForwardingStore {
  public:
-  explicit FaultyStore(ControllerNode& node) : node_(node), inner_(store::memory_store()) {}
+  explicit FaultyStore(ControllerNode& node) : node_(node) {}
 
   Status commit(std::span<const store::Record> records) override {
     if (node_.dying_) return gone();
     const Fate fate = node_.faults.draw(node_.prng_);
     if (fate == Fate::kTorn) return fail(Code::kInternal, "store: torn");
     if (fate == Fate::kCrashBefore) return die();
-    FS_CHECK(inner_->commit(records));
+    FS_CHECK(ForwardingStore::commit(records));
     for (const store::Record& record : records) {
       if (const auto* entry = std::get_if<store::Entry>(&record))
         node_.wiring_.checkers.on_logged(entry->envelope, entry->admitted);
@@ -31,58 +32,19 @@ class FaultyStore final : public store::Store {
     }
     return fate == Fate::kCrashAfter ? die() : Status();
   }
-
   Result<std::vector<store::Tenant>> tenants() override {
     if (node_.dying_) return gone();
-    return inner_->tenants();
-  }
-  Result<std::vector<store::Entry>> entries(store::TenantNo no) override {
-    return inner_->entries(no);
-  }
-  Result<std::optional<store::Checkpoint>> checkpoint(store::TenantNo no) override {
-    return inner_->checkpoint(no);
-  }
-  Result<std::vector<store::Witnessed>> witnessed(store::TenantNo no) override {
-    return inner_->witnessed(no);
-  }
-  Result<std::vector<Digest>> blobs(store::TenantNo no) override { return inner_->blobs(no); }
-  Result<std::optional<Bytes>> blob(store::TenantNo no, const Digest& digest) override {
-    return inner_->blob(no, digest);
+    return ForwardingStore::tenants();
   }
   Result<std::vector<store::Agent>> agents(store::TenantNo no) override {
-    auto rows = inner_->agents(no);
+    auto rows = ForwardingStore::agents(no);
     if (node_.bug_forgets_a_host && rows) rows->pop_back();
     return rows;
-  }
-  Result<std::vector<store::AgentSeen>> agents_seen(store::TenantNo no) override {
-    return inner_->agents_seen(no);
-  }
-  Result<std::vector<store::Trip>> trips(store::TenantNo no) override { return inner_->trips(no); }
-  Result<std::vector<store::CampaignHost>> campaign_hosts(store::TenantNo no) override {
-    return inner_->campaign_hosts(no);
-  }
-  Result<std::vector<store::Fork>> forks(store::TenantNo no) override { return inner_->forks(no); }
-  Result<std::vector<store::Audit>> audit() override { return inner_->audit(); }
-  Result<std::optional<store::ApiToken>> api_token(const Digest& hash) override {
-    return inner_->api_token(hash);
-  }
-  Status for_each_receipt(store::TenantNo no,
-                          const std::function<Status(const store::Receipt&)>& visit) override {
-    return inner_->for_each_receipt(no, visit);
-  }
-  Result<std::vector<store::NumberedReceipt>> receipts(store::TenantNo no,
-                                                       const std::optional<std::string>& campaign,
-                                                       std::uint64_t after,
-                                                       std::size_t max) override {
-    return inner_->receipts(no, campaign, after, max);
   }
   Result<std::optional<DocumentId>> receipt_id(store::TenantNo no, store::HostNo host,
                                                std::uint64_t seq) override {
     if (node_.dying_) return gone();
-    return inner_->receipt_id(no, host, seq);
-  }
-  Status replace_campaign_hosts(std::span<const store::CampaignHost> rows) override {
-    return inner_->replace_campaign_hosts(rows);
+    return ForwardingStore::receipt_id(no, host, seq);
   }
 
  private:
@@ -93,7 +55,6 @@ class FaultyStore final : public store::Store {
   }
 
   ControllerNode& node_;
-  std::unique_ptr<store::Store> inner_;
 };
 
 ControllerNode::ControllerNode(Wiring wiring, const Times& times, std::uint64_t seed)

@@ -11,67 +11,26 @@
 #include "controller/driver/cosign.h"
 #include "controller/driver/verify.h"
 #include "protocol/codec/codec.h"
+#include "tests/controller/store/forwarding_store.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::controller {
 namespace {
 
 // A disk that is full while `broken`.
-class FaultyStore final : public store::Store {
+class FaultyStore final : public store::ForwardingStore {
  public:
   bool broken = false;
   bool edited = false;  // somebody exchanged the last two entries
-  Status commit(std::span<const store::Record> r) override {
+  Status commit(std::span<const store::Record> records) override {
     if (broken) return fail(Code::kInternal, "disk full");
-    return real_->commit(r);
+    return ForwardingStore::commit(records);
   }
-  Result<std::vector<store::Tenant>> tenants() override { return real_->tenants(); }
-  Result<std::vector<store::Entry>> entries(TenantNo t) override {
-    auto all = real_->entries(t);
+  Result<std::vector<store::Entry>> entries(TenantNo tenant) override {
+    auto all = ForwardingStore::entries(tenant);
     if (all && edited) std::swap(all->end()[-1].envelope, all->end()[-2].envelope);
     return all;
   }
-  Result<std::optional<store::Checkpoint>> checkpoint(TenantNo t) override {
-    return real_->checkpoint(t);
-  }
-  Result<std::vector<store::Witnessed>> witnessed(TenantNo t) override {
-    return real_->witnessed(t);
-  }
-  Result<std::vector<Digest>> blobs(TenantNo t) override { return real_->blobs(t); }
-  Result<std::optional<Bytes>> blob(TenantNo t, const Digest& d) override {
-    return real_->blob(t, d);
-  }
-  Result<std::vector<store::Agent>> agents(TenantNo t) override { return real_->agents(t); }
-  Result<std::vector<store::AgentSeen>> agents_seen(TenantNo t) override {
-    return real_->agents_seen(t);
-  }
-  Result<std::vector<store::Trip>> trips(TenantNo t) override { return real_->trips(t); }
-  Result<std::vector<store::CampaignHost>> campaign_hosts(TenantNo t) override {
-    return real_->campaign_hosts(t);
-  }
-  Result<std::vector<store::Fork>> forks(TenantNo t) override { return real_->forks(t); }
-  Result<std::vector<store::Audit>> audit() override { return real_->audit(); }
-  Result<std::optional<store::ApiToken>> api_token(const Digest& h) override {
-    return real_->api_token(h);
-  }
-  Status for_each_receipt(TenantNo t,
-                          const std::function<Status(const store::Receipt&)>& v) override {
-    return real_->for_each_receipt(t, v);
-  }
-  Result<std::vector<store::NumberedReceipt>> receipts(TenantNo t,
-                                                       const std::optional<std::string>& c,
-                                                       std::uint64_t a, std::size_t m) override {
-    return real_->receipts(t, c, a, m);
-  }
-  Result<std::optional<DocumentId>> receipt_id(TenantNo t, HostNo h, std::uint64_t s) override {
-    return real_->receipt_id(t, h, s);
-  }
-  Status replace_campaign_hosts(std::span<const store::CampaignHost> rows) override {
-    return real_->replace_campaign_hosts(rows);
-  }
-
- private:
-  std::unique_ptr<store::Store> real_ = store::memory_store();
 };
 
 class Wire final : public Outlet {
