@@ -10,6 +10,7 @@
 
 #include "controller/driver/cosign.h"
 #include "controller/driver/verify.h"
+#include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "tests/controller/store/forwarding_store.h"
 #include "tests/protocol/trust/fixture.h"
@@ -22,8 +23,10 @@ class FaultyStore final : public store::ForwardingStore {
  public:
   bool broken = false;
   bool edited = false;  // somebody exchanged the last two entries
+  std::size_t commits = 0;
   Status commit(std::span<const store::Record> records) override {
     if (broken) return fail(Code::kInternal, "disk full");
+    ++commits;
     return ForwardingStore::commit(records);
   }
   Result<std::vector<store::Entry>> entries(TenantNo tenant) override {
@@ -214,6 +217,39 @@ TEST_F(DriverTest, FullDiskAcknowledgesNothingAndLosesNothing) {
   EXPECT_EQ(in(model::HostState::kFound), 1u);
   EXPECT_TRUE(submit(tenant_.sign(stop, {"alice"})));
   EXPECT_TRUE(driver_->health());
+}
+
+// A commit is the slow part: a disk that has to be waited for.
+TEST_F(DriverTest, EachReceiptTakesACommitOfItsOwn) {
+  const HostRef host = enrol(1);
+  const DocumentId order_id = order({{}});
+  work();
+  wire_.sent.clear();
+  store_.commits = 0;
+  constexpr std::size_t kReceipts = 2500;
+  model::Receipt receipt;
+  receipt.order = order_id;
+  for (std::size_t sent = 0; sent < kReceipts;) {
+    std::vector<VerifiedReceipt> batch;  // as a worker hands them over
+    for (int i = 0; i < 10; ++i, ++sent) {
+      ++receipt.seq;
+      VerifiedReceipt one{.host = host, .receipt = receipt};
+      one.id.value[0] = static_cast<std::uint8_t>(receipt.seq);
+      one.id.value[1] = static_cast<std::uint8_t>(receipt.seq >> 8);
+      receipt.previous = one.id;
+      batch.push_back(std::move(one));
+    }
+    driver_->on_verified(std::move(batch), now_);
+  }
+  EXPECT_EQ(store_.commits, kReceipts / limits::kCommitReceipts) << "a turn may not grow for ever";
+  driver_->flush(now_);
+  EXPECT_LE(store_.commits, 4u);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], kReceipts);
+  std::size_t acknowledged = 0;
+  for (const model::Message& message : wire_.sent)
+    if (const auto* ack = std::get_if<model::ReceiptAck>(&message))
+      acknowledged += ack->receipts.size();
+  EXPECT_EQ(acknowledged, kReceipts);
 }
 
 TEST_F(DriverTest, TwoReceiptsWithOneNumberAreAForkAndCountOnce) {
