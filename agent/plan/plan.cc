@@ -33,14 +33,15 @@ struct Judged {
 
 // An object counts only if the verdict holds both ways: what appeared since the dry run cannot make
 // a verdict true that nobody signed for, and still makes a `not` false.
-std::vector<Judged> judge_bound(const Input& input, const std::vector<bool>& is_bound) {
+Result<std::vector<Judged>> judge_bound(const Input& input, const std::vector<bool>& is_bound) {
   std::vector<Finding> bound;
   for (std::size_t i = 0; i < input.findings.size(); ++i)
     if (is_bound[i]) bound.push_back(input.findings[i]);
-  const auto before = judge(input.policy, bound);
+  FS_TRY(const auto before, judge(input.policy, bound));
+  FS_TRY(const auto all, judge(input.policy, input.findings));
 
   std::vector<Judged> result;
-  for (const auto& now : judge(input.policy, input.findings)) {
+  for (const auto& now : all) {
     Judged judged{now.verdict, {now.findings.begin(), now.findings.end()}, {}};
     for (const auto& other : before)
       if (other.verdict == now.verdict)
@@ -135,7 +136,9 @@ class Planner {
   model::Plan make() {
     plan_.transaction = input_.transaction;
     if (const auto refusal = check_capability(input_.policy)) return refused(refusal);
-    for (const auto& judged : judge_bound(input_, bound_)) {
+    const auto verdicts = judge_bound(input_, bound_);
+    if (!verdicts) return refused({Reason::kLimit, verdicts.error().message});
+    for (const auto& judged : *verdicts) {
       bool acts = false;
       for (const auto& response : input_.policy.responses) {
         if (!applies(input_.policy, response, judged.verdict)) continue;

@@ -47,7 +47,9 @@ std::vector<ReceiptItem> items_of_scan(const model::Policy& policy, const model:
                                        std::vector<std::string>& paths) {
   std::vector<ReceiptItem> items;
   std::set<std::uint32_t> listed;
-  for (const TrueVerdict& verdict : judge(policy, result.findings)) {
+  const auto verdicts = judge(policy, result.findings);
+  if (!verdicts) return items;  // scan judged them too, and then gives no result
+  for (const TrueVerdict& verdict : *verdicts) {
     for (const model::Finding& finding : result.findings) {
       const bool made_it_true =
           std::binary_search(verdict.findings.begin(), verdict.findings.end(), finding.number);

@@ -64,13 +64,20 @@ class Engine {
           fmt::format("{} findings or more: the policy matches too much", limits::kFindings);
     }
     done.result.findings = collector_.findings();
-    for (const TrueVerdict& verdict : judge(policy_, done.result.findings))
-      done.result.verdicts.push_back(verdict.verdict);
+    const auto verdicts = judge(policy_, done.result.findings);
+    if (!verdicts && done.reason == model::Reason::kNone) {
+      done.reason = model::Reason::kLimit;
+      done.detail = verdicts.error().message;
+    }
+    if (done.reason != model::Reason::kNone) {
+      done.result = {};
+      return done;
+    }
+    for (const TrueVerdict& verdict : *verdicts) done.result.verdicts.push_back(verdict.verdict);
     done.result.scanned = tally_.scanned;
     done.result.scanned_bytes = tally_.scanned_bytes;
     done.result.unscannable = tally_.unscannable;
     done.result.unscannable_paths = tally_.unscannable_paths;
-    if (done.reason != model::Reason::kNone) done.result = {};
     return done;
   }
 

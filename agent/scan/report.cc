@@ -72,15 +72,16 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done) {
     if (!finding.rule.empty()) entry["rule"] = escaped(finding.rule);
     result["findings"].push_back(std::move(entry));
   }
-  for (const TrueVerdict& verdict : judge(policy, done.result.findings)) {
-    const model::Verdict& meant = policy.verdicts[verdict.verdict];
-    // A verdict may be true of nothing (`not x`); without a result there is none.
-    if (done.reason != model::Reason::kNone) break;
-    result["verdicts"].push_back({{"id", meant.id},
-                                  {"confidence", meant.confidence},
-                                  {"level", meant.level},
-                                  {"findings", verdict.findings}});
-  }
+  // A verdict may be true of nothing (`not x`); without a result there is none.
+  const auto verdicts = judge(policy, done.result.findings);
+  if (verdicts && done.reason == model::Reason::kNone)
+    for (const TrueVerdict& verdict : *verdicts) {
+      const model::Verdict& meant = policy.verdicts[verdict.verdict];
+      result["verdicts"].push_back({{"id", meant.id},
+                                    {"confidence", meant.confidence},
+                                    {"level", meant.level},
+                                    {"findings", verdict.findings}});
+    }
   return result.dump(2, ' ', false, json::error_handler_t::replace);
 }
 

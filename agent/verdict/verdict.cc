@@ -85,26 +85,27 @@ std::set<std::uint16_t> joins_of(const Policy& policy, const Condition& conditio
   return roots;
 }
 
-// Calls `visit` for every choice of one finding for each root.
+// Calls `visit` for every choice of one finding for each root; false when there are more than
+// `left`.
 template <class Visit>
-void each_binding(View& view, const std::vector<std::uint16_t>& roots, std::size_t at,
+bool each_binding(View& view, const std::vector<std::uint16_t>& roots, std::size_t at,
                   std::size_t& left, Visit visit) {
-  if (left == 0) return;
+  if (left == 0) return false;
   if (at == roots.size()) {
     --left;
     visit();
-    return;
+    return true;
   }
   const auto found = view.bound.roots.find(roots[at]);
   if (found == view.bound.roots.end()) {
     view.binding[roots[at]] = Finding::kNoJoin;
-    each_binding(view, roots, at + 1, left, visit);
-    return;
+    return each_binding(view, roots, at + 1, left, visit);
   }
   for (const std::uint32_t finding : found->second) {
     view.binding[roots[at]] = finding;
-    each_binding(view, roots, at + 1, left, visit);
+    if (!each_binding(view, roots, at + 1, left, visit)) return false;
   }
+  return true;
 }
 
 }  // namespace
@@ -115,7 +116,7 @@ std::uint16_t join_root(const Policy& policy, std::uint16_t detection) {
   return detection;
 }
 
-std::vector<TrueVerdict> judge(const Policy& policy, const std::vector<Finding>& findings) {
+Result<std::vector<TrueVerdict>> judge(const Policy& policy, const std::vector<Finding>& findings) {
   const Bound bound = bind(findings);
   std::vector<TrueVerdict> result;
   for (std::size_t i = 0; i < policy.verdicts.size(); ++i) {
@@ -131,7 +132,7 @@ std::vector<TrueVerdict> judge(const Policy& policy, const std::vector<Finding>&
     std::set<std::uint32_t> made_it;  // findings at roots
     View view{policy, bound, {}, true};
     std::size_t left = limits::kJoinBindings;
-    each_binding(view, order, 0, left, [&] {
+    const bool all_tried = each_binding(view, order, 0, left, [&] {
       view.others = true;
       if (!view.holds(condition)) return;
       is_true = true;
@@ -139,6 +140,11 @@ std::vector<TrueVerdict> judge(const Policy& policy, const std::vector<Finding>&
       if (!view.holds(condition)) return;
       for (const auto& [root, finding] : view.binding) made_it.insert(finding);
     });
+    if (!all_tried)
+      return fail(Code::kInvalid,
+                  "verdict {}: more than {} combinations of what its joined detections found: the "
+                  "policy matches too much",
+                  policy.verdicts[i].id, limits::kJoinBindings);
     if (!is_true) continue;
 
     TrueVerdict verdict{static_cast<std::uint16_t>(i), {}};

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "protocol/base/result.h"
 #include "protocol/model/finding.h"
 #include "protocol/model/policy.h"
 
@@ -27,8 +28,9 @@ struct TrueVerdict {
 };
 
 // In the order of Policy::verdicts. Expects a decoded policy: indices in range, for_each earlier.
-std::vector<TrueVerdict> judge(const model::Policy& policy,
-                               const std::vector<model::Finding>& findings);
+// kInvalid: a condition has more than kJoinBindings bindings, and nothing is known of any verdict.
+Result<std::vector<TrueVerdict>> judge(const model::Policy& policy,
+                                       const std::vector<model::Finding>& findings);
 
 // The detection at the end of the for_each chain; the detection itself if it is not joined.
 std::uint16_t join_root(const model::Policy& policy, std::uint16_t detection);

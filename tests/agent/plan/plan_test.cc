@@ -137,6 +137,19 @@ TEST(Plan, AFileThatChangedSinceTheDryRunIsNotTouched) {
     }
 }
 
+TEST(Plan, VerdictsThatAreNotAllTriedRefuseThePlan) {
+  World world;
+  world.policy.detections[kPreload].for_each = kHash;
+  world.policy.verdicts[0].condition = at_least(2, {kLink, kPreload});
+  for (std::uint64_t i = 0; i < 317; ++i) {  // 317 x 317 combinations
+    world.find(kHash, file("/tmp/a" + std::to_string(i), 1000 + i));
+    world.find(kName, file("/tmp/b" + std::to_string(i), 2000 + i));
+  }
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kLimit);
+  EXPECT_NE(plan.detail.find("more than 100000 combinations"), std::string::npos) << plan.detail;
+}
+
 TEST(Plan, EvidenceThatAppearedSinceTheDryRunMakesNoVerdictTrue) {
   World world;
   world.find(kHash, file("/tmp/x", 10));

@@ -216,6 +216,33 @@ TEST_F(ScanTest, WhatIsJoinedToALoaderIsBoundToThatLoader) {
   EXPECT_EQ(result["verdicts"][0]["findings"].size(), 3u);
 }
 
+TEST_F(ScanTest, VerdictsThatAreNotAllTriedDoNotMakeAHostClean) {
+  for (int i = 0; i < 317; ++i) {  // 317 x 317 combinations
+    write("/srv/a-" + std::to_string(i), "x");
+    write("/srv/b-" + std::to_string(i), "x");
+  }
+  write("/etc/crontab", "* * * * * root /srv/a-7\n* * * * * root /srv/b-7\n");
+  model::Policy policy;
+  for (const char* id : {"a", "b"})
+    policy.detections.push_back(detection(
+        id, ObjectKind::kFile, {is(Field::kFileName, std::string(id) + "-", Match::kStartsWith)}));
+  for (const std::int16_t parent : {0, 1}) {
+    const std::string id = policy.detections[parent].id;
+    auto link = detection("link_" + id, ObjectKind::kPersistence,
+                          {templated(Field::kPersistenceCommand, "{{" + id + ".file.path}}")});
+    link.for_each = parent;
+    policy.detections.push_back(link);
+  }
+  policy.verdicts.push_back(
+      {.id = "v", .condition = {model::Condition::Kind::kAnd, 0, {}, {one_of({2}), one_of({3})}}});
+  const auto result = scan(policy);
+  EXPECT_EQ(result["reason"], "limit");
+  EXPECT_EQ(result["detail"],
+            "verdict v: more than 100000 combinations of what its joined detections found: the "
+            "policy matches too much");
+  EXPECT_TRUE(result["findings"].empty());
+}
+
 TEST_F(ScanTest, ATemplateInAFileNameFindsTheSecondFile) {
   write("/opt/loader.bin", "x");
   write("/var/loader.bin.cfg", "x");
