@@ -93,10 +93,23 @@ Status ContentReader::compile_rules(const model::Policy& policy) {
 }
 
 Answer ContentReader::read(const Job& job, int fd) {
-  Answer answer =
-      job.kind == Job::Kind::kPersistence ? read_persistence(job, fd) : read_file(job, fd);
+  Work work{job, fd};
+  work.facts = job.facts;
+  work.open = job.wanted;
+  // Entries first: they need the whole content, and the other questions find it in the buffer.
+  if (job.entries) read_entries(work);
+  if (!is_unread(work.answer) && !job.wanted.empty()) read_file(work);
+  if (!is_unread(work.answer) && job.hash) static_cast<void>(hash(work, {.sha256 = true}));
+  Answer answer = std::move(work.answer);
   answer.id = job.id;
-  if (answer.status == Answer::Status::kRead && is_changed(fd, job.facts.identity)) {
+  answer.magic = std::move(work.facts.magic);
+  answer.head = std::move(work.facts.head);
+  answer.sha256 = std::move(work.facts.sha256);
+  answer.sha1 = std::move(work.facts.sha1);
+  answer.md5 = std::move(work.facts.md5);
+  answer.rules_done = std::move(work.facts.rules_done);
+  answer.rules = std::move(work.facts.rules);
+  if (!is_unread(answer) && is_changed(fd, job.facts.identity)) {
     answer = {.id = job.id, .status = Answer::Status::kChanged, .bytes = answer.bytes};
     answer.detail = "changed while it was read";
   }
@@ -202,72 +215,52 @@ bool ContentReader::hash(Work& work, Hashes wanted) {
   return true;
 }
 
-Answer ContentReader::read_file(const Job& job, int fd) {
-  Work work{job, fd};
-  work.facts = job.facts;
-  work.open = job.wanted;
-  const bool only_hash = job.kind == Job::Kind::kHash;
+void ContentReader::read_file(Work& work) {
   const std::size_t size = work.facts.identity.size;
 
-  const auto give = [&] {
-    work.answer.magic = work.facts.magic;
-    work.answer.head = work.facts.head;
-    work.answer.sha256 = work.facts.sha256;
-    work.answer.sha1 = work.facts.sha1;
-    work.answer.md5 = work.facts.md5;
-    work.answer.rules_done = work.facts.rules_done;
-    work.answer.rules = work.facts.rules;
-    return work.answer;
-  };
   bool rules = false, magic = false;
   std::size_t head = 0;
-  for (const std::uint16_t detection : job.wanted) {
+  for (const std::uint16_t detection : work.job.wanted) {
     const Needs& needs = matcher_.needs(detection);
     rules |= needs.rule;
     magic |= needs.magic;
     head = std::max(head, needs.head_bytes);
   }
-  if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return work.answer;
+  if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return;
   const BytesView start(buffer_.get(), work.have);
   work.facts.stage = FileStage::kHead;
   // Telling text from data looks at every byte: only where somebody asks.
   if (magic) work.facts.magic = magic_of(start);
   work.facts.head = to_bytes(start.first(std::min(head, work.have)));
-  if (!only_hash && still_open(work) == 0) return give();
+  if (still_open(work) == 0) return;
 
-  if (rules && !only_hash) {
-    if (!read_to(work, size)) return work.answer;
+  if (rules) {
+    if (!read_to(work, size)) return;
     run_rules(work);
-    if (work.answer.status == Answer::Status::kFailed ||
-        work.answer.status == Answer::Status::kChanged)
-      return work.answer;
+    if (is_unread(work.answer)) return;
   }
   work.facts.stage = FileStage::kContent;
-  if (!only_hash && still_open(work) == 0) return give();
+  if (still_open(work) == 0) return;
   // SHA-256 always: it is the identity to which an action will be bound.
   Hashes wanted{.sha256 = true};
   for (const std::uint16_t detection : work.open) {
     wanted.sha1 |= matcher_.needs(detection).sha1;
     wanted.md5 |= matcher_.needs(detection).md5;
   }
-  if (!hash(work, wanted)) return work.answer;
-  return give();
+  static_cast<void>(hash(work, wanted));
 }
 
-Answer ContentReader::read_persistence(const Job& job, int fd) {
-  Work work{job, fd};
-  work.facts = job.facts;
-  if (work.facts.identity.size > limits::kPersistenceBytes) {
-    work.answer.status = Answer::Status::kFailed;
+void ContentReader::read_entries(Work& work) {
+  const std::size_t size = work.facts.identity.size;
+  if (size > limits::kPersistenceBytes) {
     work.answer.detail =
         fmt::format("larger than {} bytes for a file of this kind", limits::kPersistenceBytes);
-    return work.answer;
+    return;
   }
-  if (!read_to(work, work.facts.identity.size) || !hash(work, {.sha256 = true})) return work.answer;
-  work.answer.sha256 = work.facts.sha256;
-  work.answer.entries = parse_persistence(job.format, job.facts.identity.path, job.user,
+  if (!read_to(work, size) || !hash(work, {.sha256 = true})) return;
+  work.answer.entries_read = true;
+  work.answer.entries = parse_persistence(work.job.format, work.facts.identity.path, work.job.user,
                                           as_text(BytesView(buffer_.get(), work.have)));
-  return work.answer;
 }
 
 }  // namespace fleetsweep::scan

@@ -25,6 +25,7 @@ class ContentReader {
   // kInvalid: a rule does not compile.
   Status compile_rules(const model::Policy& policy);
 
+  // Content that more than one question is about is read once.
   Answer read(const Job& job, int fd);
 
  private:
@@ -34,8 +35,8 @@ class ContentReader {
   };
   struct Work;
 
-  Answer read_file(const Job& job, int fd);
-  Answer read_persistence(const Job& job, int fd);
+  void read_file(Work& work);
+  void read_entries(Work& work);
   void run_rules(Work& work);
   struct Hashes {
     bool sha256 = false, sha1 = false, md5 = false;

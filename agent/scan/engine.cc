@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "agent/scan/file_pass.h"
 #include "agent/scan/process.h"
@@ -18,6 +19,13 @@ using Clock = std::chrono::steady_clock;
 using model::ObjectKind;
 constexpr Duration kProgressEvery = std::chrono::seconds(1);
 constexpr unsigned kLookAtClockEvery = 64;
+
+// The same file with the same content.
+using FileState =
+    std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
+FileState state_of(const model::FileIdentity& file) {
+  return {file.device, file.inode, file.size, file.mtime_ns, file.ctime_ns};
+}
 
 class Engine {
  public:
@@ -103,33 +111,29 @@ class Engine {
     if (owned) {
       FS_TRY(packages_, PackageDb::open(root_.path()));
     }
-    const bool running_files =
-        std::any_of(policy_.detections.begin(), policy_.detections.end(),
-                    [](const auto& d) { return d.scope.deleted_exe || d.scope.memfd; });
-    if (wants(ObjectKind::kProcess) || wants(ObjectKind::kNetworkTraffic) || running_files)
-      look_at_processes();
+    if (looks_at_processes()) look_at_processes();
     if (wants(ObjectKind::kNetworkTraffic)) {
       for (ConnectionFacts& facts : list_connections(root_, processes_))
         connections_.emplace_back(std::move(facts));
     }
-    if (wants(ObjectKind::kPersistence)) look_at_persistence();
 
-    FilePass files(root_, matcher_, packages_, parser_, collector_, tally_,
-                   [this] { return is_stopped(); });
+    FilePass files(
+        root_, matcher_, packages_, parser_, collector_, tally_, [this] { return is_stopped(); },
+        [this](Job& job) { complete(job); });
     files_ = &files;
-    // In the order of the policy: what a detection is joined to stands before it.
-    std::vector<Probe> probes;
+    std::vector<Probe> probes, others;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
-      if (matcher_.detection(d).for_each < 0) {
-        if (matcher_.detection(d).object == ObjectKind::kFile)
-          probes.push_back({d});
-        else
-          ask_all({d});
-      }
-    if (!probes.empty()) {
-      if (wants_running_files()) look_at_running_files(probes);
-      files.run(std::move(probes));
-    }
+      if (matcher_.detection(d).for_each < 0)
+        (matcher_.detection(d).object == ObjectKind::kFile ? probes : others).push_back({d});
+    if (wants_running_files()) look_at_running_files(probes);
+    // Only now: a program that runs though it was deleted is not the file at its path.
+    if (wants(ObjectKind::kPersistence)) list_persistence();
+    // Files first: what the walk reads is not opened again for its process or its entries.
+    for (const Probe& probe : others) find_candidates(probe);
+    if (!probes.empty()) files.run(std::move(probes));
+    read_persistence();
+    for (const Probe& probe : others) ask_all(probe);
+    // In the order of the policy: what a detection is joined to stands before it.
     for (std::uint16_t d = 0; d < matcher_.detections() && !is_stopped(); ++d) {
       if (matcher_.detection(d).for_each < 0 || matcher_.is_about_parent(d)) continue;
       const auto parent = static_cast<std::uint16_t>(matcher_.detection(d).for_each);
@@ -152,13 +156,21 @@ class Engine {
       ++tally_.scanned;
       if (!process.identity.exe.path.empty())
         process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
+      programs_[state_of(process.identity.exe)];
     }
   }
 
-  void look_at_persistence() {
+  void find_candidates(const Probe& probe) {
+    if (matcher_.detection(probe.detection).object != ObjectKind::kProcess) return;
+    for (const ProcessFacts& process : processes_)
+      if (matcher_.match(probe.detection, Object(process), probe.binding) != Truth::kNo)
+        programs_[state_of(process.identity.exe)].is_wanted = true;
+  }
+
+  void list_persistence() {
     for (const PersistencePlace& place : persistence_places(root_)) {
       if (!place.is_folder) {
-        open_persistence(place, place.path);
+        persistence_files_.emplace(place.path, place);
         continue;
       }
       // Files of the folder, and the drop-ins of its units.
@@ -182,10 +194,32 @@ class Engine {
       files.depth = depth;
       files.tally = &tally_;
       walk(root_, {place.path}, files);
-      std::sort(files.paths.begin(), files.paths.end());
       for (const std::string& path : files.paths)
-        if (path.ends_with(place.suffix)) open_persistence(place, path);
+        if (path.ends_with(place.suffix)) persistence_files_.emplace(path, place);
     }
+  }
+
+  // The walk reads this file: what others ask of it comes along.
+  void complete(Job& job) {
+    const auto program = programs_.find(state_of(job.facts.identity));
+    job.hash = program != programs_.end() && program->second.is_wanted;
+    const auto found = persistence_files_.find(job.facts.identity.path);
+    if (found == persistence_files_.end()) return;
+    ask_for_entries(job, found->second);
+    persistence_files_.erase(found);
+  }
+
+  static void ask_for_entries(Job& job, const PersistencePlace& place) {
+    job.entries = true;
+    job.place = place.kind;
+    job.format = place.format;
+    job.user = place.user;
+  }
+
+  // Those that no walk has read.
+  void read_persistence() {
+    for (const auto& [path, place] : std::exchange(persistence_files_, {}))
+      open_persistence(place, path);
     parser_.finish();
   }
 
@@ -199,12 +233,9 @@ class Engine {
     struct stat status {};
     if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
     Job job;
-    job.id = kPersistenceIds + persistence_jobs_.size();
-    job.kind = Job::Kind::kPersistence;
+    job.id = ++last_id_;
     job.facts.identity = identity_of(path, status);
-    job.format = place.format;
-    job.user = place.user;
-    persistence_jobs_.push_back(place.kind);
+    ask_for_entries(job, place);
     parser_.submit(std::move(job), std::move(file));
   }
 
@@ -251,7 +282,7 @@ class Engine {
         for (ProcessFacts& process : processes_) {
           if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo)
             continue;
-          // Its identity is the program's content: read it once, then decide.
+          // Its identity is the program's content.
           hash_exe(process);
           ask(Object(process));
         }
@@ -269,40 +300,48 @@ class Engine {
 
   void hash_exe(ProcessFacts& process) {
     if (process.identity.exe.path.empty() || !process.exe_sha256.empty()) return;
-    struct stat status {};
-    UniqueFd file = open_exe(process, status);
-    if (!file) return;
-    Job job;
-    job.id = kHashId;
-    job.kind = Job::Kind::kHash;
-    job.facts.identity = process.identity.exe;
-    hashed_.clear();
-    parser_.submit(std::move(job), std::move(file));
-    parser_.finish();
-    process.exe_sha256 = hashed_;
-    if (const auto digest = Digest::parse_hex(hashed_)) process.identity.exe.sha256 = *digest;
+    const Program& program = programs_[state_of(process.identity.exe)];
+    if (!program.sha256) {
+      struct stat status {};
+      UniqueFd file = open_exe(process, status);
+      if (!file) return;
+      Job job;
+      job.id = ++last_id_;
+      job.hash = true;
+      job.facts.identity = process.identity.exe;
+      parser_.submit(std::move(job), std::move(file));
+      parser_.finish();
+    }
+    if (!program.sha256) return;
+    process.exe_sha256 = program.sha256->hex();
+    process.identity.exe.sha256 = *program.sha256;
   }
 
   void on_answer(const Job& job, Answer answer) {
     report();
-    if (job.kind == Job::Kind::kFile) {
-      files_->on_answer(job, std::move(answer));
-      return;
-    }
-    tally_.scanned_bytes += answer.bytes;
-    if (answer.status != Answer::Status::kRead)
-      return tally_.add_unscannable(job.facts.identity.path, answer.detail);
-    if (job.kind == Job::Kind::kHash) {
-      hashed_ = answer.sha256;
-      return;
-    }
-    const auto file_sha256 = Digest::parse_hex(answer.sha256);
+    const auto program = programs_.find(state_of(job.facts.identity));
+    const auto sha256 = Digest::parse_hex(answer.sha256);
+    if (program != programs_.end() && sha256 && !is_unread(answer))
+      program->second.sha256 = *sha256;
+    const bool is_of_walk = !job.wanted.empty();
+    if (is_of_walk)
+      files_->on_answer(job, answer);
+    else
+      tally_.scanned_bytes += answer.bytes;
+    if (job.entries && answer.entries_read) return take_entries(job, answer);
+    // What the walk could not read it has counted itself.
+    if (is_unread(answer) ? !is_of_walk : job.entries)
+      tally_.add_unscannable(job.facts.identity.path, answer.detail);
+  }
+
+  void take_entries(const Job& job, Answer& answer) {
+    const auto sha256 = Digest::parse_hex(answer.sha256);
     for (PersistenceEntry& entry : answer.entries) {
       ++tally_.scanned;
       model::PersistenceIdentity identity;
-      identity.kind = persistence_jobs_[job.id - kPersistenceIds];
+      identity.kind = job.place;
       identity.file = job.facts.identity;
-      if (file_sha256) identity.file.sha256 = *file_sha256;
+      if (sha256) identity.file.sha256 = *sha256;
       identity.entry_sha256 =
           entry.entry.empty() ? identity.file.sha256 : crypto::sha256(as_bytes(entry.entry));
       identity.name = std::move(entry.name);
@@ -326,9 +365,6 @@ class Engine {
                           static_cast<std::uint32_t>(collector_.findings().size())});
   }
 
-  static constexpr std::uint64_t kPersistenceIds = 1ull << 62;
-  static constexpr std::uint64_t kHashId = 1ull << 61;
-
   const model::Policy& policy_;
   const Root& root_;
   const Matcher& matcher_;
@@ -340,8 +376,13 @@ class Engine {
   FilePass* files_ = nullptr;
   std::vector<ProcessFacts> processes_;
   std::vector<Object> connections_, persistence_;
-  std::vector<model::PersistenceKind> persistence_jobs_;
-  std::string hashed_;
+  std::multimap<std::string, PersistencePlace> persistence_files_;  // not yet read
+  struct Program {
+    bool is_wanted = false;  // a process detection may ask for it
+    std::optional<Digest> sha256{};
+  };
+  std::map<FileState, Program> programs_;  // that run
+  std::uint64_t last_id_ = 0;              // of jobs that are not the walk's
   Clock::time_point started_, reported_;
   std::optional<Clock::time_point> deadline_;
   bool timed_out_ = false;

@@ -18,14 +18,15 @@ void Tally::add_unscannable(const std::string& path, std::string_view reason) {
 
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
                    ParserClient& parser, Collector& collector, Tally& tally,
-                   std::function<bool()> is_stopped)
+                   std::function<bool()> is_stopped, std::function<void(Job&)> complete)
     : root_(root),
       matcher_(matcher),
       packages_(packages),
       parser_(parser),
       collector_(collector),
       tally_(tally),
-      is_stopped_(std::move(is_stopped)) {
+      is_stopped_(std::move(is_stopped)),
+      complete_(std::move(complete)) {
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
     scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root_));
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
@@ -137,11 +138,12 @@ void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probe
   job.facts = facts;
   if (matcher_.has_rules()) job.owner = root_.user_name(owner);
   for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
+  complete_(job);
   under_way_.emplace(job.id, UnderWay{std::move(facts), std::move(probes)});
   parser_.submit(std::move(job), std::move(file));
 }
 
-void FilePass::on_answer(const Job& job, Answer answer) {
+void FilePass::on_answer(const Job& job, const Answer& answer) {
   const auto found = under_way_.find(job.id);
   if (found == under_way_.end()) return;
   UnderWay work = std::move(found->second);
@@ -149,8 +151,7 @@ void FilePass::on_answer(const Job& job, Answer answer) {
   tally_.scanned_bytes += answer.bytes;
 
   FileFacts& facts = work.facts;
-  if (answer.status == Answer::Status::kChanged || answer.status == Answer::Status::kFailed)
-    return tally_.add_unscannable(facts.identity.path, answer.detail);
+  if (is_unread(answer)) return tally_.add_unscannable(facts.identity.path, answer.detail);
   apply(answer, facts);
   bool open = false;
   for (const Probe* probe : work.probes) {

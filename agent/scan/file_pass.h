@@ -31,15 +31,16 @@ struct Tally {
 
 class FilePass : public WalkVisitor {
  public:
-  // All outlive the pass. `is_stopped` is asked often.
+  // All outlive the pass. `is_stopped` is asked often; `complete` may add to a job what else its
+  // file is read for.
   FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
            ParserClient& parser, Collector& collector, Tally& tally,
-           std::function<bool()> is_stopped);
+           std::function<bool()> is_stopped, std::function<void(Job&)> complete);
 
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
   void submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes);
-  void on_answer(const Job& job, Answer answer);
+  void on_answer(const Job& job, const Answer& answer);
 
  private:
   bool enter(const std::string& folder, const struct stat& status) override;
@@ -60,6 +61,7 @@ class FilePass : public WalkVisitor {
   Collector& collector_;
   Tally& tally_;
   std::function<bool()> is_stopped_;
+  std::function<void(Job&)> complete_;
 
   std::deque<Probe> probes_;  // stable addresses
   std::vector<Scope> scopes_;

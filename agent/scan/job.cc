@@ -47,7 +47,6 @@ void apply(const Answer& answer, FileFacts& facts) {
 void write(Writer& writer, const Job& job) {
   const model::FileIdentity& identity = job.facts.identity;
   writer.number(job.id);
-  writer.small(static_cast<std::uint8_t>(job.kind));
   writer.text(identity.path);
   writer.text(job.facts.alias);
   for (const std::uint64_t value : {identity.size, static_cast<std::uint64_t>(identity.mtime_ns),
@@ -59,6 +58,8 @@ void write(Writer& writer, const Job& job) {
   writer.text(job.owner);
   writer.number(job.wanted.size());
   for (const std::uint16_t detection : job.wanted) writer.number(detection);
+  writer.small(job.hash);
+  writer.small(job.entries);
   writer.small(static_cast<std::uint8_t>(job.format));
   writer.text(job.user);
 }
@@ -67,7 +68,6 @@ Job read_job(Reader& reader) {
   Job job;
   model::FileIdentity& identity = job.facts.identity;
   job.id = reader.number();
-  job.kind = static_cast<Job::Kind>(reader.small());
   identity.path = reader.text();
   job.facts.alias = reader.text();
   identity.size = reader.number();
@@ -80,6 +80,8 @@ Job read_job(Reader& reader) {
   job.owner = reader.text();
   read_list(reader, limits::kDetections,
             [&] { job.wanted.push_back(static_cast<std::uint16_t>(reader.number())); });
+  job.hash = reader.small() != 0;
+  job.entries = reader.small() != 0;
   job.format = static_cast<Format>(reader.small());
   job.user = reader.text();
   job.facts.stage = FileStage::kStat;
@@ -101,6 +103,7 @@ void write(Writer& writer, const Answer& answer) {
     writer.number(rule);
     writer.text(rule_name);
   }
+  writer.small(answer.entries_read);
   writer.number(answer.entries.size());
   for (const PersistenceEntry& entry : answer.entries) {
     writer.text(entry.name);
@@ -131,6 +134,7 @@ Answer read_answer(Reader& reader) {
     std::erase_if(rule_name, [](char c) { return !is_identifier(c); });
     answer.rules.emplace_back(rule, std::move(rule_name));
   });
+  answer.entries_read = reader.small() != 0;
   read_list(reader, limits::kPersistenceEntries, [&] {
     PersistenceEntry entry;
     entry.name = reader.text();

@@ -12,14 +12,15 @@
 namespace fleetsweep::scan {
 
 struct Job {
-  enum class Kind : std::uint8_t { kFile, kPersistence, kHash };
   std::uint64_t id = 0;
-  Kind kind = Kind::kFile;
   FileFacts facts;                    // up to kStat
   std::string owner;                  // name or number of the user, for rules
-  std::vector<std::uint16_t> wanted;  // kFile: detections that are still open
-  Format format = Format::kLines;     // kPersistence
+  std::vector<std::uint16_t> wanted;  // file detections that are still open
+  bool hash = false;                  // SHA-256, whatever else is asked
+  bool entries = false;               // of persistence
+  Format format = Format::kLines;     // of the entries
   std::string user;
+  model::PersistenceKind place = model::PersistenceKind::kCron;  // stays with the walker
 };
 
 struct Answer {
@@ -39,10 +40,15 @@ struct Answer {
   std::string sha256, sha1, md5;
   std::vector<std::uint16_t> rules_done;
   std::vector<std::pair<std::uint16_t, std::string>> rules;
+  bool entries_read = false;  // all of them
   std::vector<PersistenceEntry> entries;
 };
 
-// What the answer says, as facts; not for one that failed or changed.
+inline bool is_unread(const Answer& answer) {
+  return answer.status == Answer::Status::kChanged || answer.status == Answer::Status::kFailed;
+}
+
+// What the answer says, as facts; not for one that is unread.
 void apply(const Answer& answer, FileFacts& facts);
 
 void write(Writer& writer, const Job& job);

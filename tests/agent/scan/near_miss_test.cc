@@ -1,11 +1,6 @@
 // Everything that looks like the infection and is not. Each must stay unfound while the real one
 // beside it is found.
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -109,22 +104,8 @@ TEST_F(NearMissTest, AUnitWithASimilarName) {
 }
 
 TEST_F(NearMissTest, AProcessWithTheNameAndAForeignProgram) {
-  fs::create_directories(at("/opt"));
-  fs::copy_file("/bin/sleep", at("/opt/lookalike"));
-  int ready[2];
-  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    ::execl(at("/opt/lookalike").c_str(), "lookalike", "1000", nullptr);
-    ::_exit(1);
-  }
-  ::close(ready[1]);
-  char byte = 0;
-  ASSERT_EQ(::read(ready[0], &byte, 1), 0);
-  ::close(ready[0]);
+  start_program("/opt/lookalike");
   expect_nothing();
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
 }
 
 }  // namespace

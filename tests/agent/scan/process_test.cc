@@ -1,10 +1,5 @@
 #include "agent/scan/process.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -56,43 +51,16 @@ TEST(Process, SocketLinesOfBothFamiliesAreRead) {
 
 class ProcessScanTest : public TreeTest {
  protected:
-  // A copy of /bin/sleep in the tree, running; killed at the end.
-  pid_t start(const std::string& path) {
-    fs::create_directories(at(path).parent_path());
-    fs::copy_file("/bin/sleep", at(path));
-    int ready[2];
-    EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
-    const pid_t pid = ::fork();
-    if (pid == 0) {
-      ::execl(at(path).c_str(), at(path).c_str(), "1000", nullptr);
-      ::_exit(1);
-    }
-    // Its end of the pipe closes when it has become the other program.
-    ::close(ready[1]);
-    char byte = 0;
-    EXPECT_EQ(::read(ready[0], &byte, 1), 0);
-    ::close(ready[0]);
-    started_.push_back(pid);
-    return pid;
-  }
-  void TearDown() override {
-    for (const pid_t pid : started_) {
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, 0);
-    }
-    TreeTest::TearDown();
-  }
   static std::set<int> pids(const nlohmann::json& result) {
     std::set<int> found;
     for (const auto& finding : result["findings"])
       if (finding.contains("process")) found.insert(finding["process"]["pid"].get<int>());
     return found;
   }
-  std::vector<pid_t> started_;
 };
 
 TEST_F(ProcessScanTest, OnlyProcessesOfTheTreeExistAndTheirProgramIsHashed) {
-  const pid_t pid = start("/tmp/kinsing");
+  const pid_t pid = start_program("/tmp/kinsing");
   model::Policy policy;
   policy.detections.push_back(
       detection("d", ObjectKind::kProcess, {is(Field::kProcessExePath, "/tmp/kinsing")}));
@@ -104,7 +72,7 @@ TEST_F(ProcessScanTest, OnlyProcessesOfTheTreeExistAndTheirProgramIsHashed) {
 }
 
 TEST_F(ProcessScanTest, ADeletedProgramIsFoundAndItsBytesAreRead) {
-  const pid_t pid = start("/tmp/gone");
+  const pid_t pid = start_program("/tmp/gone");
   fs::remove(at("/tmp/gone"));
   model::Policy policy;
   policy.detections.push_back(
@@ -118,7 +86,7 @@ TEST_F(ProcessScanTest, ADeletedProgramIsFoundAndItsBytesAreRead) {
 }
 
 TEST_F(ProcessScanTest, AProgramNamedLikeAKernelThreadIsNone) {
-  const pid_t pid = start("/tmp/kswapd0");
+  const pid_t pid = start_program("/tmp/kswapd0");
   model::Policy policy;
   policy.detections.push_back(detection(
       "d", ObjectKind::kProcess,
@@ -127,7 +95,7 @@ TEST_F(ProcessScanTest, AProgramNamedLikeAKernelThreadIsNone) {
 }
 
 TEST_F(ProcessScanTest, ALongNameIsNotCutWhereTheProgramTellsTheRest) {
-  const pid_t pid = start("/tmp/a-name-longer-than-fifteen");
+  const pid_t pid = start_program("/tmp/a-name-longer-than-fifteen");
   model::Policy policy;
   policy.detections.push_back(detection("d", ObjectKind::kProcess,
                                         {is(Field::kProcessName, "a-name-longer-than-fifteen")}));

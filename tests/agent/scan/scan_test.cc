@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "policies/compiler/compiler.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -295,8 +296,8 @@ class StraceTest : public ScanTest {
   }
   std::string trace(const model::Policy& policy) {
     const fs::path log = folder_ / "trace";
-    scan(policy,
-         "strace -f -y -e trace=openat,openat2,open,pread64,read -o '" + log.string() + "'");
+    result_ = scan(
+        policy, "strace -f -y -e trace=openat,openat2,open,pread64,read -o '" + log.string() + "'");
     std::ifstream file(log);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
@@ -319,6 +320,7 @@ class StraceTest : public ScanTest {
     }
     return result;
   }
+  nlohmann::json result_;  // of the scan that was traced
 };
 
 TEST_F(StraceTest, AScannedFileIsOpenedOnceAndReadOnce) {
@@ -333,6 +335,61 @@ TEST_F(StraceTest, AScannedFileIsOpenedOnceAndReadOnce) {
   EXPECT_GE(wanted.bytes, kSize);
   EXPECT_LE(wanted.bytes, kSize + 20 + 4096);
   EXPECT_EQ(cost(log, "rejected-by-size").opens, 0);
+}
+
+// The policy of the demo asks a program for its content and its process, and looks through /etc for
+// files and for cron entries.
+TEST_F(StraceTest, AFileThatTwoDetectionsAskAboutIsReadOnce) {
+  const auto compiled =
+      compiler::compile_file(FS_SOURCE_DIR "/policies/catalog/lookalike/policy.yaml",
+                             std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+  ASSERT_TRUE(compiled.has_value());
+  const std::string record = "\nFLEETSWEEP-LOOKALIKE-MARKER/1 id=0000a11c;\n";
+  std::ostringstream program;
+  program << std::ifstream("/bin/sleep", std::ios::binary).rdbuf() << record;
+  write("/opt/infected-program", program.str());
+  fs::permissions(at("/opt/infected-program"), fs::perms::all);
+  const std::set<int> pids = {start_program("/opt/infected-program"),
+                              start_program("/opt/infected-program")};
+  const std::string crontab = "* * * * * root /opt/infected-program\n";
+  write("/etc/crontab", crontab);
+  const std::string log = trace(compiled->policy);
+  EXPECT_EQ(result_["verdicts"].size(), 2u) << result_.dump(1);
+  std::set<int> found;
+  for (const auto& finding : result_["findings"])
+    if (finding.contains("process")) {
+      found.insert(finding["process"]["pid"].get<int>());
+      EXPECT_EQ(finding["process"]["exe"]["sha256"], sha256_hex(program.str()));
+    }
+  EXPECT_EQ(found, pids);
+  EXPECT_EQ(persistence(result_), Names{"link_cron " + crontab.substr(0, crontab.size() - 1)});
+
+  for (const auto& [name, size] :
+       {std::pair("infected-program", program.str().size()), {"crontab", crontab.size()}}) {
+    const Cost read = cost(log, name);
+    EXPECT_EQ(read.opens, 1) << name;
+    EXPECT_GE(read.bytes, static_cast<long>(size)) << name;
+    EXPECT_LE(read.bytes, static_cast<long>(size) + 4096) << name;
+  }
+}
+
+TEST_F(StraceTest, AProgramIsReadOnceForAllItsProcesses) {
+  start_program("/tmp/unique-program");
+  start_program("/tmp/unique-program");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessName, "unique-program")}));
+  const std::string log = trace(policy);
+  EXPECT_EQ(result_["findings"].size(), 2u) << result_.dump(1);
+  EXPECT_EQ(cost(log, "unique-program").opens, 1);
+
+  // Nor does it cost more that a rule has looked into it, in vain.
+  policy.rules = by_rule(kRule).rules;
+  policy.detections.push_back({.id = "content", .object = ObjectKind::kFile, .rule = 0});
+  const Cost both = cost(trace(policy), "unique-program");
+  EXPECT_EQ(result_["findings"].size(), 2u) << result_.dump(1);
+  EXPECT_EQ(both.opens, 1);
+  EXPECT_LE(both.bytes, static_cast<long>(fs::file_size(at("/tmp/unique-program"))) + 4096);
 }
 
 TEST_F(StraceTest, AFileRejectedByNameIsNotOpened) {

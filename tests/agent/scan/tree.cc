@@ -1,5 +1,10 @@
 #include "tests/agent/scan/tree.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -46,7 +51,32 @@ void TreeTest::SetUp() {
   fs::create_directory(root_);
 }
 
+pid_t TreeTest::start_program(const std::string& path) {
+  if (!fs::exists(at(path))) {
+    fs::create_directories(at(path).parent_path());
+    fs::copy_file("/bin/sleep", at(path));
+  }
+  int ready[2];
+  EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execl(at(path).c_str(), at(path).c_str(), "1000", nullptr);
+    ::_exit(1);
+  }
+  // Its end of the pipe closes when it has become the other program.
+  ::close(ready[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ready[0], &byte, 1), 0);
+  ::close(ready[0]);
+  started_.push_back(pid);
+  return pid;
+}
+
 void TreeTest::TearDown() {
+  for (const pid_t pid : started_) {
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }

@@ -31,6 +31,8 @@ class TreeTest : public testing::Test {
 
   std::filesystem::path at(const std::string& path) const { return root_ / path.substr(1); }
   void write(const std::string& path, const std::string& content);
+  // Runs the program that lies there, at first a copy of /bin/sleep; killed at the end.
+  pid_t start_program(const std::string& path);
   // Runs the program by hand mode and gives its JSON; `before` is put in front (strace ...).
   nlohmann::json scan(const model::Policy& policy, const std::string& before = "");
   // "detection path" of each finding that is a file.
@@ -39,6 +41,7 @@ class TreeTest : public testing::Test {
   static std::set<std::string> persistence(const nlohmann::json& result);
 
   std::filesystem::path folder_, root_;
+  std::vector<pid_t> started_;
 };
 
 }  // namespace fleetsweep::scan
