@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "agent/scan/file_pass.h"
@@ -241,9 +242,11 @@ class Engine {
 
   // Programs whose file is gone, or never was one.
   void look_at_running_files(const std::vector<Probe>& all) {
+    std::set<FileState> seen;  // several processes may run one program
     for (const ProcessFacts& process : processes_) {
       const bool memfd = process.identity.exe.path.starts_with("/memfd:");
-      if (!process.identity.exe_deleted) continue;
+      if (!process.identity.exe_deleted || !seen.insert(state_of(process.identity.exe)).second)
+        continue;
       std::vector<Probe> probes;
       for (const Probe& probe : all) {
         const model::FileScope& scope = matcher_.detection(probe.detection).scope;
@@ -259,6 +262,7 @@ class Engine {
       facts.package_owned = false;
       files_->submit(std::move(facts), std::move(file), status.st_uid, std::move(probes));
     }
+    parser_.finish();
   }
 
   // The program's own bytes, whatever stands at its path by now.

@@ -85,6 +85,20 @@ TEST_F(ProcessScanTest, ADeletedProgramIsFoundAndItsBytesAreRead) {
   EXPECT_EQ(files(result), std::set<std::string>{"bytes /tmp/gone"});
 }
 
+TEST_F(ProcessScanTest, ADeletedProgramAnswersForTheDetectionThatAskedForIt) {
+  start_program("/tmp/gone");
+  start_program("/tmp/gone");
+  fs::remove(at("/tmp/gone"));
+  model::Policy policy;
+  for (const char* id : {"at_its_path", "deleted"})
+    policy.detections.push_back(detection(id, ObjectKind::kFile, {is(Field::kFileName, "gone")}));
+  policy.detections[1].scope.deleted_exe = true;
+  const auto result = scan(policy);
+  // Two processes, one program.
+  EXPECT_EQ(result["findings"].size(), 1u) << result.dump(1);
+  EXPECT_EQ(files(result), std::set<std::string>{"deleted /tmp/gone"});
+}
+
 TEST_F(ProcessScanTest, AProgramNamedLikeAKernelThreadIsNone) {
   const pid_t pid = start_program("/tmp/kswapd0");
   model::Policy policy;
