@@ -284,6 +284,7 @@ class Engine {
     switch (matcher_.detection(probe.detection).object) {
       case ObjectKind::kProcess:
         for (ProcessFacts& process : processes_) {
+          if (is_stopped()) return;
           if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo)
             continue;
           // Its identity is the program's content.

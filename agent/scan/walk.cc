@@ -61,11 +61,12 @@ class Walk {
     path_ = pending.path == "/" ? "" : pending.path;
     path_ += '/';
     const std::size_t stem = path_.size();
-    while (!visitor_.is_stopped()) {
+    while (true) {
       const long size = ::syscall(SYS_getdents64, fd.get(), block_.data(), block_.size());
       if (size < 0) visitor_.unreadable(pending.path, std::strerror(errno));
       if (size <= 0) return;
       for (long at = 0; at < size;) {
+        if (visitor_.is_stopped()) return;
         const auto* entry = reinterpret_cast<const Entry*>(block_.data() + at);
         at += entry->length;
         path_.resize(stem);

@@ -20,6 +20,7 @@ class WalkVisitor {
   // `path` is folder + "/" + name; all three live until the call returns.
   virtual void file(int folder, const std::string& path, const char* name) = 0;
   virtual void unreadable(const std::string& path, const std::string& reason) = 0;
+  // Asked before each entry of a folder: must be cheap.
   virtual bool is_stopped() = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "agent/scan/walk.h"
 #include "policies/compiler/compiler.h"
 #include "tests/agent/scan/tree.h"
 
@@ -242,6 +243,19 @@ TEST_F(ScanTest, VerdictsThatAreNotAllTriedDoNotMakeAHostClean) {
             "verdict v: more than 100000 combinations of what its joined detections found: the "
             "policy matches too much");
   EXPECT_TRUE(result["findings"].empty());
+}
+
+TEST_F(ScanTest, ALargeFolderIsLeftAsSoonAsTheTimeIsOver) {
+  for (int i = 0; i < 500; ++i) write("/many/" + std::to_string(i), "");
+  struct Impatient : WalkVisitor {
+    int files = 0;
+    bool enter(const std::string&, const struct stat&) override { return true; }
+    void file(int, const std::string&, const char*) override { ++files; }
+    void unreadable(const std::string&, const std::string&) override {}
+    bool is_stopped() override { return files == 10; }
+  } visitor;
+  walk(*Root::open(root_.string()), {"/many"}, visitor);
+  EXPECT_EQ(visitor.files, 10);
 }
 
 TEST_F(ScanTest, ATemplateInAFileNameFindsTheSecondFile) {
