@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include <cstring>
+#include <vector>
 
 #include "agent/act/pack.h"
 
@@ -12,15 +13,26 @@ namespace fleetsweep::act {
 
 namespace {
 
-Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view path) {
-  std::map<std::string, std::string> result;
+// What chattr may set, without the locking flags and without j, which takes CAP_SYS_RESOURCE.
+constexpr std::uint32_t kSettableFlags = FS_SECRM_FL | FS_UNRM_FL | FS_COMPR_FL | FS_SYNC_FL |
+                                         FS_NODUMP_FL | FS_NOATIME_FL | FS_NOCOMP_FL |
+                                         FS_NOTAIL_FL | FS_NOCOW_FL;
+
+Checked<std::vector<std::string>> xattr_names(int fd, std::string_view path) {
+  std::vector<std::string> result;
   std::string names(XATTR_LIST_MAX, '\0');
   const auto size = ::flistxattr(fd, names.data(), names.size());
   if (size < 0 && errno == ENOTSUP) return result;
   if (size < 0) return refuse_errno("attributes of", path, errno);
-  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-    const std::string name = names.c_str() + at;
-    at += name.size() + 1;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size); at += result.back().size() + 1)
+    result.emplace_back(names.c_str() + at);
+  return result;
+}
+
+Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view path) {
+  std::map<std::string, std::string> result;
+  FS_TRY(const auto names, xattr_names(fd, path));
+  for (const auto& name : names) {
     std::string value(XATTR_SIZE_MAX, '\0');
     const auto length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
     if (length < 0 && errno == ENODATA) continue;
@@ -108,7 +120,14 @@ Checked<Metadata> read_metadata(int fd, std::string_view path) {
 
 Checked<void> apply_metadata(int fd, const Metadata& metadata) {
   const std::string& path = metadata.path;
-  // chown clears set-id bits and capabilities: so it comes first.
+  // A new file has what its folder hands down. An access list goes before the mode opens the file
+  // to whom it names.
+  FS_TRY(const auto names, xattr_names(fd, path));
+  for (const auto& name : names)
+    if (!metadata.xattrs.contains(name) && ::fremovexattr(fd, name.c_str()) != 0 &&
+        errno != ENODATA)
+      return refuse_errno("attribute of", path, errno);
+  // chown clears set-id bits and capabilities: so it comes before them.
   if (::fchown(fd, metadata.uid, metadata.gid) != 0) return refuse_errno("owner of", path, errno);
   if (::fchmod(fd, metadata.mode) != 0) return refuse_errno("mode of", path, errno);
   for (const auto& [name, value] : metadata.xattrs)
@@ -117,6 +136,13 @@ Checked<void> apply_metadata(int fd, const Metadata& metadata) {
   const timespec times[2] = {to_timespec(metadata.atime_ns), to_timespec(metadata.mtime_ns)};
   if (::futimens(fd, times) != 0) return refuse_errno("times of", path, errno);
   return {};
+}
+
+Checked<void> apply_flags(int fd, const Metadata& metadata) {
+  const std::uint32_t now = flags_of(fd);
+  const std::uint32_t wanted = (now & ~kSettableFlags) | (metadata.flags & kSettableFlags);
+  if (wanted == now) return {};
+  return set_flags(fd, wanted, metadata.path);
 }
 
 std::uint32_t flags_of(int fd) {

@@ -28,8 +28,10 @@ Result<Metadata> decode_metadata(BytesView bytes);
 
 // Of an open file; the digest is the caller's to fill in.
 Checked<Metadata> read_metadata(int fd, std::string_view path);
-// Owner, mode, extended attributes, times; not the flags.
+// Owner, mode, extended attributes (and no other ones), times; not the flags.
 Checked<void> apply_metadata(int fd, const Metadata& metadata);
+// All settable flags but the locking ones, of a new file: some only take while it is empty.
+Checked<void> apply_flags(int fd, const Metadata& metadata);
 
 // Immutable or append-only among them.
 inline constexpr std::uint32_t kLockingFlags = 0x10 | 0x20;  // FS_IMMUTABLE_FL, FS_APPEND_FL

@@ -78,14 +78,23 @@ std::string vault_name(std::uint32_t op) {
   return std::to_string(op);
 }
 
+Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
+  auto metadata = context.vault.load(context.transaction, vault_name(store),
+                                     [](BytesView) -> Status { return {}; });
+  if (!metadata) return refuse_error(metadata.error());
+  return *metadata;
+}
+
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd) {
+  FS_TRY(const Metadata metadata, stored_metadata(context, store));
+  FS_CHECK(apply_flags(fd, metadata));
   std::uint64_t at = 0;
   const auto is_zero = [](BytesView bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](auto byte) { return byte == 0; });
   };
   // Pages of nothing are left out; a file that was not sparse gets them back below.
   bool skipped = false;
-  const auto metadata =
+  const auto loaded =
       context.vault.load(context.transaction, vault_name(store), [&](BytesView piece) -> Status {
         if (is_zero(piece)) {
           skipped = true;
@@ -101,12 +110,12 @@ Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd)
         }
         return {};
       });
-  if (!metadata) return refuse_error(metadata.error());
+  if (!loaded) return refuse_error(loaded.error());
   if (::ftruncate(fd, static_cast<off_t>(at)) != 0)
-    return refuse_errno("restore", metadata->path, errno);
-  if (skipped && !metadata->is_sparse() && ::posix_fallocate(fd, 0, static_cast<off_t>(at)) != 0)
-    return refuse(Reason::kDiskFull, "no room to restore {}", escaped(metadata->path));
-  return *metadata;
+    return refuse_errno("restore", metadata.path, errno);
+  if (skipped && !metadata.is_sparse() && ::posix_fallocate(fd, 0, static_cast<off_t>(at)) != 0)
+    return refuse(Reason::kDiskFull, "no room to restore {}", escaped(metadata.path));
+  return metadata;
 }
 
 }  // namespace fleetsweep::act

@@ -51,7 +51,8 @@ std::string hidden_name(const Op& op);     // what is on its way out
 std::string temporary_name(const Op& op);  // what is on its way in
 std::string vault_name(std::uint32_t op);
 
-// Content and metadata of a vault file into an open file.
+Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
+// Content and flags of a vault file into a new file.
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 
 extern const Action kStoreAction, kTakeAction, kUnlinkAction, kEditAction, kCollectAction,

@@ -109,6 +109,7 @@ Checked<void> write_file(const Parent& parent, const std::string& name, std::str
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return refuse_errno("create", metadata.path, errno);
   const auto written = [&]() -> Checked<void> {
+    FS_CHECK(apply_flags(file.get(), metadata));
     if (!write_all(file.get(), as_bytes(text))) return refuse_errno("write", metadata.path, errno);
     const std::int64_t now = mtime_of(file.get());
     FS_CHECK(apply_metadata(file.get(), metadata));
@@ -118,13 +119,6 @@ Checked<void> write_file(const Parent& parent, const std::string& name, std::str
   }();
   if (!written) (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
   return written;
-}
-
-Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
-  auto metadata = context.vault.load(context.transaction, vault_name(store),
-                                     [](BytesView) -> Status { return {}; });
-  if (!metadata) return refuse_error(metadata.error());
-  return *metadata;
 }
 
 Checked<Post> perform(Context& context, std::uint32_t index) {

@@ -22,6 +22,9 @@ namespace {
 
 constexpr const char* kCronLine = "*/5 * * * * root /tmp/kit/evil >/dev/null";
 constexpr const char* kPreloadLine = "/usr/lib/libevil.so";
+// user::rwx,user:1234:rwx,group::r-x,mask::rwx,other::r-x as linux/posix_acl_xattr.h has it.
+constexpr const char* kDefaultAcl =
+    "0x0200000001000700ffffffff02000700d204000004000500ffffffff10000700ffffffff20000500ffffffff";
 
 Timestamp now() {
   return timestamp(std::time(nullptr));
@@ -160,6 +163,7 @@ void ActHost::infect() {
                  kCronLine + "\n25 6 * * * root curl https://own.example/backup\n");
   fs::permissions(at("/etc/crontab"), fs::perms(0640));
   output_of("setfattr -n user.note -v kept " + at("/etc/crontab") + " || true");
+  output_of("chattr +Ad " + at("/etc/crontab") + " " + at("/tmp/kit/evil") + " || true");
   write_text(at("/etc/systemd/system/evil.service"), "[Service]\nExecStart=/tmp/kit/evil\n");
   fs::create_directories(at("/etc/systemd/system/multi-user.target.wants"));
   fs::create_symlink("/etc/systemd/system/evil.service",
@@ -177,6 +181,11 @@ void ActHost::infect() {
   fs::create_directories(at("/opt/kit"));
   fs::copy_file("/bin/sleep", at("/opt/kit/worker"));
   process_ = start("/opt/kit/worker");
+
+  // Every new file here gets attributes and flags that the old ones do not have.
+  output_of("find " + root_ + " -type d -exec setfattr -n system.posix_acl_default -v " +
+            kDefaultAcl + " {} + || true");
+  output_of("chattr +S " + at("/etc") + " " + at("/usr/lib") + " || true");
 
   // Old enough that a restored time cannot be an accident.
   std::time_t time = 1'500'000'000;
@@ -410,7 +419,8 @@ std::string ActHost::manifest() const {
                    " && find . -printf '%P %y %m %U:%G %n %T@ %l ' "
                    "\\( -type f -printf '%s ' -o -true \\) -printf '\\n' | sort"
                    " && find . -type f -print0 | sort -z | xargs -0 -r sha256sum"
-                   " && find . -type f -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex");
+                   " && find . -type f -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex"
+                   " && { find . -type f -print0 | sort -z | xargs -0 -r lsattr || true; }");
 }
 
 std::string ActHost::contents() const {

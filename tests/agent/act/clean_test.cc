@@ -57,6 +57,17 @@ TEST_F(Clean, TheInfectionGoesAndUndoBringsBackEveryByteOwnerModeAttributeAndTim
   EXPECT_EQ(host.manifest(), before);
 }
 
+TEST_F(Clean, AnEditedFileGetsNothingFromItsFolder) {
+  const auto look = [&] {
+    const std::string path = host.at("/etc/crontab");
+    return output_of("stat -c '%A %U:%G' " + path + " && getfattr -d -m - -e hex " + path +
+                     " && { lsattr " + path + " || true; }");
+  };
+  const std::string before = look();
+  ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+  EXPECT_EQ(look(), before);
+}
+
 TEST_F(Clean, NearMissesAreNotTouched) {
   const auto look = [&] {
     return output_of("cd " + host.root() +
