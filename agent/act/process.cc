@@ -42,19 +42,30 @@ std::vector<std::int32_t> all_pids() {
   return pids;
 }
 
-std::string exe_path(std::int32_t pid) {
+std::string link_of(const std::string& path) {
   char target[PATH_MAX];
-  const auto size = ::readlink(fmt::format("/proc/{}/exe", pid).c_str(), target, sizeof target);
+  const auto size = ::readlink(path.c_str(), target, sizeof target);
   return size > 0 ? std::string(target, static_cast<std::size_t>(size)) : std::string();
+}
+
+// In another mount namespace, with our root as its /: the kernel writes its paths from there.
+bool names_paths_from_root(const Tree& tree, std::int32_t pid) {
+  struct stat ours {
+  }, theirs{};
+  return link_of(fmt::format("/proc/{}/ns/mnt", pid)) != link_of("/proc/self/ns/mnt") &&
+         ::fstat(tree.fd(), &ours) == 0 &&
+         ::stat(fmt::format("/proc/{}/root", pid).c_str(), &theirs) == 0 &&
+         ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 // "/root/tmp/x (deleted)": the name it had, relative to the root.
 std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool& deleted) {
-  std::string path = exe_path(pid);
+  std::string path = link_of(fmt::format("/proc/{}/exe", pid));
   constexpr std::string_view kDeleted = " (deleted)";
   deleted = path.ends_with(kDeleted);
   if (deleted) path.resize(path.size() - kDeleted.size());
   if (path.empty()) return std::nullopt;
+  if (names_paths_from_root(tree, pid)) return path;
   return tree.relative(path);
 }
 

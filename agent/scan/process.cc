@@ -56,6 +56,18 @@ bool is_ours(int pid) {
                  .find("\nPPid:\t" + std::to_string(::getpid()) + "\n") != std::string::npos;
 }
 
+// A program's path as the root has it; nothing if it does not lie in it. The kernel writes it as
+// seen from / of the process's own mount namespace: to a container that cleans its node that is the
+// root already.
+std::optional<std::string> in_root(const Root& root, int pid, std::string exe) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  if (root.is_whole()) return exe;
+  if (link_of(folder + "/ns/mnt") != link_of("/proc/self/ns/mnt") && root.is_root_of(pid))
+    return exe;
+  if (!exe.starts_with(root.path() + "/")) return std::nullopt;
+  return exe.substr(root.path().size());
+}
+
 std::optional<ProcessFacts> read_process(const Root& root, int pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
   const auto stat_line = parse_stat_line(read_all(folder + "/stat", 4096));
@@ -73,10 +85,9 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid) {
     identity.exe_deleted = true;
     exe.resize(exe.size() - kDeleted.size());
   }
-  if (!root.is_whole()) {
-    if (!exe.starts_with(root.path() + "/")) return std::nullopt;
-    exe.erase(0, root.path().size());
-  }
+  auto path = in_root(root, pid, std::move(exe));
+  if (!path) return std::nullopt;
+  exe = std::move(*path);
   struct stat status {};
   if (!exe.empty() && ::stat((folder + "/exe").c_str(), &status) == 0) {
     // A program whose text says "(deleted)" may really be called so.

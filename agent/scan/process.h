@@ -10,8 +10,8 @@
 
 namespace fleetsweep::scan {
 
-// All processes; of a root that is a folder, those whose program lies in it. Processes of our own
-// family are left out. Hashes and package ownership are not filled in.
+// All processes; of a root that is a folder, those whose program lies in it or whose / it is.
+// Processes of our own family are left out. Hashes and package ownership are not filled in.
 std::vector<ProcessFacts> list_processes(const Root& root);
 
 // TCP and UDP sockets that are open, in every network namespace of these processes; of a root that

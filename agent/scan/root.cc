@@ -58,6 +58,14 @@ Result<Root> Root::open(const std::string& folder) {
   return root;
 }
 
+bool Root::is_root_of(int pid) const {
+  struct stat ours {
+  }, theirs{};
+  return ::fstat(fd_.get(), &ours) == 0 &&
+         ::stat(("/proc/" + std::to_string(pid) + "/root").c_str(), &theirs) == 0 &&
+         ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 UniqueFd Root::open_folder(const std::string& path) const {
   return open_beneath(fd_.get(), path.c_str(), O_DIRECTORY);
 }

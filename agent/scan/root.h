@@ -26,6 +26,8 @@ class Root {
 
   bool is_whole() const { return path_ == "/"; }  // the host itself, not a folder of it
   const std::string& path() const { return path_; }
+  // The very folder that is / to this process.
+  bool is_root_of(int pid) const;
 
   // `path` starts with '/'. errno is left as openat2 set it.
   UniqueFd open_folder(const std::string& path) const;

@@ -1,5 +1,11 @@
 #include "agent/scan/process.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/agent/node_root.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -114,6 +120,20 @@ TEST_F(ProcessScanTest, ALongNameIsNotCutWhereTheProgramTellsTheRest) {
   policy.detections.push_back(detection("d", ObjectKind::kProcess,
                                         {is(Field::kProcessName, "a-name-longer-than-fifteen")}));
   EXPECT_EQ(pids(scan(policy)), std::set<int>{pid});
+}
+
+TEST_F(ProcessScanTest, AContainerSeesTheProcessesOfItsNodeByTheirOwnPaths) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  const pid_t pid = start("/tmp/kinsing");
+  const std::string exe = at("/tmp/kinsing");
+  fs::create_directory(at("/host"));
+  EXPECT_TRUE(with_node_at(at("/host"), [&] {
+    const auto root = Root::open(at("/host"));
+    if (!root) return false;
+    for (const auto& process : list_processes(*root))
+      if (process.identity.pid == pid) return process.identity.exe.path == exe;
+    return false;
+  }));
 }
 
 }  // namespace
