@@ -1,13 +1,9 @@
 #include "agent/act/expand.h"
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <climits>
-#include <memory>
 
 #include "agent/plan/binding.h"
-#include "agent/plan/protected.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 
@@ -26,40 +22,9 @@ std::uint64_t random_token() {
   return token;
 }
 
-// Names in a folder; none if it is not there.
-std::vector<std::string> names_in(int folder) {
-  std::vector<std::string> names;
-  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
-  while (entries) {
-    const dirent* entry = ::readdir(entries.get());
-    if (entry == nullptr) break;
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::vector<std::string> names_in(const Tree& tree, const std::string& path) {
+std::vector<std::string> names_at(const Tree& tree, const std::string& path) {
   const auto inside = tree.parent(path + "/x");
   return inside ? names_in(inside->folder.get()) : std::vector<std::string>();
-}
-
-// All names of an inode on its file system.
-void find_names(int folder, const std::string& path, const model::FileIdentity& file,
-                std::vector<std::string>& found) {
-  for (const auto& name : names_in(folder)) {
-    struct stat status {};
-    if (found.size() >= file.links ||
-        ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        status.st_dev != file.device)
-      continue;
-    if (S_ISREG(status.st_mode) && status.st_ino == file.inode) found.push_back(path + "/" + name);
-    if (!S_ISDIR(status.st_mode)) continue;
-    UniqueFd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (inner) find_names(inner.get(), path + "/" + name, file, found);
-  }
 }
 
 std::string base_name(const std::string& path) {
@@ -83,9 +48,9 @@ std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_pa
     folders.push_back(own_folder);
   std::vector<std::string> links;
   for (const auto& folder : folders)
-    for (const auto& name : names_in(tree, folder))
+    for (const auto& name : names_at(tree, folder))
       if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
-        for (const auto& link : names_in(tree, folder + "/" + name))
+        for (const auto& link : names_at(tree, folder + "/" + name))
           if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
   return links;
 }
@@ -99,7 +64,7 @@ std::vector<std::string> init_links(const Tree& tree, const std::string& script_
   std::vector<std::string> links;
   for (const char* base : {"/etc", "/etc/rc.d"})
     for (const char level : std::string_view("0123456S"))
-      for (const auto& link : names_in(tree, fmt::format("{}/rc{}.d", base, level)))
+      for (const auto& link : names_at(tree, fmt::format("{}/rc{}.d", base, level)))
         if (is_start_link(link, base_name(script_path)))
           links.push_back(fmt::format("{}/rc{}.d/{}", base, level, link));
   return links;
@@ -107,7 +72,8 @@ std::vector<std::string> init_links(const Tree& tree, const std::string& script_
 
 class Expansion {
  public:
-  Expansion(const Tree& tree, const Nonce& salt) : tree_(tree), salt_(salt) {}
+  Expansion(const Tree& tree, const std::vector<plan::ObjectFacts>& facts, const Nonce& salt)
+      : tree_(tree), facts_(facts), salt_(salt) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps) {
@@ -252,18 +218,11 @@ class Expansion {
   }
 
   Checked<void> take(const model::PlanStep& step, model::FileIdentity file) {
-    std::vector<std::string> names = {file.path};
-    if (file.links > 1) {
-      names.clear();
-      find_names(tree_.fd(), "", file, names);
-      if (names.size() < file.links) {
-        not_done(Outcome::kFailed, Reason::kHardLinks);
-        return {};
-      }
-      for (const auto& path : names)
-        if (plan::is_protected_file(path))
-          return refuse(Reason::kProtected, "{} is also {}, which is never touched",
-                        escaped(file.path), escaped(path));
+    const std::vector<std::string> only = {file.path};
+    const auto& names = file.links > 1 ? facts_[step.finding].names : only;
+    if (names.size() != file.links) {
+      not_done(Outcome::kFailed, Reason::kHardLinks);
+      return {};
     }
     const auto store = static_cast<std::uint32_t>(begin_.ops.size());
     push(OpKind::kStore, file);
@@ -280,14 +239,16 @@ class Expansion {
   }
 
   const Tree& tree_;
+  const std::vector<plan::ObjectFacts>& facts_;
   const Nonce& salt_;
   Begin begin_;
 };
 
 }  // namespace
 
-Checked<Begin> expand(const Tree& tree, const model::Plan& plan, const Nonce& path_salt) {
-  return Expansion(tree, path_salt).expand(plan);
+Checked<Begin> expand(const Tree& tree, const model::Plan& plan,
+                      const std::vector<plan::ObjectFacts>& facts, const Nonce& path_salt) {
+  return Expansion(tree, facts, path_salt).expand(plan);
 }
 
 Digest path_hash(const Nonce& salt, std::string_view path) {

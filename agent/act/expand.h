@@ -5,11 +5,13 @@
 
 #include "agent/act/files.h"
 #include "agent/act/transaction.h"
+#include "agent/plan/plan.h"
 
 namespace fleetsweep::act {
 
-// Refused as a whole: another name of a file is protected; an action does not fit its object.
-Checked<Begin> expand(const Tree& tree, const model::Plan& plan, const Nonce& path_salt);
+// `facts` are those the plan was made with. Refused as a whole: an action does not fit its object.
+Checked<Begin> expand(const Tree& tree, const model::Plan& plan,
+                      const std::vector<plan::ObjectFacts>& facts, const Nonce& path_salt);
 
 // SHA-256(salt || path): what receipts show instead of a path.
 Digest path_hash(const Nonce& salt, std::string_view path);

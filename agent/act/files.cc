@@ -1,12 +1,15 @@
 #include "agent/act/files.h"
 
+#include <dirent.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "protocol/crypto/bulk_hash.h"
 
@@ -114,6 +117,20 @@ bool is_same_file(const struct stat& status, const model::FileIdentity& file) {
 
 bool is_unchanged(const struct stat& status, const model::FileIdentity& file) {
   return is_same_file(status, file) && nanoseconds(status.st_ctim) == file.ctime_ns;
+}
+
+std::vector<std::string> names_in(int folder) {
+  std::vector<std::string> names;
+  const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
+  while (entries) {
+    const dirent* entry = ::readdir(entries.get());
+    if (entry == nullptr) break;
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 Checked<Digest> digest_of(int fd) {

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/act/outcome.h"
 #include "protocol/base/unique_fd.h"
@@ -52,6 +53,9 @@ Checked<void> set_mtime(int fd, std::int64_t nanoseconds);
 bool is_same_inode(const struct stat& status, const model::FileIdentity& file);
 bool is_same_file(const struct stat& status, const model::FileIdentity& file);
 bool is_unchanged(const struct stat& status, const model::FileIdentity& file);
+
+// Names in an open folder, sorted; none if it cannot be read.
+std::vector<std::string> names_in(int folder);
 
 Checked<Digest> digest_of(int fd);
 // RENAME_NOREPLACE within one folder.

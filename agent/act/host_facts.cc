@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "agent/act/hard_links.h"
 #include "agent/act/lines.h"
 #include "agent/package_db/package_db.h"
 #include "agent/plan/binding.h"
@@ -18,8 +19,6 @@
 namespace fleetsweep::act {
 
 namespace {
-
-using Inode = std::pair<std::uint64_t, std::uint64_t>;
 
 std::set<Inode> protected_inodes(const Tree& tree) {
   std::set<Inode> inodes;
@@ -72,6 +71,11 @@ plan::Package package_of(const PackageDb& packages, const Tree& tree, const std:
   return plan::Package::kTampered;
 }
 
+bool is_whole_file(const model::Identity& identity) {
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&identity);
+  return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
+}
+
 bool is_key_line(std::string_view line) {
   const auto start = line.find_first_not_of(" \t");
   return start != std::string_view::npos && line[start] != '#';
@@ -94,22 +98,21 @@ bool are_last_keys(const Tree& tree, const std::string& path, const std::set<std
 
 class Facts {
  public:
-  Facts(const Tree& tree, const trust::Consent& consent)
-      : tree_(tree),
-        consent_(consent),
-        protected_(protected_inodes(tree)),
-        of_init_(inodes_of_init(tree)) {
+  Facts(const Tree& tree, const std::vector<model::Finding>& findings)
+      : tree_(tree), protected_(protected_inodes(tree)), of_init_(inodes_of_init(tree)) {
     if (auto opened = PackageDb::open(tree.root()))
       packages_ = std::move(*opened);
     else
       broken_ = opened.error().message;
-  }
-
-  void note(const model::Finding& finding) {
-    const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
-    if (entry && entry->kind == model::PersistenceKind::kAuthorizedKey &&
-        plan::is_beneath("/root", entry->file.path))
-      keys_[entry->file.path].insert(entry->entry);
+    std::vector<model::FileIdentity> whole;
+    for (const auto& finding : findings) {
+      const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
+      if (is_whole_file(finding.identity)) whole.push_back(plan::file_of(finding.identity));
+      if (entry && entry->kind == model::PersistenceKind::kAuthorizedKey &&
+          plan::is_beneath("/root", entry->file.path))
+        keys_[entry->file.path].insert(entry->entry);
+    }
+    links_ = names_of(tree, whole);
   }
 
   plan::ObjectFacts of(const model::Finding& finding) {
@@ -124,8 +127,6 @@ class Facts {
     };
     // Without its database nobody can say what belongs to a package.
     if (!broken_.empty()) return refused(Reason::kIo, "package database: " + broken_);
-    if (!trust::allows_path(consent_, file.path))
-      return refused(Reason::kConsent, "the host's owner does not allow it");
     if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
       return refused(Reason::kProtected, "a mount point");
     if (protected_.contains({file.device, file.inode}) && !is_entry)
@@ -135,26 +136,37 @@ class Facts {
     if (const auto keys = keys_.find(file.path);
         keys != keys_.end() && are_last_keys(tree_, file.path, keys->second))
       return refused(Reason::kProtected, "root would have no key left to log in with");
-    facts.package = package_of(packages_, tree_, file.path);
+    if (const auto links = links_.find({file.device, file.inode});
+        links != links_.end() && is_whole_file(finding.identity))
+      facts.names = links->second;
+    find_package(file.path, facts);
+    for (const auto& name : facts.names) find_package(name, facts);
     return facts;
   }
 
  private:
+  // What is exactly as installed says more than what was changed, under whichever name.
+  void find_package(const std::string& path, plan::ObjectFacts& facts) const {
+    const auto package = package_of(packages_, tree_, path);
+    if (package == plan::Package::kUnowned || facts.package == plan::Package::kIntact) return;
+    facts.package = package;
+    facts.owned = path;
+  }
+
   const Tree& tree_;
-  const trust::Consent& consent_;
   std::set<Inode> protected_;
   std::set<Inode> of_init_;
   PackageDb packages_;
   std::string broken_;
   std::map<std::string, std::set<std::string>> keys_;
+  Links links_;
 };
 
 }  // namespace
 
-std::vector<plan::ObjectFacts> facts_of(const Tree& tree, const trust::Consent& consent,
+std::vector<plan::ObjectFacts> facts_of(const Tree& tree,
                                         const std::vector<model::Finding>& findings) {
-  Facts facts(tree, consent);
-  for (const auto& finding : findings) facts.note(finding);
+  Facts facts(tree, findings);
   std::vector<plan::ObjectFacts> result;
   for (const auto& finding : findings) result.push_back(facts.of(finding));
   return result;

@@ -259,11 +259,7 @@ class Server {
     const std::uint64_t slot = verified.execution().slot;
     const Nonce id = transaction_id(order, slot);
     if (ledger_.find(id) != nullptr) return refused(order, Reason::kExecuted, "carried out before");
-    const auto plan = make_plan(verified, request, id);
-    if (!plan) return refused(order, plan.error());
-    if (plan->refused != Reason::kNone) return refused(order, plan->refused, plan->detail);
-
-    auto begin = expand(tree_, *plan, verified.root().path_salt);
+    auto begin = plan_and_expand(verified, request, id);
     if (!begin) return refused(order, begin.error());
     begin->order = order;
     begin->slot = slot;
@@ -284,22 +280,24 @@ class Server {
     return answer(*ledger_.find(id), false);
   }
 
-  Checked<model::Plan> make_plan(const trust::VerifiedOrder& verified, const ActRequest& request,
+  Checked<Begin> plan_and_expand(const trust::VerifiedOrder& verified, const ActRequest& request,
                                  const Nonce& id) {
     const model::Order& order = verified.order();
     FS_TRY(const auto findings, unseal(request.findings, order.policy, key_));
     FS_TRY(const auto dry_run, unseal(request.dry_run, order.policy, key_));
     trust::Consent consent;
     FS_TRY(consent, read_consent());
-    const auto facts = facts_of(tree_, consent, findings);
+    const auto facts = facts_of(tree_, findings);
     const auto running = running_processes(tree_);
     const auto own = own_paths(tree_, options_.state);
     const auto pids = own_pids();
-    plan::Input input{verified.policy(), findings, dry_run,         facts, running, own, pids,
-                      order.limits,      0,        request.scanned, id};
+    plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
+                      consent,           order.limits, 0,       request.scanned, id};
     input.items_max =
         trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
-    return plan::make_plan(input);
+    const model::Plan plan = plan::make_plan(input);
+    if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
+    return expand(tree_, plan, facts, verified.root().path_salt);
   }
 
   // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.

@@ -59,26 +59,50 @@ Refusal check_process(const Input& input, const model::ProcessIdentity& process)
   return {};
 }
 
+// What the policy, this agent and the host's owner keep out of reach.
+Refusal check_path(const Input& input, std::string_view path) {
+  for (const auto& pattern : input.policy.limits.protect)
+    if (matches_glob(pattern, path) || is_beneath(pattern, path))
+      return protect(path, "protected by the policy");
+  for (const auto& folder : input.own)
+    if (is_beneath(folder, path)) return protect(path, "belongs to this agent");
+  if (!trust::allows_path(input.consent, path))
+    return {Reason::kConsent, fmt::format("{}: the host's owner does not allow it", escaped(path))};
+  return {};
+}
+
+Refusal check_name(const Input& input, std::string_view path, bool whole) {
+  if (whole ? is_protected_file(path) : is_protected_text(path))
+    return protect(path, "on the list of what is never touched");
+  return check_path(input, path);
+}
+
 Refusal check_file(const Input& input, const model::PlanStep& step) {
   const model::FileIdentity& file = file_of(step.identity);
-  const bool whole = is_whole_file(step);
-  if (whole ? is_protected_file(file.path) : is_protected_text(file.path))
-    return protect(file.path, "on the list of what is never touched");
-  for (const auto& pattern : input.policy.limits.protect)
-    if (matches_glob(pattern, file.path) || is_beneath(pattern, file.path))
-      return protect(file.path, "protected by the policy");
-  for (const auto& folder : input.own)
-    if (is_beneath(folder, file.path)) return protect(file.path, "belongs to this agent");
-
   const ObjectFacts& facts = input.facts[step.finding];
+  const bool whole = is_whole_file(step);
+  // Of a file with several names: which of them forbids it.
+  const auto about = [&](const std::string& name, Refusal refusal) {
+    if (refusal && name != file.path)
+      refusal.detail = fmt::format("{} is also {}", escaped(file.path), refusal.detail);
+    return refusal;
+  };
+  if (auto refusal = check_name(input, file.path, whole)) return refusal;
+  if (whole)  // all its names are taken
+    for (const auto& name : facts.names)
+      if (auto refusal = about(name, check_name(input, name, true))) return refusal;
+
   if (facts.refuse != Reason::kNone)
     return {facts.refuse, fmt::format("{}: {}", escaped(file.path), facts.why)};
   if (facts.package == Package::kIntact)
-    return {Reason::kKnownGood,
-            fmt::format("{}: exactly what its package installed", escaped(file.path))};
+    return about(facts.owned,
+                 {Reason::kKnownGood,
+                  fmt::format("{}: exactly what its package installed", escaped(facts.owned))});
   if (whole && facts.package == Package::kTampered &&
       input.policy.limits.package_owned == model::PackageOwned::kNever)
-    return protect(file.path, "a package owns it, and the policy never touches such files");
+    return about(facts.owned, protect(facts.owned,
+                                      "a package owns it, and the policy never touches "
+                                      "such files"));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "agent/plan/protected.h"
 #include "protocol/model/order.h"
 #include "protocol/model/plan.h"
+#include "protocol/trust/consent.h"
 
 namespace fleetsweep::plan {
 
@@ -18,7 +19,9 @@ enum class Package : std::uint8_t { kUnowned, kIntact, kTampered };
 // What only the host can tell about the object of one finding.
 struct ObjectFacts {
   Package package = Package::kUnowned;
-  // Own file, mount point, hard link to a protected file, the last key of an administrator, ...:
+  std::string owned;               // the name that the package owns: a hard link has others
+  std::vector<std::string> names;  // of a file with several: all that were found
+  // Mount point, hard link to a protected file, the last key of an administrator, ...:
   // with a reason here the whole plan is refused.
   model::Reason refuse = model::Reason::kNone;
   std::string why;
@@ -33,6 +36,7 @@ struct Input {
   const std::vector<model::ProcessIdentity>& running;  // for processes_of(...)
   const std::vector<std::string>& own;                 // our own folders, relative to the root
   const std::vector<std::int32_t>& own_pids;           // us and our ancestors
+  const trust::Consent& consent;                       // of the host's owner
   model::OrderLimits limits;
   std::uint32_t items_max = 0;  // of the root and the host's owner; 0: no word of theirs
   std::uint64_t scanned = 0;    // files

@@ -113,10 +113,12 @@ std::optional<ActDone> SimHost::apply(const model::ActRequest& request, const Do
   const auto dry_run = verified ? findings_of(request.dry_run) : findings;
   const std::vector<plan::ObjectFacts> facts(findings.size());
   const std::vector<std::string> own = {"/var/lib/fleetsweep"};
-  plan::Input input{*policy, findings, dry_run, facts, {}, own, {}, {}, 0, request.scanned, {}};
+  const trust::Consent consent;
+  plan::Input input{*policy, findings, dry_run, facts,           {}, own, {},
+                    consent, {},       0,       request.scanned, {}};
   if (verified)
     input.items_max = trust::items_allowed(verified->policy().limits.items, verified->order(),
-                                           verified->root(), trust::Consent{});
+                                           verified->root(), consent);
   const model::Plan plan = plan::make_plan(input);
   const bool ignores = bug == HostBug::kTouchesProtected && plan.refused == Reason::kProtected;
   if (plan.refused != Reason::kNone && !ignores) return refused(order, {plan.refused, plan.detail});

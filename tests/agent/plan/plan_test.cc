@@ -62,6 +62,7 @@ struct World {
   std::vector<model::ProcessIdentity> running;
   std::vector<std::string> own = {"/var/lib/fleetsweep"};
   std::vector<std::int32_t> own_pids = {77};
+  trust::Consent consent;
   model::OrderLimits limits;
   std::uint32_t items_max = 0;
   std::uint64_t scanned = 100;
@@ -87,8 +88,8 @@ struct World {
   }
 
   model::Plan plan() const {
-    return make_plan({policy, findings, dry_run, facts, running, own, own_pids, limits, items_max,
-                      scanned, Nonce{}});
+    return make_plan({policy, findings, dry_run, facts, running, own, own_pids, consent, limits,
+                      items_max, scanned, Nonce{}});
   }
 };
 
@@ -300,8 +301,25 @@ TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   EXPECT_EQ(by_policy.plan().refused, Reason::kProtected);
 
   auto by_host = World::infected();
-  by_host.facts[0] = {Package::kUnowned, Reason::kProtected, "a mount point"};
+  by_host.facts[0] = {Package::kUnowned, "", {}, Reason::kProtected, "a mount point"};
   EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
+}
+
+TEST(Plan, ANameThatMayNotBeTakenStopsThePlanWhicheverOfItsNamesWasFound) {
+  const auto refusal = [](const char* other) {
+    auto world = World::infected();
+    world.policy.limits.protect = {"/srv/*"};
+    world.consent.denied = {"/data"};
+    world.facts[0].names = {"/tmp/x", other};
+    return world.plan();
+  };
+  EXPECT_EQ(refusal("/opt/x").refused, Reason::kNone);
+  EXPECT_EQ(refusal("/usr/bin/bash").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/srv/x").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/var/lib/fleetsweep/identity.key").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/data/x").refused, Reason::kConsent);
+  EXPECT_EQ(refusal("/data/x").detail,
+            "/tmp/x is also /data/x: the host's owner does not allow it");
 }
 
 TEST(Plan, InitKernelThreadsAndOurselvesAreNeverKilled) {

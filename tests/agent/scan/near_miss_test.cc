@@ -92,7 +92,7 @@ TEST_F(NearMissTest, AHardLinkIsReportedWithItsOtherNameSoThatNobodyTakesIt) {
   fs::create_hard_link(at("/usr/lib/protected.so"), at("/tmp/lookalike"));
   const auto result = scan(policy());
   ASSERT_EQ(files(result), Names{"file /tmp/lookalike"});
-  // Two names, one found: the plan refuses it as hard_links.
+  // The plan looks at the other names too: act's clean_test tells what stops it.
   EXPECT_EQ(result["findings"][0]["file"]["links"], 2);
 }
 
