@@ -42,6 +42,10 @@ std::vector<std::int32_t> all_pids() {
   return pids;
 }
 
+std::string exe_link(std::int32_t pid) {
+  return fmt::format("/proc/{}/exe", pid);
+}
+
 std::string link_of(const std::string& path) {
   char target[PATH_MAX];
   const auto size = ::readlink(path.c_str(), target, sizeof target);
@@ -60,7 +64,7 @@ bool names_paths_from_root(const Tree& tree, std::int32_t pid) {
 
 // "/root/tmp/x (deleted)": the name it had, relative to the root.
 std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool& deleted) {
-  std::string path = link_of(fmt::format("/proc/{}/exe", pid));
+  std::string path = link_of(exe_link(pid));
   constexpr std::string_view kDeleted = " (deleted)";
   deleted = path.ends_with(kDeleted);
   if (deleted) path.resize(path.size() - kDeleted.size());
@@ -103,7 +107,7 @@ Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity&
     return refuse(Reason::kGone, "process {} is gone, its number is in use again", process.pid);
   if (exe.inode != 0) {
     struct stat status {};
-    if (::stat(fmt::format("/proc/{}/exe", process.pid).c_str(), &status) != 0)
+    if (::stat(exe_link(process.pid).c_str(), &status) != 0)
       return refuse_errno("program of process", std::to_string(process.pid), errno);
     if (!is_same_inode(status, exe))
       return refuse(Reason::kChanged, "process {} runs another program now", process.pid);
@@ -118,8 +122,7 @@ std::vector<model::ProcessIdentity> running_processes(const Tree& tree) {
     const auto path = exe_beneath(tree, pid, process.exe_deleted);
     const auto stat = process_stat(pid);
     struct stat status {};
-    if (!path || !stat || stat->is_kernel_thread ||
-        ::stat(fmt::format("/proc/{}/exe", pid).c_str(), &status) != 0)
+    if (!path || !stat || stat->is_kernel_thread || ::stat(exe_link(pid).c_str(), &status) != 0)
       continue;
     process.pid = pid;
     process.start_ticks = stat->start_ticks;
@@ -163,6 +166,16 @@ std::vector<std::int32_t> own_pids() {
     pids.push_back(pid);
     const auto stat = process_stat(pid);
     pid = stat ? stat->parent : 0;
+  }
+  const std::int32_t monitor = ::getppid();
+  struct stat program {
+  }, other{};
+  if (::stat(exe_link(monitor).c_str(), &program) != 0) return pids;
+  for (const auto pid : all_pids()) {
+    const auto stat = process_stat(pid);
+    if (stat && stat->parent == monitor && ::stat(exe_link(pid).c_str(), &other) == 0 &&
+        other.st_dev == program.st_dev && other.st_ino == program.st_ino)
+      pids.push_back(pid);
   }
   return pids;
 }

@@ -29,7 +29,7 @@ std::vector<model::ProcessIdentity> running_processes(const Tree& tree);
 // Of `ancestor`, all generations; the same restriction.
 std::vector<Frozen> descendants(const Tree& tree, std::int32_t ancestor);
 
-// Us, our parents up to init.
+// Us, our parents up to init, and core: the monitor's other child that runs the monitor's program.
 std::vector<std::int32_t> own_pids();
 
 Checked<void> send_signal(int pidfd, int signal);

@@ -48,17 +48,6 @@ Refusal protect(std::string_view path, std::string_view why) {
   return {Reason::kProtected, fmt::format("{}: {}", escaped(path), why)};
 }
 
-Refusal check_process(const Input& input, const model::ProcessIdentity& process) {
-  const auto& own = input.own_pids;
-  if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())
-    return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
-  if (process.exe.path.empty())
-    return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
-  if (is_protected_program(process.exe.path))
-    return protect(process.exe.path, "a program that is never stopped");
-  return {};
-}
-
 // What the policy, this agent and the host's owner keep out of reach.
 Refusal check_path(const Input& input, std::string_view path) {
   for (const auto& pattern : input.policy.limits.protect)
@@ -69,6 +58,17 @@ Refusal check_path(const Input& input, std::string_view path) {
   if (!trust::allows_path(input.consent, path))
     return {Reason::kConsent, fmt::format("{}: the host's owner does not allow it", escaped(path))};
   return {};
+}
+
+Refusal check_process(const Input& input, const model::ProcessIdentity& process) {
+  const auto& own = input.own_pids;
+  if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())
+    return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
+  if (process.exe.path.empty())
+    return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
+  if (is_protected_program(process.exe.path))
+    return protect(process.exe.path, "a program that is never stopped");
+  return check_path(input, process.exe.path);
 }
 
 Refusal check_name(const Input& input, std::string_view path, bool whole) {

@@ -35,7 +35,7 @@ struct Input {
   const std::vector<ObjectFacts>& facts;               // one for each of `findings`
   const std::vector<model::ProcessIdentity>& running;  // for processes_of(...)
   const std::vector<std::string>& own;                 // our own folders, relative to the root
-  const std::vector<std::int32_t>& own_pids;           // us and our ancestors
+  const std::vector<std::int32_t>& own_pids;           // all processes of this agent
   const trust::Consent& consent;                       // of the host's owner
   model::OrderLimits limits;
   std::uint32_t items_max = 0;  // of the root and the host's owner; 0: no word of theirs

@@ -3,7 +3,8 @@
 // consent.conf: what the host's owner allows. Strict `key = value` lines, '#' starts a comment.
 //   max_class = clean                 observe, read, contain, clean, destroy
 //   jurisdictions = DE, FR            the host acts only while it is enrolled in one of these
-//   deny = /srv/db                    repeated: never touched, with everything beneath
+//   deny = /srv/db                    repeated: never touched, with everything beneath: files, and
+//                                     processes whose program lies there
 //   root = /home                      repeated: only what lies beneath one of these is touched
 //   items_max = 20
 //   expires = 2027-01-01T00:00:00Z    after it no order at all

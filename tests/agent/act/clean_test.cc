@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <thread>
@@ -527,6 +528,27 @@ TEST_F(Refusal, TheOwnersConsentCanOnlyNarrow) {
   expect(host.request(), Reason::kConsent);
   write_text(fs::path(host.state()).parent_path() / "consent.conf", "items_max = 2\n");
   expect(host.request(), Reason::kLimit);
+}
+
+TEST_F(Refusal, TheOwnersConsentReachesProcesses) {
+  write_text(fs::path(host.state()).parent_path() / "consent.conf", "deny = /opt/kit\n");
+  host.policy.responses[0].actions.resize(1);  // only suspend
+  expect(host.request(), Reason::kConsent);
+}
+
+TEST_F(Refusal, CoreWhichRunsBesideActIsNeverStopped) {
+  // The monitor's other child with the monitor's program; here both are this test.
+  const pid_t core = ::fork();
+  if (core == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  host.find_process(core);
+  host.dry_run = host.findings;
+  expect(host.request(), Reason::kProtected);
+  EXPECT_TRUE(host.is_alive(core));
+  ::kill(core, SIGKILL);
+  ::waitpid(core, nullptr, 0);
 }
 
 TEST_F(Refusal, AHaltedHostActsForNobodyButItsOwner) {

@@ -322,16 +322,31 @@ TEST(Plan, ANameThatMayNotBeTakenStopsThePlanWhicheverOfItsNamesWasFound) {
             "/tmp/x is also /data/x: the host's owner does not allow it");
 }
 
-TEST(Plan, InitKernelThreadsAndOurselvesAreNeverKilled) {
-  for (auto process :
-       {model::ProcessIdentity{1, 1, file("/tmp/x", 10), false, "x", "x"},
-        model::ProcessIdentity{77, 1, file("/tmp/x", 10), false, "x", "x"},
-        model::ProcessIdentity{500, 1, file("/usr/sbin/sshd", 9), false, "x", "x"}}) {
-    auto world = World::infected();
-    world.find(kProcess, process);
-    EXPECT_EQ(world.plan().refused, Reason::kProtected) << process.pid;
-  }
+struct ProcessCase {
+  const char* name;
+  std::int32_t pid;
+  const char* program;
+  Reason reason;
+};
+class PlanProcess : public testing::TestWithParam<ProcessCase> {};
+TEST_P(PlanProcess, OneThatMayNotBeStoppedStopsTheWholePlan) {
+  auto world = World::infected();
+  world.policy.limits.protect = {"/opt/kit"};
+  world.consent.denied = {"/data"};
+  world.find(kProcess, model::ProcessIdentity{GetParam().pid, 1, file(GetParam().program, 30),
+                                              false, "x", "x"});
+  EXPECT_EQ(world.plan().refused, GetParam().reason);
 }
+INSTANTIATE_TEST_SUITE_P(
+    , PlanProcess,
+    testing::Values(ProcessCase{"any_other", 501, "/tmp/y", Reason::kNone},
+                    ProcessCase{"init", 1, "/tmp/y", Reason::kProtected},
+                    ProcessCase{"ours", 77, "/tmp/y", Reason::kProtected},
+                    ProcessCase{"daemon", 501, "/usr/sbin/sshd", Reason::kProtected},
+                    ProcessCase{"our_program", 501, "/var/lib/fleetsweep/x", Reason::kProtected},
+                    ProcessCase{"of_the_policy", 501, "/opt/kit/x", Reason::kProtected},
+                    ProcessCase{"of_the_owner", 501, "/data/x", Reason::kConsent}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
   for (auto kind : {ActionKind::kBlock, ActionKind::kRestart, ActionKind::kRestoreFromPackage,
