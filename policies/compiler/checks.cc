@@ -7,6 +7,7 @@
 
 #include "policies/compiler/condition.h"
 #include "policies/compiler/draft.h"
+#include "policies/compiler/naming.h"
 #include "policies/compiler/strength.h"
 #include "protocol/base/limits.h"
 
@@ -46,24 +47,39 @@ bool narrows(const model::Predicate& p) {
     case Field::kFileName:
     case Field::kFileExtension:
     case Field::kFileParentName:
-      return true;
+      return !fits_any(p);
     default:
       return false;
   }
+}
+
+// "/", "/*", "C:\\": the whole disk by another name.
+bool is_whole_disk(std::string_view path) {
+  if (path.size() > 1 && path[1] == ':') path.remove_prefix(2);
+  return path.find_first_not_of("/\\*?") == std::string_view::npos;
+}
+
+bool reads_whole_disk(const model::FileScope& scope) {
+  return scope.paths.empty() || std::any_of(scope.paths.begin(), scope.paths.end(), is_whole_disk);
 }
 
 void check_cost(Draft& draft) {
   for (std::size_t i = 0; i < draft.policy.detections.size(); ++i) {
     const Detection& detection = draft.policy.detections[i];
     const DetectionPlace& place = draft.detections[i];
-    if (detection.object != ObjectKind::kFile || detection.for_each >= 0 || place.has_scope)
+    if (detection.object != ObjectKind::kFile || detection.for_each >= 0 ||
+        !reads_whole_disk(detection.scope))
       continue;
+    const auto by_hash = [](const model::Selection& selection) {
+      return has(selection, [](const auto& p) { return is_hash(p.field); });
+    };
+    const auto& none_of = detection.none_of;
+    const bool hash_excludes = std::any_of(none_of.begin(), none_of.end(), by_hash);
     bool hashes_all = false, all_narrow = true;
     for (const auto& selection : detection.any_of) {
       const bool narrow = has(selection, narrows);
       all_narrow = all_narrow && narrow;
-      hashes_all =
-          hashes_all || (!narrow && has(selection, [](const auto& p) { return is_hash(p.field); }));
+      hashes_all = hashes_all || (!narrow && (hash_excludes || by_hash(selection)));
     }
     if (hashes_all)
       draft.sink.error(place.name,
@@ -130,6 +146,7 @@ void check_strength(std::uint16_t index, Draft& draft) {
     return;
   }
   const auto named = evidence_of(verdict.condition);
+  const auto errors = draft.sink.errors();
   for (const auto d : named) {
     const auto chain = with_bases(policy, d);
     if (std::any_of(chain.begin(), chain.end(),
@@ -160,6 +177,18 @@ void check_strength(std::uint16_t index, Draft& draft) {
                       verdict.id, policy.detections[d].id),
           fmt::format("safety.require_independent is {}", policy.limits.independent_min));
   }
+  const bool faulty = std::any_of(named.begin(), named.end(),
+                                  [&](std::uint16_t d) { return draft.detections[d].faulty; });
+  const auto signs = independent_signs(policy, named);
+  if (!faulty && draft.sink.errors() == errors && signs < policy.limits.independent_min)
+    draft.sink.warning(
+        draft.verdicts[index],
+        fmt::format("all that '{}' can rest on is {} independent sign{}: hosts will always answer "
+                    "not_independent",
+                    verdict.id, signs, signs == 1 ? "" : "s"),
+        fmt::format("safety.require_independent is {}: name another kind of object, an exact hash, "
+                    "or a YARA rule scored 90 or more",
+                    policy.limits.independent_min));
 }
 
 void check_verdicts(Draft& draft) {
@@ -198,24 +227,6 @@ void check_verdicts(Draft& draft) {
 
 // --- actions ----------------------------------------------------------------------------------
 
-// True when the predicate says where a file lies but not which file it is.
-bool only_where(const model::Predicate& p) {
-  const bool whole = p.match == Match::kEquals;
-  switch (p.field) {
-    case Field::kFilePath:
-    case Field::kFileName:
-      return !whole;
-    case Field::kFileExtension:
-    case Field::kFileParentName:
-    case Field::kFileType:
-    case Field::kFileSize:
-    case Field::kFilePackageOwned:
-      return true;
-    default:
-      return false;
-  }
-}
-
 bool may_be_directory(const model::Selection& selection) {
   for (const auto& p : selection)
     if (p.field == Field::kFileType)
@@ -223,21 +234,48 @@ bool may_be_directory(const model::Selection& selection) {
   return false;
 }
 
-void check_quarantine(const Detection& detection, Position at, Draft& draft) {
+bool takes_files(ActionKind kind) {
+  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge ||
+         kind == ActionKind::kRestoreFromPackage;
+}
+
+std::string_view naming_hint(ObjectKind object) {
+  switch (object) {
+    case ObjectKind::kFile:
+      return "add the content (yara or a hash) or whole names, or demand in the verdict something "
+             "that is joined to the file";
+    case ObjectKind::kProcess:
+      return "add a name, a program or a command line that only the family has";
+    case ObjectKind::kPersistence:
+      return "add the entry, its command, or the name of a unit";
+    case ObjectKind::kNetworkTraffic:
+      return "add the address, or the program that talks";
+    case ObjectKind::kWindowsRegistryKey:
+      return "add the key, or the value's name or data";
+  }
+  return {};
+}
+
+void check_named(const model::Response& response, ActionKind kind, std::uint16_t index, Position at,
+                 Draft& draft) {
+  const auto& verdicts = response.verdicts;
+  if (draft.detections[index].faulty || names_object(index, draft) ||
+      std::all_of(verdicts.begin(), verdicts.end(), [&](std::uint16_t v) {
+        return needs_join(draft.policy.verdicts[v], index, draft);
+      }))
+    return;
+  const Detection& detection = draft.policy.detections[index];
+  draft.sink.error(
+      at,
+      fmt::format("'{}' fits whatever is there: it would {} all of it", detection.id, name(kind)),
+      std::string(naming_hint(detection.object)));
+}
+
+void check_regular(const Detection& detection, Position at, Draft& draft) {
   if (std::any_of(detection.any_of.begin(), detection.any_of.end(), may_be_directory))
     draft.sink.error(at,
                      fmt::format("'{}' may be something else than a regular file", detection.id),
                      "only regular files are quarantined: file.type: regular");
-  if (detection.rule >= 0) return;
-  for (const auto& selection : detection.any_of) {
-    if (!std::all_of(selection.begin(), selection.end(), only_where)) continue;
-    draft.sink.error(
-        at,
-        fmt::format("'{}' is a pattern of names: it would quarantine whatever lies there",
-                    detection.id),
-        "add the content (yara, a hash, file.magic) or whole names");
-    return;
-  }
 }
 
 void check_actions(Draft& draft) {
@@ -245,12 +283,13 @@ void check_actions(Draft& draft) {
   for (std::size_t r = 0; r < responses.size(); ++r)
     for (std::size_t a = 0; a < responses[r].actions.size(); ++a) {
       const model::Action& action = responses[r].actions[a];
+      if (!changes_host(action.kind)) continue;
       const Position at = draft.actions[r][a].select;
-      const bool takes_files =
-          action.kind == ActionKind::kQuarantine || action.kind == ActionKind::kPurge;
       for (const auto& selector : action.select)
-        for (const auto d : selector.detections)
-          if (takes_files) check_quarantine(draft.policy.detections[d], at, draft);
+        for (const auto d : selector.detections) {
+          if (takes_files(action.kind)) check_regular(draft.policy.detections[d], at, draft);
+          check_named(responses[r], action.kind, d, at, draft);
+        }
     }
 }
 

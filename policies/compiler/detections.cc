@@ -1,6 +1,7 @@
 // detections: what to look for.
 
 #include <algorithm>
+#include <iterator>
 
 #include "policies/compiler/draft.h"
 #include "policies/compiler/locations.h"
@@ -206,19 +207,18 @@ class DetectionReader {
                        [&](const model::Predicate& p) { return p.field == field; });
   }
 
-  static bool templated(const std::vector<model::Selection>& selections) {
-    for (const auto& selection : selections)
-      for (const auto& p : selection)
-        for (const auto& value : p.values)
-          if (value.templated) return true;
+  // A set of installed names is filled in too, but says nothing of what the detection is joined to.
+  static bool names_base(const model::Selection& selection) {
+    for (const auto& p : selection)
+      for (const auto& value : p.values)
+        if (value.templated && !value.text.starts_with("{{@")) return true;
     return false;
   }
 
   // What the author may leave unsaid, said.
   void make_explicit() {
     auto& any_of = detection_.any_of;
-    const bool joined = detection_.for_each >= 0 && !templated(any_of);
-    if (joined && !place_.faulty) check_join();
+    if (detection_.for_each >= 0 && !place_.faulty) check_join();
     if (detection_.object != ObjectKind::kFile || place_.same_object) return;
     // A directory or a symlink that bears the name is another thing.
     if (any_of.empty()) any_of.emplace_back();
@@ -231,15 +231,21 @@ class DetectionReader {
     if (detection_.for_each < 0 && detection_.scope.paths.empty()) scope_from_paths();
   }
 
-  // Without a word of what it is joined to: about that very object, or a mistake.
+  // Without a word of what it is joined to: about that very object, or a mistake. One alternative
+  // without a word, or a word under 'not' only, would still pair everything with everything.
   void check_join() {
     const auto& base = draft_.policy.detections[static_cast<std::size_t>(detection_.for_each)];
-    place_.same_object = base.object == detection_.object && !place_.has_scope;
+    const auto& any_of = detection_.any_of;
+    const auto& none_of = detection_.none_of;
+    const auto naming = std::count_if(any_of.begin(), any_of.end(), names_base);
+    if (naming > 0 && naming == std::ssize(any_of)) return;
+    const bool silent = naming == 0 && std::none_of(none_of.begin(), none_of.end(), names_base);
+    place_.same_object = silent && base.object == detection_.object && !place_.has_scope;
     if (place_.same_object) return;
     sink_.error(
         place_.for_each,
-        fmt::format("'{}' is joined to '{}' but names nothing of it", shown(detection_.id),
-                    base.id),
+        fmt::format("'{}' is joined to '{}' but {}names nothing of it", shown(detection_.id),
+                    base.id, naming > 0 ? "one alternative of 'where' " : ""),
         fmt::format("every pair would match: compare a field with {{{{{}.<field>}}}}", base.id));
   }
 

@@ -95,6 +95,13 @@ class PredicateReader {
                   known.empty() ? "define it under 'lists:'" : name_hint(list_name, known));
       return;
     }
+    const bool of_addresses = list->second.type.starts_with("ipv");
+    if (key_.info.holds == Holds::kAddress && !of_addresses) {
+      sink_.error(node.at, fmt::format("'{}' holds no addresses", node.text),
+                  "give the list the type ipv4-addr or ipv6-addr, and 'expires'");
+      return;
+    }
+    in_list_ = true;
     for (const Node* value : list->second.values) read_value(*value);
   }
 
@@ -195,8 +202,12 @@ class PredicateReader {
       return;
     }
     if (const auto canonical =
-            key_.match == Match::kCidr ? canonical_cidr(*text) : canonical_address(*text))
+            key_.match == Match::kCidr ? canonical_cidr(*text) : canonical_address(*text)) {
+      if (!in_list_)
+        sink_.warning(node.at, fmt::format("'{}' counts for ever here", shown(*text)),
+                      "addresses change hands: put it into 'lists:' with 'expires'");
       return predicate_.values.push_back(Value{.text = *canonical});
+    }
     sink_.error(node.at,
                 fmt::format("'{}' is not {}", shown(*text),
                             key_.match == Match::kCidr ? "a range of addresses" : "an IP address"),
@@ -346,6 +357,7 @@ class PredicateReader {
   Sink& sink_;
   PredicateKey key_;
   model::Predicate predicate_;
+  bool in_list_ = false;
 };
 
 }  // namespace

@@ -120,6 +120,19 @@ std::uint64_t regex_states(std::string_view pattern) {
   return states;
 }
 
+bool fits_any_text(std::string_view pattern, bool cased) {
+  // Two names without a common letter, number or neighbour, as file, as path and as command line.
+  std::vector<std::string> texts;
+  for (const char* lead : {"", "/"})
+    for (const char* tail : {"", " -"})
+      for (const char* word : {"aB.3-c_1", "zX.9-q_7"})
+        texts.push_back(lead + std::string(word) + tail);
+  const auto found = hyperscan_found(pattern, cased, texts);
+  for (std::size_t i = 0; i + 1 < found.size(); i += 2)
+    if (found[i] && found[i + 1]) return true;
+  return false;
+}
+
 std::optional<RegexProblem> check_regex(std::string_view written, bool cased) {
   constexpr auto kUnknown = std::string_view::npos;
   if (written.size() > limits::kRegexBytes)

@@ -8,6 +8,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 TEST(Checks, AHashReadsTheWholeDisk) {
   const std::string hash = std::string(64, 'a');
@@ -20,6 +21,24 @@ TEST(Checks, AHashReadsTheWholeDisk) {
                   "file.magic or scope.paths"));
   EXPECT_THAT(mistakes(with("SHA-256: " + hash, "SHA-256: " + hash + ", file.size: 68", text)),
               IsEmpty());
+}
+
+TEST(Checks, AWordThatNarrowsNothingHidesAWholeDisk) {
+  const std::string hash = "file.hashes.SHA-256: " + std::string(64, 'a');
+  const auto found = [&](const std::string& scope, const std::string& where) {
+    return mistakes(with("talks:\n", "by_hash:\n    object: file\n" + scope + "    where: {" +
+                                         where + "}\n  talks:\n"));
+  };
+  const auto whole = Contains(HasSubstr("'by_hash' would hash every file of the disk"));
+  for (const char* scope :
+       {"{depth: 30}", "{paths: [/]}", "{paths: ['/**', /opt]}", "{memfd: true}"})
+    EXPECT_THAT(found("    scope: " + std::string(scope) + "\n", hash), whole) << scope;
+  for (const char* more : {"file.size|exists: true", "file.size|gt: 0", "file.name|re: '.'",
+                           "file.path|startswith: /"})
+    EXPECT_THAT(found("", std::string(more) + ", " + hash), whole) << more;
+  EXPECT_THAT(found("    not: {" + hash + "}\n", "file.package_owned: false"), whole);
+  EXPECT_THAT(found("    scope: {paths: [/opt]}\n", hash), IsEmpty());
+  EXPECT_THAT(found("", "file.name|re: '^kin', " + hash), IsEmpty());
 }
 
 TEST(Checks, ARuleWithoutBoundsReadsTheWholeDisk) {
@@ -63,6 +82,23 @@ TEST(Checks, AHashThatOnlyExistsCountsAsAProof) {
   EXPECT_THAT(mistakes(text), Contains(HasSubstr("'content' alone makes it true")));
 }
 
+TEST(Checks, HostsWillNeverActAndNobodySaysSo) {
+  const auto weak =
+      with("content and 1 of (started, talks)", "content and other",
+           with("  started:\n",
+                "  other: {object: file, scope: {paths: [/srv]}, where: {file.name: evil}}\n"
+                "  started:\n"));
+  EXPECT_THAT(mistakes(weak),
+              ElementsAre("30:3 warning: all that 'confirmed' can rest on is 1 independent sign: "
+                          "hosts will always answer not_independent | "
+                          "safety.require_independent is 2: name another kind of object, an exact "
+                          "hash, or a YARA rule scored 90 or more"));
+  EXPECT_THAT(mistakes(sample_policy() + "safety: {require_independent: 4}\n"),
+              Contains(HasSubstr("can rest on is 3 independent signs")));
+  EXPECT_THAT(mistakes(sample_policy() + "safety: {require_independent: 3}\n"),
+              Not(Contains(HasSubstr("can rest on"))));
+}
+
 TEST(Checks, AVerdictThatIsTrueOnACleanHostDeletesFiles) {
   EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "not talks")),
               Contains(HasSubstr("'confirmed' is true on a host where nothing was found")));
@@ -79,13 +115,76 @@ TEST(Checks, ADirectoryIsQuarantined) {
 TEST(Checks, EverythingOfAPatternIsQuarantined) {
   const auto text =
       with("    yara: sample\n", "    where: {file.name|startswith: kin, file.size|lt: 4MiB}\n");
+  const auto glob =
+      Contains(HasSubstr("'content' fits whatever is there: it would quarantine all of it | add "
+                         "the content (yara or a hash) or whole names"));
+  // `talks` makes the verdict true without anything that is joined to the file.
+  const auto loose = with("content and 1 of (started, talks)", "content and talks", text);
+  EXPECT_THAT(mistakes(loose), glob);
+  for (const char* more :
+       {"file.magic: elf", "file.hashes.MD5|exists: true", "file.bytes_at_0: 7f454c46"})
+    EXPECT_THAT(
+        mistakes(with("file.size|lt: 4MiB", std::string("file.size|lt: 4MiB, ") + more, loose)),
+        glob)
+        << more;
   EXPECT_THAT(
-      mistakes(text),
-      Contains(HasSubstr("'content' is a pattern of names: it would quarantine whatever lies "
-                         "there | add the content (yara, a hash, file.magic) or whole names")));
-  EXPECT_THAT(mistakes(with("file.name|startswith: kin",
-                            "file.magic: elf, file.name|startswith: kin", text)),
-              Contains(HasSubstr("no detection uses the rule")));
+      mistakes(with("file.name|startswith: kin, file.size|lt: 4MiB", "file.magic: elf", loose)),
+      glob);
+  EXPECT_THAT(mistakes(with("select: content", "select: 'content'",
+                            with("file.name|startswith: kin", "file.name: kin", loose))),
+              Not(glob));
+  EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "content and started", text)),
+              Not(glob))
+      << "only files that run are taken";
+}
+
+TEST(Checks, AJoinThatSaysNothingMakesAPatternAName) {
+  const auto text =
+      with("  started:\n",
+           "  again: {object: file, for_each: content, where: {file.size|gt: 1}}\n  started:\n",
+           with("    yara: sample\n", "    where: {file.magic: elf}\n",
+                with("content and 1 of (started, talks)", "content and again and talks")));
+  EXPECT_THAT(mistakes(text), Contains(HasSubstr("'content' fits whatever is there")));
+  EXPECT_THAT(mistakes(with("file.size|gt: 1", "file.hashes.MD5: " + std::string(32, 'a'), text)),
+              Not(Contains(HasSubstr("'content' fits whatever is there"))));
+}
+
+TEST(Checks, ProcessesOfAPatternAreKilled) {
+  const auto text = with("kill, select: started", "kill, select: processes_of(content)",
+                         with("    yara: sample\n", "    where: {file.magic: elf}\n",
+                              with("content and 1 of (started, talks)", "content and talks")));
+  EXPECT_THAT(mistakes(text),
+              Contains(HasSubstr("'content' fits whatever is there: it would kill all of it")));
+}
+
+TEST(Checks, EveryCronLineAndEveryProcessIsTaken) {
+  const auto act = [](const std::string& object, const std::string& where,
+                      const std::string& action) {
+    return mistakes(
+        with("- {action: kill, select: started}",
+             "- {action: " + action + ", select: wide}\n      - {action: kill, select: started}",
+             with("  talks:\n",
+                  "  wide: {object: " + object + ", where: {" + where + "}}\n  talks:\n")));
+  };
+  const auto fits = [](const std::string& action) {
+    return Contains(HasSubstr("'wide' fits whatever is there: it would " + action + " all of it"));
+  };
+  for (const char* where :
+       {"persistence.kind: cron", "persistence.kind: cron, persistence.name: root",
+        "persistence.entry|re: '.'", "persistence.command|contains: '/'",
+        "persistence.command|exists: true"})
+    EXPECT_THAT(act("persistence", where, "remove"), fits("remove")) << where;
+  for (const char* where :
+       {"process.name|re: '.'", "process.name|re: '[a-z]'", "process.command_line|re: '^\\S+'",
+        "process.exe.deleted: true", "process.exe.path|startswith: /"})
+    EXPECT_THAT(act("process", where, "kill"), fits("kill")) << where;
+  EXPECT_THAT(
+      act("persistence", "persistence.kind: systemd_unit, persistence.name: bad.service", "remove"),
+      IsEmpty());
+  EXPECT_THAT(
+      act("persistence", "persistence.kind: cron, persistence.command|contains: /tmp/.x", "remove"),
+      IsEmpty());
+  EXPECT_THAT(act("process", "process.name|re: '^kinsing[0-9]*$'", "kill"), IsEmpty());
 }
 
 TEST(Checks, NobodyLooksWhetherItIsGone) {
@@ -104,6 +203,14 @@ TEST(Checks, AddressesCountForEver) {
       mistakes(with("expires: 2027-05-01", "expires: 2026-05-01")),
       ElementsAre("12:72 warning: the list 'c2' expired on 2026-05-01T00:00:00Z | check every "
                   "value and set a later date, or drop the list"));
+}
+
+TEST(Checks, AnAddressOutsideAListCountsForEver) {
+  EXPECT_THAT(mistakes(with("dst_ref|in: \"@lists/c2\"", "dst_ref: 198.51.100.7")),
+              ElementsAre("27:38 warning: '198.51.100.7' counts for ever here | addresses change "
+                          "hands: put it into 'lists:' with 'expires'"));
+  EXPECT_THAT(mistakes(with("type: ipv4-addr", "type: text", with(", expires: 2027-05-01", ""))),
+              Contains(HasSubstr("'@lists/c2' holds no addresses")));
 }
 
 TEST(Checks, AnEnforcedPolicyNeverEnds) {
@@ -130,6 +237,22 @@ TEST(Checks, AJoinPairsEverythingWithEverything) {
       mistakes(with("process.exe.path: '{{content.file.path}}'", "process.name: x")),
       ElementsAre("23:15 error: 'started' is joined to 'content' but names nothing of it | every "
                   "pair would match: compare a field with {{content.<field>}}"));
+}
+
+TEST(Checks, OneAlternativeOfAJoinPairsEverythingWithEverything) {
+  const auto wrong = ElementsAre(
+      "23:15 error: 'started' is joined to 'content' but one alternative of 'where' names nothing "
+      "of it | every pair would match: compare a field with {{content.<field>}}");
+  EXPECT_THAT(mistakes(with("where: {process.exe.path: '{{content.file.path}}'}",
+                            "where: [{process.exe.path: '{{content.file.path}}'}, "
+                            "{process.name: sleep}]")),
+              wrong);
+  // The agent looks at 'not' too when it decides whether a detection is about the very object.
+  EXPECT_THAT(
+      mistakes(with("  started:\n",
+                    "  again: {object: file, for_each: content, where: {file.magic: elf}, not: "
+                    "{file.name: '{{content.file.name}}'}}\n  started:\n")),
+      Contains(HasSubstr("'again' is joined to 'content' but names nothing of it")));
 }
 
 TEST(Checks, AJoinRunsInACircleOrTooDeep) {
