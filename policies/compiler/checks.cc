@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "policies/compiler/action_checks.h"
 #include "policies/compiler/condition.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/naming.h"
@@ -14,7 +15,6 @@
 namespace fleetsweep::compiler {
 namespace {
 
-using model::ActionKind;
 using model::Detection;
 using model::Field;
 using model::Match;
@@ -25,10 +25,6 @@ constexpr std::size_t kRulesBytes = limits::kPolicyBytes / 4 * 3;
 
 bool has(const model::Selection& selection, bool (*wanted)(const model::Predicate&)) {
   return std::any_of(selection.begin(), selection.end(), wanted);
-}
-
-bool changes_host(ActionKind kind) {
-  return kind != ActionKind::kReport && kind != ActionKind::kCollect;
 }
 
 bool cleans(const model::Response& response) {
@@ -225,74 +221,6 @@ void check_verdicts(Draft& draft) {
                          "name it in a condition, or take it out");
 }
 
-// --- actions ----------------------------------------------------------------------------------
-
-bool may_be_directory(const model::Selection& selection) {
-  for (const auto& p : selection)
-    if (p.field == Field::kFileType)
-      return !(p.match == Match::kEquals && p.values.size() == 1 && p.values[0].text == "regular");
-  return false;
-}
-
-bool takes_files(ActionKind kind) {
-  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge ||
-         kind == ActionKind::kRestoreFromPackage;
-}
-
-std::string_view naming_hint(ObjectKind object) {
-  switch (object) {
-    case ObjectKind::kFile:
-      return "add the content (yara or a hash) or whole names, or demand in the verdict something "
-             "that is joined to the file";
-    case ObjectKind::kProcess:
-      return "add a name, a program or a command line that only the family has";
-    case ObjectKind::kPersistence:
-      return "add the entry, its command, or the name of a unit";
-    case ObjectKind::kNetworkTraffic:
-      return "add the address, or the program that talks";
-    case ObjectKind::kWindowsRegistryKey:
-      return "add the key, or the value's name or data";
-  }
-  return {};
-}
-
-void check_named(const model::Response& response, ActionKind kind, std::uint16_t index, Position at,
-                 Draft& draft) {
-  const auto& verdicts = response.verdicts;
-  if (draft.detections[index].faulty || names_object(index, draft) ||
-      std::all_of(verdicts.begin(), verdicts.end(), [&](std::uint16_t v) {
-        return needs_join(draft.policy.verdicts[v], index, draft);
-      }))
-    return;
-  const Detection& detection = draft.policy.detections[index];
-  draft.sink.error(
-      at,
-      fmt::format("'{}' fits whatever is there: it would {} all of it", detection.id, name(kind)),
-      std::string(naming_hint(detection.object)));
-}
-
-void check_regular(const Detection& detection, Position at, Draft& draft) {
-  if (std::any_of(detection.any_of.begin(), detection.any_of.end(), may_be_directory))
-    draft.sink.error(at,
-                     fmt::format("'{}' may be something else than a regular file", detection.id),
-                     "only regular files are quarantined: file.type: regular");
-}
-
-void check_actions(Draft& draft) {
-  const auto& responses = draft.policy.responses;
-  for (std::size_t r = 0; r < responses.size(); ++r)
-    for (std::size_t a = 0; a < responses[r].actions.size(); ++a) {
-      const model::Action& action = responses[r].actions[a];
-      if (!changes_host(action.kind)) continue;
-      const Position at = draft.actions[r][a].select;
-      for (const auto& selector : action.select)
-        for (const auto d : selector.detections) {
-          if (takes_files(action.kind)) check_regular(draft.policy.detections[d], at, draft);
-          check_named(responses[r], action.kind, d, at, draft);
-        }
-    }
-}
-
 // --- the rest ---------------------------------------------------------------------------------
 
 void check_platform(Draft& draft) {
@@ -305,6 +233,11 @@ void check_platform(Draft& draft) {
           draft.detections[i].name,
           fmt::format("'{}' looks for registry keys on {}", detection.id, name(platform)),
           "target: {platform: windows}");
+    if (looks_for_windows(detection) && platform != model::Platform::kWindows)
+      draft.sink.error(draft.detections[i].name,
+                       fmt::format("'{}' looks for Windows services or tasks on {}", detection.id,
+                                   name(platform)),
+                       "target: {platform: windows}");
   }
 }
 

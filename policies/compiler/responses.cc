@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/compiler/action_checks.h"
 #include "policies/compiler/condition.h"
 #include "policies/compiler/draft.h"
 #include "protocol/base/limits.h"
@@ -63,10 +64,6 @@ Shape shape_of(ActionKind kind) {
       return {{}, false, true, false, false, "services_mapping(<a file detection>)"};
   }
   return {};
-}
-
-bool destructive(ActionKind kind) {
-  return kind != ActionKind::kReport && kind != ActionKind::kCollect;
 }
 
 class ActionReader {
@@ -306,7 +303,7 @@ void read_response(const Node& node, Draft& draft) {
         }
   }
   const bool cleans = std::any_of(response.actions.begin(), response.actions.end(),
-                                  [](const model::Action& a) { return destructive(a.kind); });
+                                  [](const model::Action& a) { return changes_host(a.kind); });
   response.confidence_min = static_cast<std::uint8_t>(
       fields.number("min_confidence", 0, 100, cleans ? kDestructiveConfidence : 0));
   if (const Node* on = fields.need("on", "on: [the verdicts it answers]"))

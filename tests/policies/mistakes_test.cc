@@ -217,7 +217,8 @@ TEST(Mistakes, AnActionOnTheWrongObjectIsPlanned) {
               ElementsAre(HasSubstr("'undo: false' is not possible")));
   EXPECT_THAT(mistakes(with("{action: kill, select: started}",
                             "{action: restart, select: services_mapping(content)}")),
-              ElementsAre(HasSubstr("'restart' has no 'allow'")));
+              ElementsAre(HasSubstr("'restart' has no 'allow'"),
+                          HasSubstr("agents of this version have no 'restart'")));
 }
 
 TEST(Mistakes, ARuleFileIsTakenOnTrust) {

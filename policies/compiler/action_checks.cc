@@ -1,0 +1,147 @@
+// What an action would do to a host: to whatever there is, to a directory, or nothing at all
+// because no agent has it.
+
+#include "policies/compiler/action_checks.h"
+
+#include <algorithm>
+
+#include "policies/compiler/engine.h"
+#include "policies/compiler/naming.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+using model::ActionKind;
+using model::Detection;
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+
+bool may_be_directory(const model::Selection& selection) {
+  for (const auto& p : selection)
+    if (p.field == Field::kFileType)
+      return !(p.match == Match::kEquals && p.values.size() == 1 && p.values[0].text == "regular");
+  return false;
+}
+
+bool takes_files(ActionKind kind) {
+  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge ||
+         kind == ActionKind::kRestoreFromPackage;
+}
+
+std::string_view naming_hint(ObjectKind object) {
+  switch (object) {
+    case ObjectKind::kFile:
+      return "add the content (yara or a hash) or whole names, or demand in the verdict something "
+             "that is joined to the file";
+    case ObjectKind::kProcess:
+      return "add a name, a program or a command line that only the family has";
+    case ObjectKind::kPersistence:
+      return "add the entry, its command, or the name of a unit";
+    case ObjectKind::kNetworkTraffic:
+      return "add the address, or the program that talks";
+    case ObjectKind::kWindowsRegistryKey:
+      return "add the key, or the value's name or data";
+  }
+  return {};
+}
+
+void check_named(const model::Response& response, ActionKind kind, std::uint16_t index, Position at,
+                 Draft& draft) {
+  const auto& verdicts = response.verdicts;
+  if (draft.detections[index].faulty || names_object(index, draft) ||
+      std::all_of(verdicts.begin(), verdicts.end(), [&](std::uint16_t v) {
+        return needs_join(draft.policy.verdicts[v], index, draft);
+      }))
+    return;
+  const Detection& detection = draft.policy.detections[index];
+  draft.sink.error(
+      at,
+      fmt::format("'{}' fits whatever is there: it would {} all of it", detection.id, name(kind)),
+      std::string(naming_hint(detection.object)));
+}
+
+void check_regular(const Detection& detection, Position at, Draft& draft) {
+  if (std::any_of(detection.any_of.begin(), detection.any_of.end(), may_be_directory))
+    draft.sink.error(at,
+                     fmt::format("'{}' may be something else than a regular file", detection.id),
+                     "only regular files are quarantined: file.type: regular");
+}
+
+// The kinds of entry that an alternative asks for; nothing if it takes any.
+std::optional<std::vector<model::PersistenceKind>> kinds_of(const model::Selection& selection) {
+  for (const auto& p : selection) {
+    if (p.field != Field::kPersistenceKind || p.match != Match::kEquals) continue;
+    std::vector<model::PersistenceKind> kinds;
+    for (const auto& value : p.values)
+      kinds.push_back(*from_name<model::PersistenceKind>(value.text));
+    return kinds;
+  }
+  return std::nullopt;
+}
+
+bool disables_all(const model::Selection& selection) {
+  const auto kinds = kinds_of(selection);
+  return kinds && std::all_of(kinds->begin(), kinds->end(), agents_disable);
+}
+
+void check_engine(const model::Action& action, Position at, Draft& draft) {
+  if (draft.policy.platform == model::Platform::kWindows ||
+      draft.policy.platform == model::Platform::kMacos)
+    return;
+  const bool takes_all = std::all_of(action.select.begin(), action.select.end(),
+                                     [](const auto& one) { return agents_take(one.kind); });
+  if (!agents_do(action.kind) || !takes_all)
+    return draft.sink.warning(
+        at,
+        fmt::format("agents of this version have no '{}': they refuse an apply order of this "
+                    "policy",
+                    name(action.kind)),
+        "take the action out; a dry run works with it");
+  if (action.kind != ActionKind::kDisable) return;
+  for (const auto& selector : action.select)
+    for (const auto d : selector.detections) {
+      const Detection& detection = draft.policy.detections[d];
+      if (std::all_of(detection.any_of.begin(), detection.any_of.end(), disables_all)) continue;
+      draft.sink.warning(at,
+                         fmt::format("'{}' may be something else than a unit or an init script: "
+                                     "agents of this version refuse to disable it",
+                                     detection.id),
+                         "remove it, or add persistence.kind: systemd_unit");
+    }
+}
+
+}  // namespace
+
+bool changes_host(ActionKind kind) {
+  return kind != ActionKind::kReport && kind != ActionKind::kCollect;
+}
+
+bool looks_for_windows(const Detection& detection) {
+  return std::any_of(
+      detection.any_of.begin(), detection.any_of.end(), [](const model::Selection& selection) {
+        const auto kinds = kinds_of(selection);
+        return kinds && std::all_of(kinds->begin(), kinds->end(), [](model::PersistenceKind kind) {
+                 return kind == model::PersistenceKind::kWindowsService ||
+                        kind == model::PersistenceKind::kWindowsTask;
+               });
+      });
+}
+
+void check_actions(Draft& draft) {
+  const auto& responses = draft.policy.responses;
+  for (std::size_t r = 0; r < responses.size(); ++r)
+    for (std::size_t a = 0; a < responses[r].actions.size(); ++a) {
+      const model::Action& action = responses[r].actions[a];
+      if (!changes_host(action.kind)) continue;
+      const Position at = draft.actions[r][a].select;
+      check_engine(action, draft.actions[r][a].at, draft);
+      for (const auto& selector : action.select)
+        for (const auto d : selector.detections) {
+          if (takes_files(action.kind)) check_regular(draft.policy.detections[d], at, draft);
+          check_named(responses[r], action.kind, d, at, draft);
+        }
+    }
+}
+
+}  // namespace fleetsweep::compiler

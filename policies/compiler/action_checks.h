@@ -1,0 +1,16 @@
+#pragma once
+
+// The checks of responses' actions, a part of check_policy.
+
+#include "policies/compiler/draft.h"
+
+namespace fleetsweep::compiler {
+
+bool changes_host(model::ActionKind kind);
+
+// Some alternative of it finds nothing but services or tasks of Windows.
+bool looks_for_windows(const model::Detection& detection);
+
+void check_actions(Draft& draft);
+
+}  // namespace fleetsweep::compiler

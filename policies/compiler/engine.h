@@ -1,0 +1,19 @@
+#pragma once
+
+// What agents of this version have on Linux, as far as a policy can ask for more: the one table of
+// the compiler. Its source is agent/plan (is_available, check_capability) and agent/act/expand.cc;
+// nobody here may include those, so tests/policies/engine_test.cc compares.
+
+#include "protocol/model/finding.h"
+#include "protocol/model/policy.h"
+
+namespace fleetsweep::compiler {
+
+// A policy that asks for another one is refused whole, by the reason `capability`.
+bool agents_do(model::ActionKind kind);
+bool agents_take(model::Selector::Kind kind);
+
+// `disable` takes the links of a unit or an init script away; a line has none.
+bool agents_disable(model::PersistenceKind kind);
+
+}  // namespace fleetsweep::compiler
