@@ -136,8 +136,7 @@ class Core {
   std::vector<Seconds> rescans_of(const Job& job) const;
 
   void begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
-  void refuse(const DocumentId& id, const trust::Refusal& refusal, Effects& effects,
-              const Now& now);
+  void refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now);
   void scan(Effects& effects) const;
   void act(const model::ScanDone& fresh, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;

@@ -95,9 +95,13 @@ bool Core::is_open(const DocumentId& id) const {
   return state().orders.contains(id) && (job == jobs_.end() || job->second.phase != Phase::kDone);
 }
 
-void Core::refuse(const DocumentId& id, const trust::Refusal& refusal, Effects& effects,
-                  const Now& now) {
+void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now) {
   const trust::OrderEntry& entry = state().orders.at(id);
+  // Who it is for does not change. What happens to an order for others is theirs to report.
+  const trust::Host& host = identity_.host;
+  if (auto ours = trust::in_scope(entry.order.scope, host.agent, host.jurisdiction, host.groups);
+      !ours && ours.error().reason == Reason::kScope)
+    refusal = std::move(ours.error());
   Reason reason = refusal.reason;
   if (reason == Reason::kPolicyMissing) {
     const auto problem = fetch_.problem(entry.order.policy);

@@ -371,6 +371,26 @@ TEST_F(AgentCore, OrderForOthersIsNotCommentedAndItsPolicyNotFetched) {
   for (const auto& want : of_kind<model::Want>(host.sent)) EXPECT_TRUE(want.blob.is_zero());
 }
 
+TEST_F(AgentCore, OrderForOthersThatIsStoppedOrEndsIsStillNotCommentedAfterARestart) {
+  host.connect();
+  auto order = fixture::dry_run(host.policy);
+  order.scope.groups = {"db"};
+  const DocumentId id = host.order(order, {"alice"});
+  const auto expect_silence = [&] {
+    host.crash();
+    host.connect();
+    host.deliver();
+    EXPECT_TRUE(host.receipts().empty());
+    EXPECT_THAT(host.core->why(id), testing::StartsWith("refused: scope: "));
+  };
+  host.document(stop_all());
+  expect_silence();
+  host.run(host.core->on_halt(true, host.now()));
+  expect_silence();
+  host.pass(hours(25));
+  expect_silence();
+}
+
 TEST_F(AgentCore, OrderNotReachedInItsTimeIsReportedAsExpired) {
   host.order(fixture::dry_run(host.policy), {"alice"});  // its policy never comes
   host.pass(hours(25));
