@@ -19,4 +19,10 @@ Digest sha256(std::initializer_list<BytesView> parts) {
   return digest;
 }
 
+std::array<std::uint8_t, 64> sha512(BytesView bytes) {
+  std::array<std::uint8_t, 64> digest;
+  crypto_hash_sha512(digest.data(), bytes.data(), bytes.size());
+  return digest;
+}
+
 }  // namespace fleetsweep::crypto

@@ -12,4 +12,6 @@ namespace fleetsweep::crypto {
 Digest sha256(BytesView bytes);
 Digest sha256(std::initializer_list<BytesView> parts);  // of the concatenation
 
+std::array<std::uint8_t, 64> sha512(BytesView bytes);  // inside OpenSSH's signatures only
+
 }  // namespace fleetsweep::crypto

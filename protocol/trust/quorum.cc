@@ -7,6 +7,7 @@
 #include <set>
 
 #include "protocol/crypto/sign.h"
+#include "protocol/crypto/sshsig.h"
 
 namespace fleetsweep::trust {
 
@@ -18,6 +19,13 @@ namespace {
 
 bool contains(const Keys& keys, const PublicKey& key) {
   return std::binary_search(keys.begin(), keys.end(), key);
+}
+
+// How a key signs stands in the root, never in the signature.
+bool holds(const model::Key& key, BytesView message, BytesView signature) {
+  if (key.scheme == model::Scheme::kEd25519) return crypto::verify(key.pub, message, signature);
+  // An application only with a FIDO key: the root's rules see to it.
+  return crypto::check_ssh_signature({key.pub, key.sk_application}, message, signature).has_value();
 }
 
 bool is_stoppable(Role role) {
@@ -35,8 +43,7 @@ Keys signers(const model::Envelope& envelope, const Root& root) {
     const auto position = by_id.find(signature.key);
     if (position == by_id.end()) continue;
     const model::Key& key = *position->second;
-    if (key.scheme != model::Scheme::kEd25519 || found.contains(key.pub)) continue;
-    if (crypto::verify(key.pub, message, signature.signature)) found.insert(key.pub);
+    if (!found.contains(key.pub) && holds(key, message, signature.signature)) found.insert(key.pub);
   }
   return Keys(found.begin(), found.end());
 }

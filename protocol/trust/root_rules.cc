@@ -101,9 +101,12 @@ void check_keys(const Root& root, Mistakes& mistakes) {
       add(mistakes, "keys[{}] ({}): the same key stands there twice", i, escaped(key.holder));
     if (auto status = crypto::admissible(key.pub); !status)
       add(mistakes, "keys[{}] ({}): {}", i, escaped(key.holder), status.error().message);
-    if (key.scheme != model::Scheme::kEd25519)
-      add(mistakes, "keys[{}] ({}): scheme {} is not supported by this version", i,
-          escaped(key.holder), name(key.scheme));
+    const bool is_token = key.scheme == model::Scheme::kSshsigSk;
+    if (is_token != key.sk_application.starts_with("ssh:") ||
+        (!is_token && !key.sk_application.empty()))
+      add(mistakes,
+          "keys[{}] ({}): scheme {} with application '{}'; \"ssh:...\" goes with sshsig-sk", i,
+          escaped(key.holder), name(key.scheme), escaped(key.sk_application));
     if (!is_holder(key.holder))
       add(mistakes, "keys[{}]: holder '{}' is not [a-z0-9._@-]{{1,64}}", i, escaped(key.holder));
     // A person who counted in two organisations would be two people.
@@ -165,9 +168,13 @@ void check_roles(const Root& root, Mistakes& mistakes) {
     if (!present.contains(role))
       add(mistakes, "role {}: missing, it would never be met", name(role));
   // The conductor's key is on a server that is online.
-  for (std::uint16_t index : conductor)
+  for (std::uint16_t index : conductor) {
     if (others.contains(index))
       add(mistakes, "role conductor: key {} also stands in another role", index);
+    if (index < root.keys.size() && root.keys[index].scheme != model::Scheme::kEd25519)
+      add(mistakes, "role conductor: key {} has scheme {}, a program signs with ed25519", index,
+          name(root.keys[index].scheme));
+  }
 }
 
 void check_log_keys(const Root& root, Mistakes& mistakes) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "protocol/base/prng.h"
+#include "tests/protocol/crypto/ssh_identity.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::trust {
@@ -41,6 +42,31 @@ TEST(Signers, AWrongKeyIdNeverWinsASignature) {
   model::Envelope envelope = open(tenant.sign(fixture::dry_run(fixture::hash_policy()), {"dave"}));
   envelope.signatures[0].key = crypto::key_id(tenant.key("alice").public_key());
   EXPECT_THAT(signers(envelope, tenant.root()), ::testing::IsEmpty());
+}
+
+// The scheme stands in the root: a signature cannot choose how it is looked at.
+TEST(Signers, ApprovalThroughSshDoesNotCount) {
+  const Tenant tenant;
+  const auto ssh = [](const std::string& name, std::string application = "") {
+    return test::SshIdentity(fixture::key_named(name), std::move(application));
+  };
+  model::Root root = tenant.root();
+  root.keys[0].scheme = model::Scheme::kSshsig;
+  root.keys[1].scheme = model::Scheme::kSshsigSk;
+  root.keys[1].sk_application = "ssh:fleetsweep";
+  model::Envelope envelope =
+      open(tenant.sign(fixture::dry_run(fixture::hash_policy()), {"alice", "bob"}));
+  EXPECT_THAT(signers(envelope, root), ::testing::IsEmpty()) << "a plain one is not an SSHSIG";
+
+  const Bytes message = crypto::pae(envelope.payload_type, envelope.payload);
+  envelope.signatures[0].signature = ssh("alice").sign(message);
+  envelope.signatures[1].signature = ssh("bob").sign(message);
+  EXPECT_EQ(holders(root, signers(envelope, root)), std::vector<std::string>{"alice"})
+      << "bob's is not of his token";
+  envelope.signatures[1].signature = ssh("bob", "ssh:fleetsweep").sign(message);
+  EXPECT_EQ(holders(root, signers(envelope, root)), (std::vector<std::string>{"alice", "bob"}));
+  EXPECT_THAT(signers(envelope, tenant.root()), ::testing::IsEmpty())
+      << "where the root says plain, an SSHSIG does not count";
 }
 
 TEST(Signers, AnySingleBitChangeOfPayloadTypeOrSignatureIsRefused) {

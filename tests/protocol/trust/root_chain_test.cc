@@ -52,7 +52,14 @@ TEST(RootRules, EachMistakeIsSeen) {
       {"version 1 has none", [](auto& r) { r.previous.value[0] = 1; }},
       {"evidence_key", [](auto& r) { r.evidence_key = {}; }},
       {"keys[0] (alice)", [](auto& r) { r.keys[0].pub = {}; }},
-      {"scheme sshsig", [](auto& r) { r.keys[0].scheme = model::Scheme::kSshsig; }},
+      {"with application ''; \"ssh:...\" goes with sshsig-sk",
+       [](auto& r) { r.keys[0].scheme = model::Scheme::kSshsigSk; }},
+      {"with application 'ssh:'; \"ssh:...\" goes with sshsig-sk",
+       [](auto& r) { r.keys[0].sk_application = "ssh:"; }},
+      {"has scheme sshsig, a program signs with ed25519",
+       [](auto& r) {
+         r.keys[rule(r, Role::kConductor).clauses[0].keys[0]].scheme = model::Scheme::kSshsig;
+       }},
       {"is in org 0 and in org 1",
        [](auto& r) {
          r.keys.push_back({fixture::key_named("dave").public_key(), {}, "alice", 1, ""});

@@ -1,0 +1,118 @@
+// What OpenSSH signs, and what only looks like it. The other side is the stock ssh-keygen.
+
+#include "protocol/crypto/sshsig.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/protocol/crypto/ssh_identity.h"
+
+namespace fleetsweep::crypto {
+namespace {
+
+class SshSignatureTest : public testing::Test {
+ protected:
+  SshSignatureTest() {
+    char folder[] = "/tmp/fleetsweep-sshsig-XXXXXX";
+    folder_ = ::mkdtemp(folder);
+    EXPECT_EQ(run("ssh-keygen -q -t ed25519 -N '' -C 'alice at work' -f alice"), 0);
+    write("message", kMessage);
+  }
+  ~SshSignatureTest() override { std::filesystem::remove_all(folder_); }
+
+  int run(const std::string& command) const {
+    return std::system(fmt::format("cd '{}' && {} >said 2>&1", folder_, command).c_str());
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(folder_ + "/" + name);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  Bytes signature(const std::string& options = "-n fleetsweep-v1") const {
+    EXPECT_EQ(run("rm -f message.sig && ssh-keygen -Y sign -f alice " + options + " message"), 0)
+        << read("said");
+    return unarmor_ssh_signature(read("message.sig")).value();
+  }
+  SshPublicKey alice() const { return parse_ssh_public_key(read("alice.pub")).value(); }
+  Status check(BytesView blob) const {
+    return check_ssh_signature(alice(), as_bytes(kMessage), blob);
+  }
+
+  static constexpr std::string_view kMessage = "DSSEv1 3 abc 5 order";
+  std::string folder_;
+};
+
+TEST_F(SshSignatureTest, SignatureOfSshKeygenDoesNotHold) {
+  EXPECT_TRUE(check(signature()));
+  EXPECT_FALSE(check_ssh_signature(alice(), as_bytes("another message"), signature()));
+}
+
+TEST_F(SshSignatureTest, SignatureForAnotherPurposeIsTaken) {
+  EXPECT_EQ(check(signature("-n file")).error().message,
+            "ssh signature: its namespace is file, fleetsweep-v1 was expected");
+  EXPECT_EQ(check(signature("-n fleetsweep-v1 -O hashalg=sha256")).error().message,
+            "ssh signature: it is over sha256, sha512 was expected");
+}
+
+TEST_F(SshSignatureTest, SignatureOfAnotherKeyIsTaken) {
+  const Bytes of_alice = signature();
+  ASSERT_EQ(run("rm alice alice.pub && ssh-keygen -q -t ed25519 -N '' -f alice"), 0);
+  EXPECT_EQ(check(of_alice).error().message, "ssh signature: it is of another key");
+}
+
+TEST_F(SshSignatureTest, FlippedBitOrMissingByteGoesUnnoticed) {
+  const Bytes good = signature();
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    Bytes bad = good;
+    bad[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    ASSERT_FALSE(check(bad)) << "bit " << bit;
+  }
+  for (std::size_t size = 0; size < good.size(); ++size)
+    ASSERT_FALSE(check(BytesView(good).first(size))) << size;
+  Bytes longer = good;
+  longer.push_back(0);
+  EXPECT_FALSE(check(longer));
+}
+
+TEST_F(SshSignatureTest, KeyOfAnotherTypeIsTaken) {
+  ASSERT_EQ(run("ssh-keygen -q -t ecdsa -N '' -f ecdsa"), 0);
+  EXPECT_EQ(parse_ssh_public_key(read("ecdsa.pub")).error().message,
+            "ssh key: its type is ecdsa-sha2-nistp256, ssh-ed25519 or "
+            "sk-ssh-ed25519@openssh.com was expected");
+  std::string line = read("alice.pub");
+  EXPECT_FALSE(parse_ssh_public_key("sk-ssh-ed25519@openssh.com" + line.substr(line.find(' '))));
+  EXPECT_FALSE(parse_ssh_public_key("ssh-ed25519"));
+  EXPECT_FALSE(parse_ssh_public_key(""));
+}
+
+// The same bytes as a token makes, held against the stock verifier.
+TEST_F(SshSignatureTest, TokenThatNobodyTouchedSigns) {
+  const test::SshIdentity token(SecretKey::generate(), "ssh:fleetsweep");
+  const Bytes touched = token.sign(as_bytes(kMessage));
+  const SshPublicKey key = parse_ssh_public_key(token.public_line()).value();
+  EXPECT_TRUE(check_ssh_signature(key, as_bytes(kMessage), touched));
+  write("message.sig", fmt::format("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH "
+                                   "SIGNATURE-----\n",
+                                   to_base64(touched)));
+  write("allowed", "alice " + token.public_line() + "\n");
+  EXPECT_EQ(
+      run("ssh-keygen -Y verify -f allowed -I alice -n fleetsweep-v1 -s message.sig <message"), 0)
+      << read("said");
+
+  EXPECT_EQ(check_ssh_signature(key, as_bytes(kMessage), token.sign(as_bytes(kMessage), 0))
+                .error()
+                .message,
+            "ssh signature: nobody touched the token");
+  SshPublicKey elsewhere = key;
+  elsewhere.application = "ssh:other";
+  EXPECT_FALSE(check_ssh_signature(elsewhere, as_bytes(kMessage), touched));
+}
+
+}  // namespace
+}  // namespace fleetsweep::crypto
