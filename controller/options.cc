@@ -24,6 +24,11 @@ Result<ServiceOptions> service_options(const std::string& file,
   options.checkpoint_interval = reader.duration("checkpoint_interval", options.checkpoint_interval);
   options.heartbeat = reader.duration("heartbeat", options.heartbeat);
   options.agents_max = reader.number("agents_max", options.agents_max, 1, kAgentsMost);
+  http::Tls tls{.certificate = reader.text("api_certificate", ""),
+                .key = reader.text("api_certificate_key", ""),
+                .authorities = reader.text("api_client_authorities", "")};
+  if (!tls.certificate.empty() || !tls.key.empty() || !tls.authorities.empty())
+    options.api_tls = std::move(tls);
   options.allow_remote = reader.flag("allow_remote", false);
   options.io_threads = static_cast<int>(reader.number("io_threads", 1, 1, 8));
   if (options.heartbeat < Seconds(1)) reader.reject("heartbeat", "at least 1s was expected");

@@ -4,11 +4,13 @@
 // integration tests start the same thing.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
+#include "protocol/runtime/http/http.h"
 
 namespace fleetsweep::controller {
 
@@ -22,7 +24,8 @@ struct ServiceOptions {
   Seconds checkpoint_interval{60};
   Seconds heartbeat{60};
   std::size_t agents_max = 5000;
-  bool allow_remote = false;  // API and metrics on other than loopback: put TLS in front
+  std::optional<http::Tls> api_tls;
+  bool allow_remote = false;  // API and metrics on other than loopback without client certificates
   int io_threads = 1;
 };
 

@@ -10,7 +10,6 @@
 namespace fleetsweep::http {
 namespace {
 
-constexpr int kPortDefault = 80;
 constexpr int kPortMax = 65535;
 
 bool is_host_character(char c) {
@@ -52,21 +51,19 @@ Result<Address> parse_address(std::string_view text) {
 }
 
 Result<Url> parse_url(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
-  if (text.starts_with("https://"))
-    return fail(Code::kInvalid,
-                "'{}': TLS is not built in; end it in a proxy or a tunnel beside this program and "
-                "use http:// to that",
-                escaped(text));
+  constexpr std::string_view kPlain = "http://";
+  constexpr std::string_view kSecure = "https://";
   const bool visible = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-  if (!text.starts_with(kScheme) || !visible)
-    return fail(Code::kInvalid, "'{}' is not a URL; expected http://host:port/path", escaped(text));
-  std::string_view rest = text.substr(kScheme.size());
+  Url url;
+  url.is_secure = text.starts_with(kSecure);
+  if (!visible || !(url.is_secure || text.starts_with(kPlain)))
+    return fail(Code::kInvalid, "'{}' is not a URL; expected https://host:port/path or http://...",
+                escaped(text));
+  std::string_view rest = text.substr(url.is_secure ? kSecure.size() : kPlain.size());
   const auto slash = std::min(rest.find_first_of("/?"), rest.size());
   std::string authority(rest.substr(0, slash));
   if (authority.ends_with(']') || authority.find(':') == std::string::npos)
-    authority += fmt::format(":{}", kPortDefault);
-  Url url;
+    authority += url.is_secure ? ":443" : ":80";
   FS_TRY(url.address, parse_address(authority));
   url.target = rest.substr(slash);
   if (!url.target.starts_with('/')) url.target.insert(0, "/");

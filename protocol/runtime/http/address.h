@@ -19,10 +19,11 @@ struct Address {
 Result<Address> parse_address(std::string_view text);
 
 struct Url {
+  bool is_secure = false;
   Address address;
   std::string target;  // path and query, at least "/"
 };
-// "http://host[:port][/path][?query]" in visible ASCII only: nothing may end the request line.
+// "http[s]://host[:port][/path][?query]" in visible ASCII only: nothing may end the request line.
 Result<Url> parse_url(std::string_view text);
 
 // "localhost", 127.0.0.0/8 and ::1. Names are not looked up.

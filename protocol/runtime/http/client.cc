@@ -6,6 +6,7 @@
 #include "protocol/runtime/http/address.h"
 #include "protocol/runtime/http/events.h"
 #include "protocol/runtime/http/http.h"
+#include "protocol/runtime/http/tls.h"
 
 namespace fleetsweep::http {
 namespace {
@@ -26,16 +27,30 @@ Result<httplib::Headers> to_headers(const std::vector<Header>& headers) {
   return result;
 }
 
+Result<std::unique_ptr<httplib::ClientImpl>> tls_client(const Address& address, const Tls& tls) {
+  auto client = std::make_unique<httplib::SSLClient>(address.host, address.port);
+  client->enable_server_certificate_verification(true);
+  FS_CHECK(set_up_tls(*client->ssl_context(), tls));
+  if (!tls.authorities.empty()) client->set_ca_cert_path(tls.authorities);
+  return client;
+}
+
 // One exchange; `request` has its method, headers, body and receivers. Success: an answer came.
 Status exchange(const Url& url, const ClientOptions& options, const httplib::Request& request,
                 httplib::Response& response) {
-  if (!is_loopback(url.address.host) && !options.allow_remote)
+  if (!url.is_secure && !is_loopback(url.address.host) && !options.allow_remote)
     return fail(
         Code::kInvalid,
-        "will not speak HTTP without TLS to {}: only to loopback. Use a tunnel or a proxy on "
+        "will not speak HTTP without TLS to {}: only to loopback. Use https:// or a tunnel on "
         "this host, or allow it explicitly",
         url.address.text());
-  httplib::ClientImpl client(url.address.host, url.address.port);
+  std::unique_ptr<httplib::ClientImpl> owned;
+  if (url.is_secure) {
+    FS_TRY(owned, tls_client(url.address, options.tls));
+  } else {
+    owned = std::make_unique<httplib::ClientImpl>(url.address.host, url.address.port);
+  }
+  httplib::ClientImpl& client = *owned;
   client.set_connection_timeout(options.timeout);
   client.set_read_timeout(options.timeout);
   client.set_write_timeout(options.timeout);
@@ -51,6 +66,15 @@ Status exchange(const Url& url, const ClientOptions& options, const httplib::Req
     case httplib::Error::ConnectionTimeout:
       return fail(Code::kUnavailable,
                   "cannot connect to {}: nothing listens there, or it cannot be reached",
+                  url.address.text());
+    case httplib::Error::SSLConnection:
+      return fail(Code::kUnavailable,
+                  "{} does not speak TLS 1.3 with this program: is it https there, and does it ask "
+                  "for a certificate that was not given?",
+                  url.address.text());
+    case httplib::Error::SSLServerVerification:
+      return fail(Code::kUntrusted,
+                  "the certificate of {} is not for that name or of no authority that is trusted",
                   url.address.text());
     case httplib::Error::Read:
       return fail(Code::kUnavailable, "no whole answer from {} (waited up to {} ms)",

@@ -1,9 +1,10 @@
 #pragma once
 
-// HTTP/1.1 without TLS, for the API, metrics, the witness and their clients: one connection a
-// request. Plain HTTP is for loopback; beyond it the caller says so (`allow_remote`), because a
-// bearer token would travel in the open, and because the library puts no bound on a header line.
-// The only user of cpp-httplib.
+// HTTP/1.1, with or without TLS 1.3, for the API, metrics, the witness and their clients: one
+// connection a request. Plain HTTP is for loopback; beyond it the caller says so (`allow_remote`),
+// because a bearer token would travel in the open. A server that shows itself beyond loopback asks
+// its clients for certificates or is allowed to as well, because the library puts no bound on a
+// header line. The only user of cpp-httplib.
 
 #include <functional>
 #include <map>
@@ -77,9 +78,18 @@ class Feed {
   virtual State next(Duration patience, Event& event) = 0;
 };
 
+// Files in PEM. `certificate` begins with one's own and may be followed by those between it and the
+// authority.
+struct Tls {
+  std::string certificate;
+  std::string key;
+  std::string authorities;  // who may have signed the other side's certificate
+};
+
 struct ServerOptions {
   std::string listen;         // "127.0.0.1:7680", "[::1]:0"; port 0 takes a free one
   bool allow_remote = false;  // an address that is not loopback
+  std::optional<Tls> tls;     // with `authorities`, every client must show a certificate of theirs
   std::size_t body_bytes_max = limits::kHttpBodyBytes;
   unsigned workers = limits::kHttpWorkers;      // requests at the same time
   unsigned streams_max = limits::kHttpStreams;  // event streams beside them
@@ -103,8 +113,9 @@ class Server {
   void route(std::string_view method, std::string_view pattern, Handler handler);
   void stream(std::string_view pattern, StreamHandler handler);
 
-  // Returns when it accepts connections. kInvalid: not an address, or not loopback without
-  // allow_remote; kUnavailable: the port is in use or may not be bound.
+  // Returns when it accepts connections. kInvalid: not an address, not loopback without
+  // allow_remote or client certificates, or a file of `tls` that does not do; kUnavailable: the
+  // port is in use or may not be bound.
   Status start(const ServerOptions& options);
   // "127.0.0.1:43211", with the real port; empty before start().
   std::string address() const;
@@ -119,6 +130,8 @@ class Server {
 struct ClientOptions {
   Duration timeout = std::chrono::seconds(10);  // to connect, and for each read and write
   bool allow_remote = false;                    // an http:// address that is not loopback
+  // For https://. Empty authorities: those of the system. The certificate may be missing.
+  Tls tls;
   std::size_t body_bytes_max = limits::kHttpResponseBytes;
 };
 

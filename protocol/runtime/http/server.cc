@@ -12,6 +12,7 @@
 #include "protocol/runtime/http/address.h"
 #include "protocol/runtime/http/events.h"
 #include "protocol/runtime/http/http.h"
+#include "protocol/runtime/http/tls.h"
 
 namespace fleetsweep::http {
 namespace {
@@ -76,10 +77,14 @@ void answer(const Response& from, httplib::Response& to) {
 }
 
 // Opens what the library keeps to itself: the listening socket.
-class Listener : public httplib::Server {
+template <class Library>
+class Listener final : public Library {
  public:
-  int descriptor() const { return svr_sock_; }
+  using Library::Library;
+  int descriptor() const { return this->svr_sock_; }
 };
+using PlainListener = Listener<httplib::Server>;
+using TlsListener = Listener<httplib::SSLServer>;
 
 // The number of streams; lives as long as the last stream, which may outlive a request.
 using StreamCount = std::shared_ptr<std::atomic<unsigned>>;
@@ -123,10 +128,33 @@ struct Server::Implementation {
   std::size_t body_bytes_max = 0;
   unsigned streams_max = 0;
   StreamCount streams = std::make_shared<std::atomic<unsigned>>(0);
-  std::unique_ptr<Listener> listener;
+  std::unique_ptr<httplib::Server> listener;
+  std::function<int()> descriptor;  // of its socket
   std::thread thread;
   std::atomic<bool> ended = false;
   std::string address;
+
+  Status open(const std::optional<Tls>& tls) {
+    if (!tls) {
+      auto plain = std::make_unique<PlainListener>();
+      descriptor = [plain = plain.get()] { return plain->descriptor(); };
+      listener = std::move(plain);
+      return {};
+    }
+    if (tls->certificate.empty())
+      return fail(Code::kInvalid, "TLS: a server needs a certificate and its key");
+    Status status;
+    auto secure = std::make_unique<TlsListener>([&](SSL_CTX& context) {
+      status = set_up_tls(context, *tls);
+      if (!tls->authorities.empty())
+        SSL_CTX_set_verify(&context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+      return status.has_value();
+    });
+    FS_CHECK(status);
+    descriptor = [secure = secure.get()] { return secure->descriptor(); };
+    listener = std::move(secure);
+    return {};
+  }
 
   // The route, or the answer that there is none.
   const Route* find(Request& request, Response& refusal) const {
@@ -254,15 +282,18 @@ Status Server::start(const ServerOptions& options) {
   if (!is_numeric(address.host))
     return fail(Code::kInvalid, "cannot listen on '{}'; expected an address in numbers",
                 options.listen);
-  if (!is_loopback(address.host) && !options.allow_remote)
+  const bool knows_clients = options.tls && !options.tls->authorities.empty();
+  if (!is_loopback(address.host) && !knows_clients && !options.allow_remote)
     return fail(Code::kInvalid,
-                "will not listen on {}: HTTP without TLS is for loopback. Listen on 127.0.0.1 "
-                "behind a proxy that speaks TLS, or allow it in the configuration",
-                options.listen);
+                "will not listen on {}: {}. Listen on 127.0.0.1 behind a proxy that asks for them, "
+                "set up TLS with your clients' authority, or allow it in the configuration",
+                options.listen,
+                options.tls ? "beyond loopback clients show certificates"
+                            : "HTTP without TLS is for loopback");
   self.body_bytes_max = options.body_bytes_max;
   self.streams_max = options.streams_max;
-  self.listener = std::make_unique<Listener>();
-  Listener& listener = *self.listener;
+  FS_CHECK(self.open(options.tls));
+  httplib::Server& listener = *self.listener;
   // Not SO_REUSEPORT, the library's choice: two servers would share one port and no one would know.
   listener.set_socket_options([](int socket) {
     const int yes = 1;
@@ -292,7 +323,7 @@ Status Server::start(const ServerOptions& options) {
                 : reason == 0 ? "the address cannot be used"
                               : std::strerror(reason));
   }
-  ::listen(listener.descriptor(), kBacklog);
+  ::listen(self.descriptor(), kBacklog);
   self.address = address.text();
   self.thread = std::thread([&self] {
     self.listener->listen_after_bind();

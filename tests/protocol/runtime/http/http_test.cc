@@ -260,7 +260,7 @@ TEST(HttpClient, ATokenTravelsInTheOpen) {
 
 TEST(HttpClient, AUrlOrHeaderSmugglesALine) {
   for (const char* url :
-       {"", "127.0.0.1:80", "ftp://127.0.0.1/", "https://127.0.0.1/", "http://", "http://:80/",
+       {"", "127.0.0.1:80", "ftp://127.0.0.1/", "http://", "https://", "http://:80/",
         "http://127.0.0.1:99999/", "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y",
         "http://user@127.0.0.1/", "http://127.0.0.1/\x01"}) {
     const auto response = request("GET", url, {}, "");
