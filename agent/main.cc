@@ -45,10 +45,10 @@ int run_monitor(const Options& options) {
   if (::access((options.state + "/enrolment").c_str(), F_OK) != 0) {
     if (errno != ENOENT)
       return complain(files::system_error(errno, "look for an enrolment in " + options.state));
-    return complain(
-        {Code::kNotFound, fmt::format("{} holds no enrolment: run `fleetsweep-agent enrol TOKEN "
-                                      "--connect tcp://HOST:7601 --state {}` first",
-                                      options.state, options.state)});
+    return complain({Code::kNotFound,
+                     fmt::format("{} holds no enrolment: run `fleetsweep-agent enrol "
+                                 "--token-file FILE --connect tcp://HOST:7601 --state {}` first",
+                                 options.state, options.state)});
   }
   const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
   if (!lock) return complain(lock.error());

@@ -136,7 +136,11 @@ Parsed parse_options(int count, char** arguments) {
   app.set_version_flag("--version", std::string(kVersion));
 
   auto* enrol = app.add_subcommand("enrol", "join a tenant, once, with a token from its operators");
-  enrol->add_option("TOKEN", options.enrol.token, "one line that starts with fs1-")->required();
+  auto* token = enrol->add_option("TOKEN", options.enrol.token, "one line that starts with fs1-");
+  enrol
+      ->add_option("--token-file", options.enrol.token_file,
+                   "the file that holds it instead: other users can read a command line")
+      ->excludes(token);
   enrol
       ->add_option("--connect", options.enrol.connect,
                    "the controller's enrolment socket, tcp://HOST:7601")
@@ -216,6 +220,8 @@ Parsed parse_options(int count, char** arguments) {
   using Verb = Options::Verb;
   if (*enrol) {
     options.verb = Verb::kEnrol;
+    if (options.enrol.token.empty() && options.enrol.token_file.empty())
+      return mistake("enrol: expected the TOKEN or --token-file FILE");
     options.enrol.state = options.state;
   } else if (*run) {
     options.verb = Verb::kRun;

@@ -21,6 +21,16 @@ namespace fleetsweep::agent {
 namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(2);
+constexpr std::size_t kTokenFileBytes = 1024;
+
+Result<trust::EnrolToken> read_token(const EnrolOptions& options) {
+  if (options.token_file.empty()) return trust::parse_token(options.token);
+  FS_TRY(const Bytes content,
+         files::read_file(options.token_file, kTokenFileBytes, files::Links::kFollow));
+  auto token = trust::parse_token(as_text(content));
+  if (!token) return fail(token.error().within(options.token_file));
+  return token;
+}
 
 // The owner's limits stand before anybody is spoken to.
 Status place_consent(const EnrolOptions& options) {
@@ -162,7 +172,7 @@ Status not_enrolled(const std::string& state) {
 }  // namespace
 
 Result<Enrolment> enrol(const EnrolOptions& options) {
-  FS_TRY(trust::EnrolToken token, trust::parse_token(options.token));
+  FS_TRY(trust::EnrolToken token, read_token(options));
   const Timestamp now = read_now().clock.local;
   if (token.expires <= now)
     return fail(Code::kInvalid, "enrolment token: it ended {}; ask for a new one",

@@ -11,8 +11,9 @@ namespace fleetsweep::agent {
 
 struct EnrolOptions {
   std::string token;
-  std::string connect;  // tcp://host:port of the enrolment socket
-  std::string agents;   // tcp://host:port for agents, if the tenant names none
+  std::string token_file;  // holds the token instead: a command line can be read by others
+  std::string connect;     // tcp://host:port of the enrolment socket
+  std::string agents;      // tcp://host:port for agents, if the tenant names none
   std::string state;
   std::string root = "/";
   std::string consent;  // a file to put in place before the first contact; empty: none

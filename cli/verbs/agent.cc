@@ -119,7 +119,7 @@ Status enrol_token(Session& session, const Options& options) {
   if (session.console.json)
     session.console.print(json{{"tokens", files}, {"expires", to_rfc3339(expiry)}}.dump());
   session.console.next(
-      "on the host, as root:  fleetsweep-agent enrol \"$(cat TOKENFILE)\" --connect "
+      "on the host, as root:  fleetsweep-agent enrol --token-file TOKENFILE --connect "
       "tcp://CONTROLLER:7601");
   return {};
 }

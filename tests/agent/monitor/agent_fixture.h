@@ -82,10 +82,15 @@ class Agent : public ::testing::Test {
   std::string state() const { return folder_ + "/state"; }
   std::string binary() const { return programs_ + "/fleetsweep-agent"; }
 
-  int run_enrol(const std::string& token) {
-    Process enrol({binary(), "enrol", token, "--connect", controller_.enrol_address(), "--agents",
-                   controller_.agent_address(), "--state", state(), "--root", root_},
-                  folder_ + "/log");
+  int run_enrol(const std::string& token) { return run_enrol(std::vector<std::string>{token}); }
+  int run_enrol(const std::vector<std::string>& token) {
+    std::vector<std::string> words = {binary(),    "enrol",
+                                      "--connect", controller_.enrol_address(),
+                                      "--agents",  controller_.agent_address(),
+                                      "--state",   state(),
+                                      "--root",    root_};
+    words.insert(words.end(), token.begin(), token.end());
+    Process enrol(words, folder_ + "/log");
     EXPECT_TRUE(controller_.serve_until([&] { return !enrol.is_running(); }));
     return enrol.exit_code();
   }

@@ -199,6 +199,18 @@ TEST_F(Agent, MistypedTokenIsSaidBeforeAnybodyIsAsked) {
   EXPECT_EQ(run_enrol(token), 1);
 }
 
+// A command line can be read by every process of a host. The file may be a Kubernetes secret, which
+// is a symbolic link.
+TEST_F(Agent, TokenNeedNotStandOnTheCommandLine) {
+  const std::string file = folder_ + "/token";
+  std::ofstream(folder_ + "/data") << controller_.token() << "\n";
+  std::filesystem::create_symlink("data", file);
+  EXPECT_EQ(run_enrol({"--token-file", file, controller_.token()}), 2) << "which of the two?";
+  EXPECT_EQ(run_enrol(std::vector<std::string>{}), 2);
+  EXPECT_EQ(run_enrol(std::vector<std::string>{"--token-file", folder_ + "/none"}), 1);
+  EXPECT_EQ(run_enrol(std::vector<std::string>{"--token-file", file}), 0);
+}
+
 TEST_F(Agent, RunWithoutEnrolmentSaysWhatToDo) {
   std::filesystem::create_directories(state());
   start_agent();
