@@ -55,6 +55,7 @@ writeFileSync(join(typed, 'tsconfig.json'), readFileSync(join(here, 'tsconfig.js
 
 const render = file =>
   parseAllDocuments(run('template', 'demo', chart, '-n', 'fleet', '-f', file)).map(d => d.toJS()).filter(Boolean);
+const of_kind = (documents, kind) => documents.filter(d => d.kind === kind);
 const rendered = {};  // by set of values
 for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'values', file))) {
   const name = file.replace(/.*\//, '').replace('.yaml', '');
@@ -71,7 +72,60 @@ for (const file of readdirSync(join(here, 'values')).map(file => join(here, 'val
   });
 }
 
-const of_kind = (documents, kind) => documents.filter(d => d.kind === kind);
+const controller = ['ConfigMap controller', 'Service controller', 'Service controller-metrics', 'StatefulSet controller'];
+const witness = ['ConfigMap witness', 'Service witness', 'StatefulSet witness'];
+const contents = {
+  agents: [...controller, 'DaemonSet agent'],
+  defaults: controller,
+  observed: [...controller, ...witness, 'ConfigMap dashboard', 'NetworkPolicy controller', 'NetworkPolicy witness', 'PrometheusRule', 'ServiceMonitor'],
+  production: [...controller, 'DaemonSet agent'],
+};
+for (const [name, documents] of Object.entries(rendered)) {
+  await check(`nothing is missing or too much, values ${name}`, () => {
+    const is = documents.map(d => `${d.kind} ${d.metadata.name.replace(/^demo-fleetsweep-?/, '')}`.trim()).sort().join(', ');
+    const ought = contents[name].sort().join(', ');
+    if (is !== ought) throw new Error(`rendered:  ${is}\nexpected:  ${ought}`);
+  });
+  await check(`every container is limited, confined and watched, values ${name}`, () => {
+    for (const {kind, metadata, spec} of documents.filter(d => d.spec?.template)) {
+      const {initContainers, containers} = spec.template.spec;
+      for (const container of [...initContainers, ...containers]) {
+        const ought = (it, is) => { if (!is) throw new Error(`${kind} ${metadata.name}, container ${container.name}: no ${it}`); };
+        const {securityContext, resources} = container;
+        ought('memory limit', resources?.limits?.memory && resources.requests?.cpu);
+        ought('read-only root file system', securityContext?.readOnlyRootFilesystem === true);
+        ought('escalation forbidden', securityContext.allowPrivilegeEscalation === false);
+        ought('capabilities dropped', securityContext.capabilities?.drop?.join() === 'ALL');
+        ought('seccomp profile', securityContext.seccompProfile?.type);
+        if (kind === 'StatefulSet') ought('user of its own', securityContext.runAsNonRoot && securityContext.runAsUser > 0 && !securityContext.capabilities.add);
+        if (!containers.includes(container)) continue;
+        ought('liveness probe', container.livenessProbe?.httpGet ?? container.livenessProbe?.exec);
+        if (container.ports) ought('readiness probe', container.readinessProbe?.httpGet);
+      }
+    }
+  });
+}
+
+await check('the agent sees what the node mounts later, and its token is on no command line', () => {
+  const {volumes, initContainers, containers} = of_kind(rendered.agents, 'DaemonSet')[0].spec.template.spec;
+  const host = containers[0].volumeMounts.find(({name}) => volumes.find(v => v.name === name).hostPath?.path === '/');
+  if (host.mountPropagation !== 'HostToContainer') throw new Error(JSON.stringify(host));
+  if (initContainers[0].env || !initContainers[0].command.join(' ').includes('--token-file /run/fleetsweep/token'))
+    throw new Error(JSON.stringify(initContainers[0], null, 1));
+});
+
+await check('the switches of the metrics do what they say', () => {
+  const [rule] = of_kind(rendered.observed, 'PrometheusRule');
+  const file = parseAllDocuments(readFileSync(join(source, 'dashboards/rules/fleetsweep.yml'), 'utf8'))[0].toJS();
+  if (JSON.stringify(rule.spec) !== JSON.stringify(file)) throw new Error('the rules are not those of dashboards/rules');
+  const dashboard = of_kind(rendered.observed, 'ConfigMap').find(d => d.metadata.labels.grafana_dashboard === '1');
+  if (dashboard.data['campaign.json'].trim() !== readFileSync(join(source, 'dashboards/grafana/campaign.json'), 'utf8').trim())
+    throw new Error('the dashboard is not that of dashboards/grafana');
+  const [monitor] = of_kind(rendered.observed, 'ServiceMonitor');
+  if (monitor.spec.endpoints[0].interval !== '5s' || monitor.metadata.labels.release !== 'prometheus' || rule.metadata.labels.release !== 'prometheus')
+    throw new Error(JSON.stringify(monitor, null, 1));
+});
+
 for (const [name, documents] of Object.entries(rendered)) {
   await check(`a changed configuration restarts its pod, which finds its keys as private as they were, values ${name}`, () => {
     for (const {metadata, spec} of of_kind(documents, 'StatefulSet')) {
