@@ -56,4 +56,21 @@ TEST(Metrics, EveryQueryOfDashboardsAndRulesNamesAMetricThatExists) {
   EXPECT_GT(asked, 10u) << "the test reads no queries";
 }
 
+// Woken at night, without a page to open; or an alert that nobody has ever seen firing.
+TEST(Metrics, EveryAlertHasAPageInTheRunbooksAndATest) {
+  const fs::path top = FS_SOURCE_DIR;
+  const std::string rules = read(top / "dashboards/rules/fleetsweep.yml");
+  const std::string pages = read(top / "docs/runbooks.md");
+  const std::string tests = read(top / "tests/dashboards/alerts_test.yml");
+  const auto alerts = all_matches(rules, std::regex("alert: Fleetsweep([A-Za-z]+)"));
+  ASSERT_GT(alerts.size(), 5u);
+  for (const std::string& alert : alerts) {
+    EXPECT_NE(pages.find("\n## " + alert + "\n"), std::string::npos) << alert;
+    EXPECT_NE(tests.find("- name: " + alert + " "), std::string::npos) << alert;
+    std::string anchor;
+    for (const char c : alert) anchor += static_cast<char>(std::tolower(c));
+    EXPECT_NE(rules.find("runbook: docs/runbooks.md#" + anchor + "\n"), std::string::npos) << alert;
+  }
+}
+
 }  // namespace
