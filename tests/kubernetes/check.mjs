@@ -180,12 +180,32 @@ for (const [name, setting, expected] of [
   });
 }
 
-for (const file of readdirSync(join(source, 'dashboards/grafana')))
+for (const file of readdirSync(join(source, 'dashboards/grafana'))) {
+  await check(`${file}: what Grafana draws otherwise than meant`, () => {
+    const {panels} = JSON.parse(readFileSync(join(source, 'dashboards/grafana', file), 'utf8'));
+    const wrong = [];
+    panels.forEach((panel, i) => {
+      const {x, y, w, h} = panel.gridPos, {defaults} = panel.fieldConfig ?? {};
+      const say = what => wrong.push(`${panel.title}: ${what}`);
+      if (x + w > 24) say('leaves the grid');
+      for (const {id, title, gridPos: other} of panels.slice(0, i)) {
+        if (id === panel.id) say(`has the id of ${title}`);
+        if (x < other.x + other.w && other.x < x + w && y < other.y + other.h && other.y < y + h) say(`lies on ${title}`);
+      }
+      if (['stat', 'bargauge'].includes(panel.type) && !defaults.thresholds && !defaults.mappings) say('turns red at 80, which is the default');
+      for (const {expr, format} of panel.targets ?? []) {
+        if (panel.type === 'table' && format !== 'table') say('is a table of time series');
+        if (/rate\(.*\[[0-4]m\]/.test(expr)) say('asks for a rate over too few scrapes: use $__rate_interval');
+      }
+    });
+    if (wrong.length > 0) throw new Error(wrong.join('\n'));
+  });
   writeFileSync(join(typed, file.replace('.json', '.dashboard.ts')),
     `import type {Dashboard} from '@grafana/schema';
 // In JSON an enumeration is its text.
 type Plain<T> = T extends string ? \`\${T}\` : T extends (infer U)[] ? Plain<U>[] : T extends object ? {[K in keyof T]: Plain<T[K]>} : T;
 export const d: Plain<Dashboard> = ${readFileSync(join(source, 'dashboards/grafana', file), 'utf8')};`);
+}
 await check('tsc --strict: every rendered document and every dashboard has the shape of its type', () =>
   execFileSync(join(here, 'node_modules/.bin/tsc'), ['-p', typed], {encoding: 'utf8'}));
 
