@@ -16,6 +16,8 @@ namespace {
 
 using Json = nlohmann::json;
 enum Exit { kDone = 0, kRefused = 1, kBroken = 70 };
+// A scan keeps up to 256 files open for its parser. Children inherit the limit.
+constexpr std::size_t kDescriptors = 320;
 
 int complain(const Error& error) {
   std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(error.message).c_str());
@@ -50,6 +52,8 @@ int run_monitor(const Options& options) {
                                  "--token-file FILE --connect tcp://HOST:7601 --state {}` first",
                                  options.state, options.state)});
   }
+  if (const auto enough = files::check_descriptors(kDescriptors, "the agent needs"); !enough)
+    return complain(enough.error());
   const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
   if (!lock) return complain(lock.error());
   auto monitor = monitor::Monitor::create(options.monitor, log);

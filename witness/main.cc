@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "protocol/runtime/files/files.h"
 #include "protocol/runtime/http/http.h"
 #include "protocol/runtime/log/event_log.h"
 #include "protocol/runtime/loop/signals.h"
@@ -16,6 +17,8 @@ namespace fleetsweep::witness {
 namespace {
 
 constexpr int kExitRefused = 1;
+// Connections that are served or wait, and the files of one answer.
+constexpr std::size_t kDescriptors = 64;
 
 int refuse(const Error& error) {
   std::fprintf(stderr, "fleetsweep-witness: %s\n", error.message.c_str());
@@ -50,6 +53,9 @@ void note_answer(const event_log::EventLog& log, const http::Request& request,
 }
 
 int run(RunOptions options) {
+  // Without them it would listen and never answer.
+  if (const auto enough = files::check_descriptors(kDescriptors, "the witness needs"); !enough)
+    return refuse(enough.error());
   auto signals = loop::Signals::block();
   if (!signals) return refuse(signals.error());
   const event_log::EventLog log;

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "protocol/base/assert.h"
+#include "protocol/runtime/files/files.h"
 #include "protocol/runtime/loop/signals.h"
 
 namespace fleetsweep::monitor {
@@ -61,16 +61,16 @@ Result<pid_t> launch(const Launch& launch) {
   arguments.push_back(nullptr);
   std::vector<std::pair<int, int>> parked = launch.fds;
 
+  const std::string doing = "start " + launch.arguments[0];
+
   int report[2];
-  if (::pipe2(report, O_CLOEXEC) != 0)
-    return fail(Code::kUnavailable, "start {}: {}", launch.arguments[0], std::strerror(errno));
+  if (::pipe2(report, O_CLOEXEC) != 0) return fail(files::system_error(errno, doing));
   UniqueFd reader(report[0]);
   UniqueFd writer(report[1]);
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid == 0) become(launch, arguments, parked, parent, writer.get());
-  if (pid < 0)
-    return fail(Code::kUnavailable, "start {}: {}", launch.arguments[0], std::strerror(errno));
+  if (pid < 0) return fail(files::system_error(errno, doing));
   writer.reset();
   int error = 0;
   ssize_t got = 0;
@@ -78,19 +78,18 @@ Result<pid_t> launch(const Launch& launch) {
   }
   if (got == 0) return pid;  // closed by exec: it runs
   ::waitpid(pid, nullptr, 0);
-  return fail(Code::kUnavailable, "start {}: {}", launch.arguments[0], std::strerror(error));
+  return fail(files::system_error(error, doing));
 }
 
 Result<UniqueFd> readable_once(BytesView bytes) {
   constexpr std::size_t kPipeBytes = 4096;
   FS_ASSERT(bytes.size() <= kPipeBytes);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    return fail(Code::kUnavailable, "pipe: {}", std::strerror(errno));
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(files::system_error(errno, "make a pipe"));
   UniqueFd reader(ends[0]);
   const UniqueFd writer(ends[1]);
   if (::write(writer.get(), bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size()))
-    return fail(Code::kInternal, "pipe: {}", std::strerror(errno));
+    return fail(files::system_error(errno, "write into a pipe"));
   return reader;
 }
 

@@ -22,8 +22,8 @@ struct Launch {
   int death_signal = 0;                  // it gets when we die; 0: it may outlive us
 };
 
-// From a process without other threads. kUnavailable: no process or descriptor left, or the program
-// cannot be started (says why).
+// From a process without other threads. A system_error(): no process or descriptor is left, or the
+// program cannot be started.
 Result<pid_t> launch(const Launch& launch);
 
 // A descriptor from which the bytes can be read once. At most a pipe's worth (4 KiB).

@@ -48,13 +48,14 @@ Result<UniqueFd> listen_at(const std::string& path) {
                 sizeof address.sun_path - 1);
   std::copy(path.begin(), path.end(), address.sun_path);
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return fail(files::system_error(errno, "listen at " + path));
   // The state lock is ours, so a socket that lies here is a dead agent's.
   ::unlink(path.c_str());
   const mode_t old = ::umask(0177);
   const int bound = ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   const int error = errno;
   ::umask(old);
-  if (!fd || bound != 0 || ::listen(fd.get(), 8) != 0)
+  if (bound != 0 || ::listen(fd.get(), 8) != 0)
     return fail(files::system_error(bound != 0 ? error : errno, "listen at " + path));
   return fd;
 }
@@ -119,8 +120,9 @@ Status Monitor::run() {
 
 void Monitor::start_core() {
   if (phase_.stopping) return;
+  core_since_ = loop::uptime_now();
   auto ends = runtime::Pipe::pair();
-  if (!ends) return on_core_gone();
+  if (!ends) return on_core_not_started(ends.error());
   Launch request;
   request.arguments = options_.core;
   request.arguments.insert(request.arguments.end(), {"--core-fd", std::to_string(kPipeFd)});
@@ -128,12 +130,8 @@ void Monitor::start_core() {
   request.user = options_.core_user;
   request.death_signal = SIGKILL;
   const auto pid = launch(request);
-  if (!pid) {
-    log_.error("core_not_started", {{"why", pid.error().message}});
-    return on_core_gone();
-  }
+  if (!pid) return on_core_not_started(pid.error());
   core_pid_ = *pid;
-  core_since_ = loop::uptime_now();
   core_pipe_.emplace(std::move(ends->first));
   core_watch_ = loop_.watch(core_pipe_->fd(), [this](Instant) { on_core_message(); });
   log_.info("core_started", {{"pid", core_pid_}});
@@ -171,6 +169,12 @@ void Monitor::on_core_message() {
       log_.warning("core_asked_for_what_is_not_in_the_table");
     }
   }
+}
+
+void Monitor::on_core_not_started(const Error& why) {
+  log_.error("core_not_started",
+             {{"why", why.message}, {"tried_again_in_ms", restart_wait_.count()}});
+  on_core_gone();
 }
 
 void Monitor::on_core_gone() {

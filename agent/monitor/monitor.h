@@ -54,6 +54,7 @@ class Monitor {
 
   void start_core();
   void on_core_message();
+  void on_core_not_started(const Error& why);
   void on_core_gone();
   void start_child(model::Child child);
   Result<std::pair<pid_t, runtime::Pipe>> spawn(model::Child child,

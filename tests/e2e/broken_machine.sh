@@ -49,6 +49,7 @@ digest() { (cd "$1" && find . -type f ! -name lock ! -name '*-shm' ! -name '*-wa
 
 world_start "$BIN" "$SOURCE"
 small "$WORLD/controller" 4m
+small "$WORLD/witness" 1m
 world_keys
 world_services
 host_new web-1
@@ -90,6 +91,11 @@ expect "a second controller with the same state is told of the first" says "anot
 # --- too few file descriptors
 expect "too few descriptors: how many are needed, how many there are, what to do" \
   says "need 356 open files, this process may have 64: raise .. or serve fewer agents" prlimit --nofile=64:64 "$BIN/fleetsweep-controller" run --state "$STORY/other" --agents_max 100
+few="open files, this process may have 64: raise .. ulimit -n"
+expect "too few descriptors for the agent's scan" says "the agent needs 320 $few" \
+  prlimit --nofile=64:64 "$BIN/fleetsweep-agent" run --state "$STATE" --root "$(host_root web-1)"
+expect "too few descriptors for the witness" says "the witness needs 64 ${few/64/8}" \
+  prlimit --nofile=8:8 "$BIN/fleetsweep-witness" run --state "$STORY/other-witness" --listen "127.0.0.1:$(free_port 9)" --log "$(jq -r .log_vkey <<<"$CONTROLLER")"
 
 # --- a read-only state directory
 cannot_write="the file system is read-only: mount it writable"
@@ -110,6 +116,11 @@ stranger() { setpriv --reuid 64123 --regid 64123 --clear-groups "$@"; }
 denied="permission denied for user 64123: run this as its owner"
 expect "a stranger starts the controller" says "$STORY/other/origin .. $denied" stranger "$BIN/fleetsweep-controller" run --state "$STORY/other"
 expect "nobody tells him to make a new one there" not grep -q init "$STORY/said"
+chmod 711 "$STORY/other-witness"
+expect "a stranger starts the witness" says "$STORY/other-witness/lock .. $denied" \
+  stranger "$BIN/fleetsweep-witness" run --state "$STORY/other-witness" --listen "127.0.0.1:$(free_port 9)" --log "$(jq -r .log_vkey <<<"$CONTROLLER")"
+expect "nobody tells him to make a new witness there" not grep -q init "$STORY/said"
+chmod 700 "$STORY/other-witness"
 expect "a stranger starts the agent" says "$STATE .. $denied" stranger "$BIN/fleetsweep-agent" run --state "$STATE"
 expect "nobody tells him to enrol there" not grep -q "enrol TOKEN" "$STORY/said"
 expect "a stranger makes a state folder" says "$WORLD/new .. $denied" stranger "$BIN/fleetsweep-controller" init --state "$WORLD/new" --origin new.example/log
@@ -155,6 +166,14 @@ free "$WORLD/controller"
 controller_start
 expect "killed on a full disk and started again: what was logged is carried out" wait_for 30 campaign_has full verified 1
 expect "no enrolled agent is lost" test "$(fs --json agent list | jq -c 'map(.agent) | sort')" = "$agents"
+
+# --- the witness' disk is full
+fill "$WORLD/witness"
+order dry-run
+expect "witness, disk full: its log says which file" wait_for 10 grep -q 'refused.*status=503.*/witness/logs/.*disk is full' "$WORLD/log/witness"
+expect "what no witness has seen is not carried out" agent_says web-1 "$ORDER" "unknown: no order with this id"
+free "$WORLD/witness"
+expect "witness with space again goes on by itself, and the order is carried out" wait_for 20 agent_says web-1 "$ORDER" done
 
 # --- the agent's disk is full
 fill "$STATE"

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +132,22 @@ Error system_error(int error_number, std::string_view doing) {
     default:
       return error(Code::kInternal, std::strerror(error_number));
   }
+}
+
+Status check_descriptors(std::size_t needed, std::string_view who_needs) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return fail(system_error(errno, "learn how many files may be open"));
+  if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  if (limit.rlim_cur < needed)
+    return fail(Code::kUnavailable,
+                "{} {} open files, this process may have {}: raise `ulimit -n` (LimitNOFILE)",
+                who_needs, needed, limit.rlim_cur);
+  return {};
 }
 
 Result<Bytes> read_file(const std::string& path, std::size_t size_max, Links links) {

@@ -14,6 +14,10 @@ namespace fleetsweep::files {
 // caller's path or permission; kInternal: anything else.
 Error system_error(int error_number, std::string_view doing);
 
+// kUnavailable, with numbers, unless this process may open so many descriptors (raises the soft
+// limit to the hard one first). `who_needs`: "the agent needs".
+Status check_descriptors(std::size_t needed, std::string_view who_needs);
+
 // State is never behind a symbolic link; what an owner configures (a Kubernetes secret) may be.
 enum class Links { kRefuse, kFollow };
 

@@ -1,11 +1,11 @@
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <zmq.h>
 
 #include <cerrno>
 #include <cstdlib>
 
 #include "protocol/base/assert.h"
+#include "protocol/runtime/files/files.h"
 #include "protocol/runtime/net/net.h"
 
 namespace fleetsweep::net {
@@ -37,19 +37,9 @@ Context::~Context() {
 
 Status check_descriptors(std::size_t peers) {
   // A connection is one descriptor; the rest is for files, the log, the API.
-  const std::size_t needed = peers + 256;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return fail(Code::kInternal, "getrlimit failed");
-  if (limit.rlim_cur < needed && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-  }
-  if (limit.rlim_cur < needed)
-    return fail(Code::kUnavailable,
-                "{} connections need {} open files, this process may have {}: raise `ulimit -n` "
-                "(LimitNOFILE) or serve fewer agents",
-                peers, needed, limit.rlim_cur);
+  const auto enough =
+      files::check_descriptors(peers + 256, fmt::format("{} connections need", peers));
+  if (!enough) return fail(enough.error().code, "{} or serve fewer agents", enough.error().message);
   return {};
 }
 
