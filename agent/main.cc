@@ -10,6 +10,7 @@
 #include "agent/local/control.h"
 #include "agent/options.h"
 #include "protocol/runtime/files/files.h"
+#include "protocol/runtime/sandbox/sandbox.h"
 
 namespace fleetsweep::agent {
 namespace {
@@ -54,6 +55,8 @@ int run_monitor(const Options& options) {
   }
   if (const auto enough = files::check_descriptors(kDescriptors, "the agent needs"); !enough)
     return complain(enough.error());
+  // It starts only our own programs, and none of them needs more than it has itself.
+  if (auto given_up = runtime::no_new_privileges(); !given_up) return complain(given_up.error());
   const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
   if (!lock) return complain(lock.error());
   auto monitor = monitor::Monitor::create(options.monitor, log);

@@ -44,7 +44,7 @@ order_and_catch() {  # PROGRAM READY and what campaign_order takes; core waits u
   [ -n "$CAUGHT" ] || { story_end; exit 1; }
 }
 walks() { parser=$(children_of "$1") && [ -n "$parser" ] && [ "$(field "$1" Seccomp)" = 2 ] && [ "$(field ${parser% } Seccomp)" = 2 ]; }
-acts() { [ "$(field "$1" NoNewPrivs)" = 1 ]; }
+acts() { [ "$(field "$1" Seccomp)" = 2 ]; }
 nobody_else_has_the_network() {  # every process of the agent but core
   local pid
   for pid in "$monitor" "$@"; do
@@ -53,6 +53,7 @@ nobody_else_has_the_network() {  # every process of the agent but core
 }
 
 core=$(children_of "$monitor"); core=${core% }
+expect "the monitor may gain no privilege" test "$(field "$monitor" NoNewPrivs)" = 1
 expect "core is a child of the monitor" grep -qa -- --core-fd "/proc/$core/cmdline"
 [ $EUID != 0 ] || expect "core is a user of its own" test "$(field "$core" Uid)" = 65521
 for set in CapPrm CapEff CapAmb; do expect "core has nothing in $set" test "$(field "$core" $set)" = 0000000000000000; done
@@ -87,6 +88,7 @@ if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from bei
   act=$CAUGHT
   expect "act is fleetsweep-act" has_program "$act" act
   expect "act may gain no privilege" test "$(field "$act" NoNewPrivs)" = 1
+  expect "act is filtered" test "$(field "$act" Seccomp)" = 2
   # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, LINUX_IMMUTABLE, SYS_PTRACE, SETFCAP
   expect "act has nine capabilities" test "$(field "$act" CapEff)" = 000000008008023f
   expect "act has no ZeroMQ in its memory" not has_library "$act" libzmq

@@ -25,7 +25,7 @@ constexpr int kParserCalls[] = {
     SCMP_SYS(exit),         SCMP_SYS(exit_group),     SCMP_SYS(sched_getaffinity),
 };
 
-// What neither the process that walks nor the one that talks ever does.
+// What none of the processes that walk, act or talk ever does.
 constexpr int kAllRefuse[] = {
     // other programs, other processes
     SCMP_SYS(execve),
@@ -65,52 +65,23 @@ constexpr int kAllRefuse[] = {
     SCMP_SYS(io_uring_setup),
 };
 
+// How anyone comes to a network: an open descriptor can still be read and written.
+constexpr int kNetworkCalls[] = {
+    SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
+    SCMP_SYS(listen), SCMP_SYS(accept),  SCMP_SYS(accept4),
+};
+
 // What a process that only walks and reads never does.
 constexpr int kReaderRefuses[] = {
-    // the network
-    SCMP_SYS(socket),
-    SCMP_SYS(connect),
-    SCMP_SYS(bind),
-    SCMP_SYS(listen),
-    SCMP_SYS(accept),
-    SCMP_SYS(accept4),
-    // files
-    SCMP_SYS(open),
-    SCMP_SYS(creat),
-    SCMP_SYS(truncate),
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(fallocate),
-    SCMP_SYS(rename),
-    SCMP_SYS(renameat),
-    SCMP_SYS(renameat2),
-    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),
-    SCMP_SYS(rmdir),
-    SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),
-    SCMP_SYS(mknod),
-    SCMP_SYS(mknodat),
-    SCMP_SYS(link),
-    SCMP_SYS(linkat),
-    SCMP_SYS(symlink),
-    SCMP_SYS(symlinkat),
-    SCMP_SYS(chmod),
-    SCMP_SYS(fchmod),
-    SCMP_SYS(fchmodat),
-    SCMP_SYS(chown),
-    SCMP_SYS(fchown),
-    SCMP_SYS(lchown),
-    SCMP_SYS(fchownat),
-    SCMP_SYS(utime),
-    SCMP_SYS(utimes),
-    SCMP_SYS(utimensat),
-    SCMP_SYS(futimesat),
-    SCMP_SYS(setxattr),
-    SCMP_SYS(lsetxattr),
-    SCMP_SYS(fsetxattr),
-    SCMP_SYS(removexattr),
-    SCMP_SYS(lremovexattr),
-    SCMP_SYS(fremovexattr),
+    SCMP_SYS(open),      SCMP_SYS(creat),       SCMP_SYS(truncate),     SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate), SCMP_SYS(rename),      SCMP_SYS(renameat),     SCMP_SYS(renameat2),
+    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),    SCMP_SYS(rmdir),        SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),   SCMP_SYS(mknod),       SCMP_SYS(mknodat),      SCMP_SYS(link),
+    SCMP_SYS(linkat),    SCMP_SYS(symlink),     SCMP_SYS(symlinkat),    SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),    SCMP_SYS(chown),        SCMP_SYS(fchown),
+    SCMP_SYS(lchown),    SCMP_SYS(fchownat),    SCMP_SYS(utime),        SCMP_SYS(utimes),
+    SCMP_SYS(utimensat), SCMP_SYS(futimesat),   SCMP_SYS(setxattr),     SCMP_SYS(lsetxattr),
+    SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr), SCMP_SYS(fremovexattr),
 };
 
 int add_parser_rules(scmp_filter_ctx filter) {
@@ -135,8 +106,13 @@ int refuse(scmp_filter_ctx filter, std::span<const int> calls) {
   return 0;
 }
 
-int add_reader_rules(scmp_filter_ctx filter) {
+int add_actor_rules(scmp_filter_ctx filter) {
   if (const int error = refuse(filter, kAllRefuse)) return error;
+  return refuse(filter, kNetworkCalls);
+}
+
+int add_reader_rules(scmp_filter_ctx filter) {
+  if (const int error = add_actor_rules(filter)) return error;
   if (const int error = refuse(filter, kReaderRefuses)) return error;
   for (const scmp_datum_t mode : {O_WRONLY, O_RDWR})
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 1,
@@ -151,6 +127,8 @@ int add_rules(scmp_filter_ctx filter, Profile profile) {
       return add_parser_rules(filter);
     case Profile::kReader:
       return add_reader_rules(filter);
+    case Profile::kActor:
+      return add_actor_rules(filter);
     case Profile::kNetwork:
       return refuse(filter, kAllRefuse);
   }

@@ -46,9 +46,11 @@ Result<bool> restrict_files(FileAccess access);
 //   kParser: an allow-list: read and write what is open, memory, time, exit. Anything else kills.
 //   kReader: everything but what starts programs, opens the network, traces, mounts, loads, or
 //   changes files; those kill.
+//   kActor: for the process that changes the host: everything but what starts programs, opens the
+//   network, traces, mounts or changes the kernel; those kill.
 //   kNetwork: for the process with the network: everything but what starts programs, traces, mounts
 //   or changes the kernel; those kill.
-enum class Profile { kParser, kReader, kNetwork };
+enum class Profile { kParser, kReader, kActor, kNetwork };
 // Needs no_new_privileges(). kUnavailable when the kernel refuses filters.
 Status filter_system_calls(Profile profile);
 

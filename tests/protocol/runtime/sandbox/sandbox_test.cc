@@ -164,34 +164,57 @@ TEST(Sandbox, AReaderReadsButCannotWrite) {
   EXPECT_NE(::access("/tmp/fleetsweep-never", F_OK), 0);
 }
 
-TEST(Sandbox, WhoHasTheNetworkTalksAndWritesButStartsTracesAndMountsNothing) {
-  const auto as_network = [](const std::function<int()>& body) {
-    return in_child([&] {
-      if (!no_new_privileges() || !filter_system_calls(Profile::kNetwork)) return 1;
-      return body();
-    });
-  };
-  expect_exit(
-      as_network([] {
-        const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-        return ::socket(AF_INET, SOCK_STREAM, 0) >= 0 && ::write(file, "x", 1) == 1 ? kSurvived : 2;
-      }),
-      kSurvived);
-  const std::vector<std::pair<const char*, std::function<void()>>> never = {
-      {"execve", [] { ::execl("/bin/true", "true", nullptr); }},
-      {"ptrace", [] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
-      {"mount", [] { ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); }},
-      {"unshare", [] { ::syscall(SYS_unshare, 0); }},
-      {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
-      {"chroot", [] { ::syscall(SYS_chroot, "/"); }},
-  };
-  for (const auto& [call, attempt] : never) {
-    const int status = as_network([&] {
+int under(Profile profile, const std::function<int()>& body) {
+  return in_child([&] {
+    if (!no_new_privileges() || !filter_system_calls(profile)) return 1;
+    return body();
+  });
+}
+
+void expect_never(Profile profile,
+                  const std::vector<std::pair<const char*, std::function<void()>>>& calls) {
+  for (const auto& [call, attempt] : calls) {
+    const int status = under(profile, [&] {
       attempt();
       return kSurvived;
     });
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) << call;
   }
+}
+
+const std::vector<std::pair<const char*, std::function<void()>>> kNobodyDoes = {
+    {"execve", [] { ::execl("/bin/true", "true", nullptr); }},
+    {"ptrace", [] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
+    {"mount", [] { ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); }},
+    {"unshare", [] { ::syscall(SYS_unshare, 0); }},
+    {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
+    {"chroot", [] { ::syscall(SYS_chroot, "/"); }},
+};
+
+TEST(Sandbox, WhoHasTheNetworkTalksAndWritesButStartsTracesAndMountsNothing) {
+  const int status = under(Profile::kNetwork, [] {
+    const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return ::socket(AF_INET, SOCK_STREAM, 0) >= 0 && ::write(file, "x", 1) == 1 ? kSurvived : 2;
+  });
+  expect_exit(status, kSurvived);
+  expect_never(Profile::kNetwork, kNobodyDoes);
+}
+
+TEST(Sandbox, WhoActsWritesAndSignalsButHasNoNetworkEvenWithoutANamespaceOfItsOwn) {
+  const int status = under(Profile::kActor, [] {
+    const int file = ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return ::write(file, "x", 1) == 1 && ::fchmod(file, 0640) == 0 && ::kill(::getpid(), 0) == 0
+               ? kSurvived
+               : 2;
+  });
+  expect_exit(status, kSurvived);
+  expect_never(Profile::kActor, kNobodyDoes);
+  expect_never(Profile::kActor, {{"socket", [] { ::socket(AF_INET, SOCK_STREAM, 0); }},
+                                 {"packets", [] { ::socket(AF_PACKET, SOCK_RAW, 0); }},
+                                 {"connect", [] { ::connect(0, nullptr, 0); }},
+                                 {"bind", [] { ::bind(0, nullptr, 0); }},
+                                 {"listen", [] { ::listen(0, 1); }},
+                                 {"accept", [] { ::accept4(0, nullptr, nullptr, 0); }}});
 }
 
 TEST(Sandbox, LandlockLeavesAReaderItsReads) {
