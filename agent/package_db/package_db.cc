@@ -55,6 +55,21 @@ Result<std::string> read_text(const fs::path& path) {
   return text;
 }
 
+// Nothing says whose a file is where the packages are in one of these.
+Status not_of_another_system(const fs::path& root) {
+  for (const char* other :
+       {"var/lib/rpm", "usr/lib/sysimage/rpm", "lib/apk/db", "var/lib/pacman"}) {
+    std::error_code error;
+    if (fs::exists(root / other, error))
+      return fail(Code::kInvalid,
+                  "{}: the packages of this host are recorded there, and only dpkg's records "
+                  "(var/lib/dpkg/info) can be read: which files belong to a package is not known; "
+                  "use policies that only report",
+                  (root / other).string());
+  }
+  return {};
+}
+
 template <class Visit>
 void each_line(std::string_view text, Visit visit) {
   while (!text.empty()) {
@@ -80,6 +95,13 @@ struct PackageDb::Index {
     const auto found = files.find(canonical(path));
     return found == files.end() ? nullptr : &found->second;
   }
+  void record(std::string_view path, std::string_view md5_hex) {
+    const auto md5 = from_hex(md5_hex);
+    const auto file = files.find(canonical(path));
+    if (!md5 || file == files.end()) return;
+    file->second.has_md5 = true;
+    std::copy(md5->begin(), md5->end(), file->second.md5.begin());
+  }
 };
 
 PackageDb::PackageDb() : index_(std::make_unique<Index>()) {}
@@ -92,15 +114,14 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
   const fs::path info = fs::path(root) / "var/lib/dpkg/info";
   std::error_code error;
   fs::directory_iterator entries(info, error);
-  if (error == std::errc::no_such_file_or_directory) return db;
-  if (error) return fail(Code::kUnavailable, "{}: {}", info.string(), error.message());
-
+  if (error == std::errc::no_such_file_or_directory) error.clear();
   std::vector<fs::path> lists;
   for (; entries != fs::directory_iterator(); entries.increment(error)) {
     if (error) break;
     if (entries->path().extension() == ".list") lists.push_back(entries->path());
   }
   if (error) return fail(Code::kUnavailable, "{}: {}", info.string(), error.message());
+  if (lists.empty()) FS_CHECK(not_of_another_system(root));
   std::sort(lists.begin(), lists.end());
 
   for (const fs::path& list : lists) {
@@ -109,6 +130,11 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
     if (!sums && sums.error().code != Code::kNotFound) return fail(sums.error());
     db.add(list.stem().string(), text, sums ? std::string_view(*sums) : std::string_view());
   }
+  const auto status = read_text(fs::path(root) / "var/lib/dpkg/status");
+  if (status)
+    db.add_status(*status);
+  else if (status.error().code != Code::kNotFound)
+    return fail(status.error());
   return db;
 }
 
@@ -121,12 +147,22 @@ void PackageDb::add(std::string package, std::string_view list, std::string_view
   });
   // "<32 hex digits>  usr/bin/x"
   each_line(md5sums, [&](std::string_view line) {
-    if (line.size() < 35) return;
-    const auto md5 = from_hex(line.substr(0, 32));
-    const auto file = index_->files.find(canonical("/" + std::string(line.substr(34))));
-    if (!md5 || file == index_->files.end()) return;
-    file->second.has_md5 = true;
-    std::copy(md5->begin(), md5->end(), file->second.md5.begin());
+    if (line.size() >= 35) index_->record("/" + std::string(line.substr(34)), line.substr(0, 32));
+  });
+}
+
+void PackageDb::add_status(std::string_view status) {
+  // "Conffiles:", then " /etc/crontab <32 hex digits>" until a line does not begin with a space.
+  // "obsolete" may follow: then another package brings the file today, or none.
+  bool within = false;
+  each_line(status, [&](std::string_view line) {
+    if (!line.starts_with(' ')) {
+      within = line == "Conffiles:";
+      return;
+    }
+    const std::size_t space = line.rfind(' ');
+    if (within && line.size() - space == 33)
+      index_->record(line.substr(1, std::max<std::size_t>(space, 1) - 1), line.substr(space + 1));
   });
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
-// status is not needed). Nothing is executed: the tools of an infected host may lie. The database
-// can be written by an attacker too, so "owned" only ever protects a file and never proves
-// anything.
+// and of status the configuration files, which are in no *.md5sums). Nothing is executed: the tools
+// of an infected host may lie. The database can be written by an attacker too, so "owned" only ever
+// protects a file and never proves anything.
 
 #include <memory>
 #include <optional>
@@ -16,11 +16,14 @@ namespace fleetsweep {
 
 class PackageDb {
  public:
-  // Reads DIR/var/lib/dpkg. A root without one gives an empty database.
+  // Reads DIR/var/lib/dpkg. A root without any packages gives an empty database; one whose packages
+  // another system keeps is kInvalid: there every file would look like nobody's.
   static Result<PackageDb> open(const std::string& root);
   PackageDb();
   // What open() does for each package: the lines of its .list, and of its .md5sums if it has one.
   void add(std::string package, std::string_view list, std::string_view md5sums);
+  // Then once: the text of dpkg's status file.
+  void add_status(std::string_view status);
   PackageDb(PackageDb&&) noexcept;
   PackageDb& operator=(PackageDb&&) noexcept;
   ~PackageDb();
@@ -30,7 +33,7 @@ class PackageDb {
   std::optional<std::string> owner(std::string_view path) const;
   // Owned, and the package recorded exactly this MD5 (lower-case hex) for it.
   bool intact(std::string_view path, std::string_view md5_hex) const;
-  // The MD5 the package recorded; nothing for configuration files and files it does not own.
+  // The MD5 the package recorded; nothing for files it does not own or made at installation.
   std::optional<std::string> recorded_md5(std::string_view path) const;
   std::size_t files() const;
 

@@ -1,6 +1,7 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
 // sources, dpkg's database, its own journal and vault, configuration. The first byte chooses.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -58,12 +59,17 @@ void configure(std::string_view text) {
   (void)reader.finish();
 }
 
-// A .list and a .md5sums of dpkg, with a NUL between them.
+// A .list, a .md5sums and a status file of dpkg, with a NUL between them.
 void own(std::string_view text) {
-  const std::size_t end = text.find('\0');
-  const std::string_view list = text.substr(0, end);
+  const auto cut = [&] {
+    const std::string_view part = text.substr(0, text.find('\0'));
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    return part;
+  };
+  const std::string_view list = cut(), sums = cut();
   PackageDb packages;
-  packages.add("sample", list, end == text.npos ? std::string_view() : text.substr(end + 1));
+  packages.add("sample", list, sums);
+  packages.add_status(text);
   const std::string_view path = list.substr(0, list.find('\n'));
   const auto md5 = packages.recorded_md5(path);
   if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));

@@ -304,6 +304,15 @@ TEST_F(Clean, APackagesOwnFileStopsEverything) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+TEST_F(Clean, WhereNobodyCanSayWhatBelongsToAPackageNothingIsTouched) {
+  fs::create_directories(host.at("/var/lib/rpm"));
+  const std::string before = host.manifest();
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+  EXPECT_NE(answer.text().find("var/lib/rpm"), std::string::npos) << answer.text();
+  EXPECT_EQ(host.manifest(), before);
+}
+
 TEST_F(Clean, ACronFileEditedAfterCleaningGetsItsLineBackAndKeepsTheEdit) {
   const auto request = host.request();
   ASSERT_EQ(host.run(request).state(), HostState::kCleaned);

@@ -58,12 +58,43 @@ TEST_F(PackageDbTest, AnOwnedFileWithOtherContentIsNotIntact) {
   EXPECT_FALSE(db.intact("/lib/x86_64-linux-gnu/libc.so.6", "ffffffffffffffffffffffffffffffff"));
 }
 
-TEST_F(PackageDbTest, AConfigurationFileHasNoRecordedDigest) {
+TEST_F(PackageDbTest, APristineConfigurationFileIsIntact) {
+  write("cron.list", "/etc/crontab\n/etc/cron.d/old\n/etc/cron.d/made\n");
+  write("../status",
+        "Package: cron\nConffiles:\n /etc/crontab 0123456789abcdef0123456789abcdef\n"
+        " /etc/cron.d/old 0123456789abcdef0123456789abcdef obsolete\n"
+        " /etc/not/its/own 0123456789abcdef0123456789abcdef\n"
+        "Description: schedules\n /etc/cron.d/made 0123456789abcdef0123456789abcdef\n");
+  const PackageDb db = open();
+  EXPECT_TRUE(db.intact("/etc/crontab", "0123456789abcdef0123456789abcdef"));
+  EXPECT_FALSE(db.intact("/etc/crontab", "ffffffffffffffffffffffffffffffff"));
+  for (const char* other : {"/etc/cron.d/old", "/etc/cron.d/made", "/etc/not/its/own"})
+    EXPECT_FALSE(db.recorded_md5(other).has_value()) << other;
+  EXPECT_FALSE(db.owner("/etc/not/its/own").has_value());
+}
+
+TEST_F(PackageDbTest, AFileThatNobodyRecordedIsNotIntact) {
   write("cron.list", "/etc/crontab\n");
   const PackageDb db = open();
   EXPECT_EQ(db.owner("/etc/crontab"), "cron");
   EXPECT_FALSE(db.recorded_md5("/etc/crontab").has_value());
   EXPECT_FALSE(db.intact("/etc/crontab", ""));
+}
+
+TEST_F(PackageDbTest, TheFilesOfAnotherPackageSystemAreNotNobodys) {
+  for (const char* other : {"var/lib/rpm", "usr/lib/sysimage/rpm", "lib/apk/db"}) {
+    fs::create_directories(root_ / other);
+    const auto opened = PackageDb::open(root_.string());
+    ASSERT_FALSE(opened.has_value()) << other;
+    EXPECT_NE(opened.error().message.find(other), std::string::npos) << opened.error().message;
+    fs::remove(root_ / other);
+  }
+  // rpm is also a package of Debian, and dpkg one of Fedora that owns nothing there.
+  fs::create_directories(root_ / "var/lib/rpm");
+  fs::create_directories(root_ / "var/lib/dpkg/info");
+  EXPECT_FALSE(PackageDb::open(root_.string()).has_value());
+  write("coreutils.list", "/bin/ls\n");
+  EXPECT_EQ(open().owner("/bin/ls"), "coreutils");
 }
 
 TEST_F(PackageDbTest, BrokenSumLinesAreSkippedAndTheRestCounts) {

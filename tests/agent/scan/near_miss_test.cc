@@ -72,6 +72,18 @@ TEST_F(NearMissTest, TheSameContentUnderAnotherName) {
   expect_nothing();
 }
 
+TEST_F(NearMissTest, WithoutItsPackagesAHostIsNotCalledInfected) {
+  fs::create_directories(at("/var/lib/rpm"));
+  write("/usr/bin/lookalike", "x");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {number(Field::kFilePackageOwned, 0)}));
+  const auto result = scan(policy);
+  EXPECT_EQ(result["reason"], "io");
+  EXPECT_NE(result["detail"].get<std::string>().find("var/lib/rpm"), std::string::npos);
+  EXPECT_TRUE(result["findings"].empty());
+}
+
 TEST_F(NearMissTest, APackageOwnedTwin) {
   write("/usr/bin/lookalike", "the infection");
   write("/var/lib/dpkg/info/good.list", "/bin/lookalike\n");
