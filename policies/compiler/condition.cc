@@ -207,24 +207,26 @@ bool holds(const Condition& condition, const std::vector<bool>& found) {
   return hits >= condition.count;
 }
 
-std::string to_text(const Condition& condition, const model::Policy& policy) {
+std::string to_text(const Condition& condition, const model::Policy& policy,
+                    std::string (*shown_as)(std::string_view)) {
   if (condition.kind == Condition::Kind::kAtLeast) {
     std::string names;
     for (const auto d : condition.detections)
-      names += (names.empty() ? "" : ", ") + policy.detections.at(d).id;
+      names += (names.empty() ? "" : ", ") + shown_as(policy.detections.at(d).id);
     if (condition.detections.size() == 1) return names;
     const bool all = condition.count == condition.detections.size();
     return (all ? std::string("all") : fmt::format("at least {}", condition.count)) + " of (" +
            names + ")";
   }
   if (condition.kind == Condition::Kind::kNot)
-    return "not " + to_text(condition.children.at(0), policy);
+    return "not " + to_text(condition.children.at(0), policy, shown_as);
   const bool is_and = condition.kind == Condition::Kind::kAnd;
   std::string text;
   for (const auto& child : condition.children) {
     const bool nested = child.kind == Condition::Kind::kOr || child.kind == Condition::Kind::kAnd;
     if (!text.empty()) text += is_and ? " and " : " or ";
-    text += nested ? "(" + to_text(child, policy) + ")" : to_text(child, policy);
+    text +=
+        nested ? "(" + to_text(child, policy, shown_as) + ")" : to_text(child, policy, shown_as);
   }
   return text;
 }

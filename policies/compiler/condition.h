@@ -14,8 +14,9 @@ std::optional<model::Condition> read_condition(const Node& node, Draft& draft);
 // Whether the condition holds when exactly these detections have findings.
 bool holds(const model::Condition& condition, const std::vector<bool>& found);
 
-// `known_hash or (content and 1 of link_a, link_b)`: for people.
-std::string to_text(const model::Condition& condition, const model::Policy& policy);
+// `known_hash or (content and 1 of link_a, link_b)`, each detection as `shown_as` spells its name.
+std::string to_text(const model::Condition& condition, const model::Policy& policy,
+                    std::string (*shown_as)(std::string_view));
 
 // All detections that it names, ascending, without repeats; evidence_of leaves out those beneath a
 // `not`.

@@ -4,7 +4,9 @@
 
 #include "policies/compiler/compiler.h"
 #include "policies/compiler/condition.h"
-#include "policies/compiler/field_table.h"
+#include "policies/compiler/engine.h"
+#include "policies/compiler/not_carried_out.h"
+#include "policies/compiler/phrases.h"
 #include "policies/compiler/strength.h"
 #include "protocol/base/bytes.h"
 #include "protocol/trust/order_class.h"
@@ -14,140 +16,80 @@ namespace {
 
 using model::Action;
 using model::ActionKind;
-using model::Field;
-using model::Match;
 using model::Policy;
 using model::Selector;
 
-constexpr std::size_t kValuesShown = 4;
-
-std::string human_size(std::uint64_t bytes) {
-  constexpr std::string_view kUnits[] = {"bytes", "KiB", "MiB", "GiB"};
-  std::size_t unit = 0;
-  while (unit + 1 < std::size(kUnits) && bytes >= 1024 && bytes % 1024 == 0) {
-    bytes /= 1024;
-    ++unit;
-  }
-  return fmt::format("{} {}", bytes, kUnits[unit]);
+std::string names_of(const auto& indices, const auto& items, std::string_view last) {
+  std::vector<std::string> names;
+  for (const auto index : indices) names.push_back(spoken(items[index].id));
+  return joined(names, last);
 }
 
-std::string joined(const std::vector<std::string>& parts, std::string_view last) {
-  std::string text;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i) text += i + 1 == parts.size() ? fmt::format(" {} ", last) : ", ";
-    text += parts[i];
-  }
-  return text;
+std::string lines_joined(const std::vector<std::string>& texts) {
+  std::vector<std::string> safe;
+  for (const auto& text : texts) safe.push_back(escaped(text));
+  return joined(safe, "and");
 }
 
-std::string value_text(const model::Predicate& p, const model::Value& value) {
-  switch (field_info(p.field).holds) {
-    case Holds::kSize:
-      return human_size(static_cast<std::uint64_t>(value.number));
-    case Holds::kSeconds:
-      return (value.number < 0 ? "-" : "") + to_human(Seconds(std::abs(value.number)));
-    case Holds::kPort:
-      return std::to_string(value.number);
-    case Holds::kBoolean:
-      return value.number ? "true" : "false";
-    default:
-      return escaped(value.text);
-  }
-}
-
-std::string_view verb(Match match) {
-  switch (match) {
-    case Match::kEquals:
-      return "is";
-    case Match::kContains:
-      return "contains";
-    case Match::kStartsWith:
-      return "starts with";
-    case Match::kEndsWith:
-      return "ends with";
-    case Match::kRegex:
-      return "matches";
-    case Match::kCidr:
-      return "lies in";
-    case Match::kGreater:
-      return "is above";
-    case Match::kLess:
-      return "is below";
-    case Match::kExists:
-      return "exists";
-  }
-  return "is";
-}
-
-std::string predicate_text(const model::Predicate& p) {
-  const std::string field(name(p.field));
-  if (p.match == Match::kExists) return field + (p.values[0].number ? " is known" : " is unknown");
-  std::vector<std::string> values;
-  for (const auto& value : p.values)
-    if (values.size() < kValuesShown || p.values.size() == kValuesShown + 1)
-      values.push_back(value_text(p, value));
-  if (p.values.size() > values.size())
-    values.push_back(fmt::format("{} more", p.values.size() - values.size()));
-  const std::string_view last = p.all || p.values.size() > kValuesShown + 1 ? "and" : "or";
-  std::string text =
-      fmt::format("{} {} {}{}", field, verb(p.match), p.all && p.values.size() > 1 ? "all of " : "",
-                  joined(values, last));
-  if (p.tolerance_ms) text += fmt::format(", give or take {} ms", p.tolerance_ms);
-  return text;
+void explain_head(const Policy& policy, const AuthorDefaults& defaults, std::string& out) {
+  out += escaped(policy.title) + "\n";
+  if (!defaults.description.empty()) out += "  " + escaped(defaults.description) + "\n";
+  out += fmt::format("  family {}{}; edition {}, {}, by {}\n", escaped(policy.family),
+                     defaults.aliases.empty() ? "" : ", also " + lines_joined(defaults.aliases),
+                     defaults.version, defaults.status, escaped(defaults.author));
+  std::vector<std::string> facts;
+  for (const auto& p : policy.preconditions) facts.push_back(precondition_words(p));
+  constexpr std::string_view kPlatforms[] = {"all", "Linux", "Windows", "macOS"};
+  out += fmt::format("  for {} hosts{}{}\n", kPlatforms[static_cast<std::size_t>(policy.platform)],
+                     facts.empty() ? "" : ": ", joined(facts, "and"));
+  out += fmt::format("  on the authority of {} ({}, {})\n", escaped(defaults.authority.issuer),
+                     defaults.authority.legal_basis, escaped(defaults.authority.reference));
+  out += fmt::format(
+      "  valid {}{}{}\n",
+      defaults.valid_from ? "from " + to_rfc3339(*defaults.valid_from) + " " : "",
+      defaults.valid_until ? "until " + to_rfc3339(*defaults.valid_until) : "without an end",
+      defaults.revoked ? "; revoked by its author" : "");
+  for (const auto& text : defaults.falsepositives)
+    out += "  known false alarms: " + escaped(text) + "\n";
 }
 
 void add_selections(const std::vector<model::Selection>& selections, std::string_view lead,
                     std::string& out) {
-  for (std::size_t s = 0; s < selections.size(); ++s) {
-    const std::string_view first = s ? "or " : lead;
+  for (std::size_t s = 0; s < selections.size(); ++s)
     for (std::size_t i = 0; i < selections[s].size(); ++i)
-      out += fmt::format("    {}{}\n", i ? "and " : first, predicate_text(selections[s][i]));
-  }
+      out += fmt::format("    {}{}\n",
+                         i   ? "and "
+                         : s ? "or "
+                             : lead,
+                         predicate_words(selections[s][i]));
 }
 
-std::string scope_text(const model::FileScope& scope) {
-  std::string text = "on every local file system";
-  if (!scope.paths.empty()) text = "in " + joined(scope.paths, "and");
-  if (scope.depth)
-    text += fmt::format(", {} level{} deep", scope.depth, scope.depth == 1 ? "" : "s");
-  if (scope.deleted_exe) text += ", and in running programs whose file is gone";
-  if (scope.memfd) text += ", and in programs that run from memory";
-  return text;
-}
-
-bool is_templated(const model::Detection& detection) {
-  for (const auto& selection : detection.any_of)
+bool is_templated(const std::vector<model::Selection>& selections) {
+  for (const auto& selection : selections)
     for (const auto& predicate : selection)
       for (const auto& value : predicate.values)
         if (value.templated) return true;
   return false;
 }
 
-std::string rule_text(const model::Rule& rule) {
-  std::string text = fmt::format("YARA rule {} ({})", rule.id, rule.license);
-  if (!rule.magic.empty()) text += fmt::format(", only {} files", rule.magic);
-  if (rule.size_min) text += ", from " + human_size(rule.size_min);
-  if (rule.size_max) text += ", up to " + human_size(rule.size_max);
-  return text;
-}
-
 void explain_detections(const Policy& policy, std::string& out) {
   out += "\nLooks for\n";
   for (const auto& d : policy.detections) {
-    out += fmt::format("  {} ({}, score {}", d.id, name(d.object), d.score);
-    if (is_strong(d)) out += ", counts as two signs";
-    out += ")\n";
+    out += fmt::format("  {}: {} (score {} of 100{})\n", spoken(d.id), object_words(d.object),
+                       d.score, is_strong(d) ? ", counts as two signs" : "");
     if (d.for_each >= 0) {
       const auto& base = policy.detections[static_cast<std::size_t>(d.for_each)];
-      const bool same = base.object == d.object && !is_templated(d);
-      out += fmt::format("    for each {}{}\n", base.id, same ? ", about that very object" : "");
+      const bool same =
+          base.object == d.object && !is_templated(d.any_of) && !is_templated(d.none_of);
+      out += fmt::format("    {} each {} found\n", same ? "the very object of" : "looked for with",
+                         spoken(base.id));
+    } else if (d.object == model::ObjectKind::kFile) {
+      out += "    " + scope_words(d.scope) + "\n";
     }
-    if (d.object == model::ObjectKind::kFile && d.for_each < 0)
-      out += "    " + scope_text(d.scope) + "\n";
     add_selections(d.any_of, "", out);
     if (d.rule >= 0)
-      out += fmt::format("    {}{}\n", d.any_of.empty() ? "" : "and its content matches ",
-                         rule_text(policy.rules[static_cast<std::size_t>(d.rule)]));
+      out += fmt::format("    {}{}\n", d.any_of.empty() ? "" : "and ",
+                         rule_words(policy.rules[static_cast<std::size_t>(d.rule)]));
     add_selections(d.none_of, "but not if ", out);
   }
 }
@@ -155,40 +97,27 @@ void explain_detections(const Policy& policy, std::string& out) {
 void explain_verdicts(const Policy& policy, std::string& out) {
   out += "\nCounts as\n";
   for (const auto& v : policy.verdicts)
-    out += fmt::format("  {} (confidence {}, {})\n    {}\n", v.id, v.confidence, v.level,
-                       to_text(v.condition, policy));
+    out += fmt::format("  {} (confidence {} of 100, {})\n    {}\n", spoken(v.id), v.confidence,
+                       v.level, to_text(v.condition, policy, spoken));
 }
 
-struct Phase {
-  std::string_view name;
-  std::vector<ActionKind> kinds;
-};
-
-// The engine's order; a policy can leave a phase out but not move it.
-const std::vector<Phase>& phases() {
-  static const std::vector<Phase> all = {
-      {"contain", {ActionKind::kSuspend}},
-      {"collect", {ActionKind::kCollect}},
-      {"block", {ActionKind::kBlock}},
-      {"unpersist", {ActionKind::kDisable, ActionKind::kRemove}},
-      {"kill", {ActionKind::kKill}},
-      {"quarantine", {ActionKind::kQuarantine, ActionKind::kPurge}},
-      {"repair", {ActionKind::kRestoreFromPackage}},
-      {"reload", {ActionKind::kRestart}},
-  };
-  return all;
-}
+// The engine's order; a policy can leave an action out but not move it.
+constexpr ActionKind kOrder[] = {
+    ActionKind::kSuspend,    ActionKind::kCollect, ActionKind::kBlock,
+    ActionKind::kDisable,    ActionKind::kRemove,  ActionKind::kKill,
+    ActionKind::kQuarantine, ActionKind::kPurge,   ActionKind::kRestoreFromPackage,
+    ActionKind::kRestart};
 
 std::string selector_text(const Selector& selector, const Policy& policy) {
-  std::vector<std::string> names;
-  for (const auto d : selector.detections) names.push_back(policy.detections[d].id);
+  const std::string_view last = selector.kind == Selector::Kind::kDetections ? "and" : "or";
+  const auto names = names_of(selector.detections, policy.detections, last);
   switch (selector.kind) {
     case Selector::Kind::kDetections:
-      return joined(names, "and");
+      return names;
     case Selector::Kind::kProcessesOf:
-      return "the processes running " + joined(names, "or");
+      return "the processes that run " + names;
     case Selector::Kind::kServicesMapping:
-      return "the services that have loaded " + joined(names, "or");
+      return "the services that have loaded " + names;
     case Selector::Kind::kAll:
       return "everything found";
     case Selector::Kind::kList:
@@ -197,47 +126,59 @@ std::string selector_text(const Selector& selector, const Policy& policy) {
   return {};
 }
 
+std::string_view evidence_words(std::string_view what) {
+  return what == "exe"              ? "the program"
+         : what == "command_line"   ? "the command line"
+         : what == "environ"        ? "the environment"
+         : what == "maps"           ? "the map of the memory"
+         : what == "connections"    ? "the connections"
+         : what == "entry_preimage" ? "the entry as it was"
+                                    : "the registry key";
+}
+
 std::string options_text(const Action& action) {
   switch (action.kind) {
     case ActionKind::kSuspend:
     case ActionKind::kKill:
       return action.tree ? ", with their descendants" : "";
-    case ActionKind::kCollect:
-      return fmt::format(": {}; at most {}", joined(action.what, "and"),
-                         human_size(action.bytes_max));
-    case ActionKind::kBlock:
-      return fmt::format(", {}going, for {}", action.direction, to_human(action.ttl));
-    case ActionKind::kRemove:
-      return ", the line or unit itself, never a file that holds others";
-    case ActionKind::kQuarantine: {
-      std::string text = ", into the vault";
-      if (!action.clear_flags.empty())
-        text += ", after clearing the flags " + joined(action.clear_flags, "and");
-      if (action.if_locked == "on-reboot") text += "; at the next reboot if it is locked";
-      return text;
+    case ActionKind::kCollect: {
+      std::vector<std::string> what;
+      for (const auto& one : action.what) what.emplace_back(evidence_words(one));
+      return fmt::format(" as evidence: {}; at most {}", joined(what, "and"),
+                         size_words(action.bytes_max));
     }
-    case ActionKind::kRestart:
-      return ", only " + joined(action.allow, "or");
+    case ActionKind::kBlock:
+      return fmt::format(", {}going, for {}", action.direction, duration_words(action.ttl));
+    case ActionKind::kRemove:
+      return ": the line or unit itself, never a file that holds others";
+    case ActionKind::kQuarantine:
+      return ": into the vault" +
+             (action.clear_flags.empty()
+                  ? std::string()
+                  : ", after clearing the flags " + joined(action.clear_flags, "and"));
+    case ActionKind::kRestart: {
+      std::vector<std::string> services;
+      for (const auto& service : action.allow) services.push_back(quoted(service));
+      return ", only " + joined(services, "or");
+    }
     default:
       return "";
   }
 }
 
 void explain_response(const Policy& policy, const model::Response& response, std::string& out) {
-  std::vector<std::string> verdicts;
-  for (const auto v : response.verdicts) verdicts.push_back(policy.verdicts[v].id);
-  out += "  on " + joined(verdicts, "or");
+  out += "  on " + names_of(response.verdicts, policy.verdicts, "or");
   if (response.confidence_min) out += fmt::format(", from confidence {}", response.confidence_min);
   out += "\n";
   std::size_t number = 0;
-  for (const auto& phase : phases())
+  for (const auto kind : kOrder)
     for (const auto& action : response.actions) {
-      if (std::find(phase.kinds.begin(), phase.kinds.end(), action.kind) == phase.kinds.end())
-        continue;
+      if (action.kind != kind) continue;
       std::vector<std::string> targets;
       for (const auto& selector : action.select) targets.push_back(selector_text(selector, policy));
-      out += fmt::format("    {}. {:<10}  {} {}{}\n", ++number, phase.name, name(action.kind),
-                         joined(targets, "and"), options_text(action));
+      out += fmt::format("    {}. {} {}{}{}\n", ++number, name(action.kind), joined(targets, "and"),
+                         options_text(action),
+                         agents_do(action.kind) ? "" : " [not carried out, see below]");
     }
   if (number == 0) out += "    nothing but a report\n";
 }
@@ -245,36 +186,78 @@ void explain_response(const Policy& policy, const model::Response& response, std
 void explain_limits(const Policy& policy, std::string& out) {
   const auto& limit = policy.limits;
   out += "\nNever touches\n";
-  out += limit.package_owned == model::PackageOwned::kNever
-             ? "  files of installed packages\n"
-             : "  intact files of installed packages; changed ones are only reported\n";
-  for (const auto& path : limit.protect) out += "  " + escaped(path) + "\n";
   out +=
-      "  what every agent protects: PID 1, kernel threads, itself, the loader and libc, the\n"
-      "  account files, directories and mount points\n";
+      limit.package_owned == model::PackageOwned::kNever
+          ? "  files of installed packages: if one is hit, nothing at all is touched\n"
+          : "  files of installed packages: if an intact one is hit, nothing at all is touched; a\n"
+            "  changed one is only reported\n";
+  out += "  (a single line may be taken out of a file that was changed since it was installed)\n";
+  for (const auto& path : limit.protect) out += "  " + quoted(path) + "\n";
+  out +=
+      "  what every agent protects: the first process, the kernel's, its own; the loader and the "
+      "C\n"
+      "  library, the account files, directories and mount points\n";
   out += "\nLimits on one host\n";
-  out += fmt::format(
-      "  {} objects ({} files, {} processes, {} persistence entries), {}; above that it\n"
-      "  touches none\n",
-      limit.items, limit.files, limit.processes, limit.persistence, human_size(limit.bytes));
-  out += fmt::format("  {} independent signs before anything is changed\n", limit.independent_min);
-  out += fmt::format("  {}, {} % of a core, {} operations a second, {} findings\n",
-                     to_human(limit.timeout), limit.cpu_percent, limit.iops, limit.rows);
+  out += fmt::format("  at most {} ({}, {}, {}) and {}; above that it touches none\n",
+                     count_words(limit.items, "object"), count_words(limit.files, "file"),
+                     count_words(limit.processes, "process"),
+                     count_words(limit.persistence, "entry"), size_words(limit.bytes));
+  out += fmt::format("  at least {} independent signs before anything is changed\n",
+                     limit.independent_min);
+  out += fmt::format("  a scan takes at most {}\n", duration_words(limit.timeout));
 }
 
 void explain_verify(const Policy& policy, std::string& out) {
   const auto& verify = policy.verify;
   if (verify.expect_none_of.empty()) return;
-  std::vector<std::string> times, verdicts;
-  for (const auto rescan : verify.rescans) times.push_back(to_human(rescan));
-  if (verify.after_reboot) times.push_back("a reboot");
-  for (const auto v : verify.expect_none_of) verdicts.push_back(policy.verdicts[v].id);
-  out += fmt::format("\nDone when\n  the rescans after {} no longer show {}\n",
-                     joined(times, "and"), joined(verdicts, "or"));
-  for (const auto& check : verify.health) out += "  and still: " + escaped(check) + "\n";
-  if (verify.respawn_rounds)
-    out += fmt::format("  what comes back is cleaned {} more times, then reported\n",
-                       verify.respawn_rounds);
+  std::vector<std::string> times;
+  for (const auto rescan : verify.rescans)
+    times.push_back(rescan == Seconds(0) ? "at once" : "after " + duration_words(rescan));
+  if (verify.after_reboot) times.push_back("after the next reboot");
+  out += fmt::format("\nDone when\n  scanned again {}, it no longer shows {}\n",
+                     joined(times, "and"), names_of(verify.expect_none_of, policy.verdicts, "or"));
+}
+
+std::string window_words(const model::Window& window) {
+  constexpr std::string_view kDays[] = {"Mondays", "Tuesdays",  "Wednesdays", "Thursdays",
+                                        "Fridays", "Saturdays", "Sundays"};
+  std::vector<std::string> days;
+  for (unsigned day = 0; day < std::size(kDays); ++day)
+    if (window.days >> day & 1) days.emplace_back(kDays[day]);
+  return fmt::format("on {} from {:02}:{:02} to {:02}:{:02}",
+                     days.size() == std::size(kDays) ? "any day" : joined(days, "and"),
+                     window.from_minute / 60, window.from_minute % 60, window.to_minute / 60,
+                     window.to_minute % 60);
+}
+
+// Where `order draft` starts from; its flags say otherwise.
+void explain_suggestions(const AuthorDefaults& d, std::string& out) {
+  const bool local = d.clock == model::Clock::kHostLocal;
+  const std::string clock = local ? " on each host's own clock" : " UTC";
+  out += "\nSuggested for an order\n";
+  out += d.mode == SafetyMode::kEnforce ? "  clean (apply)\n" : "  look only (dry run)\n";
+  if (d.not_before)
+    out += fmt::format("  begin {}{}\n", to_rfc3339(*d.not_before).substr(0, 19), clock);
+  else
+    out += "  begin at once\n";
+  for (const auto& window : d.windows)
+    if (window != model::Window{}) out += "  only " + window_words(window) + clock + "\n";
+  if (d.jitter.count())
+    out += fmt::format("  spread the hosts over {}\n", duration_words(d.jitter));
+  if (d.repeat.count())
+    out += fmt::format("  repeat a dry run every {}\n", duration_words(d.repeat));
+  if (d.deadline.count())
+    out += fmt::format("  end {} after the beginning\n", duration_words(d.deadline));
+  if (d.fleet_stop.failed_permille)
+    out += fmt::format("  open no further wave when too many hosts fail, {} of 1000\n",
+                       d.fleet_stop.failed_permille);
+  std::vector<std::string> labels;
+  if (!d.labels_all_of.empty()) labels.push_back("with the label " + lines_joined(d.labels_all_of));
+  if (!d.labels_none_of.empty())
+    labels.push_back("without the label " + lines_joined(d.labels_none_of));
+  if (!labels.empty())
+    out += fmt::format("  hosts {}; an order has no labels: choose hosts with --group or --host\n",
+                       joined(labels, "and"));
 }
 
 void explain_orders(const Policy& policy, std::string& out) {
@@ -288,22 +271,19 @@ void explain_orders(const Policy& policy, std::string& out) {
 }  // namespace
 
 std::string explain(const Policy& policy, const AuthorDefaults& defaults) {
-  std::string out = escaped(policy.title) + "\n";
-  out += fmt::format("  family {}, edition {}, {}, by {}\n", escaped(policy.family),
-                     defaults.version, defaults.status, escaped(defaults.author));
-  std::vector<std::string> facts;
-  for (const auto& p : policy.preconditions)
-    facts.push_back(fmt::format("{} {} {}", p.fact, p.operation, p.value));
-  out += fmt::format("  for {} hosts{}{}\n", name(policy.platform), facts.empty() ? "" : " with ",
-                     joined(facts, "and"));
-  out += fmt::format("  on the authority of {} ({}, {})\n", escaped(defaults.authority.issuer),
-                     defaults.authority.legal_basis, escaped(defaults.authority.reference));
+  std::string out;
+  explain_head(policy, defaults, out);
   explain_detections(policy, out);
   explain_verdicts(policy, out);
   out += "\nDoes, in this order\n";
   for (const auto& response : policy.responses) explain_response(policy, response, out);
   explain_limits(policy, out);
   explain_verify(policy, out);
+  explain_suggestions(defaults, out);
+  if (const auto missing = not_carried_out(policy, defaults); !missing.empty()) {
+    out += "\nNot carried out by agents of this version\n";
+    for (const auto& sentence : missing) out += "  " + sentence + "\n";
+  }
   explain_orders(policy, out);
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// What each field of the language holds and which comparisons make sense for it.
+// What each field of the language holds, which comparisons make sense for it, and what people call
+// it.
 
 #include <span>
 #include <string_view>
@@ -26,8 +27,10 @@ enum class Holds : std::uint8_t {
 
 struct FieldInfo {
   Holds holds = Holds::kText;
-  std::span<const std::string_view> words;  // kWord
-  std::size_t hash_bytes = 0;               // kHash
+  std::string_view words;                     // "its path"; kBoolean: what holds when it is true
+  std::string_view words_not;                 // kBoolean: what holds when it is false
+  std::span<const std::string_view> choices;  // kWord
+  std::size_t hash_bytes = 0;                 // kHash
 };
 
 FieldInfo field_info(model::Field field);

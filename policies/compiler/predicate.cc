@@ -172,11 +172,11 @@ class PredicateReader {
   void read_word(const Node& node) {
     const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
     if (!text) return;
-    const auto words = key_.info.words;
-    if (std::find(words.begin(), words.end(), *text) != words.end())
+    const auto choices = key_.info.choices;
+    if (std::find(choices.begin(), choices.end(), *text) != choices.end())
       return predicate_.values.push_back(Value{.text = *text});
     sink_.error(node.at, fmt::format("'{}' is never '{}'", key_.text, shown(*text)),
-                name_hint(*text, {words.begin(), words.end()}));
+                name_hint(*text, {choices.begin(), choices.end()}));
   }
 
   void read_hex(const Node& node) {

@@ -25,7 +25,9 @@ struct World {
   }
   std::string meaning(const std::string& text) {
     const auto condition = read(text);
-    return condition ? to_text(*condition, draft.policy) : lines_of(sink.take()).at(0);
+    return condition ? to_text(*condition, draft.policy,
+                               [](std::string_view id) { return std::string(id); })
+                     : lines_of(sink.take()).at(0);
   }
 };
 

@@ -1,3 +1,7 @@
+#include <regex>
+
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/phrases.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::compiler {
@@ -14,6 +18,72 @@ TEST(Explain, TheWordsDifferFromThePolicy) {
   for (const char* family : {"emotet", "kinsing"})
     EXPECT_EQ(explained(kHere + "fixtures/" + family + ".yaml"),
               read_whole(kHere + "golden/" + family + ".explain.txt"));
+}
+
+// All that the shipped policies and the published examples say.
+std::vector<std::string> all_explained() {
+  std::vector<std::string> texts;
+  for (const char* family : {"emotet", "kinsing"})
+    texts.push_back(explained(kHere + "fixtures/" + family + ".yaml"));
+  for (const char* family : {"lookalike", "eicar", "kinsing", "emotet"})
+    texts.push_back(
+        explained(std::string(FS_SOURCE_DIR) + "/policies/catalog/" + family + "/policy.yaml"));
+  return texts;
+}
+
+TEST(Explain, APersonMustKnowTheYaml) {
+  // What the author wrote for a machine is quoted; the title is the author's own.
+  const std::regex literal(R"re("(\\"|[^"])*")re");
+  const std::regex identifier(R"([A-Za-z][A-Za-z0-9-]*[._][A-Za-z])");
+  for (const std::string& text : all_explained()) {
+    EXPECT_EQ(text.find("{{"), std::string::npos) << text;
+    std::istringstream lines(text);
+    std::string line;
+    std::getline(lines, line);
+    while (std::getline(lines, line)) {
+      const std::string bare = std::regex_replace(line, literal, "");
+      EXPECT_FALSE(std::regex_search(bare, identifier)) << line;
+    }
+  }
+}
+
+TEST(Explain, AWordOfTheLanguageHasNoEnglish) {
+  for (std::size_t i = 0; i < kCount<model::Field>; ++i) {
+    const FieldInfo info = field_info(static_cast<model::Field>(i));
+    EXPECT_FALSE(info.words.empty()) << i;
+    EXPECT_EQ(info.holds == Holds::kBoolean, !info.words_not.empty()) << info.words;
+    for (const auto choice : info.choices) EXPECT_NE(choice_words(choice), choice);
+  }
+}
+
+TEST(Explain, ItPromisesWhatNoAgentDoes) {
+  const std::string text = explained(kHere + "fixtures/kinsing.yaml");
+  const auto section = text.find("\nNot carried out by agents of this version\n");
+  ASSERT_NE(section, std::string::npos);
+  for (const char* promise : {"port 22/tcp unchanged", "3 times more", "10 % of a processor core",
+                              "300 disk operations", "2000 findings", "emptying the vault 30 days",
+                              "block and restart: they refuse an apply order"}) {
+    EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos) << promise;
+    EXPECT_NE(text.find(promise, section), std::string::npos) << promise;
+  }
+  EXPECT_NE(text.find("3. block 7 addresses, outgoing, for 7 days [not carried out, see below]"),
+            std::string::npos);
+  const auto locked = compile(
+      with("quarantine, select: content", "quarantine, select: content, if_locked: on-reboot"));
+  EXPECT_THAT(explain(locked.policy, locked.defaults),
+              testing::HasSubstr("taking a locked file at the next reboot"));
+  EXPECT_THAT(explained(kHere + "fixtures/emotet.yaml"),
+              testing::HasSubstr("any of it: they run on Linux and refuse this policy"));
+}
+
+TEST(Explain, WhenItIsValidAndWhereItErrsIsLeftOut) {
+  const auto text = explained(kHere + "fixtures/emotet.yaml");
+  for (const char* said :
+       {"valid from 2021-01-26T00:00:00Z until 2021-10-25T00:00:00Z",
+        "known false alarms: in-house DLLs", "begin 2021-04-25T12:00:00 on each host's own clock",
+        "spread the hosts over 4 hours", "end 30 days after the beginning",
+        "hosts with the label corp and without the label lab; an order has no labels"})
+    EXPECT_NE(text.find(said), std::string::npos) << said;
 }
 
 TEST(Explain, ActionsStandInTheAuthorsOrder) {

@@ -1,0 +1,63 @@
+#include "policies/compiler/not_carried_out.h"
+
+#include <algorithm>
+
+#include "policies/compiler/engine.h"
+#include "policies/compiler/phrases.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+bool any_action(const model::Policy& policy, const auto& wanted) {
+  return std::any_of(policy.responses.begin(), policy.responses.end(), [&](const auto& response) {
+    return std::any_of(response.actions.begin(), response.actions.end(), wanted);
+  });
+}
+
+std::vector<std::string> missing_actions(const model::Policy& policy) {
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < kCount<model::ActionKind>; ++i) {
+    const auto kind = static_cast<model::ActionKind>(i);
+    if (!agents_do(kind) && any_action(policy, [&](const auto& a) { return a.kind == kind; }))
+      missing.emplace_back(name(kind));
+  }
+  return missing;
+}
+
+}  // namespace
+
+std::vector<std::string> not_carried_out(const model::Policy& policy,
+                                         const AuthorDefaults& defaults) {
+  if (policy.platform != model::Platform::kAny && policy.platform != model::Platform::kLinux)
+    return {"any of it: they run on Linux and refuse this policy (reason platform)"};
+  std::vector<std::string> out;
+  if (const auto missing = missing_actions(policy); !missing.empty())
+    out.push_back(
+        fmt::format("{}: they refuse an apply order of this policy and do nothing at all "
+                    "(reason capability); a dry run works",
+                    joined(missing, "and")));
+  const auto takes_registry = [](const model::Action& action) {
+    return std::find(action.what.begin(), action.what.end(), "reg_export") != action.what.end();
+  };
+  if (any_action(policy, takes_registry)) out.push_back("keeping a copy of registry keys");
+  if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
+    out.push_back("taking a locked file at the next reboot: it is reported as failed");
+  std::vector<std::string> checks;
+  for (const auto& check : policy.verify.health) checks.push_back(quoted(check));
+  if (!checks.empty()) out.push_back("looking after the cleaning at " + joined(checks, "and"));
+  if (policy.verify.respawn_rounds)
+    out.push_back(
+        fmt::format("cleaning what comes back {} more: it is reported, and a new order cleans it",
+                    count_words(policy.verify.respawn_rounds, "time")));
+  if (policy.limits.cpu_percent && policy.limits.iops && policy.limits.rows)
+    out.push_back(fmt::format(
+        "keeping to {} % of a processor core, {} disk operations a second and {}",
+        policy.limits.cpu_percent, policy.limits.iops, count_words(policy.limits.rows, "finding")));
+  if (defaults.scan_ahead) out.push_back("looking before the order's time has come");
+  if (defaults.undo_ttl > Seconds{0})
+    out.push_back(fmt::format("emptying the vault {} after the cleaning: its owner does that",
+                              duration_words(defaults.undo_ttl)));
+  return out;
+}
+
+}  // namespace fleetsweep::compiler

@@ -1,0 +1,16 @@
+#pragma once
+
+// What a policy or its author asks for and agents of this version do not do, a sentence each: the
+// refusals first, then what they take and leave undone.
+
+#include <string>
+#include <vector>
+
+#include "policies/compiler/compiler.h"
+
+namespace fleetsweep::compiler {
+
+std::vector<std::string> not_carried_out(const model::Policy& policy,
+                                         const AuthorDefaults& defaults);
+
+}  // namespace fleetsweep::compiler
