@@ -72,8 +72,8 @@ std::vector<std::string> init_links(const Tree& tree, const std::string& script_
 
 class Expansion {
  public:
-  Expansion(const Tree& tree, const std::vector<plan::ObjectFacts>& facts, const Nonce& salt)
-      : tree_(tree), facts_(facts), salt_(salt) {}
+  Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt)
+      : tree_(tree), input_(input), salt_(salt) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps) {
@@ -162,6 +162,10 @@ class Expansion {
     op.pid = process.pid;
     op.start_ticks = process.start_ticks;
     op.tree = step.action.tree;
+    if (!op.tree) return {};
+    for (const auto* list : {&input_.policy.limits.protect, &input_.own, &input_.consent.denied})
+      op.spared.insert(op.spared.end(), list->begin(), list->end());
+    op.roots = input_.consent.roots;
     return {};
   }
 
@@ -219,7 +223,7 @@ class Expansion {
 
   Checked<void> take(const model::PlanStep& step, model::FileIdentity file) {
     const std::vector<std::string> only = {file.path};
-    const auto& names = file.links > 1 ? facts_[step.finding].names : only;
+    const auto& names = file.links > 1 ? input_.facts[step.finding].names : only;
     if (names.size() != file.links) {
       not_done(Outcome::kFailed, Reason::kHardLinks);
       return {};
@@ -239,16 +243,16 @@ class Expansion {
   }
 
   const Tree& tree_;
-  const std::vector<plan::ObjectFacts>& facts_;
+  const plan::Input& input_;
   const Nonce& salt_;
   Begin begin_;
 };
 
 }  // namespace
 
-Checked<Begin> expand(const Tree& tree, const model::Plan& plan,
-                      const std::vector<plan::ObjectFacts>& facts, const Nonce& path_salt) {
-  return Expansion(tree, facts, path_salt).expand(plan);
+Checked<Begin> expand(const Tree& tree, const plan::Input& input, const model::Plan& plan,
+                      const Nonce& path_salt) {
+  return Expansion(tree, input, path_salt).expand(plan);
 }
 
 Digest path_hash(const Nonce& salt, std::string_view path) {

@@ -9,9 +9,9 @@
 
 namespace fleetsweep::act {
 
-// `facts` are those the plan was made with. Refused as a whole: an action does not fit its object.
-Checked<Begin> expand(const Tree& tree, const model::Plan& plan,
-                      const std::vector<plan::ObjectFacts>& facts, const Nonce& path_salt);
+// Of what `input` was planned to. Refused as a whole: an action does not fit its object.
+Checked<Begin> expand(const Tree& tree, const plan::Input& input, const model::Plan& plan,
+                      const Nonce& path_salt);
 
 // SHA-256(salt || path): what receipts show instead of a path.
 Digest path_hash(const Nonce& salt, std::string_view path);

@@ -38,6 +38,8 @@ struct Op {
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
   bool tree = false;
+  // With `tree`: programs beneath or like one of `spared`, or beneath none of `roots`, go on.
+  std::vector<std::string> spared, roots;
   std::vector<std::string> what;  // kCollect
   std::uint64_t bytes_max = 0;
   bool operator==(const Op&) const = default;

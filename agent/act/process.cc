@@ -11,7 +11,6 @@
 #include <climits>
 #include <cstring>
 #include <memory>
-#include <set>
 #include <sstream>
 
 namespace fleetsweep::act {
@@ -115,8 +114,8 @@ Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity&
   return pidfd;
 }
 
-std::vector<model::ProcessIdentity> running_processes(const Tree& tree) {
-  std::vector<model::ProcessIdentity> result;
+std::vector<plan::Running> running_processes(const Tree& tree) {
+  std::vector<plan::Running> result;
   for (const auto pid : all_pids()) {
     model::ProcessIdentity process;
     const auto path = exe_beneath(tree, pid, process.exe_deleted);
@@ -134,30 +133,37 @@ std::vector<model::ProcessIdentity> running_processes(const Tree& tree) {
     process.exe.ctime_ns = nanoseconds(status.st_ctim);
     process.name = read_proc(pid, "comm");
     if (process.name.ends_with('\n')) process.name.pop_back();
-    result.push_back(std::move(process));
+    result.push_back({std::move(process), stat->parent});
   }
   return result;
 }
 
-std::vector<Frozen> descendants(const Tree& tree, std::int32_t ancestor) {
-  std::vector<std::pair<Frozen, std::int32_t>> processes;  // with their parent
-  for (const auto pid : all_pids()) {
-    bool deleted = false;
-    const auto stat = process_stat(pid);
-    if (stat && !stat->is_kernel_thread && exe_beneath(tree, pid, deleted))
-      processes.push_back({{pid, stat->start_ticks}, stat->parent});
-  }
-  std::set<std::int32_t> family = {ancestor};
-  std::vector<Frozen> result;
-  for (bool grew = true; grew;) {
-    grew = false;
-    for (const auto& [process, parent] : processes)
-      if (family.contains(parent) && family.insert(process.pid).second) {
-        result.push_back(process);
-        grew = true;
-      }
-  }
-  return result;
+Family family_of(const Tree& tree, const Op& op) {
+  const auto us = own_pids();
+  const auto is_spared = [&](const model::ProcessIdentity& process) {
+    const std::string& path = process.exe.path;
+    const auto holds = [&](const std::string& folder) { return plan::is_beneath(folder, path); };
+    return std::find(us.begin(), us.end(), process.pid) != us.end() ||
+           plan::is_protected_program(path) ||
+           std::any_of(op.spared.begin(), op.spared.end(),
+                       [&](const auto& pattern) {
+                         return holds(pattern) || plan::matches_glob(pattern, path);
+                       }) ||
+           (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
+  };
+  Family family;
+  for (auto& process : plan::descendants(running_processes(tree), op.pid))
+    if (is_spared(process))
+      family.spared.push_back(std::move(process));
+    else
+      family.reached.push_back({process.pid, process.start_ticks});
+  return family;
+}
+
+Checked<void> check_spared(const Family& family) {
+  if (family.spared.empty()) return {};
+  return refuse(Reason::kProtected, "{}, a descendant, may not be touched and goes on",
+                plan::describe(family.spared.front()));
 }
 
 std::vector<std::int32_t> own_pids() {

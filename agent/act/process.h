@@ -7,6 +7,7 @@
 
 #include "agent/act/files.h"
 #include "agent/act/operation.h"
+#include "agent/plan/plan.h"
 
 namespace fleetsweep::act {
 
@@ -25,9 +26,17 @@ Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity&
 
 // All processes whose program lies beneath the root (any process when the root is the host's),
 // kernel threads excluded; exe without digest.
-std::vector<model::ProcessIdentity> running_processes(const Tree& tree);
-// Of `ancestor`, all generations; the same restriction.
-std::vector<Frozen> descendants(const Tree& tree, std::int32_t ancestor);
+std::vector<plan::Running> running_processes(const Tree& tree);
+
+// The descendants of an operation's process, also those forked since the plan was made: which it
+// reaches, and which the plan would have refused to touch.
+struct Family {
+  std::vector<Frozen> reached;
+  std::vector<model::ProcessIdentity> spared;
+};
+Family family_of(const Tree& tree, const Op& op);
+// kProtected if there are any.
+Checked<void> check_spared(const Family& family);
 
 // Us, our parents up to init, and core: the monitor's other child that runs the monitor's program.
 std::vector<std::int32_t> own_pids();

@@ -6,7 +6,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kFormat = 2;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -48,8 +48,10 @@ void pack(Packer& out, const Op& op) {
   out.u32(static_cast<std::uint32_t>(op.pid));
   out.u64(op.start_ticks);
   out.flag(op.tree);
-  out.u32(static_cast<std::uint32_t>(op.what.size()));
-  for (const auto& what : op.what) out.text(what);
+  for (const auto* list : {&op.spared, &op.roots, &op.what}) {
+    out.u32(static_cast<std::uint32_t>(list->size()));
+    for (const auto& text : *list) out.text(text);
+  }
   out.u64(op.bytes_max);
 }
 
@@ -70,7 +72,8 @@ Op unpack_op(Unpacker& in) {
   op.pid = static_cast<std::int32_t>(in.u32());
   op.start_ticks = in.u64();
   op.tree = in.flag();
-  for (auto left = in.count(); left > 0; --left) op.what.push_back(in.text());
+  for (auto* list : {&op.spared, &op.roots, &op.what})
+    for (auto left = in.count(); left > 0; --left) list->push_back(in.text());
   op.bytes_max = in.u64();
   return op;
 }

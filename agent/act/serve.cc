@@ -297,7 +297,7 @@ class Server {
         trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
     const model::Plan plan = plan::make_plan(input);
     if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
-    return expand(tree_, plan, facts, verified.root().path_salt);
+    return expand(tree_, input, plan, verified.root().path_salt);
   }
 
   // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.

@@ -179,7 +179,7 @@ class Planner {
 
   void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
     const auto& file = file_of(input_.findings[i].identity);
-    for (const auto& process : input_.running)
+    for (const auto& [process, parent] : input_.running)
       if (file.inode != 0 && process.exe.device == file.device && process.exe.inode == file.inode)
         add(action, judged, i, process);
   }
@@ -235,10 +235,26 @@ class Planner {
     });
   }
 
-  model::Plan guard() {
-    std::map<std::string, const PlanStep*> objects;
+  // What changes something; a step with `tree` stands for each descendant too.
+  std::vector<PlanStep> intrusive() const {
+    std::vector<PlanStep> steps;
     for (const auto& step : plan_.steps) {
       if (!is_intrusive(step.action.kind)) continue;
+      steps.push_back(step);
+      if (!step.action.tree) continue;
+      const auto& ancestor = std::get<model::ProcessIdentity>(step.identity);
+      for (auto& process : descendants(input_.running, ancestor.pid)) {
+        steps.push_back(step);
+        steps.back().identity = std::move(process);
+      }
+    }
+    return steps;
+  }
+
+  model::Plan guard() {
+    const std::vector<PlanStep> steps = intrusive();
+    std::map<std::string, const PlanStep*> objects;
+    for (const auto& step : steps) {
       // A whole file counts as such, even when a process of the same key is only frozen.
       auto& object = objects[object_key(step.identity)];
       if (object == nullptr || step.action.kind == ActionKind::kQuarantine) object = &step;
@@ -246,8 +262,8 @@ class Planner {
     std::vector<const PlanStep*> distinct;
     for (const auto& [key, step] : objects) distinct.push_back(step);
     if (const auto refusal = check_limits(input_, distinct)) return refused(refusal);
-    for (const auto& step : plan_.steps)
-      if (is_intrusive(step.action.kind) && step.skipped == Reason::kNone)
+    for (const auto& step : steps)
+      if (step.skipped == Reason::kNone)
         if (const auto refusal = check_object(input_, step)) return refused(refusal);
     return std::move(plan_);
   }
@@ -266,6 +282,21 @@ class Planner {
 };
 
 }  // namespace
+
+std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
+                                                std::int32_t ancestor) {
+  std::set<std::int32_t> family = {ancestor};
+  std::vector<model::ProcessIdentity> result;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [process, parent] : running)
+      if (family.contains(parent) && family.insert(process.pid).second) {
+        result.push_back(process);
+        grew = true;
+      }
+  }
+  return result;
+}
 
 bool calls_for_action(const model::Policy& policy, const std::vector<std::uint16_t>& verdicts) {
   for (const model::Response& response : policy.responses) {

@@ -27,16 +27,24 @@ struct ObjectFacts {
   std::string why;
 };
 
+struct Running {
+  model::ProcessIdentity process;
+  std::int32_t parent = 0;
+};
+// Of `ancestor`, all generations.
+std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
+                                                std::int32_t ancestor);
+
 // References are borrowed for the call only.
 struct Input {
   const model::Policy& policy;
   const std::vector<model::Finding>& findings;  // of the scan just made
   const std::vector<model::Finding>& dry_run;
-  const std::vector<ObjectFacts>& facts;               // one for each of `findings`
-  const std::vector<model::ProcessIdentity>& running;  // for processes_of(...)
-  const std::vector<std::string>& own;                 // our own folders, relative to the root
-  const std::vector<std::int32_t>& own_pids;           // all processes of this agent
-  const trust::Consent& consent;                       // of the host's owner
+  const std::vector<ObjectFacts>& facts;      // one for each of `findings`
+  const std::vector<Running>& running;        // for processes_of(...) and `tree`
+  const std::vector<std::string>& own;        // our own folders, relative to the root
+  const std::vector<std::int32_t>& own_pids;  // all processes of this agent
+  const trust::Consent& consent;              // of the host's owner
   model::OrderLimits limits;
   std::uint32_t items_max = 0;  // of the root and the host's owner; 0: no word of theirs
   std::uint64_t scanned = 0;    // files

@@ -2,8 +2,6 @@
 
 #include <signal.h>
 
-#include <algorithm>
-
 #include "agent/act/actions/action.h"
 #include "agent/act/faults.h"
 #include "agent/act/process.h"
@@ -28,15 +26,14 @@ Checked<void> end(const Frozen& process, const model::FileIdentity& exe) {
 
 Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  const auto us = own_pids();
-  if (op.tree)  // while their parent still names them
-    for (const auto& child : descendants(context.tree, op.pid)) {
-      if (std::find(us.begin(), us.end(), child.pid) != us.end()) continue;
-      if (const auto ended = end(child, {}); !ended && ended.error().reason != Reason::kGone)
-        return fail(ended.error());
-    }
+  Family family;
+  if (op.tree) family = family_of(context.tree, op);  // while their parent still names them
+  for (const auto& child : family.reached)
+    if (const auto ended = end(child, {}); !ended && ended.error().reason != Reason::kGone)
+      return fail(ended.error());
   FS_CHECK(end({op.pid, op.start_ticks}, op.file));
   fault_point("killed");
+  FS_CHECK(check_spared(family));
   return Post{};
 }
 

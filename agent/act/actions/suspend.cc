@@ -41,31 +41,23 @@ Checked<bool> freeze(Context& context, std::uint32_t index, const Frozen& proces
   return true;
 }
 
-Checked<Post> perform(Context& context, std::uint32_t index) {
+Checked<void> freeze_family(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  const auto us = own_pids();
   FS_TRY(bool found, freeze(context, index, {op.pid, op.start_ticks}, op.file));
   // A child forked before its parent stopped appears only in the next pass.
   unsigned quiet = found ? 0 : 1;
   for (unsigned pass = 0; op.tree && quiet < 2 && pass < limits::kFreezePasses; ++pass) {
+    const Family family = family_of(context.tree, op);
+    FS_CHECK(check_spared(family));
     bool grew = false;
-    for (const auto& child : descendants(context.tree, op.pid)) {
-      if (std::find(us.begin(), us.end(), child.pid) != us.end()) continue;
+    for (const auto& child : family.reached) {
       const auto frozen = freeze(context, index, child, {});
       if (!frozen && frozen.error().reason != Reason::kGone) return fail(frozen.error());
       grew = grew || (frozen && *frozen);
     }
     quiet = grew ? 0 : quiet + 1;
   }
-  return Post{};
-}
-
-Checked<Recovery> recover(Context&, std::uint32_t) {
-  return Recovery{};  // stopping a stopped process again changes nothing
-}
-
-Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
-  return UndoIntent{};
+  return {};
 }
 
 Checked<void> undo(Context& context, std::uint32_t index) {
@@ -77,6 +69,22 @@ Checked<void> undo(Context& context, std::uint32_t index) {
       return sent;
   }
   return {};
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  if (const auto frozen = freeze_family(context, index); !frozen) {
+    (void)undo(context, index);  // a step that failed leaves nothing half frozen
+    return fail(frozen.error());
+  }
+  return Post{};
+}
+
+Checked<Recovery> recover(Context&, std::uint32_t) {
+  return Recovery{};  // stopping a stopped process again changes nothing
+}
+
+Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
+  return UndoIntent{};
 }
 
 }  // namespace

@@ -32,7 +32,13 @@ Begin a_begin() {
   collect.step = 1;
   collect.what = {"exe", "maps"};
   collect.pid = 9;
-  begin.ops = {store, take, collect};
+  Op kill;
+  kill.kind = OpKind::kKill;
+  kill.step = 1;
+  kill.tree = true;
+  kill.spared = {"/srv", "/opt/*"};
+  kill.roots = {"/home"};
+  begin.ops = {store, take, collect, kill};
   return begin;
 }
 

@@ -59,7 +59,7 @@ struct World {
   std::vector<model::Finding> findings;
   std::vector<model::Finding> dry_run;
   std::vector<ObjectFacts> facts;
-  std::vector<model::ProcessIdentity> running;
+  std::vector<Running> running;
   std::vector<std::string> own = {"/var/lib/fleetsweep"};
   std::vector<std::int32_t> own_pids = {77};
   trust::Consent consent;
@@ -348,6 +348,29 @@ INSTANTIATE_TEST_SUITE_P(
                     ProcessCase{"of_the_owner", 501, "/data/x", Reason::kConsent}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(Plan, TheDescendantsOfATreeAreCountedAndCheckedLikeTheirAncestor) {
+  auto world = World::infected();
+  world.running = {{{602, 1, file("/opt/kit/child", 31), false, "child", ""}, 601},
+                   {{601, 1, file("/bin/sh", 32), false, "sh", ""}, 500},
+                   {{700, 1, file("/usr/bin/dockerd", 33), false, "dockerd", ""}, 1}};
+  world.policy.limits.processes = 2;
+  EXPECT_EQ(world.plan().refused, Reason::kNone) << "no step is about a tree";
+  for (auto& action : world.policy.responses[0].actions)
+    action.tree = action.kind == ActionKind::kKill;
+  EXPECT_EQ(world.plan().refused, Reason::kLimit) << "three processes";
+  world.policy.limits.processes = 3;
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+  world.policy.limits.protect = {"/opt/kit"};
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.policy.limits.protect.clear();
+  world.consent.denied = {"/opt"};
+  EXPECT_EQ(world.plan().refused, Reason::kConsent);
+  world.consent.denied.clear();
+  world.policy.limits.processes = 4;
+  world.running[2].parent = 602;
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+}
+
 TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
   for (auto kind : {ActionKind::kBlock, ActionKind::kRestart, ActionKind::kRestoreFromPackage,
                     ActionKind::kPurge}) {
@@ -372,8 +395,8 @@ TEST(Plan, ProcessesOfAFileAreFoundByItsInode) {
   auto world = World::infected();
   world.policy.responses[0].actions = {
       action(ActionKind::kKill, {kHash}, model::Selector::Kind::kProcessesOf)};
-  world.running = {{600, 1, file("/proc/600/exe", 10), true, "renamed", ""},
-                   {601, 1, file("/tmp/x", 11), false, "x", ""}};
+  world.running = {{{600, 1, file("/proc/600/exe", 10), true, "renamed", ""}, 1},
+                   {{601, 1, file("/tmp/x", 11), false, "x", ""}, 1}};
   const auto plan = world.plan();
   ASSERT_EQ(plan.steps.size(), 1u);
   EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);
