@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "agent/act/anchor.h"
 #include "agent/act/executor.h"
@@ -296,6 +297,10 @@ class Server {
     input.items_max =
         trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
     const model::Plan plan = plan::make_plan(input);
+    // The host's owner reads in the agent's log what is about to happen, or would have.
+    std::fputs(
+        fmt::format("plan of order {}\n{}", verified.id().hex(), plan::to_text(plan)).c_str(),
+        stderr);
     if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
     return expand(tree_, input, plan, verified.root().path_salt);
   }

@@ -15,7 +15,7 @@ std::string text_of(const model::ProcessIdentity& process) {
 
 std::string text_of(const model::PersistenceIdentity& entry) {
   if (entry.entry.empty()) return fmt::format("{} {}", name(entry.kind), escaped(entry.file.path));
-  return fmt::format("{} line \"{}\" of {}", name(entry.kind), escaped(entry.entry),
+  return fmt::format("{} entry {} of {}", name(entry.kind), entry.entry_sha256.hex().substr(0, 12),
                      escaped(entry.file.path));
 }
 
@@ -40,6 +40,7 @@ std::string to_text(const model::Plan& plan) {
     const auto& step = plan.steps[i];
     text += fmt::format("{:3}. {:<10} {:<10} {}", i + 1, name(step.phase), name(step.action.kind),
                         describe(step.identity));
+    if (step.action.tree) text += " and its descendants";
     text += fmt::format("  [{}, {}]", step.verdict, step.detection);
     if (step.skipped != model::Reason::kNone)
       text += fmt::format("  not touched: {}", name(step.skipped));

@@ -60,9 +60,9 @@ bool calls_for_action(const model::Policy& policy, const std::vector<std::uint16
 bool is_available(model::ActionKind kind);
 model::Phase phase_of(model::ActionKind kind);
 
-// For people: one line a step, everything escaped.
+// For people and for logs: one line a step, everything escaped, nothing of what is inside a file.
 std::string to_text(const model::Plan& plan);
-// "file /tmp/x", "process 41 kinsing", "cron entry of /etc/crontab".
+// "file /tmp/x", "process 41 kinsing", "cron entry 5f1c... of /etc/crontab".
 std::string describe(const model::Identity& identity);
 
 }  // namespace fleetsweep::plan

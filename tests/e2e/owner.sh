@@ -5,11 +5,23 @@
 source "$(dirname "$0")/story.sh"
 story_start "$@"
 story_world
-HOSTS=(halted-1 byhand-1 consent-1 open-1)
+HOSTS=(halted-1 byhand-1 consent-1 deny-1 open-1)
 for host in "${HOSTS[@]}"; do story_host "$host" infected; done
-wait_for 20 agents_connected 4
+# The look-alike is a second name of an intact file of a package.
+host_new twin-1
+root=$(host_root twin-1)
+mkdir -p "$root$LOOKALIKE_FOLDER"
+lookalike_program "$root/usr/bin/demo-twin"
+printf '/usr/bin/demo-twin\n' >>"$root/var/lib/dpkg/info/demo-tools.list"
+(cd "$root" && md5sum usr/bin/demo-tool usr/bin/demo-twin) >"$root/var/lib/dpkg/info/demo-tools.md5sums"
+ln "$root/usr/bin/demo-twin" "$root$LOOKALIKE_FOLDER/lookalike"
+printf '*/5 * * * * root %s/lookalike 3600\n' "$LOOKALIKE_FOLDER" >>"$root/etc/crontab"
+manifest "$root" >"$WORLD/hosts/twin-1/before"
+host_enrol twin-1
+agent_start twin-1
+wait_for 20 agents_connected 6
 campaign_order dry-run owner --jurisdiction DE
-expect "the dry run found all four" wait_for 30 campaign_has owner found 4
+expect "the dry run found them all" wait_for 30 campaign_has owner found 6
 
 state_dir() { echo "$WORLD/hosts/$1/state"; }
 owner() { local verb=$1 host=$2; shift 2; "$BIN/fleetsweep-agent" "$verb" "$@" --state "$(state_dir "$host")"; }
@@ -24,6 +36,7 @@ expect "halted-1: status says so" agent_status halted-1 '.halted and .activity =
 touch "$(state_dir byhand-1)/halt"
 expect "byhand-1: a halt file made by hand is heeded at once" wait_for 5 agent_status byhand-1 .halted
 printf 'max_class = read  # look, but do not touch\n' >"$(state_dir consent-1)/consent.conf"
+printf 'deny = %s\n' "$LOOKALIKE_FOLDER" >"$(state_dir deny-1)/consent.conf"
 
 campaign_order apply owner --jurisdiction DE; order=$ORDER
 expect "open-1: cleaned and verified" wait_for 30 state_is open-1 verified
@@ -33,7 +46,16 @@ for name in halted byhand; do
 done
 expect "consent-1: refuses, and the controller knows why" wait_for 10 reason_is consent-1 consent
 expect "consent-1: why says what is allowed" agent_says consent-1 "$order" "refused: consent: the owner allows up to class read, this is clean"
-for name in halted byhand consent; do expect "$name-1: not a byte, not a process was touched" untouched_for_now $name-1; done
+expect "deny-1: refuses what lies where the owner denies it" wait_for 10 reason_is deny-1 consent
+for name in halted byhand consent deny; do expect "$name-1: not a byte, not a process was touched" untouched_for_now $name-1; done
+expect "twin-1: refuses, for its other name is a package's own" wait_for 10 reason_is twin-1 known_good
+expect "twin-1: not a byte was touched" unchanged twin-1
+
+# --- the plan is in the log of each agent that made one
+log_has() { grep -q -- "$2" "$WORLD/log/agent-$1"; }
+expect "open-1: what was done to it" log_has open-1 "quarantine file $LOOKALIKE_FOLDER/lookalike"
+expect "deny-1: what would have been" log_has deny-1 "nothing of this will be done"
+expect "open-1: and nothing of what is inside a file" not log_has open-1 "/lookalike 3600"
 
 # --- halted outlives the process
 stop agent-halted-1
@@ -44,7 +66,7 @@ expect "halted-1: still untouched" untouched_for_now halted-1
 # --- the owner lets go
 expect "halted-1: the owner resumes it" owner resume halted-1
 rm "$(state_dir byhand-1)/halt"
-rm "$(state_dir consent-1)/consent.conf"
+rm "$(state_dir consent-1)/consent.conf" "$(state_dir deny-1)/consent.conf"
 for name in halted byhand consent; do expect "$name-1: now it is cleaned" wait_for 30 state_is $name-1 verified; done
 
 # --- undo by hand, with nobody to ask

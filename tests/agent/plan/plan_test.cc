@@ -426,6 +426,7 @@ TEST(Plan, TheTextShowsWhatPeopleCannotSeeOtherwise) {
   std::get<model::FileIdentity>(world.findings[0].identity).path = "/tmp/\x1b[2Jx";
   world.dry_run = world.findings;
   EXPECT_EQ(to_text(world.plan()).find('\x1b'), std::string::npos);
+  EXPECT_EQ(to_text(world.plan()).find("libsystem"), std::string::npos) << "content of a file";
   world.limits.items = 1;
   EXPECT_NE(to_text(world.plan()).find("refused (limit)"), std::string::npos);
 }
