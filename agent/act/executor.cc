@@ -46,12 +46,14 @@ Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, OnStep on_ste
     : tree_(tree),
       vault_(vault),
       ledger_(ledger),
+      provenance_(tree),
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
 
 Status Executor::run(const Nonce& transaction) {
-  Context context{tree_, vault_, ledger_, transaction};
+  Context context{tree_, vault_, ledger_, provenance_, transaction};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
+  provenance_.note_processes();
   unsigned failures = 0;
   for (std::uint32_t step = 0; step < steps; ++step) {
     // A host on which nothing works is left alone: what follows stays pending.
@@ -154,7 +156,7 @@ Status Executor::finish(Context& context) {
 }
 
 Status Executor::abandon(const Nonce& transaction, Reason reason, const std::string& detail) {
-  Context context{tree_, vault_, ledger_, transaction};
+  Context context{tree_, vault_, ledger_, provenance_, transaction};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   for (std::uint32_t step = 0; step < steps; ++step) {
     FS_CHECK(run_step(context, step, false));
@@ -178,7 +180,7 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
-  Context context{tree_, vault_, ledger_, transaction};
+  Context context{tree_, vault_, ledger_, provenance_, transaction};
   if (!context.state().end)  // a crash came first: know what was done before taking it back
     FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
   if (!context.state().undo || context.state().undo_end)
@@ -188,7 +190,7 @@ Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
 
 Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   FS_CHECK(begin_undo(transaction, order));
-  Context context{tree_, vault_, ledger_, transaction};
+  Context context{tree_, vault_, ledger_, provenance_, transaction};
 
   UndoEnd end;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {

@@ -40,6 +40,7 @@ class Executor {
   const Tree& tree_;
   Vault& vault_;
   Ledger& ledger_;
+  Provenance provenance_;
   OnStep on_step_;
   MustEnd must_end_;
 };

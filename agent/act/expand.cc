@@ -86,6 +86,7 @@ class Expansion {
  private:
   Step shown(const model::PlanStep& step) const {
     Step result;
+    result.rule = step.rule;
     result.path = plan::file_of(step.identity).path;
     auto& item = result.item;
     item.detection = step.detection;

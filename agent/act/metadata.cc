@@ -13,6 +13,8 @@ namespace fleetsweep::act {
 
 namespace {
 
+constexpr std::uint8_t kFormat = 2;
+
 // What chattr may set, without the locking flags and without j, which takes CAP_SYS_RESOURCE.
 constexpr std::uint32_t kSettableFlags = FS_SECRM_FL | FS_UNRM_FL | FS_COMPR_FL | FS_SYNC_FL |
                                          FS_NODUMP_FL | FS_NOATIME_FL | FS_NOCOMP_FL |
@@ -47,18 +49,24 @@ Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view
 
 Bytes encode(const Metadata& metadata) {
   Packer out;
-  out.u8(1);
+  out.u8(kFormat);
   out.text(metadata.path);
+  out.u32(static_cast<std::uint32_t>(metadata.names.size()));
+  for (const auto& name : metadata.names) out.text(name);
   out.u64(metadata.device);
   out.u64(metadata.inode);
   out.u32(metadata.mode);
   out.u32(metadata.uid);
   out.u32(metadata.gid);
   out.u32(metadata.links);
+  out.text(metadata.user);
+  out.text(metadata.group);
   out.u64(metadata.size);
   out.u64(metadata.blocks);
   out.i64(metadata.mtime_ns);
   out.i64(metadata.atime_ns);
+  out.i64(metadata.ctime_ns);
+  out.i64(metadata.btime_ns);
   out.u32(metadata.flags);
   out.u32(static_cast<std::uint32_t>(metadata.xattrs.size()));
   for (const auto& [name, value] : metadata.xattrs) {
@@ -66,8 +74,14 @@ Bytes encode(const Metadata& metadata) {
     out.text(value);
   }
   out.fixed(metadata.sha256);
+  out.fixed(metadata.sha1);
+  out.fixed(metadata.md5);
   out.text(metadata.verdict);
+  out.text(metadata.detection);
   out.text(metadata.rule);
+  out.text(metadata.package);
+  out.u32(static_cast<std::uint32_t>(metadata.pids.size()));
+  for (const auto pid : metadata.pids) out.u32(static_cast<std::uint32_t>(pid));
   return out.take();
 }
 
@@ -76,25 +90,37 @@ Result<Metadata> decode_metadata(BytesView bytes) {
   Metadata metadata;
   const auto format = in.u8();
   metadata.path = in.text();
+  for (auto left = in.count(); left > 0 && in.ok(); --left) metadata.names.push_back(in.text());
   metadata.device = in.u64();
   metadata.inode = in.u64();
   metadata.mode = in.u32();
   metadata.uid = in.u32();
   metadata.gid = in.u32();
   metadata.links = in.u32();
+  metadata.user = in.text();
+  metadata.group = in.text();
   metadata.size = in.u64();
   metadata.blocks = in.u64();
   metadata.mtime_ns = in.i64();
   metadata.atime_ns = in.i64();
+  metadata.ctime_ns = in.i64();
+  metadata.btime_ns = in.i64();
   metadata.flags = in.u32();
   for (auto left = in.count(); left > 0 && in.ok(); --left) {
     std::string name = in.text();
     metadata.xattrs[std::move(name)] = in.text();
   }
   metadata.sha256 = in.fixed<Digest>();
+  metadata.sha1 = in.fixed<Sha1>();
+  metadata.md5 = in.fixed<Md5>();
   metadata.verdict = in.text();
+  metadata.detection = in.text();
   metadata.rule = in.text();
-  if (!in.done() || format != 1) return fail(Code::kInvalid, "vault: metadata does not parse");
+  metadata.package = in.text();
+  for (auto left = in.count(); left > 0 && in.ok(); --left)
+    metadata.pids.push_back(static_cast<std::int32_t>(in.u32()));
+  if (!in.done() || format != kFormat)
+    return fail(Code::kInvalid, "vault: metadata does not parse");
   return metadata;
 }
 
@@ -113,6 +139,11 @@ Checked<Metadata> read_metadata(int fd, std::string_view path) {
   metadata.blocks = static_cast<std::uint64_t>(status.st_blocks);
   metadata.mtime_ns = nanoseconds(status.st_mtim);
   metadata.atime_ns = nanoseconds(status.st_atim);
+  metadata.ctime_ns = nanoseconds(status.st_ctim);
+  struct statx birth {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &birth) == 0 &&
+      (birth.stx_mask & STATX_BTIME) != 0)
+    metadata.btime_ns = nanoseconds({birth.stx_btime.tv_sec, birth.stx_btime.tv_nsec});
   metadata.flags = flags_of(fd);
   FS_TRY(metadata.xattrs, read_xattrs(fd, path));
   return metadata;

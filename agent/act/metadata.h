@@ -1,23 +1,36 @@
 #pragma once
 
-// Everything about a file but its content: what makes it byte for byte the same file again.
+// Everything about a file but its content: what makes it byte for byte the same file again, and
+// what an analyst asks about it later.
 
 #include <map>
+#include <vector>
 
 #include "agent/act/files.h"
 
 namespace fleetsweep::act {
 
+using Sha1 = Fixed<20, struct Sha1Tag>;
+using Md5 = Fixed<16, struct Md5Tag>;
+
 struct Metadata {
   std::string path;
+  std::vector<std::string> names;  // all that were taken with it; none of evidence and edits
   std::uint64_t device = 0, inode = 0;
   std::uint32_t mode = 0, uid = 0, gid = 0, links = 1;
+  std::string user, group;  // what uid and gid were called then; empty: nothing
   std::uint64_t size = 0, blocks = 0;
-  std::int64_t mtime_ns = 0, atime_ns = 0;
+  std::int64_t mtime_ns = 0, atime_ns = 0, ctime_ns = 0;
+  std::int64_t btime_ns = 0;                  // 0 where a file system has none
   std::uint32_t flags = 0;                    // FS_IOC_GETFLAGS
   std::map<std::string, std::string> xattrs;  // capabilities and ACLs are among them
   Digest sha256;
-  std::string verdict, rule;
+  Sha1 sha1;
+  Md5 md5;
+  std::string verdict, detection;  // ids in the policy
+  std::string rule;                // of YARA, where one decided
+  std::string package;             // that owns it; empty: none
+  std::vector<std::int32_t> pids;  // that ran, mapped or held it when cleaning began
   bool operator==(const Metadata&) const = default;
 
   bool is_sparse() const { return blocks * 512 < size; }

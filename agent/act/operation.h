@@ -49,6 +49,7 @@ struct Op {
 struct Step {
   model::ReceiptItem item;
   std::string path;
+  std::string rule;  // of YARA, where one decided: evidence for the vault
   bool operator==(const Step&) const = default;
 };
 

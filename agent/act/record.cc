@@ -89,6 +89,7 @@ void pack(Packer& out, const Step& step) {
   out.fixed(step.item.sha256);
   out.u64(step.item.size);
   out.text(step.path);
+  out.text(step.rule);
 }
 
 Step unpack_step(Unpacker& in) {
@@ -103,6 +104,7 @@ Step unpack_step(Unpacker& in) {
   step.item.sha256 = in.fixed<Digest>();
   step.item.size = in.u64();
   step.path = in.text();
+  step.rule = in.text();
   return step;
 }
 

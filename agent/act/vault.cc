@@ -130,10 +130,11 @@ Checked<void> Vault::write(const std::string& path, int fd, BytesView text, Meta
   FS_CHECK(put(out.get(), wrap(key_, key)));
   FS_CHECK(put(out.get(), sealer.header()));
 
-  crypto::BulkHash hash(crypto::HashKind::kSha256);
+  crypto::BulkHash sha256(crypto::HashKind::kSha256);
+  crypto::BulkHash sha1(crypto::HashKind::kSha1), md5(crypto::HashKind::kMd5);
   std::uint64_t total = 0;
   const auto take = [&](BytesView piece) -> Checked<void> {
-    hash.update(piece);
+    for (auto* hash : {&sha256, &sha1, &md5}) hash->update(piece);
     total += piece.size();
     if (total > bytes_max)
       return refuse(Reason::kLimit, "{}: more than {} bytes", escaped(metadata.path), bytes_max);
@@ -151,7 +152,9 @@ Checked<void> Vault::write(const std::string& path, int fd, BytesView text, Meta
     at += got;
     fault_point("vault-chunk");
   }
-  metadata.sha256 = *Digest::from(hash.finish());
+  metadata.sha256 = *Digest::from(sha256.finish());
+  metadata.sha1 = *Sha1::from(sha1.finish());
+  metadata.md5 = *Md5::from(md5.finish());
   metadata.size = total;
   if (!expected.is_zero() && metadata.sha256 != expected)
     return refuse(Reason::kChanged, "{}: its content is not what was found",
@@ -177,12 +180,10 @@ Checked<Metadata> Vault::store(const Nonce& transaction, const std::string& name
 }
 
 Checked<void> Vault::store_text(const Nonce& transaction, const std::string& name,
-                                const std::string& path_of_object, BytesView text) {
+                                Metadata metadata, BytesView text) {
   const std::string folder = folder_ + "/" + transaction.hex();
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return refuse_errno("create", folder, errno);
-  Metadata metadata;
-  metadata.path = path_of_object;
   const auto written = write(path(transaction, name), -1, text, metadata, {}, text.size());
   if (!written) drop(transaction, name);
   return written;

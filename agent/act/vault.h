@@ -23,13 +23,13 @@ class Vault {
   // have less than limits::kDiskFreePercentMin left.
   Checked<void> room_for(std::uint64_t bytes) const;
 
-  // Copies from the descriptor and makes it durable; `metadata.sha256` becomes the content's, and
+  // Copies from the descriptor and makes it durable; the digests become the content's, and
   // with `expected` not zero another content is kChanged and leaves nothing. Replaces what a crash
   // left under the name.
   Checked<Metadata> store(const Nonce& transaction, const std::string& name, int fd,
                           Metadata metadata, const Digest& expected, std::uint64_t bytes_max);
-  Checked<void> store_text(const Nonce& transaction, const std::string& name,
-                           const std::string& path, BytesView text);
+  Checked<void> store_text(const Nonce& transaction, const std::string& name, Metadata metadata,
+                           BytesView text);
   // Reads it all and verifies it; content goes to `sink` in order. kUntrusted: changed or cut.
   using Sink = std::function<Status(BytesView)>;
   Result<Metadata> load(const Nonce& transaction, const std::string& name, const Sink& sink) const;

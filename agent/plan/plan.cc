@@ -198,6 +198,7 @@ class Planner {
     step.action.select.clear();
     step.finding = i;
     step.detection = input_.policy.detections[input_.findings[i].detection].id;
+    step.rule = input_.findings[i].rule;
     step.verdict = input_.policy.verdicts[judged.verdict].id;
     step.object = kind_of(identity);
     step.identity = identity;

@@ -78,6 +78,38 @@ std::string vault_name(std::uint32_t op) {
   return std::to_string(op);
 }
 
+namespace {
+
+void add_reason(const Context& context, std::uint32_t index, Metadata& metadata) {
+  const Op& op = context.op(index);
+  const Step& step = context.state().begin.steps[op.step];
+  metadata.verdict = step.item.verdict;
+  metadata.detection = step.item.detection;
+  metadata.rule = step.rule;
+  for (const Op& other : context.state().begin.ops)
+    if (other.kind == OpKind::kTake && other.store == index)
+      metadata.names.push_back(other.file.path);
+  auto& pids = metadata.pids;
+  if (op.pid != 0 && std::find(pids.begin(), pids.end(), op.pid) == pids.end())
+    pids.push_back(op.pid);
+}
+
+}  // namespace
+
+Metadata evidence(Context& context, std::uint32_t index) {
+  Metadata metadata;
+  metadata.path = context.op(index).file.path;
+  add_reason(context, index, metadata);
+  return metadata;
+}
+
+Checked<Metadata> evidence(Context& context, std::uint32_t index, int fd) {
+  FS_TRY(Metadata metadata, read_metadata(fd, context.op(index).file.path));
+  context.provenance.fill(metadata);
+  add_reason(context, index, metadata);
+  return metadata;
+}
+
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
   auto metadata = context.vault.load(context.transaction, vault_name(store),
                                      [](BytesView) -> Status { return {}; });

@@ -9,6 +9,7 @@
 
 #include "agent/act/files.h"
 #include "agent/act/ledger.h"
+#include "agent/act/provenance.h"
 #include "agent/act/vault.h"
 
 namespace fleetsweep::act {
@@ -17,6 +18,7 @@ struct Context {
   const Tree& tree;
   Vault& vault;
   Ledger& ledger;
+  Provenance& provenance;
   Nonce transaction;
 
   const Transaction& state() const { return *ledger.find(transaction); }
@@ -51,6 +53,10 @@ std::string hidden_name(const Op& op);     // what is on its way out
 std::string temporary_name(const Op& op);  // what is on its way in
 std::string vault_name(std::uint32_t op);
 
+// What is known about the object of an operation: why it goes into the vault, and, of an open file,
+// all about that.
+Metadata evidence(Context& context, std::uint32_t op);
+Checked<Metadata> evidence(Context& context, std::uint32_t op, int fd);
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 // Content and flags of a vault file into a new file.
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);

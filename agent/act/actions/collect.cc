@@ -47,7 +47,7 @@ Checked<std::uint64_t> collect_exe(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   UniqueFd file(::open(fmt::format("/proc/{}/exe", op.pid).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return refuse_errno("program of process", std::to_string(op.pid), errno);
-  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
+  FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index) + "-exe", file.get(),
                                        metadata, {}, bytes_max(op)));
   return metadata.size;
@@ -68,8 +68,8 @@ Checked<Post> collect_process(Context& context, std::uint32_t index) {
     if (!wants(op, what)) continue;
     FS_TRY(const std::string text, read_proc(op, file));
     FS_CHECK(context.vault.store_text(context.transaction,
-                                      fmt::format("{}-{}", vault_name(index), what), op.file.path,
-                                      as_bytes(text)));
+                                      fmt::format("{}-{}", vault_name(index), what),
+                                      evidence(context, index), as_bytes(text)));
     post.bytes += text.size();
   }
   return post;
@@ -79,7 +79,7 @@ Checked<Post> collect_file(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
+  FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
                                        {}, bytes_max(op)));
   Post post;
@@ -92,8 +92,8 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   if (op.pid != 0) return collect_process(context, index);
   if (op.text.empty()) return collect_file(context, index);
-  FS_CHECK(context.vault.store_text(context.transaction, vault_name(index), op.file.path,
-                                    as_bytes(op.text)));
+  FS_CHECK(context.vault.store_text(context.transaction, vault_name(index),
+                                    evidence(context, index), as_bytes(op.text)));
   Post post;
   post.bytes = op.text.size();
   return post;

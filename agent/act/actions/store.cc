@@ -34,10 +34,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   Parent parent;
   FS_TRY(const UniqueFd file, open_expected(context, op, parent));
-  FS_TRY(Metadata metadata, read_metadata(file.get(), op.file.path));
-  const auto& item = context.state().begin.steps[op.step].item;
-  metadata.verdict = item.verdict;
-  metadata.rule = item.detection;
+  FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   FS_TRY(metadata,
          context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
                              op.any_content ? Digest{} : op.file.sha256, limits::kVaultBytes));

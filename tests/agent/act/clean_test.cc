@@ -9,6 +9,7 @@
 
 #include "agent/act/anchor.h"
 #include "agent/act/process.h"
+#include "agent/act/vault.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::act {
@@ -67,6 +68,42 @@ TEST_F(Clean, AnEditedFileGetsNothingFromItsFolder) {
   const std::string before = look();
   ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
   EXPECT_EQ(look(), before);
+}
+
+TEST_F(Clean, TheVaultKnowsWhoseAFileWasWhyItWasTakenAndWhoUsedIt) {
+  write_text(host.at("/etc/passwd"), "root:x:0:0::/root:/bin/sh\nevil:x:2903:0::/:/bin/sh\n");
+  write_text(host.at("/etc/group"), "root:x:0:\nmob:x:798712:evil\n");
+  write_text(host.at("/var/lib/dpkg/info/cron.list"), "/etc/crontab\n");
+  for (auto* list : {&host.findings, &host.dry_run}) (*list)[0].rule = "lookalike";
+  ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+
+  std::map<std::string, Metadata> stored;
+  const auto vault = Vault::open(host.state());
+  ASSERT_TRUE(vault);
+  for (const auto& file : fs::recursive_directory_iterator(host.state() + "/vault")) {
+    if (!file.is_regular_file()) continue;
+    const auto transaction = Nonce::parse_hex(file.path().parent_path().filename().string());
+    const std::string name = file.path().stem();
+    const auto metadata = vault->load(*transaction, name, [](BytesView) -> Status { return {}; });
+    ASSERT_TRUE(metadata) << metadata.error().message;
+    stored[metadata->path + name.substr(std::min(name.find('-'), name.size()))] = *metadata;
+  }
+  const Metadata& evil = stored["/tmp/kit/evil"];
+  if (::geteuid() == 0) {
+    EXPECT_EQ(evil.user + ":" + evil.group, "evil:mob");
+  }
+  EXPECT_EQ(evil.verdict + " " + evil.detection + " " + evil.rule, "confirmed by_hash lookalike");
+  EXPECT_NE(evil.ctime_ns, 0);
+  EXPECT_EQ(stored["/usr/lib/libevil.so"].names,
+            (std::vector<std::string>{"/usr/lib/libevil.so", "/usr/lib/libevil.so.1"}));
+  EXPECT_EQ(stored["/etc/crontab"].package, "cron");
+  // Killed before its program was taken.
+  EXPECT_EQ(stored["/opt/kit/worker"].pids, std::vector<std::int32_t>{worker});
+  for (const char* of_process : {"-exe", "-command_line", "-environ", "-maps"}) {
+    const Metadata& evidence = stored[std::string("/opt/kit/worker") + of_process];
+    EXPECT_EQ(evidence.verdict + " " + evidence.detection, "confirmed by_process") << of_process;
+    EXPECT_EQ(evidence.pids, std::vector<std::int32_t>{worker}) << of_process;
+  }
 }
 
 TEST_F(Clean, NearMissesAreNotTouched) {

@@ -19,6 +19,7 @@ Begin a_begin() {
   step.item.detection = "d";
   step.item.verdict = "v";
   step.item.action = model::ActionKind::kQuarantine;
+  step.rule = "r";
   step.path = std::string("/tmp/\n\0x", 8);
   begin.steps = {step, step};
   Op store;

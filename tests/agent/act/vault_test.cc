@@ -20,6 +20,14 @@ struct VaultTest : testing::Test {
     write_text(state / "source", content);
     const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
     FS_TRY(Metadata metadata, read_metadata(file.get(), "/tmp/source"));
+    metadata.names = {"/tmp/source", std::string("/tmp/\n\0x", 8)};
+    metadata.user = "root";
+    metadata.group = "wheel";
+    metadata.verdict = "confirmed";
+    metadata.detection = "by_hash";
+    metadata.rule = "lookalike";
+    metadata.package = "libc6:amd64";
+    metadata.pids = {1, 4194304};
     return vault.store(transaction, "0", file.get(), metadata, expected, limits::kVaultBytes);
   }
   Result<Metadata> load(const Vault& vault, std::string& content) {
@@ -44,6 +52,26 @@ TEST_F(VaultTest, ContentAndMetadataComeBackExactly) {
     EXPECT_EQ(back, content);
     EXPECT_EQ(*loaded, *metadata);
   }
+}
+
+TEST_F(VaultTest, AnAnalystFindsADigestOfEveryKindAndEveryTime) {
+  auto a_vault = vault();
+  const auto metadata = store(a_vault, "abc");
+  ASSERT_TRUE(metadata) << metadata.error().detail;
+  EXPECT_EQ(metadata->md5.hex(), "900150983cd24fb0d6963f7d28e17f72");
+  EXPECT_EQ(metadata->sha1.hex(), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(metadata->sha256.hex().substr(0, 8), "ba7816bf");
+  EXPECT_GE(metadata->ctime_ns, metadata->mtime_ns);
+  struct statx birth {};
+  ASSERT_EQ(::statx(AT_FDCWD, (state / "source").c_str(), 0, STATX_BTIME, &birth), 0);
+  EXPECT_EQ(metadata->btime_ns != 0, (birth.stx_mask & STATX_BTIME) != 0);
+}
+
+TEST_F(VaultTest, AnotherFormatIsNotGuessedAt) {
+  Bytes bytes = encode(Metadata{});
+  ASSERT_TRUE(decode_metadata(bytes));
+  bytes[0] = 1;
+  EXPECT_FALSE(decode_metadata(bytes));
 }
 
 TEST_F(VaultTest, NothingInTheVaultShowsTheContentOrThePath) {

@@ -1,0 +1,32 @@
+#pragma once
+
+// What a host knows about a file beside the file itself: what its owner is called, which package it
+// belongs to, who uses it. Evidence for the vault; nothing is decided by it, so what cannot be read
+// is left out.
+
+#include <optional>
+
+#include "agent/act/metadata.h"
+#include "agent/package_db/package_db.h"
+
+namespace fleetsweep::act {
+
+class Provenance {
+ public:
+  explicit Provenance(const Tree& tree) : tree_(tree) {}  // borrowed
+
+  // Before anything is stopped or killed: which files processes run, map or hold open.
+  void note_processes();
+  // Everything of a file that read_metadata() cannot tell.
+  void fill(Metadata& metadata);
+
+ private:
+  std::string read(const std::string& path) const;
+
+  const Tree& tree_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<std::int32_t>> users_;
+  std::optional<PackageDb> packages_;
+  std::optional<std::string> passwd_, group_;
+};
+
+}  // namespace fleetsweep::act
