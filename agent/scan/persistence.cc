@@ -176,6 +176,7 @@ std::vector<PersistencePlace> persistence_places(const Root& root) {
       {Kind::kCron, Format::kSystemCrontab, "/etc/cron.d", true},
       {Kind::kCron, Format::kAnacrontab, "/etc/anacrontab", false, "root"},
       {Kind::kCron, Format::kUserCrontab, "/var/spool/cron/crontabs", true},
+      {Kind::kCron, Format::kUserCrontab, "/var/spool/cron/tabs", true},
       {Kind::kCron, Format::kUserCrontab, "/var/spool/cron", true},
       {Kind::kAt, Format::kAtJob, "/var/spool/cron/atjobs", true},
       {Kind::kAt, Format::kAtJob, "/var/spool/at", true},
@@ -187,11 +188,16 @@ std::vector<PersistencePlace> persistence_places(const Root& root) {
       {Kind::kShellProfile, Format::kLines, "/etc/profile"},
       {Kind::kShellProfile, Format::kLines, "/etc/bash.bashrc"},
       {Kind::kShellProfile, Format::kLines, "/etc/bashrc"},
-      {Kind::kShellProfile, Format::kLines, "/etc/zsh/zshrc"},
       {Kind::kShellProfile, Format::kLines, "/etc/profile.d", true, "", ".sh"},
   };
   for (const char* period : {"hourly", "daily", "weekly", "monthly", "yearly"})
     places.push_back({Kind::kCron, Format::kWhole, std::string("/etc/cron.") + period, true});
+
+  // Debian has them in /etc/zsh, others in /etc; each user's have the same names after a dot.
+  constexpr const char* kZsh[] = {"zshenv", "zprofile", "zshrc", "zlogin", "zlogout"};
+  for (const char* folder : {"/etc/", "/etc/zsh/"})
+    for (const char* name : kZsh)
+      places.push_back({Kind::kShellProfile, Format::kLines, std::string(folder) + name});
 
   std::vector<std::string> units = {"/etc/systemd/system",
                                     "/run/systemd/system",
@@ -207,8 +213,10 @@ std::vector<PersistencePlace> persistence_places(const Root& root) {
   for (const Home& home : root.homes()) {
     units.push_back(home.path + "/.config/systemd/user");
     units.push_back(home.path + "/.local/share/systemd/user");
-    for (const char* name : {".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout",
-                             ".zshrc", ".zprofile", ".zshenv"})
+    for (const char* name : kZsh)
+      places.push_back(
+          {Kind::kShellProfile, Format::kLines, home.path + "/." + name, false, home.user});
+    for (const char* name : {".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout"})
       places.push_back(
           {Kind::kShellProfile, Format::kLines, home.path + "/" + name, false, home.user});
     for (const char* name : {"authorized_keys", "authorized_keys2"})

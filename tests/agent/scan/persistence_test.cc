@@ -93,6 +93,7 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
   write("/etc/cron.daily/evil", "#!/bin/sh\n");
   write("/etc/anacrontab", "1 5 evil /opt/evil/run\n");
   write("/var/spool/cron/crontabs/alice", "* * * * * /opt/evil/run\n");
+  write("/var/spool/cron/tabs/alice", "* * * * * /opt/evil/run\n");
   write("/var/spool/cron/bob", "@reboot /opt/evil/run\n");
   write("/var/spool/cron/atjobs/a0001", "#!/bin/sh\n}\n/opt/evil/run\n");
   write("/etc/systemd/system/evil.service", "[Service]\nExecStart=/opt/evil/run\n");
@@ -104,6 +105,10 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
   write("/etc/rc.local", "#!/bin/sh\n/opt/evil/run &\n");
   write("/etc/profile.d/evil.sh", "/opt/evil/run\n");
   write("/home/alice/.bashrc", "/opt/evil/run\n");
+  write("/home/alice/.zlogin", "/opt/evil/run\n");
+  for (const char* name : {"zshenv", "zprofile", "zshrc", "zlogin", "zlogout"})
+    write(std::string("/etc/zsh/") + name, "/opt/evil/run\n");
+  write("/etc/zshenv", "/opt/evil/run\n");
   write("/home/alice/.ssh/authorized_keys", "ssh-ed25519 AAAA evil\n");
   // Not places.
   write("/etc/cron.d.bak/x", "* * * * * root /opt/evil/run\n");
@@ -115,13 +120,17 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
                 {is(Field::kPersistenceEntry, "evil", model::Match::kContains)}};
   policy.detections.push_back(any);
   const auto result = scan(policy);
-  std::multiset<std::string> kinds;
-  for (const auto& finding : result["findings"]) kinds.insert(finding["persistence"]["kind"]);
-  EXPECT_EQ(kinds,
-            (std::multiset<std::string>{"cron", "cron", "cron", "cron", "cron", "cron", "at",
-                                        "systemd_unit", "systemd_unit", "systemd_unit",
-                                        "systemd_timer", "ld_so_preload", "init_script", "rc_local",
-                                        "shell_profile", "shell_profile", "authorized_key"}))
+  std::map<std::string, int> kinds;
+  for (const auto& finding : result["findings"]) ++kinds[finding["persistence"]["kind"]];
+  EXPECT_EQ(kinds, (std::map<std::string, int>{{"cron", 7},
+                                               {"at", 1},
+                                               {"systemd_unit", 3},
+                                               {"systemd_timer", 1},
+                                               {"ld_so_preload", 1},
+                                               {"init_script", 1},
+                                               {"rc_local", 1},
+                                               {"shell_profile", 9},
+                                               {"authorized_key", 1}}))
       << result.dump(1);
 }
 
