@@ -29,32 +29,35 @@ struct Options {
   std::string out;
 };
 
+Result<compiler::Compiled> read_policy(const Options& options) {
+  auto compiled = compiler::compile_file(
+      options.file, std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  if (!compiled)
+    return fail(Code::kInvalid, "{}\nnext:  give the path of a policy's YAML",
+                compiled.error().message);
+  return compiled;
+}
+
+std::string mistakes(const compiler::Compiled& compiled, const Options& options) {
+  return compiler::lint_text(compiled.diagnostics, read_text_file(options.file).value_or(""));
+}
+
 Result<compiler::Compiled> compile(Session& session, const Options& options) {
-  FS_TRY(compiler::Compiled compiled,
-         compiler::compile_file(options.file,
-                                std::chrono::floor<Duration>(std::chrono::system_clock::now())));
-  if (!compiled.ok())
-    return fail(
-        Code::kInvalid, "{}",
-        compiler::lint_text(compiled.diagnostics, read_text_file(options.file).value_or("")));
+  FS_TRY(compiler::Compiled compiled, read_policy(options));
+  if (!compiled.ok()) return fail(Code::kInvalid, "{}", mistakes(compiled, options));
   if (!session.console.json && !compiled.diagnostics.empty())
-    session.console.note(
-        compiler::lint_text(compiled.diagnostics, read_text_file(options.file).value_or("")));
+    session.console.note(mistakes(compiled, options));
   return compiled;
 }
 
 Status lint(Session& session, const Options& options) {
-  FS_TRY(const compiler::Compiled compiled,
-         compiler::compile_file(options.file,
-                                std::chrono::floor<Duration>(std::chrono::system_clock::now())));
+  FS_TRY(const compiler::Compiled compiled, read_policy(options));
   if (session.console.json)
     session.console.print(compiler::diagnostics_json(compiled.diagnostics));
   else
-    session.console.print(
-        compiled.diagnostics.empty()
-            ? options.file + ": no mistakes"
-            : compiler::lint_text(compiled.diagnostics, read_text_file(options.file).value_or("")));
-  if (!compiled.ok()) session.exit = kRefused;
+    session.console.print(compiled.diagnostics.empty() ? options.file + ": no mistakes"
+                                                       : mistakes(compiled, options));
+  if (!compiled.ok()) session.exit = kUsage;
   return {};
 }
 

@@ -104,12 +104,15 @@ Result<Compiled> compile_file(const std::string& path, Instant now);
 Compiled compile_text(std::string_view yaml, const std::string& name, const ReadRule& read_rule,
                       Instant now);
 
-// The policy in plain words for a terminal: what it looks for, what counts, what it will do in the
-// engine's order, what it never touches, its limits and the class of order it needs.
+// Texts for a terminal; the last line has no end yet.
+
+// The policy in plain words: what it looks for, what counts, what it will do in the engine's order,
+// what it never touches, its limits, what its author suggests for an order, what agents of this
+// version leave undone, and the class of order it needs.
 std::string explain(const model::Policy& policy, const AuthorDefaults& defaults);
 
-// Lint output for a terminal: a line for each mistake, the source line with a caret, the hint, and
-// a last line with the count. `source` is the text of the policy file; empty: no source lines.
+// Lint output: a line for each mistake, the source line with a caret, the hint, and a last line
+// with the count. `source` is the text of the policy file; empty: no source lines.
 std::string lint_text(const std::vector<Diagnostic>& diagnostics, std::string_view source);
 
 // [{"severity","file","line","column","message","hint"}]

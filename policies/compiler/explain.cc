@@ -285,6 +285,7 @@ std::string explain(const Policy& policy, const AuthorDefaults& defaults) {
     for (const auto& sentence : missing) out += "  " + sentence + "\n";
   }
   explain_orders(policy, out);
+  out.pop_back();  // who prints it ends the line
   return out;
 }
 

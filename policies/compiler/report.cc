@@ -53,9 +53,8 @@ std::string lint_text(const std::vector<Diagnostic>& diagnostics, std::string_vi
     if (d.column && !source.empty()) text += excerpt(source, d);
     if (!d.hint.empty()) text += fmt::format("  hint: {}\n", d.hint);
   }
-  if (diagnostics.empty()) return "no mistakes\n";
-  return text + plural(errors, "error") + ", " + plural(diagnostics.size() - errors, "warning") +
-         "\n";
+  if (diagnostics.empty()) return "no mistakes";
+  return text + plural(errors, "error") + ", " + plural(diagnostics.size() - errors, "warning");
 }
 
 std::string diagnostics_json(const std::vector<Diagnostic>& diagnostics) {
@@ -67,7 +66,7 @@ std::string diagnostics_json(const std::vector<Diagnostic>& diagnostics) {
                     {"column", d.column},
                     {"message", d.message},
                     {"hint", d.hint}});
-  return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return list.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace fleetsweep::compiler

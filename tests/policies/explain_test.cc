@@ -16,7 +16,7 @@ std::string explained(const std::string& path) {
 
 TEST(Explain, TheWordsDifferFromThePolicy) {
   for (const char* family : {"emotet", "kinsing"})
-    EXPECT_EQ(explained(kHere + "fixtures/" + family + ".yaml"),
+    EXPECT_EQ(explained(kHere + "fixtures/" + family + ".yaml") + "\n",
               read_whole(kHere + "golden/" + family + ".explain.txt"));
 }
 

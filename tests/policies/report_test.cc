@@ -9,7 +9,7 @@ TEST(Report, TheCaretPointsElsewhere) {
             "  22 |     object: proces\n"
             "     |             ^\n"
             "  hint: did you mean 'process'?\n"
-            "1 error, 0 warnings\n");
+            "1 error, 0 warnings");
 }
 
 TEST(Report, ALongLineFillsTheScreen) {
@@ -25,15 +25,15 @@ TEST(Report, ControlBytesReachTheTerminal) {
 }
 
 TEST(Report, NothingIsSaidWhenAllIsWell) {
-  EXPECT_EQ(lint_text({}, "x"), "no mistakes\n");
+  EXPECT_EQ(lint_text({}, "x"), "no mistakes");
 }
 
 TEST(Report, JsonIsNotJson) {
   EXPECT_EQ(
       diagnostics_json({{Severity::kError, "p.yaml", 3, 7, "a \"b\"", "c"}}),
       "[\n  {\n    \"column\": 7,\n    \"file\": \"p.yaml\",\n    \"hint\": \"c\",\n"
-      "    \"line\": 3,\n    \"message\": \"a \\\"b\\\"\",\n    \"severity\": \"error\"\n  }\n]\n");
-  EXPECT_EQ(diagnostics_json({}), "[]\n");
+      "    \"line\": 3,\n    \"message\": \"a \\\"b\\\"\",\n    \"severity\": \"error\"\n  }\n]");
+  EXPECT_EQ(diagnostics_json({}), "[]");
 }
 
 }  // namespace fleetsweep::compiler
