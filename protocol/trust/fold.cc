@@ -1,7 +1,7 @@
 #include "protocol/trust/fold.h"
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -17,18 +17,23 @@ namespace {
 
 constexpr Seconds kWeakeningDelay{24 * 3600};
 
-unsigned needed(const Root& root, Role role) {
+// What each organisation must give; empty: the role is nobody's.
+std::map<std::uint8_t, unsigned> thresholds(const Root& root, Role role) {
+  std::map<std::uint8_t, unsigned> result;
   for (const auto& rule : root.roles)
     if (rule.role == role)
-      return std::accumulate(
-          rule.clauses.begin(), rule.clauses.end(), 0u,
-          [](unsigned sum, const model::Clause& clause) { return sum + clause.threshold; });
-  return 0;
+      for (const auto& clause : rule.clauses) result[clause.org] = clause.threshold;
+  return result;
 }
 
+// Each organisation has its veto: more signatures of one do not make up for fewer of another.
 bool is_role_weaker(const Root& before, const Root& after, Role role) {
-  const unsigned old_needed = needed(before, role), new_needed = needed(after, role);
-  return new_needed != 0 && new_needed < old_needed;
+  const auto old_needed = thresholds(before, role);
+  auto new_needed = thresholds(after, role);
+  if (new_needed.empty()) return false;
+  return old_needed.empty() || std::any_of(old_needed.begin(), old_needed.end(), [&](auto& clause) {
+           return new_needed[clause.first] < clause.second;
+         });
 }
 
 // Whether an order of this class could run under `after` that could not have run, or not so soon,
@@ -47,6 +52,7 @@ bool is_weaker(const Root& before, const Root& after, std::size_t i) {
     return value ? value : none;
   };
   return is_role_weaker(before, after, Role::kRelease) ||
+         is_role_weaker(before, after, Role::kConductor) ||
          after.witness_quorum < before.witness_quorum ||
          new_policy.dry_run_age_max > old_policy.dry_run_age_max ||
          unlimited(new_policy.items_max, limits::kItemsMax) >

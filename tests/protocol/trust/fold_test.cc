@@ -16,14 +16,18 @@ using fixture::kDay;
 using fixture::kHour;
 using fixture::start;
 using fixture::Tenant;
+using model::Class;
 using model::Reason;
+using model::Role;
 
 struct Folding {
   Tenant tenant;
   Fold fold{tenant.id(), Fold::Keep::kForController};
   Timestamp now = start();
 
-  Folding() { EXPECT_EQ(take(tenant.root_envelope()).taken, Taken::kAccepted); }
+  explicit Folding(const std::function<void(model::Root&)>& change = {}) : tenant(change) {
+    EXPECT_EQ(take(tenant.root_envelope()).taken, Taken::kAccepted);
+  }
   Notice take(const Bytes& entry) { return fold.append(entry, now); }
   template <class T>
   Reason reason(const T& document, std::initializer_list<std::string> people) {
@@ -323,6 +327,133 @@ TEST(Fold, AWeakerRuleWaitsADayAndAStrongerOneDoesNot) {
   for (const Bytes& root : f.state().root_chain) late.append(root, f.now + 10 * kDay);
   EXPECT_EQ(late.state().root->version(), 2u);
   EXPECT_EQ(late.state().weakened_until[3], Timestamp{});
+}
+
+using ChangeRoot = void (*)(model::Root&);
+
+std::vector<model::Clause>& clauses(model::Root& root, Role role) {
+  return std::find_if(root.roles.begin(), root.roles.end(),
+                      [&](const auto& rule) { return rule.role == role; })
+      ->clauses;
+}
+
+template <Role kRole>
+void is_nobodys(model::Root& root) {
+  clauses(root, kRole).clear();
+}
+template <Role kRole, std::uint8_t kThreshold>
+void needs(model::Root& root) {
+  clauses(root, kRole) = {{0, {0, 1, 2}, kThreshold}};
+}
+// alice is the customer's, bob and carol are the provider's.
+void two_organisations(model::Root& root) {
+  for (const std::size_t key : {1, 2}) root.keys[key].org = 1;
+  for (model::RoleRule& rule : root.roles)
+    if (rule.role != Role::kConductor)
+      rule.clauses = {{0, {0}, 1}, {1, {1, 2}, std::uint8_t(rule.role == Role::kDestroy ? 2 : 1)}};
+}
+
+// A class and all above it.
+std::vector<Class> from(Class lowest) {
+  std::vector<Class> all;
+  for (auto i = static_cast<std::size_t>(lowest); i < model::kClasses; ++i)
+    all.push_back(static_cast<Class>(i));
+  return all;
+}
+
+TEST(Fold, EachWeakerRuleHoldsItsClassesBackForADay) {
+  struct Row {
+    const char* what;
+    ChangeRoot before, after;
+    std::vector<Class> held_back;
+  };
+  const ChangeRoot as_it_was = [](model::Root&) {};
+  const std::vector<Row> table = {
+      {"fewer must sign", needs<Role::kClean, 3>, needs<Role::kClean, 2>, {Class::kClean}},
+      {"more must sign", needs<Role::kClean, 2>, needs<Role::kClean, 3>, {}},
+      {"the customer's veto falls",
+       two_organisations,
+       [](auto& r) {
+         clauses(r, Role::kClean) = {{1, {1, 2}, 2}};
+       },
+       {Class::kClean}},
+      {"one organisation signs for another",
+       [](auto& r) {
+         two_organisations(r);
+         clauses(r, Role::kClean) = {{1, {1, 2}, 2}};
+       },
+       [](auto& r) {
+         clauses(r, Role::kClean) = {{0, {0}, 1}, {1, {1, 2}, 1}};
+       },
+       {Class::kClean}},
+      {"another organisation must sign too",
+       [](auto& r) {
+         two_organisations(r);
+         clauses(r, Role::kClean) = {{1, {1, 2}, 2}};
+       },
+       [](auto& r) {
+         clauses(r, Role::kClean) = {{0, {0}, 1}, {1, {1, 2}, 2}};
+       },
+       {}},
+      {"what nobody could order is granted",
+       is_nobodys<Role::kDestroy>,
+       needs<Role::kDestroy, 3>,
+       {Class::kDestroy}},
+      {"nobody can order it any more", as_it_was, is_nobodys<Role::kDestroy>, {}},
+      {"fewer must release", needs<Role::kRelease, 2>, needs<Role::kRelease, 1>,
+       from(Class::kContain)},
+      {"what nobody could release is granted", is_nobodys<Role::kRelease>, needs<Role::kRelease, 1>,
+       from(Class::kContain)},
+      {"a conductor may release",
+       [](auto& r) {
+         is_nobodys<Role::kConductor>(r);
+         r.keys.pop_back();
+       },
+       [](auto& r) {
+         r.keys.push_back({fixture::key_named("conductor").public_key(), {}, "conductor", 0, ""});
+         clauses(r, Role::kConductor) = {{0, {3}, 1}};
+       },
+       from(Class::kContain)},
+      {"fewer witnesses", as_it_was, [](auto& r) { r.witness_quorum = 0; }, from(Class::kContain)},
+      {"older checkpoints",
+       as_it_was,
+       [](auto& r) { r.policy.checkpoint_age_max[0] += Seconds{1}; },
+       {Class::kObserve}},
+      {"longer without contact",
+       as_it_was,
+       [](auto& r) { r.policy.offline_grace_max[3] += Seconds{1}; },
+       {Class::kClean}},
+      {"longer lives",
+       as_it_was,
+       [](auto& r) { r.policy.order_life_max[1] += Seconds{1}; },
+       {Class::kRead}},
+      {"shorter cool-off",
+       as_it_was,
+       [](auto& r) { r.policy.cool_off[4] -= Seconds{1}; },
+       {Class::kDestroy}},
+      {"older dry runs", as_it_was, [](auto& r) { r.policy.dry_run_age_max += Seconds{1}; },
+       from(Class::kContain)},
+      {"more items", [](auto& r) { r.policy.items_max = 10; },
+       [](auto& r) { r.policy.items_max = 11; }, from(Class::kContain)},
+      {"items without a limit", [](auto& r) { r.policy.items_max = 10; },
+       [](auto& r) { r.policy.items_max = 0; }, from(Class::kContain)},
+      {"fewer items", as_it_was, [](auto& r) { r.policy.items_max = 10; }, {}},
+      {"more canaries", [](auto& r) { r.policy.wave1_permille_max = 50; },
+       [](auto& r) { r.policy.wave1_permille_max = 51; }, from(Class::kContain)},
+      {"canaries without a limit", [](auto& r) { r.policy.wave1_permille_max = 50; },
+       [](auto& r) { r.policy.wave1_permille_max = 0; }, from(Class::kContain)},
+  };
+  for (const Row& row : table) {
+    Folding f(row.before);
+    f.now += kHour;
+    ASSERT_EQ(f.reason(f.tenant.next(*f.state().root, row.after), {"alice", "bob"}), Reason::kNone)
+        << row.what;
+    std::vector<Class> held_back;
+    for (const Class action_class : from(Class::kObserve))
+      if (f.state().weakened_until[static_cast<std::size_t>(action_class)] == f.now + kDay)
+        held_back.push_back(action_class);
+    EXPECT_EQ(held_back, row.held_back) << row.what;
+  }
 }
 
 TEST(Fold, OrdersLongOverMakeRoomAndTakeTheirReleasesWithThem) {
