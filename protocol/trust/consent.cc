@@ -8,6 +8,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/trust/order_rules.h"
 
 namespace fleetsweep::trust {
 
@@ -21,11 +22,6 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-bool is_country(std::string_view text) {
-  return text.size() == 2 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 // "/srv/db/" -> "/srv/db"; nullopt unless absolute and without "." and ".." components.

@@ -134,6 +134,8 @@ Checked<Change> examine_endpoints(const Context& context) {
 
 Checked<Change> examine_batch(const Context& context) {
   FS_TRY(model::EnrolBatch batch, read<model::EnrolBatch>(context));
+  if (const auto wrong = mistakes(batch); !wrong.empty())
+    return refuse(Reason::kMalformed, "enrol batch: {}", fmt::join(wrong, "; "));
   FS_CHECK(context.meets_role(Role::kEnrol));
   if (const auto held = context.state.batches.find(batch.batch);
       held != context.state.batches.end()) {

@@ -31,11 +31,6 @@ bool is_campaign(std::string_view text) {
          text.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
-bool is_country(std::string_view text) {
-  return text.size() == 2 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-
 void check_schedule(const Order& order, Mistakes& mistakes) {
   const model::Schedule& schedule = order.schedule;
   if (schedule.not_after <= schedule.not_before)
@@ -89,11 +84,14 @@ void check_references(const Order& order, Mistakes& mistakes) {
         name(order.action_class));
 }
 
+void check_country(std::string_view place, std::string_view country, Mistakes& mistakes) {
+  if (!is_country(country))
+    add(mistakes, "{}jurisdiction '{}' is not an ISO 3166-1 alpha-2 code", place, escaped(country));
+}
+
 void check_scope(const Order& order, Mistakes& mistakes) {
   for (const auto& jurisdiction : order.scope.jurisdictions)
-    if (!is_country(jurisdiction))
-      add(mistakes, "scope: jurisdiction '{}' is not an ISO 3166-1 alpha-2 code",
-          escaped(jurisdiction));
+    check_country("scope: ", jurisdiction, mistakes);
 }
 
 void check_authority(const Order& order, Mistakes& mistakes) {
@@ -121,6 +119,17 @@ std::vector<std::string> mistakes(const Order& order) {
   check_scope(order, result);
   check_authority(order, result);
   return result;
+}
+
+std::vector<std::string> mistakes(const model::EnrolBatch& batch) {
+  Mistakes result;
+  check_country("", batch.jurisdiction, result);
+  return result;
+}
+
+bool is_country(std::string_view text) {
+  return text.size() == 2 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
 }  // namespace fleetsweep::trust

@@ -78,6 +78,7 @@ TEST_F(Admission, AnUndoAndAStopNeedNoPolicy) {
 TEST_F(Admission, ABatchThatEndedIsNotLogged) {
   model::EnrolBatch batch;
   batch.not_after = start();
+  batch.jurisdiction = "DE";
   EXPECT_EQ(reason(tenant_.sign(batch, {"carol"})), Reason::kExpired);
 }
 

@@ -300,6 +300,19 @@ TEST(Fold, ABatchKeepsTheContentItFirstHadAndAHostKeepsNone) {
   EXPECT_TRUE(host.state().batches.empty());
 }
 
+TEST(Fold, ABatchWhoseHostsWouldBeInNoCountryIsRefused) {
+  for (const char* place : {"", "Germany", "de", "D", "D1"}) {
+    Folding f;
+    model::EnrolBatch batch;
+    batch.not_after = start() + kDay;
+    batch.jurisdiction = place;
+    const Notice notice = f.take(f.tenant.sign(batch, {"alice"}));
+    EXPECT_EQ(notice.refusal.reason, Reason::kMalformed) << place;
+    EXPECT_THAT(notice.refusal.detail, ::testing::HasSubstr("alpha-2")) << place;
+    EXPECT_TRUE(f.state().batches.empty());
+  }
+}
+
 TEST(Fold, ACampaignIsClosedOnceByReleaseOrConductor) {
   Folding f;
   model::Close close;
@@ -484,6 +497,7 @@ std::vector<Bytes> history(const Tenant& tenant) {
   entries.push_back(tenant.sign(resume, {"alice", "bob"}));
   model::EnrolBatch batch;
   batch.not_after = start() + kDay;
+  batch.jurisdiction = "DE";
   entries.push_back(tenant.sign(batch, {"bob"}));
   model::Endpoints endpoints;
   entries.push_back(tenant.sign(endpoints, {"bob"}));
