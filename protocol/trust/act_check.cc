@@ -21,19 +21,24 @@ constexpr OrderGate kGates[] = {is_understood, root_arrived, policy_matches, cla
                                 not_expired,   canary_fits,  is_fresh,       clock_is_sane};
 
 // The root chain, then every Stop and Resume remembered or given, then the order: folded like a
-// small log.
+// small log. When a Stop was logged is not known here, so it stops if its signer could stop under
+// any root: whoever left since does not free what he stopped. To lift one needs today's quorum.
 Checked<Notice> fold_all(Fold& fold, const ActAnchor& anchor, const model::ActRequest& request,
                          Timestamp seen) {
+  std::vector<BytesView> untaken(anchor.stops.begin(), anchor.stops.end());
+  untaken.insert(untaken.end(), request.stops.begin(), request.stops.end());
   for (const Bytes& root : request.root_chain) {
     const Notice notice = fold.append(root, seen);
     if (notice.taken == Taken::kRefused) return fail(notice.refusal);
+    std::erase_if(untaken, [&](BytesView stop) {
+      return fold.take_stop(stop, seen).taken != Taken::kRefused;
+    });
   }
   if (!fold.state().root || fold.state().root->version() < anchor.root_version)
     return refuse(Reason::kRootVersion, "a root chain up to version {}, seen was {}",
                   fold.state().root ? fold.state().root->version() : 0, anchor.root_version);
-  // A Stop that does not verify stops nobody; the order is judged by those that do.
-  for (const auto* stops : {&anchor.stops, &request.stops})
-    for (const Bytes& stop : *stops) (void)fold.append(stop, seen);
+  // What is left are Resumes, and what does not verify: that stops nobody.
+  for (const BytesView resume : untaken) (void)fold.append(resume, seen);
   Notice order = fold.append(request.order, seen);
   if (order.taken == Taken::kRefused) return fail(order.refusal);
   if (!fold.state().orders.contains(order.id))

@@ -50,9 +50,10 @@ class VerifiedOrder {
 };
 
 // Root chain from the anchor's tenant, at least the anchor's version; quorum under its head; Stops
-// given and remembered; policy by digest; class; lifetime, expiry; the checkpoint's signatures and
-// age; executed (unless request.resume); for class contain and clean a dry run that found
-// something. Scope, waves, cool-off and consent are core's: they can only withhold.
+// given and remembered, by whoever could stop under any root of the chain; policy by digest; class;
+// lifetime, expiry; the checkpoint's signatures and age; executed (unless request.resume); for
+// class contain and clean a dry run that found something. Scope, waves, cool-off and consent are
+// core's: they can only withhold.
 Checked<VerifiedOrder> verify_for_act(const ActAnchor& anchor, const model::ActRequest& request,
                                       const ClockReading& clock);
 

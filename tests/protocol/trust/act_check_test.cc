@@ -132,6 +132,32 @@ TEST(ActCheck, AStopHoldsFromTheRequestAndFromMemory) {
   EXPECT_EQ(r.verify()->anchor().stops.size(), 1u);  // the Resume is remembered
 }
 
+TEST(ActCheck, AStopOutlivesItsSignersPlaceInTheRoot) {
+  Request r;
+  model::Stop stop;
+  stop.halt_all = true;
+  const Bytes bytes = r.world.tenant.sign(stop, {"bob"});
+  const model::Order order = r.verify()->order();
+  r.request.order = r.world.tenant.sign(order, {"alice", "carol"});
+  r.world.submit(r.world.tenant.next(
+                     r.world.view.root(),
+                     [&](model::Root& root) {
+                       root.keys[1] = {r.world.tenant.key("dave").public_key(), {}, "dave", 0, ""};
+                     }),
+                 {"alice", "carol", "dave"});
+  r.request.root_chain = r.world.view.state().root_chain;
+  EXPECT_EQ(r.reason(), Reason::kNone);
+  r.anchor.stops = {bytes};
+  EXPECT_EQ(r.reason(), Reason::kStopped);
+  // To lift it takes those who may lift one today.
+  model::Resume resume;
+  resume.stops = {fixture::id_of(bytes)};
+  r.request.stops = {r.world.tenant.sign(resume, {"alice", "bob"})};
+  EXPECT_EQ(r.reason(), Reason::kStopped);
+  r.request.stops = {r.world.tenant.sign(resume, {"alice", "dave"})};
+  EXPECT_EQ(r.reason(), Reason::kNone);
+}
+
 TEST(ActCheck, AgeAndClockAreJudgedAgain) {
   {
     Request r;
