@@ -43,7 +43,8 @@ Result<Bytes> unpack(std::string_view text, std::string_view alphabet, unsigned 
     }
   }
   if (held_bits >= bits || held != 0)
-    return fail(Code::kInvalid, "base{} text ends in the middle of a byte", alphabet.size());
+    return fail(Code::kInvalid, "base{} text ends in the middle of a byte: was it cut?",
+                alphabet.size());
   return bytes;
 }
 

@@ -43,7 +43,8 @@ TEST(Token, EveryMistypedLetterIsNoticed) {
 TEST(Token, SaysWhatIsWrongWithTheLine) {
   const std::string text = token_text(token());
   EXPECT_THAT(parse_token("hello").error().message, HasSubstr("starts with fs1-"));
-  EXPECT_THAT(parse_token(text.substr(0, 4 + 64)).error().message, HasSubstr("cut"));
+  EXPECT_THAT(parse_token(text.substr(0, 4 + 64)).error().message, HasSubstr("was it cut?"));
+  EXPECT_THAT(parse_token(text.substr(0, 4 + 65)).error().message, HasSubstr("was it cut?"));
   std::string changed = text;
   changed[10] = changed[10] == 'a' ? 'b' : 'a';
   EXPECT_THAT(parse_token(changed).error().message, HasSubstr("mistyped"));
