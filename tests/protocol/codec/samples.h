@@ -31,10 +31,11 @@ Sample document(std::string name, std::string type) {
           std::string(codec::payload_type<T>()), codec::encode(Filler(1, true).make<T>())};
 }
 
-template <class Variant>
+template <class Variant, std::size_t N>
 void add_alternatives(std::vector<Sample>& samples, const std::string& prefix,
                       const std::string& schema, const std::string& type,
-                      std::initializer_list<const char*> names) {
+                      const char* const (&names)[N]) {
+  static_assert(N == std::variant_size_v<Variant>, "each message has a golden");
   std::size_t index = 0;
   for (const char* name : names) {
     const auto message = Filler(2 + index, true).make_alternative<Variant>(index);
