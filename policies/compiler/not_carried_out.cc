@@ -41,7 +41,7 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
   };
   if (any_action(policy, takes_registry)) out.push_back("keeping a copy of registry keys");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
-    out.push_back("taking a locked file at the next reboot: it is reported as failed");
+    out.push_back("taking a locked file at the next reboot");
   std::vector<std::string> checks;
   for (const auto& check : policy.verify.health) checks.push_back(quoted(check));
   if (!checks.empty()) out.push_back("looking after the cleaning at " + joined(checks, "and"));
