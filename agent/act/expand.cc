@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <climits>
+#include <map>
 
+#include "agent/act/lines.h"
 #include "agent/plan/binding.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
@@ -198,6 +200,13 @@ class Expansion {
     Op& op = push(OpKind::kEdit, entry.file);
     op.store = store;
     op.text = entry.entry;
+    if (entry.kind == model::PersistenceKind::kLdSoPreload && !entry.command.empty()) {
+      // An earlier operation may have taken another library out of the same line.
+      auto& line =
+          preload_lines_.try_emplace({entry.file.path, entry.entry}, entry.entry).first->second;
+      op.text = line;
+      op.rest = line = without_library(line, entry.command);
+    }
     op.may_empty = !step.package_owned;
     return {};
   }
@@ -246,6 +255,7 @@ class Expansion {
   const Tree& tree_;
   const plan::Input& input_;
   const Nonce& salt_;
+  std::map<std::pair<std::string, std::string>, std::string> preload_lines_;
   Begin begin_;
 };
 

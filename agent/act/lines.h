@@ -8,12 +8,19 @@
 
 namespace fleetsweep::act {
 
-// `text` without every line that is exactly `entry`; all other bytes stay. Nothing if it has none.
-std::optional<std::string> without_line(std::string_view text, std::string_view entry);
+// `text` without every line that is exactly `entry`, or with `rest` in its place if that is not
+// empty; all other bytes stay. Nothing if there is none.
+std::optional<std::string> without_line(std::string_view text, std::string_view entry,
+                                        std::string_view rest = "");
 
 // Undo on a file that was edited since: puts the lines that `before` has and `current` lost back
-// next to the neighbour they had. Nothing if that place is gone or there are several.
+// in the place of `rest`, or next to the neighbour they had. Nothing if that place is gone or there
+// are several.
 std::optional<std::string> with_line_back(std::string_view before, std::string_view current,
-                                          std::string_view entry);
+                                          std::string_view entry, std::string_view rest = "");
+
+// A line of ld.so.preload, which may name several libraries, without one of them. Empty if it named
+// no other.
+std::string without_library(std::string_view line, std::string_view library);
 
 }  // namespace fleetsweep::act

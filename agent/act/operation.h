@@ -32,6 +32,7 @@ struct Op {
   bool is_first_take = true;  // its ctime must be the one that was found
   bool any_content = false;   // kStore before an edit: whatever the file holds now
   std::string text;           // kEdit, kCollect of an entry: the line; kUnlink: the link's target
+  std::string rest;           // kEdit: what stays of the line; empty: nothing
   bool may_empty = false;     // kEdit: remove a file that has nothing left
   bool clear_flags = false;   // kTake: immutable and append-only may be cleared
   std::uint32_t uid = 0, gid = 0;  // kUnlink

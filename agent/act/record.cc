@@ -41,6 +41,7 @@ void pack(Packer& out, const Op& op) {
   out.flag(op.is_first_take);
   out.flag(op.any_content);
   out.text(op.text);
+  out.text(op.rest);
   out.flag(op.may_empty);
   out.flag(op.clear_flags);
   out.u32(op.uid);
@@ -65,6 +66,7 @@ Op unpack_op(Unpacker& in) {
   op.is_first_take = in.flag();
   op.any_content = in.flag();
   op.text = in.text();
+  op.rest = in.text();
   op.may_empty = in.flag();
   op.clear_flags = in.flag();
   op.uid = in.u32();

@@ -23,8 +23,14 @@ bool is_same(const model::ProcessIdentity& a, const model::ProcessIdentity& b) {
   return !a.exe.path.empty() && is_same_program(a.exe, b.exe);
 }
 
+// One line of ld.so.preload may name several libraries; each is an entry of its own.
+std::string library_of(const model::PersistenceIdentity& entry) {
+  return entry.kind == model::PersistenceKind::kLdSoPreload ? entry.command : std::string();
+}
+
 bool is_same(const model::PersistenceIdentity& a, const model::PersistenceIdentity& b) {
-  return a.kind == b.kind && a.file.path == b.file.path && a.entry_sha256 == b.entry_sha256;
+  return a.kind == b.kind && a.file.path == b.file.path && a.entry_sha256 == b.entry_sha256 &&
+         library_of(a) == library_of(b);
 }
 
 bool is_same(const model::ConnectionIdentity& a, const model::ConnectionIdentity& b) {
@@ -55,21 +61,21 @@ bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dr
 }
 
 std::string object_key(const model::Identity& identity) {
-  return std::visit(Overloaded{[](const model::FileIdentity& file) { return "f:" + file.path; },
-                               [](const model::ProcessIdentity& process) {
-                                 return fmt::format("p:{}:{}", process.pid, process.start_ticks);
-                               },
-                               [](const model::PersistenceIdentity& entry) {
-                                 return fmt::format("e:{}:{}:{}", name(entry.kind),
-                                                    entry.entry_sha256.hex(), entry.file.path);
-                               },
-                               [](const model::ConnectionIdentity& connection) {
-                                 return fmt::format("c:{}:{}:{}:{}:{}", connection.pid,
-                                                    connection.local_address, connection.local_port,
-                                                    connection.remote_address,
-                                                    connection.remote_port);
-                               }},
-                    identity);
+  return std::visit(
+      Overloaded{[](const model::FileIdentity& file) { return "f:" + file.path; },
+                 [](const model::ProcessIdentity& process) {
+                   return fmt::format("p:{}:{}", process.pid, process.start_ticks);
+                 },
+                 [](const model::PersistenceIdentity& entry) {
+                   return fmt::format("e:{}:{}:{}:{}", name(entry.kind), entry.entry_sha256.hex(),
+                                      entry.file.path, library_of(entry));
+                 },
+                 [](const model::ConnectionIdentity& connection) {
+                   return fmt::format("c:{}:{}:{}:{}:{}", connection.pid, connection.local_address,
+                                      connection.local_port, connection.remote_address,
+                                      connection.remote_port);
+                 }},
+      identity);
 }
 
 const model::FileIdentity& file_of(const model::Identity& identity) {

@@ -9,7 +9,8 @@
 namespace fleetsweep::plan {
 
 // A file: path, dev, ino, size, mtime, ctime, sha256. A process: its program; the pid may differ.
-// Persistence: path and digest of the entry. A connection: the remote end and the program.
+// Persistence: path and digest of the entry, in ld.so.preload the library too. A connection: the
+// remote end and the program.
 bool is_same_object(const model::Identity& a, const model::Identity& b);
 
 // Found by the same detection, and the same object.

@@ -37,7 +37,7 @@ host_infect() {  # host_infect NAME: file, process, cron line, unit, preload lin
     "$LOOKALIKE_FOLDER" >"$root/etc/systemd/system/lookalike.service"
   mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
   ln -s ../lookalike.service "$root/etc/systemd/system/multi-user.target.wants/lookalike.service"
-  printf '/usr/lib/x86_64-linux-gnu/libdemo.so\n%s/liblookalike.so\n' "$LOOKALIKE_FOLDER" >"$root/etc/ld.so.preload"
+  printf '/usr/lib/x86_64-linux-gnu/libdemo.so %s/liblookalike.so\n' "$LOOKALIKE_FOLDER" >"$root/etc/ld.so.preload"
   chown 12345:23456 "$folder/liblookalike.so" 2>/dev/null || :
   setcap cap_net_bind_service=ep "$folder/lookalike" 2>/dev/null || :
   lookalike_start "$1"

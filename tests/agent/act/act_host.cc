@@ -203,7 +203,8 @@ void ActHost::scan() {
   find_file(kByName, "/usr/lib/libevil.so");
   find_file(kByName, "/opt/kit/worker");
   find_process(process_);
-  find_line(kByPreload, model::PersistenceKind::kLdSoPreload, "/etc/ld.so.preload", kPreloadLine);
+  find_line(kByPreload, model::PersistenceKind::kLdSoPreload, "/etc/ld.so.preload", kPreloadLine,
+            kPreloadLine);
   find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab", kCronLine);
   find_unit("/etc/systemd/system/evil.service");
 }
@@ -260,8 +261,10 @@ void ActHost::find_process(pid_t pid) {
 }
 
 void ActHost::find_line(std::uint16_t detection, model::PersistenceKind kind,
-                        const std::string& path, const std::string& line) {
+                        const std::string& path, const std::string& line,
+                        const std::string& command) {
   model::PersistenceIdentity entry;
+  entry.command = command;
   entry.kind = kind;
   entry.file = identify(root_, path);
   entry.entry = line;

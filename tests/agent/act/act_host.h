@@ -53,7 +53,7 @@ class ActHost {
   void find_file(std::uint16_t detection, const std::string& path);
   void find_process(pid_t pid);
   void find_line(std::uint16_t detection, model::PersistenceKind kind, const std::string& path,
-                 const std::string& line);
+                 const std::string& line, const std::string& command = "");
   void find_unit(const std::string& path);
   void scan();  // all of infect() again
   std::vector<model::Finding> findings;

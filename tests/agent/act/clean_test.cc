@@ -430,6 +430,25 @@ TEST_F(Clean, ACronFileEditedAfterCleaningGetsItsLineBackAndKeepsTheEdit) {
             "25 6 * * * root curl https://own.example/backup\n# added by hand\n");
 }
 
+TEST_F(Clean, LibrariesGoFromALineOfPreloadAndTheirNeighbourStays) {
+  const std::string line = "/usr/lib/libevil.so /usr/lib/own.so:/usr/lib/libevil.so.1  # ours";
+  write_text(host.at("/etc/ld.so.preload"), "/usr/lib/first.so\n" + line + "\n");
+  host.scan();
+  for (const char* library : {"/usr/lib/libevil.so", "/usr/lib/libevil.so.1"})
+    host.find_line(kByPreload, model::PersistenceKind::kLdSoPreload, "/etc/ld.so.preload", line,
+                   library);
+  host.findings.erase(host.findings.begin() + 4);  // of the line that infect() wrote
+  host.dry_run = host.findings;
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer cleaned = host.run(request);
+  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(read_text(host.at("/etc/ld.so.preload")),
+            "/usr/lib/first.so\n/usr/lib/own.so  # ours\n");
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host.manifest(), before);
+}
+
 TEST_F(Clean, UndoNeverOverwritesWhatTookTheNameMeanwhile) {
   const auto request = host.request();
   ASSERT_EQ(host.run(request).state(), HostState::kCleaned);

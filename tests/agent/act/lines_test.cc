@@ -33,5 +33,22 @@ TEST(Lines, WithoutItsNeighboursThePlaceOfALineIsNotGuessed) {
   EXPECT_EQ(with_line_back("bad\nx\nbad\n", "x\n", "bad"), std::nullopt);
 }
 
+TEST(Lines, ALibraryGoesAndItsNeighboursOnTheLineStay) {
+  EXPECT_EQ(without_library("/a.so /bad.so /b.so", "/bad.so"), "/a.so /b.so");
+  EXPECT_EQ(without_library("/bad.so:/a.so", "/bad.so"), "/a.so");
+  EXPECT_EQ(without_library("/a.so\t/bad.so # ours", "/bad.so"), "/a.so # ours");
+  EXPECT_EQ(without_library("/bad.so /a.so /bad.so", "/bad.so"), "/a.so");
+  EXPECT_EQ(without_library("/bad.so.1 /bad.so", "/bad.so"), "/bad.so.1");
+  EXPECT_EQ(without_library(" /bad.so  # only it", "/bad.so"), "");
+}
+
+TEST(Lines, WhatStaysOfALineKeepsItsPlaceAndGivesItBack) {
+  EXPECT_EQ(without_line("x\na bad b\ny\n", "a bad b", "a b"), Text("x\na b\ny\n"));
+  EXPECT_EQ(without_line("a bad", "a bad", "a"), Text("a"));
+  EXPECT_EQ(with_line_back("a bad\n", "new\na\n", "a bad", "a"), Text("new\na bad\n"));
+  EXPECT_EQ(with_line_back("a bad\n", "new\n", "a bad", "a"), std::nullopt);
+  EXPECT_EQ(with_line_back("a bad\n", "a\na\n", "a bad", "a"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

@@ -28,6 +28,7 @@ Begin a_begin() {
   Op take = store;
   take.kind = OpKind::kTake;
   take.clear_flags = true;
+  take.rest = "what stays";
   Op collect;
   collect.kind = OpKind::kCollect;
   collect.step = 1;

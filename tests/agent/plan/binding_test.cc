@@ -54,6 +54,18 @@ TEST(Binding, ALineIsTheSameWhenOtherLinesOfItsFileChanged) {
   EXPECT_FALSE(is_same_object(before, now));
 }
 
+TEST(Binding, TwoLibrariesOfOneLineAreTwoObjects) {
+  model::PersistenceIdentity before;
+  before.kind = model::PersistenceKind::kLdSoPreload;
+  before.file = a_file();
+  before.entry = "/lib/a.so /lib/b.so";
+  before.command = "/lib/a.so";
+  auto other = before;
+  other.command = "/lib/b.so";
+  EXPECT_FALSE(is_same_object(before, other));
+  EXPECT_NE(object_key(before), object_key(other));
+}
+
 TEST(Binding, AnotherDetectionOfTheSameFileIsNoBinding) {
   model::Finding found{3, 0, model::Finding::kNoJoin, a_file(), ""};
   EXPECT_TRUE(is_bound(found, {found}));
