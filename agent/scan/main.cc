@@ -104,7 +104,12 @@ model::ScanDone refused(model::Reason reason, std::string detail) {
 model::ScanDone answer(const Options& options, const model::ScanRequest& request,
                        runtime::Pipe& core) {
   const auto policy = codec::decode<model::Policy>(request.policy);
-  if (!policy) return refused(model::Reason::kMalformed, policy.error().message);
+  if (!policy) {
+    const auto schema = codec::schema_of(request.policy);
+    const bool is_of_another_time = schema && *schema != model::Policy{}.schema;
+    return refused(is_of_another_time ? model::Reason::kSchema : model::Reason::kMalformed,
+                   policy.error().message);
+  }
   const auto root = Root::open(options.root);
   if (!root) return refused(model::Reason::kIo, root.error().message);
   EngineOptions engine = engine_options(options);

@@ -6,6 +6,7 @@
 
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/trust/root_rules.h"
 
 namespace fleetsweep::trust {
 
@@ -128,6 +129,7 @@ std::vector<std::string> required_capabilities(Mode mode, const Policy& policy) 
 }
 
 Checked<PolicyFacts> policy_facts(BytesView policy_bytes) {
+  FS_CHECK(check_schema(policy_bytes));
   auto policy = codec::decode<Policy>(policy_bytes);
   if (!policy) return refuse(Reason::kMalformed, "policy: {}", policy.error().message);
   PolicyFacts facts;

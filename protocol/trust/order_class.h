@@ -31,7 +31,8 @@ struct PolicyFacts {
   std::vector<std::string> apply_needs;
   bool operator==(const PolicyFacts&) const = default;
 };
-// kMalformed when the bytes are no policy. Decodes once; keep the result.
+// kSchema for a policy of another schema, kMalformed when the bytes are no policy. Decodes once;
+// keep the result.
 Checked<PolicyFacts> policy_facts(BytesView policy_bytes);
 
 }  // namespace fleetsweep::trust

@@ -435,6 +435,15 @@ TEST_F(AgentCore, PolicyWithOtherBytesIsAMismatch) {
   EXPECT_EQ(host.scans(), 0u);
 }
 
+TEST_F(AgentCore, PolicyOfTheFutureIsRefusedForItsSchema) {
+  host.policy.schema = 2;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kSchema);
+}
+
 TEST_F(AgentCore, PoisonedOrderIsRefusedAndReported) {
   host.connect();
   host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));

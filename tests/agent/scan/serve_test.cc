@@ -104,6 +104,14 @@ TEST_F(ServeTest, FindingsComeBackSealedWithTheKey) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+TEST_F(ServeTest, APolicyOfTheFutureIsRefusedForItsSchema) {
+  runtime::Pipe pipe = start();
+  model::Policy policy = by_name("x");
+  policy.schema = 2;
+  ASSERT_TRUE(pipe.send(request(policy)));
+  EXPECT_EQ(finish(pipe).reason, model::Reason::kSchema);
+}
+
 TEST_F(ServeTest, APolicyThatDoesNotDecodeIsMalformed) {
   runtime::Pipe pipe = start();
   model::ScanRequest bad = request(by_name("x"));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "protocol/trust/order_rules.h"
+#include "protocol/trust/root_rules.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::trust {
@@ -105,6 +106,13 @@ TEST(OrderClass, PolicyFactsAreOfTheVeryBytes) {
   EXPECT_EQ(facts->apply, Class::kClean);
   EXPECT_EQ(facts->dry_run, Class::kObserve);
   EXPECT_FALSE(policy_facts(BytesView(bytes).first(bytes.size() - 8)));
+}
+
+TEST(OrderClass, APolicyOfTheFutureIsOfAnotherSchemaAndNotBroken) {
+  model::Policy policy = fixture::hash_policy();
+  policy.schema = kAgentSchema + 1;
+  EXPECT_EQ(policy_facts(fixture::policy_bytes(policy)).error().reason, model::Reason::kSchema);
+  EXPECT_EQ(policy_facts(to_bytes("no policy")).error().reason, model::Reason::kMalformed);
 }
 
 TEST(OrderRules, EachMistakeIsSeen) {
