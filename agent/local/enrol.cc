@@ -65,12 +65,11 @@ Result<model::EnrolReply> ask(const EnrolOptions& options, const CurveKey& edge,
          net::AgentSocket::connect(*context, {.connect = options.connect,
                                               .server = edge,
                                               .keys = keys,
-                                              // A root chain is longer than any other answer.
-                                              .receive_bytes_max = limits::kLocalMessageBytes,
+                                              .receive_bytes_max = limits::kEnrolReplyBytes,
                                               .reconnect_min = std::chrono::milliseconds(200),
                                               .reconnect_max = std::chrono::seconds(5)}));
   loop::Loop loop;
-  std::optional<model::EnrolReply> reply;
+  std::optional<Result<model::EnrolReply>> reply;
   std::string problem = "nobody answers there";
   const auto say = [&] {
     static_cast<void>(
@@ -98,12 +97,18 @@ Result<model::EnrolReply> ask(const EnrolOptions& options, const CurveKey& edge,
       [&](Instant) {
         while (const auto payload = socket->receive()) {
           auto message = codec::decode<model::Message>(payload->view());
-          if (!message) continue;
+          if (!message) {
+            reply = fail(Code::kInvalid,
+                         "enrol at {}: the answer cannot be read: {}: is this agent of the "
+                         "controller's version?",
+                         options.connect, message.error().message);
+            return loop.stop();
+          }
           if (auto* busy = std::get_if<model::RetryAfter>(&*message))
             problem = "the controller is busy: " + escaped(busy->reason);
           if (auto* answer = std::get_if<model::EnrolReply>(&*message)) {
             reply = std::move(*answer);
-            loop.stop();
+            return loop.stop();
           }
         }
       },
@@ -114,9 +119,9 @@ Result<model::EnrolReply> ask(const EnrolOptions& options, const CurveKey& edge,
   if (!reply)
     return fail(Code::kUnavailable, "enrol at {}: {} (waited {} s)", options.connect, problem,
                 options.wait_max.count() / 1000);
-  if (!reply->error.empty())
+  if (*reply && !(*reply)->error.empty())
     return fail(Code::kUntrusted, "enrol at {}: refused: {}", options.connect,
-                escaped(reply->error));
+                escaped((*reply)->error));
   return std::move(*reply);
 }
 

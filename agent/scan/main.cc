@@ -84,8 +84,8 @@ Status seal(model::ScanDone& done, BytesView policy) {
     total += sealed.finding.size();
     done.sealed.push_back(std::move(sealed));
   }
-  // The answer must fit one message; half a result would look like a clean host.
-  if (total > limits::kLocalMessageBytes * 3 / 4) {
+  // Act is given two scans in one message; half a result would look like a clean host.
+  if (total > limits::kSealedFindingsBytes) {
     done.result = {};
     done.sealed.clear();
     done.reason = model::Reason::kLimit;

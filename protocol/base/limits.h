@@ -35,13 +35,13 @@ inline constexpr std::size_t kKeyNameBytes = 255;       // of a log or a witness
 inline constexpr std::size_t kProofHashes = 64;         // RFC 9162 proofs never need more
 inline constexpr std::size_t kBatchEntries = 4096;      // Entries, Receipts, ReceiptAck
 inline constexpr std::size_t kFindingBytes = 96 * 1024;
+inline constexpr std::size_t kSealedFindingsBytes = 6 * 1024 * 1024;  // of one scan
 inline constexpr std::size_t kLocalMessageBytes =
-    8 * 1024 * 1024;  // between our own processes on one host
+    64 * 1024 * 1024;  // between our own processes on one host
 
 static_assert(kRootBytes < kLogEntryBytes && kEnrolBatchBytes < kLogEntryBytes);
 static_assert(kLogEntryBytes < 65536 && kLogEntryBytes < kBatchBytes);
 static_assert(kBatchBytes < kReceiveEdgeBytes && kReceiveEdgeBytes < kReceiveAgentBytes);
-static_assert(kPolicyBytes < kLocalMessageBytes);
 
 // Lists inside documents.
 inline constexpr std::size_t kSignatures = 64;
@@ -143,6 +143,14 @@ inline constexpr std::int64_t kOrderKeptSeconds = 90 * 86400;  // after notAfter
 inline constexpr std::size_t kRefusedEntriesShown = 32;        // to the host's owner
 inline constexpr std::size_t kConsentBytes = 64 * 1024;
 inline constexpr std::size_t kConsentLines = 1024;
+
+// The two messages that carry a whole root chain. An ActRequest has the Stops, the policy and two
+// scans beside it.
+inline constexpr std::size_t kEnrolReplyBytes = (kRootChain + 4) * kLogEntryBytes;
+static_assert(kReceiveAgentBytes < kEnrolReplyBytes);
+static_assert((kRootChain + kStopsActive) * kLogEntryBytes + kResumesKept * 2 * kResumeBytes +
+                  kPolicyBytes + 2 * kSealedFindingsBytes + 1024 * 1024 <
+              kLocalMessageBytes);
 
 // HTTP, configuration and our own log.
 inline constexpr std::size_t kHttpBodyBytes = 5 * 1024 * 1024;  // a policy is the largest

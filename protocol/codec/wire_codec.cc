@@ -223,8 +223,8 @@ Bytes encode(const model::Message& message) {
 }
 template <>
 Result<model::Message> decode(BytesView bytes) {
-  return decode_frame<schema::Message, model::Message>("message", bytes,
-                                                       limits::kReceiveAgentBytes);
+  // An EnrolReply is the longest. What else a peer may send is bounded tighter by each socket.
+  return decode_frame<schema::Message, model::Message>("message", bytes, limits::kEnrolReplyBytes);
 }
 
 }  // namespace fleetsweep::codec

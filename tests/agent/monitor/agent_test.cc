@@ -193,6 +193,20 @@ TEST_F(Agent, RefusedEnrolmentSaysWhyAndLeavesNoEnrolment) {
   EXPECT_FALSE(std::filesystem::exists(state() + "/enrolment"));
 }
 
+TEST_F(Agent, TenantWithTheLongestRootChainEnrolsAHost) {
+  controller_.grow_root_chain(limits::kRootChain);
+  ASSERT_EQ(run_enrol(controller_.token()), 0);
+  EXPECT_GT(std::filesystem::file_size(state() + "/enrolment"), 2 * limits::kReceiveAgentBytes);
+}
+
+TEST_F(Agent, EnrolmentAnswerThatCannotBeReadIsSaidAtOnce) {
+  controller_.enrol_noise = to_bytes("not a message");
+  EXPECT_EQ(run_enrol(controller_.token()), 1);
+  std::ifstream log(folder_ + "/log");
+  EXPECT_THAT(std::string((std::istreambuf_iterator<char>(log)), {}),
+              testing::HasSubstr("the answer cannot be read: message: 13 bytes"));
+}
+
 TEST_F(Agent, MistypedTokenIsSaidBeforeAnybodyIsAsked) {
   std::string token = controller_.token();
   token[10] = token[10] == 'a' ? 'b' : 'a';

@@ -26,6 +26,7 @@ void shape_root(model::Root& root, Timestamp now) {
 Controller::Controller(const Timestamp& now)
     : tenant([&](model::Root& root) { shape_root(root, now); }),
       token_key_(fixture::key_named("token")) {
+  root_chain_ = {tenant.root_envelope()};
   log_.append(tenant.root_envelope());
   model::EnrolBatch batch;
   batch.not_after = now + fixture::kDay;
@@ -43,6 +44,15 @@ Controller::Controller(const Timestamp& now)
   };
   agents_ = bind("agent");
   enrol_ = bind("enrol");
+}
+
+void Controller::grow_root_chain(std::size_t size) {
+  trust::VerifiedRoot head = *trust::accept_root_chain(root_chain_, tenant.id());
+  while (root_chain_.size() < size) {
+    root_chain_.push_back(tenant.sign(tenant.next(head, {}), {"alice", "bob"}));
+    head = *trust::accept_next_root(head, *codec::decode<model::Envelope>(root_chain_.back()));
+    log_.append(root_chain_.back());
+  }
 }
 
 std::string Controller::token() const {
@@ -94,9 +104,10 @@ void Controller::on(net::EdgeSocket& socket, const net::Received& received) {
     FS_ASSERT(key && key->curve == received.key && key->token == token_key_.public_key());
     agent_ = key->identity;
     zap_->allow("agent", key->curve);
-    const model::EnrolReply reply{enrol_error, {tenant.root_envelope()}, batch_, {}};
-    static_cast<void>(
-        socket.send(received.peer, net::Payload(codec::encode(model::Message(reply)))));
+    const model::EnrolReply reply{enrol_error, root_chain_, batch_, {}};
+    static_cast<void>(socket.send(
+        received.peer,
+        net::Payload(enrol_noise.empty() ? codec::encode(model::Message(reply)) : enrol_noise)));
   } else if (const auto* hello = std::get_if<model::Hello>(&*message)) {
     ++hellos;
     send(received.peer, model::Welcome{std::chrono::seconds(1), 16});

@@ -19,6 +19,8 @@ class Controller {
   // Serves until `holds` or the time is over.
   bool serve_until(const std::function<bool()>& holds, Duration limit = std::chrono::seconds(30));
 
+  // The tenant signs its root anew until the chain has so many.
+  void grow_root_chain(std::size_t size);
   std::string token() const;
   std::string enrol_address() const { return enrol_->endpoint(); }
   std::string agent_address() const { return agents_->endpoint(); }
@@ -32,6 +34,7 @@ class Controller {
   std::vector<model::Receipt> receipts;
   unsigned hellos = 0;
   std::string enrol_error;  // what the next enrolment is told
+  Bytes enrol_noise;        // what it is sent instead of a message, unless empty
 
  private:
   void serve_once();
@@ -41,6 +44,7 @@ class Controller {
   void take(const Bytes& envelope, model::ReceiptAck& ack);
 
   fixture::Log log_;
+  std::vector<Bytes> root_chain_;
   crypto::SecretKey token_key_;
   Bytes batch_;
   net::CurveKeyPair keys_ = net::generate_curve_keys();
