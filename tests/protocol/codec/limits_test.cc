@@ -1,11 +1,65 @@
-// How large each thing may be.
+// How large each thing may be. The numbers are those of protocol/README.md.
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "tests/protocol/codec/random_model.h"
 
 namespace fleetsweep {
 namespace {
+
+constexpr std::size_t kKiB = 1024;
+
+template <class T>
+constexpr std::size_t kSizeMax = 0;
+template <>
+constexpr std::size_t kSizeMax<model::Root> = 48 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Order> = 32 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Release> = 4 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Stop> = 32 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Resume> = 4 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Endpoints> = 16 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::EnrolBatch> = 48 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::AgentKey> = 4 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::TimeStatement> = 1 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Close> = 4 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Receipt> = 32 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Policy> = 4096 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Envelope> = 60 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Finding> = 96 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::Message> = 260 * 60 * kKiB;
+template <>
+constexpr std::size_t kSizeMax<model::LocalMessage> = 64 * kKiB* kKiB;
+
+template <class T>
+class SizeLimit : public testing::Test {};
+using Types = testing::Types<FS_CODEC_TYPES>;
+TYPED_TEST_SUITE(SizeLimit, Types);
+
+TYPED_TEST(SizeLimit, OneWordMoreIsRefusedForItsSizeAndTheLimitItselfIsNot) {
+  const auto message_of = [](std::size_t size) {
+    const auto decoded = codec::decode<TypeParam>(Bytes(size));
+    return decoded ? std::string() : decoded.error().message;
+  };
+  const std::size_t size_max = kSizeMax<TypeParam>;
+  EXPECT_THAT(message_of(size_max + 8),
+              testing::EndsWith(fmt::format(": {} bytes where at most {} were expected",
+                                            size_max + 8, size_max)));
+  EXPECT_THAT(message_of(size_max), testing::Not(testing::HasSubstr("at most")));
+}
 
 template <class Message, class T>
 std::string trouble_with(const T& value) {
