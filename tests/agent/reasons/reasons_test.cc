@@ -1,18 +1,17 @@
-// Every reason that a host can give for not acting: what has to happen to it. The reasons of
-// documents are in tests/protocol/trust/gates_test.cc, which counts them in the same way.
+// Every reason that a host can give for not acting: what has to happen to it. Those of documents
+// are in document_reasons.cc.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <map>
 
-#include "agent/act/vault.h"
-#include "agent/plan/plan.h"
 #include "agent/scan/engine.h"
 #include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/core/harness.h"
+#include "tests/agent/reasons/document_reasons.h"
 
 namespace fleetsweep {
 namespace {
@@ -40,7 +39,8 @@ struct Infected : ActHost {
   Reason of(const std::string& path) { return of(run(request()), path); }
 };
 
-model::ScanDone scan_of(const model::Policy& policy, const scan::EngineOptions& options = {}) {
+// What an agent tells about a dry run whose scan ends like this.
+Reason told_of_scan(const model::Policy& policy, const scan::EngineOptions& options = {}) {
   const act::TempDir root;
   for (int i = 0; i < 200; ++i) write_text(root / ("file-" + std::to_string(i)), "x");
   model::Facts facts;
@@ -48,7 +48,11 @@ model::ScanDone scan_of(const model::Policy& policy, const scan::EngineOptions& 
   facts.arch = "x86_64";
   const auto opened = scan::Root::open(root / "");
   EXPECT_TRUE(opened) << opened.error().message;
-  return scan::scan(policy, facts, *opened, options);
+  agent::Harness host;
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(scan::scan(policy, facts, *opened, options));
+  return host.last().reason;
 }
 
 model::Policy small_policy() {
@@ -64,39 +68,38 @@ model::Policy small_policy() {
 }
 
 Reason wrong_platform() {
-  model::Policy policy = small_policy();
-  policy.platform = model::Platform::kWindows;
-  return scan_of(policy).reason;
+  agent::Harness host;
+  host.policy.platform = model::Platform::kWindows;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  return host.last().reason;
 }
 
 Reason wrong_architecture() {
   model::Policy policy = small_policy();
   policy.preconditions = {{"arch", "equals", "riscv64"}};
-  return scan_of(policy).reason;
+  return told_of_scan(policy);
 }
 
 // A walker that the kernel held up for longer than the policy allows.
 Reason slow_scan() {
   model::Policy policy = small_policy();
   policy.limits.timeout = Seconds(1);
-  return scan_of(policy, {.parser = {},
-                          .on_progress = {},
-                          .confine_walker = [](bool) -> Status {
-                            using Clock = std::chrono::steady_clock;
-                            const auto end = Clock::now() + std::chrono::milliseconds(1001);
-                            while (Clock::now() < end) continue;
-                            return {};
-                          }})
-      .reason;
+  return told_of_scan(policy,
+                      {.parser = {}, .on_progress = {}, .confine_walker = [](bool) -> Status {
+                         using Clock = std::chrono::steady_clock;
+                         const auto end = Clock::now() + std::chrono::milliseconds(1001);
+                         while (Clock::now() < end) continue;
+                         return {};
+                       }});
 }
 
 Reason walker_that_cannot_be_confined() {
-  return scan_of(small_policy(), {.parser = {},
-                                  .on_progress = {},
-                                  .confine_walker = [](bool) -> Status {
-                                    return fail(Code::kUnavailable, "no filters in this kernel");
-                                  }})
-      .reason;
+  return told_of_scan(small_policy(),
+                      {.parser = {}, .on_progress = {}, .confine_walker = [](bool) -> Status {
+                         return fail(Code::kUnavailable, "no filters in this kernel");
+                       }});
 }
 
 Reason action_it_lacks() {
@@ -202,11 +205,12 @@ Reason read_only_state() {
 }
 
 Reason full_vault() {
-  const act::TempDir state;
-  const auto vault = act::Vault::open(state / "");
-  EXPECT_TRUE(vault) << vault.error().message;
-  const auto room = vault->room_for(limits::kVaultBytes + 1);
-  return room ? Reason::kNone : room.error().reason;
+  Infected host;
+  const std::string older = host.state() + "/vault/older.fsq";
+  write_text(older, "");
+  fs::permissions(host.state() + "/vault", fs::perms(0700));
+  fs::resize_file(older, limits::kVaultBytes);
+  return host.refusal();
 }
 
 Reason name_taken_before_undo() {
@@ -258,7 +262,7 @@ Reason scanner_that_crashes() {
   return host.last().reason;
 }
 
-const std::map<Reason, Reason (*)()> kProducers = {
+const Producers kProducers = {
     {Reason::kPlatform, wrong_platform},
     {Reason::kPrecondition, wrong_architecture},
     {Reason::kCapability, action_it_lacks},
@@ -287,8 +291,10 @@ class HostReason : public testing::TestWithParam<Reason> {};
 
 TEST_P(HostReason, IsGivenByAHostToWhichItHappens) {
   const Reason reason = GetParam();
-  const auto producer = kProducers.find(reason);
-  ASSERT_NE(producer, kProducers.end()) << "nothing here produces " << name(reason);
+  const bool is_of_document = document_reasons().contains(reason);
+  const Producers& producers = is_of_document ? document_reasons() : kProducers;
+  const auto producer = producers.find(reason);
+  ASSERT_NE(producer, producers.end()) << "nothing here produces " << name(reason);
   if ((reason == Reason::kDiskFull || reason == Reason::kPermission) && ::geteuid() != 0)
     GTEST_SKIP() << "needs root for a private mount";
   if (reason == Reason::kImmutable && !has_immutable_flag())
@@ -296,15 +302,14 @@ TEST_P(HostReason, IsGivenByAHostToWhichItHappens) {
   EXPECT_EQ(producer->second(), reason);
 }
 
-// gates_test.cc counts up to kPoison; from there to the last one it is here.
-std::vector<Reason> all_of_the_host() {
+std::vector<Reason> all_of_them() {
   std::vector<Reason> all;
-  for (std::size_t i = static_cast<std::size_t>(Reason::kPoison) + 1; i < kCount<Reason>; ++i)
+  for (std::size_t i = static_cast<std::size_t>(Reason::kNone) + 1; i < kCount<Reason>; ++i)
     all.push_back(static_cast<Reason>(i));
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, HostReason, testing::ValuesIn(all_of_the_host()),
+INSTANTIATE_TEST_SUITE_P(Each, HostReason, testing::ValuesIn(all_of_them()),
                          [](const auto& info) { return std::string(name(info.param)); });
 
 }  // namespace
