@@ -63,7 +63,7 @@ Result<model::SandboxLevel> confine(model::SandboxLevel most, const event_log::E
 
 }  // namespace
 
-Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
+Status run_core(const CoreOptions& options, const event_log::EventLog& log, const OpenStore& open) {
   FS_TRY(const loop::Signals signals, loop::Signals::block());
   // One arena: a second thread's heap would double what an idle agent holds.
   ::mallopt(M_ARENA_MAX, 1);
@@ -77,7 +77,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
   if (crypto::agent_id(key.public_key()) != enrolment.agent)
     return fail(Code::kInvalid, "{}/identity.key is not the key that was enrolled", options.state);
   FS_TRY(Membership membership, verify_membership(enrolment));
-  FS_TRY(const auto store, open_store(options.state + "/core/core.db"));
+  FS_TRY(const auto store, open(options.state + "/core/core.db"));
   FS_TRY(Stored stored, store->load());
 
   Identity identity;

@@ -2,10 +2,12 @@
 
 // The whole of the core process: reads the state, makes core and socket, runs the loop.
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "agent/core/session.h"
+#include "agent/driver/store.h"
 #include "protocol/model/receipt.h"
 #include "protocol/runtime/log/event_log.h"
 
@@ -21,7 +23,10 @@ struct CoreOptions {
   std::vector<std::string> labels;
 };
 
+using OpenStore = std::function<Result<std::unique_ptr<Store>>(const std::string& path)>;
+
 // Until the monitor ends, or SIGTERM. An error means: start me afresh, later.
-Status run_core(const CoreOptions& options, const event_log::EventLog& log);
+Status run_core(const CoreOptions& options, const event_log::EventLog& log,
+                const OpenStore& open = open_store);
 
 }  // namespace fleetsweep::agent

@@ -106,18 +106,6 @@ class SqliteStore final : public Store {
     return drop.bind(what).run();
   }
 
-  Result<std::vector<Digest>> poisoned(unsigned times) override {
-    FS_TRY(Statement get, database_.prepare("select what from begun where times >= ?1"));
-    get.bind(times);
-    std::vector<Digest> all;
-    while (true) {
-      FS_TRY(const bool found, get.step());
-      if (!found) return all;
-      FS_TRY(const Digest what, get.fixed<Digest>(0));
-      all.push_back(what);
-    }
-  }
-
  private:
   template <class... Values>
   Status run(Sql sql, const Values&... values) {

@@ -28,7 +28,6 @@ class Store {
   // Durable at once; returns how often it was begun and not survived, this time included.
   virtual Result<unsigned> begun(const Digest& what) = 0;
   virtual Status survived(const Digest& what) = 0;
-  virtual Result<std::vector<Digest>> poisoned(unsigned times) = 0;
 };
 
 // core.db. kInvalid: not ours; kUnavailable: locked, disk full, read-only.

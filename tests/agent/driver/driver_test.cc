@@ -1,0 +1,124 @@
+// The core process without its monitor, against a small controller over loopback CURVE.
+
+#include "agent/driver/driver.h"
+
+#include "agent/driver/run_core.h"
+#include "tests/agent/monitor/agent_fixture.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+constexpr int kDied = 9;
+
+// The process dies of the policy: it was counted as begun, and what was made of it is not stored.
+class DyingStore final : public Store {
+ public:
+  explicit DyingStore(std::unique_ptr<Store> real) : real_(std::move(real)) {}
+  Status commit(const std::vector<Record>& records) override {
+    for (const Record& record : records)
+      if (std::holds_alternative<PutPolicy>(record)) ::_exit(kDied);
+    return real_->commit(records);
+  }
+  Result<Stored> load() override { return real_->load(); }
+  Result<Bytes> policy(const Digest& d) override { return real_->policy(d); }
+  Result<std::vector<model::SealedFinding>> dry_run(const DocumentId& o) override {
+    return real_->dry_run(o);
+  }
+  Result<std::vector<Bytes>> receipts(const std::vector<std::uint64_t>& s) override {
+    return real_->receipts(s);
+  }
+  Result<unsigned> begun(const Digest& what) override { return real_->begun(what); }
+  Status survived(const Digest& what) override { return real_->survived(what); }
+
+ private:
+  std::unique_ptr<Store> real_;
+};
+
+Result<std::unique_ptr<Store>> open_dying(const std::string& path) {
+  FS_TRY(auto real, open_store(path));
+  return std::unique_ptr<Store>(new DyingStore(std::move(real)));
+}
+
+class DriverTest : public Agent {
+ protected:
+  void SetUp() override {
+    Agent::SetUp();
+    ASSERT_EQ(run_enrol(controller_.token()), 0);
+    std::filesystem::create_directories(state() + "/core");
+    policy_ = policy();
+    dry_ =
+        controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy_)), {"alice"}));
+  }
+  void TearDown() override {
+    end_core();
+    Agent::TearDown();
+  }
+  void start_core(const OpenStore& open) {
+    auto ends = runtime::Pipe::pair();
+    ASSERT_TRUE(ends);
+    core_ = ::fork();
+    if (core_ == 0) {
+      const CoreOptions options{.state = state(),
+                                .root = root_,
+                                .monitor_fd = ends->second.fd(),
+                                .reconnect_min = std::chrono::milliseconds(50),
+                                .reconnect_max = std::chrono::milliseconds(500)};
+      ::_exit(run_core(options, event_log::EventLog(event_log::Level::kError), open) ? 0 : 1);
+    }
+    monitor_.emplace(std::move(ends->first));
+    ASSERT_TRUE(monitor_->send(model::LocalCommand{"resume", ""}));
+  }
+  int status_of_its_end() {
+    int status = 0;
+    EXPECT_TRUE(
+        controller_.serve_until([&] { return ::waitpid(core_, &status, WNOHANG) == core_; }));
+    core_ = 0;
+    return WEXITSTATUS(status);
+  }
+  void end_core() {
+    if (core_ <= 0) return;
+    ::kill(core_, SIGKILL);
+    ::waitpid(core_, nullptr, 0);
+    core_ = 0;
+  }
+  template <class T>
+  bool hears() {
+    const auto received = monitor_->try_receive();
+    return received && *received && std::get_if<T>(&(*received)->message);
+  }
+  unsigned begun() {
+    const auto store = open_store(state() + "/core/core.db");
+    return *(*store)->begun(crypto::sha256(fixture::policy_bytes(policy_)));
+  }
+
+  model::Policy policy_;
+  DocumentId dry_;
+  pid_t core_ = 0;
+  std::optional<runtime::Pipe> monitor_;
+};
+
+TEST_F(DriverTest, APolicyThatKillsCoreIsReadForEver) {
+  for (int time = 0; time < 2; ++time) {
+    start_core(open_dying);
+    EXPECT_EQ(status_of_its_end(), kDied);
+  }
+  EXPECT_TRUE(controller_.receipts.empty());
+  start_core(open_dying);
+  ASSERT_TRUE(controller_.await(dry_, HostState::kRefused));
+  EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kPoison);
+}
+
+TEST_F(DriverTest, AnAccidentIsHeldAgainstThePolicyForEver) {
+  start_core(open_dying);
+  EXPECT_EQ(status_of_its_end(), kDied);
+  // This one lives, asks its monitor for a scan, and has time for its owner.
+  start_core(open_store);
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+  ASSERT_TRUE(monitor_->send(model::LocalCommand{"status", ""}));
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::LocalReply>(); }));
+  end_core();
+  EXPECT_EQ(begun(), 1u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
