@@ -1,14 +1,53 @@
+#include <poll.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 
 #include "cli/session.h"
+#include "protocol/base/unique_fd.h"
 #include "protocol/crypto/key_file.h"
 
 namespace fleetsweep::cli {
 namespace {
+
+// A terminal that shows nothing of what is typed, until it goes. Meanwhile the signals that would
+// end or stop us wait, so that nobody is left with such a terminal.
+class Hidden {
+ public:
+  Hidden() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP})
+      sigaddset(&signals_, signal);
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    tcgetattr(STDIN_FILENO, &shown_);
+    termios hidden = shown_;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  }
+  Hidden(const Hidden&) = delete;
+  ~Hidden() {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);  // one that waited comes now
+  }
+
+  // False: a signal came first.
+  bool await_line() const {
+    const UniqueFd pending(signalfd(-1, &signals_, SFD_CLOEXEC));
+    pollfd wanted[] = {{STDIN_FILENO, POLLIN, 0}, {pending.get(), POLLIN, 0}};
+    while (poll(wanted, 2, -1) < 0 && errno == EINTR) {
+    }
+    return wanted[1].revents == 0;
+  }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+  termios shown_{};
+};
 
 // Asks on the terminal without showing what is typed.
 Result<std::string> ask(const char* prompt) {
@@ -16,22 +55,28 @@ Result<std::string> ask(const char* prompt) {
     return fail(
         Code::kInvalid,
         "a passphrase is needed and there is no terminal to ask on; give --passphrase-file");
-  termios shown{};
-  tcgetattr(STDIN_FILENO, &shown);
-  termios hidden = shown;
-  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-  std::fprintf(stderr, "%s: ", prompt);
-  tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
   std::string line;
-  std::getline(std::cin, line);
-  tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-  std::fputc('\n', stderr);
+  for (bool has_line = false; !has_line;) {  // whoever goes on after a Ctrl-Z is asked again
+    const Hidden hidden;
+    std::fprintf(stderr, "%s: ", prompt);
+    has_line = hidden.await_line();
+    if (has_line) std::getline(std::cin, line);
+    std::fputc('\n', stderr);
+  }
   return line;
 }
 
 Result<std::string> from_file(const std::string& path) {
   FS_TRY(const std::string text, read_text_file(path));
-  return text.substr(0, text.find('\n'));
+  const std::string passphrase = text.substr(0, text.find('\n'));
+  if (passphrase.empty())
+    return fail(
+        Code::kInvalid,
+        "the first line of {} is empty, and an empty passphrase protects nothing\n"
+        "next:  write the passphrase into its first line, or say --unencrypted if a new key "
+        "is to stand in clear",
+        path);
+  return passphrase;
 }
 
 }  // namespace

@@ -30,6 +30,23 @@ done
 expect "no verb at all is a usage error" exits 2 "$CLI"
 expect "the version is the project's" test "$("$CLI" --version)" = "fleetsweep $(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")"
 
+# Keys: no file of secrets in clear by mistake, no terminal left blind.
+: >"$STORY/empty"
+expect "an empty passphrase is no passphrase" exits 2 "$CLI" key create "$STORY/clear.key" --holder dora --passphrase-file "$STORY/empty"
+expect "and writes no key" test ! -e "$STORY/clear.key"
+echoes_after() {  # echoes_after KEYS: whether the terminal shows what is typed once the prompt was answered with KEYS
+  local terminal=$STORY/terminal
+  rm -f "$terminal.keys"; mkfifo "$terminal.keys"
+  env --default-signal=INT script -qefc "bash -c 'trap : INT; $CLI key create $STORY/hidden.key --holder dora; stty -a'" "$terminal" <>"$terminal.keys" >/dev/null &
+  local pid=$!
+  RUNNING+=($pid)
+  wait_for 10 grep -q 'passphrase for the new key' "$terminal" && printf '%b' "$1" >"$terminal.keys" && wait_for 10 grep -q 'speed' "$terminal"
+  kill $pid 2>/dev/null || :
+  cat "$terminal"
+  grep -qE '(^| )echo ' "$terminal"
+}
+expect "Ctrl-C at the passphrase prompt gives the terminal back" echoes_after '\003'
+
 # Nobody listens on port 1.
 echo token >"$STORY/token"
 nobody() { exits 1 env FLEETSWEEP_URL=http://127.0.0.1:1 FLEETSWEEP_TOKEN_FILE="$STORY/token" "$CLI" "$@"; }
