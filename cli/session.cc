@@ -121,12 +121,14 @@ Result<json> post_global(Session& session, const std::string& path, const std::s
 }
 
 Status stream(Session& session, const std::string& path,
-              const std::function<bool(const std::string&)>& on_event) {
+              const std::function<bool(const std::string&)>& on_event,
+              const std::function<bool()>& keep_going) {
   FS_TRY(const std::string whole, tenant_path(session, path));
   FS_TRY(const std::string url, base_url(session));
   FS_TRY(const std::vector<http::Header> headers, authorization(session));
-  return http::follow_events(url + whole, headers, {},
-                             [&](const http::Event& event) { return on_event(event.data); });
+  return http::follow_events(
+      url + whole, headers, {}, [&](const http::Event& event) { return on_event(event.data); },
+      keep_going);
 }
 
 Result<std::string> read_text_file(const std::string& path) {

@@ -39,9 +39,11 @@ Result<nlohmann::json> post(Session&, const std::string& path, const std::string
 Result<nlohmann::json> get_global(Session&, const std::string& path);
 Result<nlohmann::json> post_global(Session&, const std::string& path, const std::string& body);
 Result<std::string> tenant_of(Session&);
-// Calls `on_event` with each event's JSON until it returns false or the server ends the stream.
+// Calls `on_event` with each event's JSON until it or `keep_going`, asked every few seconds,
+// returns false or the server ends the stream.
 Status stream(Session&, const std::string& path,
-              const std::function<bool(const std::string&)>& on_event);
+              const std::function<bool(const std::string&)>& on_event,
+              const std::function<bool()>& keep_going);
 
 Result<std::string> read_text_file(const std::string& path);
 Status write_text_file(const std::string& path, std::string_view text, bool is_private = false);

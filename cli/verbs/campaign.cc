@@ -1,5 +1,8 @@
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -43,44 +46,65 @@ Status status(Session& session, const Options& options) {
   return {};
 }
 
-// Done when every host is settled, or as soon as --until says: "verified=3".
-bool reached(const json& campaign, const std::string& until) {
-  const auto equals = until.find('=');
-  if (until.empty() || equals == std::string::npos) return is_settled(campaign);
-  const auto wanted = std::strtoull(until.c_str() + equals + 1, nullptr, 10);
-  return campaign.value("states", json::object())
-             .value(until.substr(0, equals), std::uint64_t{0}) >= wanted;
+// "verified=3": when to stop watching; by default when every host is settled.
+struct Until {
+  std::optional<model::HostState> state;
+  std::uint64_t hosts = 0;
+
+  bool is_reached(const json& campaign) const {
+    if (!state) return is_settled(campaign);
+    return campaign.value("states", json::object())
+               .value(std::string(name(*state)), std::uint64_t{0}) >= hosts;
+  }
+};
+
+Result<Until> parse_until(const std::string& text) {
+  Until until;
+  if (text.empty()) return until;
+  const auto equals = std::min(text.find('='), text.size());
+  const char* const end = text.data() + text.size();
+  const auto number = std::from_chars(std::min(text.data() + equals + 1, end), end, until.hosts);
+  until.state = from_name<model::HostState>(text.substr(0, equals));
+  if (!until.state || number.ec != std::errc() || number.ptr != end)
+    return fail(Code::kInvalid,
+                "--until {}: expected STATE=N, like verified=3; a state is one of {}",
+                escaped(text), fmt::join(Names<model::HostState>::kAll, ", "));
+  return until;
 }
 
 Status watch(Session& session, const Options& options) {
   FS_TRY(const Seconds deadline, parse_seconds(options.deadline));
+  FS_TRY(const Until until, parse_until(options.until));
   const Timestamp end = now() + deadline;
   FS_CHECK(get(session, "campaigns/" + options.campaign));  // a stream says less when it is refused
   bool done = false;
   json newest;
   std::string last;
-  FS_CHECK(
-      stream(session, "campaigns/" + options.campaign + "/events", [&](const std::string& event) {
-        const json campaign = json::parse(event, nullptr, false);
-        if (campaign.is_discarded()) return true;
-        newest = campaign;
-        if (session.console.json) {
-          session.console.print(campaign.dump());
-        } else if (session.console.out_is_terminal()) {
-          session.console.redraw(progress_view(campaign, session.console));
-        } else if (const std::string line = progress_line(campaign); line != last) {
-          session.console.print(last = line);
-        }
-        done = reached(campaign, options.until);
-        return !done && now() < end;
-      }));
+  const auto show = [&](const std::string& event) {
+    const json campaign = json::parse(event, nullptr, false);
+    if (campaign.is_discarded()) return true;
+    newest = campaign;
+    if (session.console.json) {
+      session.console.print(campaign.dump());
+    } else if (session.console.out_is_terminal()) {
+      session.console.redraw(progress_view(campaign, session.console));
+    } else if (const std::string line = progress_line(campaign); line != last) {
+      session.console.print(last = line);
+    }
+    done = until.is_reached(campaign);
+    return !done;
+  };
+  FS_CHECK(stream(session, "campaigns/" + options.campaign + "/events", show,
+                  [&] { return now() < end; }));
   if (done) {
     if (options.until.empty() && has_unwell(newest)) session.exit = kPartly;
     return {};
   }
+  const std::string again = "\nnext:  fleetsweep campaign watch " + options.campaign;
+  if (now() < end) return fail(Code::kUnavailable, "the controller ended the view{}", again);
   return fail(Code::kUnavailable,
-              "the campaign has not got there after {}; it goes on without this view",
-              options.deadline);
+              "the campaign has not got there after {}; it goes on without this view{}",
+              options.deadline, again);
 }
 
 Status hosts(Session& session, const Options& options) {

@@ -107,6 +107,11 @@ PLAN='^Stop campaign cli-1'; expect "campaign stop asks" asks campaign stop cli-
 expect "an order that every host refuses" is_json campaign start --policy "$SOURCE/policies/catalog/emotet/policy.yaml" \
   --campaign emotet-1 --jurisdiction DE --mode dry-run "${keys[@]}"
 expect "is settled, but only partly done" exits 3 "$CLI" campaign watch emotet-1 --deadline 30s
+expect "watch ends at its deadline though nothing changes" exits 1 timeout 10 "$CLI" campaign watch cli-1 --until verified=9 --deadline 1s
+expect "and says so" says 'not got there after 1s' err
+for until in verfied=3 verified verified= verified=3x =3; do
+  expect "--until $until is a usage error" exits 2 "$CLI" campaign watch cli-1 --until $until
+done
 expect "campaign status has no colours in a pipe" exits 0 "$CLI" campaign status cli-1
 expect "none at all" plain
 script -qec "$CLI campaign status cli-1" /dev/null >"$STORY/tty" </dev/null

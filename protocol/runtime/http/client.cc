@@ -123,7 +123,8 @@ Result<Response> request(std::string_view method, const std::string& url,
 
 Status follow_events(const std::string& url, const std::vector<Header>& headers,
                      const ClientOptions& options,
-                     const std::function<bool(const Event&)>& on_event) {
+                     const std::function<bool(const Event&)>& on_event,
+                     const std::function<bool()>& keep_going) {
   FS_TRY(const Url parsed, parse_url(url));
   httplib::Request request;
   request.method = "GET";
@@ -146,7 +147,7 @@ Status follow_events(const std::string& url, const std::vector<Header>& headers,
     }
     const auto state = parser.take({data, size}, on_event);
     if (!state) parsed_well = fail(state.error());
-    stopped = state && *state == EventParser::State::kStopped;
+    stopped = state && (*state == EventParser::State::kStopped || !keep_going());
     return state && !stopped;
   };
   httplib::Response response;

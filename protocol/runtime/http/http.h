@@ -143,10 +143,12 @@ Result<Response> request(std::string_view method, const std::string& url,
 
 // GETs a stream of events and gives each to `on_event` until that returns false (a success), the
 // server ends the stream (a success) or it fails. Silence for longer than options.timeout is
-// kUnavailable; servers send a comment at least every limits::kHttpStreamBeat. A status other than
-// 200 is an error with code_of(status).
-Status follow_events(const std::string& url, const std::vector<Header>& headers,
-                     const ClientOptions& options,
-                     const std::function<bool(const Event&)>& on_event);
+// kUnavailable; servers send a comment at least every limits::kHttpStreamBeat, and `keep_going` is
+// asked whenever something came: false ends the stream too. A status other than 200 is an error
+// with code_of(status).
+Status follow_events(
+    const std::string& url, const std::vector<Header>& headers, const ClientOptions& options,
+    const std::function<bool(const Event&)>& on_event,
+    const std::function<bool()>& keep_going = [] { return true; });
 
 }  // namespace fleetsweep::http

@@ -101,6 +101,12 @@ TEST_F(HttpStream, AClientThatHasEnoughStaysConnected) {
   EXPECT_TRUE(watch_.wait_until_open_is(0)) << "the server keeps the feed of a client that is gone";
 }
 
+TEST_F(HttpStream, ADeadlineIsHeededOnlyWhenSomethingChanges) {
+  EXPECT_TRUE(follow_events(
+      url("/events/endless"), {}, {}, [](const Event&) { return true; }, [] { return false; }));
+  EXPECT_TRUE(watch_.wait_until_open_is(0));
+}
+
 TEST_F(HttpStream, MoreStreamsThanAllowedLeaveNoWorker) {
   const std::string ask =
       "GET /events/endless HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
