@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -104,24 +105,44 @@ Status enrol_token(Session& session, const Options& options) {
     tokens.push_back(
         trust::token_text({.tenant = tenant, .edge = edge, .seed = key.seed(), .expires = expiry}));
   }
-  FS_CHECK(sign_and_submit(session, std::string(model::kPayloadEnrolBatch), codec::encode(batch),
-                           options.keys));
   std::error_code ignored;
   std::filesystem::create_directories(options.out, ignored);
-  json files = json::array();
+  // First on the disk, then in the log: a batch whose tokens are lost would stand there for good.
+  std::vector<std::string> files;
+  const auto remove_all = [&] {
+    for (const std::string& file : files) std::filesystem::remove(file, ignored);
+  };
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    const std::string file =
-        fmt::format("{}/token-{}-{:03}", options.out, to_hex(batch.batch.view().first(4)), i + 1);
-    FS_CHECK(write_text_file(file, tokens[i] + "\n", true));
-    files.push_back(file);
-    if (!session.console.json) session.console.print(file);
+    files.push_back(
+        fmt::format("{}/token-{}-{:03}", options.out, to_hex(batch.batch.view().first(4)), i + 1));
+    if (const Status written = write_text_file(files.back(), tokens[i] + "\n", true); !written) {
+      remove_all();
+      return written;
+    }
   }
+  const auto logged = sign_and_submit(session, std::string(model::kPayloadEnrolBatch),
+                                      codec::encode(batch), options.keys);
+  if (!logged) {
+    // Without an answer it may be in the log all the same.
+    if (logged.error().code != Code::kUnavailable) remove_all();
+    return fail(logged.error());
+  }
+  if (!session.console.json)
+    for (const std::string& file : files) session.console.print(file);
   if (session.console.json)
     session.console.print(json{{"tokens", files}, {"expires", to_rfc3339(expiry)}}.dump());
   session.console.next(
       "on the host, as root:  fleetsweep-agent enrol --token-file TOKENFILE --connect "
       "tcp://CONTROLLER:7601");
   return {};
+}
+
+// Orders name countries so, and what a batch says stands in the log for good.
+std::string is_country(const std::string& text) {
+  const auto is_letter = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return text.size() == 2 && std::ranges::all_of(text, is_letter)
+             ? ""
+             : "expected two capital letters, like DE, instead of " + text;
 }
 
 }  // namespace
@@ -159,8 +180,9 @@ void add_agent_verbs(CLI::App& app, Session& session) {
   token->add_option("--group", options->groups, "group of these hosts; repeat");
   token
       ->add_option("--jurisdiction", options->jurisdiction,
-                   "country of these hosts, ISO 3166-1 alpha-2")
-      ->required();
+                   "country of these hosts, ISO 3166-1 alpha-2, like DE")
+      ->required()
+      ->check(is_country, "COUNTRY");
   token->add_option("--life", options->life, "valid for")->capture_default_str();
   token->add_option("--edge", options->edge,
                     "CURVE key of the edge in hex; default: from the log's Endpoints");

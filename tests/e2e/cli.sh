@@ -104,6 +104,16 @@ done
 PLAN='^Order [0-9a-f]{64}$'; expect "campaign undo asks" asks campaign undo cli-1 "${keys[@]}"
 PLAN='^Stop campaign cli-1'; expect "campaign stop asks" asks campaign stop cli-1 --key "$WORLD/keys/alice.key" --reason test
 
+token=(agent enrol-token --key "$WORLD/keys/alice.key" --group web)
+log_size() { curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq '.[0].log_size'; }
+logged=$(log_size)
+for country in germany de DEU ''; do
+  expect "a batch for hosts in '$country' is a usage error" exits 2 "$CLI" --yes "${token[@]}" --jurisdiction "$country" --out "$STORY/tokens"
+done
+expect "a batch whose tokens cannot be written is refused" exits 1 "$CLI" --yes "${token[@]}" --jurisdiction DE --out /proc/x
+expect "a batch without its quorum is refused" exits 1 "$CLI" --yes agent enrol-token --key "$STORY/dora.key" --jurisdiction DE --out "$STORY/tokens"
+expect "and leaves no token" test -z "$(ls -A "$STORY/tokens")"
+expect "none of them is in the log" test "$(log_size)" = "$logged"
 expect "an order that every host refuses" is_json campaign start --policy "$SOURCE/policies/catalog/emotet/policy.yaml" \
   --campaign emotet-1 --jurisdiction DE --mode dry-run "${keys[@]}"
 expect "is settled, but only partly done" exits 3 "$CLI" campaign watch emotet-1 --deadline 30s
