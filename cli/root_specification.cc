@@ -8,6 +8,7 @@
 
 #include "cli/session.h"
 #include "protocol/base/limits.h"
+#include "protocol/codec/json_members.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/model/order.h"
 
@@ -259,6 +260,7 @@ Result<model::Root> parse_root_specification(std::string_view text, const std::s
     return fail(Code::kInvalid, "not JSON: {}", error.what());
   }
   if (!specification.is_object()) return fail(Code::kInvalid, "the file: expected an object");
+  FS_CHECK(codec::no_member_twice(text));
   Reader reader(specification, directory);
   model::Root root = reader.read(now);
   if (!reader.mistakes().empty())

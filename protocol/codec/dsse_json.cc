@@ -4,6 +4,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/json_members.h"
 
 namespace fleetsweep::codec {
 namespace {
@@ -55,6 +56,8 @@ Result<model::Envelope> from_dsse_json(std::string_view json) {
                 limits::kDsseJsonBytes);
   const Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalid, "DSSE JSON: one JSON object was expected");
+  if (const Status once = no_member_twice(json); !once)
+    return fail(once.error().within("DSSE JSON"));
   model::Envelope envelope;
   FS_TRY(envelope.payload_type, text_at(object, "payloadType", "DSSE JSON"));
   FS_TRY(envelope.payload, base64_at(object, "payload", "DSSE JSON"));

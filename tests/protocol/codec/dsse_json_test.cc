@@ -47,6 +47,12 @@ TEST(DsseJson, WhatIsWrongIsNamed) {
       message_of(
           R"({"payloadType": "t", "payload": "", "signatures": [{"sig": "", "keyid": "x"}]})")
           .starts_with("DSSE JSON: signatures[0]: keyid: "));
+  EXPECT_EQ(
+      message_of(R"({"payloadType": "t", "payload": "", "payload": "aa==", "signatures": []})"),
+      "DSSE JSON: \"payload\" stands twice in one object; expected once");
+  EXPECT_EQ(
+      message_of(R"({"payloadType": "t", "payload": "", "signatures": [{"sig": "", "sig": ""}]})"),
+      "DSSE JSON: \"sig\" stands twice in one object; expected once");
   EXPECT_TRUE(message_of(std::string(limits::kDsseJsonBytes + 1, ' ')).starts_with("DSSE JSON: "));
   EXPECT_NE(message_of(std::string(100'000, '[')), "accepted");
 }
