@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "protocol/codec/codec.h"
@@ -32,9 +33,11 @@ std::string shorten(const std::string& hex) {
 std::string clauses_text(const model::Root& root, const model::RoleRule& rule) {
   std::vector<std::string> parts;
   for (const model::Clause& clause : rule.clauses) {
-    std::vector<std::string> holders;
-    for (std::uint16_t key : clause.keys)
-      holders.push_back(key < root.keys.size() ? root.keys[key].holder : "?");
+    std::vector<std::string> holders;  // each once: several keys of a person count once
+    for (std::uint16_t key : clause.keys) {
+      const std::string holder = key < root.keys.size() ? root.keys[key].holder : "?";
+      if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
+    }
     parts.push_back(fmt::format("{} of {}", clause.threshold, list(holders, "nobody")));
   }
   return fmt::format("{}", fmt::join(parts, " and "));

@@ -35,7 +35,7 @@ Result<trust::State> verified_log(Session& session, const std::string& root_file
   FS_TRY(const model::Envelope first, codec::decode<model::Envelope>(entries.front()));
   std::optional<TenantId> expected;
   if (!root_file.empty()) {
-    FS_TRY(const model::Envelope root, read_document(root_file));
+    FS_TRY(const model::Envelope root, read_document(root_file, model::kPayloadRoot));
     expected = trust::tenant_id(root.payload);
   }
   FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(first, expected));

@@ -167,12 +167,12 @@ class Reader {
                            ? number<std::uint8_t>(entry["threshold"], where + ".threshold", 64)
                            : 0;
     for (const json& holder : entry.value("keys", json::array())) {
-      const auto found = std::ranges::find(
-          root_.keys, holder.is_string() ? holder.get<std::string>() : "", &model::Key::holder);
-      if (found == root_.keys.end())
+      const std::string wanted = holder.is_string() ? holder.get<std::string>() : "";
+      const std::size_t before = result.keys.size();
+      for (std::size_t i = 0; i < root_.keys.size(); ++i)  // a person may have several keys
+        if (root_.keys[i].holder == wanted) result.keys.push_back(static_cast<std::uint16_t>(i));
+      if (result.keys.size() == before)
         mistake("{}.keys: nobody is called {}", where, holder.dump());
-      else
-        result.keys.push_back(static_cast<std::uint16_t>(found - root_.keys.begin()));
     }
     return result;
   }

@@ -70,6 +70,14 @@ Result<std::string> tenant_path(Session& session, const std::string& path) {
   return "/v1/tenants/" + tenant + "/" + path;
 }
 
+// "order", of application/vnd.fleetsweep.order.v1+capnp.
+std::string kind_of(std::string_view payload_type) {
+  constexpr std::string_view kPrefix = "application/vnd.fleetsweep.";
+  if (!payload_type.starts_with(kPrefix)) return "'" + escaped(payload_type) + "'";
+  const std::string_view rest = payload_type.substr(kPrefix.size());
+  return escaped(rest.substr(0, rest.find('.')));
+}
+
 }  // namespace
 
 void Session::finish(const Status& status) {
@@ -145,6 +153,14 @@ Result<model::Envelope> read_document(const std::string& path) {
   auto envelope = codec::from_dsse_json(text);
   if (!envelope) return fail(envelope.error().within(path));
   return envelope;
+}
+
+Result<model::Envelope> read_document(const std::string& path, std::string_view payload_type) {
+  FS_TRY(model::Envelope envelope, read_document(path));
+  if (envelope.payload_type == payload_type) return envelope;
+  return fail(Code::kInvalid,
+              "{} is of type {}; expected {}\nnext:  `fleetsweep order show {}` says what is in it",
+              path, kind_of(envelope.payload_type), kind_of(payload_type), path);
 }
 
 Status write_document(const std::string& path, const model::Envelope& envelope) {

@@ -48,6 +48,8 @@ Status stream(Session&, const std::string& path,
 Result<std::string> read_text_file(const std::string& path);
 Status write_text_file(const std::string& path, std::string_view text, bool is_private = false);
 Result<model::Envelope> read_document(const std::string& path);
+// Only a document of this type; kInvalid says which it is instead.
+Result<model::Envelope> read_document(const std::string& path, std::string_view payload_type);
 Status write_document(const std::string& path, const model::Envelope& envelope);
 
 // Reads an operator key; asks for its passphrase on the terminal when it has one and no

@@ -63,7 +63,7 @@ Result<OrderReview> review_of(Session& session, const Options& options,
     FS_TRY(review.computed, computed_class(order, as_bytes(policy.value_or(""))));
   }
   if (!options.root.empty()) {
-    FS_TRY(const model::Envelope root_envelope, read_document(options.root));
+    FS_TRY(const model::Envelope root_envelope, read_document(options.root, model::kPayloadRoot));
     FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
     if (order.tenant != root.tenant())
       return fail(Code::kUntrusted, "the order is for tenant {}, the root is of {}",
@@ -144,7 +144,7 @@ Status submit_order(Session& session, const Options& options) {
 
 // Is this order signed by enough people under this root, and what it says it is?
 Status verify(Session& session, const Options& options) {
-  FS_TRY(const model::Envelope envelope, read_document(options.file));
+  FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadOrder));
   FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
   FS_TRY(const OrderReview review, review_of(session, options, envelope));
   FS_CHECK(has_its_class(envelope, review));

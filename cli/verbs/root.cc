@@ -1,6 +1,7 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -25,14 +26,20 @@ struct Options {
 };
 
 // The key to which hosts seal paths and evidence: made once, its secret stays with the operators.
-Result<CurveKey> evidence_key(const std::string& path) {
-  if (const auto secret_text = read_text_file(path)) {
-    FS_TRY(const auto secret, (Fixed<32, struct SecretTag>::parse_hex(secret_text->substr(0, 64))));
-    return crypto::box_public(secret.value);
+struct EvidenceKey {
+  CurveKey pub;
+  std::string new_text;  // to be written; empty when the file is there
+};
+
+Result<EvidenceKey> evidence_key(const std::string& path) {
+  if (std::filesystem::exists(path)) {
+    FS_TRY(const std::string text, read_text_file(path));
+    const auto secret = Fixed<32, struct SecretTag>::parse_hex(text.substr(0, 64));
+    if (!secret) return fail(secret.error().within(path));
+    return EvidenceKey{crypto::box_public(secret->value), ""};
   }
   const crypto::BoxKeyPair pair = crypto::generate_box_key();
-  FS_CHECK(write_text_file(path, to_hex(pair.secret) + "\n", true));
-  return pair.pub;
+  return EvidenceKey{pair.pub, to_hex(pair.secret) + "\n"};
 }
 
 Status init(Session& session, const Options& options) {
@@ -49,12 +56,16 @@ Status init(Session& session, const Options& options) {
          parse_root_specification(
              text, directory.empty() ? "." : directory.string(),
              to_timestamp(std::chrono::floor<Duration>(std::chrono::system_clock::now()))));
+  EvidenceKey evidence;
   if (!options.evidence_key.empty()) {
-    FS_TRY(root.evidence_key, evidence_key(options.evidence_key));
+    FS_TRY(evidence, evidence_key(options.evidence_key));
+    root.evidence_key = evidence.pub;
   }
   if (const auto mistakes = trust::mistakes(root); !mistakes.empty())
     return fail(Code::kInvalid, "no host would accept this root:\n{}", fmt::join(mistakes, "\n"));
   const model::Envelope envelope{std::string(model::kPayloadRoot), codec::encode(root), {}};
+  if (!evidence.new_text.empty())
+    FS_CHECK(write_text_file(options.evidence_key, evidence.new_text, true));
   FS_CHECK(write_document(options.out, envelope));
   const TenantId tenant = trust::tenant_id(envelope.payload);
   if (session.console.json)
@@ -67,16 +78,25 @@ Status init(Session& session, const Options& options) {
 }
 
 Status show(Session& session, const Options& options) {
-  FS_TRY(const model::Envelope envelope, read_document(options.file));
+  FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadRoot));
   FS_TRY(const std::string text, describe(envelope, session.console.json));
   session.console.print(text);
   return {};
 }
 
 Status sign(Session& session, const Options& options) {
-  FS_TRY(model::Envelope envelope, read_document(options.file));
+  FS_TRY(model::Envelope envelope, read_document(options.file, model::kPayloadRoot));
   FS_CHECK(check_signable(envelope));
+  FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
   FS_TRY(const crypto::SecretKey key, read_key(session, options.key));
+  const bool is_named =
+      std::ranges::find(root.keys, key.public_key(), &model::Key::pub) != root.keys.end();
+  // A later version is signed by people whom only the one before it names, too.
+  if (!is_named && root.version == 1)
+    return fail(Code::kUntrusted,
+                "{} does not name the key in {}: its signature would count for nothing\n"
+                "next:  `fleetsweep root show {}` lists the keys that sign",
+                options.file, options.key, options.file);
   FS_CHECK(crypto::add_signature(envelope, key));
   FS_CHECK(write_document(options.file, envelope));
   session.console.print(
@@ -88,7 +108,7 @@ Status sign(Session& session, const Options& options) {
 }
 
 Status submit(Session& session, const Options& options) {
-  FS_TRY(const model::Envelope envelope, read_document(options.file));
+  FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadRoot));
   FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
   const std::string body = codec::to_dsse_json(envelope);
   FS_TRY(const nlohmann::json answer, root.version == 1 ? post_global(session, "/v1/tenants", body)

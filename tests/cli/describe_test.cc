@@ -57,6 +57,15 @@ TEST(Describe, EverythingThatIsSignedIsShownInItsColumn) {
   }
 }
 
+TEST(Describe, TwoKeysOfOnePersonLookLikeTwoPeople) {
+  model::Root root;
+  root.keys = {{.holder = "alice"}, {.holder = "bob"}, {.holder = "alice"}};
+  root.roles = {{model::Role::kClean, {{.keys = {0, 1, 2}, .threshold = 2}}}};
+  const auto text = describe({std::string(model::kPayloadRoot), codec::encode(root), {}}, false);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_THAT(*text, testing::HasSubstr("2 of alice, bob\n"));
+}
+
 TEST(CheckSignable, BytesThatTheProgramCannotShowAreNotSigned) {
   model::Order order;
   order.title = "a title";

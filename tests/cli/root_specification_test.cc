@@ -37,6 +37,25 @@ TEST(RootSpecification, WhatIsLeftOutHasTheDefaultsOfASmallShop) {
   EXPECT_EQ(root->policy.cool_off[3], Seconds(3600));
 }
 
+TEST(RootSpecification, AnExplicitRoleMissesAPersonsSecondKey) {
+  const std::string first(64, 'a'), second(64, 'b');
+  const auto root = parse_root_specification(
+      R"({"keys": [{"holder": "alice", "public": ")" + first +
+          R"("}, {"holder": "alice", "public": ")" + second +
+          R"("}], "logs": ["v"], "roles": {"stop": [{"threshold": 1, "keys": ["alice"]}]}})",
+      ".", Timestamp{});
+  ASSERT_TRUE(root) << root.error().message;
+  for (const model::RoleRule& rule : root->roles)
+    EXPECT_EQ(rule.clauses.front().keys, (std::vector<std::uint16_t>{0, 1})) << name(rule.role);
+}
+
+TEST(RootSpecification, OfAMemberThatStandsTwiceTheLastWins) {
+  const auto root =
+      parse_root_specification(R"({"keys": [], "keys": [], "logs": ["v"]})", ".", Timestamp{});
+  ASSERT_FALSE(root);
+  EXPECT_THAT(root.error().message, HasSubstr("\"keys\" stands twice"));
+}
+
 TEST(RootSpecification, TextThatIsNotJsonIsAnErrorAndNoCrash) {
   EXPECT_FALSE(parse_root_specification("{", ".", Timestamp{}));
   EXPECT_FALSE(parse_root_specification("[]", ".", Timestamp{}));

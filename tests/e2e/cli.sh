@@ -127,6 +127,18 @@ expect "none at all" plain
 script -qec "$CLI campaign status cli-1" /dev/null >"$STORY/tty" </dev/null
 expect "and has them on a terminal" grep -q $'\e\[' "$STORY/tty"
 
+expect "root show takes no order for a root" exits 2 "$CLI" root show "$order"
+expect "it says what the file is" says 'order.dsse is of type order; expected root' err
+expect "root submit neither" exits 2 "$CLI" --yes root submit "$order"
+expect "order verify takes no root for an order" exits 2 "$CLI" order verify "$WORLD/keys/root.dsse" --root "$WORLD/keys/root.dsse"
+expect "a holder whom no root could name gets no key" exits 2 "$CLI" key create "$STORY/ab.key" --holder 'A B' --unencrypted
+cp "$WORLD/keys/root.dsse" "$STORY/signed.dsse"
+expect "a key that the root does not name signs no root" exits 1 "$CLI" --yes root sign "$STORY/signed.dsse" --key "$STORY/dora.key"
+expect "not a byte" cmp "$WORLD/keys/root.dsse" "$STORY/signed.dsse"
+jq '.keys = .keys[:1]' "$WORLD/keys/root.json" >"$WORLD/keys/alone.json"
+expect "a root that no host would accept is refused" exits 2 "$CLI" root init --spec "$WORLD/keys/alone.json" --evidence-key "$STORY/alone.key" --out "$STORY/alone.dsse"
+expect "and leaves neither root nor key" test ! -e "$STORY/alone.dsse" -a ! -e "$STORY/alone.key"
+
 jq -n --slurpfile spec "$WORLD/keys/root.json" '$spec[0] + {expires: "30d"}' >"$WORLD/keys/other.json"
 "$CLI" root init --spec "$WORLD/keys/other.json" --evidence-key "$WORLD/keys/evidence.key" --out "$STORY/other.dsse" >"$STORY/out" 2>&1
 expect "the audit holds under the root it began with" exits 0 "$CLI" audit verify --root "$WORLD/keys/root.dsse"
