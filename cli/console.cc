@@ -36,8 +36,14 @@ int exit_code(Code code) {
   }
 }
 
-std::string_view usual_next_step(Code code) {
+constexpr std::string_view kNext = "\nnext:  ";
+
+std::string usual_next_step(Code code, const std::string& verb) {
   switch (code) {
+    case Code::kInvalid:
+      return verb + " --help";
+    case Code::kInternal:
+      return "report this, with the command and `fleetsweep --version`";
     case Code::kUntrusted:
       return "see who signed and who is missing: `fleetsweep order show FILE --root ROOT`";
     case Code::kUnavailable:
@@ -48,9 +54,8 @@ std::string_view usual_next_step(Code code) {
       return "look at the present state and decide again";
     case Code::kNotFound:
       return "list what there is: `fleetsweep campaign status`, `fleetsweep agent list`";
-    default:
-      return {};
   }
+  return {};
 }
 
 }  // namespace
@@ -111,22 +116,23 @@ Status Console::confirm(std::string_view plan, std::string_view question) {
   if (assume_yes) return {};
   if (!isatty(STDIN_FILENO))
     return fail(Code::kConflict,
-                "this needs a yes, and there is no terminal to ask on; give --yes");
+                "this needs a yes, and there is no terminal to ask on; nothing was done{}{}", kNext,
+                "read the plan, then give the same command with --yes");
   std::fprintf(stderr, "%.*s [y/N] ", static_cast<int>(question.size()), question.data());
   std::string answer;
   std::getline(std::cin, answer);
   if (answer == "y" || answer == "Y" || answer == "yes") return {};
-  return fail(Code::kConflict, "not confirmed; nothing was done");
+  return fail(Code::kConflict, "not confirmed; nothing was done{}{}", kNext,
+              "change what the plan shows, or give the command again and answer y");
 }
 
 int Console::report(const Error& error) {
-  constexpr std::string_view kNext = "\nnext:  ";
   const std::string_view whole = error.message;
   const auto split = whole.find(kNext);
   const std::string_view message = whole.substr(0, split);
-  const std::string_view next = split == std::string_view::npos
-                                    ? usual_next_step(error.code)
-                                    : whole.substr(split + kNext.size());
+  const std::string next = split == std::string_view::npos
+                               ? usual_next_step(error.code, verb)
+                               : std::string(whole.substr(split + kNext.size()));
   if (json) {
     const nlohmann::json body = {
         {"error", {{"code", name(error.code)}, {"message", message}, {"next", next}}}};
@@ -135,8 +141,18 @@ int Console::report(const Error& error) {
   }
   const std::string label = err_terminal_ ? "\x1b[31merror:\x1b[0m" : "error:";
   note(fmt::format("{} {}", label, message));
-  if (!next.empty()) note(fmt::format("next:  {}", next));
+  note(fmt::format("next:  {}", next));
   return exit_code(error.code);
+}
+
+Error advise(Error error, std::string_view next) {
+  if (error.message.find(kNext) == std::string::npos)
+    error.message += fmt::format("{}{}", kNext, next);
+  return error;
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 std::string fit(std::string_view block, std::size_t columns, std::size_t lines) {

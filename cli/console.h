@@ -21,6 +21,7 @@ class Console {
 
   bool json = false;
   bool assume_yes = false;
+  std::string verb = "fleetsweep";  // what runs: whose --help is the next step of a mistake
   bool out_is_terminal() const { return out_terminal_; }
 
   void print(std::string_view text);  // a result line, stdout
@@ -35,7 +36,7 @@ class Console {
   // Shows the plan and asks for a yes. Without a terminal only --yes lets it go on.
   Status confirm(std::string_view plan, std::string_view question);
   // The error and its next step on stderr; with --json {"error": {code, message, next}}, the form
-  // of the API. A message may bring its own next step after "\nnext:  ". Returns the exit code.
+  // of the API. A message may bring its own next step, see advise(). Returns the exit code.
   int report(const Error& error);
 
  private:
@@ -43,6 +44,12 @@ class Console {
   bool err_terminal_ = false;
   std::size_t drawn_lines_ = 0;
 };
+
+// The error with what to do about it, "\nnext:  TEXT", unless it says that already.
+Error advise(Error error, std::string_view next);
+
+// "1 signature", "2 signatures".
+std::string counted(std::size_t count, std::string_view noun);
 
 // As much of the block as a terminal of this size shows without wrapping or scrolling; escape
 // sequences take no column and are kept.

@@ -53,8 +53,9 @@ Result<model::Endpoints> newest_endpoints(Session& session) {
     if (envelope.payload_type == model::kPayloadEndpoints)
       return codec::decode<model::Endpoints>(envelope.payload);
   }
-  return fail(Code::kNotFound,
-              "the log has no Endpoints document; publish one with `fleetsweep endpoints publish`");
+  return fail(
+      Code::kNotFound,
+      "the log has no Endpoints document\nnext:  publish one: fleetsweep endpoints publish");
 }
 
 Result<model::Root> newest_root(Session& session) {
@@ -77,11 +78,12 @@ Result<std::string> resolve_agent(Session& session, const std::string& what) {
   }
   if (found.size() == 1) return found.front();
   if (found.empty())
-    return fail(Code::kNotFound, "no agent is called {}; see `fleetsweep agent list`",
+    return fail(Code::kNotFound, "no agent is called {}\nnext:  fleetsweep agent list",
                 escaped(what));
   std::string several;
   for (const std::string& id : found) several += " " + id.substr(0, 12);
-  return fail(Code::kInvalid, "{} agents are called {}:{}", found.size(), escaped(what), several);
+  return fail(Code::kInvalid, "{} agents are called {}:{}\nnext:  give more of the id",
+              found.size(), escaped(what), several);
 }
 
 Result<std::vector<LoggedOrder>> orders_of(Session& session, const std::string& campaign) {

@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/checks.h"
+
 namespace fleetsweep::cli {
 namespace {
 
@@ -11,7 +13,8 @@ void add_common(CLI::App& verb, DraftOptions& options) {
   verb.add_option("--host", options.hosts,
                   "only this host (id, start of an id, or host name); repeat");
   verb.add_option("--jurisdiction", options.jurisdictions,
-                  "country the order is lawful in; repeat; none means nowhere");
+                  "country the order is lawful in; repeat; none means nowhere")
+      ->check(check_country, "");
   CLI::Option* life =
       verb.add_option("--life", options.life, "valid for; default: the policy's deadline, or 24h");
   verb.add_option("--not-after", options.not_after, "valid until, like 2026-11-25T12:00:00Z")
@@ -25,7 +28,9 @@ void add_draft_flags(CLI::App& verb, DraftOptions& options) {
   verb.add_option("--policy", options.policy_file, "the policy's YAML")->required();
   verb.add_option("--mode", options.mode, "dry-run, apply; default: the policy's safety.mode")
       ->check(CLI::IsMember({"dry-run", "apply"}));
-  verb.add_option("--campaign", options.campaign, "[a-z0-9-]{1,64}")->required();
+  verb.add_option("--campaign", options.campaign, "[a-z0-9-]{1,64}")
+      ->required()
+      ->check(check_campaign, "");
   add_common(verb, options);
   verb.add_option("--group", options.groups, "only hosts of this group; repeat");
   verb.add_option("--exclude", options.exclude, "never this host; repeat");

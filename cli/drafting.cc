@@ -23,13 +23,13 @@ namespace {
 using nlohmann::json;
 
 Result<compiler::Compiled> compile(const std::string& file) {
-  FS_TRY(
-      compiler::Compiled compiled,
-      compiler::compile_file(file, std::chrono::floor<Duration>(std::chrono::system_clock::now())));
-  if (compiled.ok()) return compiled;
+  auto read =
+      compiler::compile_file(file, std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  if (!read) return fail(of_named_file(read.error(), file));
+  if (read->ok()) return read;
   const std::string source = read_text_file(file).value_or("");
-  return fail(Code::kInvalid, "the policy has mistakes\n{}",
-              compiler::lint_text(compiled.diagnostics, source));
+  return fail(Code::kInvalid, "the policy has mistakes\n{}\nnext:  fleetsweep policy lint {}",
+              compiler::lint_text(read->diagnostics, source), file);
 }
 
 Result<std::vector<AgentId>> resolve_all(Session& session, const std::vector<std::string>& names) {

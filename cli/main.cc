@@ -17,19 +17,30 @@ With --json each result is one JSON value on standard output, and an error is
 {"error": {"code", "message", "next"}} on standard error.
 Exit codes: 0 done, 1 refused, 2 usage or input that cannot be read, 3 partly done, 70 bug.)";
 
-// A wrong command line, in the words and the form of every other error.
-int usage_error(fleetsweep::cli::Session& session, const CLI::App& app,
-                const CLI::ParseError& error, int argc, char** argv) {
-  for (int i = 1; i < argc; ++i)
-    if (std::string_view(argv[i]) == "--json") session.console.json = true;
+// The verb of the command line as far as it was understood: "fleetsweep order sign".
+std::string verb_of(const CLI::App& app) {
   std::string verb = "fleetsweep";
   for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
     at = at->get_subcommands().front();
     verb += " " + at->get_name();
   }
-  return session.console.report(
-      {fleetsweep::Code::kInvalid,
-       fmt::format("{}\nnext:  {} --help", fleetsweep::escaped(error.what()), verb)});
+  return verb;
+}
+
+// A wrong command line, in the words and the form of every other error.
+int usage_error(fleetsweep::cli::Session& session, const CLI::App& app,
+                const CLI::ParseError& error, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--json") session.console.json = true;
+  session.console.verb = verb_of(app);
+  std::string what = error.what();
+  // The library sees that a verb is missing before it looks at the word that stands in its place.
+  const std::vector<std::string> words = app.remaining(true);
+  if (what.find("subcommand is required") != std::string::npos)
+    what = words.empty()
+               ? "a verb is missing"
+               : fmt::format("'{}' is not a verb of {}", words.front(), session.console.verb);
+  return session.console.report({fleetsweep::Code::kInvalid, fleetsweep::escaped(what)});
 }
 
 }  // namespace
@@ -63,6 +74,7 @@ int main(int argc, char** argv) {
   add_agent_verbs(app, session);
   add_audit_verbs(app, session);
   add_doctor_verb(app, session);
+  app.parse_complete_callback([&] { session.console.verb = verb_of(app); });
   app.footer(kFooter);  // last: verbs inherit what is there when they are added
 
   try {

@@ -52,9 +52,9 @@ class Hidden {
 // Asks on the terminal without showing what is typed.
 Result<std::string> ask(const char* prompt) {
   if (!isatty(STDIN_FILENO))
-    return fail(
-        Code::kInvalid,
-        "a passphrase is needed and there is no terminal to ask on; give --passphrase-file");
+    return fail(Code::kInvalid,
+                "a passphrase is needed, and there is no terminal to ask on\n"
+                "next:  give --passphrase-file FILE, with the passphrase in its first line");
   std::string line;
   for (bool has_line = false; !has_line;) {  // whoever goes on after a Ctrl-Z is asked again
     const Hidden hidden;
@@ -98,10 +98,17 @@ Result<crypto::SecretKey> read_key(Session& session, const std::string& path) {
     FS_TRY(passphrase, from_file(session.passphrase_file));
   }
   auto key = crypto::read_key_file(path, passphrase);
-  const bool needs_asking = !key && key.error().code == Code::kUntrusted && passphrase.empty();
-  if (!needs_asking) return key;
-  FS_TRY(passphrase, ask(("passphrase of " + path).c_str()));
-  return crypto::read_key_file(path, passphrase);
+  if (!key && key.error().code == Code::kUntrusted && passphrase.empty()) {
+    FS_TRY(passphrase, ask(("passphrase of " + path).c_str()));
+    key = crypto::read_key_file(path, passphrase);
+  }
+  if (key) return key;
+  if (key.error().code == Code::kUntrusted)
+    return fail(advise(key.error(),
+                       "try again with the passphrase of this key, typed or in the first line of "
+                       "--passphrase-file"));
+  return fail(of_named_file(
+      advise(key.error(), "give the private key's file; `fleetsweep key create` makes one"), path));
 }
 
 }  // namespace fleetsweep::cli

@@ -17,8 +17,8 @@ constexpr std::size_t kFileBytesMax = 8 * 1024 * 1024;
 Result<std::vector<http::Header>> authorization(Session& session) {
   if (session.token_file.empty())
     return fail(Code::kInvalid,
-                "no API token; give --token-file or set FLEETSWEEP_TOKEN_FILE "
-                "(fleetsweep-controller token create makes one)");
+                "no API token\nnext:  give --token-file or set FLEETSWEEP_TOKEN_FILE; "
+                "`fleetsweep-controller token create` makes one");
   FS_TRY(std::string token, read_text_file(session.token_file));
   while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
   return std::vector<http::Header>{{"Authorization", "Bearer " + token}};
@@ -26,9 +26,9 @@ Result<std::vector<http::Header>> authorization(Session& session) {
 
 Result<std::string> base_url(Session& session) {
   if (session.url.empty())
-    return fail(
-        Code::kInvalid,
-        "where is the controller? Give --url or set FLEETSWEEP_URL, like http://127.0.0.1:7680");
+    return fail(Code::kInvalid,
+                "where is the controller?\nnext:  give --url or set FLEETSWEEP_URL, like "
+                "http://127.0.0.1:7680");
   std::string url = session.url;
   while (url.ends_with("/")) url.pop_back();
   return url;
@@ -90,7 +90,7 @@ Result<std::string> tenant_of(Session& session) {
   if (tenants.empty())
     return fail(
         Code::kNotFound,
-        "the controller has no tenant yet; found one with `fleetsweep root submit root.dsse`");
+        "the controller has no tenant yet\nnext:  found one: fleetsweep root submit root.dsse");
   if (tenants.size() > 1)
     return fail(Code::kInvalid, "the token sees {} tenants; say which with --tenant",
                 tenants.size());
@@ -139,13 +139,20 @@ Status stream(Session& session, const std::string& path,
       keep_going);
 }
 
+Error of_named_file(Error error, const std::string& path) {
+  if (error.code == Code::kNotFound) error.code = Code::kInvalid;
+  return advise(std::move(error), "look at the path: ls -l " + path);
+}
+
 Result<std::string> read_text_file(const std::string& path) {
-  FS_TRY(const Bytes bytes, files::read_file(path, kFileBytesMax, files::Links::kFollow));
-  return to_text(bytes);
+  const auto bytes = files::read_file(path, kFileBytesMax, files::Links::kFollow);
+  if (!bytes) return fail(of_named_file(bytes.error(), path));
+  return to_text(*bytes);
 }
 
 Status write_text_file(const std::string& path, std::string_view text, bool is_private) {
-  return files::write_file_atomic(path, as_bytes(text), is_private ? 0600 : 0644);
+  const Status written = files::write_file_atomic(path, as_bytes(text), is_private ? 0600 : 0644);
+  return written ? written : fail(of_named_file(written.error(), path));
 }
 
 Result<model::Envelope> read_document(const std::string& path) {

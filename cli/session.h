@@ -45,6 +45,9 @@ Status stream(Session&, const std::string& path,
               const std::function<bool(const std::string&)>& on_event,
               const std::function<bool()>& keep_going);
 
+// What went wrong with a file that the command line names is a mistake of the command line
+// (kInvalid instead of kNotFound).
+Error of_named_file(Error error, const std::string& path);
 Result<std::string> read_text_file(const std::string& path);
 Status write_text_file(const std::string& path, std::string_view text, bool is_private = false);
 Result<model::Envelope> read_document(const std::string& path);

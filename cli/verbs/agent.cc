@@ -1,10 +1,10 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/agent_text.h"
+#include "cli/checks.h"
 #include "cli/documents.h"
 #include "cli/json_text.h"
 #include "cli/verbs/verbs.h"
@@ -137,14 +137,6 @@ Status enrol_token(Session& session, const Options& options) {
   return {};
 }
 
-// Orders name countries so, and what a batch says stands in the log for good.
-std::string is_country(const std::string& text) {
-  const auto is_letter = [](char c) { return c >= 'A' && c <= 'Z'; };
-  return text.size() == 2 && std::ranges::all_of(text, is_letter)
-             ? ""
-             : "expected two capital letters, like DE, instead of " + text;
-}
-
 }  // namespace
 
 void add_agent_verbs(CLI::App& app, Session& session) {
@@ -165,7 +157,9 @@ void add_agent_verbs(CLI::App& app, Session& session) {
   CLI::App* explain =
       agent->add_subcommand("why", "why a host is in the state it is in, in one line");
   explain->add_option("agent", options->agent, "id, the start of an id, or host name")->required();
-  explain->add_option("campaign", options->campaign, "the campaign")->required();
+  explain->add_option("campaign", options->campaign, "the campaign")
+      ->required()
+      ->check(check_campaign, "");
   explain->footer("Example: fleetsweep agent why web-01 emotet-1");
   explain->callback([&session, options] { session.finish(why(session, *options)); });
 
@@ -182,7 +176,7 @@ void add_agent_verbs(CLI::App& app, Session& session) {
       ->add_option("--jurisdiction", options->jurisdiction,
                    "country of these hosts, ISO 3166-1 alpha-2, like DE")
       ->required()
-      ->check(is_country, "COUNTRY");
+      ->check(check_country, "");
   token->add_option("--life", options->life, "valid for")->capture_default_str();
   token->add_option("--edge", options->edge,
                     "CURVE key of the edge in hex; default: from the log's Endpoints");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/checks.h"
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
 #include "cli/json_text.h"
@@ -204,7 +205,9 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
     return sub;
   };
   const auto named = [&](CLI::App* sub, bool required = true) {
-    sub->add_option("campaign", options->campaign, "the campaign")->required(required);
+    sub->add_option("campaign", options->campaign, "the campaign")
+        ->required(required)
+        ->check(check_campaign, "");
     return sub;
   };
   const auto keys = [&](CLI::App* sub) {
@@ -228,7 +231,8 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
       ->capture_default_str();
 
   named(verb("hosts", "a line a host", hosts, "hosts web-1 --state failed"))
-      ->add_option("--state", options->state, "only hosts in this state");
+      ->add_option("--state", options->state, "only hosts in this state")
+      ->check(check_host_state, "");
 
   named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop,
                   "stop web-1 --key alice.key --reason \"wrong policy\"")))

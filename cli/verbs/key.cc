@@ -2,9 +2,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/checks.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/limits.h"
 #include "protocol/crypto/key_file.h"
 
 namespace fleetsweep::cli {
@@ -50,14 +50,6 @@ Status show(Session& session, const Options& options) {
   return {};
 }
 
-// As a root will name them.
-std::string is_holder(const std::string& text) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789._@-";
-  const bool is_good = !text.empty() && text.size() <= limits::kHolderBytes &&
-                       text.find_first_not_of(kAllowed) == std::string::npos;
-  return is_good ? "" : "expected [a-z0-9._@-]{1,64} instead of " + text;
-}
-
 }  // namespace
 
 void add_key_verbs(CLI::App& app, Session& session) {
@@ -70,7 +62,7 @@ void add_key_verbs(CLI::App& app, Session& session) {
   make->add_option("file", options->file, "the new key's file")->required();
   make->add_option("--holder", options->holder, "the person: [a-z0-9._@-]{1,64}")
       ->required()
-      ->check(is_holder, "HOLDER");
+      ->check(check_holder, "");
   make->add_flag("--unencrypted", options->unencrypted, "write the secret in clear (tests, demos)");
   make->footer("Example: fleetsweep key create alice.key --holder alice@example.org");
   make->callback([&session, options] { session.finish(create(session, *options)); });

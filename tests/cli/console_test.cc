@@ -26,6 +26,27 @@ TEST(Console, ErrorWithJsonIsOneObjectWithItsOwnNextStep) {
   EXPECT_EQ(error["error"]["next"], "look again");
 }
 
+TEST(Console, SomeErrorsEndWithoutANextStep) {
+  Console console;
+  console.json = true;
+  console.verb = "fleetsweep order sign";
+  for (const Code code : {Code::kInvalid, Code::kUntrusted, Code::kNotFound, Code::kConflict,
+                          Code::kUnavailable, Code::kOverloaded, Code::kInternal}) {
+    testing::internal::CaptureStderr();
+    console.report({code, "x"});
+    const auto error = nlohmann::json::parse(testing::internal::GetCapturedStderr());
+    EXPECT_NE(error["error"]["next"], "") << name(code);
+    if (code == Code::kInvalid) {
+      EXPECT_EQ(error["error"]["next"], "fleetsweep order sign --help");
+    }
+  }
+}
+
+TEST(Console, TheFirstAdviceIsLost) {
+  const Error error = advise(advise({Code::kInvalid, "x"}, "do this"), "do that");
+  EXPECT_EQ(error.message, "x\nnext:  do this");
+}
+
 TEST(Console, HintsDoNotMixWithJsonErrors) {
   Console console;
   console.json = true;

@@ -28,6 +28,14 @@ for verb in "${all[@]}"; do
   expect "$verb: an unknown flag is a usage error" no_such_flag $verb
 done
 expect "no verb at all is a usage error" exits 2 "$CLI"
+expect "a word that is no verb is named" exits 2 "$CLI" bogus
+expect "as what it is" says "'bogus' is not a verb of fleetsweep$" err
+expect "also within a family" exits 2 "$CLI" order bogus
+expect "with its name" says "'bogus' is not a verb of fleetsweep order$" err
+for name in 'a b' ../agents Web ''; do
+  expect "'$name' is no campaign" exits 2 "$CLI" campaign status "$name"
+  expect "which is said before anybody is asked" says 'expected a campaign' err
+done
 expect "the version is the project's" test "$("$CLI" --version)" = "fleetsweep $(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")"
 
 # Keys: no file of secrets in clear by mistake, no terminal left blind.
@@ -47,6 +55,22 @@ echoes_after() {  # echoes_after KEYS: whether the terminal shows what is typed 
 }
 expect "Ctrl-C at the passphrase prompt gives the terminal back" echoes_after '\003'
 
+# Files that are not there, or not what they should be.
+has_next() { jq -e --arg next "$1" '.error | .message != "" and (.next | test($next))' "$STORY/err"; }
+printf 'right\n' >"$STORY/right"; printf 'wrong\n' >"$STORY/wrong"
+exits 0 "$CLI" key create "$STORY/sealed.key" --holder dora --passphrase-file "$STORY/right"
+for verb in "key show FILE" "root init --spec FILE" "root show FILE" "root sign FILE --key k" "root submit FILE" "order show FILE" \
+  "order sign FILE --key k" "order combine FILE FILE --out o" "order submit FILE" "order verify FILE --root r"; do
+  expect "$verb: a missing file is input that cannot be read" exits 2 "$CLI" --json ${verb//FILE/$STORY/missing}
+  expect "$verb: and the next step is not somewhere else" has_next "missing|private key"
+  expect "$verb: a file of another kind likewise" exits 2 "$CLI" --json ${verb//FILE/$STORY/right}
+  expect "$verb: with a next step" has_next .
+done
+expect "a wrong passphrase is refused" exits 1 "$CLI" --json key show "$STORY/sealed.key" --passphrase-file "$STORY/wrong"
+expect "and another may be tried" has_next 'passphrase'
+expect "a passphrase that nobody can be asked for is missing input" exits 2 "$CLI" --json key show "$STORY/sealed.key"
+expect "and may stand in a file" has_next '--passphrase-file'
+
 # Nobody listens on port 1.
 echo token >"$STORY/token"
 nobody() { exits 1 env FLEETSWEEP_URL=http://127.0.0.1:1 FLEETSWEEP_TOKEN_FILE="$STORY/token" "$CLI" "$@"; }
@@ -64,7 +88,7 @@ wait_for 20 agents_connected 1
 keys=(--key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key")
 draft=(--policy "$POLICY" --campaign cli-1 --jurisdiction DE)
 is_json() { exits 0 "$CLI" --yes --json "$@" && jq -e . "$STORY/out"; }
-asks() { exits 1 "$CLI" "$@" && says "$PLAN" err && says '--yes' err; }
+asks() { exits 1 "$CLI" "$@" && says "$PLAN" err && says '^next: .*--yes' err; }
 plain() { ! grep -q $'\e' "$STORY/out" "$STORY/err"; }
 
 PLAN='^Order [0-9a-f]{64}$'
@@ -110,7 +134,7 @@ logged=$(log_size)
 for country in germany de DEU ''; do
   expect "a batch for hosts in '$country' is a usage error" exits 2 "$CLI" --yes "${token[@]}" --jurisdiction "$country" --out "$STORY/tokens"
 done
-expect "a batch whose tokens cannot be written is refused" exits 1 "$CLI" --yes "${token[@]}" --jurisdiction DE --out /proc/x
+expect "a batch whose tokens cannot be written is refused" exits 2 "$CLI" --yes "${token[@]}" --jurisdiction DE --out /proc/x
 expect "a batch without its quorum is refused" exits 1 "$CLI" --yes agent enrol-token --key "$STORY/dora.key" --jurisdiction DE --out "$STORY/tokens"
 expect "and leaves no token" test -z "$(ls -A "$STORY/tokens")"
 expect "none of them is in the log" test "$(log_size)" = "$logged"
@@ -127,6 +151,12 @@ expect "none at all" plain
 script -qec "$CLI campaign status cli-1" /dev/null >"$STORY/tty" </dev/null
 expect "and has them on a terminal" grep -q $'\e\[' "$STORY/tty"
 
+expect "a path that the API does not have says where they are listed" test "$(curl -sS "$FLEETSWEEP_URL/v2" | jq -r .error.next)" != ""
+expect "campaign start: a missing policy" exits 2 "$CLI" campaign start --policy "$STORY/missing" --campaign x --jurisdiction DE "${keys[@]}"
+expect "campaign stop: a missing key" exits 2 "$CLI" --yes --json campaign stop cli-1 --key "$STORY/missing" --reason x
+expect "and what makes one" has_next 'key create'
+expect "campaign stop: a wrong passphrase" exits 1 "$CLI" --yes --json campaign stop cli-1 --key "$STORY/sealed.key" --passphrase-file "$STORY/wrong" --reason x
+expect "and another may be tried" has_next 'passphrase'
 expect "root show takes no order for a root" exits 2 "$CLI" root show "$order"
 expect "it says what the file is" says 'order.dsse is of type order; expected root' err
 expect "root submit neither" exits 2 "$CLI" --yes root submit "$order"

@@ -17,8 +17,9 @@
 namespace fleetsweep::http {
 namespace {
 
-constexpr int kBacklog = 128;                 // the library's own is 5
-constexpr Duration kFeedPatience{100};        // how long a stop may wait for a stream
+constexpr int kBacklog = 128;           // the library's own is 5
+constexpr Duration kFeedPatience{100};  // how long a stop may wait for a stream
+constexpr std::string_view kSeeCalls = "ARCHITECTURE.md lists the calls there are";
 constexpr std::size_t kDrainFactor = 4;       // of a body over the limit, before the line is cut
 constexpr std::chrono::seconds kSlowest{10};  // for each read and write
 
@@ -167,9 +168,10 @@ struct Server::Implementation {
       exists = true;
     }
     refusal =
-        exists
-            ? error_response(405, "invalid", fmt::format("{} is not possible here", request.method))
-            : error_response(404, "not_found", fmt::format("there is nothing at {}", request.path));
+        exists ? error_response(405, "invalid",
+                                fmt::format("{} is not possible here", request.method), kSeeCalls)
+               : error_response(404, "not_found",
+                                fmt::format("there is nothing at {}", request.path), kSeeCalls);
     return nullptr;
   }
 
@@ -186,7 +188,7 @@ struct Server::Implementation {
   void handle_with_body(const httplib::Request& from, httplib::Response& to,
                         const httplib::ContentReader& read) const {
     if (from.is_multipart_form_data())
-      return answer(error_response(415, "invalid", "forms are not understood here"), to);
+      return answer(error_response(415, "invalid", "forms are not understood here", kSeeCalls), to);
     std::string body;
     std::size_t received = 0;
     // Counted here, because the library bounds only a body that declares its length.
@@ -200,7 +202,8 @@ struct Server::Implementation {
                                    fmt::format("the body is larger than {} bytes", body_bytes_max),
                                    "send less at once"),
                     to);
-    if (!whole) return answer(error_response(400, "invalid", "the body ends too early"), to);
+    if (!whole)
+      return answer(error_response(400, "invalid", "the body ends too early", "send it whole"), to);
     handle(from, to, std::move(body));
   }
 
@@ -248,12 +251,15 @@ struct Server::Implementation {
     listener->Delete(".*", with_body);
     listener->set_exception_handler(
         [](const httplib::Request&, httplib::Response& to, std::exception_ptr) {
-          answer(error_response(500, "internal", "the request could not be handled"), to);
+          answer(error_response(500, "internal", "the request could not be handled",
+                                "look at the log of this service"),
+                 to);
         });
     // What the library refuses itself (a request that is not HTTP) has no body yet.
     listener->set_error_handler([](const httplib::Request&, httplib::Response& to) {
       if (to.body.empty())
-        answer(error_response(to.status, "invalid", "the request is not understood"), to);
+        answer(error_response(to.status, "invalid", "the request is not understood", kSeeCalls),
+               to);
     });
   }
 };
