@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
@@ -97,6 +99,13 @@ Status enrol_token(Session& session, const Options& options) {
                           .not_after = expiry,
                           .groups = options.groups,
                           .jurisdiction = options.jurisdiction};
+  const std::string plan = fmt::format(
+      "Enrolment of up to {} until {}\n  country  {}\n  groups   {}\n  tokens   {}, into {}\n",
+      counted(std::size_t{options.count} * options.uses, "host"), to_rfc3339(expiry),
+      options.jurisdiction,
+      options.groups.empty() ? "none" : escaped(fmt::format("{}", fmt::join(options.groups, ", "))),
+      options.count, options.out);
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this batch?"));
   std::vector<std::string> tokens;
   for (unsigned i = 0; i < options.count; ++i) {
     const crypto::SecretKey key = crypto::SecretKey::generate();

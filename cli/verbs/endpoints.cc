@@ -29,6 +29,12 @@ Status publish(Session& session, const Options& options) {
     endpoints.relays.push_back(
         {relay.substr(0, equals), curve, now() - Seconds(300), now() + life});
   }
+  std::string plan =
+      fmt::format("Endpoints version {}: agents connect only to\n", endpoints.version);
+  for (const model::Endpoint& relay : endpoints.relays)
+    plan += fmt::format("  {}  key {}  until {}\n", escaped(relay.address), relay.curve.hex(),
+                        to_rfc3339(relay.valid_to));
+  FS_CHECK(session.console.confirm(plan, "Sign and publish this?"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadEndpoints),
                                               codec::encode(endpoints), options.keys));
   session.console.print(

@@ -97,19 +97,25 @@ Status sign(Session& session, const Options& options) {
                 "{} does not name the key in {}: its signature would count for nothing\n"
                 "next:  `fleetsweep root show {}` lists the keys that sign",
                 options.file, options.key, options.file);
+  FS_TRY(const std::string text, describe(envelope, false));
+  FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
   FS_CHECK(crypto::add_signature(envelope, key));
   FS_CHECK(write_document(options.file, envelope));
   session.console.print(
       session.console.json
           ? nlohmann::json{{"file", options.file}, {"signatures", envelope.signatures.size()}}
                 .dump()
-          : fmt::format("{} now has {} signatures", options.file, envelope.signatures.size()));
+          : fmt::format("{} now has {}", options.file,
+                        counted(envelope.signatures.size(), "signature")));
   return {};
 }
 
 Status submit(Session& session, const Options& options) {
   FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadRoot));
   FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
+  FS_TRY(const std::string text, describe(envelope, false));
+  FS_CHECK(session.console.confirm(
+      text, root.version == 1 ? "Found the tenant with this root?" : "Submit this root?"));
   const std::string body = codec::to_dsse_json(envelope);
   FS_TRY(const nlohmann::json answer, root.version == 1 ? post_global(session, "/v1/tenants", body)
                                                         : post(session, "documents", body));

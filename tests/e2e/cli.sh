@@ -126,6 +126,13 @@ for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "ca
   expect "$verb, JSON" is_json $verb
 done
 PLAN='^Order [0-9a-f]{64}$'; expect "campaign undo asks" asks campaign undo cli-1 "${keys[@]}"
+PLAN='^Root version 1,'
+cp "$WORLD/keys/root.dsse" "$STORY/again.dsse"
+expect "root sign asks" asks root sign "$STORY/again.dsse" --key "$WORLD/keys/alice.key"
+expect "root submit asks" asks root submit "$STORY/again.dsse"
+PLAN='^Enrolment of up to 6 hosts'; expect "agent enrol-token asks" asks agent enrol-token --count 3 --uses 2 --key "$WORLD/keys/alice.key" --jurisdiction DE --out "$STORY/none"
+expect "and writes no token before" test ! -e "$STORY/none"
+PLAN='^Endpoints version 2'; expect "endpoints publish asks" asks endpoints publish --relay "tcp://127.0.0.1:1=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key"
 PLAN='^Stop campaign cli-1'; expect "campaign stop asks" asks campaign stop cli-1 --key "$WORLD/keys/alice.key" --reason test
 
 token=(agent enrol-token --key "$WORLD/keys/alice.key" --group web)

@@ -71,7 +71,7 @@ run_command() {  # run_command PAGE:LINE COMMAND
     fleetsweep-agent\ run*) start agent-web-01 $filled; return ;;
     fleetsweep-controller\ init*) output=controller.json ;;
     fleetsweep-witness\ init*) output=witness.json ;;
-    "fleetsweep campaign "*" --key "* | "fleetsweep order sign"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
+    "fleetsweep "*" --key "* | "fleetsweep root submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
   esac
   expect "$at: $command" bash -c "set -e; timeout 60 bash -c $(printf %q "$filled") </dev/null >$output"
   others_sign "$command"

@@ -97,8 +97,8 @@ TEXT
   wait_for 10 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
   "$BIN/fleetsweep-controller" token create --state "$WORLD/controller" --role admin --out "$WORLD/keys/api.token" >/dev/null
   controller_start
-  fs root submit "$WORLD/keys/root.dsse" >/dev/null
-  fs endpoints publish --relay "tcp://127.0.0.1:$AGENT_PORT=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key" >/dev/null
+  fs root submit "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1
+  fs endpoints publish --relay "tcp://127.0.0.1:$AGENT_PORT=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key" >>"$WORLD/log/founding" 2>&1
 }
 
 controller_start() {
