@@ -9,10 +9,10 @@
 #include "cli/describe.h"
 #include "cli/documents.h"
 #include "cli/json_text.h"
+#include "cli/log_history.h"
 #include "protocol/codec/codec.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
-#include "protocol/trust/fold.h"
 #include "protocol/trust/root_rules.h"
 #include "protocol/trust/token.h"
 
@@ -21,36 +21,24 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<std::string> approvers(const trust::State& state, const trust::OrderEntry& order) {
-  return state.root ? trust::holders(state.root->root(), order.signed_by)
-                    : std::vector<std::string>{};
-}
-
 // Folds the whole log from the root that the caller trusts, and holds it against the cosigned
 // checkpoint.
-Result<trust::State> verified_log(Session& session, const std::string& root_file, Audit& audit) {
+Result<LogHistory> verified_log(Session& session, const std::string& root_file, Audit& audit) {
   FS_TRY(const std::string note, get_raw(session, "checkpoint"));
   FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
-  if (entries.empty()) return fail(Code::kNotFound, "the log is empty");
-  FS_TRY(const model::Envelope first, codec::decode<model::Envelope>(entries.front()));
   std::optional<TenantId> expected;
   if (!root_file.empty()) {
     FS_TRY(const model::Envelope root, read_document(root_file, model::kPayloadRoot));
     expected = trust::tenant_id(root.payload);
   }
-  FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(first, expected));
+  FS_TRY(LogHistory history, fold_log(entries, expected, now()));
   audit.held.push_back(fmt::format("entry 0 is Root version 1 of tenant {}{}",
-                                   root.tenant().hex().substr(0, 16),
+                                   history.state.tenant.hex().substr(0, 16),
                                    root_file.empty() ? "" : ", the one in " + root_file));
-  trust::Fold fold(root.tenant(), trust::Fold::Keep::kForController);
   std::vector<Digest> leaves;
-  std::size_t refused = 0;
-  for (const Bytes& entry : entries) {
-    leaves.push_back(log::leaf_hash(entry));
-    if (fold.append(entry, now()).taken == trust::Taken::kRefused) ++refused;
-  }
+  for (const Bytes& entry : entries) leaves.push_back(log::leaf_hash(entry));
   audit.entries = entries.size();
-  const model::Root& newest = fold.state().root->root();
+  const model::Root& newest = history.state.root->root();
   if (newest.logs.empty()) return fail(Code::kUntrusted, "the root names no log");
   FS_TRY(const log::VerifierKey log_key, log::VerifierKey::parse(newest.logs.back().vkey));
   std::vector<log::VerifierKey> witnesses;
@@ -77,25 +65,20 @@ Result<trust::State> verified_log(Session& session, const std::string& root_file
   audit.held.push_back(
       fmt::format("the checkpoint is signed by the log and cosigned by {} of {} witnesses at {}",
                   newest.witness_quorum, witnesses.size(), to_rfc3339(head.time)));
-  if (refused > 0)
-    return fail(Code::kUntrusted, "{} log entries are not authorised by the root", refused);
+  if (history.refused > 0)
+    return fail(Code::kUntrusted, "{} log entries are not authorised by the root", history.refused);
   audit.held.push_back("every entry is authorised by the root in force when it was logged");
-  return fold.state();
+  return history;
 }
 
-Status verify_orders(const trust::State& state, Audit& audit) {
-  for (const auto& [id, entry] : state.orders) {
-    if (auto met = trust::meets(state.root->root(), trust::role_for(entry.order.action_class),
-                                entry.signed_by);
-        !met)
-      return fail(Error(met.error()).within("order " + id.hex().substr(0, 12)));
+void list_orders(const LogHistory& history, Audit& audit) {
+  for (const auto& [id, entry] : history.state.orders) {
     audit.held.push_back(fmt::format("order {} ({} {}, class {}) was approved by {}",
                                      id.hex().substr(0, 12), name(entry.order.mode),
                                      escaped(entry.order.campaign), name(entry.order.action_class),
-                                     fmt::join(approvers(state, entry), " and ")));
+                                     fmt::join(history.approvers.at(id), " and ")));
     ++audit.orders;
   }
-  return {};
 }
 
 Result<std::map<AgentId, PublicKey>> verified_agents(const json& enrolments,
@@ -146,11 +129,12 @@ Status verify_receipts(const std::vector<SignedReceipt>& receipts,
   return {};
 }
 
-json order_json(const trust::State& state, const DocumentId& id, const trust::OrderEntry& entry) {
+json order_json(const LogHistory& history, const DocumentId& id) {
+  const trust::OrderEntry& entry = history.state.orders.at(id);
   json order = to_json(entry.order);
   order["id"] = id.hex();
   order["log_index"] = entry.logged.index;
-  order["approved_by"] = approvers(state, entry);
+  order["approved_by"] = history.approvers.at(id);
   return order;
 }
 
@@ -161,9 +145,9 @@ Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
   FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, ""));
   FS_TRY(const json enrolments, get(session, "enrolments"));
   Audit audit;
-  FS_TRY(const trust::State state, verified_log(session, root_file, audit));
-  FS_CHECK(verify_orders(state, audit));
-  FS_TRY(const auto keys, verified_agents(enrolments, state));
+  FS_TRY(const LogHistory history, verified_log(session, root_file, audit));
+  list_orders(history, audit);
+  FS_TRY(const auto keys, verified_agents(enrolments, history.state));
   audit.held.push_back(
       fmt::format("{} agents enrolled with a token that an operator signed", keys.size()));
   FS_CHECK(verify_receipts(receipts, keys, audit));
@@ -174,21 +158,21 @@ Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
 
 Result<std::string> campaign_report(Session& session, const std::string& campaign, bool as_json) {
   Audit audit;
-  FS_TRY(const trust::State state, verified_log(session, "", audit));
+  FS_TRY(const LogHistory history, verified_log(session, "", audit));
   FS_TRY(const json status, get(session, "campaigns/" + campaign));
   FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
   json orders = json::array();
   std::string text = fmt::format("Campaign {}\n\nOrders\n", escaped(campaign));
   std::map<std::uint64_t, DocumentId> in_log_order;
-  for (const auto& [id, entry] : state.orders)
+  for (const auto& [id, entry] : history.state.orders)
     if (entry.order.campaign == campaign) in_log_order[entry.logged.index] = id;
   for (const auto& [index, id] : in_log_order) {
-    const trust::OrderEntry& entry = state.orders.at(id);
-    orders.push_back(order_json(state, id, entry));
+    const trust::OrderEntry& entry = history.state.orders.at(id);
+    orders.push_back(order_json(history, id));
     text += fmt::format(
         "  {} {:<7} class {:<8} {}  approved by {}\n          {}; {}; {}\n", id.hex().substr(0, 12),
         name(entry.order.mode), name(entry.order.action_class), escaped(entry.order.title),
-        fmt::join(approvers(state, entry), " and "), escaped(entry.order.authority.legal_basis),
+        fmt::join(history.approvers.at(id), " and "), escaped(entry.order.authority.legal_basis),
         escaped(entry.order.authority.issuer), escaped(entry.order.authority.reference));
   }
   std::uint64_t sum = 0;

@@ -1,0 +1,27 @@
+#pragma once
+
+// The whole control log, folded from its first entry, with what only the fold knew at the time.
+// Pure.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/trust/fold.h"
+
+namespace fleetsweep::cli {
+
+struct LogHistory {
+  trust::State state;
+  // Of each order, by the root in force when it was logged: a newer root may not know them any
+  // more.
+  std::map<DocumentId, std::vector<std::string>> approvers;
+  std::size_t refused = 0;  // entries that nobody had the authority for
+};
+
+// kUntrusted: the first entry is not a Root version 1, or not the one of the expected tenant.
+Result<LogHistory> fold_log(const std::vector<Bytes>& entries,
+                            const std::optional<TenantId>& expected, Timestamp now);
+
+}  // namespace fleetsweep::cli
