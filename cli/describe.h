@@ -19,6 +19,10 @@ Result<std::string> describe(const model::Envelope& envelope, bool as_json,
                              const OrderReview& review = {});
 std::string describe(const model::Order& order, const DocumentId& id, const OrderReview& review);
 
+// As people write it: "dry-run"; "20 %".
+std::string mode_text(model::Mode mode);
+std::string percent(unsigned permille);
+
 nlohmann::json to_json(const model::Order& order);
 nlohmann::json to_json(const model::Root& root);
 nlohmann::json to_json(const model::Receipt& receipt);

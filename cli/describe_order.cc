@@ -119,6 +119,15 @@ void add_dry_run(const model::Order& order, const OrderReview& review, Page& pag
 
 }  // namespace
 
+std::string mode_text(model::Mode mode) {
+  return mode == model::Mode::kDryRun ? "dry-run" : std::string(name(mode));
+}
+
+std::string percent(unsigned permille) {
+  return permille % 10 == 0 ? fmt::format("{} %", permille / 10)
+                            : fmt::format("{}.{} %", permille / 10, permille % 10);
+}
+
 std::string describe(const model::Order& order, const DocumentId& id, const OrderReview& review) {
   Page page(fmt::format("Order {}\n  {}\n", id.hex(), escaped(order.title)));
   page.line("campaign", escaped(order.campaign));

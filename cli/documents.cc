@@ -6,7 +6,6 @@
 #include "cli/describe.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
-#include "protocol/trust/fold.h"
 
 namespace fleetsweep::cli {
 
@@ -46,6 +45,13 @@ Result<std::vector<Bytes>> fetch_log(Session& session) {
   }
 }
 
+Result<LogHistory> fetch_history(Session& session) {
+  FS_TRY(const std::string text, tenant_of(session));
+  FS_TRY(const TenantId tenant, TenantId::parse_hex(text));
+  FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
+  return fold_log(entries, tenant, now());
+}
+
 Result<model::Endpoints> newest_endpoints(Session& session) {
   FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
@@ -59,14 +65,8 @@ Result<model::Endpoints> newest_endpoints(Session& session) {
 }
 
 Result<model::Root> newest_root(Session& session) {
-  FS_TRY(const std::string text, tenant_of(session));
-  FS_TRY(const TenantId tenant, TenantId::parse_hex(text));
-  FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
-  trust::Fold fold(tenant, trust::Fold::Keep::kForHost);
-  for (const Bytes& entry : entries) fold.append(entry, now());
-  if (!fold.state().root)
-    return fail(Code::kUntrusted, "the log does not begin with the root of tenant {}", text);
-  return fold.state().root->root();
+  FS_TRY(const LogHistory history, fetch_history(session));
+  return history.state.root->root();
 }
 
 Result<std::string> resolve_agent(Session& session, const std::string& what) {

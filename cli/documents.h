@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/log_history.h"
 #include "cli/session.h"
 #include "protocol/base/time.h"
 #include "protocol/model/order.h"
@@ -22,6 +23,8 @@ Result<DocumentId> submit(Session& session, const model::Envelope& envelope);
 
 // All entries of the tenant's control log.
 Result<std::vector<Bytes>> fetch_log(Session& session);
+// What they amount to.
+Result<LogHistory> fetch_history(Session& session);
 Result<model::Endpoints> newest_endpoints(Session& session);
 // The root in force at the log's end, its chain verified from the tenant's id.
 Result<model::Root> newest_root(Session& session);

@@ -12,6 +12,7 @@
 #include "cli/json_text.h"
 #include "cli/progress_view.h"
 #include "cli/report.h"
+#include "cli/steering.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/seal.h"
@@ -27,6 +28,7 @@ struct Options {
   std::string reason;
   std::string until;
   std::string deadline = "10m";
+  unsigned wave = 0;
   std::vector<std::string> keys;
   DraftOptions draft;
 };
@@ -179,9 +181,57 @@ Status stop(Session& session, const Options& options) {
   session.console.print(
       session.console.json
           ? json{{"stop", id.hex()}, {"orders", document.orders.size()}}.dump()
-          : fmt::format("stop {} names {} orders", id.hex(), document.orders.size()));
+          : fmt::format("stop {} names {}", id.hex(), counted(document.orders.size(), "order")));
   session.console.next("fleetsweep campaign status " + options.campaign +
-                       "   (lifting a Stop takes a quorum)");
+                       "   (`fleetsweep campaign resume` lifts it, and takes a quorum)");
+  return {};
+}
+
+Status release(Session& session, const Options& options) {
+  FS_TRY(const LogHistory history, fetch_history(session));
+  FS_TRY(model::Release document, draft_release(history.state, options.campaign, options.wave));
+  const model::Order& order = history.state.orders.at(document.order).order;
+  FS_TRY(const json campaign, get(session, "campaigns/" + options.campaign));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
+  document.evidence = report_digest(receipts, document.order);  // what the signer saw
+  const std::string plan = fmt::format(
+      "Release wave {} of campaign {}: up to {} of its hosts may go on\n  {} {} {}\n  until {}\n  "
+      "now   {}\n",
+      options.wave, escaped(options.campaign), percent(order.waves[document.wave].permille),
+      document.order.hex().substr(0, 12), mode_text(order.mode), escaped(order.title),
+      to_rfc3339(document.expires), progress_line(campaign));
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this release?"));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadRelease),
+                                              codec::encode(document), options.keys));
+  session.console.print(
+      session.console.json
+          ? json{{"release", id.hex()}, {"order", document.order.hex()}, {"wave", options.wave}}
+                .dump()
+          : fmt::format("release {} opens wave {}", id.hex(), options.wave));
+  session.console.next("fleetsweep campaign watch " + options.campaign);
+  return {};
+}
+
+Status resume(Session& session, const Options& options) {
+  FS_TRY(const LogHistory history, fetch_history(session));
+  FS_TRY(const model::Resume document,
+         draft_resume(history.state, options.campaign, options.reason));
+  std::string plan = fmt::format("Resume campaign {}: these stops are lifted for ever\n",
+                                 escaped(options.campaign));
+  for (const DocumentId& id : document.stops) {
+    const model::Stop& stop = history.state.stops.at(id).stop;
+    plan +=
+        fmt::format("  {} of {}, names {}: {}\n", id.hex().substr(0, 12), to_rfc3339(stop.issued),
+                    counted(stop.orders.size(), "order"), escaped(stop.reason));
+  }
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadResume),
+                                              codec::encode(document), options.keys));
+  session.console.print(
+      session.console.json
+          ? json{{"resume", id.hex()}, {"stops", document.stops.size()}}.dump()
+          : fmt::format("resume {} lifts {}", id.hex(), counted(document.stops.size(), "stop")));
+  session.console.next("fleetsweep campaign watch " + options.campaign);
   return {};
 }
 
@@ -236,6 +286,16 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
 
   named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop,
                   "stop web-1 --key alice.key --reason \"wrong policy\"")))
+      ->add_option("--reason", options->reason, "why; stands in the log")
+      ->required();
+
+  named(keys(verb("release", "open a gate: a wave that waits for a person goes on", release,
+                  "release web-1 --wave 2 --key alice.key")))
+      ->add_option("--wave", options->wave, "the wave, 1 is the first")
+      ->required();
+
+  named(keys(verb("resume", "lift the stops of this campaign; takes a quorum", resume,
+                  "resume web-1 --key alice.key --key bob.key --reason \"policy mended\"")))
       ->add_option("--reason", options->reason, "why; stands in the log")
       ->required();
 

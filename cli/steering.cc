@@ -1,0 +1,55 @@
+#include "cli/steering.h"
+
+#include <algorithm>
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::cli {
+
+Result<model::Release> draft_release(const trust::State& state, const std::string& campaign,
+                                     unsigned wave) {
+  const trust::OrderEntry* newest = nullptr;
+  model::Release release{.tenant = state.tenant, .wave = static_cast<std::uint16_t>(wave - 1)};
+  for (const auto& [id, entry] : state.orders) {
+    const model::Order& order = entry.order;
+    if (order.campaign != campaign || wave == 0 || wave > order.waves.size() ||
+        order.waves[wave - 1].gate == model::Gate::kNone ||
+        (newest && newest->logged.index > entry.logged.index))
+      continue;
+    newest = &entry;
+    release.order = id;
+    release.expires = order.schedule.not_after;
+  }
+  if (!newest)
+    return fail(Code::kNotFound,
+                "no order of campaign {} has a gate before wave {}\nnext:  `fleetsweep campaign "
+                "report {}` lists its orders",
+                escaped(campaign), wave, escaped(campaign));
+  if (state.releases.contains({.order = release.order, .wave = release.wave}))
+    return fail(Code::kConflict,
+                "wave {} of order {} is open already\nnext:  fleetsweep campaign hosts {}", wave,
+                release.order.hex().substr(0, 12), escaped(campaign));
+  return release;
+}
+
+Result<model::Resume> draft_resume(const trust::State& state, const std::string& campaign,
+                                   const std::string& reason) {
+  model::Resume resume{.tenant = state.tenant, .reason = reason};
+  for (const auto& [id, entry] : state.stops) {
+    const auto is_hit = [&stop = entry.stop, &campaign](const auto& item) {
+      const auto& [order, held] = item;
+      return held.order.campaign == campaign &&
+             (std::ranges::find(stop.orders, order) != stop.orders.end() ||
+              std::ranges::find(stop.policies, held.order.policy) != stop.policies.end());
+    };
+    if (std::ranges::any_of(state.orders, is_hit)) resume.stops.push_back(id);
+  }
+  if (resume.stops.empty())
+    return fail(Code::kNotFound,
+                "no active stop names campaign {}\nnext:  `fleetsweep campaign hosts {}` says what "
+                "its hosts wait for",
+                escaped(campaign), escaped(campaign));
+  return resume;
+}
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+// The documents by which people steer a campaign that runs, made from what its log amounts to.
+// Pure.
+
+#include <string>
+
+#include "protocol/trust/state.h"
+
+namespace fleetsweep::cli {
+
+// Opens the gate before wave `wave` (1 is the first) of the campaign's newest order that has one,
+// for as long as the order lasts. kNotFound: no order has; kConflict: people opened it already.
+Result<model::Release> draft_release(const trust::State& state, const std::string& campaign,
+                                     unsigned wave);
+
+// Lifts every active Stop that names an order of the campaign, or its policy. kNotFound: there is
+// none.
+Result<model::Resume> draft_resume(const trust::State& state, const std::string& campaign,
+                                   const std::string& reason);
+
+}  // namespace fleetsweep::cli

@@ -1,0 +1,64 @@
+#include "cli/steering.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/log_history.h"
+#include "tests/protocol/trust/fixture.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using testing::ElementsAre;
+
+class Steering : public testing::Test {
+ protected:
+  template <class T>
+  DocumentId log(const T& document, std::initializer_list<std::string> people) {
+    entries_.push_back(tenant_.sign(document, people));
+    return fixture::id_of(entries_.back());
+  }
+  DocumentId order(const std::string& campaign, std::uint8_t nonce, model::Gate gate) {
+    model::Order order = fixture::dry_run(fixture::hash_policy());
+    order.campaign = campaign;
+    order.nonce.value[0] = nonce;
+    order.waves = {{.permille = 100}, {.gate = gate}};
+    return log(order, {"alice"});
+  }
+  trust::State state() const { return fold_log(entries_, tenant_.id(), fixture::start())->state; }
+
+  fixture::Tenant tenant_;
+  std::vector<Bytes> entries_{tenant_.root_envelope()};
+};
+
+TEST_F(Steering, AManualGateCanNeverBeOpened) {
+  order("web-1", 1, model::Gate::kManual);
+  const DocumentId newest = order("web-1", 2, model::Gate::kManual);
+  order("web-1", 3, model::Gate::kNone);
+  order("web-2", 4, model::Gate::kManual);
+  const auto release = draft_release(state(), "web-1", 2);
+  ASSERT_TRUE(release) << release.error().message;
+  EXPECT_EQ(release->order, newest);
+  EXPECT_EQ(release->wave, 1);
+  log(*release, {"alice"});
+  EXPECT_EQ(state().releases.size(), 1u);
+  EXPECT_EQ(draft_release(state(), "web-1", 2).error().code, Code::kConflict);
+  for (const unsigned wave : {0u, 1u, 3u})
+    EXPECT_EQ(draft_release(state(), "web-1", wave).error().code, Code::kNotFound) << wave;
+}
+
+TEST_F(Steering, AResumeLiftsTheStopsOfOthers) {
+  const DocumentId ours = order("web-1", 1, model::Gate::kNone);
+  const DocumentId theirs = order("web-2", 2, model::Gate::kNone);
+  const DocumentId by_order = log(model::Stop{.orders = {ours}}, {"alice"});
+  log(model::Stop{.orders = {theirs}}, {"alice"});
+  const auto resume = draft_resume(state(), "web-1", "mended");
+  ASSERT_TRUE(resume) << resume.error().message;
+  EXPECT_THAT(resume->stops, ElementsAre(by_order));
+  log(*resume, {"alice", "bob"});
+  EXPECT_EQ(state().stops.size(), 1u);
+  EXPECT_EQ(draft_resume(state(), "web-1", "mended").error().code, Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace fleetsweep::cli
