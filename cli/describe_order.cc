@@ -72,7 +72,7 @@ void add_waves(const std::vector<model::Wave>& waves, Page& page) {
     page.line(
         i == 0 ? "waves" : "",
         fmt::format(
-            "{}: up to {} of 1000 hosts, after {}, gate {}{}", i + 1, waves[i].permille,
+            "{}: up to {} of the hosts, after {}, gate {}{}", i + 1, percent(waves[i].permille),
             to_human(waves[i].delay_min), name(waves[i].gate),
             waves[i].deadline > Seconds{0} ? ", at most " + to_human(waves[i].deadline) : ""));
 }
@@ -82,7 +82,7 @@ void add_limits(const model::OrderLimits& limits, Page& page) {
   if (limits.items) parts.push_back(fmt::format("{} objects", limits.items));
   if (limits.bytes) parts.push_back(fmt::format("{} bytes", limits.bytes));
   if (limits.permille_of_scanned)
-    parts.push_back(fmt::format("{} of 1000 scanned", limits.permille_of_scanned));
+    parts.push_back(fmt::format("{} of what was scanned", percent(limits.permille_of_scanned)));
   if (limits.runtime > Seconds{0}) parts.push_back(to_human(limits.runtime));
   if (limits.cpu_percent) parts.push_back(fmt::format("{} % of a CPU", limits.cpu_percent));
   if (!parts.empty()) page.line("on a host", fmt::format("at most {}", fmt::join(parts, ", ")));
@@ -131,7 +131,7 @@ std::string percent(unsigned permille) {
 std::string describe(const model::Order& order, const DocumentId& id, const OrderReview& review) {
   Page page(fmt::format("Order {}\n  {}\n", id.hex(), escaped(order.title)));
   page.line("campaign", escaped(order.campaign));
-  page.line("mode", name(order.mode));
+  page.line("mode", mode_text(order.mode));
   page.line("class", class_text(order, review));
   page.line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
   page.line("where", fmt::format("countries {}; groups {}",
@@ -145,8 +145,9 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
   add_schedule(order.schedule, page);
   add_waves(order.waves, page);
   add_limits(order.limits, page);
-  page.line("breaker", fmt::format("{} failures and {} of 1000", order.breaker.failures,
-                                   order.breaker.failed_permille));
+  page.line("breaker",
+            fmt::format("{} and {} of the hosts", counted(order.breaker.failures, "failure"),
+                        percent(order.breaker.failed_permille)));
   add_dry_run(order, review, page);
   if (!order.undoes.is_zero()) page.line("undoes", order.undoes.hex());
   if (!order.supersedes.is_zero()) page.line("supersedes", order.supersedes.hex());

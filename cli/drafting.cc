@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/describe.h"
 #include "cli/json_text.h"
 #include "cli/order_review.h"
 #include "cli/wave_draw.h"
@@ -60,7 +61,7 @@ Result<LoggedOrder> earlier_order(const std::vector<LoggedOrder>& orders, model:
                                   const std::string& wanted) {
   for (auto order = orders.rbegin(); order != orders.rend(); ++order)
     if (order->order.mode == mode && order->id.hex().starts_with(wanted)) return *order;
-  return fail(Code::kNotFound, "the campaign has no {} order{}{}", name(mode),
+  return fail(Code::kNotFound, "the campaign has no {} order{}{}", mode_text(mode),
               wanted.empty() ? "" : " " + escaped(wanted),
               mode == model::Mode::kDryRun
                   ? "\nnext:  first a dry run: the same command with --mode dry-run"

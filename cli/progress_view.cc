@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/describe.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
 #include "protocol/model/receipt.h"
@@ -76,6 +77,12 @@ double share(const Counts& counts) {
              : static_cast<double>(counts.settled) / static_cast<double>(counts.targeted);
 }
 
+std::string mode_of(const json& campaign) {
+  const std::string text = campaign.value("mode", "");
+  const auto mode = from_name<model::Mode>(text);
+  return mode ? mode_text(*mode) : escaped(text);
+}
+
 std::string pace(const json& campaign) {
   if (is_settled(campaign)) return "every host is settled";
   std::string text;
@@ -94,7 +101,7 @@ std::string progress_view(const json& campaign, const Console& console) {
   const Counts all = count(campaign, &console);
   std::string text = fmt::format(
       "{}  {} {}\n", console.paint(Colour::kBold, escaped(campaign.value("campaign", ""))),
-      escaped(campaign.value("family", "")), escaped(campaign.value("mode", "")));
+      escaped(campaign.value("family", "")), mode_of(campaign));
   std::size_t number = 0;
   for (const json& wave : campaign.value("waves", json::array())) {
     const Counts counts = count(wave, &console);
@@ -115,9 +122,8 @@ std::string progress_view(const json& campaign, const Console& console) {
 
 std::string progress_line(const json& campaign) {
   const Counts all = count(campaign, nullptr);
-  return fmt::format("{} {} {}/{} {}", escaped(campaign.value("campaign", "")),
-                     escaped(campaign.value("mode", "")), all.settled, all.targeted,
-                     all.plain_text);
+  return fmt::format("{} {} {}/{} {}", escaped(campaign.value("campaign", "")), mode_of(campaign),
+                     all.settled, all.targeted, all.plain_text);
 }
 
 bool is_settled(const json& campaign) {

@@ -74,7 +74,7 @@ Result<LogHistory> verified_log(Session& session, const std::string& root_file, 
 void list_orders(const LogHistory& history, Audit& audit) {
   for (const auto& [id, entry] : history.state.orders) {
     audit.held.push_back(fmt::format("order {} ({} {}, class {}) was approved by {}",
-                                     id.hex().substr(0, 12), name(entry.order.mode),
+                                     id.hex().substr(0, 12), mode_text(entry.order.mode),
                                      escaped(entry.order.campaign), name(entry.order.action_class),
                                      fmt::join(history.approvers.at(id), " and ")));
     ++audit.orders;
@@ -171,7 +171,7 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
     orders.push_back(order_json(history, id));
     text += fmt::format(
         "  {} {:<7} class {:<8} {}  approved by {}\n          {}; {}; {}\n", id.hex().substr(0, 12),
-        name(entry.order.mode), name(entry.order.action_class), escaped(entry.order.title),
+        mode_text(entry.order.mode), name(entry.order.action_class), escaped(entry.order.title),
         fmt::join(history.approvers.at(id), " and "), escaped(entry.order.authority.legal_basis),
         escaped(entry.order.authority.issuer), escaped(entry.order.authority.reference));
   }

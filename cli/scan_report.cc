@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/console.h"
 #include "cli/json_text.h"
 
 namespace fleetsweep::cli {
@@ -64,22 +65,21 @@ std::vector<std::vector<std::string>> scan_table(const json& report) {
 std::vector<std::string> scan_summary(const json& report) {
   std::vector<std::string> lines;
   for (const json& verdict : report.value("verdicts", json::array()))
-    lines.push_back(fmt::format("verdict {}: {} findings, confidence {}, level {}",
-                                shown(verdict, "id"),
-                                verdict.value("findings", json::array()).size(),
+    lines.push_back(fmt::format("verdict {}: {}, confidence {}, level {}", shown(verdict, "id"),
+                                counted(verdict.value("findings", json::array()).size(), "finding"),
                                 shown(verdict, "confidence"), shown(verdict, "level")));
   const std::uint64_t scanned = count_of(report, "scanned");
   if (report.value("findings", json::array()).empty())
-    lines.push_back(fmt::format("nothing found; {} files scanned", scanned));
+    lines.push_back(fmt::format("nothing found; {} scanned", counted(scanned, "file")));
   else
-    lines.push_back(
-        fmt::format("{} findings; {} files scanned", report["findings"].size(), scanned));
+    lines.push_back(fmt::format("{}; {} scanned", counted(report["findings"].size(), "finding"),
+                                counted(scanned, "file")));
   if (scanned == 0)
     lines.push_back(
         "the folder is taken as /: a sample must lie in it where the policy looks (`policy "
         "explain` says where)");
   if (const std::uint64_t unscannable = count_of(report, "unscannable"); unscannable > 0)
-    lines.push_back(fmt::format("{} files could not be read", unscannable));
+    lines.push_back(counted(unscannable, "file") + " could not be read");
   return lines;
 }
 

@@ -172,8 +172,8 @@ Status stop(Session& session, const Options& options) {
       fmt::format("Stop campaign {}: no host starts another step of\n", escaped(options.campaign));
   for (const LoggedOrder& order : orders) {
     document.orders.push_back(order.id);
-    plan += fmt::format("  {} {:<7} {}\n", order.id.hex().substr(0, 12), name(order.order.mode),
-                        escaped(order.order.title));
+    plan += fmt::format("  {} {:<7} {}\n", order.id.hex().substr(0, 12),
+                        mode_text(order.order.mode), escaped(order.order.title));
   }
   FS_CHECK(session.console.confirm(plan, "Sign and submit this stop?"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),

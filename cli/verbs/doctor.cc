@@ -28,7 +28,8 @@ Finding checkpoint_age(Session& session) {
     FS_TRY(const std::string text, get_raw(session, "checkpoint"));
     FS_TRY(const log::Note note, log::Note::parse(text));
     FS_TRY(const log::Checkpoint checkpoint, log::Checkpoint::parse(note.body));
-    return fmt::format("{} entries, {} signatures", checkpoint.size, note.signatures.size());
+    return fmt::format("{} log entries, {}", checkpoint.size,
+                       counted(note.signatures.size(), "signature"));
   };
   const auto result = check();
   return {"checkpoint", result.has_value(), result ? *result : result.error().message,

@@ -112,7 +112,7 @@ Status sign(Session& session, const Options& options) {
   session.console.print(
       session.console.json
           ? json{{"file", out}, {"signatures", envelope.signatures.size()}}.dump()
-          : fmt::format("{} now has {} signatures", out, envelope.signatures.size()));
+          : fmt::format("{} now has {}", out, counted(envelope.signatures.size(), "signature")));
   return {};
 }
 
@@ -127,7 +127,7 @@ Status join(Session& session, const Options& options) {
   session.console.print(
       session.console.json
           ? json{{"file", options.out}, {"signatures", all.signatures.size()}}.dump()
-          : fmt::format("{} has {} signatures", options.out, all.signatures.size()));
+          : fmt::format("{} has {}", options.out, counted(all.signatures.size(), "signature")));
   return {};
 }
 
@@ -136,9 +136,15 @@ Status submit_order(Session& session, const Options& options) {
   const std::string policy_file = options.file + ".policy";
   if (const auto policy = read_text_file(policy_file); policy && !policy->empty())
     FS_CHECK(post(session, "policies", *policy, "application/octet-stream"));
+  // The log takes a document once, whoever else signed this copy of it.
+  const bool is_known =
+      get_raw(session, "documents/" + crypto::document_id(envelope).hex()).has_value();
   FS_TRY(const DocumentId id, submit(session, envelope));
-  session.console.print(session.console.json ? json{{"id", id.hex()}}.dump()
-                                             : "accepted into the control log: " + id.hex());
+  session.console.print(session.console.json
+                            ? json{{"id", id.hex()}, {"known", is_known}}.dump()
+                            : (is_known ? "in the control log already; this copy changes nothing: "
+                                        : "accepted into the control log: ") +
+                                  id.hex());
   return {};
 }
 

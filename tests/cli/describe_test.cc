@@ -37,14 +37,16 @@ TEST(Describe, EverythingThatIsSignedIsShownInItsColumn) {
   order.schedule.scan_ahead = true;
   order.scope.include = {AgentId{}, AgentId{}};
   order.limits.items = 3;
-  order.waves = {{.permille = 10}, {.deadline = Seconds{90}}};
+  order.waves = {{.permille = 15}, {.deadline = Seconds{90}}};
+  order.breaker = {.failures = 1, .failed_permille = 100};
   order.supersedes.value[0] = order.undoes.value[0] = order.dry_run_order.value[0] = 1;
   order.authority.contact = "soc@example.org";
   const std::string text = describe(order, {}, {});
   for (const char* shown :
        {"on each host's own clock", "only sat sun 01:00 to 24:00", "spread over 1h",
         "again every 1h", "OFFLINE       hosts may act 1m", "before the start", "at most 3 objects",
-        "at most 1m 30s", "supersedes    01", "undoes        01", "contact       soc@example.org"})
+        "at most 1m 30s", "1: up to 1.5 % of the hosts", "1 failure and 10 % of the hosts",
+        "supersedes    01", "undoes        01", "contact       soc@example.org"})
     EXPECT_THAT(text, testing::HasSubstr(shown));
   std::istringstream lines(text);
   std::string line;

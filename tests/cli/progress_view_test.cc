@@ -44,7 +44,10 @@ TEST(ProgressView, SettledIsNotTheSameAsWell) {
 }
 
 TEST(ProgressView, LineOfAPipeCountsByState) {
-  EXPECT_EQ(progress_line(campaign(1, 2)), "web-1 apply 1/3 2 waiting, 1 verified");
+  json progress = campaign(1, 2);
+  EXPECT_EQ(progress_line(progress), "web-1 apply 1/3 2 waiting, 1 verified");
+  progress["mode"] = "dryRun";                                   // the API's word
+  EXPECT_THAT(progress_line(progress), HasSubstr(" dry-run "));  // the flag's
 }
 
 }  // namespace

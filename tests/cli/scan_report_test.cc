@@ -19,6 +19,9 @@ TEST(ScanReport, EachFindingStandsWithTheVerdictItMade) {
   ASSERT_EQ(rows.size(), 3u);
   EXPECT_THAT(rows[1], testing::ElementsAre("sure", "content", "file", "/srv/x"));
   EXPECT_THAT(rows[2], testing::ElementsAre("-", "named", "file", "/srv/y"));
+  EXPECT_THAT(scan_summary(report),
+              testing::ElementsAre("verdict sure: 1 finding, confidence 95, level high",
+                                   "2 findings; 2 files scanned"));
 }
 
 TEST(ScanReport, FolderThatThePolicyNeverLooksIntoIsNotCalledClean) {

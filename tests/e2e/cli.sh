@@ -103,7 +103,7 @@ expect "namely" says 'next: .*--mode dry-run' err
 expect "campaign start, JSON" is_json campaign start "${draft[@]}" --mode dry-run "${keys[@]}"
 expect "watch in a pipe ends with the campaign" exits 0 "$CLI" campaign watch cli-1 --deadline 30s
 expect "with plain lines" plain
-expect "a line a change" says '^cli-1 dryRun 1/1 1 found$' out
+expect "a line a change" says '^cli-1 dry-run 1/1 1 found$' out
 order=$STORY/order.dsse
 expect "order draft, JSON" is_json order draft "${draft[@]}" --mode apply --out "$order"
 expect "order sign asks" asks order sign "$order" --key "$WORLD/keys/alice.key"
@@ -118,6 +118,8 @@ expect "it knows class, quorum and dry run" jq -e \
   '.review | .class == {computed: "clean", matches: true} and .quorum.met and .dry_run.found == 1 and .dry_run.is_reported' "$STORY/out"
 cp "$order.policy" "$STORY/both.dsse.policy"
 expect "order submit, JSON" is_json order submit "$STORY/both.dsse"
+expect "submitted again" exits 0 "$CLI" order submit "$STORY/both.dsse"
+expect "it is known already" says '^in the control log already' out
 expect "it is cleaned" wait_for 40 campaign_has cli-1 verified 1
 for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "campaign report cli-1" "agent list" "agent show web-1" \
   "agent why web-1 cli-1" "audit verify" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
