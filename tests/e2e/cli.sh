@@ -38,6 +38,12 @@ for name in 'a b' ../agents Web ''; do
 done
 expect "the version is the project's" test "$("$CLI" --version)" = "fleetsweep $(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")"
 
+expect "./dev takes no word that it does not know" exits 2 bash "$SOURCE/dev" frobnicate
+expect "and says where they are listed" says "frobnicate.*./dev help" err
+expect "./dev demo neither" exits 2 bash "$SOURCE/dev" demo --kep
+expect "nor ./dev test" exits 2 bash "$SOURCE/dev" test units
+expect "./dev alone is a question" exits 0 bash "$SOURCE/dev"
+
 # Keys: no file of secrets in clear by mistake, no terminal left blind.
 : >"$STORY/empty"
 expect "an empty passphrase is no passphrase" exits 2 "$CLI" key create "$STORY/clear.key" --holder dora --passphrase-file "$STORY/empty"

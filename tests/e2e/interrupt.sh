@@ -37,7 +37,7 @@ for step in 3 6 9; do
   expect "step $step: five ports could be left behind" test "$(wc -w <<<"$ports")" = 5
   kill -INT -- "-${DEMO[$step]}"
   kill -CONT -- "-${DEMO[$step]}"
-  wait_for 10 grep -q "broke off" "$STORY/$step/out" && kill -INT -- "-${DEMO[$step]}" 2>/dev/null || :
+  wait_for 10 grep -q "^interrupted in step" "$STORY/$step/out" && kill -INT -- "-${DEMO[$step]}" 2>/dev/null || :
   expect "step $step: it ends" wait_for 30 ended "${DEMO[$step]}"
   code=0
   wait "${DEMO[$step]}" || code=$?
