@@ -6,7 +6,6 @@
 source "$(dirname "$0")/story.sh"
 story_start "$@"
 world_start "$BIN" "$SOURCE"
-PATH=$BIN:$PATH
 VAR=$WORLD/hosts
 RAN=0
 cd "$STORY"
@@ -23,7 +22,7 @@ filled_in() {
     -e "s#127.0.0.1:7680#127.0.0.1:$API_PORT#; s#127.0.0.1:7670#127.0.0.1:$WITNESS_PORT#" \
     -e "s#EDGE_CURVE#${EDGE_CURVE:-}#; s#LOG_VKEY#${LOG_VKEY:-}#" -e "s#tokens/token-\.\.\.#${TOKEN:-}#" \
     -e "s# policy\.yaml# $SOURCE/policies/catalog/lookalike/policy.yaml#g" -e 's#1000,10m,auto#1000,1s,auto#' \
-    -e "s#build/bin/#$BIN/#g; s# policies/# $SOURCE/policies/#g; s#/tmp/sample#$STORY/sample#g" \
+    -e "s#\$PWD/build/bin#$BIN#; s#build/bin/#$BIN/#g; s# policies/# $SOURCE/policies/#g; s#/tmp/sample#$STORY/sample#g" \
     -e 's#^fleetsweep key create .*#& --unencrypted#' -e "s#^fleetsweep-agent \(enrol\|run\) .*#& --root $VAR/web-01/root#" <<<"$1"
 }
 
