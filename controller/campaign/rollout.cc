@@ -69,7 +69,16 @@ bool Rollout::on_report(const Report& report, Instant now) {
   if (!is_for_it) return false;
   host.answered = std::max<std::uint16_t>(host.answered, static_cast<std::uint16_t>(order + 1));
   const bool newest = !host.report || report.seq > host.report->seq;
-  if (newest) host.report = report;
+  Report shown = newest ? report : *host.report;
+  // A rescan finds nothing and does nothing; that must not look as if nothing had been done.
+  const bool is_same_apply =
+      host.report && host.report->order == report.order &&
+      orders_[static_cast<std::size_t>(order)].order.mode == model::Mode::kApply;
+  if (is_same_apply) {
+    shown.matched = std::max(host.report->matched, report.matched);
+    shown.acted = std::max(host.report->acted, report.acted);
+  }
+  host.report = shown;
   host.scanning = false;
   refresh(host, now);
   changed_ = true;

@@ -49,8 +49,9 @@ struct Standing {
   std::uint16_t wave = 0;
   model::HostState state = model::HostState::kPending;
   model::Reason reason = model::Reason::kNone;
-  DocumentId order;              // its current order
-  std::optional<Report> report;  // its newest receipt, if there is one
+  DocumentId order;  // its current order
+  // Its newest receipt, if there is one; of an apply order with the most that it matched and did.
+  std::optional<Report> report;
 };
 
 struct Trip {

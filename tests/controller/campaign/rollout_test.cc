@@ -60,6 +60,24 @@ class RolloutTest : public testing::Test {
   Rollout rollout_{"c"};
 };
 
+TEST_F(RolloutTest, ACleanedHostLooksAsIfNothingHadBeenDone) {
+  dry_run(2);
+  rollout_.on_order(kApply, 2, order(Mode::kApply), members(2), kStart);
+  for (const bool is_in_order : {true, false}) {
+    const HostNo host = is_in_order ? 1 : 2;
+    Report clean = report(host, 2, kApply, ReceiptKind::kClean, HostState::kCleaned);
+    clean.matched = 8, clean.acted = 7;
+    Report rescan = report(host, 3, kApply, ReceiptKind::kVerify, HostState::kVerified);
+    rescan.matched = rescan.acted = 0;
+    rollout_.on_report(is_in_order ? clean : rescan, kStart);
+    rollout_.on_report(is_in_order ? rescan : clean, kStart);
+    EXPECT_EQ(state(host), HostState::kVerified);
+    EXPECT_EQ(rollout_.standing(host)->report->seq, 3u);
+    EXPECT_EQ(rollout_.standing(host)->report->matched, 8u);
+    EXPECT_EQ(rollout_.standing(host)->report->acted, 7u);
+  }
+}
+
 TEST_F(RolloutTest, HostGoesFromPendingToFound) {
   rollout_.on_order(kDry, 1, order(Mode::kDryRun), members(2), kStart);
   EXPECT_EQ(in(HostState::kPending), 2u);
