@@ -96,7 +96,7 @@ fs order draft --policy "$POLICY" --mode apply --campaign lookalike-1 --jurisdic
 fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/alice.key" --out "$WORLD/clean.alice.dsse" >/dev/null 2>&1
 fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/carol.key" --out "$WORLD/clean.carol.dsse" >/dev/null 2>&1
 expect "one of three may not clean" not fs order submit "$WORLD/clean.alice.dsse"
-fs order combine "$WORLD/clean.alice.dsse" "$WORLD/clean.carol.dsse" --out "$WORLD/clean.signed.dsse" | show
+fs order combine "$WORLD/clean.alice.dsse" "$WORLD/clean.carol.dsse" --out "$WORLD/clean.signed.dsse" | sed "s#$WORLD/##" | show
 cp "$WORLD/clean.dsse.policy" "$WORLD/clean.signed.dsse.policy"
 fs order verify "$WORLD/clean.signed.dsse" --root "$WORLD/keys/root.dsse" | show
 fs order submit "$WORLD/clean.signed.dsse" | show

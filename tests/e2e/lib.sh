@@ -70,7 +70,7 @@ world_keys() {  # world_keys [JSON]: merged into the root's policy
     conductor: $controller.conductor, logs: [$controller.log_vkey], witnesses: [$witness.vkey], witness_quorum: 1,
     policy: {cool_off: {contain: "3s", clean: "3s", destroy: "24h"}, offline_grace_max: {clean: "1h"}}}
     | .policy *= $policy' >"$WORLD/keys/root.json"
-  fs root init --spec "$WORLD/keys/root.json" --evidence-key "$WORLD/keys/evidence.key" --out "$WORLD/keys/root.dsse" >/dev/null
+  fs root init --spec "$WORLD/keys/root.json" --evidence-key "$WORLD/keys/evidence.key" --out "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1
   for person in alice bob carol; do
     fs root sign "$WORLD/keys/root.dsse" --key "$WORLD/keys/$person.key" >/dev/null 2>&1
   done
