@@ -80,6 +80,7 @@ const contents = {
   observed: [...controller, ...witness, 'ConfigMap dashboard', 'NetworkPolicy controller', 'NetworkPolicy witness', 'PrometheusRule', 'ServiceMonitor'],
   production: [...controller, 'DaemonSet agent'],
 };
+const in_image = readFileSync(join(source, 'dev'), 'utf8').match(/^programs=\((.*)\)$/m)[1].split(' ');
 for (const [name, documents] of Object.entries(rendered)) {
   await check(`nothing is missing or too much, values ${name}`, () => {
     const is = documents.map(d => `${d.kind} ${d.metadata.name.replace(/^demo-fleetsweep-?/, '')}`.trim()).sort().join(', ');
@@ -97,6 +98,8 @@ for (const [name, documents] of Object.entries(rendered)) {
         ought('escalation forbidden', securityContext.allowPrivilegeEscalation === false);
         ought('capabilities dropped', securityContext.capabilities?.drop?.join() === 'ALL');
         ought('seccomp profile', securityContext.seccompProfile?.type);
+        for (const [program] of JSON.stringify(container.command).matchAll(/fleetsweep-[a-z]+(?=[" ])/g))
+          ought(`${program} in the image`, in_image.includes(program));
         if (kind === 'StatefulSet') ought('user of its own', securityContext.runAsNonRoot && securityContext.runAsUser > 0 && !securityContext.capabilities.add);
         if (!containers.includes(container)) continue;
         ought('liveness probe', container.livenessProbe?.httpGet ?? container.livenessProbe?.exec);
