@@ -34,6 +34,28 @@ Checked<UniqueFd> open_stored(Context& context, const Op& op, const Parent& pare
   return file;
 }
 
+bool is_last_name(Context& context, std::uint32_t index) {
+  const auto& ops = context.state().begin.ops;
+  for (std::uint32_t i = 0; i < ops.size(); ++i)
+    if (i != index && ops[i].kind == OpKind::kTake && ops[i].store == ops[index].store &&
+        context.op_state(i).stage == OpStage::kDone)
+      return false;
+  return true;
+}
+
+// Immutable and append-only as they were stored, once no name of the file is missing: it takes no
+// further one then.
+Checked<void> lock_again(Context& context, std::uint32_t index, const Parent& parent) {
+  const Op& op = context.op(index);
+  const auto metadata = context.vault.load(context.transaction, vault_name(op.store),
+                                           [](BytesView) -> Status { return {}; });
+  if (!metadata) return refuse_error(metadata.error());
+  if ((metadata->flags & kLockingFlags) == 0 || !is_last_name(context, index)) return {};
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  return set_flags(file.get(), flags_of(file.get()) | (metadata->flags & kLockingFlags),
+                   op.file.path);
+}
+
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
@@ -73,13 +95,15 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   if ((flags & kLockingFlags) != 0)
     FS_CHECK(set_flags(file.get(), flags & ~kLockingFlags, op.file.path));
   fault_point("before-rename");
-  if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0) {
-    const int error = errno;
-    if ((flags & kLockingFlags) != 0) (void)set_flags(file.get(), flags, op.file.path);
-    return refuse_errno("take", op.file.path, error);
-  }
-  fault_point("renamed");
-  return finish(op, context.op_state(index).intent, parent);
+  const auto taken = [&]() -> Checked<Post> {
+    if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
+      return refuse_errno("take", op.file.path, errno);
+    fault_point("renamed");
+    return finish(op, context.op_state(index).intent, parent);
+  }();
+  // Wherever it is now.
+  if (!taken && (flags & kLockingFlags) != 0) (void)set_flags(file.get(), flags, op.file.path);
+  return taken;
 }
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
@@ -90,7 +114,9 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
     return Recovery{true, post};
   }
   const auto there = stat_in(parent, parent.leaf);
-  return Recovery{!there || !is_same_inode(*there, op.file), post_in(parent)};
+  if (!there || !is_same_inode(*there, op.file)) return Recovery{true, post_in(parent)};
+  FS_CHECK(lock_again(context, index, parent));
+  return Recovery{};
 }
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
@@ -116,15 +142,6 @@ std::optional<std::string> other_name(Context& context, std::uint32_t index) {
     if (there && is_same_file(*there, ops[i].file)) return ops[i].file.path;
   }
   return std::nullopt;
-}
-
-bool is_last_name(Context& context, std::uint32_t index) {
-  const auto& ops = context.state().begin.ops;
-  for (std::uint32_t i = 0; i < ops.size(); ++i)
-    if (i != index && ops[i].kind == OpKind::kTake && ops[i].store == ops[index].store &&
-        context.op_state(i).stage == OpStage::kDone)
-      return false;
-  return true;
 }
 
 Checked<void> link_again(Context& context, const std::string& other, const Op& op,
@@ -179,17 +196,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     FS_CHECK(write_again(context, op, parent));
   }
   FS_CHECK(restore_time(context.op_state(index), parent));
-
-  // Last of all: an immutable file takes no further name.
-  const auto metadata = context.vault.load(context.transaction, vault_name(op.store),
-                                           [](BytesView) -> Status { return {}; });
-  if (!metadata) return refuse_error(metadata.error());
-  if ((metadata->flags & kLockingFlags) != 0 && is_last_name(context, index)) {
-    FS_TRY(const UniqueFd again, context.tree.file(parent, op.file.path));
-    FS_CHECK(set_flags(again.get(), flags_of(again.get()) | (metadata->flags & kLockingFlags),
-                       op.file.path));
-  }
-  return {};
+  return lock_again(context, index, parent);
 }
 
 }  // namespace

@@ -89,6 +89,44 @@ TEST(Crash, OwnerWhoHaltsOrWritesAMistakeGetsFrozenProcessesThawed) {
   }
 }
 
+// A file with the flag, and a policy that may clear it.
+struct Immutable : testing::Test {
+  ActHost host;
+
+  void SetUp() override {
+    host.infect();
+    if (::system(("chattr +i " + host.at("/tmp/kit/evil") + " 2>/dev/null").c_str()) != 0)
+      GTEST_SKIP() << "this file system or user has no immutable flag";
+    host.scan();
+    host.dry_run = host.findings;
+    host.policy.responses[0].actions.back().clear_flags = {"immutable"};
+  }
+  bool is_immutable(const std::string& path) const {
+    return output_of("lsattr " + host.at(path)).substr(4, 1) == "i";
+  }
+};
+
+TEST_F(Immutable, FlagClearedBeforeACrashIsSetAgainWhenTheOrderGoesNoFurther) {
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "before-rename:2").done);
+  ASSERT_FALSE(is_immutable("/tmp/kit/evil"));
+  write_text(std::filesystem::path(host.state()).parent_path() / "halt", "");
+  request.resume = true;
+  EXPECT_EQ(host.run(request).reason(), model::Reason::kHalted);
+  EXPECT_TRUE(is_immutable("/tmp/kit/evil"));
+}
+
+TEST_F(Immutable, FileMovedAwayWhileWeActIsImmutableAgain) {
+  const Answer answer = host.run_racing(host.request(), "before-rename:2", [&] {
+    std::filesystem::rename(host.at("/tmp/kit/evil"), host.at("/srv/moved"));
+    write_text(host.at("/tmp/kit/evil"), "another file");
+  });
+  EXPECT_EQ(answer.item("/tmp/kit/evil", model::ActionKind::kQuarantine)->reason,
+            model::Reason::kRaced)
+      << answer.text();
+  EXPECT_TRUE(is_immutable("/srv/moved"));
+}
+
 TEST(Crash, DuringUndoTheUndoIsFinished) {
   for (int record = 1;; ++record) {
     ActHost host;
