@@ -199,8 +199,7 @@ class Core {
   std::map<DocumentId, std::string> reasons_;  // why(), per order
   std::deque<trust::Notice> refused_;          // see Status
   std::optional<Active> active_;
-  unsigned failures_ = 0;                 // of children, in a row, for the run in progress
-  std::vector<model::Identity> cleaned_;  // what the act in progress may touch
+  unsigned failures_ = 0;  // of children, in a row, for the run in progress
   std::uint64_t seq_ = 0;
   DocumentId previous_;
   std::string offered_note_;    // a checkpoint ahead of the entries we have

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "agent/core/core.h"
-#include "agent/plan/binding.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::agent {
 
@@ -22,13 +22,38 @@ bool is_refusal(Reason reason) {
          reason != Reason::kUnscannable;
 }
 
-// The very object that was to be cleaned. A program that was started again is another process.
-bool is_untouched(const model::Identity& cleaned, const model::Identity& found) {
-  const auto* before = std::get_if<model::ProcessIdentity>(&cleaned);
-  const auto* after = std::get_if<model::ProcessIdentity>(&found);
-  if (before && after)
-    return before->pid == after->pid && before->start_ticks == after->start_ticks;
-  return plan::is_same_object(cleaned, found);
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+std::string content_of(const model::FileIdentity& file) {
+  return fmt::format("{} {} {} {} {}", file.device, file.inode, file.size, file.mtime_ns,
+                     file.sha256.hex());
+}
+
+// Of the very object: equal only if it was not touched in between. A program that was started again
+// is another process.
+Digest fingerprint(const model::Identity& identity) {
+  const std::string text = std::visit(
+      Overloaded{[](const model::FileIdentity& file) {
+                   return fmt::format("f {} {} {}", content_of(file), file.ctime_ns, file.path);
+                 },
+                 [](const model::ProcessIdentity& process) {
+                   return fmt::format("p {} {}", process.pid, process.start_ticks);
+                 },
+                 [](const model::PersistenceIdentity& entry) {
+                   return fmt::format("e {} {} {}", name(entry.kind), entry.entry_sha256.hex(),
+                                      entry.file.path);
+                 },
+                 [](const model::ConnectionIdentity& connection) {
+                   return fmt::format("c {} {} {}", content_of(connection.exe),
+                                      connection.remote_port, connection.remote_address);
+                 }},
+      identity);
+  return crypto::sha256(as_bytes(text));
 }
 
 std::vector<std::string> verdict_names(const model::Policy& policy,
@@ -219,9 +244,10 @@ void Core::act(const model::ScanDone& fresh, Effects& effects) {
   job.phase = Phase::kActing;
   job.boot = identity_.boot;
   executed_.insert({job.order, job.slot});
+  job.cleaned_objects.clear();
+  for (const model::Finding& finding : fresh.result.findings)
+    job.cleaned_objects.push_back(fingerprint(finding.identity));
   remember(job, effects);
-  cleaned_.clear();
-  for (const model::Finding& finding : fresh.result.findings) cleaned_.push_back(finding.identity);
   const model::Order& order = state().orders.at(job.order).order;
   model::ActRequest request = act_request(job.order);
   request.findings = fresh.sealed;
@@ -263,7 +289,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.reason = done.reason;
   say.started = job.started;
   say.acted = done.acted;
-  say.matched = static_cast<std::uint32_t>(cleaned_.size());
+  say.matched = static_cast<std::uint32_t>(job.cleaned_objects.size());
   say.items = done.items;
   say.paths = done.paths;
   const auto policy = policies_.find(job.policy);
@@ -274,6 +300,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   job.phase = is_to_verify && done.state == HostState::kCleaned ? Phase::kVerifying : Phase::kDone;
   job.cleaned = now.clock.local;
   job.rescans = 0;
+  if (job.phase == Phase::kDone) job.cleaned_objects.clear();
   report(job, std::move(say), effects, now);
   remember(job, effects);
   reasons_[job.order] =
@@ -345,18 +372,19 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
   say.state = HostState::kVerified;
   if (!is_gone) {
     // Still the same object: cleaning missed it. Another one, or after a clean look: it came back.
+    const auto& cleaned = job.cleaned_objects;
     const bool is_same = std::any_of(
-        done.result.findings.begin(), done.result.findings.end(), [this](const auto& finding) {
-          return std::any_of(cleaned_.begin(), cleaned_.end(), [&](const auto& cleaned) {
-            return is_untouched(cleaned, finding.identity);
-          });
+        done.result.findings.begin(), done.result.findings.end(), [&](const auto& finding) {
+          return std::find(cleaned.begin(), cleaned.end(), fingerprint(finding.identity)) !=
+                 cleaned.end();
         });
-    const bool is_residual = job.rescans == 0 && !by_reboot && (is_same || cleaned_.empty());
+    const bool is_residual = job.rescans == 0 && !by_reboot && is_same;
     say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
   }
   job.phase = Phase::kDone;
+  job.cleaned_objects.clear();
   job.state = say.state;
   job.reason = say.reason;
   if (is_gone) reserve(say, job);

@@ -1,5 +1,7 @@
 #include "agent/driver/store.h"
 
+#include <algorithm>
+
 #include "protocol/codec/codec.h"
 #include "protocol/runtime/sqlite/sqlite.h"
 
@@ -27,7 +29,7 @@ create table jobs(document blob primary key, slot integer not null, phase intege
   mode integer not null, policy blob not null, wave integer not null, started integer not null,
   cleaned integer not null, rescans integer not null, boot blob not null,
   reboot_rescan integer not null, state integer not null, reason integer not null,
-  reported integer not null) without rowid;
+  reported integer not null, cleaned_objects blob not null) without rowid;
 create table receipts(seq integer primary key, id blob not null, envelope blob not null);
 create table chain(one integer primary key check(one = 1), seq integer not null, id blob not null);
 create table begun(what blob primary key, times integer not null) without rowid;
@@ -142,12 +144,15 @@ class SqliteStore final : public Store {
   }
   Status put(const PutJob& put) {
     const Job& job = put.job;
+    Bytes joined;
+    for (const Digest& object : job.cleaned_objects) append(joined, object.view());
     return run(
         "insert or replace into jobs "
-        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
-        job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported);
+        job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
+        joined);
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -230,6 +235,11 @@ class SqliteStore final : public Store {
       job.state = static_cast<model::HostState>(jobs.integer(11));
       job.reason = static_cast<model::Reason>(jobs.integer(12));
       job.reported = static_cast<std::uint64_t>(jobs.integer(13));
+      const Bytes joined = jobs.blob(14);
+      for (BytesView rest = joined; !rest.empty(); rest = rest.subspan(Digest::kSize)) {
+        FS_TRY(const Digest object, Digest::from(rest.first(std::min(rest.size(), Digest::kSize))));
+        job.cleaned_objects.push_back(object);
+      }
       stored.jobs.push_back(job);
     }
   }

@@ -199,6 +199,30 @@ TEST_F(AgentCore, AnotherObjectRightAwayIsRespawned) {
   EXPECT_EQ(host.last().reason, Reason::kRespawned);
 }
 
+TEST_F(AgentCore, ACoreThatWasRestartedStillTellsWhatCameBackFromWhatWasMissed) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+
+  Harness other;
+  other.connect();
+  const DocumentId dry = other.order(fixture::dry_run(other.policy), {"alice"});
+  other.scan_answers(other.found());
+  other.order(fixture::apply(other.policy, dry), {"alice", "bob"});
+  cool_off(other);
+  other.scan_answers(other.found());
+  other.act_answers(HostState::kCleaned);
+  other.crash();
+  other.scan_answers(other.found());
+  EXPECT_EQ(other.last().state, HostState::kResidual);
+}
+
 TEST_F(AgentCore, BackAfterACleanRescanIsRespawned) {
   host.connect();
   acting();
