@@ -85,10 +85,13 @@ Result<Journal> Journal::open(const std::string& path) {
   return journal;
 }
 
-Status Journal::append(BytesView body) {
+Status Journal::append(BytesView body, std::size_t bytes_max) {
   fault_point("before-record");
-  if (size_ + kHeaderBytes + body.size() > limits::kJournalBytes)
-    return fail(Code::kOverloaded, "journal: over {} bytes", limits::kJournalBytes);
+  if (size_ + kHeaderBytes + body.size() > bytes_max)
+    return fail(Code::kOverloaded,
+                "journal: full, {} bytes where {} may be: once nothing in it is to be undone any "
+                "more, stop the agent, move act/journal away and start it again",
+                size_, bytes_max);
   const Digest chain = crypto::sha256({chain_.view(), body});
   Packer tail;
   tail.fixed(chain);

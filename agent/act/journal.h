@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "protocol/base/ids.h"
+#include "protocol/base/limits.h"
 #include "protocol/base/unique_fd.h"
 
 namespace fleetsweep::act {
@@ -21,8 +22,8 @@ class Journal {
   static Result<Journal> open(const std::string& path);
 
   const std::vector<Bytes>& records() const { return records_; }
-  // kUnavailable: not written (and cut off again); kOverloaded: over limits::kJournalBytes.
-  Status append(BytesView body);
+  // kUnavailable: not written (and cut off again); kOverloaded: it would be over `bytes_max`.
+  Status append(BytesView body, std::size_t bytes_max = limits::kJournalBytes);
 
  private:
   explicit Journal(UniqueFd file) : file_(std::move(file)) {}

@@ -12,7 +12,10 @@ Result<Ledger> Ledger::open(const std::string& path) {
 
 Status Ledger::write(const Nonce& transaction, Event event) {
   const Record record{transaction, std::move(event)};
-  FS_CHECK(journal_.append(encode(record)));
+  // Nothing is begun for which there might be no room to undo it: that writes less than was
+  // written.
+  const bool begins = std::holds_alternative<Begin>(record.event);
+  FS_CHECK(journal_.append(encode(record), limits::kJournalBytes / (begins ? 2 : 1)));
   return apply(history_, record);
 }
 

@@ -62,9 +62,10 @@ ActDone refused(const DocumentId& order, const Refusal& refusal) {
 }
 
 Reason reason_of_state(const Error& error) {
-  return error.code == Code::kUnavailable ? Reason::kDiskFull
-         : error.code == Code::kInvalid   ? Reason::kPermission
-                                          : Reason::kIo;
+  return error.code == Code::kUnavailable  ? Reason::kDiskFull
+         : error.code == Code::kInvalid    ? Reason::kPermission
+         : error.code == Code::kOverloaded ? Reason::kVaultFull
+                                           : Reason::kIo;
 }
 
 ActDone answer(const Transaction& transaction, bool local) {

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "agent/act/anchor.h"
+#include "agent/act/ledger.h"
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
 #include "tests/agent/act/act_host.h"
@@ -479,6 +480,37 @@ TEST_F(Clean, AFullDiskOrAReadOnlyStateStopsEverythingBefore) {
   EXPECT_EQ(host.manifest(), before);
   host.prefix.clear();
   EXPECT_EQ(host.run(host.request()).state(), HostState::kCleaned);
+}
+
+TEST_F(Clean, AFullJournalSaysSoAndLeavesRoomToUndo) {
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  {
+    auto ledger = Ledger::open(host.state() + "/journal");
+    ASSERT_TRUE(ledger) << ledger.error().message;
+    Begin begin;
+    begin.steps.resize(1);
+    Status written;
+    for (std::size_t size = 1 << 22; size > 0; size /= 2) {  // smaller and smaller gaps
+      begin.steps[0].path.assign(size, 'x');
+      do {
+        const Nonce id = transaction_id(begin.order, ++begin.slot);
+        written = ledger->write(id, begin);
+        if (written) {
+          ASSERT_TRUE(ledger->write(id, End{}));
+        }
+      } while (written);
+    }
+    EXPECT_EQ(written.error().code, Code::kOverloaded);
+  }
+  model::Order second = host.order();
+  second.title = "another";
+  const Answer answer = host.run(host.request(second, {"alice", "bob"}));
+  EXPECT_EQ(answer.reason(), Reason::kVaultFull) << answer.text();
+  EXPECT_NE(answer.text().find("act/journal"), std::string::npos) << answer.text();
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host.manifest(), before);
 }
 
 TEST_F(Clean, AStopWhileItRunsLetsNoNewStepBeginAndContinuesFrozenProcesses) {
