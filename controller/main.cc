@@ -3,6 +3,7 @@
 #include "controller/options.h"
 #include "controller/service/keys.h"
 #include "controller/service/service.h"
+#include "controller/service/tokens.h"
 #include "protocol/runtime/loop/signals.h"
 
 namespace fleetsweep::controller {
@@ -21,8 +22,18 @@ Status perform(const ServiceOptions& options) {
   return service->run(signals.fd());
 }
 
-Status perform(const TokenCommand& command) {
+Status perform(const CreateToken& command) {
   return create_token(command.state, command.role, command.tenant, command.out);
+}
+
+Status perform(const ListTokens& command) {
+  FS_TRY(const std::string tokens, tokens_json(command.state));
+  std::fputs(tokens.c_str(), stdout);
+  return {};
+}
+
+Status perform(const RevokeToken& command) {
+  return revoke_token(command.state, command.id);
 }
 
 Status perform(const RebuildCommand& command) {

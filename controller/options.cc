@@ -56,7 +56,7 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   run_command->add_option("--config", file, "configuration file");
   run_command->allow_extras();
 
-  TokenCommand token;
+  CreateToken token;
   CLI::App* token_command = app.add_subcommand("token", "tokens of the API");
   token_command->require_subcommand(1);
   CLI::App* create = token_command->add_subcommand("create", "write a new token into a 0600 file");
@@ -64,6 +64,15 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   create->add_option("--role", token.role, "viewer, operator or admin")->required();
   create->add_option("--tenant", token.tenant, "for this tenant only (hex)");
   create->add_option("--out", token.out, "the file; must not exist")->required();
+
+  ListTokens tokens;
+  CLI::App* list = token_command->add_subcommand("list", "ids, roles and tenants, as JSON");
+  list->add_option("--state", tokens.state, "state directory")->required();
+  RevokeToken revoked;
+  CLI::App* revoke = token_command->add_subcommand(
+      "revoke", "take a token away, at once; the controller may run meanwhile");
+  revoke->add_option("id", revoked.id, "as `token list` shows it")->required();
+  revoke->add_option("--state", revoked.state, "state directory")->required();
 
   RebuildCommand rebuild;
   CLI::App* rebuild_command =
@@ -80,6 +89,8 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   }
   if (init_command->parsed()) return Command(init);
   if (create->parsed()) return Command(token);
+  if (list->parsed()) return Command(tokens);
+  if (revoke->parsed()) return Command(revoked);
   if (rebuild_command->parsed()) return Command(rebuild);
   auto options = service_options(file, run_command->remaining());
   if (!options) return Usage{options.error().message + "\n", 2};

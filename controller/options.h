@@ -12,13 +12,20 @@ namespace fleetsweep::controller {
 struct InitCommand {
   std::string state, origin;
 };
-struct TokenCommand {
+struct CreateToken {
   std::string state, role, tenant, out;
+};
+struct ListTokens {
+  std::string state;
+};
+struct RevokeToken {
+  std::string state, id;
 };
 struct RebuildCommand {
   std::string state;
 };
-using Command = std::variant<InitCommand, ServiceOptions, TokenCommand, RebuildCommand>;
+using Command =
+    std::variant<InitCommand, ServiceOptions, CreateToken, ListTokens, RevokeToken, RebuildCommand>;
 
 struct Usage {  // nothing to do but print and exit
   std::string text;

@@ -85,27 +85,29 @@ void Api::campaigns(http::Server& server) {
         });
         return list ? answer(*list) : refusal(list.error());
       });
-  server.stream("/v1/tenants/{tenant}/campaigns/{campaign}/events",
-                [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {
-                  const auto token = authorize(request, ApiRole::kViewer, true);
-                  if (!token) return token.error();
-                  const auto id = TenantId::parse_hex(request.param("tenant"));
-                  if (!id) return refusal(id.error());
-                  const std::string campaign = request.param("campaign");
-                  auto show = [this, id = *id, campaign]() -> Result<std::string> {
-                    const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
-                      FS_TRY(const Tenant* tenant, tenant_of(driver, id));
-                      FS_TRY(const auto* rollout, campaign_of(*tenant, campaign));
-                      return views::campaign(*tenant, *rollout, now);
-                    });
-                    if (!view) return fail(view.error());
-                    return view->dump();
-                  };
-                  if (const auto first = show(); !first) return refusal(first.error());
-                  feed = std::make_unique<CampaignFeed>(hub_, id->hex() + "/" + campaign,
-                                                        std::move(show));
-                  return http::Response{};
-                });
+  server.stream(
+      "/v1/tenants/{tenant}/campaigns/{campaign}/events",
+      [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {
+        const auto token = authorize(request, ApiRole::kViewer, true);
+        if (!token) return token.error();
+        const auto id = TenantId::parse_hex(request.param("tenant"));
+        if (!id) return refusal(id.error());
+        const std::string campaign = request.param("campaign");
+        auto show = [this, id = *id, campaign, hash = token->hash]() -> Result<std::string> {
+          const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
+            FS_TRY(const auto known, driver.store().api_token(hash));
+            if (!known) return fail(Code::kUntrusted, "the token was revoked");
+            FS_TRY(const Tenant* tenant, tenant_of(driver, id));
+            FS_TRY(const auto* rollout, campaign_of(*tenant, campaign));
+            return views::campaign(*tenant, *rollout, now);
+          });
+          if (!view) return fail(view.error());
+          return view->dump();
+        };
+        if (const auto first = show(); !first) return refusal(first.error());
+        feed = std::make_unique<CampaignFeed>(hub_, id->hex() + "/" + campaign, std::move(show));
+        return http::Response{};
+      });
 }
 
 }  // namespace fleetsweep::controller

@@ -22,7 +22,7 @@ struct Api::Visit {
   const http::Request& request;
   store::ApiToken token;
   TenantId tenant;  // zero when the route names none
-  std::string who() const { return token.hash.hex().substr(0, 16); }
+  std::string who() const { return token.short_id(); }
 };
 
 template <class F>

@@ -240,25 +240,4 @@ Result<std::size_t> rebuild(const std::string& state) {
   return rows.size();
 }
 
-Status create_token(const std::string& state, const std::string& role, const std::string& tenant,
-                    const std::string& out) {
-  const auto api_role = from_name<store::ApiRole>(role);
-  if (!api_role)
-    return fail(Code::kInvalid, "--role {}: viewer, operator or admin was expected", escaped(role));
-  std::optional<TenantId> scope;
-  if (!tenant.empty()) {
-    const auto id = TenantId::parse_hex(tenant);
-    if (!id) return fail(id.error().within("--tenant"));
-    scope = *id;
-  }
-  FS_CHECK(read_keys(state));
-  FS_TRY(const auto store, store::open_sqlite_store(database_path(state)));
-  const NewToken token = make_api_token(*api_role, scope, to_timestamp(loop::wall_now()));
-  FS_CHECK(files::write_new_file(out, as_bytes(token.text + "\n")));
-  const std::vector<store::Record> rows = {
-      token.row, store::Audit{token.row.created, "local", "api_token_created",
-                              fmt::format("{} {}", role, token.row.hash.hex().substr(0, 16))}};
-  return store->commit(rows);
-}
-
 }  // namespace fleetsweep::controller

@@ -53,8 +53,5 @@ class Service {
 
 // Makes the derived rows anew from the receipts; the controller must not run.
 Result<std::size_t> rebuild(const std::string& state);
-// Writes a new token into a private file.
-Status create_token(const std::string& state, const std::string& role, const std::string& tenant,
-                    const std::string& out);
 
 }  // namespace fleetsweep::controller

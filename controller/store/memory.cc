@@ -75,6 +75,7 @@ class MemoryStore final : public Store {
   }
   Result<std::vector<Fork>> forks(TenantNo tenant) override { return of(forks_, tenant); }
   Result<std::vector<Audit>> audit() override { return audit_; }
+  Result<std::vector<ApiToken>> api_tokens() override { return values(api_tokens_); }
   Result<std::optional<ApiToken>> api_token(const Digest& hash) override {
     return find(api_tokens_, hash);
   }
@@ -160,6 +161,7 @@ class MemoryStore final : public Store {
   }
   void put(const Trip& r) { trips_.emplace(std::pair(r.tenant, r.order), r); }
   void put(const ApiToken& r) { api_tokens_.emplace(r.hash, r); }
+  void put(const ApiTokenRevoked& r) { api_tokens_.erase(r.hash); }
   void put(const Audit& r) { audit_.push_back(r); }
 
   std::map<TenantNo, Tenant> tenants_;

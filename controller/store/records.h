@@ -1,7 +1,8 @@
 #pragma once
 
 // What the controller writes down. Rows of entries, receipts, forks, blobs, agents, trips and audit
-// are only ever added; Checkpoint, AgentSeen and CampaignHost replace their older self. Keys start
+// are only ever added; Checkpoint, AgentSeen and CampaignHost replace their older self, and an API
+// token may be revoked. Keys start
 // with the tenant's number. Hosts have small sequential numbers: hashed keys are 20 times slower.
 
 #include <optional>
@@ -118,7 +119,12 @@ struct ApiToken {
   ApiRole role = ApiRole::kViewer;
   std::optional<TenantId> tenant;  // empty: all
   Timestamp created;
+  std::string short_id() const { return hash.hex().substr(0, 16); }  // in the audit
   bool operator==(const ApiToken&) const = default;
+};
+struct ApiTokenRevoked {  // takes the row away; the audit keeps its name
+  Digest hash;
+  bool operator==(const ApiTokenRevoked&) const = default;
 };
 struct Audit {
   Timestamp time;
@@ -129,7 +135,7 @@ struct Audit {
 };
 
 using Record = std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentSeen, Receipt,
-                            Fork, CampaignHost, Trip, ApiToken, Audit>;
+                            Fork, CampaignHost, Trip, ApiToken, ApiTokenRevoked, Audit>;
 
 }  // namespace fleetsweep::store
 

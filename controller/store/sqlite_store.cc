@@ -221,16 +221,18 @@ class SqliteStore final : public Store {
     });
   }
 
+  Result<std::vector<ApiToken>> api_tokens() override {
+    FS_TRY(Statement rows,
+           database_.prepare("select hash, role, tenant, created from api_tokens order by hash"));
+    return all<ApiToken>(rows, token_of);
+  }
+
   Result<std::optional<ApiToken>> api_token(const Digest& hash) override {
     FS_TRY(Statement rows,
-           database_.prepare("select role, tenant, created from api_tokens where hash = ?1"));
+           database_.prepare("select hash, role, tenant, created from api_tokens where hash = ?1"));
     FS_TRY(const bool found, rows.bind(hash).step());
     if (!found) return std::optional<ApiToken>();
-    FS_TRY(const auto role, named<ApiRole>(rows, 0));
-    ApiToken token{hash, role, std::nullopt, timestamp(rows.integer(2))};
-    if (!rows.is_null(1)) {
-      FS_TRY(token.tenant, rows.fixed<TenantId>(1));
-    }
+    FS_TRY(const ApiToken token, token_of(rows));
     return std::optional(token);
   }
 
@@ -352,38 +354,48 @@ class SqliteStore final : public Store {
                    row.blob(12)};
   }
 
+  static Result<ApiToken> token_of(const Statement& row) {
+    FS_TRY(const Digest hash, row.fixed<Digest>(0));
+    FS_TRY(const auto role, named<ApiRole>(row, 1));
+    ApiToken token{hash, role, std::nullopt, timestamp(row.integer(3))};
+    if (!row.is_null(2)) {
+      FS_TRY(token.tenant, row.fixed<TenantId>(2));
+    }
+    return token;
+  }
+
   template <class... Values>
-  Status insert(Sql sql, const Values&... values) {
+  Status write(Sql sql, const Values&... values) {
     FS_TRY(Statement statement, database_.prepare(sql));
     return statement.bind(values...).run();
   }
 
   Status put(const Tenant& r) {
-    return insert("insert into tenants(no, id, name, created) values(?1, ?2, ?3, ?4)", r.no, r.id,
-                  r.name, seconds(r.created));
+    return write("insert into tenants(no, id, name, created) values(?1, ?2, ?3, ?4)", r.no, r.id,
+                 r.name, seconds(r.created));
   }
   Status put(const Entry& r) {
-    return insert(
+    return write(
         "insert into log_entries(tenant_no, entry_no, envelope, admitted) "
         "values(?1, ?2, ?3, ?4)",
         r.tenant, r.index, r.envelope, seconds(r.admitted));
   }
   Status put(const Checkpoint& r) {
-    return insert(
+    return write(
         "insert or replace into checkpoints(tenant_no, size, note, time) "
         "values(?1, ?2, ?3, ?4)",
         r.tenant, r.size, r.note, seconds(r.time));
   }
   Status put(const Witnessed& r) {
-    return insert("insert or ignore into witnessed(tenant_no, size, time) values(?1, ?2, ?3)",
-                  r.tenant, r.size, seconds(r.time));
+    return write("insert or ignore into witnessed(tenant_no, size, time) values(?1, ?2, ?3)",
+                 r.tenant, r.size, seconds(r.time));
   }
   Status put(const Blob& r) {
-    return insert("insert or ignore into blobs(tenant_no, digest, bytes) values(?1, ?2, ?3)",
-                  r.tenant, r.digest, r.bytes);
+    return write("insert or ignore into blobs(tenant_no, digest, bytes) values(?1, ?2, ?3)",
+                 r.tenant, r.digest, r.bytes);
   }
   Status put(const Agent& r) {
-    return insert(
+    return write(
         "insert into agents(tenant_no, host_no, agent_key, batch, enrolled) "
         "values(?1, ?2, ?3, ?4, ?5)",
         r.tenant, r.no, r.agent_key, r.batch, seconds(r.enrolled));
@@ -398,7 +410,7 @@ class SqliteStore final : public Store {
         .run();
   }
   Status put(const Fork& r) {
-    return insert(
+    return write(
         "insert or ignore into forks(tenant_no, host_no, seq, id, received, envelope) "
         "values(?1, ?2, ?3, ?4, ?5, ?6)",
         r.tenant, r.host, r.seq, r.id, seconds(r.received), r.envelope);
@@ -410,21 +422,24 @@ class SqliteStore final : public Store {
         .run();
   }
   Status put(const Trip& r) {
-    return insert(
+    return write(
         "insert or ignore into trips(tenant_no, order_id, wave, reason, time) "
         "values(?1, ?2, ?3, ?4, ?5)",
         r.tenant, r.order, r.wave, r.reason, seconds(r.time));
   }
   Status put(const ApiToken& r) {
     if (!r.tenant)
-      return insert("insert into api_tokens(hash, role, created) values(?1, ?2, ?3)", r.hash,
-                    name(r.role), seconds(r.created));
-    return insert("insert into api_tokens(hash, role, tenant, created) values(?1, ?2, ?3, ?4)",
-                  r.hash, name(r.role), *r.tenant, seconds(r.created));
+      return write("insert into api_tokens(hash, role, created) values(?1, ?2, ?3)", r.hash,
+                   name(r.role), seconds(r.created));
+    return write("insert into api_tokens(hash, role, tenant, created) values(?1, ?2, ?3, ?4)",
+                 r.hash, name(r.role), *r.tenant, seconds(r.created));
+  }
+  Status put(const ApiTokenRevoked& r) {
+    return write("delete from api_tokens where hash = ?1", r.hash);
   }
   Status put(const Audit& r) {
-    return insert("insert into audit(time, who, what, detail) values(?1, ?2, ?3, ?4)",
-                  seconds(r.time), r.who, r.what, r.detail);
+    return write("insert into audit(time, who, what, detail) values(?1, ?2, ?3, ?4)",
+                 seconds(r.time), r.who, r.what, r.detail);
   }
 
   Database database_;

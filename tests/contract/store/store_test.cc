@@ -97,8 +97,19 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   EXPECT_EQ(*store_->trips(1), std::vector{trip});
   EXPECT_EQ(**store_->api_token(all.hash), all);
   EXPECT_EQ(**store_->api_token(one.hash), one);
+  EXPECT_EQ(*store_->api_tokens(), (std::vector{all, one}));
   EXPECT_EQ(*store_->audit(), std::vector{audit});
   EXPECT_EQ(store_->receipts(1, "c", 0, 10)->at(0).receipt, receipt(1, 1, 1, "c"));
+}
+
+TEST_P(StoreContract, RevokedTokenOpensTheDoor) {
+  const ApiToken lost{Digest{{1}}, ApiRole::kAdmin, std::nullopt, kTime};
+  const ApiToken kept{Digest{{2}}, ApiRole::kViewer, std::nullopt, kTime};
+  ASSERT_TRUE(commit({lost, kept}));
+  ASSERT_TRUE(commit({ApiTokenRevoked{lost.hash}, Audit{kTime, "a", "b", "c"}}));
+  EXPECT_FALSE(*store_->api_token(lost.hash));
+  EXPECT_EQ(*store_->api_tokens(), std::vector{kept});
+  EXPECT_TRUE(commit({ApiTokenRevoked{lost.hash}})) << "once more changes nothing";
 }
 
 TEST_P(StoreContract, OneTenantNeverSeesAnothers) {

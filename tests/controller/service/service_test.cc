@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
 #include "controller/service/keys.h"
+#include "controller/service/tokens.h"
+#include "controller/store/store.h"
 #include "protocol/codec/codec.h"
 #include "protocol/log/note.h"
 #include "protocol/runtime/files/files.h"
@@ -85,20 +88,8 @@ class ServiceTest : public testing::Test {
     options_.agents_max = 100;
     ASSERT_TRUE(init_keys(options_.state, "test.example/log"));
     edge_ = read_keys(options_.state)->edge.pub;
-    const log::VerifierKey vkey{"test.example/log", log::KeyType::kEd25519,
-                                read_keys(options_.state)->log.public_key()};
-    tenant_ = std::make_unique<fixture::Tenant>([&](model::Root& root) {
-      root.logs = {{vkey.text(), 0, {}, {}}};
-      root.witnesses.clear();
-      root.witness_quorum = 0;
-      root.issued = now() - Seconds(60);
-      root.expires = now() + Seconds(86400);
-    });
-    for (const char* role : {"admin", "operator", "viewer"}) {
-      ASSERT_TRUE(create_token(options_.state, role, "", directory_ + "/" + role));
-      tokens_[role] = to_text(*files::read_file(directory_ + "/" + role, 1000));
-      tokens_[role].pop_back();
-    }
+    tenant_ = make_tenant("test.example/log");
+    for (const char* role : {"admin", "operator", "viewer"}) make_token(role, role);
     context_ = std::move(*net::Context::create({}));
     start();
   }
@@ -106,6 +97,33 @@ class ServiceTest : public testing::Test {
     stop();
     context_.reset();
     std::filesystem::remove_all(directory_);
+  }
+  std::unique_ptr<fixture::Tenant> make_tenant(const std::string& origin) {
+    const log::VerifierKey vkey{origin, log::KeyType::kEd25519,
+                                read_keys(options_.state)->log.public_key()};
+    return std::make_unique<fixture::Tenant>([&](model::Root& root) {
+      root.logs = {{vkey.text(), 0, {}, {}}};
+      root.witnesses.clear();
+      root.witness_quorum = 0;
+      root.issued = now() - Seconds(60);
+      root.expires = now() + Seconds(86400);
+    });
+  }
+  void make_token(const std::string& name, const std::string& role,
+                  const std::string& tenant = "") {
+    const std::string file = directory_ + "/" + name;
+    ASSERT_TRUE(create_token(options_.state, role, tenant, file));
+    tokens_[name] = to_text(*files::read_file(file, 1000));
+    tokens_[name].pop_back();
+  }
+  // As the store's audit names the callers, in the order of `token list`.
+  std::vector<std::string> token_ids() {
+    std::vector<std::string> ids;
+    const std::string text = *tokens_json(options_.state);
+    constexpr std::string_view kKey = "\"id\": \"";
+    for (std::size_t at = text.find(kKey); at != std::string::npos; at = text.find(kKey, at + 1))
+      ids.push_back(text.substr(at + kKey.size(), 16));
+    return ids;
   }
   void start() {
     auto service = Service::start(options_);
@@ -345,6 +363,76 @@ TEST_F(ServiceTest, RepeatedInitKeepsTheKeysAndRefusesAnotherOrigin) {
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message, HasSubstr("test.example/log"));
   EXPECT_EQ(read_keys(options_.state)->origin, "test.example/log");
+}
+
+TEST_F(ServiceTest, TokenOpensADoorThatIsNotItsOwn) {
+  create_tenant();
+  tokens_["unknown"] = "fsapi-" + std::string(64, '0');
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "unknown").status, 401);
+  EXPECT_EQ(call("GET", base() + "/campaigns/c/events", "", "").status, 401);
+  EXPECT_EQ(call("GET", base() + "/campaigns/c/events", "", "unknown").status, 401);
+  const auto other = make_tenant("test.example/log/other");
+  const std::string root = dsse(other->root_envelope());
+  EXPECT_EQ(call("POST", "/v1/tenants", root, "operator").status, 403);
+
+  const std::string hex = tenant_->id().hex();
+  make_token("our admin", "admin", hex);
+  make_token("our viewer", "viewer", hex);
+  EXPECT_EQ(call("POST", "/v1/tenants", root, "our admin").status, 403) << "of one tenant only";
+  EXPECT_EQ(call("POST", "/v1/tenants", root).status, 201);
+  const std::string elsewhere = "/v1/tenants/" + other->id().hex();
+  for (const char* path : {"/agents", "/log", "/receipts", "/campaigns", "/campaigns/c/events"}) {
+    EXPECT_EQ(call("GET", elsewhere + path, "", "our viewer").status, 403) << path;
+    EXPECT_NE(call("GET", base() + path, "", "our viewer").status, 403) << path;
+  }
+  EXPECT_EQ(call("POST", elsewhere + "/policies", "x", "our admin").status, 403);
+  EXPECT_THAT(call("GET", "/v1/tenants", "", "viewer").body, HasSubstr(other->id().hex()));
+  EXPECT_THAT(call("GET", "/v1/tenants", "", "our viewer").body,
+              testing::AllOf(HasSubstr(hex), testing::Not(HasSubstr(other->id().hex()))));
+}
+
+TEST_F(ServiceTest, RevokedTokenStillOpens) {
+  create_tenant();
+  order_dry_run();
+  const auto before = token_ids();
+  make_token("lost", "viewer");
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "lost").status, 200);
+  std::string id;
+  for (const std::string& one : token_ids())
+    if (std::ranges::find(before, one) == before.end()) id = one;
+
+  int events = 0;
+  const std::string url =
+      "http://" + service_->api_address() + base() + "/campaigns/" + campaign_ + "/events";
+  EXPECT_TRUE(http::follow_events(
+      url, {{"Authorization", "Bearer " + tokens_["lost"]}}, {}, [&](const http::Event&) {
+        if (++events == 1) {
+          EXPECT_TRUE(revoke_token(options_.state, id)) << "while the controller runs";
+          model::Stop stop;  // another event, for those who may still see it
+          stop.halt_all = true;
+          stop.issued = now();
+          stop.reason = "test";
+          EXPECT_EQ(
+              call("POST", base() + "/documents", dsse(tenant_->sign(stop, {"alice"}))).status,
+              201);
+        }
+        return events < 2;
+      }));
+  EXPECT_EQ(events, 1) << "a stream that is open ends";
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "lost").status, 401);
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "viewer").status, 200);
+  EXPECT_EQ(token_ids(), before);
+  const Status again = revoke_token(options_.state, id);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kNotFound);
+  EXPECT_THAT(again.error().message, HasSubstr("token list"));
+  stop();
+  const auto store = *store::open_sqlite_store(database_path(options_.state));
+  std::string audited;
+  const std::vector<store::Audit> audit = *store->audit();
+  for (const store::Audit& row : audit)
+    if (row.what == "api_token_revoked") audited += row.who + " " + row.detail;
+  EXPECT_EQ(audited, "local viewer " + id);
 }
 
 TEST_F(ServiceTest, SecondControllerOnTheSameStateOrPortIsRefused) {
