@@ -196,7 +196,6 @@ Service::~Service() {
   parts.api_server.stop();
   parts.metrics_server.stop();
   parts.crew.stop();
-  if (parts.driver) parts.driver->flush(loop::wall_now());
 }
 
 Status Service::run(int signals) {

@@ -435,6 +435,18 @@ TEST_F(ServiceTest, RevokedTokenStillOpens) {
   EXPECT_EQ(audited, "local viewer " + id);
 }
 
+TEST_F(ServiceTest, PortInUseIsBlamedOnTheWitness) {
+  create_tenant();
+  stop();
+  http::Server other;
+  ASSERT_TRUE(other.start({.listen = "127.0.0.1:0"}));
+  options_.api_listen = other.address();
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(Service::start(options_));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "nothing else went wrong";
+  other.stop();
+}
+
 TEST_F(ServiceTest, SecondControllerOnTheSameStateOrPortIsRefused) {
   const auto same_state = Service::start(options_);
   ASSERT_FALSE(same_state);
