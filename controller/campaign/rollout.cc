@@ -127,9 +127,29 @@ void Rollout::on_released(const DocumentId& id, std::uint16_t wave, Timestamp ti
   changed_ = true;
 }
 
-void Rollout::on_release_refused(const DocumentId& id, std::uint16_t wave) {
+void Rollout::on_release_refused(const DocumentId& id, std::uint16_t wave, const std::string& why) {
   const int order = find(id);
-  if (order >= 0) orders_[static_cast<std::size_t>(order)].waves[wave].asked = true;
+  if (order < 0) return;
+  Wave& held = orders_[static_cast<std::size_t>(order)].waves[wave];
+  held.asked = true;
+  held.refused = why;
+  changed_ = true;
+}
+
+void Rollout::on_root() {
+  for (Order& order : orders_)
+    for (Wave& wave : order.waves) {
+      if (wave.refused.empty()) continue;
+      wave.refused.clear();
+      wave.asked = false;
+      changed_ = true;
+    }
+}
+
+void Rollout::on_closed(Timestamp time) {
+  if (closed_) return;
+  closed_ = time;
+  changed_ = true;
 }
 
 void Rollout::on_trip(const Trip& trip) {
@@ -324,10 +344,13 @@ std::vector<Standing> Rollout::standings() const {
 std::vector<Rollout::OrderView> Rollout::orders() const {
   std::vector<OrderView> views;
   for (const Order& order : orders_) {
-    OrderView view{order.id, order.index, order.order, order.stopped, order.trip.has_value(), {}};
-    for (std::size_t wave = 0; wave < order.order.waves.size(); ++wave)
+    OrderView view{order.id, order.index, order.order, order.stopped, order.trip.has_value(),
+                   {},       {}};
+    for (std::size_t wave = 0; wave < order.order.waves.size(); ++wave) {
       view.released.push_back(order.order.waves[wave].gate == model::Gate::kNone ||
                               order.waves[wave].released.has_value());
+      view.refused.push_back(order.waves[wave].refused);
+    }
     views.push_back(std::move(view));
   }
   return views;

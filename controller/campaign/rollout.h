@@ -86,9 +86,10 @@ class Rollout {
   void on_stopped(const DocumentId& order, bool stopped);
   void on_cosigned(std::uint64_t log_size, Timestamp time);  // the log below it is witnessed
   void on_released(const DocumentId& order, std::uint16_t wave, Timestamp time);
-  void on_release_refused(const DocumentId& order, std::uint16_t wave);  // no conductor in the root
+  void on_release_refused(const DocumentId& order, std::uint16_t wave, const std::string& why);
+  void on_root();  // another root: what was refused for lack of a conductor is asked again
   void on_trip(const Trip& trip);  // remembered from before a restart
-  void on_closed() { closed_ = true; }
+  void on_closed(Timestamp time);
   void on_time(Instant now);  // orders expire, deadlines pass
 
   // Questions. take_trips(): breakers that opened since the last call.
@@ -102,7 +103,8 @@ class Rollout {
     model::Order order;
     bool stopped = false;
     bool tripped = false;
-    std::vector<bool> released;  // per wave; a wave without a gate is released by itself
+    std::vector<bool> released;        // per wave; a wave without a gate is released by itself
+    std::vector<std::string> refused;  // per wave: why its Release is not in the log; else empty
   };
 
   const std::string& name() const { return name_; }
@@ -116,6 +118,7 @@ class Rollout {
   void set_family(std::string family) { family_ = std::move(family); }
   model::Mode mode() const;   // of the newest order
   std::string phase() const;  // scan, clean, undo, stopped, done, closed
+  std::optional<Timestamp> closed() const { return closed_; }
   bool breaker_open() const;  // of the newest order
   double failure_ratio(std::uint16_t wave) const;
   double rate(Instant now) const { return pace_.rate(now); }
@@ -150,6 +153,7 @@ class Rollout {
     std::uint32_t good = 0;
     std::optional<Timestamp> released;
     bool asked = false;
+    std::string refused;
   };
   struct Order {
     DocumentId id;
@@ -181,7 +185,7 @@ class Rollout {
   Pace pace_;
   std::vector<Trip> trips_;
   bool changed_ = false;
-  bool closed_ = false;
+  std::optional<Timestamp> closed_;
 };
 
 }  // namespace fleetsweep::campaign

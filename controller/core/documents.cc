@@ -192,8 +192,10 @@ void Core::apply(Tenant& owner, const trust::Notice& notice, Timestamp admitted,
   } else if (notice.payload_type == model::kPayloadClose) {
     for (const auto& [name, close] : state.closes) {
       const auto found = owner.campaigns.find(name);
-      if (found != owner.campaigns.end()) found->second.on_closed();
+      if (found != owner.campaigns.end()) found->second.on_closed(admitted);
     }
+  } else if (notice.payload_type == model::kPayloadRoot) {
+    for (auto& [name, rollout] : owner.campaigns) rollout.on_root();
   }
 }
 
@@ -284,11 +286,12 @@ void Core::on_release_refused(TenantNo no, const model::Release& release, const 
   Tenant& owner = tenant(no);
   const auto campaign = owner.campaign_of.find(release.order);
   if (campaign == owner.campaign_of.end()) return;
-  owner.campaigns.at(campaign->second).on_release_refused(release.order, release.wave);
+  owner.campaigns.at(campaign->second).on_release_refused(release.order, release.wave, why);
   effects.notice.push_back(Event{
       "auto_release_refused",
       {{"campaign", campaign->second}, {"wave", std::to_string(release.wave)}, {"error", why}},
       true});
+  effects.notice.push_back(CampaignChanged{no, campaign->second});
 }
 
 Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now,

@@ -223,6 +223,21 @@ TEST_F(Waves, HealthyCanaryOpensTheNextWaveAfterItsDelayOnce) {
   EXPECT_EQ(rollout_.orders()[1].released, (std::vector<bool>{true, true}));
 }
 
+TEST_F(Waves, ReleaseThatTheRootDidNotAllowIsNeverAskedAgain) {
+  start();
+  say(1, HostState::kVerified);
+  say(2, HostState::kVerified);
+  ASSERT_EQ(rollout_.take_releases(kStart + Seconds(10)).size(), 1u);
+  rollout_.on_release_refused(kApply, 1, "no conductor");
+  EXPECT_EQ(rollout_.orders()[1].refused, (std::vector<std::string>{"", "no conductor"}));
+  EXPECT_TRUE(rollout_.take_releases(kStart + Seconds(20)).empty()) << "the answer is the same";
+  rollout_.on_root();
+  EXPECT_EQ(rollout_.orders()[1].refused, (std::vector<std::string>{"", ""}));
+  EXPECT_EQ(rollout_.take_releases(kStart + Seconds(20)).size(), 1u);
+  rollout_.on_root();
+  EXPECT_TRUE(rollout_.take_releases(kStart + Seconds(30)).empty()) << "it is on its way";
+}
+
 TEST_F(Waves, ManualGateIsNeverOpenedByHealth) {
   start(Gate::kManual);
   say(1, HostState::kVerified);

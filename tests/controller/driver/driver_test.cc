@@ -87,7 +87,11 @@ class DriverTest : public testing::Test {
   DriverTest() {
     options_.log_key = log_key_.public_key();
     load();
-    EXPECT_TRUE(driver_->create_tenant(tenant_.root_envelope(), "admin", now_));
+    found_tenant();
+  }
+  void found_tenant() {
+    const auto created = driver_->create_tenant(tenant_.root_envelope(), "admin", now_);
+    ASSERT_TRUE(created) << created.error().message;
     model::EnrolBatch batch;
     batch.not_after = fixture::start() + fixture::kDay;
     batch.tokens = {{token_.public_key(), 100}};
@@ -312,6 +316,35 @@ TEST_F(DriverTest, HealthyCanaryLetsTheConductorOpenTheNextWave) {
   work();
   EXPECT_TRUE(rollout().orders()[0].released[1]);
   EXPECT_EQ(driver_->core().find(tenant_.id())->state().releases.size(), 1u);
+}
+
+// The root that was there did not name the conductor; one that does is logged later.
+TEST_F(DriverTest, WaveHangsAlthoughTheRootHasGainedAConductor) {
+  tenant_ = fixture::Tenant([](model::Root& root) {
+    root.keys.pop_back();
+    root.roles.pop_back();
+    ASSERT_EQ(root.keys.back().holder, "carol");
+  });
+  store_ = {};
+  load();
+  found_tenant();
+  enrol(1);
+  order({{.permille = 1, .gate = model::Gate::kAuto},
+         {.permille = 1000, .gate = model::Gate::kAuto}});
+  work();
+  EXPECT_FALSE(rollout().orders()[0].released[0]);
+  EXPECT_NE(rollout().orders()[0].refused[0], "") << "and it is said why";
+  const fixture::Tenant complete;
+  const model::Root next = tenant_.next(tenant_.verified(), [&](model::Root& root) {
+    root.keys = complete.root().keys;
+    root.roles = complete.root().roles;
+  });
+  ASSERT_TRUE(submit(tenant_.sign(next, {"alice", "bob", "conductor"})));
+  now_ += Seconds(1);
+  driver_->on_time(now_);
+  work();
+  EXPECT_TRUE(rollout().orders()[0].released[0]);
+  EXPECT_EQ(rollout().orders()[0].refused[0], "");
 }
 
 TEST_F(DriverTest, WithoutItsWitnessNoCheckpointIsShown) {
