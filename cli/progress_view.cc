@@ -114,6 +114,13 @@ std::string progress_view(const json& campaign, const Console& console) {
       "       {}{}",
       campaign.value("breaker", "") == "open" ? console.paint(Colour::kRed, "BREAKER OPEN  ") : "",
       pace(campaign));
+  for (const json& order : campaign.value("orders", json::array())) {
+    std::size_t wave = 0;
+    for (const json& one : order.value("waves", json::array()))
+      if (++wave; !one.value("release_refused", "").empty())
+        text += fmt::format("\n       wave {} waits, the controller may not open it: {}", wave,
+                            escaped(one.value("release_refused", "")));
+  }
   for (const json& failure : campaign.value("failures", json::array()))
     text += fmt::format("\n       {} {}: {}", escaped(failure.value("hostname", "")),
                         failure.value("state", ""), failure.value("reason", ""));

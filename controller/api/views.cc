@@ -1,5 +1,6 @@
 #include "controller/api/views.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace fleetsweep::controller::views {
@@ -25,7 +26,8 @@ json order(const campaign::Rollout::OrderView& view) {
     waves.push_back({{"permille", view.order.waves[i].permille},
                      {"gate", name(view.order.waves[i].gate)},
                      {"delay_seconds", view.order.waves[i].delay_min.count()},
-                     {"released", static_cast<bool>(view.released[i])}});
+                     {"released", static_cast<bool>(view.released[i])},
+                     {"release_refused", view.refused[i]}});
   return {{"id", view.id.hex()},
           {"index", view.index},
           {"mode", name(view.order.mode)},
@@ -86,11 +88,10 @@ namespace {
 // A person who watches wants to see what goes wrong, not all of it.
 constexpr std::size_t kFailuresShown = 5;
 
-bool is_failure(model::HostState state) {
-  using model::HostState;
-  return state == HostState::kFailed || state == HostState::kRefused ||
-         state == HostState::kResidual || state == HostState::kRespawned ||
-         state == HostState::kUntrusted;
+// Wider than campaign::is_failure, which opens breakers: a host that refuses because its owner says
+// so is no failure of the campaign, and still somebody wants to know.
+bool is_worth_a_look(model::HostState state) {
+  return state == model::HostState::kRefused || campaign::is_failure(state, model::Reason::kNone);
 }
 
 json failures(const Tenant& tenant, const campaign::Rollout& rollout) {
@@ -98,12 +99,17 @@ json failures(const Tenant& tenant, const campaign::Rollout& rollout) {
   const campaign::StateCounts& counts = rollout.tally().states;
   bool any = false;
   for (std::size_t i = 0; i < counts.size(); ++i)
-    any |= counts[i] > 0 && is_failure(static_cast<model::HostState>(i));
+    any |= counts[i] > 0 && is_worth_a_look(static_cast<model::HostState>(i));
   if (!any) return shown;
-  for (const campaign::Standing& standing : rollout.standings()) {
-    if (!is_failure(standing.state)) continue;
-    shown.push_back(host(tenant, standing));
+  auto standings = rollout.standings();
+  std::erase_if(standings, [](const auto& one) { return !is_worth_a_look(one.state); });
+  const auto finished = [](const campaign::Standing& one) {
+    return one.report ? one.report->finished : Timestamp{};
+  };
+  std::ranges::stable_sort(standings, std::greater<>(), finished);
+  for (const campaign::Standing& standing : standings) {
     if (shown.size() == kFailuresShown) break;
+    shown.push_back(host(tenant, standing));
   }
   return shown;
 }

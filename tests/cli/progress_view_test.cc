@@ -36,6 +36,17 @@ TEST(ProgressView, OffATerminalThereAreNoColours) {
   EXPECT_THAT(text, HasSubstr("wave 1 [############............] 1/2"));
 }
 
+TEST(ProgressView, WaveThatNobodyMayOpenIsNamed) {
+  testing::internal::CaptureStdout();
+  const Console console;
+  json waiting = campaign(1, 1);
+  waiting["orders"] = {{{"waves", {{{"release_refused", ""}}, {{"release_refused", "no key"}}}}}};
+  const std::string text = progress_view(waiting, console);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(text, HasSubstr("wave 2 waits, the controller may not open it: no key"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("wave 1 waits")));
+}
+
 TEST(ProgressView, SettledIsNotTheSameAsWell) {
   EXPECT_FALSE(has_unwell({{"states", {{"clean", 4}, {"found", 2}, {"undone", 1}}}}));
   EXPECT_FALSE(has_unwell({{"states", {{"refused", 0}, {"verified", 1}}}}));
