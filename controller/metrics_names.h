@@ -16,6 +16,7 @@ inline constexpr std::string_view kCampaignEta = "fleetsweep_campaign_eta_second
 inline constexpr std::string_view kCampaignFailureRatio = "fleetsweep_campaign_failure_ratio";
 inline constexpr std::string_view kBreakerState = "fleetsweep_breaker_state";
 inline constexpr std::string_view kBreakerTrips = "fleetsweep_breaker_trips_total";
+inline constexpr std::string_view kStopAck = "fleetsweep_stop_ack_ratio";
 inline constexpr std::string_view kFindings = "fleetsweep_findings_total";
 inline constexpr std::string_view kActions = "fleetsweep_actions_total";
 inline constexpr std::string_view kResults = "fleetsweep_results_total";

@@ -27,6 +27,7 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kGauge, kCampaignFailureRatio, "Failed of answered hosts, by wave."},
     {Kind::kGauge, kBreakerState, "1 when the breaker of the newest order is open."},
     {Kind::kCounter, kBreakerTrips, "Breakers that opened, by reason."},
+    {Kind::kGauge, kStopAck, "Of a stopped campaign's connected hosts, those that have the Stop."},
     {Kind::kCounter, kFindings, "Objects that dry runs matched, by family and verdict."},
     {Kind::kCounter, kActions, "Actions on objects, by action and outcome."},
     {Kind::kCounter, kResults, "Verified receipts stored, by phase and outcome."},

@@ -17,7 +17,13 @@ constexpr std::size_t kAgentKindsShown = 32;
 
 void MetricsTelemetry::on(const Count& count) {
   std::vector<metrics::Label> labels;
-  for (const auto& [name, value] : count.labels) labels.emplace_back(name, value);
+  Key key;
+  for (const auto& [name, value] : count.labels) {
+    labels.emplace_back(name, value);
+    if (name == "tenant") key.first = value;
+    if (name == "campaign") key.second = value;
+  }
+  if (over_.contains(key)) return;
   if (count.observe)
     metrics_.observe(count.metric, labels, count.value);
   else
@@ -41,15 +47,13 @@ void MetricsTelemetry::on_commit(std::size_t, bool ok) {
 void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout& rollout,
                                    Instant now) {
   const std::string& campaign = rollout.name();
+  if (on_change_) on_change_(tenant.id, campaign);
+  if (is_over(tenant, rollout, now)) return;
   const Info info{rollout.family().empty() ? "none" : rollout.family(), rollout.phase(),
                   std::string(name(rollout.mode()))};
-  Info& old = infos_[{tenant.no, campaign}];
+  Info& old = infos_[{tenant.name, campaign}];
   if (!(old == info) && !old.phase.empty())
-    metrics_.forget(kCampaignInfo, {{"tenant", tenant.name},
-                                    {"campaign", campaign},
-                                    {"family", old.family},
-                                    {"phase", old.phase},
-                                    {"mode", old.mode}});
+    metrics_.forget(kCampaignInfo, {{"tenant", tenant.name}, {"campaign", campaign}});
   old = info;
   metrics_.set(kCampaignInfo,
                {{"tenant", tenant.name},
@@ -84,11 +88,22 @@ void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout
   const auto eta = rollout.eta_seconds(now);
   metrics_.set(kCampaignEta, {{"tenant", tenant.name}, {"campaign", campaign}},
                eta ? static_cast<double>(*eta) : -1);
-  if (on_change_) on_change_(tenant.id, campaign);
+}
+
+bool MetricsTelemetry::is_over(const Tenant& tenant, const campaign::Rollout& rollout,
+                               Instant now) {
+  if (!rollout.closed() || now - Instant(*rollout.closed()) < kClosedSeriesKept) return false;
+  const Key key{tenant.name, rollout.name()};
+  if (over_.insert(key).second) {
+    infos_.erase(key);
+    metrics_.forget({{"tenant", tenant.name}, {"campaign", rollout.name()}});
+  }
+  return true;
 }
 
 void MetricsTelemetry::tick(const Core& core, Instant now) {
   count_agents(core);
+  count_stop_acks(core);
   for (const auto& tenant : core.tenants()) {
     metrics_.set(kLogSize, {{"tenant", tenant->name}}, static_cast<double>(tenant->entries.size()));
     if (tenant->note_time)
@@ -98,6 +113,7 @@ void MetricsTelemetry::tick(const Core& core, Instant now) {
       metrics_.set(kRootExpiry, {{"tenant", tenant->name}},
                    static_cast<double>(unix_seconds(tenant->state().root->root().expires)));
     for (const auto& [campaign, rollout] : tenant->campaigns) {
+      if (is_over(*tenant, rollout, now)) continue;
       metrics_.set(kCampaignRate, {{"tenant", tenant->name}, {"campaign", campaign}},
                    rollout.rate(now));
       const auto eta = rollout.eta_seconds(now);
@@ -106,6 +122,30 @@ void MetricsTelemetry::tick(const Core& core, Instant now) {
     }
   }
   metrics_.set(kOpenFds, {}, open_fds_ratio());
+}
+
+// By the hosts' own word: what was sent to them they may not have read.
+void MetricsTelemetry::count_stop_acks(const Core& core) {
+  std::vector<metrics::Sample> samples;
+  for (const auto& tenant : core.tenants()) {
+    std::uint64_t newest = 0;
+    for (const auto& [id, stop] : tenant->state().stops)
+      newest = std::max(newest, stop.logged.index);
+    for (const auto& [campaign, rollout] : tenant->campaigns) {
+      if (rollout.phase() != "stopped") continue;
+      std::size_t connected = 0;
+      std::size_t told = 0;
+      for (const fleet::Agent& agent : tenant->registry.all()) {
+        if (!tenant->sessions[agent.no - 1].connected || !rollout.targets(agent.no)) continue;
+        ++connected;
+        told += agent.log_size > newest;
+      }
+      samples.push_back({kStopAck,
+                         {{"tenant", tenant->name}, {"campaign", campaign}},
+                         connected == 0 ? 1 : static_cast<double>(told) / connected});
+    }
+  }
+  metrics_.replace(kStopAck, samples);
 }
 
 // What an agent runs on is what it says: beyond the commonest few it is counted as "other".

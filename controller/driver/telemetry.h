@@ -4,13 +4,18 @@
 // changed, gauges of the rest once a tick.
 
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "controller/driver/driver.h"
 #include "protocol/runtime/log/event_log.h"
 #include "protocol/runtime/metrics/metrics.h"
 
 namespace fleetsweep::controller {
+
+// The series of a campaign stay so long after its Close, for those who look back.
+inline constexpr Duration kClosedSeriesKept = std::chrono::hours(7 * 24);
 
 class MetricsTelemetry final : public Telemetry {
  public:
@@ -31,12 +36,17 @@ class MetricsTelemetry final : public Telemetry {
     std::string family, phase, mode;
     bool operator==(const Info&) const = default;
   };
+  using Key = std::pair<std::string, std::string>;  // tenant, campaign
   void count_agents(const Core& core);
+  void count_stop_acks(const Core& core);
+  // True when nothing is told of this campaign any more.
+  bool is_over(const Tenant& tenant, const campaign::Rollout& rollout, Instant now);
 
   metrics::Metrics& metrics_;
   const event_log::EventLog& log_;
   std::function<void(const TenantId&, const std::string&)> on_change_;
-  std::map<std::pair<TenantNo, std::string>, Info> infos_;
+  std::map<Key, Info> infos_;
+  std::set<Key> over_;
 };
 
 // Open descriptors of this process and how many it may open.

@@ -6,6 +6,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -31,14 +32,22 @@ struct Entry {
   prometheus::Histogram::BucketBoundaries buckets;
 };
 
-// One string for a set of labels: a lookup without building prometheus's map each time.
+// One string for a set of labels: a lookup without building prometheus's map each time. Each label
+// stands between two separators, so that it can be found in there.
+constexpr char kSeparator = '\x1f';
 std::string key_of(Labels labels) {
-  std::string key;
+  std::string key(1, kSeparator);
   for (const auto& [name, value] : labels) {
-    key.append(value);
-    key.push_back('\x1f');
+    key.append(name).push_back('=');
+    key.append(value).push_back(kSeparator);
   }
   return key;
+}
+
+bool carries(const std::string& key, Labels labels) {
+  return std::all_of(labels.begin(), labels.end(), [&](const Label& label) {
+    return key.find(key_of({label})) != std::string::npos;
+  });
 }
 
 prometheus::Labels to_map(Labels labels) {
@@ -58,6 +67,18 @@ struct Metrics::State {
     const auto found = entries.find(name);
     FS_ASSERT(found != entries.end());
     return found->second;
+  }
+
+  static void forget(Entry& entry, Labels labels) {
+    std::visit(
+        [&](auto& all) {
+          std::erase_if(all.by_labels, [&](const auto& one) {
+            if (!carries(one.first, labels)) return false;
+            all.family->Remove(one.second);
+            return true;
+          });
+        },
+        entry.series);
   }
 
   template <class T, class... Extra>
@@ -117,14 +138,12 @@ void Metrics::observe(std::string_view name, Labels labels, double value) {
 
 void Metrics::forget(std::string_view name, Labels labels) {
   const std::lock_guard lock(state_->mutex);
-  std::visit(
-      [&](auto& all) {
-        const auto found = all.by_labels.find(key_of(labels));
-        if (found == all.by_labels.end()) return;
-        all.family->Remove(found->second);
-        all.by_labels.erase(found);
-      },
-      state_->entry(name).series);
+  State::forget(state_->entry(name), labels);
+}
+
+void Metrics::forget(Labels labels) {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [name, entry] : state_->entries) State::forget(entry, labels);
 }
 
 void Metrics::set(const std::vector<Sample>& samples) {

@@ -56,7 +56,9 @@ class Metrics {
   void add(std::string_view name, Labels labels, double more = 1);   // kCounter; more >= 0
   void set(std::string_view name, Labels labels, double value);      // kGauge
   void observe(std::string_view name, Labels labels, double value);  // kHistogram
-  void forget(std::string_view name, Labels labels);                 // removes one series
+  // Removes the series, of one family or of all, that carry these labels among theirs.
+  void forget(std::string_view name, Labels labels);
+  void forget(Labels labels);
   // Gauges that belong together, in one step: a scrape sees all of them as before or as after.
   void set(const std::vector<Sample>& samples);
   // The same for one gauge, whose other series are removed.

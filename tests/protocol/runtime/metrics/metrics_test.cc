@@ -45,6 +45,20 @@ TEST(Metrics, ForgottenSeriesIsGone) {
   EXPECT_THAT(metrics.text(), HasSubstr("fs_hosts{state=\"verified\"} 2"));
 }
 
+TEST(Metrics, SeriesOfAllFamiliesThatCarryALabelAreGone) {
+  Metrics metrics(kFamilies);
+  metrics.add("fs_done_total", {{"tenant", "a"}, {"campaign", "x"}, {"reason", "r"}});
+  metrics.add("fs_done_total", {{"tenant", "b"}, {"campaign", "x"}, {"reason", "r"}});
+  metrics.set("fs_hosts", {{"tenant", "a"}, {"campaign", "x"}}, 1);
+  metrics.set("fs_hosts", {{"tenant", "a"}, {"campaign", "xx"}}, 2);
+  metrics.observe("fs_lag_seconds", {{"campaign", "x"}, {"tenant", "a"}}, 3);
+  metrics.forget({{"tenant", "a"}, {"campaign", "x"}});
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("campaign=\"x\",tenant=\"a\"")));
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("fs_lag_seconds_count{")));
+  EXPECT_THAT(metrics.text(), HasSubstr("campaign=\"x\",reason=\"r\",tenant=\"b\""));
+  EXPECT_THAT(metrics.text(), HasSubstr("campaign=\"xx\",tenant=\"a\""));
+}
+
 // 1 + 9, 2 + 8, ...: whoever reads meanwhile sees ten hosts or none.
 TEST(Metrics, AScrapeSeesHalfOfAChange) {
   Metrics metrics(kFamilies);
