@@ -119,7 +119,7 @@ void AgentNode::lose_connection() {
   if (core_) later(some(kConnectRetry), [this] { connect(); });
 }
 
-bool AgentNode::deliver(std::shared_ptr<const model::Message> message) {
+Told AgentNode::deliver(std::shared_ptr<const model::Message> message) {
   return connection_.to_host([this, message = std::move(message)] {
     if (const auto* checkpoint = std::get_if<model::Checkpoint>(message.get()))
       wiring_.checkers.on_heard(number_, checkpoint->note);

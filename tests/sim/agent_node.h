@@ -34,8 +34,9 @@ class AgentNode {
   void reboot();     // the same, and the clock since boot begins anew
   void shut_down();  // until start()
   void lose_connection();
-  // What arrives on the wire; false when there is no connection.
-  bool deliver(std::shared_ptr<const model::Message> message);
+  void set_reading(bool reads) { connection_.set_reading(reads); }
+  // What arrives on the wire.
+  Told deliver(std::shared_ptr<const model::Message> message);
 
   std::size_t number() const { return number_; }
   const AgentId& id() const { return host_.agent; }

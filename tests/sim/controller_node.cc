@@ -195,7 +195,16 @@ controller::Outlet::Taken ControllerNode::send(const controller::HostRef& host,
     last_frame_ = frame;
     last_parcel_ = std::make_shared<const model::Message>(std::move(*message));
   }
-  return wiring_.deliver(host.host - 1, last_parcel_) ? Taken::kOk : Taken::kGone;
+  switch (wiring_.deliver(host.host - 1, last_parcel_)) {
+    case Told::kOk:
+      return Taken::kOk;
+    case Told::kFull:
+      ++refused;
+      return Taken::kFull;
+    case Told::kGone:
+      return Taken::kGone;
+  }
+  return Taken::kGone;
 }
 
 bool ControllerNode::verify(controller::VerifyReceipts work) {

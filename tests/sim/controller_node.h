@@ -11,6 +11,7 @@
 #include "controller/driver/driver.h"
 #include "tests/sim/checkers.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/network.h"
 #include "tests/sim/timeline.h"
 #include "witness/core.h"
 
@@ -28,7 +29,7 @@ class ControllerNode final : public controller::Outlet,
     Timeline& timeline;
     Checkers& checkers;
     const Setting& setting;
-    std::function<bool(std::size_t host, Parcel)> deliver;  // false: that host is not connected
+    std::function<Told(std::size_t host, Parcel)> deliver;
     std::function<void()> on_down;
   };
   struct Times {
@@ -54,6 +55,7 @@ class ControllerNode final : public controller::Outlet,
   CommitFaults faults;
   bool witness_up = true;
   std::uint64_t crashes = 0;
+  std::uint64_t refused = 0;  // messages to hosts that did not read
   // A broken controller, for the checkers to catch.
   bool bug_counts_twice = false;
   bool bug_forgets_a_host = false;  // at its next restart

@@ -241,6 +241,24 @@ TEST(SimFaults, PartitionHeals) {
   expect_all_well(world);
 }
 
+// A stream of checkpoints to a host that is busy with something else: its queue is full, and what
+// it must know comes when it reads.
+TEST(SimFaults, HostThatDoesNotReadMissesNothing) {
+  World world({.seed = 26,
+               .hosts = 10,
+               .infected_permille = 1000,
+               .times = {.checkpoint_interval = Seconds(5)}});
+  const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+  ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+  for (std::size_t i = 0; i < 3; ++i) world.host(i).set_reading(false);
+  world.order(setting().apply(dry_run, 1000), {"alice", "bob"});
+  world.run_for(5 * kMinute);
+  EXPECT_GT(world.controller().refused, 100u);
+  EXPECT_EQ(world.count(HostState::kVerified), 7u);
+  for (std::size_t i = 0; i < 3; ++i) world.host(i).set_reading(true);
+  expect_all_well(world);
+}
+
 TEST(SimFaults, NobodyActsWhileTheWitnessIsAway) {
   World world({.seed = 20, .hosts = 20});
   ordered_clean(world);

@@ -4,6 +4,8 @@
 // has it. What the cores may rely on is in tests/contract/transport, which the real sockets keep
 // too.
 
+#include <deque>
+#include <functional>
 #include <set>
 
 #include "protocol/base/prng.h"
@@ -48,8 +50,11 @@ class Network {
   std::set<std::size_t> cut_;
 };
 
+enum class Told { kOk, kFull, kGone };
+
 // One host's connection: what is on its way to the host when it ends is lost. What is on its way to
-// the controller may still arrive.
+// the controller may still arrive. A host that does not read has room for a few messages, and hears
+// them when it does.
 class Connection {
  public:
   Connection(Network& network, std::size_t host) : network_(network), host_(host) {}
@@ -58,16 +63,31 @@ class Connection {
   void open() {
     open_ = true;
     ++number_;
+    unread_.clear();
   }
   void close() { open_ = false; }
 
-  // False: there is no connection.
-  bool to_host(std::function<void()> deliver) {
-    if (!open_) return false;
+  Told to_host(std::function<void()> deliver) {
+    if (!open_) return Told::kGone;
+    if (unread_.size() >= kRoom) return Told::kFull;
     network_.carry(host_, [this, number = number_, deliver = std::move(deliver)] {
-      if (open_ && number == number_) deliver();
+      if (!open_ || number != number_) return;
+      if (reads_)
+        deliver();
+      else
+        unread_.push_back(deliver);
     });
-    return true;
+    return Told::kOk;
+  }
+  void set_reading(bool reads) {
+    reads_ = reads;
+    // Each of them may end the connection, and what was unread with it.
+    for (const std::uint64_t number = number_; reads_ && open_ && number == number_;) {
+      if (unread_.empty()) break;
+      const auto deliver = std::move(unread_.front());
+      unread_.pop_front();
+      deliver();
+    }
   }
   bool to_controller(const std::function<void()>& deliver) {
     if (open_) network_.carry(host_, deliver);
@@ -77,7 +97,11 @@ class Connection {
  private:
   Network& network_;
   std::size_t host_;
+  static constexpr std::size_t kRoom = 16;
+
   bool open_ = false;
+  bool reads_ = true;
+  std::deque<std::function<void()>> unread_;
   std::uint64_t number_ = 0;
 };
 

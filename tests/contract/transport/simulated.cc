@@ -16,12 +16,22 @@ class Simulated final : public Transport {
     End& end = ends_[host];
     return end.connection.to_controller([&end, number] { end.said.insert(number); });
   }
+  void set_reading(std::size_t host, bool reads) override {
+    ends_[host].connection.set_reading(reads);
+  }
   std::multiset<std::uint64_t> host_heard(std::size_t host) override { return ends_[host].heard; }
 
   Told tell(std::size_t host, std::uint64_t number) override {
     End& end = ends_[host];
-    return end.connection.to_host([&end, number] { end.heard.insert(number); }) ? Told::kOk
-                                                                                : Told::kGone;
+    switch (end.connection.to_host([&end, number] { end.heard.insert(number); })) {
+      case sim::Told::kOk:
+        return Told::kOk;
+      case sim::Told::kFull:
+        return Told::kFull;
+      case sim::Told::kGone:
+        return Told::kGone;
+    }
+    return Told::kGone;
   }
   std::multiset<std::uint64_t> controller_heard(std::size_t host) override {
     return ends_[host].said;

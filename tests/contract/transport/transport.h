@@ -21,6 +21,7 @@ class Transport {
   virtual void open(std::size_t host) = 0;
   virtual void close(std::size_t host) = 0;
   virtual bool say(std::size_t host, std::uint64_t number) = 0;  // false: it cannot now
+  virtual void set_reading(std::size_t host, bool reads) = 0;  // a host that is busy, or again not
   virtual std::multiset<std::uint64_t> host_heard(std::size_t host) = 0;
 
   // The controller's end.

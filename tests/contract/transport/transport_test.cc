@@ -66,6 +66,31 @@ TEST_P(TransportContract, HostThatLeftIsGoneBeforeLongAndDoesNotDisturbOthers) {
   EXPECT_TRUE(host_hears(1, {2}));
 }
 
+// The controller keeps what was refused and tells it later; nothing that was taken is lost.
+TEST_P(TransportContract, HostThatDoesNotReadFillsUpAndLosesNothing) {
+  arrive(0, 100);
+  arrive(1, 101);
+  transport_->set_reading(0, false);
+  Numbers taken;
+  std::uint64_t number = 1000;
+  ASSERT_TRUE(transport_->until([&] {
+    while (true) {
+      const auto told = transport_->tell(0, ++number);
+      if (told != Transport::Told::kOk) return told == Transport::Told::kFull;
+      taken.insert(number);
+      if (taken.size() % 16 == 0) return false;  // lets it travel
+    }
+  })) << taken.size();
+  ASSERT_EQ(transport_->tell(1, 2), Transport::Told::kOk) << "another host is not full";
+  EXPECT_TRUE(host_hears(1, {2}));
+  EXPECT_TRUE(transport_->host_heard(0).empty());
+  transport_->set_reading(0, true);
+  EXPECT_TRUE(host_hears(0, taken));
+  EXPECT_EQ(transport_->tell(0, 7), Transport::Told::kOk);
+  taken.insert(7);
+  EXPECT_TRUE(host_hears(0, taken));
+}
+
 TEST_P(TransportContract, NothingOfAnOldConnectionArrivesOnTheNewOne) {
   arrive(0, 100);
   transport_->close(0);

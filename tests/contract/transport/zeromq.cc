@@ -14,6 +14,7 @@ namespace fleetsweep::contract {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(10);
+constexpr std::size_t kMessageBytes = 32 * 1024;
 
 // The sockets of the product: CURVE, an allow-list, loopback.
 class ZeroMq final : public Transport {
@@ -47,6 +48,7 @@ class ZeroMq final : public Transport {
     End& end = ends_[host];
     return end.socket && end.socket->send(payload(number)) == net::Sent::kOk;
   }
+  void set_reading(std::size_t host, bool reads) override { ends_[host].reads = reads; }
   std::multiset<std::uint64_t> host_heard(std::size_t host) override {
     travel();
     return ends_[host].heard;
@@ -84,6 +86,7 @@ class ZeroMq final : public Transport {
     net::CurveKeyPair keys;
     std::unique_ptr<net::AgentSocket> socket;
     net::Peer peer;
+    bool reads = true;
     std::multiset<std::uint64_t> heard, said;
   };
 
@@ -92,8 +95,12 @@ class ZeroMq final : public Transport {
     FS_ASSERT(result);
     return std::move(*result);
   }
+  // As large as a message of ours may be usual: small ones would take long to fill the kernel's
+  // room.
   static net::Payload payload(std::uint64_t number) {
-    return net::Payload(to_bytes(std::to_string(number)));
+    std::string text = std::to_string(number);
+    text.resize(kMessageBytes, ' ');
+    return net::Payload(to_bytes(text));
   }
   static std::uint64_t number_of(const net::Payload& payload) {
     return std::stoull(to_text(payload.view()));
@@ -105,7 +112,7 @@ class ZeroMq final : public Transport {
       end.said.insert(number_of(received->payload));
     }
     for (End& end : ends_) {
-      if (!end.socket) continue;
+      if (!end.socket || !end.reads) continue;
       while (const auto payload = end.socket->receive()) end.heard.insert(number_of(*payload));
     }
   }
