@@ -217,6 +217,14 @@ model::Policy rule_policy() {
   return policy;
 }
 
+bool print_wall(const char* name, const Cost& base, const Cost& ours, double ratio_max) {
+  const double ratio = ours.wall / base.wall;
+  const bool met = ratio <= ratio_max;
+  std::printf("%-32s %8.2f s %8.2f s %6.2fx  (at most %.2fx)  by the clock%s\n", name, base.wall,
+              ours.wall, ratio, ratio_max, met ? "" : "  MISSED");
+  return met;
+}
+
 bool print(const char* name, const Cost& base, const Cost& ours, double ratio_max) {
   const double ratio = ours.processor / base.processor;
   const bool met = ratio <= ratio_max;
@@ -284,6 +292,8 @@ int run() {
   fine &= print("hashes / walk+statx", look, ours_hash, 1.5);
   fine &= print("rules / read-only", read, ours_rule, 3.0);
   fine &= print("rules / yara -r -p 2", yara, ours_rule, 0.25);
+  // Who waits looks at the clock, and yara uses two threads.
+  fine &= print_wall("rules / yara -r -p 2, waiting", yara, ours_rule, 0.25);
   // What hashing everything would cost.
   fine &= print("hashes / read+SHA-256", hash, ours_hash, 1.0);
   return fine ? 0 : 1;

@@ -76,8 +76,8 @@ run_fleet() {
   compare "processor time per host, both ends" us "$(jq -n "$floor_edge + $floor_hosts")" "$(jq -n "$edge + $hosts")" $ratio_max
   printf '  until the first host begins %.0f ms (post, commit, witness, policy); all rounds:%s ms\n' "$wait" "$(cut -d' ' -f1 "$WORLD/rounds" | xargs printf ' %.0f')"
   printf '  processor time per host: controller %.0f us (parts %.0f), host %.0f us (parts %.0f)\n' "$edge" "$floor_edge" "$hosts" "$floor_hosts"
-  # 28 KiB of the library's per CURVE connection and 11 of its authentication: floors.md, measured with bare sockets.
-  compare "controller memory per host" KiB 39 "$(jq -n "$rss / $agents")" 2
+  # The library's for an authenticated CURVE connection, bare.
+  compare "controller memory per host" KiB "$(part connection_kib)" "$(jq -n "$rss / $agents")" 2
 }
 
 BIN=$1 SOURCE=$2

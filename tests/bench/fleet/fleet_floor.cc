@@ -1,6 +1,7 @@
 // What pushing an order to N hosts and gathering their answers costs at least: the parts of it as
 // bare library calls, measured one by one. Prints one JSON object; fleet_bench.sh adds them up.
 //   fleet_floor AGENTS ORDER_BYTES RECEIPT_BYTES
+//   fleet_floor dealer      what one process with one connection holds, for agent_bench.sh
 
 #include <poll.h>
 #include <signal.h>
@@ -13,11 +14,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "protocol/base/assert.h"
@@ -116,8 +120,79 @@ void be_hosts(int first, int count, const std::string& endpoint, const Keys& ser
   } while (poll(polled.data(), polled.size(), -1) > 0);
 }
 
+// Of /proc/PID/smaps_rollup, KiB.
+double memory_kib(const std::string& pid, const std::string& field) {
+  std::ifstream file("/proc/" + pid + "/smaps_rollup");
+  for (std::string word; file >> word;)
+    if (double value = 0; word == field + ":" && file >> value) return value;
+  FS_ASSERT(!"no smaps_rollup");
+  return 0;
+}
+
+// Says yes to whoever asks, until the context ends. A connection that is authenticated holds more
+// than one that is not.
+void let_everybody_in(void* socket) {
+  while (true) {
+    std::vector<std::string> frames;
+    int more = 1;
+    for (std::size_t size = sizeof more; more;) {
+      std::array<char, 256> frame{};
+      const int got = zmq_recv(socket, frame.data(), frame.size(), 0);
+      if (got < 0) {
+        FS_ASSERT(errno == ETERM);
+        zmq_close(socket);
+        return;
+      }
+      frames.emplace_back(frame.data(), static_cast<std::size_t>(got));
+      zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size);
+    }
+    const std::array<std::string, 6> answer{"1.0", frames.at(1), "200", "OK", "host", ""};
+    for (std::size_t i = 0; i < answer.size(); ++i)
+      zmq_send(socket, answer[i].data(), answer[i].size(), i + 1 < answer.size() ? ZMQ_SNDMORE : 0);
+  }
+}
+
+// A CURVE server on a port of its own.
+struct Edge {
+  explicit Edge(const Keys& keys) {
+    void* zap = zmq_socket(context, ZMQ_REP);
+    FS_ASSERT(zmq_bind(zap, "inproc://zeromq.zap.01") == 0);
+    door = std::thread(let_everybody_in, zap);
+    router = zmq_socket(context, ZMQ_ROUTER);
+    set(router, ZMQ_CURVE_SERVER, 1);
+    zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, keys.secret.data(), 41);
+    zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, "floor", 5);
+    set(router, ZMQ_BACKLOG, 4096);
+    set(router, ZMQ_HANDSHAKE_IVL, 240'000);
+    set(router, ZMQ_ROUTER_MANDATORY, 1);
+    set(router, ZMQ_LINGER, 0);
+    FS_ASSERT(zmq_bind(router, "tcp://127.0.0.1:*") == 0);
+    std::size_t size = endpoint.size();
+    zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint.data(), &size);
+  }
+  ~Edge() {
+    zmq_close(router);
+    zmq_ctx_term(context);
+    door.join();
+  }
+  // The sender of the next message.
+  std::string receive() {
+    const int id = zmq_recv(router, buffer.data(), buffer.size(), 0);
+    FS_ASSERT(id > 0);
+    std::string peer(buffer.data(), static_cast<std::size_t>(id));
+    FS_ASSERT(zmq_recv(router, buffer.data(), buffer.size(), 0) >= 0);
+    return peer;
+  }
+
+  void* context = zmq_ctx_new();
+  void* router = nullptr;
+  std::thread door;
+  std::array<char, 256> endpoint{};
+  std::vector<char> buffer = std::vector<char>(1 << 17);
+};
+
 struct Transport {
-  double edge_us = 0, host_us = 0, wall_ms = 0;
+  double edge_us = 0, host_us = 0, wall_ms = 0, connection_kib = 0;
 };
 
 // One message to each of N live CURVE connections, one answer from each.
@@ -138,48 +213,30 @@ Transport measure_transport(int agents, std::size_t order_bytes, std::size_t rec
     }
     children.push_back(pid);
   }
-  void* context = zmq_ctx_new();
-  void* router = zmq_socket(context, ZMQ_ROUTER);
-  set(router, ZMQ_CURVE_SERVER, 1);
-  zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, server.secret.data(), 41);
-  set(router, ZMQ_BACKLOG, 4096);
-  set(router, ZMQ_HANDSHAKE_IVL, 240'000);
-  set(router, ZMQ_ROUTER_MANDATORY, 1);
-  set(router, ZMQ_LINGER, 0);
-  FS_ASSERT(zmq_bind(router, "tcp://127.0.0.1:*") == 0);
-  std::array<char, 256> endpoint{};
-  std::size_t size = endpoint.size();
-  zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint.data(), &size);
+  Edge edge(server);
+  const double alone_kib = memory_kib("self", "Rss");
   for (std::size_t i = 0; i < children.size(); ++i)
-    FS_ASSERT(write(ports[1], endpoint.data(), endpoint.size()) > 0);
-
+    FS_ASSERT(write(ports[1], edge.endpoint.data(), edge.endpoint.size()) > 0);
   std::vector<std::string> peers;
-  std::vector<char> buffer(1 << 17);
-  const auto receive = [&] {
-    const int id = zmq_recv(router, buffer.data(), buffer.size(), 0);
-    FS_ASSERT(id > 0);
-    std::string peer(buffer.data(), static_cast<std::size_t>(id));
-    FS_ASSERT(zmq_recv(router, buffer.data(), buffer.size(), 0) >= 0);
-    return peer;
-  };
-  for (int i = 0; i < agents; ++i) peers.push_back(receive());
+  for (int i = 0; i < agents; ++i) peers.push_back(edge.receive());
+  const double connection_kib = (memory_kib("self", "Rss") - alone_kib) / agents;
 
-  std::vector<double> edge, hosts, wall;
+  std::vector<double> edges, hosts, wall;
   for (int round = 0; round < kRounds; ++round) {
     zmq_msg_t order;
     zmq_msg_init_size(&order, order_bytes);
     std::memset(zmq_msg_data(&order), 'o', order_bytes);
     const double start = seconds(), cpu = cpu_seconds();
     for (const std::string& peer : peers) {
-      zmq_send(router, peer.data(), peer.size(), ZMQ_SNDMORE);
+      zmq_send(edge.router, peer.data(), peer.size(), ZMQ_SNDMORE);
       zmq_msg_t copy;
       zmq_msg_init(&copy);
       zmq_msg_copy(&copy, &order);
-      zmq_msg_send(&copy, router, 0);
+      zmq_msg_send(&copy, edge.router, 0);
     }
-    for (int i = 0; i < agents; ++i) receive();
+    for (int i = 0; i < agents; ++i) edge.receive();
     wall.push_back(seconds() - start);
-    edge.push_back(cpu_seconds() - cpu);
+    edges.push_back(cpu_seconds() - cpu);
     zmq_msg_close(&order);
     double used = 0, one = 0;
     for (std::size_t i = 0; i < children.size(); ++i) {
@@ -192,9 +249,8 @@ Transport measure_transport(int agents, std::size_t order_bytes, std::size_t rec
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
   }
-  zmq_close(router);
-  zmq_ctx_term(context);
-  return {median(edge) * 1e6 / agents, median(hosts) * 1e6 / agents, median(wall) * 1e3};
+  return {median(edges) * 1e6 / agents, median(hosts) * 1e6 / agents, median(wall) * 1e3,
+          connection_kib};
 }
 
 // Rows of a receipt and the newest state of its host, 1,000 in a transaction, synchronous=FULL.
@@ -259,16 +315,53 @@ int run(int agents, std::size_t order_bytes, std::size_t receipt_bytes) {
   const double store = measure_store(receipt_bytes);
   std::printf(
       "{\"push_edge_us\": %.1f, \"push_host_us\": %.1f, \"push_wall_ms\": %.0f, \"sign_us\": %.1f, "
-      "\"verify_us\": %.1f, \"store_us\": %.1f}\n",
-      transport.edge_us, transport.host_us, transport.wall_ms, sign, verify, store);
+      "\"verify_us\": %.1f, \"store_us\": %.1f, \"connection_kib\": %.1f}\n",
+      transport.edge_us, transport.host_us, transport.wall_ms, sign, verify, store,
+      transport.connection_kib);
+  return 0;
+}
+
+// The least that an agent's connection needs: a process of its own with one DEALER, connected.
+int be_dealer(const char* endpoint, const char* server_key) {
+  const Keys keys;
+  void* context = zmq_ctx_new();
+  void* socket = zmq_socket(context, ZMQ_DEALER);
+  zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, 41);
+  zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, keys.pub.data(), 41);
+  zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, keys.secret.data(), 41);
+  FS_ASSERT(zmq_connect(socket, endpoint) == 0);
+  FS_ASSERT(zmq_send(socket, "hello", 5, 0) == 5);
+  char nothing = 0;
+  zmq_recv(socket, &nothing, 1, 0);
+  return 0;
+}
+
+int measure_dealer(const char* program) {
+  const Keys server;
+  Edge edge(server);
+  const pid_t child = fork();
+  FS_ASSERT(child >= 0);
+  if (child == 0) {
+    execl(program, program, "dealer", edge.endpoint.data(), server.pub.data(), nullptr);
+    _exit(127);
+  }
+  edge.receive();
+  const std::string pid = std::to_string(child);
+  std::printf("{\"pss_kib\": %.0f, \"rss_kib\": %.0f}\n", memory_kib(pid, "Pss"),
+              memory_kib(pid, "Rss"));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::strcmp(argv[1], "dealer") == 0) return measure_dealer("/proc/self/exe");
+  if (argc == 4 && std::strcmp(argv[1], "dealer") == 0) return be_dealer(argv[2], argv[3]);
   if (argc != 4) {
-    std::fprintf(stderr, "usage: fleet_floor AGENTS ORDER_BYTES RECEIPT_BYTES\n");
+    std::fprintf(stderr,
+                 "usage: fleet_floor AGENTS ORDER_BYTES RECEIPT_BYTES | fleet_floor dealer\n");
     return 2;
   }
   return run(std::atoi(argv[1]), static_cast<std::size_t>(std::atoi(argv[2])),
