@@ -21,7 +21,6 @@ struct Elsewhere {
 const std::map<std::string, Elsewhere> kElsewhere = {
     {"agent", {"e2e", "main and options: stories start the program"}},
     {"agent/act/actions", {"agent/act", "an action is nothing without its journal"}},
-    {"agent/driver", {"e2e/crashes.sh", "processes, sockets and disk: killed at any moment"}},
     {"agent/local", {"e2e/owner.sh", "the owner's commands against a real agent"}},
     {"agent/report", {"agent/core/outbox_test.cc", "the outbox lives in the core's turns"}},
     {"cli/verbs", {"e2e/cli.sh", "every verb against a real controller"}},

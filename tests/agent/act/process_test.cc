@@ -19,8 +19,8 @@ TEST(Process, AContainerActsOnTheProcessesOfItsNode) {
     const auto tree = Tree::open(folder.path());
     if (!tree) return false;
     const auto running = running_processes(*tree);
-    return std::any_of(running.begin(), running.end(), [&](const auto& process) {
-      return process.pid == pid && process.exe.path == exe;
+    return std::any_of(running.begin(), running.end(), [&](const auto& one) {
+      return one.process.pid == pid && one.process.exe.path == exe;
     });
   }));
 }

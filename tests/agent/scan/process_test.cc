@@ -124,7 +124,7 @@ TEST_F(ProcessScanTest, ALongNameIsNotCutWhereTheProgramTellsTheRest) {
 
 TEST_F(ProcessScanTest, AContainerSeesTheProcessesOfItsNodeByTheirOwnPaths) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
-  const pid_t pid = start("/tmp/kinsing");
+  const pid_t pid = start_program("/tmp/kinsing");
   const std::string exe = at("/tmp/kinsing");
   fs::create_directory(at("/host"));
   EXPECT_TRUE(with_node_at(at("/host"), [&] {
