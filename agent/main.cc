@@ -115,17 +115,31 @@ void print(const std::string& verb, const Json& answer) {
   }
 }
 
-int run_command(const Options& options) {
-  const Duration wait = options.command.verb == "undo" ? Duration(std::chrono::minutes(30))
-                                                       : std::chrono::seconds(30);
-  const auto reply = command(options.state, options.command, wait);
-  if (!reply) return complain(reply.error());
-  const Json answer = Json::parse(reply->json, nullptr, false);
+int show(const Options& options, const model::LocalReply& reply) {
+  const Json answer = Json::parse(reply.json, nullptr, false);
   if (options.json || answer.is_discarded())
-    std::printf("%s\n", reply->json.c_str());
+    std::printf("%s\n", reply.json.c_str());
   else
     print(options.command.verb, answer);
-  return reply->ok ? kDone : kRefused;
+  return reply.ok ? kDone : kRefused;
+}
+
+int run_command(const Options& options) {
+  Duration wait = std::chrono::seconds(30);
+  model::LocalCommand asked = options.command;
+  if (asked.verb == "undo") {
+    // The monitor, which starts the undo, takes a whole id only: core knows which one is meant.
+    if (!DocumentId::parse_hex(asked.argument)) {
+      const auto meant = command(options.state, {"why", asked.argument}, wait);
+      if (!meant) return complain(meant.error());
+      if (!meant->ok) return show(options, *meant);
+      asked.argument = Json::parse(meant->json, nullptr, false).value("order", "");
+    }
+    wait = std::chrono::minutes(30);
+  }
+  const auto reply = command(options.state, asked, wait);
+  if (!reply) return complain(reply.error());
+  return show(options, *reply);
 }
 
 int run(int count, char** arguments) {

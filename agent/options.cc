@@ -206,11 +206,13 @@ Parsed parse_options(int count, char** arguments) {
   };
   auto* status = command("status", "what this agent is doing, and every order it knows");
   auto* why = command("why", "in one line: why an order is waiting, was refused, or what it did");
-  why->add_option("ORDER", options.command.argument, "64 hex digits; without: all orders");
+  why->add_option("ORDER", options.command.argument,
+                  "its id, or the first 8 digits or more; without: all orders");
   auto* halt = command("halt", "begin nothing on this host until `resume`; survives a reboot");
   auto* resume = command("resume", "take back `halt`");
   auto* undo = command("undo", "put back what an order took away from this host; needs no quorum");
-  undo->add_option("ORDER", options.command.argument, "64 hex digits")->required();
+  undo->add_option("ORDER", options.command.argument, "its id, or the first 8 digits or more")
+      ->required();
 
   try {
     app.parse(count, arguments);

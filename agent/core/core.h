@@ -67,6 +67,9 @@ class Core {
 
   // For people. One line: what this order is waiting for, or why it was refused, or what was done.
   std::string why(const DocumentId& order) const;
+  // The order that a person means by its id, or by enough of its beginning. kInvalid: not digits,
+  // too few, or more than one order begins so; kNotFound.
+  Result<DocumentId> order_named(std::string_view text) const;
   struct Status {
     bool connected = false;
     bool welcomed = false;

@@ -33,8 +33,13 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
   for (const Job& job : stored.jobs) {
     jobs_[job.order] = job;
     if (job.phase != Phase::kHeld) executed_.insert({job.order, job.slot});
-    if (job.phase == Phase::kDone)
-      reasons_[job.order] = fmt::format("{}: {}", name(job.state), name(job.reason));
+    const std::string state(name(job.state));
+    if (job.phase == Phase::kVerifying)
+      reasons_[job.order] = state;
+    else if (job.phase == Phase::kDone)
+      reasons_[job.order] = job.reason == model::Reason::kNone
+                                ? "done: " + state
+                                : fmt::format("{}: {}", state, name(job.reason));
   }
   for (const Stored::Waiting& item : stored.outbox) outbox_.add(item.seq, item.id, item.size);
   seq_ = stored.seq;

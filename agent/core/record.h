@@ -38,6 +38,7 @@ struct Job {
   model::HostState state = model::HostState::kRefused;  // newest reported
   model::Reason reason = model::Reason::kNone;
   std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)
+  std::uint32_t acted = 0;     // objects, as act said
   bool operator==(const Job&) const = default;
 };
 

@@ -280,6 +280,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   }
   job.state = done.state;
   job.reason = done.reason;
+  job.acted = done.acted;
   Say say;
   say.kind = done.state == HostState::kRefused ? ReceiptKind::kRefused
              : job.mode == Mode::kUndo         ? ReceiptKind::kUndo

@@ -1,6 +1,7 @@
 // What the host's owner is told.
 
 #include "agent/core/core.h"
+#include "protocol/base/bytes.h"
 
 namespace fleetsweep::agent {
 
@@ -13,7 +14,37 @@ std::string Core::why(const DocumentId& order) const {
     return "unknown: no order with this id is in the log this host has seen";
   }
   const auto reason = reasons_.find(order);
-  return reason == reasons_.end() ? "not looked at yet" : reason->second;
+  if (reason == reasons_.end()) return "not looked at yet";
+  const auto job = jobs_.find(order);
+  if (job == jobs_.end() || job->second.acted == 0) return reason->second;
+  return fmt::format("{}; objects {}: {}", reason->second,
+                     job->second.mode == model::Mode::kUndo ? "put back" : "acted on",
+                     job->second.acted);
+}
+
+Result<DocumentId> Core::order_named(std::string_view text) const {
+  constexpr std::size_t kDigitsMin = 8;
+  if (const auto whole = DocumentId::parse_hex(text)) return *whole;
+  if (text.size() < kDigitsMin || text.size() > 2 * DocumentId::kSize ||
+      text.find_first_not_of("0123456789abcdef") != text.npos)
+    return fail(Code::kInvalid,
+                "'{}': expected an order's id of 64 hex digits, or the first {} of them or more",
+                escaped(text), kDigitsMin);
+  std::set<DocumentId> found;
+  const auto consider = [&](const DocumentId& id) {
+    if (id.hex().starts_with(text)) found.insert(id);
+  };
+  for (const auto& [id, entry] : state().orders) consider(id);
+  for (const auto& [id, job] : jobs_) consider(id);
+  for (const trust::Notice& notice : refused_) consider(notice.id);
+  if (found.empty())
+    return fail(Code::kNotFound,
+                "no order in the log this host has seen begins with {}: `fleetsweep-agent why` "
+                "lists them",
+                text);
+  if (found.size() > 1)
+    return fail(Code::kInvalid, "{} orders begin with {}: give more digits", found.size(), text);
+  return *found.begin();
 }
 
 std::vector<DocumentId> Core::orders_of(const Digest& policy) const {

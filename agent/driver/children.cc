@@ -51,8 +51,8 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   };
   if (command.verb == "why" && !command.argument.empty()) {
-    const auto order = DocumentId::parse_hex(command.argument);
-    if (!order) return {false, dump(Json{{"error", "expected an order id of 64 hex digits"}})};
+    const auto order = parts_.core.order_named(command.argument);
+    if (!order) return {false, dump(Json{{"error", order.error().message}})};
     return {true, dump(Json{{"order", order->hex()}, {"why", parts_.core.why(*order)}})};
   }
   if (command.verb == "halt" || command.verb == "resume")

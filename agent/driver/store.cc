@@ -29,10 +29,14 @@ create table jobs(document blob primary key, slot integer not null, phase intege
   mode integer not null, policy blob not null, wave integer not null, started integer not null,
   cleaned integer not null, rescans integer not null, boot blob not null,
   reboot_rescan integer not null, state integer not null, reason integer not null,
-  reported integer not null, cleaned_objects blob not null) without rowid;
+  reported integer not null) without rowid;
 create table receipts(seq integer primary key, id blob not null, envelope blob not null);
 create table chain(one integer primary key check(one = 1), seq integer not null, id blob not null);
 create table begun(what blob primary key, times integer not null) without rowid;
+)sql",
+                           R"sql(
+alter table jobs add column cleaned_objects blob not null default x'';
+alter table jobs add column acted integer not null default 0;
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -148,11 +152,11 @@ class SqliteStore final : public Store {
     for (const Digest& object : job.cleaned_objects) append(joined, object.view());
     return run(
         "insert or replace into jobs "
-        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
-        joined);
+        joined, job.acted);
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -240,6 +244,7 @@ class SqliteStore final : public Store {
         FS_TRY(const Digest object, Digest::from(rest.first(std::min(rest.size(), Digest::kSize))));
         job.cleaned_objects.push_back(object);
       }
+      job.acted = static_cast<std::uint32_t>(jobs.integer(15));
       stored.jobs.push_back(job);
     }
   }

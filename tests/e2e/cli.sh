@@ -127,6 +127,19 @@ expect "order submit, JSON" is_json order submit "$STORY/both.dsse"
 expect "submitted again" exits 0 "$CLI" order submit "$STORY/both.dsse"
 expect "it is known already" says '^in the control log already' out
 expect "it is cleaned" wait_for 40 campaign_has cli-1 verified 1
+expect "an agent that nobody knows" exits 1 "$CLI" agent why nobody cli-1
+expect "has one next step" diff "$STORY/err" <(printf 'error: no agent is called nobody\nnext:  fleetsweep agent list\n')
+
+# The host's owner, with the digits that status prints.
+agent() { "$BIN/fleetsweep-agent" "$@" --state "$WORLD/hosts/web-1/state"; }
+apply=$(agent_status web-1 '.orders[-1].order')
+expect "fleetsweep-agent why takes the beginning of an id" exits 0 agent why "${apply:0:12}"
+expect "and says what was done" says '^done: verified; objects acted on: 7$' out
+expect "too few digits" exits 1 agent why "${apply:0:7}"
+expect "are told how many it takes" says "'${apply:0:7}': expected an order's id of 64 hex digits, or the first 8" err
+expect "an order that is not there is not undone" exits 1 agent undo 0123456789ab
+expect "and which there are" says 'no order in the log .* begins with 0123456789ab: `fleetsweep-agent why` lists them' err
+
 for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "campaign report cli-1" "agent list" "agent show web-1" \
   "agent why web-1 cli-1" "audit verify" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
   "policy test $POLICY $STORY" "key create $STORY/dora.key --holder dora --unencrypted" "key show $STORY/dora.key" \
@@ -184,6 +197,8 @@ jq '.keys = .keys[:1]' "$WORLD/keys/root.json" >"$WORLD/keys/alone.json"
 expect "a root that no host would accept is refused" exits 2 "$CLI" root init --spec "$WORLD/keys/alone.json" --evidence-key "$STORY/alone.key" --out "$STORY/alone.dsse"
 expect "and leaves neither root nor key" test ! -e "$STORY/alone.dsse" -a ! -e "$STORY/alone.key"
 
+expect "the owner undoes with the beginning of an id" exits 0 agent undo "${apply:0:8}"
+expect "and all is as before" unchanged web-1
 jq -n --slurpfile spec "$WORLD/keys/root.json" '$spec[0] + {expires: "30d"}' >"$WORLD/keys/other.json"
 "$CLI" root init --spec "$WORLD/keys/other.json" --evidence-key "$WORLD/keys/evidence.key" --out "$STORY/other.dsse" >"$STORY/out" 2>&1
 expect "the audit holds under the root it began with" exits 0 "$CLI" audit verify --root "$WORLD/keys/root.dsse"

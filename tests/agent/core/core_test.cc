@@ -468,6 +468,36 @@ TEST_F(AgentCore, PolicyOfTheFutureIsRefusedForItsSchema) {
   EXPECT_EQ(host.last().reason, Reason::kSchema);
 }
 
+TEST_F(AgentCore, OfACleanedHostItIsSaidWhatWasDone) {
+  host.connect();
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.core->why(id), "cleaned; objects acted on: 1");
+  host.crash();
+  EXPECT_EQ(host.core->why(id), "cleaned; objects acted on: 1");
+  host.connect();
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.core->why(id), "done: verified; objects acted on: 1");
+  host.crash();
+  EXPECT_EQ(host.core->why(id), "done: verified; objects acted on: 1") << "nor forgotten";
+}
+
+TEST_F(AgentCore, TheBeginningOfAnIdNamesItsOrder) {
+  host.connect();
+  const DocumentId id = dry_run_found();
+  const std::string hex = id.hex();
+  EXPECT_EQ(host.core->order_named(hex), id);
+  EXPECT_EQ(host.core->order_named(hex.substr(0, 8)), id);
+  EXPECT_EQ(host.core->order_named(hex.substr(0, 63)), id);
+  EXPECT_EQ(host.core->order_named(hex.substr(0, 7)).error().code, Code::kInvalid);
+  EXPECT_EQ(host.core->order_named(hex + "0").error().code, Code::kInvalid);
+  EXPECT_EQ(host.core->order_named("zzzzzzzz").error().code, Code::kInvalid);
+  const std::string other = std::string(hex[0] == '0' ? "1" : "0") + hex.substr(1, 11);
+  EXPECT_EQ(host.core->order_named(other).error().code, Code::kNotFound);
+}
+
 TEST_F(AgentCore, PoisonedOrderIsRefusedAndReported) {
   host.connect();
   host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
