@@ -133,7 +133,7 @@ Parsed parse_options(int count, char** arguments) {
       "Finds, cleans, verifies and undoes on this host what its tenant's signed orders name.\n"
       "The owner of the host stays in charge: see halt, why, undo and DIR/consent.conf.");
   app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(kVersion));
+  app.set_version_flag("--version", fmt::format("fleetsweep-agent {}", kVersion));
 
   auto* enrol = app.add_subcommand("enrol", "join a tenant, once, with a token from its operators");
   auto* token = enrol->add_option("TOKEN", options.enrol.token, "one line that starts with fs1-");

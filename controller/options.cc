@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <sstream>
 
+#include "protocol/base/version.h"
 #include "protocol/runtime/config/config.h"
 
 namespace fleetsweep::controller {
@@ -44,6 +45,7 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   CLI::App app("Stores, streams and counts what operators sign; it cannot sign orders itself.",
                "fleetsweep-controller");
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("fleetsweep-controller {}", kVersion));
   InitCommand init;
   CLI::App* init_command = app.add_subcommand("init", "make the keys of a new controller, once");
   init_command->add_option("--state", init.state, "state directory")->required();

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "protocol/base/version.h"
 #include "protocol/runtime/config/config.h"
 
 namespace fleetsweep::witness {
@@ -51,6 +52,7 @@ Options parse_options(int count, char** arguments) {
   CLI::App app("Cosigns the checkpoints of logs that only ever grow.", "fleetsweep-witness");
   app.footer(kExamples);
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("fleetsweep-witness {}", kVersion));
 
   InitOptions init;
   CLI::App* init_command = app.add_subcommand("init", "make a key once; prints {\"vkey\": ...}");

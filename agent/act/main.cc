@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/act/serve.h"
+#include "protocol/base/version.h"
 #include "protocol/runtime/sandbox/sandbox.h"
 
 namespace fleetsweep::act {
@@ -20,12 +21,12 @@ constexpr int kPipeFd = 3;
 constexpr int kKeyFd = 4;
 enum Exit { kDone = 0, kUsage = 2, kBroken = 70 };
 
+constexpr const char* kHelp =
+    "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER]\n"
+    "started by fleetsweep-agent with its pipe as fd 3 and its key as fd 4\n";
+
 int usage(const char* why) {
-  std::fprintf(stderr,
-               "fleetsweep-act: %s\n"
-               "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER]\n"
-               "started by fleetsweep-agent with its pipe as fd 3 and its key as fd 4\n",
-               why);
+  std::fprintf(stderr, "fleetsweep-act: %s\n%s", why, kHelp);
   return kUsage;
 }
 
@@ -44,6 +45,9 @@ int run(int count, char** arguments) {
   Options options;
   for (int i = 1; i < count; i += 2) {
     const std::string_view name = arguments[i];
+    if (name == "--help" || name == "-h") return std::fputs(kHelp, stdout), kDone;
+    if (name == "--version")
+      return std::printf("fleetsweep-act %s\n", std::string(kVersion).c_str()), kDone;
     if (i + 1 == count) return usage("an option without its value");
     const char* value = arguments[i + 1];
     if (name == "--root") {
@@ -62,7 +66,7 @@ int run(int count, char** arguments) {
 
   crypto::MacKey key{};
   if (::read(kKeyFd, key.data(), key.size()) != static_cast<ssize_t>(key.size()))
-    return usage("no key on fd 4");
+    return usage("it is not for people: there is no key on fd 4");
   ::close(kKeyFd);
   ::umask(077);
   ::signal(SIGPIPE, SIG_IGN);  // a core that went away must not stop what was begun

@@ -127,12 +127,20 @@ Result<model::EnrolReply> ask(const EnrolOptions& options, const CurveKey& edge,
 
 // The port below the enrolment's is the default of a controller (7600 and 7601).
 Result<std::string> neighbour(const std::string& connect) {
+  constexpr unsigned kPortMax = 65535;
   const std::size_t colon = connect.rfind(':');
   unsigned port = 0;
   const char* end = connect.data() + connect.size();
-  if (colon == std::string::npos ||
-      std::from_chars(connect.data() + colon + 1, end, port).ptr != end || port < 2)
-    return fail(Code::kInvalid, "--connect {}: expected tcp://HOST:PORT", connect);
+  if (!connect.starts_with("tcp://") || colon < std::string_view("tcp://").size() + 1 ||
+      std::from_chars(connect.data() + colon + 1, end, port).ptr != end || port == 0 ||
+      port > kPortMax)
+    return fail(Code::kInvalid, "--connect {}: expected tcp://HOST:PORT, with a port of 1 to {}",
+                connect, kPortMax);
+  if (port == 1)
+    return fail(Code::kInvalid,
+                "--connect {}: agents connect to the port below, and below 1 there is none: is it "
+                "7601, or must --agents tcp://HOST:PORT name theirs?",
+                connect);
   return connect.substr(0, colon + 1) + std::to_string(port - 1);
 }
 
@@ -182,7 +190,9 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   if (token.expires <= now)
     return fail(Code::kInvalid, "enrolment token: it ended {}; ask for a new one",
                 to_rfc3339(token.expires));
-  FS_TRY(const std::string unused, neighbour(options.connect));
+  if (options.agents.empty()) {
+    FS_TRY(const std::string unused, neighbour(options.connect));
+  }
   // First: the folder of an agent that ran is open to its core, and that is not what is wrong.
   FS_CHECK(not_enrolled(options.state));
   FS_CHECK(files::make_private_directory(options.state));

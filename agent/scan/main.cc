@@ -23,7 +23,6 @@
 namespace fleetsweep::scan {
 namespace {
 
-constexpr int kPipeFd = 3;
 constexpr int kKeyFd = 4;
 constexpr int kExitDone = 0;
 constexpr int kExitRefused = 1;

@@ -1,9 +1,13 @@
 #include "agent/scan/options.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+
+#include "protocol/base/version.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -20,6 +24,7 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
       "Looks for what a policy describes. Started by the agent, which speaks on fd 3; or by "
       "hand with --policy.",
       "fleetsweep-scan");
+  app.set_version_flag("--version", fmt::format("fleetsweep-scan {}", kVersion));
   app.add_option("--root", options.root, "the tree to look at")->capture_default_str();
   app.add_option("--policy", options.policy, "a compiled policy to look for");
   app.add_flag("--json", options.json, "print findings and verdicts as JSON");
@@ -34,6 +39,13 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
   }
   if (options.json && options.policy.empty()) {
     std::cerr << "fleetsweep-scan: --json needs --policy FILE\n";
+    status = kUsage;
+    return std::nullopt;
+  }
+  struct stat pipe {};
+  if (options.policy.empty() && (::fstat(kPipeFd, &pipe) != 0 || !S_ISSOCK(pipe.st_mode))) {
+    std::cerr << "fleetsweep-scan: it is started by fleetsweep-agent, which speaks on fd 3; by "
+                 "hand it takes --policy FILE --json\n";
     status = kUsage;
     return std::nullopt;
   }

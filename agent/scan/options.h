@@ -9,6 +9,8 @@
 
 namespace fleetsweep::scan {
 
+inline constexpr int kPipeFd = 3;  // to core
+
 struct Options {
   std::string root = "/";
   std::string policy;  // manual mode: a compiled policy; otherwise requests come on fd 3

@@ -36,7 +36,16 @@ for name in 'a b' ../agents Web ''; do
   expect "'$name' is no campaign" exits 2 "$CLI" campaign status "$name"
   expect "which is said before anybody is asked" says 'expected a campaign' err
 done
-expect "the version is the project's" test "$("$CLI" --version)" = "fleetsweep $(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")"
+VERSION=$(sed -nE 's/^project\(fleetsweep VERSION ([0-9.]+).*/\1/p' "$SOURCE/CMakeLists.txt")
+for program in fleetsweep{,-controller,-witness,-agent,-scan,-act}; do
+  expect "$program says its name and the project's version" test "$("$BIN/$program" --version)" = "$program $VERSION"
+  expect "$program --help is no mistake" exits 0 "$BIN/$program" --help
+done
+for child in scan act; do
+  expect "fleetsweep-$child by hand is a usage error" exits 2 "$BIN/fleetsweep-$child" --root / --state "$STORY"
+done
+expect "fleetsweep-scan says who starts it" exits 2 "$BIN/fleetsweep-scan"
+expect "and what a person may do" says 'started by fleetsweep-agent.*--policy FILE --json' err
 
 expect "./dev takes no word that it does not know" exits 2 bash "$SOURCE/dev" frobnicate
 expect "and says where they are listed" says "frobnicate.*./dev help" err

@@ -1,5 +1,6 @@
 // The real agent, all four processes, against a small controller over loopback CURVE.
 
+#include "agent/local/enrol.h"
 #include "tests/agent/monitor/agent_fixture.h"
 
 namespace fleetsweep::agent {
@@ -223,6 +224,22 @@ TEST_F(Agent, TokenNeedNotStandOnTheCommandLine) {
   EXPECT_EQ(run_enrol(std::vector<std::string>{}), 2);
   EXPECT_EQ(run_enrol(std::vector<std::string>{"--token-file", folder_ + "/none"}), 1);
   EXPECT_EQ(run_enrol(std::vector<std::string>{"--token-file", file}), 0);
+}
+
+TEST_F(Agent, AnAddressToEnrolAtIsSaidToBeWhatItIsNot) {
+  const auto says = [&](const std::string& connect) {
+    EnrolOptions options;
+    options.token = controller_.token();
+    options.state = state();
+    options.connect = connect;
+    const auto enrolled = enrol(options);
+    return enrolled ? "enrolled" : enrolled.error().message;
+  };
+  for (const char* wrong : {"127.0.0.1:7601", "tcp://7601", "tcp://:7601",
+                            "tcp://host:", "tcp://host:0", "tcp://host:65536", "tcp://host:76o1"})
+    EXPECT_THAT(says(wrong), testing::HasSubstr("expected tcp://HOST:PORT")) << wrong;
+  EXPECT_THAT(says("tcp://127.0.0.1:1"), testing::HasSubstr("below 1 there is none"));
+  EXPECT_FALSE(std::filesystem::exists(state()));
 }
 
 TEST_F(Agent, RunWithoutEnrolmentSaysWhatToDo) {

@@ -1,6 +1,10 @@
 #include "tests/bench/fleet/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+
+#include "protocol/base/version.h"
 
 namespace fleetsweep::bench {
 
@@ -11,6 +15,7 @@ std::optional<SimOptions> parse_options(int argc, char** argv, int& exit_code) {
       "controller. Answers dry runs at once. Prints one line when all are connected and one for\n"
       "each order that all have answered and heard to be durable. Ends at SIGTERM.",
       "fleetsweep-sim");
+  app.set_version_flag("--version", fmt::format("fleetsweep-sim {}", kVersion));
   app.add_option("--agents", options.fleet.agents, "so many hosts")
       ->required()
       ->check(CLI::Range(1, 50'000));
