@@ -6,11 +6,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "cli/session.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/json_members.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/model/order.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -83,15 +83,17 @@ class Reader {
   // "hex" or "@file.pub", whose second word is the key.
   PublicKey public_key(std::string value, const std::string& where) {
     if (value.starts_with("@")) {
-      const auto content =
-          read_text_file(value[1] == '/' ? value.substr(1) : directory_ + "/" + value.substr(1));
-      if (!content) {
-        mistake("{}: {}", where, content.error().message);
+      const auto bytes =
+          files::read_file(value[1] == '/' ? value.substr(1) : directory_ + "/" + value.substr(1),
+                           limits::kConfigBytes, files::Links::kFollow);
+      if (!bytes) {
+        mistake("{}: {}", where, bytes.error().message);
         return {};
       }
-      const auto from = content->find(' ');
-      const auto to = content->find(' ', from + 1);
-      value = from == std::string::npos ? "" : content->substr(from + 1, to - from - 1);
+      const std::string content = to_text(*bytes);
+      const auto from = content.find(' ');
+      const auto to = content.find(' ', from + 1);
+      value = from == std::string::npos ? "" : content.substr(from + 1, to - from - 1);
     }
     const auto key = PublicKey::parse_hex(value);
     if (!key) mistake("{}: {}", where, key.error().message);

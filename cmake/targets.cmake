@@ -38,7 +38,7 @@ endfunction()
 # `ninja fuzzers` builds them all; `ctest -L fuzz` runs each for FLEETSWEEP_FUZZ_SECONDS on its seeds.
 # What a run finds interesting stays in the build folder.
 function(fs_fuzz name)
-  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;CORPUS" ${ARGN})
   if(NOT FLEETSWEEP_FUZZ)
     return()
   endif()
@@ -47,7 +47,7 @@ function(fs_fuzz name)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set(found ${CMAKE_CURRENT_BINARY_DIR}/${name}_corpus)
   file(MAKE_DIRECTORY ${found})
-  cmake_path(ABSOLUTE_PATH ARG_CORPUS)
+  list(TRANSFORM ARG_CORPUS PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ REGEX "^[^/]")
   add_test(NAME ${name} COMMAND ${name} -max_total_time=${FLEETSWEEP_FUZZ_SECONDS} -verbosity=0
                                 ${found} ${ARG_CORPUS})
   math(EXPR timeout "${FLEETSWEEP_FUZZ_SECONDS} + 110")

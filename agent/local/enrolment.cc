@@ -62,7 +62,7 @@ Result<Enrolment> parse(const Json& json) {
 
 }  // namespace
 
-Status write_enrolment(const std::string& path, const Enrolment& enrolment) {
+std::string enrolment_text(const Enrolment& enrolment) {
   Json chain = Json::array();
   for (const Bytes& root : enrolment.root_chain) chain.push_back(to_base64(root));
   const Json json = {{"tenant", enrolment.tenant.hex()},
@@ -74,14 +74,22 @@ Status write_enrolment(const std::string& path, const Enrolment& enrolment) {
                      {"root_chain", std::move(chain)},
                      {"batch", to_base64(enrolment.batch)},
                      {"endpoints", to_base64(enrolment.endpoints)}};
-  return files::write_new_file(path, as_bytes(json.dump(1) + "\n"));
+  return json.dump(1) + "\n";
+}
+
+Result<Enrolment> parse_enrolment(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded()) return fail(Code::kInvalid, "not JSON");
+  return parse(json);
+}
+
+Status write_enrolment(const std::string& path, const Enrolment& enrolment) {
+  return files::write_new_file(path, as_bytes(enrolment_text(enrolment)));
 }
 
 Result<Enrolment> read_enrolment(const std::string& path) {
   FS_TRY(const Bytes content, files::read_file(path, kEnrolmentBytes));
-  const Json json = Json::parse(content.begin(), content.end(), nullptr, false);
-  if (json.is_discarded()) return fail(Code::kInvalid, "{}: not JSON", path);
-  auto enrolment = parse(json);
+  auto enrolment = parse_enrolment(as_text(content));
   if (!enrolment) return fail(enrolment.error().within(path));
   return enrolment;
 }

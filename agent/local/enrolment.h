@@ -25,6 +25,8 @@ struct Enrolment {
 };
 
 // The file is JSON, one object. kInvalid says which key is wrong; kConflict: there is one already.
+std::string enrolment_text(const Enrolment& enrolment);
+Result<Enrolment> parse_enrolment(std::string_view text);
 Status write_enrolment(const std::string& path, const Enrolment& enrolment);
 Result<Enrolment> read_enrolment(const std::string& path);
 

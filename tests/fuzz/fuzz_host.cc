@@ -1,29 +1,36 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
-// sources, dpkg's database, its own journal and vault, configuration. The first byte chooses.
+// sources, dpkg's database, what a taken parser answers, its own journal, vault, anchor and
+// enrolment, configuration. The first byte chooses.
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 
+#include "agent/act/anchor.h"
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
+#include "agent/local/enrolment.h"
 #include "agent/package_db/package_db.h"
+#include "agent/scan/evaluate/template.h"
 #include "agent/scan/job.h"
-#include "agent/scan/persistence.h"
+#include "agent/scan/parser.h"
 #include "agent/scan/process.h"
 #include "agent/scan/yara/source.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/runtime/config/config.h"
 #include "protocol/runtime/http/address.h"
+#include "tests/fuzz/host_cases.h"
 
 namespace {
 
 using namespace fleetsweep;
-
-constexpr auto kFormats = static_cast<std::uint8_t>(scan::Format::kLibraries) + 1;
 
 void parse_entries(std::uint8_t format, std::string_view text) {
   for (const auto& entry :
@@ -75,35 +82,103 @@ void own(std::string_view text) {
   if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));
 }
 
+// The border to the process that reads hostile files. What was read is written and read again the
+// same.
+template <class T>
+void cross(T (*read)(scan::Reader&), BytesView bytes) {
+  scan::Reader reader(bytes);
+  const T message = read(reader);
+  if (!reader.is_done()) return;
+  scan::Writer once, twice;
+  write(once, message);
+  scan::Reader again(once.bytes());
+  write(twice, read(again));
+  FS_ASSERT(again.is_done() && equal(once.bytes(), twice.bytes()));
+}
+
+void answer(BytesView bytes) {
+  cross(scan::read_answer, bytes);
+  scan::Reader reader(bytes);
+  const scan::Answer answer = scan::read_answer(reader);
+  FS_ASSERT(answer.entries.size() <= limits::kPersistenceEntries);
+  FS_ASSERT(answer.sha256.empty() || Digest::parse_hex(answer.sha256));
+  scan::FileFacts facts;
+  apply(answer, facts);
+}
+
+void fill(std::string_view text) {
+  const auto parsed = scan::Template::parse(text, [](std::string_view id) {
+    return id == "loader" ? std::optional(std::uint16_t{0}) : std::nullopt;
+  });
+  if (!parsed) return;
+  scan::FileFacts file;
+  file.identity.path = "/opt/loader";
+  const scan::Object object = file;
+  const scan::Bound bound[] = {{0, &object}};
+  (void)parsed->fill(bound, [](std::string_view value) { return std::string(value); });
+}
+
+// act reads its anchor from a file; the checksum is added, or nothing would get past it.
+void load_anchor(BytesView bytes) {
+  struct Folder {
+    Folder() { FS_ASSERT(::mkdtemp(path) != nullptr); }
+    ~Folder() { std::filesystem::remove_all(path); }
+    char path[32] = "/tmp/fleetsweep-fuzz-XXXXXX";
+  };
+  static const Folder folder;
+  std::ofstream(folder.path + std::string("/anchor"), std::ios::binary)
+      << as_text(bytes) << as_text(crypto::sha256(bytes).view());
+  (void)act::load_anchor(folder.path);
+}
+
+void enrolled(std::string_view text) {
+  const auto enrolment = agent::parse_enrolment(text);
+  if (!enrolment) return;
+  FS_ASSERT(agent::parse_enrolment(agent::enrolment_text(*enrolment)).value() == *enrolment);
+  (void)agent::verify_membership(*enrolment);
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   const std::string_view text = as_text(bytes);
-  if (which < kFormats) return parse_entries(which, text);
-  switch (which - kFormats) {
-    case 0:
+  if (which < fuzz::kFormats) return parse_entries(which, text);
+  switch (which) {
+    case fuzz::kSocketLine:
       return (void)scan::parse_socket_line(text);
-    case 1:
+    case fuzz::kStatLine:
       return (void)scan::parse_stat_line(text);
-    case 2:
+    case fuzz::kYara:
       return (void)scan::read_yara(text, 4);
-    case 3:
+    case fuzz::kRecord:
       return decode_again(act::decode_record, bytes);
-    case 4:
+    case fuzz::kMetadata:
       return decode_again(act::decode_metadata, bytes);
-    case 5:
+    case fuzz::kEdit:
       return edit(text);
-    case 6:
+    case fuzz::kConfiguration:
       return configure(text);
-    case 7:
+    case fuzz::kAddress:
       (void)http::parse_url(text);
       return (void)http::parse_address(text);
+    case fuzz::kPackages:
+      return own(text);
+    case fuzz::kAnswer:
+      return answer(bytes);
+    case fuzz::kHello:
+      return cross(scan::read_hello, bytes);
+    case fuzz::kJob:
+      return cross(scan::read_job, bytes);
+    case fuzz::kTemplate:
+      return fill(text);
+    case fuzz::kAnchor:
+      return load_anchor(bytes);
     default:
-      own(text);
+      enrolled(text);
   }
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size > 0) parse_one(data[0] % (kFormats + 9), {data + 1, size - 1});
+  if (size > 0) parse_one(data[0] % fuzz::kCases, {data + 1, size - 1});
   return 0;
 }

@@ -1,18 +1,25 @@
 // A policy of a hostile author: the compiler must end, say the same twice, and compile to nothing
 // when it complains. YARA's own parser stays out: it is not ours and is asked about the sample
-// only.
+// only. What begins with a brace is the specification of a root.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "cli/root_specification.h"
 #include "policies/compiler/compiler.h"
 #include "policies/compiler/yara_text.h"
 #include "protocol/base/assert.h"
+#include "protocol/codec/codec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fleetsweep;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (text.starts_with('{')) {
+    const auto root = cli::parse_root_specification(text, "/nowhere", timestamp(1'795'428'000));
+    if (root) static_cast<void>(codec::decode<model::Root>(codec::encode(*root)));
+    return 0;
+  }
   const compiler::ReadRule read = [](const std::string&) -> Result<std::string> {
     return std::string("rule r { strings: $a = \"marker\" condition: $a }");
   };

@@ -8,20 +8,14 @@
 #include "protocol/base/assert.h"
 #include "protocol/trust/consent.h"
 #include "protocol/trust/token.h"
-#include "tests/protocol/trust/fixture.h"
+#include "tests/fuzz/tenant.h"
 
 namespace {
 
 using namespace fleetsweep;
 
-constexpr std::string_view kTypes[] = {
-    model::kPayloadRoot,       model::kPayloadOrder,  model::kPayloadRelease,
-    model::kPayloadStop,       model::kPayloadResume, model::kPayloadEndpoints,
-    model::kPayloadEnrolBatch, model::kPayloadClose,  model::kPayloadReceipt,
-};
-
-const fixture::World& world() {
-  static const fixture::World result;
+const fuzz::Tenant& tenant() {
+  static const fuzz::Tenant result;
   return result;
 }
 
@@ -36,10 +30,10 @@ void parse_token(std::string_view text) {
   if (token) FS_ASSERT(trust::parse_token(trust::token_text(*token)).value() == *token);
 }
 
-// The fixture's world after its first root, which each input meets anew.
+// Each input meets the tenant's log anew.
 void fold(BytesView entry) {
-  trust::LogView view(world().tenant.verified(), trust::Fold::Keep::kForController);
-  view.replay(world().tenant.root_envelope(), fixture::start());
+  const fixture::World& world = tenant().world;
+  trust::LogView view = tenant().log;
   trust::State before = view.state();
   const trust::Notice notice = view.replay(entry, fixture::start());
   if (notice.taken == trust::Taken::kRefused) {
@@ -47,8 +41,8 @@ void fold(BytesView entry) {
     FS_ASSERT(view.state() == before);
   }
   for (const auto& [id, order] : view.state().orders)
-    (void)trust::judge({view.state(), world().host, view.floor(), world().clock, false,
-                        &world().facts, world().executed, world().dry_runs, world().poisoned},
+    (void)trust::judge({view.state(), world.host, view.floor(), world.clock, false, &world.facts,
+                        world.executed, world.dry_runs, world.poisoned},
                        id);
 }
 
@@ -61,13 +55,9 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case 2:
       return fold(bytes);
     case 3:
-      (void)trust::check_enrolment(
-          world().view.state(), bytes, [](const PublicKey&) { return 0u; }, fixture::start());
-      return;
+      return (void)tenant().enrolment(bytes);
     default:
-      if (bytes.empty()) return;
-      return fold(world().tenant.sign_bytes(kTypes[bytes[0] % std::size(kTypes)],
-                                            to_bytes(bytes.subspan(1)), {"alice", "bob", "carol"}));
+      if (!bytes.empty()) fold(tenant().signed_by_all(bytes[0], to_bytes(bytes.subspan(1))));
   }
 }
 

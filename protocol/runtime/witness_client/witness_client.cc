@@ -48,6 +48,11 @@ Result<Answer> add_checkpoint(const std::string& witness, const log::AddCheckpoi
   FS_TRY(const http::Response response,
          http::request("POST", url + "add-checkpoint", {{"Content-Type", "text/plain"}},
                        request.text(), options));
+  return read_answer(witness, request, response);
+}
+
+Result<Answer> read_answer(const std::string& witness, const log::AddCheckpoint& request,
+                           const http::Response& response) {
   if (response.status == 200) return parse_lines(witness, response.body);
   if (response.status == 409 && response.content_type == log::kSizeContentType)
     return parse_size(witness, request, response.body);

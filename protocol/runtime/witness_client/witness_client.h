@@ -25,5 +25,8 @@ struct Answer {
 // kUnavailable: it cannot be reached or has trouble; kInvalid: it cannot read our request.
 Result<Answer> add_checkpoint(const std::string& witness, const log::AddCheckpoint& request,
                               const http::ClientOptions& options = {});
+// What the witness' response means. Pure.
+Result<Answer> read_answer(const std::string& witness, const log::AddCheckpoint& request,
+                           const http::Response& response);
 
 }  // namespace fleetsweep::witness_client

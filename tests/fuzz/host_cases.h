@@ -1,0 +1,30 @@
+#pragma once
+
+// What the first byte of an input of fuzz_host chooses: a format of persistence, or one of these.
+
+#include "agent/scan/persistence.h"
+
+namespace fleetsweep::fuzz {
+
+inline constexpr auto kFormats = static_cast<std::uint8_t>(scan::Format::kLibraries) + 1;
+
+enum HostCase : std::uint8_t {
+  kSocketLine = kFormats,
+  kStatLine,
+  kYara,
+  kRecord,
+  kMetadata,
+  kEdit,
+  kConfiguration,
+  kAddress,
+  kPackages,
+  kAnswer,
+  kHello,
+  kJob,
+  kTemplate,
+  kAnchor,
+  kEnrolment,
+  kCases,
+};
+
+}  // namespace fleetsweep::fuzz

@@ -1,0 +1,140 @@
+// Seeds of signed documents and of binary formats: as our code makes them today, so that a fuzzer
+// begins behind the first checks. FLEETSWEEP_UPDATE_GOLDEN=1 writes them anew.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "agent/act/anchor.h"
+#include "agent/local/enrolment.h"
+#include "agent/scan/job.h"
+#include "agent/scan/parser.h"
+#include "tests/fuzz/host_cases.h"
+#include "tests/fuzz/tenant.h"
+#include "tests/protocol/codec/golden_files.h"
+
+namespace fleetsweep::fuzz {
+namespace {
+
+void expect_seed(const std::string& name, std::initializer_list<std::uint8_t> choice,
+                 BytesView input) {
+  const std::string path = test::source_path("tests/fuzz/seeds/" + name);
+  const std::string bytes = to_text(Bytes(choice)) + to_text(input);
+  if (test::updating()) test::write_file(path, bytes);
+  EXPECT_EQ(to_hex(as_bytes(test::read_file(path))), to_hex(as_bytes(bytes))) << name;
+}
+
+class TrustSeeds : public testing::Test {
+ protected:
+  template <class T>
+  void expect_taken(const std::string& name, T document) {
+    document.tenant = tenant_.world.tenant.id();
+    const Bytes payload = codec::encode(document);
+    std::uint8_t type = 0;
+    while (kTypes[type] != codec::payload_type<T>()) ++type;
+    expect_seed("trust/" + name, {4, type}, payload);
+    trust::LogView log = tenant_.log;
+    const auto notice = log.replay(tenant_.signed_by_all(type, payload), fixture::start());
+    EXPECT_EQ(notice.taken, trust::Taken::kAccepted) << name << ": " << notice.refusal.detail;
+  }
+  const Tenant tenant_;
+};
+
+TEST_F(TrustSeeds, ADocumentIsRefusedBeforeItIsLookedAt) {
+  model::Release release;
+  release.order = tenant_.order;
+  release.wave = 1;
+  release.expires = fixture::start() + fixture::kDay;
+  expect_taken("release", release);
+  model::Resume resume;
+  resume.stops = {tenant_.stop};
+  expect_taken("resume", resume);
+  model::Endpoints endpoints;
+  endpoints.relays.push_back(
+      {"tcp://relay.example:7600", {}, fixture::start(), fixture::start() + fixture::kDay});
+  expect_taken("endpoints", endpoints);
+  expect_taken("enrolbatch", tenant_.batch(2));
+  model::Close close;
+  close.campaign = "test";
+  close.results_size = 3;
+  expect_taken("close", close);
+  model::Order order = fixture::dry_run(tenant_.world.policy);
+  expect_taken("order", order);
+  model::Stop stop;
+  stop.issued = fixture::start();
+  stop.orders = {tenant_.order};
+  stop.keys = {fixture::key_named("alice").public_key()};
+  stop.reason = "test";
+  expect_taken("stop", stop);
+}
+
+TEST_F(TrustSeeds, AHostIsRefusedBeforeItsKeysAreLookedAt) {
+  expect_seed("trust/enrolment", {3}, tenant_.agent_key());
+  EXPECT_TRUE(tenant_.enrolment(tenant_.agent_key()));
+}
+
+template <class T>
+void expect_message(const std::string& name, HostCase which, const T& message) {
+  scan::Writer writer;
+  write(writer, message);
+  expect_seed("host/" + name, {which}, writer.bytes());
+}
+
+TEST(HostSeeds, WalkerAndParserSpeakAnotherLanguage) {
+  scan::Job job;
+  job.id = 7;
+  job.facts.identity = {"/etc/crontab", 1, 2, 40, 5, 6, 1, {}};
+  job.facts.alias = "/alias";
+  job.facts.mtime_delta_ms = -1;
+  job.facts.package_owned = true;
+  job.owner = "root";
+  job.wanted = {0, 3};
+  job.entries = true;
+  job.user = "root";
+  expect_message("job", kJob, job);
+  scan::Answer answer;
+  answer.id = 7;
+  answer.status = scan::Answer::Status::kPartial;
+  answer.detail = "a rule took too long";
+  answer.bytes = 40;
+  answer.magic = "text";
+  answer.head = {1, 2, 3};
+  answer.sha256 = std::string(64, 'a');
+  answer.sha1 = std::string(40, 'b');
+  answer.md5 = std::string(32, 'c');
+  answer.rules_done = {0};
+  answer.rules = {{0, "LookAlike"}};
+  answer.entries_read = true;
+  answer.entries = {{"name", "* * * * * root /x", "/x"}};
+  expect_message("answer", kAnswer, answer);
+  expect_message("hello", kHello, scan::Hello{model::SandboxLevel::kFull, "", "rule r: error"});
+}
+
+TEST(HostSeeds, AHostsOwnMemoryIsRefusedBeforeItIsLookedAt) {
+  const Tenant tenant;
+  char folder[] = "/tmp/fleetsweep-seeds-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  trust::ActAnchor anchor;
+  anchor.tenant = tenant.world.tenant.id();
+  anchor.newest = fixture::start();
+  anchor.executed = {{tenant.order, 1}};
+  anchor.stops = {tenant.world.log.entries()[2]};
+  ASSERT_TRUE(act::save_anchor(folder, anchor));
+  const std::string bytes = test::read_file(folder + std::string("/anchor"));
+  std::filesystem::remove_all(folder);
+  // Its checksum is the fuzzer's to add.
+  expect_seed("host/anchor", {kAnchor}, as_bytes(bytes).first(bytes.size() - Digest::kSize));
+
+  agent::Enrolment enrolment;
+  enrolment.tenant = anchor.tenant;
+  enrolment.enrolled = fixture::start();
+  enrolment.address = "tcp://controller.example:7600";
+  enrolment.root_chain = {tenant.world.tenant.root_envelope()};
+  enrolment.batch = tenant.world.log.entries()[3];
+  const std::string text = agent::enrolment_text(enrolment);
+  expect_seed("host/enrolment", {kEnrolment}, as_bytes(text));
+  EXPECT_EQ(agent::parse_enrolment(text).value(), enrolment);
+}
+
+}  // namespace
+}  // namespace fleetsweep::fuzz
