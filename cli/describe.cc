@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/fingerprint.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 
@@ -174,6 +175,7 @@ Result<std::string> describe(const Envelope& envelope, bool as_json, const Order
     json signers = json::array();
     for (const auto& signature : envelope.signatures) signers.push_back(signature.key.hex());
     json result = {{"id", id.hex()},
+                   {"words", fingerprint(id)},
                    {"type", envelope.payload_type},
                    {"signed_by", signers},
                    {"document", to_json_any(envelope)}};
@@ -194,6 +196,7 @@ Result<std::string> describe(const Envelope& envelope, bool as_json, const Order
     text =
         fmt::format("{} {}\n{}\n", envelope.payload_type, id.hex(), to_json_any(envelope).dump(2));
   }
+  text += fmt::format("  in words      {}\n", fingerprint(id));
   for (const auto& signature : envelope.signatures)
     text += fmt::format("  signed by key {}\n", shorten(signature.key.hex()));
   if (envelope.signatures.empty()) text += "  not signed yet\n";

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
+#include "cli/signer.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 
@@ -25,8 +26,8 @@ Result<DocumentId> sign_and_submit(Session& session, const std::string& payload_
   model::Envelope envelope{payload_type, std::move(payload), {}};
   FS_CHECK(check_signable(envelope));
   for (const std::string& file : keys) {
-    FS_TRY(const crypto::SecretKey key, read_key(session, file));
-    FS_CHECK(crypto::add_signature(envelope, key));
+    FS_TRY(const Signer signer, open_signer(session, file));
+    FS_CHECK(add_signature(signer, envelope));
   }
   return submit(session, envelope);
 }

@@ -58,6 +58,14 @@ int main(int argc, char** argv) {
   app.add_option("--url", session.url, "the controller's API")->envname("FLEETSWEEP_URL");
   app.add_option("--token-file", session.token_file, "file with the API token")
       ->envname("FLEETSWEEP_TOKEN_FILE");
+  app.add_option("--authorities", session.authorities,
+                 "https: PEM file of who may have signed the controller's certificate")
+      ->envname("FLEETSWEEP_AUTHORITIES");
+  app.add_option("--certificate", session.certificate,
+                 "https: your own certificate, if it is asked")
+      ->envname("FLEETSWEEP_CERTIFICATE");
+  app.add_option("--certificate-key", session.certificate_key, "https: the key of it")
+      ->envname("FLEETSWEEP_CERTIFICATE_KEY");
   app.add_option("--tenant", session.tenant, "tenant id; not needed when the token sees only one")
       ->envname("FLEETSWEEP_TENANT");
   app.add_option("--passphrase-file", session.passphrase_file,

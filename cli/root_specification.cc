@@ -9,6 +9,7 @@
 #include "protocol/base/limits.h"
 #include "protocol/codec/json_members.h"
 #include "protocol/crypto/seal.h"
+#include "protocol/crypto/sshsig.h"
 #include "protocol/model/order.h"
 #include "protocol/runtime/files/files.h"
 
@@ -80,24 +81,30 @@ class Reader {
     return length.value_or(otherwise);
   }
 
-  // "hex" or "@file.pub", whose second word is the key.
-  PublicKey public_key(std::string value, const std::string& where) {
+  // "hex", "ssh-ed25519 ..." or "@file.pub" of either kind; in ours the second word is the key.
+  void read_public(std::string value, const std::string& where, model::Key& key) {
     if (value.starts_with("@")) {
       const auto bytes =
           files::read_file(value[1] == '/' ? value.substr(1) : directory_ + "/" + value.substr(1),
                            limits::kConfigBytes, files::Links::kFollow);
-      if (!bytes) {
-        mistake("{}: {}", where, bytes.error().message);
-        return {};
-      }
-      const std::string content = to_text(*bytes);
-      const auto from = content.find(' ');
-      const auto to = content.find(' ', from + 1);
-      value = from == std::string::npos ? "" : content.substr(from + 1, to - from - 1);
+      if (!bytes) return mistake("{}: {}", where, bytes.error().message);
+      value = to_text(*bytes);
     }
-    const auto key = PublicKey::parse_hex(value);
-    if (!key) mistake("{}: {}", where, key.error().message);
-    return key.value_or(PublicKey{});
+    if (value.starts_with("ssh-") || value.starts_with("sk-ssh-")) {
+      const auto ssh = crypto::parse_ssh_public_key(value);
+      if (!ssh) return mistake("{}: {}", where, ssh.error().message);
+      key.pub = ssh->key;
+      key.sk_application = ssh->application;
+      key.scheme = ssh->application.empty() ? model::Scheme::kSshsig : model::Scheme::kSshsigSk;
+      return;
+    }
+    if (value.starts_with("ed25519 ")) {
+      value.erase(0, value.find(' ') + 1);
+      value.resize(std::min(value.find(' '), value.size()));
+    }
+    const auto plain = PublicKey::parse_hex(value);
+    if (!plain) return mistake("{}: {}", where, plain.error().message);
+    key.pub = *plain;
   }
 
   void read_keys() {
@@ -110,7 +117,7 @@ class Reader {
       if (!entry.is_object()) continue;
       model::Key key;
       key.holder = text(entry, "holder", where);
-      key.pub = public_key(text(entry, "public", where), where + "public");
+      read_public(text(entry, "public", where), where + "public", key);
       if (entry.contains("org")) key.org = number<std::uint8_t>(entry["org"], where + "org", 255);
       people_.push_back(key.holder);
       root_.keys.push_back(std::move(key));
@@ -118,7 +125,7 @@ class Reader {
     if (json_.contains("conductor")) {
       model::Key key;
       key.holder = "conductor";
-      key.pub = public_key(text(json_, "conductor", ""), "conductor");
+      read_public(text(json_, "conductor", ""), "conductor", key);
       key.org = 255;  // a machine of its own: never in a person's clause
       root_.keys.push_back(std::move(key));
     }

@@ -34,6 +34,12 @@ Result<std::string> base_url(Session& session) {
   return url;
 }
 
+http::ClientOptions client_options(const Session& session) {
+  return {.tls = {.certificate = session.certificate,
+                  .key = session.certificate_key,
+                  .authorities = session.authorities}};
+}
+
 // The controller's own words, with its next step.
 Error api_error(const http::Response& response) {
   const json body = json::parse(response.body, nullptr, false);
@@ -51,7 +57,8 @@ Result<std::string> call(Session& session, const char* method, const std::string
   FS_TRY(const std::string url, base_url(session));
   FS_TRY(std::vector<http::Header> headers, authorization(session));
   if (!content_type.empty()) headers.push_back({"Content-Type", content_type});
-  FS_TRY(http::Response response, http::request(method, url + path, headers, body));
+  FS_TRY(http::Response response,
+         http::request(method, url + path, headers, body, client_options(session)));
   if (response.status >= 300) return fail(api_error(response));
   return response.body;
 }
@@ -117,7 +124,8 @@ Result<json> post(Session& session, const std::string& path, const std::string& 
 Result<json> get_global(Session& session, const std::string& path) {
   if (path.starts_with("/v1/")) return parsed(call(session, "GET", path, "", ""));
   FS_TRY(const std::string url, base_url(session));  // the health pages need no token
-  FS_TRY(const http::Response response, http::request("GET", url + path, {}, ""));
+  FS_TRY(const http::Response response,
+         http::request("GET", url + path, {}, "", client_options(session)));
   if (response.status >= 300)
     return fail(http::code_of(response.status), "the controller answered {}: {}", response.status,
                 escaped(response.body));
@@ -135,8 +143,8 @@ Status stream(Session& session, const std::string& path,
   FS_TRY(const std::string url, base_url(session));
   FS_TRY(const std::vector<http::Header> headers, authorization(session));
   return http::follow_events(
-      url + whole, headers, {}, [&](const http::Event& event) { return on_event(event.data); },
-      keep_going);
+      url + whole, headers, client_options(session),
+      [&](const http::Event& event) { return on_event(event.data); }, keep_going);
 }
 
 Error of_named_file(Error error, const std::string& path) {

@@ -24,6 +24,8 @@ struct Session {
   std::string token_file;  // FLEETSWEEP_TOKEN_FILE
   std::string tenant;      // FLEETSWEEP_TENANT; empty: the only one the token can see
   std::string passphrase_file;
+  // For https://, PEM files: FLEETSWEEP_AUTHORITIES, FLEETSWEEP_CERTIFICATE and its _KEY.
+  std::string authorities, certificate, certificate_key;
   int exit = kDone;
 
   // Runs at the end of each verb: prints the error, sets the exit code.

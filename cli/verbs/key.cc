@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.h"
+#include "cli/signer.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/key_file.h"
@@ -40,13 +41,15 @@ Status create(Session& session, const Options& options) {
 }
 
 Status show(Session& session, const Options& options) {
-  FS_TRY(const crypto::SecretKey key, read_key(session, options.file));
-  const KeyId id = crypto::key_id(key.public_key());
+  FS_TRY(const Signer signer, open_signer(session, options.file));
+  const KeyId id = crypto::key_id(signer.key);
   if (session.console.json)
-    session.console.print(
-        nlohmann::json{{"public", key.public_key().hex()}, {"key_id", id.hex()}}.dump());
+    session.console.print(nlohmann::json{
+        {"public", signer.key.hex()}, {"key_id", id.hex()}, {"scheme", name(signer.scheme)}}
+                              .dump());
   else
-    session.console.print(fmt::format("public  {}\nkey id  {}", key.public_key().hex(), id.hex()));
+    session.console.print(fmt::format("public  {}\nkey id  {}\nscheme  {}", signer.key.hex(),
+                                      id.hex(), name(signer.scheme)));
   return {};
 }
 

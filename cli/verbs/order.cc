@@ -7,8 +7,11 @@
 
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
+#include "cli/signer.h"
 #include "cli/verbs/verbs.h"
+#include "protocol/base/bytes.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/sshsig.h"
 #include "protocol/trust/quorum.h"
 #include "protocol/trust/root_chain.h"
 #include "protocol/trust/root_rules.h"
@@ -25,6 +28,7 @@ struct Options {
   std::vector<std::string> keys;
   std::string out;
   std::string root;
+  std::string signature;
 };
 
 Status draft(Session& session, const Options& options) {
@@ -104,8 +108,8 @@ Status sign(Session& session, const Options& options) {
   FS_TRY(const std::string text, describe(envelope, false, review));
   FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
   for (const std::string& file : options.keys) {
-    FS_TRY(const crypto::SecretKey key, read_key(session, file));
-    FS_CHECK(crypto::add_signature(envelope, key));
+    FS_TRY(const Signer signer, open_signer(session, file));
+    FS_CHECK(add_signature(signer, envelope));
   }
   const std::string& out = options.out.empty() ? options.file : options.out;
   FS_CHECK(write_document(out, envelope));
@@ -113,6 +117,40 @@ Status sign(Session& session, const Options& options) {
       session.console.json
           ? json{{"file", out}, {"signatures", envelope.signatures.size()}}.dump()
           : fmt::format("{} now has {}", out, counted(envelope.signatures.size(), "signature")));
+  return {};
+}
+
+// For a machine that has ssh-keygen and nothing of ours.
+Status export_message(Session& session, const Options& options) {
+  FS_TRY(const model::Envelope envelope, read_document(options.file));
+  FS_CHECK(check_signable(envelope));
+  FS_TRY(const OrderReview review, review_of(session, options, envelope));
+  FS_CHECK(has_its_class(envelope, review));
+  FS_TRY(const std::string text, describe(envelope, session.console.json, review));
+  session.console.print(text);
+  const Bytes message = crypto::pae(envelope.payload_type, envelope.payload);
+  FS_CHECK(write_text_file(options.out, as_text(message)));
+  session.console.next(fmt::format("ssh-keygen -Y sign -n {} -f YOUR_KEY {}  and bring back {}.sig",
+                                   crypto::kSshNamespace, options.out, options.out));
+  return {};
+}
+
+Status import_signature(Session& session, const Options& options) {
+  FS_TRY(model::Envelope envelope, read_document(options.file));
+  FS_TRY(const std::string armored, read_text_file(options.signature));
+  FS_TRY(const Bytes blob, crypto::unarmor_ssh_signature(armored));
+  FS_TRY(const crypto::SshSignature signature, crypto::parse_ssh_signature(blob));
+  const Bytes message = crypto::pae(envelope.payload_type, envelope.payload);
+  if (const Status holds = crypto::check_ssh_signature(signature.signer, message, blob); !holds)
+    return fail(holds.error().within(options.signature + " for " + options.file));
+  FS_CHECK(add_signature({.key = signature.signer.key, .sign = [&](BytesView) { return blob; }},
+                         envelope));
+  FS_CHECK(write_document(options.file, envelope));
+  session.console.print(
+      session.console.json
+          ? json{{"file", options.file}, {"signatures", envelope.signatures.size()}}.dump()
+          : fmt::format("{} now has {}", options.file,
+                        counted(envelope.signatures.size(), "signature")));
   return {};
 }
 
@@ -203,9 +241,22 @@ void add_order_verbs(CLI::App& app, Session& session) {
   CLI::App* add =
       verb("sign", "show it, ask, and add your signature", sign, "sign clean.dsse --key alice.key");
   add->add_option("file", options->file, "the order")->required();
-  add->add_option("--key", options->keys, "your key")->required();
+  add->add_option(
+         "--key", options->keys,
+         "your key: of `key create`, or OpenSSH's (a .pub when ssh-agent or a token holds it)")
+      ->required();
   add->add_option("--out", options->out, "write here instead of into the file");
   with_root(add);
+
+  CLI::App* outward = verb("export", "the exact bytes to sign, for ssh-keygen on another machine",
+                           export_message, "export clean.dsse --out clean.message");
+  outward->add_option("file", options->file, "the order")->required();
+  outward->add_option("--out", options->out, "the bytes")->required();
+  with_root(outward);
+  CLI::App* inward = verb("import", "add a signature that ssh-keygen made of those bytes",
+                          import_signature, "import clean.dsse --signature clean.message.sig");
+  inward->add_option("file", options->file, "the order")->required();
+  inward->add_option("--signature", options->signature, "the .sig file")->required();
 
   CLI::App* several = verb("combine", "one file from the same order signed on several machines",
                            join, "combine clean.alice.dsse clean.bob.dsse --out clean.dsse");

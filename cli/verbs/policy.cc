@@ -1,6 +1,3 @@
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,11 +7,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/child.h"
 #include "cli/json_text.h"
 #include "cli/scan_report.h"
 #include "cli/verbs/verbs.h"
 #include "policies/compiler/compiler.h"
-#include "protocol/base/unique_fd.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 
@@ -84,40 +81,6 @@ Status build(Session& session, const Options& options) {
   return {};
 }
 
-// Runs the program and returns what it wrote to its standard output, and its exit code.
-Result<std::pair<std::string, int>> output_of(std::vector<std::string> words) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0)
-    return fail(Code::kUnavailable, "no pipe: {}", std::strerror(errno));
-  UniqueFd from(ends[0]), to(ends[1]);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int error =
-      posix_spawn(&child, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  to = UniqueFd();
-  if (error != 0)
-    return fail(Code::kUnavailable, "cannot start {}: {}\nnext:  put it beside this program",
-                words[0], std::strerror(error));
-  std::string text;
-  char buffer[64 * 1024];
-  for (ssize_t count; (count = read(from.get(), buffer, sizeof buffer)) != 0;) {
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) break;
-    text.append(buffer, static_cast<std::size_t>(count));
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (!WIFEXITED(status))
-    return fail(Code::kInternal, "{} died of signal {}", words[0], WTERMSIG(status));
-  return std::pair(std::move(text), WEXITSTATUS(status));
-}
-
 // The engine that hosts run, on a folder: fleetsweep-scan stands beside this program.
 Status test(Session& session, const Options& options) {
   FS_TRY(const compiler::Compiled compiled, compile(session, options));
@@ -130,13 +93,13 @@ Status test(Session& session, const Options& options) {
   const std::string scanner =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fleetsweep-scan").string();
   const auto scan =
-      written ? output_of({scanner, "--root", options.folder, "--policy", compiled_file, "--json"})
-              : Result<std::pair<std::string, int>>(fail(written.error()));
+      written ? run({scanner, "--root", options.folder, "--policy", compiled_file, "--json"})
+              : Result<Output>(fail(written.error()));
   unlink(compiled_file);
   if (!scan) return fail(scan.error());
-  const json report = json::parse(scan->first, nullptr, false);
+  const json report = json::parse(scan->text, nullptr, false);
   if (!report.is_object())
-    return fail(scan->second == 0 ? Code::kInternal : Code::kInvalid,
+    return fail(scan->exit_code == 0 ? Code::kInternal : Code::kInvalid,
                 "the scanner did not take {} (its own words stand above)\nnext:  give a folder "
                 "that can be read",
                 escaped(options.folder));

@@ -8,6 +8,7 @@
 
 #include "cli/describe.h"
 #include "cli/root_specification.h"
+#include "cli/signer.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/seal.h"
@@ -88,9 +89,9 @@ Status sign(Session& session, const Options& options) {
   FS_TRY(model::Envelope envelope, read_document(options.file, model::kPayloadRoot));
   FS_CHECK(check_signable(envelope));
   FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
-  FS_TRY(const crypto::SecretKey key, read_key(session, options.key));
+  FS_TRY(const Signer signer, open_signer(session, options.key));
   const bool is_named =
-      std::ranges::find(root.keys, key.public_key(), &model::Key::pub) != root.keys.end();
+      std::ranges::find(root.keys, signer.key, &model::Key::pub) != root.keys.end();
   // A later version is signed by people whom only the one before it names, too.
   if (!is_named && root.version == 1)
     return fail(Code::kUntrusted,
@@ -99,7 +100,7 @@ Status sign(Session& session, const Options& options) {
                 options.file, options.key, options.file);
   FS_TRY(const std::string text, describe(envelope, false));
   FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
-  FS_CHECK(crypto::add_signature(envelope, key));
+  FS_CHECK(add_signature(signer, envelope));
   FS_CHECK(write_document(options.file, envelope));
   session.console.print(
       session.console.json

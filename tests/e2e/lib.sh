@@ -57,11 +57,13 @@ world_start() {
   METRICS_URL="http://127.0.0.1:$METRICS_PORT/metrics"
 }
 
+make_key() { fs key create "$WORLD/keys/$1.key" --holder "$1" --unencrypted >/dev/null; }  # a story may make others
+
 world_keys() {  # world_keys [JSON]: merged into the root's policy
   local person policy=${1:-}
   [ -n "$policy" ] || policy={}
   for person in alice bob carol; do
-    fs key create "$WORLD/keys/$person.key" --holder "$person" --unencrypted >/dev/null
+    make_key "$person"
   done
   CONTROLLER=$("$BIN/fleetsweep-controller" init --state "$WORLD/controller" --origin demo.fleetsweep.example/log)
   WITNESS=$("$BIN/fleetsweep-witness" init --state "$WORLD/witness" --name demo.fleetsweep.example/witness)

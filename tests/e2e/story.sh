@@ -20,6 +20,12 @@ expect() {
   fi
 }
 not() { ! "$@"; }
+complains() {  # complains PATTERN COMMAND...: whether it succeeds or not
+  local pattern=$1 said; shift
+  said=$("$@" 2>&1) || :
+  echo "$said"
+  grep -q -- "$pattern" <<<"$said"
+}
 
 story_finish() {
   local code=$? pid

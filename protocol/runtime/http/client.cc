@@ -73,9 +73,10 @@ Status exchange(const Url& url, const ClientOptions& options, const httplib::Req
                   "for a certificate that was not given?",
                   url.address.text());
     case httplib::Error::SSLServerVerification:
-      return fail(Code::kUntrusted,
-                  "the certificate of {} is not for that name or of no authority that is trusted",
-                  url.address.text());
+      return fail(
+          Code::kUntrusted,
+          "the certificate of {} is for another name, or of no authority that is trusted here",
+          url.address.text());
     case httplib::Error::Read:
       return fail(Code::kUnavailable, "no whole answer from {} (waited up to {} ms)",
                   url.address.text(), options.timeout.count());

@@ -5,11 +5,11 @@
 namespace fleetsweep::http {
 namespace {
 
-Error cannot_use(std::string_view what, const std::string& path) {
+Error cannot_use(std::string_view what, const std::string& path, std::string_view expected) {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
-  return {Code::kInvalid, fmt::format("TLS: cannot use {} {}: {}; a PEM file was expected", what,
-                                      path, reason == nullptr ? "unknown reason" : reason)};
+  return {Code::kInvalid, fmt::format("TLS: cannot use {} {}: {}; expected {}", what, path,
+                                      reason == nullptr ? "unknown reason" : reason, expected)};
 }
 
 }  // namespace
@@ -21,15 +21,13 @@ Status set_up_tls(SSL_CTX& context, const Tls& tls) {
                 "TLS: a certificate and its key go together, one of them is missing");
   if (!tls.certificate.empty()) {
     if (SSL_CTX_use_certificate_chain_file(&context, tls.certificate.c_str()) != 1)
-      return fail(cannot_use("the certificate", tls.certificate));
+      return fail(cannot_use("the certificate", tls.certificate, "PEM, the own one first"));
     if (SSL_CTX_use_PrivateKey_file(&context, tls.key.c_str(), SSL_FILETYPE_PEM) != 1)
-      return fail(cannot_use("the key", tls.key));
-    if (SSL_CTX_check_private_key(&context) != 1)
-      return fail(Code::kInvalid, "TLS: {} is not the key of {}", tls.key, tls.certificate);
+      return fail(cannot_use("the key", tls.key, "PEM, the key of the certificate"));
   }
   if (!tls.authorities.empty() &&
       SSL_CTX_load_verify_locations(&context, tls.authorities.c_str(), nullptr) != 1)
-    return fail(cannot_use("the authorities", tls.authorities));
+    return fail(cannot_use("the authorities", tls.authorities, "PEM"));
   return {};
 }
 

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# The API over TLS with certificates on both sides, as an operator on another machine meets it. Usage: tls.sh BIN_DIR SOURCE_DIR
+
+source "$(dirname "$0")/story.sh"
+story_start "$@"
+
+certify() {  # certify NAME AUTHORITY ALTERNATIVE_NAME
+  openssl req -newkey ed25519 -nodes -subj "/CN=$1" -keyout "$STORY/$1.key" -out "$STORY/$1.csr"
+  openssl x509 -req -in "$STORY/$1.csr" -CA "$STORY/$2.pem" -CAkey "$STORY/$2.key" -CAcreateserial -days 2 \
+    -extfile <(echo "subjectAltName=$3") -out "$STORY/$1.pem"
+}
+{
+  for authority in ca other; do
+    openssl req -x509 -newkey ed25519 -nodes -days 2 -subj "/CN=$authority" -keyout "$STORY/$authority.key" -out "$STORY/$authority.pem"
+  done
+  certify controller ca IP:127.0.0.1
+  certify alice ca email:alice@soc.example
+  certify mallory other email:mallory@elsewhere.example
+} 2>"$STORY/openssl"
+
+story_world
+story_host web-1 infected
+wait_for 20 agents_connected 1
+stop controller
+cat >>"$WORLD/controller.conf" <<TEXT
+api_certificate = $STORY/controller.pem
+api_certificate_key = $STORY/controller.key
+api_client_authorities = $STORY/ca.pem
+TEXT
+start controller "$BIN/fleetsweep-controller" run --config "$WORLD/controller.conf"
+as() {  # as NAME: whose certificate the CLI shows
+  export FLEETSWEEP_AUTHORITIES=$STORY/ca.pem FLEETSWEEP_CERTIFICATE=$STORY/$1.pem FLEETSWEEP_CERTIFICATE_KEY=$STORY/$1.key
+}
+
+expect "plain HTTP is not spoken there" not fs agent list
+FLEETSWEEP_URL=https://127.0.0.1:$API_PORT
+as alice
+expect "with a certificate of the right authority it answers" wait_for 20 fs agent list
+expect "curl agrees" curl -fsS --tlsv1.3 --cacert "$STORY/ca.pem" --cert "$STORY/alice.pem" --key "$STORY/alice.key" "$FLEETSWEEP_URL/healthz"
+wait_for 20 agents_connected 1
+campaign_order dry-run tls-1 --jurisdiction DE
+expect "events are followed" fs campaign watch tls-1 --until found=1 --deadline 30s
+as mallory
+expect "a certificate of another authority is refused" not fs agent list
+FLEETSWEEP_CERTIFICATE= FLEETSWEEP_CERTIFICATE_KEY=
+expect "so is none" not fs agent list
+as alice
+FLEETSWEEP_AUTHORITIES=$STORY/other.pem
+expect "a controller of an unknown authority is not believed" complains 'no authority that is trusted here' fs agent list
+
+stop controller
+sed -i "s#^api_certificate_key = .*#api_certificate_key = $STORY/alice.key#" "$WORLD/controller.conf"
+expect "a key of another certificate is named at the start" complains "$STORY/alice.key" timeout 20 "$BIN/fleetsweep-controller" run --config "$WORLD/controller.conf"
+story_end
