@@ -6,6 +6,8 @@
 #include <filesystem>
 
 #include "agent/act/anchor.h"
+#include "agent/act/metadata.h"
+#include "agent/act/transaction.h"
 #include "agent/local/enrolment.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
@@ -134,6 +136,47 @@ TEST(HostSeeds, AHostsOwnMemoryIsRefusedBeforeItIsLookedAt) {
   const std::string text = agent::enrolment_text(enrolment);
   expect_seed("host/enrolment", {kEnrolment}, as_bytes(text));
   EXPECT_EQ(agent::parse_enrolment(text).value(), enrolment);
+}
+
+TEST(HostSeeds, AJournalIsRefusedBeforeItIsLookedAt) {
+  act::Op op;
+  op.kind = act::OpKind::kEdit;
+  op.file = {"/etc/ld.so.preload", 1, 2, 40, 5, 6, 1, {}};
+  op.text = "/lib/a.so /lib/lookalike.so";
+  op.rest = "/lib/a.so";
+  op.spared = {"/usr/sbin/sshd"};
+  op.roots = {"/"};
+  op.what = {"cmdline"};
+  act::Step step;
+  step.item.verdict = "infected";
+  step.path = op.file.path;
+  step.rule = "LookAlike";
+  act::Begin begin;
+  begin.steps = {step};
+  begin.ops = {op};
+  const act::Event events[] = {begin, act::Intended{}, act::Done{}, act::UndoIntended{}};
+  int number = 0;
+  for (const act::Event& event : events) {
+    const act::Record record{{}, event};
+    const Bytes bytes = act::encode(record);
+    expect_seed("host/record_" + std::to_string(number++), {kRecord}, bytes);
+    EXPECT_EQ(act::decode_record(bytes).value(), record);
+  }
+}
+
+TEST(HostSeeds, AVaultIsRefusedBeforeItIsLookedAt) {
+  act::Metadata metadata;
+  metadata.path = "/usr/bin/lookalike";
+  metadata.names = {"/usr/bin/lookalike", "/srv/lookalike"};
+  metadata.mode = 0755;
+  metadata.size = 12;
+  metadata.xattrs = {{"security.capability", "value"}};
+  metadata.verdict = "infected";
+  metadata.rule = "LookAlike";
+  metadata.pids = {42};
+  const Bytes bytes = act::encode(metadata);
+  expect_seed("host/metadata", {kMetadata}, bytes);
+  EXPECT_EQ(act::decode_metadata(bytes).value(), metadata);
 }
 
 }  // namespace
