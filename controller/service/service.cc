@@ -168,10 +168,9 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
     return response;
   });
   std::unique_ptr<Service> service(new Service(std::move(owned)));
-  if (const Status up = parts.api_server.start(
-          {.listen = options.api_listen,
-           .allow_remote = options.allow_remote,
-           .tls = options.api_tls});
+  if (const Status up = parts.api_server.start({.listen = options.api_listen,
+                                                .allow_remote = options.allow_remote,
+                                                .tls = options.api_tls});
       !up)
     return fail(up.error().within("api_listen"));
   if (const Status up = parts.metrics_server.start(
