@@ -128,6 +128,7 @@ void write(Out out, const model::Order& order, schema::Order::Builder to) {
   put(to, &B::setSupersedes, order.supersedes);
   write(out, order.authority, to.initAuthority());
   to.setAgentSchemaMin(order.agent_schema_min);
+  to.setStanding(order.standing);
 }
 void read(In& in, schema::Order::Reader from, model::Order& order) {
   order.schema = from.getSchema();
@@ -151,6 +152,7 @@ void read(In& in, schema::Order::Reader from, model::Order& order) {
   get(in, "supersedes", from.getSupersedes(), order.supersedes);
   get(in, "authority", from.getAuthority(), order.authority);
   order.agent_schema_min = from.getAgentSchemaMin();
+  order.standing = from.getStanding();
 }
 
 Bytes encode(const model::Order& order) {

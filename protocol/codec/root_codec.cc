@@ -60,10 +60,12 @@ void write(Out, const model::RoleRule& rule, schema::RoleRule::Builder to) {
   using B = decltype(to);
   put(to, &B::setRole, rule.role);
   put(to, &B::initClauses, rule.clauses);
+  put(to, &B::initSealed, rule.sealed);
 }
 void read(In& in, schema::RoleRule::Reader from, model::RoleRule& rule) {
   get(in, "role", from.getRole(), rule.role);
   list(in, "clauses", from.getClauses(), rule.clauses, limits::kRoleClauses);
+  list(in, "sealed", from.getSealed(), rule.sealed, limits::kRoleClauses);
 }
 
 void write(Out, const model::LogOrigin& log, schema::LogOrigin::Builder to) {
@@ -103,6 +105,7 @@ void write(Out out, const model::RootPolicy& policy, schema::RootPolicy::Builder
   to.setDryRunAgeMaxSeconds(policy.dry_run_age_max.count());
   to.setItemsMax(policy.items_max);
   to.setWave1PermilleMax(policy.wave1_permille_max);
+  to.setStandingLifeMaxSeconds(policy.standing_life_max.count());
 }
 void read(In& in, schema::RootPolicy::Reader from, model::RootPolicy& policy) {
   get(in, "checkpointAgeMax", from.getCheckpointAgeMax(), policy.checkpoint_age_max);
@@ -112,6 +115,7 @@ void read(In& in, schema::RootPolicy::Reader from, model::RootPolicy& policy) {
   get(in, "dryRunAgeMaxSeconds", from.getDryRunAgeMaxSeconds(), policy.dry_run_age_max);
   policy.items_max = from.getItemsMax();
   policy.wave1_permille_max = from.getWave1PermilleMax();
+  get(in, "standingLifeMaxSeconds", from.getStandingLifeMaxSeconds(), policy.standing_life_max);
 }
 
 void write(Out out, const model::Root& root, schema::Root::Builder to) {
@@ -131,6 +135,7 @@ void write(Out out, const model::Root& root, schema::Root::Builder to) {
   write(out, root.policy, to.initPolicy());
   put(to, &B::setEvidenceKey, root.evidence_key);
   put(to, &B::setPathSalt, root.path_salt);
+  put(to, &B::initTimeKeys, root.time_keys);
 }
 void read(In& in, schema::Root::Reader from, model::Root& root) {
   root.schema = from.getSchema();
@@ -148,6 +153,7 @@ void read(In& in, schema::Root::Reader from, model::Root& root) {
   get(in, "policy", from.getPolicy(), root.policy);
   get(in, "evidenceKey", from.getEvidenceKey(), root.evidence_key);
   get(in, "pathSalt", from.getPathSalt(), root.path_salt);
+  list(in, "timeKeys", from.getTimeKeys(), root.time_keys, limits::kWitnesses);
 }
 
 Bytes encode(const model::Envelope& envelope) {

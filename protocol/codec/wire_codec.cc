@@ -164,6 +164,38 @@ void read(In& in, schema::EnrolReply::Reader from, model::EnrolReply& reply) {
   get(in, "endpoints", from.getEndpoints(), reply.endpoints, limits::kLogEntryBytes);
 }
 
+void write(Out, const model::TimeRequest& request, schema::TimeRequest::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setNonce, request.nonce);
+}
+void read(In& in, schema::TimeRequest::Reader from, model::TimeRequest& request) {
+  get(in, "nonce", from.getNonce(), request.nonce);
+}
+
+void write(Out, const model::TimeReply& reply, schema::TimeReply::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setStatement, reply.statement);
+}
+void read(In& in, schema::TimeReply::Reader from, model::TimeReply& reply) {
+  get(in, "statement", from.getStatement(), reply.statement, limits::kLogEntryBytes);
+}
+
+void write(Out, const model::Rekey& rekey, schema::Rekey::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setAgentKey, rekey.agent_key);
+}
+void read(In& in, schema::Rekey::Reader from, model::Rekey& rekey) {
+  get(in, "agentKey", from.getAgentKey(), rekey.agent_key, limits::kLogEntryBytes);
+}
+
+void write(Out, const model::Rekeyed& rekeyed, schema::Rekeyed::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setCurve, rekeyed.curve);
+}
+void read(In& in, schema::Rekeyed::Reader from, model::Rekeyed& rekeyed) {
+  get(in, "curve", from.getCurve(), rekeyed.curve);
+}
+
 namespace {
 struct WriteMessage {
   schema::Message::Builder to;
@@ -179,6 +211,10 @@ struct WriteMessage {
   void operator()(const model::Beat& m) { write(Out{}, m, to.initBeat()); }
   void operator()(const model::EnrolRequest& m) { write(Out{}, m, to.initEnrolRequest()); }
   void operator()(const model::EnrolReply& m) { write(Out{}, m, to.initEnrolReply()); }
+  void operator()(const model::TimeRequest& m) { write(Out{}, m, to.initTimeRequest()); }
+  void operator()(const model::TimeReply& m) { write(Out{}, m, to.initTimeReply()); }
+  void operator()(const model::Rekey& m) { write(Out{}, m, to.initRekey()); }
+  void operator()(const model::Rekeyed& m) { write(Out{}, m, to.initRekeyed()); }
 };
 }  // namespace
 
@@ -213,6 +249,14 @@ void read(In& in, schema::Message::Reader from, model::Message& message) {
       return get(in, "enrolRequest", from.getEnrolRequest(), message.emplace<EnrolRequest>());
     case Kind::ENROL_REPLY:
       return get(in, "enrolReply", from.getEnrolReply(), message.emplace<EnrolReply>());
+    case Kind::TIME_REQUEST:
+      return get(in, "timeRequest", from.getTimeRequest(), message.emplace<TimeRequest>());
+    case Kind::TIME_REPLY:
+      return get(in, "timeReply", from.getTimeReply(), message.emplace<TimeReply>());
+    case Kind::REKEY:
+      return get(in, "rekey", from.getRekey(), message.emplace<Rekey>());
+    case Kind::REKEYED:
+      return get(in, "rekeyed", from.getRekeyed(), message.emplace<Rekeyed>());
   }
   refuse_enum(in, "message", static_cast<unsigned>(from.which()),
               std::variant_size_v<model::Message>);

@@ -103,6 +103,8 @@ struct Order {
   DocumentId supersedes;
   Authority authority;
   std::uint16_t agent_schema_min = 1;
+  bool standing = false;  // approved ahead, for emergencies: nothing runs until its first wave is
+                          // released
   bool operator==(const Order&) const = default;
 };
 

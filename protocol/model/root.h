@@ -46,10 +46,12 @@ struct Clause {
 };
 
 // Valid if and only if every clause meets its threshold; a role that is missing or has no clause is
-// never met.
+// never met. `sealed` is a second way to the same: other keys, kept in safes for the day on which
+// the first are out of reach; it too holds only when every clause of it does.
 struct RoleRule {
   Role role = Role::kRoot;
   std::vector<Clause> clauses;
+  std::vector<Clause> sealed;
   bool operator==(const RoleRule&) const = default;
 };
 
@@ -72,6 +74,7 @@ struct RootPolicy {
   Seconds dry_run_age_max{};
   std::uint32_t items_max = 0;
   std::uint16_t wave1_permille_max = 0;
+  Seconds standing_life_max{};  // of a standing order; 0: there are none
   bool operator==(const RootPolicy&) const = default;
 };
 
@@ -89,8 +92,9 @@ struct Root {
   std::vector<std::string> witnesses;  // C2SP cosigner verifier keys
   std::uint8_t witness_quorum = 0;
   RootPolicy policy;
-  CurveKey evidence_key;  // paths and evidence are sealed to it (X25519 sealed box)
-  Nonce path_salt;        // path hash = SHA-256(path_salt || path)
+  CurveKey evidence_key;             // paths and evidence are sealed to it (X25519 sealed box)
+  Nonce path_salt;                   // path hash = SHA-256(path_salt || path)
+  std::vector<PublicKey> time_keys;  // of witness hosts, for TimeStatements only
   bool operator==(const Root&) const = default;
 };
 

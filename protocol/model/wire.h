@@ -84,6 +84,25 @@ struct Beat {
   bool operator==(const Beat&) const = default;
 };
 
+// An agent whose clock is in doubt asks a witness host, through its edge.
+struct TimeRequest {
+  Nonce nonce;
+  bool operator==(const TimeRequest&) const = default;
+};
+struct TimeReply {
+  Bytes statement;  // an encoded envelope: TimeStatement
+  bool operator==(const TimeReply&) const = default;
+};
+// A new transport key for the same identity. The old one holds until the new one has connected.
+struct Rekey {
+  Bytes agent_key;  // an encoded envelope, signed by the identity key
+  bool operator==(const Rekey&) const = default;
+};
+struct Rekeyed {
+  CurveKey curve;  // durable at the controller
+  bool operator==(const Rekeyed&) const = default;
+};
+
 // On the enrolment socket only.
 struct EnrolRequest {
   Bytes agent_key;  // an encoded envelope
@@ -97,7 +116,8 @@ struct EnrolReply {
   bool operator==(const EnrolReply&) const = default;
 };
 
-using Message = std::variant<Hello, Welcome, RetryAfter, Want, Entries, Checkpoint, Blob, Receipts,
-                             ReceiptAck, Beat, EnrolRequest, EnrolReply>;
+using Message =
+    std::variant<Hello, Welcome, RetryAfter, Want, Entries, Checkpoint, Blob, Receipts, ReceiptAck,
+                 Beat, EnrolRequest, EnrolReply, TimeRequest, TimeReply, Rekey, Rekeyed>;
 
 }  // namespace fleetsweep::model

@@ -36,6 +36,7 @@ struct Root {
   policy @12 :RootPolicy;
   evidenceKey @13 :Data;
   pathSalt @14 :Data;
+  timeKeys @15 :List(Data);
 }
 enum Scheme { ed25519 @0; sshsig @1; sshsigSk @2; }
 struct Key {
@@ -62,6 +63,7 @@ enum Role {
 struct RoleRule {
   role @0 :Role;
   clauses @1 :List(Clause);
+  sealed @2 :List(Clause);
 }
 struct Clause {
   org @0 :UInt8;
@@ -89,6 +91,7 @@ struct RootPolicy {
   dryRunAgeMaxSeconds @4 :Int64;
   itemsMax @5 :UInt32;
   wave1PermilleMax @6 :UInt16;
+  standingLifeMaxSeconds @7 :Int64;
 }
 
 # Order and the documents that steer it.
@@ -120,6 +123,7 @@ struct Order {
   supersedes @18 :Data;
   authority @19 :Authority;
   agentSchemaMin @20 :UInt16;
+  standing @21 :Bool;
 }
 struct Scope {
   jurisdictions @0 :List(Text);

@@ -20,6 +20,10 @@ struct Message {
     beat @9 :Beat;
     enrolRequest @10 :EnrolRequest;
     enrolReply @11 :EnrolReply;
+    timeRequest @12 :TimeRequest;
+    timeReply @13 :TimeReply;
+    rekey @14 :Rekey;
+    rekeyed @15 :Rekeyed;
   }
 }
 
@@ -82,6 +86,18 @@ struct Beat {
 }
 struct EnrolRequest {
   agentKey @0 :Data;
+}
+struct TimeRequest {
+  nonce @0 :Data;
+}
+struct TimeReply {
+  statement @0 :Data;  # an encoded envelope
+}
+struct Rekey {
+  agentKey @0 :Data;  # an encoded envelope
+}
+struct Rekeyed {
+  curve @0 :Data;
 }
 struct EnrolReply {
   error @0 :Text;

@@ -184,8 +184,8 @@ TEST(Refusal, NamesAnUnknownValueOfAnEnumeration) {
   order.mode = static_cast<model::Mode>(9);
   EXPECT_EQ(message_of<model::Order>(codec::encode(order)),
             "order: mode: value 9 where 0 to 2 were expected");
-  EXPECT_EQ(message_of<model::Message>(words({structure(0, 1, 0), 12})),
-            "message: message: value 12 where 0 to 11 were expected");
+  EXPECT_EQ(message_of<model::Message>(words({structure(0, 1, 0), 16})),
+            "message: message: value 16 where 0 to 15 were expected");
 }
 
 TEST(Refusal, NamesTheSizeOfADocumentThatIsTooLarge) {

@@ -65,7 +65,8 @@ inline std::vector<Sample> samples() {
   add_alternatives<model::Message>(
       all, "wire-", "wire.capnp", "Message",
       {"hello", "welcome", "retryafter", "want", "entries", "checkpoint", "blob", "receipts",
-       "receiptack", "beat", "enrolrequest", "enrolreply"});
+       "receiptack", "beat", "enrolrequest", "enrolreply", "timerequest", "timereply", "rekey",
+       "rekeyed"});
   add_alternatives<model::LocalMessage>(
       all, "local-", "local.capnp", "LocalMessage",
       {"startchild", "childstarted", "childexited", "scanrequest", "scanprogress", "scandone",

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -63,8 +64,11 @@ TEST_F(StockTools, CapnpConvertReadsEveryGolden) {
     ASSERT_FALSE(bytes.empty()) << sample.name;
     const std::string text = convert("text", sample.schema, sample.type, bytes);
     EXPECT_EQ(test::golden(sample.name + ".txt", text), text) << sample.name;
-    // Back again by the same tool: it finds our bytes canonical too.
-    test::write_file(at("text"), text);
+    // Back again by the same tool: it finds our bytes canonical too. In one line, because it
+    // stumbles over the end of its own text when that is longer than a buffer of 4 KiB.
+    std::string line = text;
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    test::write_file(at("text"), line);
     ASSERT_EQ(std::system(fmt::format("capnp convert text:canonical '{}' {} <'{}' >'{}'",
                                       test::source_path("protocol/schema/" + sample.schema),
                                       sample.type, at("text"), at("back"))
@@ -144,6 +148,9 @@ std::vector<Shown> values_of_samples() {
       {"root", "/keys/0/holder", plain(root.keys[0].holder)},
       {"root", "/policy/coolOff/clean", plain(root.policy.cool_off[3])},
       {"root", "/evidenceKey", plain(root.evidence_key)},
+      {"root", "/timeKeys/0", plain(root.time_keys[0])},
+      {"root", "/policy/standingLifeMaxSeconds", plain(root.policy.standing_life_max)},
+      {"root", "/roles/0/sealed/0/org", plain(root.roles[0].sealed[0].org)},
       {"order", "/policy", plain(order.policy)},
       {"order", "/dryRunOrder", plain(order.dry_run_order)},
       {"order", "/dryRunReport", plain(order.dry_run_report)},
@@ -193,6 +200,10 @@ std::vector<Shown> values_of_samples() {
       {"wire-enrolrequest", "/enrolRequest/agentKey", plain(wire<model::EnrolRequest>().agent_key)},
       {"wire-enrolreply", "/enrolReply/rootChain/0", plain(reply.root_chain[0])},
       {"wire-enrolreply", "/enrolReply/enrolBatch", plain(reply.enrol_batch)},
+      {"wire-timerequest", "/timeRequest/nonce", plain(wire<model::TimeRequest>().nonce)},
+      {"wire-timereply", "/timeReply/statement", plain(wire<model::TimeReply>().statement)},
+      {"wire-rekey", "/rekey/agentKey", plain(wire<model::Rekey>().agent_key)},
+      {"wire-rekeyed", "/rekeyed/curve", plain(wire<model::Rekeyed>().curve)},
       {"local-startchild", "/startChild/child",
        std::string(name(local<model::StartChild>().child))},
       {"local-childstarted", "/childStarted/pid", plain(local<model::ChildStarted>().pid)},
