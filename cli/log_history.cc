@@ -39,7 +39,8 @@ Result<LogHistory> fold_log(const std::vector<Bytes>& entries,
   FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(first, expected));
   trust::Fold fold(root.tenant(), trust::Fold::Keep::kForController);
   LogHistory history;
-  const std::vector<Timestamp> times = latest_times(entries, now);
+  std::vector<Timestamp> times = latest_times(entries, now);
+  times.front() = now;  // as one who joins now: no delay of a weaker rule is his to wait for
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const trust::Notice notice = fold.append(entries[i], times[i]);
     if (notice.taken == trust::Taken::kRefused) ++history.refused;

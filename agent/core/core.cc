@@ -165,19 +165,10 @@ void Core::advance(Effects& effects, const Now& now) {
     return;
   }
   offered_note_.clear();
+  for (const trust::Notice& notice : advance->settled) note_entry(notice, effects);
   for (const auto& folded : advance->folded) {
     effects.records.push_back(PutEntry{folded.notice.index, folded.seen, folded.entry});
-    note_refused(folded.notice);
-    if (folded.notice.taken == trust::Taken::kRefused)
-      effects.notes.push_back({"entry_refused",
-                               {{"index", std::to_string(folded.notice.index)},
-                                {"why", Error(folded.notice.refusal).message}},
-                               true});
-    else
-      effects.notes.push_back({"entry",
-                               {{"index", std::to_string(folded.notice.index)},
-                                {"type", folded.notice.payload_type},
-                                {"id", folded.notice.id.hex()}}});
+    note_entry(folded.notice, effects);
   }
   if (advance->fresher || !advance->folded.empty()) effects.records.push_back(PutLog{log_.saved()});
 }
@@ -187,6 +178,20 @@ void Core::note_refused(const trust::Notice& notice) {
   if (notice.taken != trust::Taken::kRefused) return;
   refused_.push_back(notice);
   if (refused_.size() > limits::kRefusedEntriesShown) refused_.pop_front();
+}
+
+void Core::note_entry(const trust::Notice& notice, Effects& effects) {
+  note_refused(notice);
+  if (notice.taken == trust::Taken::kRefused)
+    effects.notes.push_back(
+        {"entry_refused",
+         {{"index", std::to_string(notice.index)}, {"why", Error(notice.refusal).message}},
+         true});
+  else
+    effects.notes.push_back({notice.taken == trust::Taken::kWaits ? "entry_waits" : "entry",
+                             {{"index", std::to_string(notice.index)},
+                              {"type", notice.payload_type},
+                              {"id", notice.id.hex()}}});
 }
 
 void Core::on(const model::ReceiptAck& ack, Effects& effects, const Now&) {

@@ -184,6 +184,7 @@ class Core {
   void on(const Other& unexpected, Effects& effects, const Now& now);
   void advance(Effects& effects, const Now& now);
   void note_refused(const trust::Notice& notice);
+  void note_entry(const trust::Notice& notice, Effects& effects);
 
   Identity identity_;
   trust::LogView log_;

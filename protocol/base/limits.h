@@ -135,6 +135,8 @@ inline constexpr std::uint32_t kRatioPermille = 5;
 // What a fold keeps of a tenant's log. Only documents that met their quorum count towards these.
 inline constexpr std::size_t kRootChain = 256;
 inline constexpr std::size_t kOrdersKept = 1024;
+inline constexpr std::size_t kWaitingEntries =
+    16;  // Roots and Resumes that an older rule holds back
 inline constexpr std::size_t kStopsActive = 256;
 inline constexpr std::size_t kResumesKept = 1024;
 inline constexpr std::size_t kBatchesKept = 4096;

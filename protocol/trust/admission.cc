@@ -37,6 +37,10 @@ Checked<Admitted> admit(const State& state, BytesView envelope,
   FS_TRY(const Change change, examine(state, opened, envelope, Logged{state.size, now}));
   Admitted result{opened.id, opened.envelope.payload_type,
                   std::holds_alternative<AlreadyKnown>(change)};
+  if (const auto* waiting = std::get_if<NewWaiting>(&change))
+    return refuse(Reason::kQuorum,
+                  "the root before this one asked more: until {} what it asked is asked too",
+                  to_rfc3339(waiting->until));
   if (const auto* order = std::get_if<NewOrder>(&change))
     FS_CHECK(check_order(order->entry.order, policy, now));
   if (const auto* batch = std::get_if<NewBatch>(&change);

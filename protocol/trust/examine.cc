@@ -55,13 +55,40 @@ Checked<T> read(const Context& context) {
   return std::move(*document);
 }
 
+Checked<Change> wait(const Context& context, Timestamp until, std::optional<VerifiedRoot> root) {
+  const auto& waiting = context.state.waiting;
+  const Bytes entry = to_bytes(context.entry);
+  if (std::ranges::find(waiting, entry, &WaitingEntry::envelope) != waiting.end())
+    return AlreadyKnown{};
+  if (waiting.size() >= limits::kWaitingEntries)
+    return refuse(Reason::kLimit, "{} entries wait already", limits::kWaitingEntries);
+  return NewWaiting{{context.logged, entry, std::move(root)}, until};
+}
+
+// The last of the roots that wait, if any does.
+const WaitingEntry* last_waiting_root(const State& state) {
+  const WaitingEntry* last = nullptr;
+  for (const WaitingEntry& entry : state.waiting)
+    if (entry.root) last = &entry;
+  return last;
+}
+
 Checked<Change> examine_root(const Context& context) {
-  const VerifiedRoot& current = *context.state.root;
-  if (context.opened.id == current.id()) return AlreadyKnown{};
-  if (context.state.root_chain.size() >= limits::kRootChain)
+  const State& state = context.state;
+  const model::Envelope& envelope = context.opened.envelope;
+  if (context.opened.id == state.root->id()) return AlreadyKnown{};
+  if (state.root_chain.size() >= limits::kRootChain)
     return refuse(Reason::kLimit, "a chain of more than {} roots", limits::kRootChain);
-  FS_TRY(VerifiedRoot next, accept_next_root(current, context.opened.envelope));
-  return NewRoot{std::move(next), to_bytes(context.entry)};
+  auto next = accept_next_root(*state.root, envelope);
+  if (next) {
+    const auto until = older_rule_until(state, Role::kRoot, envelope, context.logged.seen);
+    if (until) return wait(context, *until, std::move(*next));
+    return NewRoot{std::move(*next), to_bytes(context.entry)};
+  }
+  if (const WaitingEntry* before = last_waiting_root(state))
+    if (auto later = accept_next_root(*before->root, envelope))
+      return wait(context, Timestamp::max(), std::move(*later));
+  return fail(next.error());
 }
 
 Checked<Change> examine_order(const Context& context) {
@@ -108,7 +135,13 @@ Checked<Change> examine_stop(const Context& context) {
   const DocumentId& id = context.opened.id;
   if (context.state.stops.contains(id) || context.state.resumed.contains(id)) return AlreadyKnown{};
   FS_TRY(model::Stop stop, read<model::Stop>(context));
-  FS_CHECK(context.meets_role(Role::kStop));
+  // Whoever may stop once a root that waits is in force may stop already.
+  if (auto now = context.meets_role(Role::kStop);
+      !now && std::ranges::none_of(context.state.waiting, [&](const WaitingEntry& entry) {
+        return entry.root && meets(entry.root->root(), Role::kStop,
+                                   signers(context.opened.envelope, entry.root->root()));
+      }))
+    return fail(now.error());
   return NewStop{{context.logged, to_bytes(context.entry), std::move(stop)}};
 }
 
@@ -116,6 +149,9 @@ Checked<Change> examine_resume(const Context& context) {
   if (context.state.resumes.contains(context.opened.id)) return AlreadyKnown{};
   FS_TRY(model::Resume resume, read<model::Resume>(context));
   FS_CHECK(context.meets_role(Role::kResume));
+  if (const auto until = older_rule_until(context.state, Role::kResume, context.opened.envelope,
+                                          context.logged.seen))
+    return wait(context, *until, std::nullopt);
   if (context.state.resumes.size() >= limits::kResumesKept)
     return refuse(Reason::kLimit, "{} Resumes are held already", limits::kResumesKept);
   return NewResume{{context.logged, to_bytes(context.entry)}, std::move(resume.stops)};
@@ -159,6 +195,13 @@ Checked<Change> examine_close(const Context& context) {
   return NewClose{std::move(close)};
 }
 
+// By people of a root that waits: its own successors, and Stops, are read already.
+bool is_signed_ahead(const State& state, const model::Envelope& envelope) {
+  return std::ranges::any_of(state.waiting, [&](const WaitingEntry& entry) {
+    return entry.root && !signers(envelope, entry.root->root()).empty();
+  });
+}
+
 }  // namespace
 
 Checked<Opened> open_entry(BytesView entry) {
@@ -195,7 +238,7 @@ Checked<Change> examine(const State& state, const Opened& opened, BytesView entr
                   logged,
                   signers(opened.envelope, state.root->root()),
                   stopped_keys(state)};
-  if (context.signed_by.empty())
+  if (context.signed_by.empty() && !is_signed_ahead(state, opened.envelope))
     return refuse(Reason::kUntrusted, "no key of root version {} signed it", state.root->version());
   if (type == model::kPayloadRoot) return examine_root(context);
   if (type == model::kPayloadOrder) return examine_order(context);

@@ -38,9 +38,14 @@ struct NewBatch {
 struct NewClose {
   model::Close close;
 };
+// It meets its rule but not yet an older one, which is asked until then.
+struct NewWaiting {
+  WaitingEntry entry;
+  Timestamp until;
+};
 struct AlreadyKnown {};
-using Change = std::variant<AlreadyKnown, NewRoot, NewOrder, NewRelease, NewStop, NewResume,
-                            NewEndpoints, NewBatch, NewClose>;
+using Change = std::variant<AlreadyKnown, NewWaiting, NewRoot, NewOrder, NewRelease, NewStop,
+                            NewResume, NewEndpoints, NewBatch, NewClose>;
 
 // An envelope that decodes, has a payload type of the control log and a size within that type's
 // bound.

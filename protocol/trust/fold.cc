@@ -1,65 +1,19 @@
 #include "protocol/trust/fold.h"
 
 #include <algorithm>
-#include <map>
 
+#include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/trust/examine.h"
+#include "protocol/trust/weakening.h"
 
 namespace fleetsweep::trust {
 
 using model::Reason;
 using model::Role;
-using model::Root;
 
 namespace {
-
-constexpr Seconds kWeakeningDelay{24 * 3600};
-
-// What each organisation must give; empty: the role is nobody's.
-std::map<std::uint8_t, unsigned> thresholds(const Root& root, Role role) {
-  std::map<std::uint8_t, unsigned> result;
-  for (const auto& rule : root.roles)
-    if (rule.role == role)
-      for (const auto& clause : rule.clauses) result[clause.org] = clause.threshold;
-  return result;
-}
-
-// Each organisation has its veto: more signatures of one do not make up for fewer of another.
-bool is_role_weaker(const Root& before, const Root& after, Role role) {
-  const auto old_needed = thresholds(before, role);
-  auto new_needed = thresholds(after, role);
-  if (new_needed.empty()) return false;
-  return old_needed.empty() || std::any_of(old_needed.begin(), old_needed.end(), [&](auto& clause) {
-           return new_needed[clause.first] < clause.second;
-         });
-}
-
-// Whether an order of this class could run under `after` that could not have run, or not so soon,
-// under `before` with the same people.
-bool is_weaker(const Root& before, const Root& after, std::size_t i) {
-  const auto action_class = static_cast<model::Class>(i);
-  const model::RootPolicy &old_policy = before.policy, &new_policy = after.policy;
-  if (is_role_weaker(before, after, role_for(action_class)) ||
-      new_policy.checkpoint_age_max[i] > old_policy.checkpoint_age_max[i] ||
-      new_policy.cool_off[i] < old_policy.cool_off[i] ||
-      new_policy.order_life_max[i] > old_policy.order_life_max[i] ||
-      new_policy.offline_grace_max[i] > old_policy.offline_grace_max[i])
-    return true;
-  if (action_class < model::Class::kContain) return false;
-  const auto unlimited = [](std::uint32_t value, std::uint32_t none) {
-    return value ? value : none;
-  };
-  return is_role_weaker(before, after, Role::kRelease) ||
-         is_role_weaker(before, after, Role::kConductor) ||
-         after.witness_quorum < before.witness_quorum ||
-         new_policy.dry_run_age_max > old_policy.dry_run_age_max ||
-         unlimited(new_policy.items_max, limits::kItemsMax) >
-             unlimited(old_policy.items_max, limits::kItemsMax) ||
-         unlimited(new_policy.wave1_permille_max, 1000) >
-             unlimited(old_policy.wave1_permille_max, 1000);
-}
 
 struct Apply {
   State& state;
@@ -69,20 +23,23 @@ struct Apply {
 
   Taken operator()(AlreadyKnown) const { return Taken::kKnown; }
 
+  Taken operator()(NewWaiting change) const {
+    state.waiting.push_back(std::move(change.entry));
+    return Taken::kWaits;
+  }
+
   Taken operator()(NewRoot change) const {
-    if (!state.root) {
+    if (!state.root)
       state.begun = logged.seen;
-    } else if (logged.seen > state.begun) {
+    else if (logged.seen > state.begun)
       // Who joins later meets the chain as a whole: there is no older rule of his to protect.
-      for (std::size_t i = 0; i < model::kClasses; ++i)
-        if (is_weaker(state.root->root(), change.root.root(), i))
-          state.weakened_until[i] = logged.seen + kWeakeningDelay;
-    }
+      keep_older_rules(change.root.root());
     const bool has_new_keys =
         state.root && std::any_of(change.root.root().keys.begin(), change.root.root().keys.end(),
                                   [&](const model::Key& key) { return !is_known(key.pub); });
     state.root = std::move(change.root);
     state.root_chain.push_back(std::move(change.envelope));
+    forget_other_branches();
     if (has_new_keys) count_new_approvals();
     return Taken::kAccepted;
   }
@@ -131,6 +88,28 @@ struct Apply {
     return Taken::kAccepted;
   }
 
+  void keep_older_rules(const model::Root& next) const {
+    const Timestamp until = logged.seen + kWeakeningDelay;
+    for (std::size_t i = 0; i < model::kClasses; ++i)
+      if (is_class_weaker(state.root->root(), next, static_cast<model::Class>(i)))
+        state.weakened_until[i] = until;
+    for (Role role : {Role::kRoot, Role::kResume})
+      if (is_role_weaker(state.root->root(), next, role))
+        state.older_rules.push_back({role, *state.root, until});
+  }
+
+  // Of two successors of one root the first that may counts; the other, and what follows it, is
+  // void.
+  void forget_other_branches() const {
+    DocumentId tip = state.root->id();
+    std::erase_if(state.waiting, [&](const WaitingEntry& entry) {
+      if (!entry.root) return false;
+      const bool follows = entry.root->root().previous == tip;
+      if (follows) tip = entry.root->id();
+      return !follows;
+    });
+  }
+
   bool is_known(const PublicKey& key) const {
     const auto& keys = state.root->root().keys;
     return std::any_of(keys.begin(), keys.end(),
@@ -167,6 +146,7 @@ Fold::Fold(const TenantId& tenant, Keep keep) : keep_(keep) {
 }
 
 Notice Fold::append(BytesView entry, Timestamp seen) {
+  settle(seen);
   forget(state_, seen);
   Notice notice = take(entry, Logged{state_.size, seen}, false);
   ++state_.size;
@@ -198,6 +178,31 @@ Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop) {
   }
   notice.taken = std::visit(Apply{state_, *opened, logged, keep_}, std::move(*change));
   return notice;
+}
+
+// When an entry comes into force is a function of when it and the roots before it were seen, so
+// that a restart, which settles at other moments, ends in the same state.
+std::vector<Notice> Fold::settle(Timestamp now) {
+  std::vector<Notice> notices;
+  for (std::size_t i = 0; i < state_.waiting.size();) {
+    const WaitingEntry& entry = state_.waiting[i];
+    const auto opened = open_entry(entry.envelope);
+    FS_ASSERT(opened);  // it was when it began to wait
+    const Role role = entry.root ? Role::kRoot : Role::kResume;
+    const bool follows = !entry.root || entry.root->root().previous == state_.root->id();
+    const auto until = older_rule_until(state_, role, opened->envelope, entry.logged.seen);
+    if (!follows || (until && *until > now)) {
+      ++i;
+      continue;
+    }
+    const WaitingEntry taken = std::move(state_.waiting[i]);
+    state_.waiting.erase(state_.waiting.begin() + static_cast<std::ptrdiff_t>(i));
+    notices.push_back(
+        take(taken.envelope, {taken.logged.index, until.value_or(taken.logged.seen)}, false));
+    i = 0;  // its successor may have waited for it alone
+  }
+  std::erase_if(state_.older_rules, [&](const OlderRule& rule) { return rule.until <= now; });
+  return notices;
 }
 
 }  // namespace fleetsweep::trust

@@ -2,7 +2,8 @@
 
 // state = fold(entries). Invalid and unauthorised entries are skipped and reported, never fatal,
 // and change nothing but State::size. The first entry that meets its quorum counts; the same
-// document again is kKnown.
+// document again is kKnown. A Root or Resume that meets its rule only because a root of the last
+// day lowered it is kWaits: the older rule still holds, see State::waiting.
 
 #include <string>
 
@@ -10,7 +11,7 @@
 
 namespace fleetsweep::trust {
 
-enum class Taken : std::uint8_t { kAccepted, kKnown, kRefused };
+enum class Taken : std::uint8_t { kAccepted, kKnown, kWaits, kRefused };
 
 // What became of one entry. id and payload_type are empty when the entry is not an envelope.
 struct Notice {
@@ -35,6 +36,11 @@ class Fold {
   // A Stop that came another way (mirror, file): stopping needs less evidence than acting, so
   // neither inclusion nor freshness is asked. Any other document is refused.
   Notice take_stop(BytesView envelope, Timestamp seen);
+
+  // Witnesses say it is `now`: what waited for an older rule to end is taken. Notices only of what
+  // was taken or refused; which of them a call gives depends on when it is made, what they amount
+  // to does not.
+  std::vector<Notice> settle(Timestamp now);
 
   const State& state() const { return state_; }
 

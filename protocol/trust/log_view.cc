@@ -4,6 +4,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/trust/weakening.h"
 
 namespace fleetsweep::trust {
 
@@ -72,6 +73,8 @@ Checked<void> LogView::resume(const Saved& saved) {
   intake_day_ = saved.intake_day;
   intake_entries_ = saved.intake_entries;
   intake_bytes_ = saved.intake_bytes;
+  fold_.settle(floor_.time);
+  follow_fold();
   return {};
 }
 
@@ -143,6 +146,7 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
   }
 
   advance.fresher = raise_floor(floor_of(*verified, root_.root(), now));
+  advance.settled = fold_.settle(floor_.time);
   for (std::size_t i = 0; i < count; ++i) {
     Folded folded;
     folded.entry = std::move(pending_.front());
@@ -171,17 +175,28 @@ bool LogView::follow_pending_root() {
   for (const Bytes& entry : pending_) {
     auto envelope = codec::decode<model::Envelope>(entry);
     if (!envelope || envelope->payload_type != model::kPayloadRoot) continue;
-    if (auto next = accept_next_root(root_, *envelope)) {
-      root_ = std::move(*next);
-      return true;
-    }
+    auto next = accept_next_root(root_, *envelope);
+    if (!next || waits_for_older_rule(*envelope)) continue;
+    if (is_role_weaker(root_.root(), next->root(), model::Role::kRoot)) lowered_.push_back(root_);
+    root_ = std::move(*next);
+    return true;
   }
   return false;
+}
+
+// Nobody has yet vouched for the time that passed since a root that waits here lowered the rule.
+bool LogView::waits_for_older_rule(const model::Envelope& envelope) const {
+  constexpr auto kRole = model::Role::kRoot;
+  return older_rule_until(state(), kRole, envelope, floor_.time) ||
+         std::any_of(lowered_.begin(), lowered_.end(), [&](const VerifiedRoot& root) {
+           return !meets(root.root(), kRole, signers(envelope, root.root()));
+         });
 }
 
 void LogView::follow_fold() {
   if (const auto& folded = state().root; folded && folded->version() > root_.version())
     root_ = *folded;
+  if (state().root && state().root->version() >= root_.version()) lowered_.clear();
 }
 
 }  // namespace fleetsweep::trust

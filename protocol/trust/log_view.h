@@ -65,7 +65,8 @@ class LogView {
   };
   struct Advance {
     std::vector<Folded> folded;
-    bool fresher = false;    // the floor moved
+    std::vector<Notice> settled;  // entries of before whose time has come, see Fold::settle()
+    bool fresher = false;         // the floor moved
     bool need_more = false;  // covers entries we do not have yet: ask from wanted(), offer it again
   };
   // kUntrusted: log signature or witness quorum missing. kLogFork: it contradicts what we hold;
@@ -88,10 +89,12 @@ class LogView {
   Checked<log::VerifiedCheckpoint> verify_note(std::string_view note);
   bool raise_floor(const TimeFloor& heard);
   bool follow_pending_root();
+  bool waits_for_older_rule(const model::Envelope& envelope) const;
   void follow_fold();
 
   VerifiedRoot root_;
-  NoteKeys keys_;  // of the root with this id
+  std::vector<VerifiedRoot> lowered_;  // whose rule for role root one that is ahead made weaker
+  NoteKeys keys_;                      // of the root with this id
   DocumentId keys_of_;
   Fold fold_;
   log::CompactRange range_;

@@ -12,6 +12,16 @@ Keys stopped_keys(const State& state) {
   return {keys.begin(), keys.end()};
 }
 
+std::optional<Timestamp> older_rule_until(const State& state, model::Role role,
+                                          const model::Envelope& envelope, Timestamp at) {
+  std::optional<Timestamp> until;
+  for (const OlderRule& rule : state.older_rules)
+    if (rule.role == role && rule.until > at &&
+        !meets(rule.root.root(), role, signers(envelope, rule.root.root())))
+      until = std::max(until.value_or(rule.until), rule.until);
+  return until;
+}
+
 namespace {
 
 template <class T>

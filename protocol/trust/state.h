@@ -63,6 +63,23 @@ struct BatchEntry {
   bool operator==(const BatchEntry&) const = default;
 };
 
+// A newer root asks less for this role than `root` did: until then, what `root` asked is asked too.
+struct OlderRule {
+  model::Role role = model::Role::kRoot;
+  VerifiedRoot root;
+  Timestamp until;
+  bool operator==(const OlderRule&) const = default;
+};
+
+// A Root or Resume that does all that the root in force asks, and not yet what an older rule asks:
+// taken when that ends. Roots wait in a row, each the successor of the one before it.
+struct WaitingEntry {
+  Logged logged;
+  Bytes envelope;
+  std::optional<VerifiedRoot> root;  // only of a Root
+  bool operator==(const WaitingEntry&) const = default;
+};
+
 struct State {
   TenantId tenant;
   std::uint64_t size = 0;            // entries folded
@@ -71,6 +88,8 @@ struct State {
   Timestamp begun;                   // when entry 0 was seen
   // Until when orders of a class wait because a newer root made their rule weaker.
   std::array<Timestamp, model::kClasses> weakened_until{};
+  std::vector<OlderRule> older_rules;  // for the roles root and resume
+  std::vector<WaitingEntry> waiting;
   std::map<DocumentId, OrderEntry> orders;
   std::map<ReleaseKey, ReleaseEntry> releases;
   std::map<DocumentId, StopEntry> stops;  // active ones
@@ -87,6 +106,10 @@ struct State {
 
 // Keys that an active Stop names.
 Keys stopped_keys(const State& state);
+
+// What the older rules for a role ask is not met by who signed this, and is asked until then.
+std::optional<Timestamp> older_rule_until(const State& state, model::Role role,
+                                          const model::Envelope& envelope, Timestamp at);
 
 // Why an order may not run: the first active Stop that hits it, as a sentence. The class is the one
 // computed, or the claimed one where the policy is not known yet.

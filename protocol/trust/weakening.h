@@ -1,0 +1,23 @@
+#pragma once
+
+// What a new root makes easier than the one before it. Whoever would not have agreed has a day of
+// witness time to notice: so long the older, stronger rule holds.
+
+#include "protocol/model/order.h"
+#include "protocol/model/root.h"
+
+namespace fleetsweep::trust {
+
+inline constexpr Seconds kWeakeningDelay{24 * 3600};
+
+// One organisation's threshold is lower or gone, whatever another's is now, or a role that nobody
+// had is granted. Other people at the same thresholds are no weakening: a stolen key has to leave
+// at once, and who may let it leave is what the thresholds say.
+bool is_role_weaker(const model::Root& before, const model::Root& after, model::Role role);
+
+// Whether an order of this class could run under `after` that could not have run, or not so soon,
+// under `before` with the same people.
+bool is_class_weaker(const model::Root& before, const model::Root& after,
+                     model::Class action_class);
+
+}  // namespace fleetsweep::trust
