@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -26,6 +27,7 @@ constexpr std::uint64_t kScryptR = 3;
 constexpr std::uint64_t kScryptP = 6;
 constexpr int kSaltBytes = 16;
 constexpr std::uint64_t kScryptNMin = 1 << 16;
+constexpr std::uint64_t kScryptWorkMin = 1 << 20;  // N * r * p of OWASP's choice
 constexpr std::size_t kKeyFileBytes = 16 * 1024;
 
 template <auto release>
@@ -114,14 +116,16 @@ Result<Bytes> read_small_file(const std::string& path) {
   return bytes;
 }
 
-// Refuses everything that can be guessed fast: only PBES2 with scrypt of our cost or more remains.
+// Refuses everything that can be guessed fast: only PBES2 with scrypt of about our cost remains.
 // The upper end is OpenSSL's: it refuses what needs more than 32 MiB.
 Status check_strength(const std::string& path, const X509_SIG* sealed) {
   const auto weak = [&](std::string_view what) {
-    return fail(Code::kInvalid,
-                "{} is encrypted with {}; expected scrypt with N of at least {}. Encrypt it anew: "
-                "openssl pkcs8 -topk8 -scrypt -scrypt_N {} -scrypt_r {} -scrypt_p {}",
-                path, what, kScryptNMin, kScryptN, kScryptR, kScryptP);
+    return fail(
+        Code::kInvalid,
+        "{} is encrypted with {}; expected scrypt with N of at least {} and N * r * p of at "
+        "least {}. Encrypt it anew: openssl pkcs8 -topk8 -scrypt -scrypt_N {} -scrypt_r {} "
+        "-scrypt_p {}",
+        path, what, kScryptNMin, kScryptWorkMin, kScryptN, kScryptR, kScryptP);
   };
   const X509_ALGOR* scheme = nullptr;
   X509_SIG_get0(sealed, &scheme, nullptr);
@@ -137,10 +141,14 @@ Status check_strength(const std::string& path, const X509_SIG* sealed) {
   if (OBJ_obj2nid(name) != NID_id_scrypt || type != V_ASN1_SEQUENCE) return weak("PBKDF2");
   const ScryptCost cost(static_cast<SCRYPT_PARAMS*>(ASN1_item_unpack(
       static_cast<const ASN1_STRING*>(parameters), ASN1_ITEM_rptr(SCRYPT_PARAMS))));
-  std::uint64_t n = 0;
-  if (!cost || ASN1_INTEGER_get_uint64(&n, cost->costParameter) != 1)
+  std::uint64_t n = 0, r = 0, p = 0;
+  if (!cost || ASN1_INTEGER_get_uint64(&n, cost->costParameter) != 1 ||
+      ASN1_INTEGER_get_uint64(&r, cost->blockSize) != 1 ||
+      ASN1_INTEGER_get_uint64(&p, cost->parallelizationParameter) != 1)
     return weak("broken parameters");
-  if (n < kScryptNMin) return weak(fmt::format("scrypt N = {}", n));
+  const auto capped = [](std::uint64_t value) { return std::min(value, kScryptWorkMin); };
+  if (n < kScryptNMin || capped(n) * capped(r) * capped(p) < kScryptWorkMin)
+    return weak(fmt::format("scrypt N = {}, r = {}, p = {}", n, r, p));
   return {};
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "protocol/base/bytes.h"
-#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/sign.h"
 

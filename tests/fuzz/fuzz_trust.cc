@@ -1,11 +1,13 @@
-// Consent files, enrolment tokens, log entries, and payloads that people really signed: the first
-// byte chooses. What is refused must change nothing, and what is accepted must be judged without a
-// crash.
+// Consent files, enrolment tokens, log entries, payloads that people really signed, and what
+// OpenSSH writes (a public key, an armored signature, a signature): the first byte chooses. What is
+// refused must change nothing, and what is accepted must be judged without a crash.
 
 #include <cstdint>
 #include <string_view>
 
 #include "protocol/base/assert.h"
+#include "protocol/base/bytes.h"
+#include "protocol/crypto/sshsig.h"
 #include "protocol/trust/consent.h"
 #include "protocol/trust/token.h"
 #include "tests/fuzz/tenant.h"
@@ -46,8 +48,27 @@ void fold(BytesView entry) {
                        id);
 }
 
+void parse_ssh_key(std::string_view line) {
+  const auto key = crypto::parse_ssh_public_key(line);
+  if (!key) return;
+  FS_ASSERT(crypto::parse_ssh_public_key(std::string(line) + "\n").value() == *key);
+  FS_ASSERT(!crypto::parse_ssh_public_key("x" + std::string(line)));
+}
+
+// Every byte is accounted for: neither less nor more of them is a signature.
+void parse_ssh_signature(BytesView blob) {
+  const auto signature = crypto::parse_ssh_signature(blob);
+  if (!signature) return;
+  FS_ASSERT(!crypto::parse_ssh_signature(blob.first(blob.size() - 1)));
+  Bytes longer = to_bytes(blob);
+  longer.push_back(0);
+  FS_ASSERT(!crypto::parse_ssh_signature(longer));
+  if (crypto::check_ssh_signature(signature->signer, as_bytes(fuzz::kSshMessage), blob))
+    FS_ASSERT(signature->name_space == crypto::kSshNamespace && signature->hash == "sha512");
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
-  switch (which % 5) {
+  switch (which % 8) {
     case 0:
       return parse_consent(as_text(bytes));
     case 1:
@@ -56,6 +77,14 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return fold(bytes);
     case 3:
       return (void)tenant().enrolment(bytes);
+    case 5:
+      return parse_ssh_key(as_text(bytes));
+    case 6:
+      if (const auto blob = crypto::unarmor_ssh_signature(as_text(bytes)))
+        parse_ssh_signature(*blob);
+      return;
+    case 7:
+      return parse_ssh_signature(bytes);
     default:
       if (!bytes.empty()) fold(tenant().signed_by_all(bytes[0], to_bytes(bytes.subspan(1))));
   }

@@ -11,9 +11,12 @@
 #include "agent/local/enrolment.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
+#include "protocol/base/bytes.h"
+#include "protocol/crypto/sshsig.h"
 #include "tests/fuzz/host_cases.h"
 #include "tests/fuzz/tenant.h"
 #include "tests/protocol/codec/golden_files.h"
+#include "tests/protocol/crypto/ssh_identity.h"
 
 namespace fleetsweep::fuzz {
 namespace {
@@ -73,6 +76,22 @@ TEST_F(TrustSeeds, ADocumentIsRefusedBeforeItIsLookedAt) {
 TEST_F(TrustSeeds, AHostIsRefusedBeforeItsKeysAreLookedAt) {
   expect_seed("trust/enrolment", {3}, tenant_.agent_key());
   EXPECT_TRUE(tenant_.enrolment(tenant_.agent_key()));
+}
+
+TEST(SshSeeds, ASignatureIsRefusedBeforeItIsLookedAt) {
+  for (const std::string application : {"", "ssh:fleetsweep"}) {
+    const test::SshIdentity person(fixture::key_named("alice"), application);
+    const std::string name = application.empty() ? "trust/ssh" : "trust/ssh_token";
+    const Bytes blob = person.sign(as_bytes(kSshMessage));
+    const std::string armored = fmt::format(
+        "-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", to_base64(blob));
+    expect_seed(name + "_key", {5}, as_bytes(person.public_line()));
+    expect_seed(name + "_armor", {6}, as_bytes(armored));
+    expect_seed(name + "_signature", {7}, blob);
+    const auto key = crypto::parse_ssh_public_key(person.public_line()).value();
+    EXPECT_EQ(crypto::unarmor_ssh_signature(armored).value(), blob);
+    EXPECT_TRUE(crypto::check_ssh_signature(key, as_bytes(kSshMessage), blob));
+  }
 }
 
 template <class T>

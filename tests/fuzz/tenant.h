@@ -15,6 +15,8 @@ inline constexpr std::string_view kTypes[] = {
     model::kPayloadEnrolBatch, model::kPayloadClose,  model::kPayloadReceipt,
 };
 
+inline constexpr std::string_view kSshMessage = "DSSEv1 3 abc 5 order";
+
 struct Tenant {
   Tenant() {
     model::Order waves = fixture::dry_run(world.policy);

@@ -130,7 +130,15 @@ TEST_F(KeyFile, AWeaklyEncryptedKeyIsAccepted) {
       << read("err");
   ASSERT_EQ(openssl("pkcs8 -topk8 -in pbkdf2 -passin pass:p -passout pass:p -scrypt -out n16384"),
             0);
-  for (const char* name : {"pbkdf2", "pbes1", "n16384"}) {
+  const auto again = [&](const std::string& options, const std::string& name) {
+    return openssl("pkcs8 -topk8 -in pbkdf2 -passin pass:p -passout pass:p " + options + " -out " +
+                   name);
+  };
+  // A large N with little memory or one lane costs a fraction of ours.
+  ASSERT_EQ(again("-scrypt -scrypt_N 65536 -scrypt_r 2 -scrypt_p 1", "r2p1"), 0) << read("err");
+  ASSERT_EQ(again("-scrypt -scrypt_N 65536 -scrypt_r 3 -scrypt_p 5", "p5"), 0) << read("err");
+  ASSERT_EQ(again("-v2 aes-256-cbc -iter 1000000", "pbkdf2_long"), 0) << read("err");
+  for (const char* name : {"pbkdf2", "pbes1", "n16384", "r2p1", "p5", "pbkdf2_long"}) {
     const auto key = read_key_file(path(name), "p");
     ASSERT_FALSE(key) << name;
     EXPECT_EQ(key.error().code, Code::kInvalid);

@@ -17,12 +17,15 @@ void put(Bytes& out, BytesView bytes) {
 }
 
 // PROTOCOL.sshsig: what is signed in the place of the message.
-Bytes signed_data(BytesView message) {
+Bytes signed_data(BytesView message, const SshShape& shape) {
   Bytes data = to_bytes(as_bytes("SSHSIG"));
-  put(data, as_bytes("fleetsweep-v1"));
-  put(data, {});
-  put(data, as_bytes("sha512"));
-  put(data, crypto::sha512(message));
+  put(data, as_bytes(shape.name_space));
+  put(data, as_bytes(shape.reserved));
+  put(data, as_bytes(shape.hash));
+  if (shape.hash == "sha256")
+    put(data, crypto::sha256(message).view());
+  else
+    put(data, crypto::sha512(message));
   return data;
 }
 
@@ -34,23 +37,28 @@ std::string_view SshIdentity::type() const {
   return application_.empty() ? "ssh-ed25519" : "sk-ssh-ed25519@openssh.com";
 }
 
-Bytes SshIdentity::public_blob() const {
+Bytes SshIdentity::public_blob(std::string_view type) const {
   Bytes blob;
-  put(blob, as_bytes(type()));
+  put(blob, as_bytes(type));
   put(blob, key_.public_key().view());
   if (!application_.empty()) put(blob, as_bytes(application_));
   return blob;
 }
 
 std::string SshIdentity::public_line() const {
-  return std::string(type()) + " " + to_base64(public_blob()) + " someone";
+  return std::string(type()) + " " + to_base64(public_blob(type())) + " someone";
 }
 
 Bytes SshIdentity::sign(BytesView message, std::uint8_t flags) const {
-  Bytes data = signed_data(message);
+  return sign(message, SshShape{.flags = flags});
+}
+
+Bytes SshIdentity::sign(BytesView message, const SshShape& shape) const {
+  const std::string_view type = shape.key_type.empty() ? this->type() : shape.key_type;
+  Bytes data = signed_data(message, shape);
   Bytes suffix;
   if (!application_.empty()) {
-    suffix.push_back(flags);
+    suffix.push_back(shape.flags);
     put_number(suffix, kCounter);
     Bytes touched = to_bytes(crypto::sha256(as_bytes(application_)).view());
     append(touched, suffix);
@@ -58,17 +66,21 @@ Bytes SshIdentity::sign(BytesView message, std::uint8_t flags) const {
     data = std::move(touched);
   }
   Bytes inner;
-  put(inner, as_bytes(type()));
+  put(inner, as_bytes(type));
   put(inner, key_.sign(data).view());
   append(inner, suffix);
+  append(inner, shape.after_inner);
 
+  Bytes key = public_blob(type);
+  append(key, shape.after_key);
   Bytes blob = to_bytes(as_bytes("SSHSIG"));
-  put_number(blob, 1);
-  put(blob, public_blob());
-  put(blob, as_bytes("fleetsweep-v1"));
-  put(blob, {});
-  put(blob, as_bytes("sha512"));
+  put_number(blob, shape.version);
+  put(blob, key);
+  put(blob, as_bytes(shape.name_space));
+  put(blob, as_bytes(shape.reserved));
+  put(blob, as_bytes(shape.hash));
   put(blob, inner);
+  append(blob, shape.after_all);
   return blob;
 }
 

@@ -91,6 +91,69 @@ TEST_F(SshSignatureTest, KeyOfAnotherTypeIsTaken) {
   EXPECT_FALSE(parse_ssh_public_key(""));
 }
 
+// An authority vouches for a certificate; the root names keys, and nobody else may add one.
+TEST_F(SshSignatureTest, CertificateStandsInForAKeyOfTheRoot) {
+  ASSERT_EQ(run("ssh-keygen -q -t ed25519 -N '' -f authority && "
+                "ssh-keygen -q -s authority -I alice -n alice alice.pub"),
+            0)
+      << read("said");
+  EXPECT_EQ(parse_ssh_public_key(read("alice-cert.pub")).error().message,
+            "ssh key: its type is ssh-ed25519-cert-v01@openssh.com, ssh-ed25519 or "
+            "sk-ssh-ed25519@openssh.com was expected");
+  ASSERT_EQ(run("ssh-keygen -Y sign -f alice-cert.pub -n fleetsweep-v1 message || "
+                "(eval $(ssh-agent -s) && ssh-add -q alice && "
+                "ssh-keygen -Y sign -f alice-cert.pub -n fleetsweep-v1 message; "
+                "code=$?; ssh-agent -k; exit $code)"),
+            0)
+      << read("said");
+  const Bytes blob = unarmor_ssh_signature(read("message.sig")).value();
+  if (as_text(blob).find("ssh-ed25519-cert-v01@openssh.com") == std::string_view::npos)
+    GTEST_SKIP() << "this ssh-keygen signs with the bare key";
+  EXPECT_EQ(check(blob).error().message,
+            "ssh key: its type is ssh-ed25519-cert-v01@openssh.com, ssh-ed25519 or "
+            "sk-ssh-ed25519@openssh.com was expected");
+}
+
+// Each of these is signed by the right key over the right message, and departs in one thing only.
+TEST_F(SshSignatureTest, SignatureThatDepartsInOneThingIsTaken) {
+  struct Case {
+    test::SshShape shape;
+    std::string refused;
+  };
+  const std::string key_types = ", ssh-ed25519 or sk-ssh-ed25519@openssh.com was expected";
+  for (const std::string application : {"", "ssh:fleetsweep"}) {
+    const test::SshIdentity person(SecretKey::generate(), application);
+    const SshPublicKey key = parse_ssh_public_key(person.public_line()).value();
+    const auto why = [&](const test::SshShape& shape) {
+      const Status status =
+          check_ssh_signature(key, as_bytes(kMessage), person.sign(as_bytes(kMessage), shape));
+      return status ? std::string() : status.error().message;
+    };
+    ASSERT_EQ(why({}), "");
+    const Case cases[] = {
+        {{.version = 0}, "ssh signature: version 0, 1 was expected"},
+        {{.version = 2}, "ssh signature: version 2, 1 was expected"},
+        {{.name_space = ""}, "ssh signature: its namespace is , fleetsweep-v1 was expected"},
+        {{.name_space = "fleetsweep-v1\n"},
+         "ssh signature: its namespace is fleetsweep-v1\\x0a, fleetsweep-v1 was expected"},
+        {{.name_space = "Fleetsweep-v1"},
+         "ssh signature: its namespace is Fleetsweep-v1, fleetsweep-v1 was expected"},
+        {{.reserved = "x"}, "ssh signature: it is not whole"},
+        {{.hash = "sha256"}, "ssh signature: it is over sha256, sha512 was expected"},
+        {{.hash = ""}, "ssh signature: it is over , sha512 was expected"},
+        {{.key_type = "ssh-ed25519-cert-v01@openssh.com"},
+         "ssh key: its type is ssh-ed25519-cert-v01@openssh.com" + key_types},
+        {{.key_type = "sk-ssh-ed25519-cert-v01@openssh.com"},
+         "ssh key: its type is sk-ssh-ed25519-cert-v01@openssh.com" + key_types},
+        {{.key_type = "ssh-rsa"}, "ssh key: its type is ssh-rsa" + key_types},
+        {{.after_key = {0}}, "ssh key: it is not whole"},
+        {{.after_inner = {0}}, "ssh signature: its inner part is not of the key's type"},
+        {{.after_all = {0}}, "ssh signature: it is not whole"},
+    };
+    for (const Case& one : cases) EXPECT_EQ(why(one.shape), one.refused) << application;
+  }
+}
+
 // The same bytes as a token makes, held against the stock verifier.
 TEST_F(SshSignatureTest, TokenThatNobodyTouchedSigns) {
   const test::SshIdentity token(SecretKey::generate(), "ssh:fleetsweep");
