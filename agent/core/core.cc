@@ -73,7 +73,7 @@ Effects Core::on_connected(const Now& now) {
   session_.on_connected(now.uptime);
   outbox_.on_reconnect();
   fetch_.on_reconnect();
-  asked_from_ = ~std::uint64_t{0};
+  asked_from_ = kNotAsked;
   Effects effects;
   effects.notes.push_back({"connected", {}});
   return finish(std::move(effects), now);
@@ -153,6 +153,7 @@ void Core::advance(Effects& effects, const Now& now) {
   const auto advance = log_.checkpoint(offered_note_, now.clock);
   if (!advance) {
     offered_note_.clear();
+    asked_from_ = kNotAsked;  // what made another tree was dropped: the next checkpoint asks anew
     effects.notes.push_back(
         {"checkpoint_refused", {{"why", Error(advance.error()).message}}, true});
     if (log_.forked() != was_forked) effects.records.push_back(PutLog{log_.saved()});

@@ -209,7 +209,8 @@ class Core {
   std::string offered_note_;    // a checkpoint ahead of the entries we have
   std::optional<Uptime> wake_;  // the next moment in wall time that matters, as uptime
   std::optional<Uptime> fetch_wake_;
-  std::uint64_t asked_from_ = ~std::uint64_t{0};
+  static constexpr std::uint64_t kNotAsked = ~std::uint64_t{0};
+  std::uint64_t asked_from_ = kNotAsked;
 };
 
 }  // namespace fleetsweep::agent

@@ -726,5 +726,25 @@ TEST_F(AgentCore, GapInTheLogIsAskedForOnce) {
   EXPECT_EQ(wants[0].entries_from, 0u);
 }
 
+// A broken relay, or a thief who was driven out: the honest edge must be able to go on.
+TEST_F(AgentCore, EntriesOfAnotherTreeAreAskedForAgainAtEachCheckpoint) {
+  host.connect();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  const auto note = [&] { return model::Checkpoint{host.log.note(host.clock.local)}; };
+  host.run(host.core->on_message(note(), host.now()));
+  for (std::size_t times = 1; times <= 3; ++times) {
+    ASSERT_EQ(of_kind<model::Want>(host.sent).size(), times);
+    std::vector<Bytes> changed = host.log.entries();
+    changed.back().back() ^= 1;
+    host.run(host.core->on_message(model::Entries{0, changed}, host.now()));
+    EXPECT_EQ(host.core->status().log_size, 0u);
+    host.run(host.core->on_message(note(), host.now()));
+  }
+  EXPECT_EQ(of_kind<model::Want>(host.sent).back().entries_from, 0u);
+  host.deliver();
+  EXPECT_EQ(host.core->status().log_size, host.log.entries().size());
+  EXPECT_FALSE(host.core->status().forked);
+}
+
 }  // namespace
 }  // namespace fleetsweep::agent
