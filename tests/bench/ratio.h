@@ -30,6 +30,19 @@ class Report {
     std::printf("%-34s %12.0f/s %12.0f/s %6.2fx  (at most %.2fx)%s\n", name.c_str(), 1 / best_floor,
                 1 / best_ours, ratio, ratio_max, met ? "" : "  MISSED");
   }
+  // A target in its own unit; `floor` says what of it nobody could save.
+  void bound(const std::string& name, double floor, double ours, double most, const char* unit) {
+    const bool met = ours <= most;
+    missed_ |= !met;
+    std::printf("%-34s %11.3f %-2s %11.3f %-2s %6.2fx  (at most %g %s)%s\n", name.c_str(), floor,
+                unit, ours, unit, ours / floor, most, unit, met ? "" : "  MISSED");
+  }
+  // Of one piece of work, in the best of some turns.
+  static double best_seconds(const std::function<void()>& work) {
+    double best = seconds_each(work);
+    for (int turn = 1; turn < kTurns; ++turn) best = std::min(best, seconds_each(work));
+    return best;
+  }
   static void print_head() { std::printf("%-34s %14s %14s %7s\n", "", "floor", "ours", "ratio"); }
   int exit_code() const { return missed_ ? 1 : 0; }
 
