@@ -1,6 +1,6 @@
-// Notes, checkpoints, verifier keys, signature lines, add-checkpoint requests and what a witness
-// answers to them: the first byte chooses. What a parser takes has one spelling, so it must come
-// out as it went in.
+// Notes, checkpoints, verifier keys, signature lines, tlog-proofs, paths of tiles, add-checkpoint
+// requests and what a witness answers to them: the first byte chooses. What a parser takes has one
+// spelling, so it must come out as it went in.
 
 #include <cstdint>
 #include <string_view>
@@ -8,6 +8,8 @@
 #include "protocol/base/assert.h"
 #include "protocol/log/add_checkpoint.h"
 #include "protocol/log/note.h"
+#include "protocol/log/tiles.h"
+#include "protocol/log/tlog_proof.h"
 #include "protocol/runtime/witness_client/witness_client.h"
 
 namespace {
@@ -24,7 +26,7 @@ void answer(http::Response response) {
 }
 
 void parse_one(std::uint8_t which, std::string_view text) {
-  switch (which % 7) {
+  switch (which % 9) {
     case 0:
       if (const auto note = log::Note::parse(text)) FS_ASSERT(note->text() == text);
       return;
@@ -41,6 +43,12 @@ void parse_one(std::uint8_t which, std::string_view text) {
       return;
     case 4:
       if (const auto request = log::AddCheckpoint::parse(text)) FS_ASSERT(request->text() == text);
+      return;
+    case 7:
+      if (const auto proof = log::TlogProof::parse(text)) FS_ASSERT(proof->text() == text);
+      return;
+    case 8:
+      if (const auto tile = log::TilePath::parse(text)) FS_ASSERT(tile->text() == text);
       return;
     case 5:
       return answer({.status = 200, .body = std::string(text)});
