@@ -109,7 +109,8 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   // Patterns are whole paths whose {name} parts match one non-empty part:
-  // "/v1/tenants/{tenant}/log". Methods: GET, POST, PUT, PATCH, DELETE. The first match counts.
+  // "/v1/tenants/{tenant}/log"; a last part {name...} matches all that is left. Methods: GET, POST,
+  // PUT, PATCH, DELETE. The first match counts.
   void route(std::string_view method, std::string_view pattern, Handler handler);
   void stream(std::string_view pattern, StreamHandler handler);
 

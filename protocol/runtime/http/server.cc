@@ -39,6 +39,14 @@ bool is_name(std::string_view part) {
   return part.size() > 2 && part.front() == '{' && part.back() == '}';
 }
 
+constexpr std::string_view kRest = "...}";  // of a name that takes all parts that are left
+
+// The last parts in one, as the last part of a pattern that ends in {name...} takes them.
+Parts joined(Parts path, std::size_t parts) {
+  for (; path.size() > parts; path.pop_back()) path[path.size() - 2] += "/" + path.back();
+  return path;
+}
+
 struct Route {
   std::string method;
   Parts pattern;
@@ -46,13 +54,16 @@ struct Route {
   Server::StreamHandler stream;  // one of the two
 
   // The names' values go to `params`.
-  bool matches(const Parts& path, Request& request) const {
+  bool matches(const Parts& whole, Request& request) const {
+    const bool takes_rest = pattern.back().ends_with(kRest);
+    const Parts path = takes_rest ? joined(whole, pattern.size()) : whole;
     if (path.size() != pattern.size()) return false;
     std::map<std::string, std::string, std::less<>> params;
     for (std::size_t i = 0; i < path.size(); ++i) {
       const std::string& part = pattern[i];
       if (is_name(part) && !path[i].empty())
-        params[part.substr(1, part.size() - 2)] = path[i];
+        params[part.substr(1, part.size() - (part.ends_with(kRest) ? kRest.size() + 1 : 2))] =
+            path[i];
       else if (part != path[i])
         return false;
     }

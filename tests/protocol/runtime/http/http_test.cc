@@ -25,6 +25,8 @@ class Http : public testing::Test {
       last_ = request;
       return Response{.body = request.param("tenant") + " " + request.param("id")};
     });
+    server_.route("GET", "/files/{rest...}",
+                  [](const Request& request) { return Response{.body = request.param("rest")}; });
     server_.route("POST", "/echo", [this](const Request& request) {
       last_ = request;
       return Response{.status = 201,
@@ -93,8 +95,17 @@ TEST_F(Http, APathThatIsNotThereIsNotTold) {
     EXPECT_EQ(response->status, 404) << path;
     EXPECT_THAT(response->body, HasSubstr("\"code\":\"not_found\"")) << path;
   }
+  EXPECT_EQ(request("GET", url("/files"), {}, "")->status, 404);
   EXPECT_EQ(request("GET", url("/echo"), {}, "")->status, 405);
   EXPECT_EQ(request("DELETE", url("/echo"), {}, "")->status, 405);
+}
+
+TEST_F(Http, TheRestOfAPathLosesItsParts) {
+  for (const char* rest : {"a", "a/b/c", "a//b", "a/"}) {
+    const auto response = request("GET", url(std::string("/files/") + rest), {}, "");
+    ASSERT_TRUE(response) << rest;
+    EXPECT_EQ(response->body, rest);
+  }
 }
 
 TEST_F(Http, ABodyOverTheLimitIsTaken) {
