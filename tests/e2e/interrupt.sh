@@ -26,7 +26,17 @@ left_running() {
 none_running() { [ -z "$(left_running "$1")" ]; }
 port_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# A demo has a session of its own, so whoever ends this story does not end it.
 declare -A DEMO=()
+end_demos() {
+  local code=$? pid
+  trap '' INT TERM
+  for pid in "${DEMO[@]}"; do kill -INT -- "-$pid" && kill -CONT -- "-$pid" || :; done 2>/dev/null
+  for pid in "${DEMO[@]}"; do wait "$pid" || :; done
+  return $code
+}
+trap 'if end_demos; then story_finish; else story_finish; fi' EXIT  # the same code for both
+
 for step in 3 6 9; do
   demo_begin $step
   expect "the demo came to step $step" wait_for 90 reached $step
@@ -41,6 +51,7 @@ for step in 3 6 9; do
   expect "step $step: it ends" wait_for 30 ended "${DEMO[$step]}"
   code=0
   wait "${DEMO[$step]}" || code=$?
+  unset "DEMO[$step]"
   expect "step $step: it says that it was interrupted ($code)" test $code = 130
   expect "step $step: no process is left" wait_for 5 none_running $step || left_running $step
   for port in $ports; do expect "step $step: port $port is free again" port_closed "$port"; done
