@@ -14,6 +14,31 @@
 namespace fleetsweep::crypto {
 namespace {
 
+// Over SshSignatureTest::kMessage. The first is OpenSSH 9.2's, with a key made for it and thrown
+// away. The second is from the words of PROTOCOL.sshsig and PROTOCOL.u2f by Python's hashlib and
+// struct and `openssl pkeyutl -sign -rawin`, with the key of RFC 8032's first test; `ssh-keygen -Y
+// verify` took it.
+constexpr std::pair<std::string_view, std::string_view> kKnownAnswers[] = {
+    {"ssh-ed25519 "
+     "AAAAC3NzaC1lZDI1NTE5AAAAIJsdynEfVnn4H1bUgAB2bA3Vq6dPwQZZRy0wUebuExtm known answer",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgmx3KcR9WefgfVtSAAHZsDdWrp0\n"
+     "/BBllHLTBR5u4TG2YAAAANZmxlZXRzd2VlcC12MQAAAAAAAAAGc2hhNTEyAAAAUwAAAAtz\n"
+     "c2gtZWQyNTUxOQAAAECTfHWwo3HgzZAyfRIRsxTH842tJYxa9IEbX36DJZEHip+8s5pVVC\n"
+     "+pHNfz1x9tVw1RJKQoKtkaKpZpKBdkJdEP\n"
+     "-----END SSH SIGNATURE-----\n"},
+    {"sk-ssh-ed25519@openssh.com "
+     "AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAINdamAGCsQq31Uv+"
+     "08lkBzoO4XLz2qYjJa8CGmj3B1EaAAAADnNzaDpmbGVldHN3ZWVw token",
+     "-----BEGIN SSH SIGNATURE-----\n"
+     "U1NIU0lHAAAAAQAAAFQAAAAac2stc3NoLWVkMjU1MTlAb3BlbnNzaC5jb20AAAAg11qYAY\n"
+     "KxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURoAAAAOc3NoOmZsZWV0c3dlZXAAAAANZmxl\n"
+     "ZXRzd2VlcC12MQAAAAAAAAAGc2hhNTEyAAAAZwAAABpzay1zc2gtZWQyNTUxOUBvcGVuc3\n"
+     "NoLmNvbQAAAEAZAVnbHrt+zA5aI1hGF1TdCz7fXTxfYb/+CGFck80TbKpDhYoHHcQM1FwD\n"
+     "ixz6Y05N9TkqcSd3TQkePdxkklYHAQAAAAc=\n"
+     "-----END SSH SIGNATURE-----\n"},
+};
+
 class SshSignatureTest : public testing::Test {
  protected:
   SshSignatureTest() {
@@ -51,6 +76,21 @@ class SshSignatureTest : public testing::Test {
 TEST_F(SshSignatureTest, SignatureOfSshKeygenDoesNotHold) {
   EXPECT_TRUE(check(signature()));
   EXPECT_FALSE(check_ssh_signature(alice(), as_bytes("another message"), signature()));
+}
+
+TEST_F(SshSignatureTest, SignatureMadeLongAgoDoesNotHold) {
+  for (const auto& [line, armored] : kKnownAnswers) {
+    const SshPublicKey key = parse_ssh_public_key(line).value();
+    const Bytes blob = unarmor_ssh_signature(armored).value();
+    EXPECT_TRUE(check_ssh_signature(key, as_bytes(kMessage), blob)) << line;
+    EXPECT_FALSE(check_ssh_signature(key, as_bytes("DSSEv1 3 abc 5 orden"), blob)) << line;
+    const SshSignature parsed = parse_ssh_signature(blob).value();
+    EXPECT_EQ(parsed.signer, key);
+    EXPECT_EQ(parsed.name_space, kSshNamespace);
+    EXPECT_EQ(parsed.hash, "sha512");
+    EXPECT_EQ(parsed.flags, key.application.empty() ? 0 : 1);
+    EXPECT_EQ(parsed.counter, key.application.empty() ? 0u : 7u);
+  }
 }
 
 TEST_F(SshSignatureTest, SignatureForAnotherPurposeIsTaken) {

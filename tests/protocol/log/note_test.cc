@@ -62,6 +62,47 @@ Witness witness(std::uint8_t number) {
   return {fmt::format("witness{}.example", number), key_from(number, 1)};
 }
 
+// The examples that C2SP prints in signed-note.md and tlog-cosignature.md; it gives no keys to
+// them.
+constexpr std::string_view kSignedNoteExample =
+    "Ognuno sta solo sul cuor della terra\n"
+    "trafitto da un raggio di sole:\n"
+    "\n"
+    "ed \u00e8 subito sera.\n"
+    "\n"
+    "\u2014 quasimodo.example/salvatore "
+    "NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc="
+    "\n";
+constexpr std::string_view kCosignatureExample =
+    "example.com/behind-the-sofa\n"
+    "20852163\n"
+    "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
+    "\n"
+    "\u2014 example.com/behind-the-sofa "
+    "Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8="
+    "\n"
+    "\u2014 witness.example.com/w1 "
+    "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIU"
+    "BkBIfZ+qnA==\n";
+
+TEST(Note, AnExampleOfC2spIsRefused) {
+  for (const auto text : {kSignedNoteExample, kCosignatureExample}) {
+    const auto note = Note::parse(text);
+    ASSERT_TRUE(note) << note.error().message;
+    EXPECT_EQ(note->text(), text);
+  }
+  const Note note = Note::parse(kCosignatureExample).value();
+  const Checkpoint checkpoint = Checkpoint::parse(note.body).value();
+  EXPECT_EQ(checkpoint.origin, "example.com/behind-the-sofa");
+  EXPECT_EQ(checkpoint.size, 20852163u);
+  ASSERT_EQ(note.signatures.size(), 2u);
+  EXPECT_EQ(note.signatures[0].signature.size(), 64u);
+  // The text beside it signs "time 1679315147": 8 bytes before the signature, big-endian.
+  ASSERT_EQ(note.signatures[1].signature.size(), 72u);
+  EXPECT_EQ(to_hex(BytesView(note.signatures[1].signature).first(8)),
+            fmt::format("{:016x}", 1679315147));
+}
+
 TEST(Note, TheGoExampleDoesNotVerify) {
   const VerifierKey key = parse_key(kGoKey);
   EXPECT_EQ(key.name, "PeterNeumann");
