@@ -142,6 +142,40 @@ TEST(HostileMessage, TextWithoutItsEndIsRefused) {
             "accepted");
 }
 
+TEST(HostileMessage, ATableOfManySegmentsIsNoMessage) {
+  // The head of a stream with 2^32 segments: documents have one segment and no such table.
+  EXPECT_NE(message_of<model::Envelope>(words({0x00000001ffffffff, 0, 0})), "accepted");
+  EXPECT_NE(message_of<model::Message>(words({0x00000001ffffffff, structure(0, 1, 0), 0})),
+            "accepted");
+}
+
+TEST(HostileMessage, TwoPointersToTheSameBytesAreRefused) {
+  // payloadType and payload are one and the same word.
+  EXPECT_NE(message_of<model::Envelope>(words(
+                {structure(0, 0, 3), list_of(2, 2, 8), list_of(1, 2, 8), 0, 0x0061616161616161})),
+            "accepted");
+}
+
+TEST(HostileMessage, AListOfListsWhereStructsBelongIsRefused) {
+  // signatures: a list of pointers to lists, and a list of bytes (the shape of CVE-2022-46149).
+  EXPECT_NE(message_of<model::Envelope>(words({structure(0, 0, 3), 0, 0, list_of(0, 6, 1),
+                                               list_of(0, 2, 8), 0x6161616161616161})),
+            "accepted");
+  EXPECT_NE(message_of<model::Envelope>(
+                words({structure(0, 0, 3), 0, 0, list_of(0, 2, 8), 0x6161616161616161})),
+            "accepted");
+}
+
+// A zero byte is a character like another: the text does not end at it, and people see it.
+TEST(HostileMessage, AZeroByteDoesNotEndAText) {
+  model::Order order;
+  order.title = std::string("harmless") + '\0' + " or not \u202e";
+  const auto back = codec::decode<model::Order>(codec::encode(order));
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->title, order.title);
+  EXPECT_EQ(escaped(back->title), "harmless\\x00 or not \\xe2\\x80\\xae");
+}
+
 TEST(HostileMessage, ConditionsDeeperThanTheBoundAreRefused) {
   model::Policy policy;
   policy.verdicts.resize(1);
