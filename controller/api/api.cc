@@ -312,6 +312,8 @@ void Api::serve(http::Server& server) {
   documents(server);
   fleet(server);
   campaigns(server);
+  results(server);
+  tiles(server);
 }
 
 NewToken make_api_token(ApiRole role, const std::optional<TenantId>& tenant, Timestamp now) {

@@ -4,10 +4,12 @@
 // threads; what touches the core is carried to the loop thread as a call and awaited there.
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "controller/api/hub.h"
 #include "controller/driver/driver.h"
+#include "protocol/log/tiles.h"
 #include "protocol/runtime/http/http.h"
 
 namespace fleetsweep::controller {
@@ -42,9 +44,12 @@ class Api {
   void documents(http::Server& server);
   void fleet(http::Server& server);
   void campaigns(http::Server& server);
+  void results(http::Server& server);
+  void tiles(http::Server& server);
 
   Caller caller_;
   Hub& hub_;
+  std::map<TenantId, log::TileTree> tiles_;  // of the loop thread
 };
 
 // The text of an API token for a person, and what the store keeps of it.

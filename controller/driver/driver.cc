@@ -6,6 +6,7 @@
 #include "controller/metrics_names.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/log/merkle.h"
 
 namespace fleetsweep::controller {
 namespace {
@@ -261,7 +262,30 @@ Result<Submitted> Driver::create_tenant(BytesView root_envelope, const std::stri
 
 Result<Submitted> Driver::submit(const TenantId& tenant, BytesView envelope, const std::string& who,
                                  Instant now) {
+  if (const Status close = check_close(tenant, envelope); !close) return fail(close.error());
   return durable(core_->submit(tenant, envelope, who, now, pending_), now);
+}
+
+// Anything but a Close passes: who may hand it in, and whether it is one, is the core's to say.
+Status Driver::check_close(const TenantId& id, BytesView bytes) {
+  const auto envelope = codec::decode<model::Envelope>(bytes);
+  if (!envelope || envelope->payload_type != model::kPayloadClose) return {};
+  const auto close = codec::decode<model::Close>(envelope->payload);
+  const Tenant* tenant = core_->find(id);
+  if (!close || !tenant) return {};
+  if (!tenant->campaigns.contains(close->campaign))
+    return fail(Code::kNotFound, "close: no campaign {} of this tenant", escaped(close->campaign));
+  FS_TRY(const ResultsLog* log, results_log(*tenant, close->campaign));
+  const std::uint64_t size = close->results_size;
+  if (size > log->leaves.size())
+    return fail(Code::kConflict, "close of {}: it names {} receipts, here are {}",
+                escaped(close->campaign), size, log->leaves.size());
+  const Digest root = log::tree_root(
+      {log->leaves.begin(), log->leaves.begin() + static_cast<std::ptrdiff_t>(size)});
+  if (close->results_root != root)
+    return fail(Code::kConflict, "close of {}: the first {} receipts have root {}, it names {}",
+                escaped(close->campaign), size, root.hex(), close->results_root.hex());
+  return {};
 }
 
 Result<Digest> Driver::put_policy(const TenantId& tenant, BytesView policy, const std::string& who,

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "controller/core/core.h"
+#include "controller/driver/results_log.h"
 #include "controller/store/store.h"
 #include "protocol/crypto/sign.h"
 
@@ -65,7 +66,8 @@ class Driver {
   void on_time(Instant now);
   void flush(Instant now);
 
-  // Answered only when durable. kUnavailable: the store failed, ask again.
+  // Answered only when durable. kUnavailable: the store failed, ask again. A Close is refused with
+  // kConflict unless it names the beginning of the campaign's results log: only the first counts.
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now);
   Result<Submitted> create_tenant(BytesView root_envelope, const std::string& who, Instant now);
   Result<Submitted> submit(const TenantId& tenant, BytesView envelope, const std::string& who,
@@ -75,6 +77,10 @@ class Driver {
 
   const Core& core() const { return *core_; }
   store::Store& store() { return parts_.store; }
+  // Lives until the next call.
+  Result<const ResultsLog*> results_log(const Tenant& tenant, const std::string& campaign) {
+    return results_.of(parts_.store, tenant.no, campaign);
+  }
   Status health() const;  // the last commit's or reload's error
   Instant next_deadline() const { return core_->next_deadline(); }
 
@@ -83,6 +89,7 @@ class Driver {
   Status reload(Instant now, bool counted);
   bool commit(Instant now);
   bool recover(Instant now);
+  Status check_close(const TenantId& tenant, BytesView envelope);
   void perform(std::vector<SendEffect> sends, Instant now);
   void send(const Send& send, Instant now);
   void send(const SendBlob& send, Instant now);
@@ -94,6 +101,7 @@ class Driver {
 
   CoreOptions options_;
   Parts parts_;
+  ResultsLogs results_;
   std::unique_ptr<Core> core_;
   Effects pending_;
   std::size_t receipts_pending_ = 0;

@@ -12,6 +12,7 @@
 #include "controller/driver/verify.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/log/merkle.h"
 #include "tests/controller/store/forwarding_store.h"
 #include "tests/protocol/trust/fixture.h"
 
@@ -426,6 +427,65 @@ TEST_F(DriverTest, LogThatIsNotTheWitnessedOneIsNotServed) {
       Driver::load(options_, {store_, wire_, crew_, telemetry_, tenant_.key("conductor")}, now_);
   ASSERT_FALSE(loaded);
   EXPECT_THAT(loaded.error().message, testing::HasSubstr("are not those that were witnessed"));
+}
+
+TEST_F(DriverTest, ACloseNamesOtherReceiptsThanThoseThatAreStored) {
+  const HostRef host = enrol(1);
+  const DocumentId id = order({{}});
+  work();
+  std::vector<Bytes> receipts = {receipt(1, id, 1), receipt(1, id, 2)};
+  driver_->on_message(host, model::Receipts{receipts}, now_);
+  work();
+  const std::vector<Digest> leaves = {log::leaf_hash(receipts[0]), log::leaf_hash(receipts[1])};
+  const auto close = [&](std::uint64_t size, const Digest& root) {
+    model::Close close;
+    close.campaign = campaign_;
+    close.results_size = size;
+    close.results_root = root;
+    return submit(tenant_.sign(close, {"alice"}));
+  };
+  const Digest root = log::tree_root(leaves);
+  EXPECT_EQ(close(3, root).error().code, Code::kConflict) << "more than there are";
+  EXPECT_EQ(close(1, root).error().code, Code::kConflict);
+  EXPECT_EQ(close(2, leaves[0]).error().code, Code::kConflict);
+  model::Close other;
+  other.campaign = "nobody-knows-it";
+  EXPECT_EQ(submit(tenant_.sign(other, {"alice"})).error().code, Code::kNotFound);
+  EXPECT_TRUE(driver_->core().find(tenant_.id())->state().closes.empty());
+
+  // What comes after it was signed does not make it wrong: that receipt is late.
+  const Bytes late = receipt(1, id, 3);
+  driver_->on_message(host, model::Receipts{{late}}, now_);
+  work();
+  ASSERT_TRUE(close(2, root));
+  EXPECT_EQ(rollout().phase(), "closed");
+  const auto log = driver_->results_log(*driver_->core().find(tenant_.id()), campaign_);
+  ASSERT_TRUE(log);
+  EXPECT_THAT((*log)->leaves, testing::ElementsAre(leaves[0], leaves[1], log::leaf_hash(late)));
+  EXPECT_EQ((*log)->index.at(fixture::id_of(receipts[1])), 1u);
+}
+
+TEST_F(DriverTest, AResultsLogForgetsItsOrderAtARestart) {
+  const HostRef one = enrol(1), two = enrol(2);
+  const DocumentId id = order({{}});
+  work();
+  // In the order of arrival, which is neither that of the hosts nor that of the numbers.
+  const std::vector<Bytes> receipts = {receipt(2, id, 1), receipt(1, id, 2), receipt(2, id, 2),
+                                       receipt(1, id, 1)};
+  std::vector<Digest> leaves;
+  for (const Bytes& bytes : receipts) {
+    const auto host = bytes == receipts[0] || bytes == receipts[2] ? two : one;
+    driver_->on_message(host, model::Receipts{{bytes}}, now_);
+    work();
+    leaves.push_back(log::leaf_hash(bytes));
+    const auto log = driver_->results_log(*driver_->core().find(tenant_.id()), campaign_);
+    EXPECT_EQ((*log)->leaves, leaves) << "grown one by one";
+  }
+  load();
+  const auto log = driver_->results_log(*driver_->core().find(tenant_.id()), campaign_);
+  EXPECT_EQ((*log)->leaves, leaves) << "read anew";
+  const auto none = driver_->results_log(*driver_->core().find(tenant_.id()), "another");
+  EXPECT_TRUE((*none)->leaves.empty());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "controller/service/tokens.h"
 #include "controller/store/store.h"
 #include "protocol/codec/codec.h"
+#include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/http/http.h"
@@ -163,7 +164,9 @@ class ServiceTest : public testing::Test {
   crypto::SecretKey log_batch(std::uint16_t uses) {
     crypto::SecretKey token = crypto::SecretKey::generate();
     model::EnrolBatch batch;
-    batch.batch.value[0] = ++batches_;
+    ++batches_;
+    batch.batch.value[0] = static_cast<std::uint8_t>(batches_);
+    batch.batch.value[1] = static_cast<std::uint8_t>(batches_ >> 8);
     batch.not_after = now() + Seconds(3600);
     batch.tokens = {{token.public_key(), uses}};
     batch.groups = {"web"};
@@ -240,7 +243,7 @@ class ServiceTest : public testing::Test {
   std::unique_ptr<Service> service_;
   std::thread thread_;
   std::string campaign_;
-  std::uint8_t batches_ = 0;
+  std::uint16_t batches_ = 0;
 };
 
 TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
@@ -294,6 +297,90 @@ TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
   EXPECT_EQ(get(base() + "/receipts?after=1").body, "[]\n");
   EXPECT_EQ(get(base() + "/receipts?campaign=another").body, "[]\n");
   EXPECT_EQ(get(base() + "/receipts?after=x").status, 400);
+}
+
+TEST_F(ServiceTest, AForeignToolCannotReadTheLog) {
+  create_tenant();
+  for (int i = 0; i < 260; ++i) log_batch(1);
+  const std::string tiles = base() + "/tiles/";
+  const auto size_of = [&] {
+    const http::Response response = get(tiles + "checkpoint");
+    if (response.status != 200) return std::uint64_t{0};
+    EXPECT_EQ(response.content_type, "text/plain; charset=utf-8");
+    EXPECT_EQ(response.header("Cache-Control"), "no-cache");
+    const auto note = log::Note::parse(response.body);
+    EXPECT_TRUE(note) << response.body;
+    return log::Checkpoint::parse(note->body)->size;
+  };
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while (size_of() < 261 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  ASSERT_EQ(size_of(), 261u);
+
+  // Entries hash to level 0, level 0 to level 1, and all to the checkpoint's root.
+  log::CompactRange range;
+  std::string hashes;
+  for (const char* path : {"entries/000", "entries/001.p/5"}) {
+    const http::Response response = get(tiles + "tile/" + path);
+    ASSERT_EQ(response.status, 200) << response.body;
+    EXPECT_EQ(response.content_type, "application/octet-stream");
+    EXPECT_THAT(*response.header("Cache-Control"), HasSubstr("immutable"));
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(response.body[at]); };
+    for (std::size_t at = 0; at < response.body.size();) {
+      const std::size_t length = byte(at) * 256u + byte(at + 1);
+      const Digest leaf = log::leaf_hash(as_bytes(response.body.substr(at + 2, length)));
+      range.append(leaf);
+      hashes += as_text(leaf.view());
+      at += 2 + length;
+    }
+  }
+  EXPECT_EQ(range.size(), 261u);
+  EXPECT_EQ(get(tiles + "tile/0/000").body + get(tiles + "tile/0/001.p/5").body, hashes);
+  EXPECT_EQ(get(tiles + "tile/1/000.p/1").body, as_text(range.frontier().front().view()));
+  EXPECT_THAT(get(tiles + "checkpoint").body, HasSubstr("\n" + to_base64(range.root().view())));
+  for (const char* path :
+       {"0/001", "0/001.p/6", "1/000", "1/000.p/2", "2/000.p/1", "entries/001", "entries/002.p/1"})
+    EXPECT_EQ(get(tiles + "tile/" + path).status, 404) << path;
+  for (const char* path : {"0/1", "0/000.p/256", "0/x000/001", "8/0/000", "entries/x"})
+    EXPECT_EQ(get(tiles + "tile/" + path).status, 400) << path;
+  EXPECT_EQ(call("GET", tiles + "tile/0/000", "", "").status, 401);
+}
+
+TEST_F(ServiceTest, AReceiptThatCameAfterTheCloseLooksClosed) {
+  create_tenant();
+  Host host(*context_, edge_);
+  ASSERT_TRUE(enrol(host, log_batch(1), 1));
+  hello(host);
+  const DocumentId order = order_dry_run();
+  std::vector<Digest> leaves;
+  std::vector<Bytes> receipts;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    receipts.push_back(receipt(host, order, seq, host.identity));
+    leaves.push_back(log::leaf_hash(receipts.back()));
+    host.send(model::Receipts{{receipts.back()}});
+    ASSERT_TRUE(host.receive<model::ReceiptAck>());
+  }
+  const std::string results = base() + "/campaigns/" + campaign_ + "/results";
+  EXPECT_THAT(get(results).body, HasSubstr(R"("closed":null)"));
+  EXPECT_THAT(get(results).body, HasSubstr(to_base64(log::tree_root(leaves).view())));
+  model::Close close;
+  close.campaign = campaign_;
+  close.results_size = 2;
+  close.results_root = log::tree_root({leaves[0], leaves[1]});
+  const auto closed =
+      call("POST", base() + "/documents", dsse(tenant_->sign(close, {"alice"})), "operator");
+  ASSERT_EQ(closed.status, 201) << closed.body;
+  EXPECT_THAT(get(results).body, HasSubstr(R"("late":1)"));
+  EXPECT_THAT(get(results).body, HasSubstr(R"("size":3)"));
+  const auto id = [&](std::size_t i) { return "/" + fixture::id_of(receipts[i]).hex(); };
+  EXPECT_THAT(get(results + id(1)).body,
+              HasSubstr(R"("proof":[")" + to_base64(leaves[0].view()) + R"("])"));
+  EXPECT_THAT(get(results + id(1)).body, HasSubstr(to_base64(close.results_root.view())));
+  EXPECT_THAT(get(results + id(2)).body, HasSubstr("after the close"));
+  EXPECT_EQ(get(results + id(2)).status, 404);
+  EXPECT_EQ(get(results + id(2) + "?size=3").status, 200);
+  EXPECT_EQ(get(results + id(2) + "?size=4").status, 404);
+  EXPECT_EQ(get(results + "/00").status, 400);
+  EXPECT_EQ(get(base() + "/campaigns/another/results").status, 404);
 }
 
 TEST_F(ServiceTest, HostThatIsNotEnrolledIsRefusedAtTheDoor) {
