@@ -2,13 +2,10 @@
 
 // A host with the real agent on it, all four processes, and a small controller over loopback CURVE.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,43 +15,11 @@
 #include "agent/local/control.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/monitor/controller.h"
-
-extern char** environ;
+#include "tests/agent/process.h"
 
 namespace fleetsweep::agent {
 
 using model::HostState;
-
-class Process {
- public:
-  Process(std::vector<std::string> arguments, const std::string& output) {
-    std::vector<char*> raw;
-    for (std::string& argument : arguments) raw.push_back(argument.data());
-    raw.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    for (const int fd : {1, 2})
-      posix_spawn_file_actions_addopen(&actions, fd, output.c_str(), O_WRONLY | O_CREAT | O_APPEND,
-                                       0600);
-    EXPECT_EQ(::posix_spawn(&pid_, raw[0], &actions, nullptr, raw.data(), environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
-  }
-  ~Process() {
-    if (is_running()) ::kill(pid_, SIGKILL);
-    if (!status_) ::waitpid(pid_, nullptr, 0);
-  }
-  pid_t pid() const { return pid_; }
-  bool is_running() {
-    int status = 0;
-    if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_) status_ = status;
-    return !status_;
-  }
-  int exit_code() const { return status_ && WIFEXITED(*status_) ? WEXITSTATUS(*status_) : -1; }
-
- private:
-  pid_t pid_ = 0;
-  std::optional<int> status_;
-};
 
 class Agent : public ::testing::Test {
  protected:
