@@ -84,13 +84,15 @@ void list_orders(const LogHistory& history, Audit& audit) {
 Result<std::map<AgentId, PublicKey>> verified_agents(const json& enrolments,
                                                      const trust::State& state) {
   std::map<AgentId, PublicKey> keys;
+  std::map<PublicKey, std::uint32_t> used;
   for (const json& entry : enrolments) {
     FS_TRY(const model::Envelope envelope,
            codec::from_dsse_json(entry.value("envelope", json()).dump()));
-    const auto unused = [](const PublicKey&) { return 0u; };  // the controller counted the uses
-    auto enrolment = trust::check_enrolment(state, codec::encode(envelope), unused, Timestamp{});
+    const auto uses = [&](const PublicKey& token) { return used[token]; };
+    auto enrolment = trust::check_enrolment(state, codec::encode(envelope), uses, Timestamp{});
     if (!enrolment)
       return fail(Error(enrolment.error()).within("enrolment of " + text_of(entry, "enrolled")));
+    ++used[enrolment->key.token];
     keys[enrolment->agent] = enrolment->key.identity;
   }
   return keys;

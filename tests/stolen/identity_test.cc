@@ -84,6 +84,14 @@ TEST_F(StolenControllerThatInventsHosts, WithTheNameOfASignedToken) {
   expect_found("the token's key did not sign");
 }
 
+// A seed that leaked makes as many hosts as the token has uses, whatever the controller says of it.
+TEST_F(StolenControllerThatInventsHosts, WithATokenThatIsUsedUp) {
+  ghost_.signs_with = fixture::key_named("token-0");
+  world_.controller.write(
+      {store::Agent{1, 2, ghost_.agent_key(ghost_.signs_with), {}, {}}, ghost_.receipt(2, order_)});
+  expect_found("the token was used 1 time(s), which is all");
+}
+
 TEST_F(StolenControllerThatInventsHosts, WithAReceiptInTheNameOfARealOne) {
   const std::uint64_t next = world_.controller.receipts.back().seq + 1;
   store::Receipt row = ghost_.receipt(1, order_);
