@@ -22,6 +22,8 @@ using testing::StartsWith;
 
 namespace {
 
+constexpr const char* kMachineId = "/etc/machine-id";
+
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -54,7 +56,7 @@ Host::Host(const std::string& folder, std::size_t number)
   fs::create_directories(root_ + "/var/tmp/.x");
   fs::create_directories(root_ + "/etc");
   std::ofstream(root_ + "/etc/hostname") << "host-" << number << "\n";
-  std::ofstream(root_ + "/etc/machine-id") << fmt::format("{:032x}\n", number + 1);
+  std::ofstream(root_ + kMachineId) << fmt::format("{:032x}\n", number + 1);
   std::ofstream(root_ + "/var/tmp/innocent") << kInnocent;
   infect();
 }
@@ -84,6 +86,7 @@ void Host::become_copy_of(const Host& other) {
   agent::Process copy({"/bin/cp", "-a", other.state_, state_}, folder_ + "/log");
   while (copy.is_running()) ::poll(nullptr, 0, 5);
   EXPECT_EQ(copy.exit_code(), 0) << log();
+  fs::copy_file(other.root_ + kMachineId, root_ + kMachineId, fs::copy_options::overwrite_existing);
 }
 
 void Host::infect() {

@@ -23,7 +23,7 @@ class Host {
   bool enrol(Controller& controller, std::size_t token);
   void start();
   void stop();  // as if the power went
-  // The other host's whole state beside this one's root: a copied image.
+  // The other host's machine id and whole state beside this one's files: a copied image.
   void become_copy_of(const Host& other);
 
   void infect();
