@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/codec/codec.h"
+#include "protocol/trust/log_view.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -42,16 +43,26 @@ Result<LogHistory> fold_log(const std::vector<Bytes>& entries,
   std::vector<Timestamp> times = latest_times(entries, now);
   times.front() = now;  // as one who joins now: no delay of a weaker rule is his to wait for
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    const trust::Notice notice = fold.append(entries[i], times[i]);
+    history.notices.push_back(fold.append(entries[i], times[i]));
+    const trust::Notice& notice = history.notices.back();
     if (notice.taken == trust::Taken::kRefused) ++history.refused;
-    if (notice.taken != trust::Taken::kAccepted || notice.payload_type != model::kPayloadOrder)
-      continue;
-    const trust::State& state = fold.state();
-    history.approvers[notice.id] =
-        trust::holders(state.root->root(), state.orders.at(notice.id).signed_by);
+    if (notice.taken != trust::Taken::kAccepted) continue;
+    FS_TRY(const model::Envelope envelope, codec::decode<model::Envelope>(entries[i]));
+    const model::Root& in_force = fold.state().root->root();
+    history.approvers[notice.id] = trust::holders(in_force, trust::signers(envelope, in_force));
   }
   history.state = fold.state();
   return history;
+}
+
+Result<log::VerifiedCheckpoint> verified_head(std::string_view note, const model::Root& root) {
+  FS_TRY(const trust::NoteKeys keys, trust::note_keys(root));
+  Result<log::VerifiedCheckpoint> head = fail(Code::kUntrusted, "the root names no log");
+  for (const log::VerifierKey& log : keys.logs) {
+    head = log::verify_checkpoint(note, log, keys.witnesses, keys.quorum);
+    if (head) break;
+  }
+  return head;
 }
 
 }  // namespace fleetsweep::cli

@@ -138,6 +138,17 @@ bool is_settled(const json& campaign) {
   return all.targeted > 0 && all.settled == all.targeted;
 }
 
+std::uint64_t pending_hosts(const json& campaign) {
+  const json states = campaign.value("states", json::object());
+  std::uint64_t hosts = 0;
+  for (std::size_t i = 0; i < kCount<HostState>; ++i) {
+    const auto state = static_cast<HostState>(i);
+    if (is_moving(state) || state == HostState::kUnreachable)
+      hosts += states.value(std::string(name(state)), std::uint64_t{0});
+  }
+  return hosts;
+}
+
 bool has_unwell(const json& campaign) {
   const json states = campaign.value("states", json::object());
   for (std::size_t i = 0; i < kCount<HostState>; ++i) {

@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "cli/close_out.h"
+#include "cli/console.h"
 #include "cli/describe.h"
 #include "cli/documents.h"
 #include "cli/json_text.h"
@@ -39,15 +42,7 @@ Result<LogHistory> verified_log(Session& session, const std::string& root_file, 
   for (const Bytes& entry : entries) leaves.push_back(log::leaf_hash(entry));
   audit.entries = entries.size();
   const model::Root& newest = history.state.root->root();
-  if (newest.logs.empty()) return fail(Code::kUntrusted, "the root names no log");
-  FS_TRY(const log::VerifierKey log_key, log::VerifierKey::parse(newest.logs.back().vkey));
-  std::vector<log::VerifierKey> witnesses;
-  for (const std::string& text : newest.witnesses) {
-    FS_TRY(log::VerifierKey witness, log::VerifierKey::parse(text));
-    witnesses.push_back(std::move(witness));
-  }
-  FS_TRY(const log::VerifiedCheckpoint head,
-         log::verify_checkpoint(note, log_key, witnesses, newest.witness_quorum));
+  FS_TRY(const log::VerifiedCheckpoint head, verified_head(note, newest));
   // What was logged since the checkpoint was cosigned is folded, and no witness vouches for it yet.
   const std::uint64_t covered = std::min<std::uint64_t>(head.checkpoint.size, leaves.size());
   leaves.resize(covered);
@@ -64,7 +59,7 @@ Result<LogHistory> verified_log(Session& session, const std::string& root_file, 
         fmt::format("{} newer entries wait for a witness", entries.size() - covered));
   audit.held.push_back(
       fmt::format("the checkpoint is signed by the log and cosigned by {} of {} witnesses at {}",
-                  newest.witness_quorum, witnesses.size(), to_rfc3339(head.time)));
+                  newest.witness_quorum, newest.witnesses.size(), to_rfc3339(head.time)));
   if (history.refused > 0)
     return fail(Code::kUntrusted, "{} log entries are not authorised by the root", history.refused);
   audit.held.push_back("every entry is authorised by the root in force when it was logged");
@@ -98,24 +93,26 @@ Result<std::map<AgentId, PublicKey>> verified_agents(const json& enrolments,
   return keys;
 }
 
-Status verify_receipts(const std::vector<SignedReceipt>& receipts,
-                       const std::map<AgentId, PublicKey>& keys, Audit& audit) {
-  std::map<AgentId, std::map<std::uint64_t, const SignedReceipt*>> chains;
+Status verify_signatures(const std::vector<SignedReceipt>& receipts,
+                         const std::map<AgentId, PublicKey>& keys) {
   for (const SignedReceipt& one : receipts) {
     const std::string who = one.receipt.agent.hex().substr(0, 12);
     const auto key = keys.find(one.receipt.agent);
     if (key == keys.end())
       return fail(Code::kUntrusted, "receipt {} of agent {}: no signed enrolment for it",
                   one.receipt.seq, who);
-    const Bytes message = crypto::pae(one.envelope.payload_type, one.envelope.payload);
     if (one.envelope.payload_type != model::kPayloadReceipt ||
-        one.envelope.signatures.size() != 1 ||
-        !crypto::verify(key->second, message, one.envelope.signatures.front().signature))
+        one.envelope.signatures.size() != 1 || !crypto::verify_envelope(key->second, one.envelope))
       return fail(Code::kUntrusted, "receipt {} of agent {}: its signature does not hold",
                   one.receipt.seq, who);
-    chains[one.receipt.agent][one.receipt.seq] = &one;
-    ++audit.receipts;
   }
+  return {};
+}
+
+// All receipts of the tenant: none is missing between two of one host.
+Status verify_chains(const std::vector<SignedReceipt>& receipts) {
+  std::map<AgentId, std::map<std::uint64_t, const SignedReceipt*>> chains;
+  for (const SignedReceipt& one : receipts) chains[one.receipt.agent][one.receipt.seq] = &one;
   for (const auto& [agent, chain] : chains)
     for (const auto& [seq, one] : chain) {
       const auto before = chain.find(seq - 1);
@@ -140,6 +137,77 @@ json order_json(const LogHistory& history, const DocumentId& id) {
   return order;
 }
 
+// What a campaign was closed with is all still there: also a host's last receipt, which no later
+// one names.
+Status verify_closes(Session& session, const LogHistory& history, Audit& audit) {
+  for (const auto& [campaign, close] : history.state.closes) {
+    FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
+    std::vector<Digest> leaves;
+    for (const SignedReceipt& one : receipts)
+      if (leaves.size() < close.results_size)
+        leaves.push_back(log::leaf_hash(codec::encode(one.envelope)));
+    const Digest root = log::tree_root(leaves);
+    if (leaves.size() != close.results_size || root != close.results_root)
+      return fail(Code::kUntrusted,
+                  "campaign {} was closed with {} and root {}, here are {} with root {}",
+                  escaped(campaign), counted(close.results_size, "receipt"),
+                  close.results_root.hex().substr(0, 16), leaves.size(), root.hex().substr(0, 16));
+    audit.held.push_back(fmt::format("campaign {} has the {} that it was closed with",
+                                     escaped(campaign), counted(leaves.size(), "receipt")));
+  }
+  return {};
+}
+
+// Which documents of the log a report of one campaign shows. What concerns others only stays out:
+// reports leave the house.
+struct Selection {
+  const std::string& campaign;
+  const std::set<PublicKey>& tokens;  // of its hosts
+  std::set<DocumentId> orders, stops;
+  std::set<Digest> policies;
+  bool has_close = false;
+
+  bool takes(const DocumentId& id, const model::Envelope& envelope) {
+    if (envelope.payload_type == model::kPayloadRoot) return true;
+    if (const auto order = read<model::Order>(envelope); order && order->campaign == campaign) {
+      orders.insert(id);
+      if (order->mode != model::Mode::kUndo) policies.insert(order->policy);
+      return true;
+    }
+    if (const auto release = read<model::Release>(envelope)) return orders.contains(release->order);
+    if (const auto batch = read<model::EnrolBatch>(envelope))
+      return std::ranges::any_of(
+          batch->tokens, [&](const model::Token& token) { return tokens.contains(token.pub); });
+    if (const auto close = read<model::Close>(envelope); close && close->campaign == campaign)
+      return has_close = true;
+    if (const auto stop = read<model::Stop>(envelope); stop && bears(*stop)) {
+      stops.insert(id);
+      return true;
+    }
+    const auto resume = read<model::Resume>(envelope);
+    return resume && std::ranges::any_of(resume->stops, [&](const DocumentId& stop) {
+             return stops.contains(stop);
+           });
+  }
+
+ private:
+  template <class T>
+  static std::optional<T> read(const model::Envelope& envelope) {
+    if (envelope.payload_type != codec::payload_type<T>()) return std::nullopt;
+    const auto document = codec::decode<T>(envelope.payload);
+    return document ? std::optional<T>(*document) : std::nullopt;
+  }
+  // A stop of keys or hosts decides who could approve or act, whatever the campaign.
+  bool bears(const model::Stop& stop) const {
+    const auto names = [](const auto& set) {
+      return [&set](const auto& id) { return set.contains(id); };
+    };
+    return stop.halt_all || stop.halt_from_class || !stop.keys.empty() || !stop.agents.empty() ||
+           std::ranges::any_of(stop.orders, names(orders)) ||
+           std::ranges::any_of(stop.policies, names(policies));
+  }
+};
+
 }  // namespace
 
 Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
@@ -152,17 +220,98 @@ Result<Audit> audit_tenant(Session& session, const std::string& root_file) {
   FS_TRY(const auto keys, verified_agents(enrolments, history.state));
   audit.held.push_back(
       fmt::format("{} agents enrolled with a token that an operator signed", keys.size()));
-  FS_CHECK(verify_receipts(receipts, keys, audit));
+  FS_CHECK(verify_signatures(receipts, keys));
+  FS_CHECK(verify_chains(receipts));
+  audit.receipts = receipts.size();
   audit.held.push_back(fmt::format(
       "{} receipts are signed by the agent they name, and follow each other", audit.receipts));
+  FS_CHECK(verify_closes(session, history, audit));
   return audit;
+}
+
+Status check_signatures(Session& session, const trust::State& state,
+                        const std::vector<SignedReceipt>& receipts) {
+  FS_TRY(const json enrolments, get(session, "enrolments"));
+  FS_TRY(const auto keys, verified_agents(enrolments, state));
+  return verify_signatures(receipts, keys);
+}
+
+Result<Evidence> gather_evidence(Session& session, const std::string& campaign) {
+  Evidence evidence;
+  FS_TRY(evidence.checkpoint, get_raw(session, "checkpoint"));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
+  FS_TRY(const json hosts, get(session, "campaigns/" + campaign + "/hosts"));
+  FS_TRY(const json enrolments, get(session, "enrolments"));
+  FS_TRY(const std::string tenant, tenant_of(session));
+  FS_TRY(const TenantId id, TenantId::parse_hex(tenant));
+  FS_TRY(std::vector<Bytes> entries, fetch_log(session));
+  FS_TRY(const LogHistory history, fold_log(entries, id, now()));
+  FS_TRY(const log::VerifiedCheckpoint head,
+         verified_head(evidence.checkpoint, history.state.root->root()));
+  const auto close = history.state.closes.find(campaign);
+  if (close == history.state.closes.end())
+    return fail(Code::kConflict,
+                "campaign {} is not closed: a report is about what cannot change any more\nnext:  "
+                "fleetsweep campaign close {} --key YOUR.key",
+                escaped(campaign), escaped(campaign));
+
+  std::set<AgentId> agents;
+  for (const SignedReceipt& one : receipts) {
+    agents.insert(one.receipt.agent);
+    auto& part =
+        evidence.receipts.size() < close->second.results_size ? evidence.receipts : evidence.late;
+    part.push_back(codec::encode(one.envelope));
+  }
+  for (const json& host : hosts) {
+    FS_TRY(const AgentId agent, AgentId::parse_hex(text_of(host, "agent")));
+    const auto state = from_name<model::HostState>(text_of(host, "state"));
+    agents.insert(agent);
+    // A state that the host itself told, and too late for the close, is none of the controller's.
+    evidence.silent.push_back(
+        {agent, state && is_controllers_word(*state) ? *state : model::HostState::kPending});
+  }
+  std::set<PublicKey> tokens;
+  for (const json& entry : enrolments) {
+    FS_TRY(const model::Envelope envelope,
+           codec::from_dsse_json(entry.value("envelope", json()).dump()));
+    FS_TRY(const auto key, codec::decode<model::AgentKey>(envelope.payload));
+    if (!agents.contains(crypto::agent_id(key.identity))) continue;
+    tokens.insert(key.token);
+    evidence.enrolments.push_back(codec::encode(envelope));
+  }
+
+  const std::size_t covered = std::min<std::size_t>(head.checkpoint.size, entries.size());
+  std::vector<Digest> leaves;
+  for (std::size_t i = 0; i < covered; ++i) leaves.push_back(log::leaf_hash(entries[i]));
+  Selection selection{campaign, tokens};
+  for (std::size_t i = 0; i < covered; ++i)
+    if (history.notices[i].taken == trust::Taken::kAccepted &&
+        selection.takes(history.notices[i].id, *codec::decode<model::Envelope>(entries[i])))
+      evidence.log.push_back({i, entries[i], log::inclusion_proof(leaves, i, covered)});
+  if (!selection.has_close)
+    return fail(Code::kUnavailable,
+                "no witness vouches for the close of campaign {} yet\nnext:  try again in a moment",
+                escaped(campaign));
+  for (const Digest& policy : selection.policies) {
+    FS_TRY(const std::string bytes, get_raw(session, "policies/" + policy.hex()));
+    evidence.policies.push_back(to_bytes(bytes));
+  }
+  FS_TRY(const model::Envelope root, codec::decode<model::Envelope>(entries.front()));
+  FS_TRY(const std::vector<AgentId> silent, silent_hosts(evidence, campaign, root));
+  std::erase_if(evidence.silent, [&](const SilentHost& host) {
+    return !std::ranges::binary_search(silent, host.agent);
+  });
+  for (const AgentId& agent : silent)
+    if (std::ranges::find(evidence.silent, agent, &SilentHost::agent) == evidence.silent.end())
+      evidence.silent.push_back({agent, model::HostState::kPending});
+  return evidence;
 }
 
 Result<std::string> campaign_report(Session& session, const std::string& campaign, bool as_json) {
   Audit audit;
   FS_TRY(const LogHistory history, verified_log(session, "", audit));
   FS_TRY(const json status, get(session, "campaigns/" + campaign));
-  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, campaign));
+  FS_TRY(const json results, get(session, "campaigns/" + campaign + "/results"));
   json orders = json::array();
   std::string text = fmt::format("Campaign {}\n\nOrders\n", escaped(campaign));
   std::map<std::uint64_t, DocumentId> in_log_order;
@@ -186,14 +335,20 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
     if (hosts > 0) text += fmt::format("  {:<14}{}\n", state_name, hosts);
   }
   const std::uint64_t targeted = status.value("targeted", std::uint64_t{0});
+  const std::uint64_t receipts = count_of(results, "size");
   text += fmt::format("  {:<14}{}{}\n\n{} receipts, {} log entries\n", "targeted", targeted,
-                      sum == targeted ? "" : "  DOES NOT ADD UP", receipts.size(), audit.entries);
+                      sum == targeted ? "" : "  DOES NOT ADD UP", receipts, audit.entries);
+  if (const json closed = results.value("closed", json()); closed.is_object())
+    text += fmt::format("closed at {} receipts{}\n", count_of(closed, "size"),
+                        count_of(results, "late") == 0
+                            ? ""
+                            : fmt::format("; {} came later and are not in the closed log",
+                                          count_of(results, "late")));
+  else
+    text += "not closed: more may come\n";
   if (as_json)
-    return json{{"campaign", campaign},
-                {"orders", orders},
-                {"status", status},
-                {"receipts", receipts.size()},
-                {"adds_up", sum == targeted}}
+    return json{{"campaign", campaign}, {"orders", orders},   {"status", status},
+                {"receipts", receipts}, {"results", results}, {"adds_up", sum == targeted}}
         .dump();
   return text;
 }

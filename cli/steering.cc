@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/bytes.h"
+#include "protocol/log/merkle.h"
 
 namespace fleetsweep::cli {
 
@@ -50,6 +51,19 @@ Result<model::Resume> draft_resume(const trust::State& state, const std::string&
                 "its hosts wait for",
                 escaped(campaign), escaped(campaign));
   return resume;
+}
+
+Result<model::Close> draft_close(const trust::State& state, const std::string& campaign,
+                                 const std::vector<Digest>& leaves) {
+  if (const auto closed = state.closes.find(campaign); closed != state.closes.end())
+    return fail(Code::kConflict,
+                "campaign {} is closed already, at {} receipts\nnext:  fleetsweep campaign report "
+                "{} --out report.json --key YOUR.key",
+                escaped(campaign), closed->second.results_size, escaped(campaign));
+  return model::Close{.tenant = state.tenant,
+                      .campaign = campaign,
+                      .results_size = leaves.size(),
+                      .results_root = log::tree_root(leaves)};
 }
 
 }  // namespace fleetsweep::cli

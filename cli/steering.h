@@ -19,4 +19,9 @@ Result<model::Release> draft_release(const trust::State& state, const std::strin
 Result<model::Resume> draft_resume(const trust::State& state, const std::string& campaign,
                                    const std::string& reason);
 
+// Ends the campaign's results log after these receipts, in the order in which the controller stored
+// them. kConflict: it is closed already, and only the first Close counts.
+Result<model::Close> draft_close(const trust::State& state, const std::string& campaign,
+                                 const std::vector<Digest>& leaves);
+
 }  // namespace fleetsweep::cli

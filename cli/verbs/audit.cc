@@ -3,40 +3,112 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/report.h"
+#include "cli/report_file.h"
 #include "cli/verbs/verbs.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::cli {
 namespace {
 
-Status verify(Session& session, const std::string& root_file) {
-  FS_TRY(const Audit audit, audit_tenant(session, root_file));
-  if (session.console.json) {
-    session.console.print(nlohmann::json{
+using nlohmann::json;
+
+struct Options {
+  std::string report;
+  std::string root;
+};
+
+void print_held(Session& session, const std::vector<std::string>& held) {
+  for (const std::string& line : held)
+    session.console.print(session.console.paint(Colour::kGreen, "ok") + "  " + line);
+}
+
+// A root.json is what a root is made from; nobody signed it.
+Result<model::Envelope> read_root(const std::string& path) {
+  FS_TRY(const std::string text, read_text_file(path));
+  const json object = json::parse(text, nullptr, false);
+  if (object.is_object() && !object.contains("payloadType"))
+    return fail(Code::kInvalid,
+                "{} is no signed root: it has no \"payloadType\"\nnext:  give the root document, "
+                "the file that `fleetsweep root sign` signed",
+                path);
+  return read_document(path, model::kPayloadRoot);
+}
+
+// Offline: the report, a root, and nothing else.
+Status verify_file(Session& session, const Options& options) {
+  FS_TRY(const model::Envelope root, read_root(options.root));
+  const auto bytes = files::read_file(options.report, kReportBytes, files::Links::kFollow);
+  if (!bytes) return fail(of_named_file(bytes.error(), options.report));
+  const auto report = verify_report(as_text(*bytes), root);
+  if (!report) {
+    const Complaint& wrong = report.error();
+    if (session.console.json)
+      session.console.print(json{
+          {"verified", false},
+          {"place", wrong.place},
+          {"expected", wrong.expected},
+          {"found",
+           wrong.found}}.dump());
+    return fail(Error(wrong).within(options.report));
+  }
+  const CloseOut& out = report->close_out;
+  if (session.console.json)
+    session.console.print(json{
+        {"verified", true},
+        {"tenant", out.tenant.hex()},
+        {"campaign", out.campaign},
+        {"targeted", out.hosts.size()},
+        {"states", out.states},
+        {"receipts", out.results_size},
+        {"late", out.late},
+        {"signed_by", report->signed_by},
+        {"held", out.held}}.dump());
+  else
+    print_held(session, out.held);
+  return {};
+}
+
+Status verify_tenant(Session& session, const Options& options) {
+  FS_TRY(const Audit audit, audit_tenant(session, options.root));
+  if (session.console.json)
+    session.console.print(json{
         {"verified", true},
         {"entries", audit.entries},
         {"orders", audit.orders},
         {"receipts", audit.receipts},
         {"held", audit.held}}.dump());
-    return {};
-  }
-  for (const std::string& line : audit.held)
-    session.console.print(session.console.paint(Colour::kGreen, "ok") + "  " + line);
+  else
+    print_held(session, audit.held);
   return {};
+}
+
+Status verify(Session& session, const Options& options) {
+  if (options.report.empty()) return verify_tenant(session, options);
+  if (options.root.empty())
+    return fail(Code::kInvalid,
+                "a report is checked against a root that you have from elsewhere\nnext:  give it "
+                "with --root");
+  return verify_file(session, options);
 }
 
 }  // namespace
 
 void add_audit_verbs(CLI::App& app, Session& session) {
-  auto root_file = std::make_shared<std::string>();
-  CLI::App* audit = app.add_subcommand("audit", "check from bytes what the controller claims");
+  auto options = std::make_shared<Options>();
+  CLI::App* audit = app.add_subcommand("audit", "check from bytes what others claim");
   audit->require_subcommand(1);
-  CLI::App* check = audit->add_subcommand("verify",
-                                          "log, checkpoint, witnesses, quorums, enrolments and "
-                                          "receipts; names the first thing that does not hold");
-  check->add_option("--root", *root_file,
-                    "the Root version 1 you trust; without it the log's own first entry is taken");
-  check->footer("Example: fleetsweep audit verify --root root.dsse");
-  check->callback([&session, root_file] { session.finish(verify(session, *root_file)); });
+  CLI::App* check = audit->add_subcommand(
+      "verify",
+      "a report, offline; or all of a controller: log, checkpoint, witnesses, quorums, enrolments "
+      "and receipts; names the first thing that does not hold");
+  check->add_option("report", options->report,
+                    "a file of `campaign report --out`; without it the controller is asked");
+  check->add_option(
+      "--root", options->root,
+      "the root you trust: for a report any version of it, for a controller version 1 "
+      "(or the log's own first entry is taken)");
+  check->footer("Example: fleetsweep audit verify report.json --root root.dsse");
+  check->callback([&session, options] { session.finish(verify(session, *options)); });
 }
 
 }  // namespace fleetsweep::cli

@@ -3,19 +3,27 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.h"
+#include "cli/close_out.h"
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
 #include "cli/json_text.h"
 #include "cli/progress_view.h"
 #include "cli/report.h"
+#include "cli/report_file.h"
+#include "cli/report_html.h"
+#include "cli/signer.h"
 #include "cli/steering.h"
+#include "cli/unseal.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
+#include "protocol/log/merkle.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -29,6 +37,10 @@ struct Options {
   std::string until;
   std::string deadline = "10m";
   unsigned wave = 0;
+  bool with_pending = false;
+  std::string out;
+  std::string html;
+  std::string evidence_key;
   std::vector<std::string> keys;
   DraftOptions draft;
 };
@@ -235,9 +247,106 @@ Status resume(Session& session, const Options& options) {
   return {};
 }
 
+Status close(Session& session, const Options& options) {
+  FS_TRY(const json campaign, get(session, "campaigns/" + options.campaign));
+  FS_TRY(const LogHistory history, fetch_history(session));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
+  std::vector<Digest> leaves;
+  for (const SignedReceipt& one : receipts)
+    leaves.push_back(log::leaf_hash(codec::encode(one.envelope)));
+  FS_TRY(const model::Close document, draft_close(history.state, options.campaign, leaves));
+  FS_CHECK(check_signatures(session, history.state, receipts));
+  if (const std::uint64_t pending = pending_hosts(campaign); pending > 0 && !options.with_pending)
+    return fail(
+        Code::kConflict,
+        "{} of campaign {} may still answer: {}\nnext:  wait (fleetsweep campaign watch {}), "
+        "or close with what there is: --with-pending",
+        counted(pending, "host"), escaped(options.campaign), progress_line(campaign),
+        escaped(options.campaign));
+  const std::string plan = fmt::format(
+      "Close campaign {}: its results log ends for ever, at {} with root\n  {}\n  now   {}\n  a "
+      "receipt that comes later is stored, and stands in no closed log\n",
+      escaped(options.campaign), counted(leaves.size(), "receipt"), document.results_root.hex(),
+      progress_line(campaign));
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this close?"));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadClose),
+                                              codec::encode(document), options.keys));
+  session.console.print(session.console.json
+                            ? json{{"close", id.hex()},
+                                   {"receipts", leaves.size()},
+                                   {"root", document.results_root.hex()}}
+                                  .dump()
+                            : fmt::format("close {} ends the results log at {}", id.hex(),
+                                          counted(leaves.size(), "receipt")));
+  session.console.next("fleetsweep campaign report " + options.campaign +
+                       " --out report.json --key YOUR.key");
+  return {};
+}
+
+// Signs nothing that does not hold: what is written was read again.
+Status write_report(Session& session, const Options& options) {
+  FS_TRY(const Evidence evidence, gather_evidence(session, options.campaign));
+  FS_TRY(const model::Envelope root, codec::decode<model::Envelope>(evidence.log.front().entry));
+  const auto out = prove(evidence, options.campaign, root);
+  if (!out) return fail(Error(out.error()));
+  FS_TRY(model::Envelope report, make_report(*out, evidence, now()));
+  for (const std::string& file : options.keys) {
+    FS_TRY(const Signer signer, open_signer(session, file));
+    FS_CHECK(add_signature(signer, report));
+  }
+  const std::string text = codec::to_dsse_json(report);
+  const auto verified = verify_report(text, root);
+  if (!verified) return fail(Error(verified.error()));
+  FS_CHECK(write_text_file(options.out, text));
+  const Digest sha256 = crypto::sha256(as_bytes(text));
+  const std::string name = std::filesystem::path(options.out).filename().string();
+  if (!options.html.empty())
+    FS_CHECK(write_text_file(options.html, report_html(*verified, name, sha256)));
+  session.console.print(session.console.json
+                            ? json{{"file", options.out},
+                                   {"sha256", sha256.hex()},
+                                   {"signed_by", verified->signed_by},
+                                   {"close_out", to_json(verified->close_out)}}
+                                  .dump()
+                            : fmt::format("{}: {} and {}, signed by {}", options.out,
+                                          counted(out->hosts.size(), "host"),
+                                          counted(out->results_size, "receipt"),
+                                          fmt::join(verified->signed_by, " and ")));
+  session.console.next(fmt::format("fleetsweep audit verify {} --root root.dsse", options.out));
+  return {};
+}
+
 Status report(Session& session, const Options& options) {
+  if (!options.out.empty()) return write_report(session, options);
   FS_TRY(const std::string text, campaign_report(session, options.campaign, session.console.json));
   session.console.print(text);
+  return {};
+}
+
+Status paths(Session& session, const Options& options) {
+  FS_TRY(const std::string text, read_text_file(options.evidence_key));
+  FS_TRY(const crypto::BoxKeyPair key, parse_evidence_key(text));
+  FS_TRY(const model::Root root, newest_root(session));
+  FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
+  FS_TRY(const std::vector<FoundPath> found, unseal_paths(receipts, key, root.path_salt));
+  json list = json::array();
+  std::vector<std::vector<std::string>> rows = {
+      {"AGENT", "RECEIPT", "DETECTION", "ACTION", "OUTCOME", "PATH"}};
+  for (const FoundPath& one : found) {
+    rows.push_back({one.agent.hex().substr(0, 12), std::to_string(one.seq),
+                    escaped(one.item.detection), std::string(name(one.item.action)),
+                    std::string(name(one.item.outcome)), escaped(one.path)});
+    list.push_back({{"agent", one.agent.hex()},
+                    {"seq", one.seq},
+                    {"detection", one.item.detection},
+                    {"action", name(one.item.action)},
+                    {"outcome", name(one.item.outcome)},
+                    {"path", escaped(one.path)}});
+  }
+  if (session.console.json)
+    session.console.print(list.dump());
+  else
+    session.console.table(rows);
   return {};
 }
 
@@ -304,7 +413,28 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
                       "undo web-1 --host web-02 --key alice.key --key bob.key")));
   add_undo_flags(*back, options->draft);
 
-  named(verb("report", "who ordered what, and what came of it", report, "report web-1"));
+  named(
+      keys(verb("close", "end the results log: what stands in it is final, and its root is logged",
+                close, "close web-1 --key alice.key")))
+      ->add_flag("--with-pending", options->with_pending, "although hosts have not settled");
+
+  CLI::App* account = named(verb("report",
+                                 "who ordered what, and what came of it; with --out as a "
+                                 "signed file that proves it",
+                                 report,
+                                 "report web-1 --out report.json --html report.html --key "
+                                 "alice.key"));
+  CLI::Option* out = account->add_option("--out", options->out, "the report of a closed campaign");
+  CLI::Option* key =
+      account->add_option("--key", options->keys, "whose word it is; repeat for more");
+  account->add_option("--html", options->html, "the same for people, one page")->needs(out);
+  out->needs(key);
+  key->needs(out);
+
+  named(verb("paths", "the paths in its receipts, which only the evidence key opens", paths,
+             "paths web-1 --evidence-key evidence.key"))
+      ->add_option("--evidence-key", options->evidence_key, "of `root init --evidence-key`")
+      ->required();
 }
 
 }  // namespace fleetsweep::cli

@@ -12,6 +12,8 @@
 #include "protocol/base/bytes.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sshsig.h"
+#include "protocol/log/merkle.h"
+#include "protocol/log/tlog_proof.h"
 #include "protocol/trust/quorum.h"
 #include "protocol/trust/root_chain.h"
 #include "protocol/trust/root_rules.h"
@@ -29,6 +31,7 @@ struct Options {
   std::string out;
   std::string root;
   std::string signature;
+  std::string proof;
 };
 
 Status draft(Session& session, const Options& options) {
@@ -186,6 +189,20 @@ Status submit_order(Session& session, const Options& options) {
   return {};
 }
 
+// That exactly these bytes, with these signatures, are in the log that the root names.
+Result<std::string> verify_proof(const Options& options, const model::Envelope& envelope) {
+  FS_TRY(const std::string text, read_text_file(options.proof));
+  const auto proof = log::TlogProof::parse(text);
+  if (!proof) return fail(proof.error().within(options.proof));
+  FS_TRY(const model::Envelope root_envelope, read_document(options.root, model::kPayloadRoot));
+  FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
+  FS_TRY(const log::VerifiedCheckpoint head, verified_head(proof->note, root.root()));
+  FS_CHECK(log::verify_inclusion(log::leaf_hash(codec::encode(envelope)), proof->index,
+                                 head.checkpoint.size, proof->hashes, head.checkpoint.root));
+  return fmt::format("entry {} of {}, witnessed {}", proof->index, escaped(head.checkpoint.origin),
+                     to_rfc3339(head.time));
+}
+
 // Is this order signed by enough people under this root, and what it says it is?
 Status verify(Session& session, const Options& options) {
   FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadOrder));
@@ -193,6 +210,10 @@ Status verify(Session& session, const Options& options) {
   FS_TRY(const OrderReview review, review_of(session, options, envelope));
   FS_CHECK(has_its_class(envelope, review));
   FS_CHECK(review.quorum->met);
+  std::string logged;
+  if (!options.proof.empty()) {
+    FS_TRY(logged, verify_proof(options, envelope));
+  }
   std::set<std::string> people;
   for (const ClauseStatus& clause : review.quorum->clauses)
     people.insert(clause.signed_by.begin(), clause.signed_by.end());
@@ -200,10 +221,13 @@ Status verify(Session& session, const Options& options) {
   session.console.print(session.console.json ? json{{"verified", true},
                                                     {"signed_by", people},
                                                     {"class", name(order.action_class)},
-                                                    {"class_computed", review.computed.has_value()}}
+                                                    {"class_computed", review.computed.has_value()},
+                                                    {"logged", logged}}
                                                    .dump()
                                              : fmt::format("the quorum for class {} is met: {}",
                                                            name(order.action_class), names));
+  if (!logged.empty() && !session.console.json)
+    session.console.print("it is in the control log: " + logged);
   if (!review.computed)
     session.console.note(
         "the class is as the order says: its policy is not beside it, and no --url was given");
@@ -272,6 +296,8 @@ void add_order_verbs(CLI::App& app, Session& session) {
                          "verify clean.dsse --root root.dsse");
   check->add_option("file", options->file, "the order")->required();
   with_root(check)->required();
+  check->add_option("--proof", options->proof,
+                    "also that it is in the log: a tlog-proof of `log proof`");
 }
 
 }  // namespace fleetsweep::cli

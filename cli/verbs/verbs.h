@@ -13,6 +13,7 @@ void add_policy_verbs(CLI::App& app, Session& session);
 void add_order_verbs(CLI::App& app, Session& session);
 void add_campaign_verbs(CLI::App& app, Session& session);
 void add_agent_verbs(CLI::App& app, Session& session);
+void add_log_verbs(CLI::App& app, Session& session);
 void add_audit_verbs(CLI::App& app, Session& session);
 void add_doctor_verb(CLI::App& app, Session& session);
 

@@ -4,6 +4,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/dsse.h"
 #include "protocol/codec/json_members.h"
 
 namespace fleetsweep::codec {
@@ -51,9 +52,15 @@ std::string to_dsse_json(const model::Envelope& envelope) {
 }
 
 Result<model::Envelope> from_dsse_json(std::string_view json) {
-  if (json.size() > limits::kDsseJsonBytes)
+  FS_TRY(const model::Envelope envelope, parse_dsse_json(json, limits::kDsseJsonBytes));
+  // One reading of the same envelope everywhere: what the binary form refuses is refused here.
+  return decode<model::Envelope>(encode(envelope));
+}
+
+Result<model::Envelope> parse_dsse_json(std::string_view json, std::size_t bytes_max) {
+  if (json.size() > bytes_max)
     return fail(Code::kInvalid, "DSSE JSON: {} bytes where at most {} were expected", json.size(),
-                limits::kDsseJsonBytes);
+                bytes_max);
   const Json object = Json::parse(json, nullptr, false);
   if (!object.is_object()) return fail(Code::kInvalid, "DSSE JSON: one JSON object was expected");
   if (const Status once = no_member_twice(json); !once)
@@ -72,8 +79,7 @@ Result<model::Envelope> from_dsse_json(std::string_view json) {
            signature_of((*signatures)[i], fmt::format("DSSE JSON: signatures[{}]", i)));
     envelope.signatures.push_back(std::move(signature));
   }
-  // One reading of the same envelope everywhere: what the binary form refuses is refused here.
-  return decode<model::Envelope>(encode(envelope));
+  return envelope;
 }
 
 }  // namespace fleetsweep::codec

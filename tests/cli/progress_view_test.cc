@@ -54,6 +54,13 @@ TEST(ProgressView, SettledIsNotTheSameAsWell) {
     EXPECT_TRUE(has_unwell({{"states", {{"verified", 9}, {state, 1}}}})) << state;
 }
 
+TEST(ProgressView, AHostOutOfReachIsTakenForDone) {
+  for (const char* state :
+       {"pending", "offered", "scanning", "waiting", "cleaning", "cleaned", "unreachable"})
+    EXPECT_EQ(pending_hosts({{"states", {{"verified", 9}, {state, 2}}}}), 2u) << state;
+  EXPECT_EQ(pending_hosts({{"states", {{"verified", 9}, {"expired", 1}, {"found", 1}}}}), 0u);
+}
+
 TEST(ProgressView, LineOfAPipeCountsByState) {
   json progress = campaign(1, 2);
   EXPECT_EQ(progress_line(progress), "web-1 apply 1/3 2 waiting, 1 verified");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/log_history.h"
+#include "protocol/log/merkle.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::cli {
@@ -58,6 +59,18 @@ TEST_F(Steering, AResumeLiftsTheStopsOfOthers) {
   log(*resume, {"alice", "bob"});
   EXPECT_EQ(state().stops.size(), 1u);
   EXPECT_EQ(draft_resume(state(), "web-1", "mended").error().code, Code::kNotFound);
+}
+
+TEST_F(Steering, ACampaignIsClosedTwice) {
+  order("web-1", 1, model::Gate::kNone);
+  const std::vector<Digest> leaves = {log::leaf_hash(to_bytes("a")), log::leaf_hash(to_bytes("b"))};
+  const auto close = draft_close(state(), "web-1", leaves);
+  ASSERT_TRUE(close) << close.error().message;
+  EXPECT_EQ(close->results_size, 2u);
+  EXPECT_EQ(close->results_root, log::tree_root(leaves));
+  log(*close, {"alice"});
+  EXPECT_EQ(draft_close(state(), "web-1", leaves).error().code, Code::kConflict);
+  EXPECT_TRUE(draft_close(state(), "web-2", {})) << "of a campaign without a receipt";
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ has_next() { jq -e --arg next "$1" '.error | .message != "" and (.next | test($n
 printf 'right\n' >"$STORY/right"; printf 'wrong\n' >"$STORY/wrong"
 exits 0 "$CLI" key create "$STORY/sealed.key" --holder dora --passphrase-file "$STORY/right"
 for verb in "key show FILE" "root init --spec FILE" "root show FILE" "root sign FILE --key k" "root submit FILE" "order show FILE" \
-  "order sign FILE --key k" "order combine FILE FILE --out o" "order submit FILE" "order verify FILE --root r"; do
+  "order sign FILE --key k" "order combine FILE FILE --out o" "order submit FILE" "order verify FILE --root r" "audit verify r --root FILE"; do
   expect "$verb: a missing file is input that cannot be read" exits 2 "$CLI" --json ${verb//FILE/$STORY/missing}
   expect "$verb: and the next step is not somewhere else" has_next "missing|private key"
   expect "$verb: a file of another kind likewise" exits 2 "$CLI" --json ${verb//FILE/$STORY/right}
@@ -150,7 +150,7 @@ expect "an order that is not there is not undone" exits 1 agent undo 0123456789a
 expect "and which there are" says 'no order in the log .* begins with 0123456789ab: `fleetsweep-agent why` lists them' err
 
 for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "campaign report cli-1" "agent list" "agent show web-1" \
-  "agent why web-1 cli-1" "audit verify" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
+  "agent why web-1 cli-1" "audit verify" "log proof 0 --out $STORY/p.tlog-proof" "campaign paths cli-1 --evidence-key $WORLD/keys/evidence.key" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
   "policy test $POLICY $STORY" "key create $STORY/dora.key --holder dora --unencrypted" "key show $STORY/dora.key" \
   "root show $WORLD/keys/root.dsse" "campaign watch cli-1"; do
   expect "$verb, JSON" is_json $verb
@@ -163,6 +163,7 @@ expect "root submit asks" asks root submit "$STORY/again.dsse"
 PLAN='^Enrolment of up to 6 hosts'; expect "agent enrol-token asks" asks agent enrol-token --count 3 --uses 2 --key "$WORLD/keys/alice.key" --jurisdiction DE --out "$STORY/none"
 expect "and writes no token before" test ! -e "$STORY/none"
 PLAN='^Endpoints version 2'; expect "endpoints publish asks" asks endpoints publish --relay "tcp://127.0.0.1:1=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key"
+PLAN='^Close campaign cli-1'; expect "campaign close asks" asks campaign close cli-1 --with-pending --key "$WORLD/keys/alice.key"
 PLAN='^Stop campaign cli-1'; expect "campaign stop asks" asks campaign stop cli-1 --key "$WORLD/keys/alice.key" --reason test
 
 token=(agent enrol-token --key "$WORLD/keys/alice.key" --group web)

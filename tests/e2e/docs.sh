@@ -54,6 +54,8 @@ before() {  # what the reader does before this command
       fleetsweep-agent enrol "$(cat "${tokens[1]}")" --connect "tcp://127.0.0.1:$ENROL_PORT" --state "$VAR/web-02/state" --root "$VAR/web-02/root" >/dev/null
       agent_start web-02
       wait_for 20 agents_connected 2 ;;
+    "fleetsweep campaign report web-1 --out"*)  # and a witness vouches for the close
+      wait_for 20 fleetsweep campaign report web-1 --out "$STORY/soon.json" --key alice.key ;;
     "fleetsweep root submit"*) wait_for 20 curl -fsS "http://127.0.0.1:$API_PORT/healthz" ;;
   esac
 }

@@ -1,10 +1,11 @@
-// Consent files, enrolment tokens, log entries, payloads that people really signed, and what
-// OpenSSH writes (a public key, an armored signature, a signature): the first byte chooses. What is
-// refused must change nothing, and what is accepted must be judged without a crash.
+// Consent files, enrolment tokens, log entries, payloads that people really signed, what OpenSSH
+// writes (a public key, an armored signature, a signature), and reports: the first byte chooses.
+// What is refused must change nothing, and what is accepted must be judged without a crash.
 
 #include <cstdint>
 #include <string_view>
 
+#include "cli/report_html.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
@@ -67,8 +68,17 @@ void parse_ssh_signature(BytesView blob) {
     FS_ASSERT(signature->name_space == crypto::kSshNamespace && signature->hash == "sha512");
 }
 
+// Of the closed campaign's tenant, as a stranger hands it over; what holds can be shown.
+void read_report(std::string_view text) {
+  static const fixture::Tenant of_report;
+  static const auto root = *codec::decode<model::Envelope>(of_report.root_envelope());
+  const auto report = cli::verify_report(text, root);
+  if (report) FS_ASSERT(!cli::report_html(*report, "report.json", {}).empty());
+  if (!report) FS_ASSERT(!report.error().place.empty());
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
-  switch (which % 8) {
+  switch (which % 10) {
     case 0:
       return parse_consent(as_text(bytes));
     case 1:
@@ -85,6 +95,11 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return;
     case 7:
       return parse_ssh_signature(bytes);
+    case 8:
+      return read_report(as_text(bytes));
+    case 9:
+      return read_report(codec::to_dsse_json(crypto::sign_envelope(
+          cli::kPayloadReport, to_bytes(bytes), fixture::key_named("alice"))));
     default:
       if (!bytes.empty()) fold(tenant().signed_by_all(bytes[0], to_bytes(bytes.subspan(1))));
   }

@@ -11,8 +11,10 @@
 #include "agent/local/enrolment.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
+#include "cli/report_file.h"
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
+#include "tests/cli/closed_campaign.h"
 #include "tests/fuzz/host_cases.h"
 #include "tests/fuzz/tenant.h"
 #include "tests/protocol/codec/golden_files.h"
@@ -92,6 +94,19 @@ TEST(SshSeeds, ASignatureIsRefusedBeforeItIsLookedAt) {
     EXPECT_EQ(crypto::unarmor_ssh_signature(armored).value(), blob);
     EXPECT_TRUE(crypto::check_ssh_signature(key, as_bytes(kSshMessage), blob));
   }
+}
+
+TEST(ReportSeeds, AReportIsRefusedBeforeItsEvidenceIsLookedAt) {
+  const cli::ClosedCampaign world;
+  const auto out = cli::prove(world.evidence, cli::kCampaign, world.trusted());
+  ASSERT_TRUE(out) << Error(out.error()).message;
+  const auto body = cli::make_report(*out, world.evidence, fixture::start());
+  ASSERT_TRUE(body);
+  expect_seed("trust/report_body", {9}, body->payload);
+  const std::string text = codec::to_dsse_json(
+      crypto::sign_envelope(cli::kPayloadReport, body->payload, fixture::key_named("alice")));
+  expect_seed("trust/report", {8}, as_bytes(text));
+  EXPECT_TRUE(cli::verify_report(text, world.trusted()));
 }
 
 template <class T>
