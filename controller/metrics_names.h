@@ -35,6 +35,7 @@ inline constexpr std::string_view kSignatureFailures = "fleetsweep_signature_fai
 inline constexpr std::string_view kRootExpiry = "fleetsweep_root_expiry_timestamp_seconds";
 inline constexpr std::string_view kPolicyRejected = "fleetsweep_policy_rejected_total";
 inline constexpr std::string_view kLogSize = "fleetsweep_log_size";
+inline constexpr std::string_view kPendingDocuments = "fleetsweep_pending_documents";
 inline constexpr std::string_view kCheckpointAge = "fleetsweep_checkpoint_age_seconds";
 inline constexpr std::string_view kWitnessFailures = "fleetsweep_witness_failures_total";
 inline constexpr std::string_view kEnrolments = "fleetsweep_enrolments_total";

@@ -46,6 +46,7 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kGauge, kRootExpiry, "When the tenant's root expires."},
     {Kind::kCounter, kPolicyRejected, "Policies refused, by reason."},
     {Kind::kGauge, kLogSize, "Entries in the tenant's control log."},
+    {Kind::kGauge, kPendingDocuments, "Documents that wait for signatures in the tenant's inbox."},
     {Kind::kGauge, kCheckpointAge, "Since the last witnessed checkpoint."},
     {Kind::kCounter, kWitnessFailures, "Rounds to the witnesses without a quorum, by reason."},
     {Kind::kCounter, kEnrolments, "Enrolment requests, by outcome."},

@@ -42,13 +42,6 @@ Digest hash_of(std::string_view token) {
   return crypto::sha256(as_bytes(token));
 }
 
-// The document of a request, as the canonical bytes that go into the log.
-Result<Bytes> document_in(const http::Request& request) {
-  auto envelope = codec::from_dsse_json(request.body);
-  if (!envelope) return fail(envelope.error().within("body"));
-  return codec::encode(*envelope);
-}
-
 json submitted(const Submitted& submitted) {
   return {{"id", submitted.id.hex()}, {"index", submitted.index}, {"type", submitted.type}};
 }
@@ -64,6 +57,12 @@ http::Response answer(const json& body, int status) {
 
 http::Response refusal(const Error& error) {
   return http::error_response(error, next_step(error.code));
+}
+
+Result<Bytes> document_in(const http::Request& request) {
+  auto envelope = codec::from_dsse_json(request.body);
+  if (!envelope) return fail(envelope.error().within("body"));
+  return codec::encode(*envelope);
 }
 
 Result<std::uint64_t> number(const http::Request& request, std::string_view key) {
@@ -314,6 +313,7 @@ void Api::serve(http::Server& server) {
   campaigns(server);
   results(server);
   tiles(server);
+  pending(server);
 }
 
 NewToken make_api_token(ApiRole role, const std::optional<TenantId>& tenant, Timestamp now) {

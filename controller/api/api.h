@@ -46,6 +46,7 @@ class Api {
   void campaigns(http::Server& server);
   void results(http::Server& server);
   void tiles(http::Server& server);
+  void pending(http::Server& server);
 
   Caller caller_;
   Hub& hub_;

@@ -14,6 +14,8 @@ http::Response answer(const nlohmann::json& body, int status = 200);
 http::Response refusal(const Error& error);
 // kInvalid: "?KEY=..." is no number. 0 when it is not there.
 Result<std::uint64_t> number(const http::Request& request, std::string_view key);
+// The document of a request, as the canonical bytes that go into the log.
+Result<Bytes> document_in(const http::Request& request);
 // kNotFound
 Result<const Tenant*> tenant_of(Driver& driver, const TenantId& id);
 

@@ -52,6 +52,55 @@ json tenant(const Tenant& tenant) {
           {"agents", tenant.registry.size()}};
 }
 
+namespace {
+
+json approvers(const std::vector<trust::Approver>& missing) {
+  json list = json::array();
+  for (const trust::Approver& one : missing)
+    list.push_back({{"holder", one.holder}, {"key", one.key.hex()}});
+  return list;
+}
+
+json approvals(const trust::Approvals& approvals) {
+  json clauses = json::array();
+  for (const trust::ClauseApprovals& clause : approvals.clauses)
+    clauses.push_back({{"threshold", clause.threshold},
+                       {"sealed", clause.sealed},
+                       {"holders", clause.holders},
+                       {"signed_by", clause.signed_by},
+                       {"missing", approvers(clause.missing)}});
+  return {{"role", name(approvals.role)},
+          {"root_version", approvals.root_version},
+          {"met", approvals.met()},
+          {"lacking", claim(approvals.lacking.detail)},
+          {"clauses", clauses}};
+}
+
+}  // namespace
+
+json pending(const Tenant& tenant, const PendingDocument& document) {
+  json view = {{"id", document.row.id.hex()},
+               {"tenant", tenant.id.hex()},
+               {"tenant_name", claim(tenant.name)},
+               {"posted", to_rfc3339(document.row.posted)},
+               {"ends", to_rfc3339(document.row.ends)}};
+  if (!document.awaited) {  // a newer root or a Stop of its keys: no signature helps it any more
+    view["overtaken"] = claim(document.awaited.error().detail);
+    return view;
+  }
+  const trust::Awaited& awaited = *document.awaited;
+  json all = json::array();
+  for (const trust::Approvals& one : awaited.approvals) all.push_back(approvals(one));
+  view["type"] = short_type(awaited.payload_type);
+  view["title"] = claim(awaited.title);
+  view["campaign"] = claim(awaited.campaign);
+  if (awaited.action_class) view["class"] = name(*awaited.action_class);
+  view["met"] = awaited.met();
+  view["approvals"] = all;
+  view["possession"] = approvers(awaited.possession);
+  return view;
+}
+
 json agent(const fleet::Agent& agent) {
   std::string groups;
   for (const std::string& group : agent.groups) groups += (groups.empty() ? "" : ",") + group;

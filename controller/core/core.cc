@@ -156,6 +156,9 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     tenant->campaigns.at(campaign->second).on_trip({trip.order, trip.wave, reason, trip.time});
     effects.notice.push_back(trip_count(*tenant, campaign->second, reason));
   }
+  for (const store::Pending& row : saved.pending)
+    tenant->pending.emplace(row.id, PendingDocument{row, trust::Awaited{}});
+  judge_pending(*tenant, to_timestamp(started_));
   for (const store::Fork& fork : saved.forks)
     if (tenant->registry.find(fork.host)) mark_forked(*tenant, fork.host, effects);
   tenants_.push_back(std::move(tenant));
@@ -262,6 +265,7 @@ void Core::on_time(Instant now, Effects& effects) {
       for (auto& [name, rollout] : tenant->campaigns) rollout.on_silent(host, true, now);
     }
     for (auto& [name, rollout] : tenant->campaigns) rollout.on_time(now);
+    expire_pending(*tenant, to_timestamp(now), effects);
     begin_cosigning(*tenant, now, effects);
     settle(*tenant, now, effects);
   }

@@ -18,6 +18,7 @@
 #include "controller/fleet/registry.h"
 #include "protocol/log/merkle.h"
 #include "protocol/trust/admission.h"
+#include "protocol/trust/awaited.h"
 #include "protocol/trust/fold.h"
 
 namespace fleetsweep::controller {
@@ -57,6 +58,12 @@ struct Chain {  // a host's receipts so far
   }
 };
 
+// A document that gathers signatures. It never enters the log by itself.
+struct PendingDocument {
+  store::Pending row;
+  trust::Checked<trust::Awaited> awaited;  // refused: the log has overtaken it
+};
+
 struct Tenant {
   explicit Tenant(const TenantId& id) : id(id), fold(id, trust::Fold::Keep::kForController) {}
 
@@ -74,6 +81,7 @@ struct Tenant {
   std::vector<Chain> chains;      // host number - 1
   std::map<std::string, campaign::Rollout> campaigns;
   std::unordered_map<DocumentId, std::string> campaign_of;  // order -> campaign
+  std::map<DocumentId, PendingDocument> pending;
 
   std::string note;  // the newest witnessed checkpoint
   std::uint64_t note_size = 0;
@@ -89,6 +97,13 @@ struct Tenant {
     return found == policies.end() ? nullptr : &found->second;
   }
 };
+
+// Documents that wait for signatures, of one tenant; and for how long.
+inline constexpr std::size_t kPendingMax = 256;
+inline constexpr Seconds kPendingLife{30 * 24 * 3600};
+
+// "order" of "application/vnd.fleetsweep.order.v1+capnp".
+std::string short_type(std::string_view payload_type);
 
 // What a worker found in one receipt.
 struct VerifiedReceipt {
@@ -131,6 +146,7 @@ struct SavedTenant {
   std::vector<store::AgentSeen> agents_seen;
   std::vector<store::Trip> trips;
   std::vector<store::Fork> forks;
+  std::vector<store::Pending> pending;
 };
 
 class Core {
@@ -152,6 +168,13 @@ class Core {
                            Instant now, Effects& effects);
   Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
                             Instant now, Effects& effects);
+
+  // The inbox (inbox.cc). Signatures are added to those that are there; kUntrusted: one of them
+  // does not hold, kConflict: the document is in the log, kOverloaded: the inbox is full.
+  Result<DocumentId> post_pending(const TenantId& tenant, BytesView envelope,
+                                  const std::string& who, Instant now, Effects& effects);
+  Result<DocumentId> withdraw_pending(const TenantId& tenant, const DocumentId& id,
+                                      const std::string& who, Instant now, Effects& effects);
 
   // Hosts. Who it is was proven by its CURVE key.
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now, Effects& effects);
@@ -193,6 +216,13 @@ class Core {
   void add_agent(Tenant& tenant, const model::AgentKey& key, const model::EnrolBatch& batch,
                  Timestamp enrolled, Instant now);
   std::string origin_of(const model::Root& root) const;
+  static std::optional<trust::PolicyFacts> facts_for(const Tenant& tenant, BytesView envelope);
+
+  // inbox.cc
+  static void judge_pending(Tenant& tenant, Timestamp now);
+  static void logged_pending(Tenant& tenant, const trust::Notice& notice, Timestamp now,
+                             Effects& effects);
+  static void expire_pending(Tenant& tenant, Timestamp now, Effects& effects);
 
   // sessions.cc
   void heard(Tenant& tenant, HostNo host, Instant now, Effects& effects);

@@ -25,14 +25,13 @@ Result<model::Envelope> envelope_of(BytesView bytes) {
   return codec::decode<model::Envelope>(bytes);
 }
 
-// "order" of "application/vnd.fleetsweep.order.v1+capnp".
+}  // namespace
+
 std::string short_type(std::string_view payload_type) {
   constexpr std::string_view kPrefix = "application/vnd.fleetsweep.";
   if (payload_type.starts_with(kPrefix)) payload_type.remove_prefix(kPrefix.size());
   return std::string(payload_type.substr(0, payload_type.find('.')));
 }
-
-}  // namespace
 
 // Our log's origin in this root, empty if it names another log key.
 std::string Core::origin_of(const model::Root& root) const {
@@ -88,12 +87,8 @@ Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::s
   Tenant* owner = find_mutable(id);
   if (!owner) return fail(Code::kNotFound, "no tenant {} here", id.hex());
   FS_TRY(const model::Envelope envelope, envelope_of(bytes));
-  std::optional<trust::PolicyFacts> facts;
-  if (const auto digest = trust::policy_named(bytes)) {
-    const auto found = owner->policies.find(*digest);
-    if (found != owner->policies.end()) facts = found->second.facts;
-  }
-  const auto admitted = trust::admit(owner->state(), bytes, facts, to_timestamp(now));
+  const auto admitted =
+      trust::admit(owner->state(), bytes, facts_for(*owner, bytes), to_timestamp(now));
   if (!admitted) {
     // Too few signatures are an operator who is not done; a signature of nobody is a forgery.
     if (admitted.error().reason == model::Reason::kUntrusted)
@@ -154,6 +149,7 @@ Result<std::uint64_t> Core::append(Tenant& owner, BytesView bytes, const std::st
   }
   if (!send.to.empty()) effects.send.push_back(std::move(send));
   apply(owner, notice, time, now);
+  logged_pending(owner, notice, time, effects);
   begin_cosigning(owner, now, effects);
   settle(owner, now, effects);
   return index;

@@ -20,6 +20,7 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
   FS_TRY(saved.agents_seen, store.agents_seen(tenant.no));
   FS_TRY(saved.trips, store.trips(tenant.no));
   FS_TRY(saved.forks, store.forks(tenant.no));
+  FS_TRY(saved.pending, store.pending(tenant.no));
   FS_TRY(const std::vector<Digest> digests, store.blobs(tenant.no));
   for (const Digest& digest : digests) {
     FS_TRY(std::optional<Bytes> bytes, store.blob(tenant.no, digest));
@@ -291,6 +292,16 @@ Status Driver::check_close(const TenantId& id, BytesView bytes) {
 Result<Digest> Driver::put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
                                   Instant now) {
   return durable(core_->put_policy(tenant, policy, who, now, pending_), now);
+}
+
+Result<DocumentId> Driver::post_pending(const TenantId& tenant, BytesView envelope,
+                                        const std::string& who, Instant now) {
+  return durable(core_->post_pending(tenant, envelope, who, now, pending_), now);
+}
+
+Result<DocumentId> Driver::withdraw_pending(const TenantId& tenant, const DocumentId& id,
+                                            const std::string& who, Instant now) {
+  return durable(core_->withdraw_pending(tenant, id, who, now, pending_), now);
 }
 
 }  // namespace fleetsweep::controller

@@ -75,6 +75,11 @@ class Driver {
   Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
                             Instant now);
 
+  Result<DocumentId> post_pending(const TenantId& tenant, BytesView envelope,
+                                  const std::string& who, Instant now);
+  Result<DocumentId> withdraw_pending(const TenantId& tenant, const DocumentId& id,
+                                      const std::string& who, Instant now);
+
   const Core& core() const { return *core_; }
   store::Store& store() { return parts_.store; }
   // Lives until the next call.

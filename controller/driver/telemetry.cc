@@ -106,6 +106,8 @@ void MetricsTelemetry::tick(const Core& core, Instant now) {
   count_stop_acks(core);
   for (const auto& tenant : core.tenants()) {
     metrics_.set(kLogSize, {{"tenant", tenant->name}}, static_cast<double>(tenant->entries.size()));
+    metrics_.set(kPendingDocuments, {{"tenant", tenant->name}},
+                 static_cast<double>(tenant->pending.size()));
     if (tenant->note_time)
       metrics_.set(kCheckpointAge, {{"tenant", tenant->name}},
                    std::chrono::duration<double>(now - *tenant->note_time).count());

@@ -74,6 +74,7 @@ class MemoryStore final : public Store {
     return of(campaign_hosts_, tenant);
   }
   Result<std::vector<Fork>> forks(TenantNo tenant) override { return of(forks_, tenant); }
+  Result<std::vector<Pending>> pending(TenantNo tenant) override { return of(pending_, tenant); }
   Result<std::vector<Audit>> audit() override { return audit_; }
   Result<std::vector<ApiToken>> api_tokens() override { return values(api_tokens_); }
   Result<std::optional<ApiToken>> api_token(const Digest& hash) override {
@@ -162,6 +163,8 @@ class MemoryStore final : public Store {
   void put(const Trip& r) { trips_.emplace(std::pair(r.tenant, r.order), r); }
   void put(const ApiToken& r) { api_tokens_.emplace(r.hash, r); }
   void put(const ApiTokenRevoked& r) { api_tokens_.erase(r.hash); }
+  void put(const Pending& r) { pending_.insert_or_assign(std::pair(r.tenant, r.id), r); }
+  void put(const PendingGone& r) { pending_.erase({r.tenant, r.id}); }
   void put(const Audit& r) { audit_.push_back(r); }
 
   std::map<TenantNo, Tenant> tenants_;
@@ -177,6 +180,7 @@ class MemoryStore final : public Store {
   std::map<std::tuple<TenantNo, std::string, HostNo>, CampaignHost> campaign_hosts_;
   std::map<std::pair<TenantNo, DocumentId>, Trip> trips_;
   std::map<Digest, ApiToken> api_tokens_;
+  std::map<std::pair<TenantNo, DocumentId>, Pending> pending_;
   std::vector<Audit> audit_;
 };
 

@@ -2,8 +2,8 @@
 
 // What the controller writes down. Rows of entries, receipts, forks, blobs, agents, trips and audit
 // are only ever added; Checkpoint, AgentSeen and CampaignHost replace their older self, and an API
-// token may be revoked. Keys start
-// with the tenant's number. Hosts have small sequential numbers: hashed keys are 20 times slower.
+// token may be revoked. A Pending replaces its older self and goes. Keys start with the tenant's
+// number. Hosts have small sequential numbers: hashed keys are 20 times slower.
 
 #include <optional>
 #include <string>
@@ -126,6 +126,20 @@ struct ApiTokenRevoked {  // takes the row away; the audit keeps its name
   Digest hash;
   bool operator==(const ApiTokenRevoked&) const = default;
 };
+struct Pending {  // a document that gathers signatures; in no log
+  TenantNo tenant = 0;
+  DocumentId id;
+  Bytes envelope;
+  std::string who;  // first posted it
+  Timestamp posted;
+  Timestamp ends;
+  bool operator==(const Pending&) const = default;
+};
+struct PendingGone {
+  TenantNo tenant = 0;
+  DocumentId id;
+  bool operator==(const PendingGone&) const = default;
+};
 struct Audit {
   Timestamp time;
   std::string who;   // a token's hash, an agent, "controller"
@@ -134,8 +148,9 @@ struct Audit {
   bool operator==(const Audit&) const = default;
 };
 
-using Record = std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentSeen, Receipt,
-                            Fork, CampaignHost, Trip, ApiToken, ApiTokenRevoked, Audit>;
+using Record =
+    std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentSeen, Receipt, Fork,
+                 CampaignHost, Trip, ApiToken, ApiTokenRevoked, Pending, PendingGone, Audit>;
 
 }  // namespace fleetsweep::store
 

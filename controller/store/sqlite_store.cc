@@ -55,6 +55,11 @@ constexpr Sql kMigrations[] = {
                             created integer not null) without rowid;
     create table audit(no integer primary key, time integer not null, who text not null,
                        what text not null, detail text not null);
+    )",
+    R"(
+    create table pending(tenant_no integer not null, id blob not null, envelope blob not null,
+                         who text not null, posted integer not null, ends integer not null,
+                         primary key(tenant_no, id)) without rowid;
     )"};
 
 template <class E>
@@ -210,6 +215,21 @@ class SqliteStore final : public Store {
                   id,
                   timestamp(row.integer(3)),
                   row.blob(4)};
+    });
+  }
+
+  Result<std::vector<Pending>> pending(TenantNo tenant) override {
+    FS_TRY(Statement rows, database_.prepare("select id, envelope, who, posted, ends from pending "
+                                             "where tenant_no = ?1 order by id"));
+    rows.bind(tenant);
+    return all<Pending>(rows, [&](const Statement& row) -> Result<Pending> {
+      FS_TRY(const DocumentId id, row.fixed<DocumentId>(0));
+      return Pending{tenant,
+                     id,
+                     row.blob(1),
+                     row.text(2),
+                     timestamp(row.integer(3)),
+                     timestamp(row.integer(4))};
     });
   }
 
@@ -436,6 +456,15 @@ class SqliteStore final : public Store {
   }
   Status put(const ApiTokenRevoked& r) {
     return write("delete from api_tokens where hash = ?1", r.hash);
+  }
+  Status put(const Pending& r) {
+    return write(
+        "insert or replace into pending(tenant_no, id, envelope, who, posted, ends) "
+        "values(?1, ?2, ?3, ?4, ?5, ?6)",
+        r.tenant, r.id, r.envelope, r.who, seconds(r.posted), seconds(r.ends));
+  }
+  Status put(const PendingGone& r) {
+    return write("delete from pending where tenant_no = ?1 and id = ?2", r.tenant, r.id);
   }
   Status put(const Audit& r) {
     return write("insert into audit(time, who, what, detail) values(?1, ?2, ?3, ?4)",

@@ -39,6 +39,7 @@ class Store {
   virtual Result<std::vector<Trip>> trips(TenantNo tenant) = 0;
   virtual Result<std::vector<CampaignHost>> campaign_hosts(TenantNo tenant) = 0;
   virtual Result<std::vector<Fork>> forks(TenantNo tenant) = 0;
+  virtual Result<std::vector<Pending>> pending(TenantNo tenant) = 0;
   virtual Result<std::vector<Audit>> audit() = 0;
   virtual Result<std::vector<ApiToken>> api_tokens() = 0;
   virtual Result<std::optional<ApiToken>> api_token(const Digest& hash) = 0;

@@ -8,9 +8,7 @@ namespace fleetsweep::trust {
 using model::Mode;
 using model::Reason;
 
-namespace {
-
-Checked<void> check_order(const model::Order& order, const std::optional<PolicyFacts>& policy,
+Checked<void> check_terms(const model::Order& order, const std::optional<PolicyFacts>& policy,
                           Timestamp now) {
   if (now >= order.schedule.not_after)
     return refuse(Reason::kExpired, "the order ended {}", to_rfc3339(order.schedule.not_after));
@@ -29,8 +27,6 @@ Checked<void> check_order(const model::Order& order, const std::optional<PolicyF
   return {};
 }
 
-}  // namespace
-
 Checked<Admitted> admit(const State& state, BytesView envelope,
                         const std::optional<PolicyFacts>& policy, Timestamp now) {
   FS_TRY(const Opened opened, open_entry(envelope));
@@ -42,7 +38,7 @@ Checked<Admitted> admit(const State& state, BytesView envelope,
                   "the root before this one asked more: until {} what it asked is asked too",
                   to_rfc3339(waiting->until));
   if (const auto* order = std::get_if<NewOrder>(&change))
-    FS_CHECK(check_order(order->entry.order, policy, now));
+    FS_CHECK(check_terms(order->entry.order, policy, now));
   if (const auto* batch = std::get_if<NewBatch>(&change);
       batch && batch->entry.batch.not_after <= now)
     return refuse(Reason::kExpired, "the batch ended {}", to_rfc3339(batch->entry.batch.not_after));

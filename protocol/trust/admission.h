@@ -22,6 +22,11 @@ struct Admitted {
 Checked<Admitted> admit(const State& state, BytesView envelope,
                         const std::optional<PolicyFacts>& policy, Timestamp now);
 
+// Of an order, the part of it that needs no signatures: that it has not ended and is of the class
+// it claims.
+Checked<void> check_terms(const model::Order& order, const std::optional<PolicyFacts>& policy,
+                          Timestamp now);
+
 // The digest an envelope's order names, so that the caller can look the policy up before admit().
 // Empty when it is not an order or needs none (undo).
 std::optional<Digest> policy_named(BytesView envelope);

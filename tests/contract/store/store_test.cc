@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "protocol/runtime/sqlite/sqlite.h"
+
 namespace fleetsweep::store {
 namespace {
 
@@ -100,6 +102,22 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   EXPECT_EQ(*store_->api_tokens(), (std::vector{all, one}));
   EXPECT_EQ(*store_->audit(), std::vector{audit});
   EXPECT_EQ(store_->receipts(1, "c", 0, 10)->at(0).receipt, receipt(1, 1, 1, "c"));
+}
+
+TEST_P(StoreContract, DocumentThatWaitsKeepsItsOlderSelfOrStaysForEver) {
+  const Pending first{1, DocumentId{{7}}, {1, 2}, "token", kTime, kTime + Seconds{60}};
+  const Pending other{1, DocumentId{{8}}, {3}, "token", kTime, kTime + Seconds{60}};
+  const Pending foreign{2, DocumentId{{7}}, {4}, "token", kTime, kTime + Seconds{60}};
+  ASSERT_TRUE(commit({first, other, foreign}));
+  EXPECT_EQ(*store_->pending(1), (std::vector{first, other}));
+  Pending more = first;
+  more.envelope = {1, 2, 3};
+  ASSERT_TRUE(commit({more}));
+  EXPECT_EQ(*store_->pending(1), (std::vector{more, other}));
+  ASSERT_TRUE(commit({PendingGone{1, first.id}}));
+  EXPECT_EQ(*store_->pending(1), std::vector{other});
+  EXPECT_EQ(*store_->pending(2), std::vector{foreign});
+  EXPECT_TRUE(commit({PendingGone{1, first.id}})) << "once more changes nothing";
 }
 
 TEST_P(StoreContract, RevokedTokenOpensTheDoor) {
@@ -194,6 +212,22 @@ TEST_P(SqliteStore, RowsSurviveTheProcess) {
   store_.reset();
   store_ = std::move(*open_sqlite_store(path()));
   EXPECT_EQ(store_->tenants()->size(), 1u);
+}
+
+TEST_P(SqliteStore, FileOfTheFirstVersionIsNotBroughtUp) {
+  ASSERT_TRUE(commit({Tenant{1, tenant_id(1), "acme", kTime}}));
+  store_.reset();
+  {
+    auto database = sqlite::Database::open(path());
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(database->execute("drop table pending"));
+    ASSERT_TRUE(database->execute("pragma user_version = 1"));
+  }
+  store_ = std::move(*open_sqlite_store(path()));
+  EXPECT_EQ(store_->tenants()->size(), 1u);
+  const Pending row{1, DocumentId{{7}}, {1}, "token", kTime, kTime};
+  ASSERT_TRUE(commit({row}));
+  EXPECT_EQ(*store_->pending(1), std::vector{row});
 }
 
 // Twenty kills at moments of the writer's own making: what it said was durable is there, and each

@@ -87,6 +87,23 @@ class TelemetryTest : public testing::Test {
   std::string origin_;
 };
 
+TEST_F(TelemetryTest, NobodySeesThatSignaturesAreWaitedFor) {
+  const auto waits = [&](const std::string& number) {
+    return HasSubstr("fleetsweep_pending_documents{tenant=\"" + origin_ + "\"} " + number + "\n");
+  };
+  tell();
+  EXPECT_THAT(metrics_.text(), waits("0"));
+  model::Stop stop;
+  stop.issued = to_timestamp(now_);
+  const Bytes unsigned_yet = tenant_.sign(stop, {});
+  ASSERT_TRUE(core_.post_pending(tenant_.id(), unsigned_yet, "test", now_, effects_));
+  tell();
+  EXPECT_THAT(metrics_.text(), waits("1"));
+  log(stop, {"alice"});
+  tell();
+  EXPECT_THAT(metrics_.text(), waits("0"));
+}
+
 TEST_F(TelemetryTest, NobodySeesWhetherAStopHasArrived) {
   const HostRef quick = enrol(1);
   const HostRef slow = enrol(2);

@@ -383,6 +383,88 @@ TEST_F(ServiceTest, AReceiptThatCameAfterTheCloseLooksClosed) {
   EXPECT_EQ(get(base() + "/campaigns/another/results").status, 404);
 }
 
+// Two people sign in their own time; nothing of it is in the log before somebody submits it.
+TEST_F(ServiceTest, InboxLosesASignatureOrStartsByItself) {
+  create_tenant();
+  const model::Policy policy = fixture::hash_policy();
+  call("POST", base() + "/policies", to_text(fixture::policy_bytes(policy)), "operator");
+  const DocumentId dry_run = order_dry_run();
+  model::Order order = fixture::apply(policy, dry_run);
+  order.schedule.not_before = now();
+  order.schedule.not_after = now() + Seconds(3600);
+  const std::string drafted = dsse(tenant_->sign(order, {}));
+  EXPECT_EQ(call("POST", base() + "/pending", drafted, "viewer").status, 403);
+  const auto posted = call("POST", base() + "/pending", drafted, "operator");
+  ASSERT_EQ(posted.status, 201) << posted.body;
+  EXPECT_THAT(posted.body, HasSubstr("\"met\":false"));
+  const std::string by_alice = dsse(tenant_->sign(order, {"alice"}));
+  const std::string by_bob = dsse(tenant_->sign(order, {"bob"}));
+  EXPECT_EQ(call("POST", base() + "/pending", by_alice, "operator").status, 201);
+  EXPECT_EQ(call("POST", base() + "/pending", by_alice, "operator").status, 201) << "once more";
+  const std::string id = fixture::id_of(tenant_->sign(order, {})).hex();
+  EXPECT_THAT(get("/v1/pending").body, HasSubstr("\"missing\":[{\"holder\":\"bob\""));
+
+  model::Envelope forged = *codec::decode<model::Envelope>(tenant_->sign(order, {"bob"}));
+  forged.signatures[0].signature[9] ^= 1;
+  EXPECT_EQ(call("POST", base() + "/pending", codec::to_dsse_json(forged), "operator").status, 403);
+  model::Order other = order;
+  other.tenant.value.fill(3);
+  EXPECT_EQ(
+      call("POST", base() + "/pending", dsse(tenant_->sign(other, {"bob"})), "operator").status,
+      403);
+
+  stop();
+  start();
+  const auto met = call("POST", base() + "/pending", by_bob, "operator");
+  EXPECT_THAT(met.body, HasSubstr("\"met\":true")) << "alice's was kept over the restart";
+  EXPECT_THAT(get(base() + "/pending").body, HasSubstr(id));
+  EXPECT_EQ(get(base() + "/documents/" + id).status, 404) << "it starts by itself";
+  const auto whole = get(base() + "/pending/" + id);
+  ASSERT_EQ(whole.status, 200);
+  ASSERT_EQ(call("POST", base() + "/documents", whole.body, "operator").status, 201);
+  EXPECT_EQ(get(base() + "/pending").body, "[]\n");
+  EXPECT_EQ(get(base() + "/pending/" + id).status, 404);
+  EXPECT_EQ(call("POST", base() + "/pending", drafted, "operator").status, 409)
+      << "it is in the log";
+}
+
+TEST_F(ServiceTest, WithdrawnDocumentIsStillAskedFor) {
+  create_tenant();
+  model::Stop stop;
+  stop.issued = now();
+  stop.reason = "perhaps";
+  ASSERT_EQ(call("POST", base() + "/pending", dsse(tenant_->sign(stop, {})), "operator").status,
+            201);
+  const std::string id = fixture::id_of(tenant_->sign(stop, {})).hex();
+  EXPECT_EQ(call("DELETE", base() + "/pending/" + id, "", "viewer").status, 403);
+  EXPECT_EQ(call("DELETE", base() + "/pending/" + id, "", "operator").status, 200);
+  EXPECT_EQ(call("DELETE", base() + "/pending/" + id, "", "operator").status, 404);
+  EXPECT_EQ(get("/v1/pending").body, "[]\n");
+}
+
+TEST_F(ServiceTest, TokenOfOneTenantSeesWhatWaitsForAnother) {
+  create_tenant();
+  const auto other = make_tenant("test.example/customer");
+  ASSERT_EQ(call("POST", "/v1/tenants", dsse(other->root_envelope())).status, 201);
+  make_token("customer", "operator", other->id().hex());
+  for (const auto* tenant : {tenant_.get(), other.get()}) {
+    model::Stop stop;
+    stop.issued = now();
+    stop.reason = "of " + tenant->id().hex();
+    EXPECT_EQ(call("POST", "/v1/tenants/" + tenant->id().hex() + "/pending",
+                   dsse(tenant->sign(stop, {})), "operator")
+                  .status,
+              201);
+  }
+  const std::string all = get("/v1/pending").body;
+  EXPECT_THAT(all, HasSubstr("of " + tenant_->id().hex()));
+  EXPECT_THAT(all, HasSubstr("of " + other->id().hex()));
+  const std::string one = call("GET", "/v1/pending", "", "customer").body;
+  EXPECT_THAT(one, testing::Not(HasSubstr("of " + tenant_->id().hex())));
+  EXPECT_THAT(one, HasSubstr("of " + other->id().hex()));
+  EXPECT_EQ(call("GET", base() + "/pending", "", "customer").status, 403);
+}
+
 TEST_F(ServiceTest, HostThatIsNotEnrolledIsRefusedAtTheDoor) {
   create_tenant();
   Host stranger(*context_, edge_);
