@@ -126,6 +126,30 @@ Status Console::confirm(std::string_view plan, std::string_view question) {
               "change what the plan shows, or give the command again and answer y");
 }
 
+Status Console::confirm_number(std::string_view plan, std::string_view what, std::uint64_t number,
+                               const std::optional<std::uint64_t>& given, std::string_view flag) {
+  if (given && *given == number) {
+    if (!json) note(plan);
+    return {};
+  }
+  note(plan);
+  if (given)
+    return fail(Code::kConflict, "{} {}: that is not {} of this order; nothing was done{}{}", flag,
+                *given, what, kNext, "read the plan again: something changed, or was misread");
+  if (!isatty(STDIN_FILENO))
+    return fail(Code::kConflict,
+                "this needs {} as a number, and there is no terminal to ask on; nothing was "
+                "done{}read the plan, then give {} N: a yes is not enough here",
+                what, kNext, flag);
+  std::fprintf(stderr, "To sign exactly this, type %.*s: ", static_cast<int>(what.size()),
+               what.data());
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == std::to_string(number)) return {};
+  return fail(Code::kConflict, "that is not the number; nothing was done{}{}", kNext,
+              "count what the plan shows, and give the command again");
+}
+
 int Console::report(const Error& error) {
   const std::string_view whole = error.message;
   const auto split = whole.find(kNext);

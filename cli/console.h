@@ -3,6 +3,8 @@
 // What a person sees: results on stdout, everything else on stderr. Colours and live redraw only on
 // a terminal; --json turns every result into one JSON value on stdout.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,10 @@ class Console {
   void redraw(const std::string& block);
   // Shows the plan and asks for a yes. Without a terminal only --yes lets it go on.
   Status confirm(std::string_view plan, std::string_view question);
+  // The same where a yes is not enough: the person types the number that the plan shows as `what`.
+  // `given` is what a script gave with `flag`; --yes takes the place of neither.
+  Status confirm_number(std::string_view plan, std::string_view what, std::uint64_t number,
+                        const std::optional<std::uint64_t>& given, std::string_view flag);
   // The error and its next step on stderr; with --json {"error": {code, message, next}}, the form
   // of the API. A message may bring its own next step, see advise(). Returns the exit code.
   int report(const Error& error);

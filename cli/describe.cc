@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "cli/fingerprint.h"
 #include "protocol/codec/codec.h"
@@ -14,18 +15,6 @@ namespace {
 
 using model::Envelope;
 using nlohmann::json;
-
-std::string list(const std::vector<std::string>& values, std::string_view when_empty) {
-  if (values.empty()) return std::string(when_empty);
-  return escaped(fmt::format("{}", fmt::join(values, ", ")));
-}
-
-template <class Id>
-std::vector<std::string> hexes(const std::vector<Id>& ids) {
-  std::vector<std::string> texts;
-  for (const Id& id : ids) texts.push_back(id.hex());
-  return texts;
-}
 
 std::string shorten(const std::string& hex) {
   return hex.substr(0, 12);
@@ -39,7 +28,7 @@ std::string clauses_text(const model::Root& root, const model::RoleRule& rule) {
       const std::string holder = key < root.keys.size() ? root.keys[key].holder : "?";
       if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
     }
-    parts.push_back(fmt::format("{} of {}", clause.threshold, list(holders, "nobody")));
+    parts.push_back(fmt::format("{} of {}", clause.threshold, list_text(holders, "nobody")));
   }
   return fmt::format("{}", fmt::join(parts, " and "));
 }
@@ -61,58 +50,30 @@ std::string describe(const model::Root& root) {
     text += fmt::format(
         "  class {:<8} checkpoint at most {} old, cool-off {}, order life at most {}, offline "
         "grace at most {}\n",
-        Names<model::Class>::kAll[i], to_human(root.policy.checkpoint_age_max[i]),
-        to_human(root.policy.cool_off[i]), to_human(root.policy.order_life_max[i]),
-        to_human(root.policy.offline_grace_max[i]));
+        Names<model::Class>::kAll[i], exactly(root.policy.checkpoint_age_max[i]),
+        exactly(root.policy.cool_off[i]), exactly(root.policy.order_life_max[i]),
+        exactly(root.policy.offline_grace_max[i]));
   return text;
 }
 
-json to_json_any(const Envelope& envelope) {
+// Calls `with` with the decoded document, whichever it is.
+template <class R, class F>
+Result<R> visit(const Envelope& envelope, const F& with) {
+  const auto as = [&]<class T>(std::type_identity<T>) -> Result<R> {
+    FS_TRY(const T document, codec::decode<T>(envelope.payload));
+    return with(document);
+  };
   const auto type = std::string_view(envelope.payload_type);
-  if (type == model::kPayloadOrder)
-    if (const auto order = codec::decode<model::Order>(envelope.payload)) return to_json(*order);
-  if (type == model::kPayloadRoot)
-    if (const auto root = codec::decode<model::Root>(envelope.payload)) return to_json(*root);
-  if (type == model::kPayloadReceipt)
-    if (const auto receipt = codec::decode<model::Receipt>(envelope.payload))
-      return to_json(*receipt);
-  if (type == model::kPayloadStop)
-    if (const auto stop = codec::decode<model::Stop>(envelope.payload))
-      return {{"halt_all", stop->halt_all},
-              {"orders", hexes(stop->orders)},
-              {"reason", stop->reason},
-              {"issued", to_rfc3339(stop->issued)}};
-  if (type == model::kPayloadResume)
-    if (const auto resume = codec::decode<model::Resume>(envelope.payload))
-      return {{"stops", hexes(resume->stops)}, {"reason", resume->reason}};
-  if (type == model::kPayloadRelease)
-    if (const auto release = codec::decode<model::Release>(envelope.payload))
-      return {{"order", release->order.hex()},
-              {"wave", release->wave},
-              {"expires", to_rfc3339(release->expires)}};
-  if (type == model::kPayloadEnrolBatch)
-    if (const auto batch = codec::decode<model::EnrolBatch>(envelope.payload))
-      return {{"tokens", batch->tokens.size()},
-              {"groups", batch->groups},
-              {"jurisdiction", batch->jurisdiction},
-              {"not_after", to_rfc3339(batch->not_after)}};
-  if (type == model::kPayloadEndpoints)
-    if (const auto endpoints = codec::decode<model::Endpoints>(envelope.payload)) {
-      json relays = json::array();
-      for (const auto& relay : endpoints->relays)
-        relays.push_back({{"address", relay.address}, {"curve", relay.curve.hex()}});
-      return {{"version", endpoints->version}, {"relays", relays}};
-    }
-  return nullptr;
-}
-
-template <class T>
-Status same_bytes(const Envelope& envelope) {
-  FS_TRY(const T document, codec::decode<T>(envelope.payload));
-  if (codec::encode(document) != envelope.payload)
-    return fail(Code::kUntrusted,
-                "the document holds bytes this program cannot show; refusing to sign");
-  return {};
+  if (type == model::kPayloadRoot) return as(std::type_identity<model::Root>());
+  if (type == model::kPayloadOrder) return as(std::type_identity<model::Order>());
+  if (type == model::kPayloadRelease) return as(std::type_identity<model::Release>());
+  if (type == model::kPayloadStop) return as(std::type_identity<model::Stop>());
+  if (type == model::kPayloadResume) return as(std::type_identity<model::Resume>());
+  if (type == model::kPayloadEndpoints) return as(std::type_identity<model::Endpoints>());
+  if (type == model::kPayloadEnrolBatch) return as(std::type_identity<model::EnrolBatch>());
+  if (type == model::kPayloadReceipt) return as(std::type_identity<model::Receipt>());
+  if (type == model::kPayloadClose) return as(std::type_identity<model::Close>());
+  return fail(Code::kInvalid, "payload type '{}' is not one an operator signs", escaped(type));
 }
 
 }  // namespace
@@ -174,28 +135,28 @@ Result<std::string> describe(const Envelope& envelope, bool as_json, const Order
   if (as_json) {
     json signers = json::array();
     for (const auto& signature : envelope.signatures) signers.push_back(signature.key.hex());
+    FS_TRY(const json document, visit<json>(envelope, [](const auto& it) { return to_json(it); }));
     json result = {{"id", id.hex()},
                    {"words", fingerprint(id)},
                    {"type", envelope.payload_type},
                    {"signed_by", signers},
-                   {"document", to_json_any(envelope)}};
+                   {"document", document}};
     if (envelope.payload_type == model::kPayloadOrder) {
       FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
       result["review"] = to_json(review, order);
     }
     return result.dump();
   }
-  std::string text;
-  if (envelope.payload_type == model::kPayloadOrder) {
-    FS_TRY(const model::Order order, codec::decode<model::Order>(envelope.payload));
-    text = describe(order, id, review);
-  } else if (envelope.payload_type == model::kPayloadRoot) {
-    FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
-    text = describe(root);
-  } else {
-    text =
-        fmt::format("{} {}\n{}\n", envelope.payload_type, id.hex(), to_json_any(envelope).dump(2));
-  }
+  FS_TRY(std::string text, visit<std::string>(envelope, [&]<class T>(const T& document) {
+           if constexpr (std::is_same_v<T, model::Order>)
+             return describe(document, id, review);
+           else if constexpr (std::is_same_v<T, model::Root>)
+             return describe(document);
+           else if constexpr (std::is_same_v<T, model::Receipt>)
+             return to_json(document).dump(2, ' ', true) + "\n";
+           else
+             return describe(document, id);
+         }));
   text += fmt::format("  in words      {}\n", fingerprint(id));
   for (const auto& signature : envelope.signatures)
     text += fmt::format("  signed by key {}\n", shorten(signature.key.hex()));
@@ -204,17 +165,12 @@ Result<std::string> describe(const Envelope& envelope, bool as_json, const Order
 }
 
 Status check_signable(const Envelope& envelope) {
-  const auto type = std::string_view(envelope.payload_type);
-  if (type == model::kPayloadRoot) return same_bytes<model::Root>(envelope);
-  if (type == model::kPayloadOrder) return same_bytes<model::Order>(envelope);
-  if (type == model::kPayloadRelease) return same_bytes<model::Release>(envelope);
-  if (type == model::kPayloadStop) return same_bytes<model::Stop>(envelope);
-  if (type == model::kPayloadResume) return same_bytes<model::Resume>(envelope);
-  if (type == model::kPayloadEndpoints) return same_bytes<model::Endpoints>(envelope);
-  if (type == model::kPayloadEnrolBatch) return same_bytes<model::EnrolBatch>(envelope);
-  if (type == model::kPayloadReceipt) return same_bytes<model::Receipt>(envelope);
-  if (type == model::kPayloadClose) return same_bytes<model::Close>(envelope);
-  return fail(Code::kInvalid, "payload type '{}' is not one an operator signs", escaped(type));
+  FS_TRY(const bool is_same, visit<bool>(envelope, [&](const auto& document) {
+           return codec::encode(document) == envelope.payload;
+         }));
+  if (is_same) return {};
+  return fail(Code::kUntrusted,
+              "the document holds bytes this program cannot show; refusing to sign");
 }
 
 }  // namespace fleetsweep::cli

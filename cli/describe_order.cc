@@ -6,47 +6,13 @@
 
 #include "cli/describe.h"
 #include "cli/order_review.h"
+#include "cli/order_words.h"
+#include "cli/page.h"
 
 namespace fleetsweep::cli {
 namespace {
 
 using nlohmann::json;
-
-std::string list(const std::vector<std::string>& values, std::string_view when_empty) {
-  return values.empty() ? std::string(when_empty)
-                        : escaped(fmt::format("{}", fmt::join(values, ", ")));
-}
-
-template <class Id>
-std::vector<std::string> hexes(const std::vector<Id>& ids) {
-  std::vector<std::string> texts;
-  for (const Id& id : ids) texts.push_back(id.hex());
-  return texts;
-}
-
-std::string window_text(const model::Window& window) {
-  constexpr const char* kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-  std::vector<std::string> days;
-  for (unsigned day = 0; day < 7; ++day)
-    if (window.days >> day & 1) days.push_back(kDays[day]);
-  return fmt::format("{} {:02}:{:02} to {:02}:{:02}",
-                     days.size() == 7 ? "every day" : fmt::format("{}", fmt::join(days, " ")),
-                     window.from_minute / 60, window.from_minute % 60, window.to_minute / 60,
-                     window.to_minute % 60);
-}
-
-// Lines of a label and a value; a value that goes on keeps its column.
-class Page {
- public:
-  explicit Page(std::string head) : text_(std::move(head)) {}
-  void line(std::string_view label, std::string_view value) {
-    text_ += fmt::format("  {:<14}{}\n", label, value);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 void add_schedule(const model::Schedule& schedule, Page& page) {
   const bool is_local = schedule.clock == model::Clock::kHostLocal;
@@ -56,36 +22,20 @@ void add_schedule(const model::Schedule& schedule, Page& page) {
                              : "from " + start);
   page.line("", "until " + to_rfc3339(schedule.not_after));
   for (const model::Window& window : schedule.windows)
-    page.line("", fmt::format("only {}{}", window_text(window), is_local ? "" : " UTC"));
+    page.line("", fmt::format("only {}{}", text_of(window), is_local ? "" : " UTC"));
   if (schedule.jitter > Seconds{0})
-    page.line("", fmt::format("hosts spread over {}", to_human(schedule.jitter)));
+    page.line("", fmt::format("hosts spread over {}", exactly(schedule.jitter)));
   if (schedule.repeat > Seconds{0})
-    page.line("", fmt::format("again every {}", to_human(schedule.repeat)));
+    page.line("", fmt::format("again every {}", exactly(schedule.repeat)));
   if (schedule.scan_ahead) page.line("", "hosts may look before the start");
   if (schedule.offline_grace > Seconds{0})
     page.line("OFFLINE", fmt::format("hosts may act {} after their last contact",
-                                     to_human(schedule.offline_grace)));
+                                     exactly(schedule.offline_grace)));
 }
 
 void add_waves(const std::vector<model::Wave>& waves, Page& page) {
   for (std::size_t i = 0; i < waves.size(); ++i)
-    page.line(
-        i == 0 ? "waves" : "",
-        fmt::format(
-            "{}: up to {} of the hosts, after {}, gate {}{}", i + 1, percent(waves[i].permille),
-            to_human(waves[i].delay_min), name(waves[i].gate),
-            waves[i].deadline > Seconds{0} ? ", at most " + to_human(waves[i].deadline) : ""));
-}
-
-void add_limits(const model::OrderLimits& limits, Page& page) {
-  std::vector<std::string> parts;
-  if (limits.items) parts.push_back(fmt::format("{} objects", limits.items));
-  if (limits.bytes) parts.push_back(fmt::format("{} bytes", limits.bytes));
-  if (limits.permille_of_scanned)
-    parts.push_back(fmt::format("{} of what was scanned", percent(limits.permille_of_scanned)));
-  if (limits.runtime > Seconds{0}) parts.push_back(to_human(limits.runtime));
-  if (limits.cpu_percent) parts.push_back(fmt::format("{} % of a CPU", limits.cpu_percent));
-  if (!parts.empty()) page.line("on a host", fmt::format("at most {}", fmt::join(parts, ", ")));
+    page.line(i == 0 ? "waves" : "", fmt::format("{}: {}", i + 1, text_of(waves[i])));
 }
 
 std::string class_text(const model::Order& order, const OrderReview& review) {
@@ -97,46 +47,70 @@ std::string class_text(const model::Order& order, const OrderReview& review) {
                      static_cast<int>(*review.computed), name(*review.computed));
 }
 
-void add_quorum(const QuorumStatus& quorum, Page& page) {
+void add_approvals(const trust::Approvals& approvals, Page& page) {
   page.line("approval",
-            quorum.met ? "complete" : "NOT COMPLETE: " + escaped(quorum.met.error().detail));
-  for (const ClauseStatus& clause : quorum.clauses)
-    page.line("", fmt::format("{} of {}; signed by {}", clause.threshold,
-                              list(clause.holders, "nobody"), list(clause.signed_by, "nobody")));
+            approvals.met() ? "complete" : "NOT COMPLETE: " + escaped(approvals.lacking.detail));
+  for (const trust::ClauseApprovals& clause : approvals.clauses)
+    page.line("", fmt::format("{}{} of {}; signed by {}", clause.sealed ? "or, sealed: " : "",
+                              clause.threshold, list_text(clause.holders, "nobody"),
+                              list_text(clause.signed_by, "nobody")));
 }
 
 void add_dry_run(const model::Order& order, const OrderReview& review, Page& page) {
   if (order.dry_run_order.is_zero()) return;
   page.line("dry run", order.dry_run_order.hex());
-  if (!review.dry_run) return;
+  if (!review.dry_run)
+    return page.line("", "what it found is not at hand: nothing of it was checked");
   const DryRunNumbers& run = *review.dry_run;
   page.line("", fmt::format("{} hosts: {} found, {} clean, {} refused or failed; {} objects",
                             run.hosts, run.found, run.clean, run.refused, run.matched));
-  page.line("", run.is_reported ? "exactly the receipts that the order names"
-                                : "NOT the receipts that the order names: hosts answered since, "
-                                  "or the controller shows others");
+  page.line("", "counted from the hosts' signed receipts, exactly those that the order names");
+  if (run.contradicting > 0)
+    page.line("", fmt::format("{} AT ODDS WITH THEMSELVES: a cloned image or a stolen key",
+                              counted(run.contradicting, "host")));
+  if (run.later > 0)
+    page.line("", fmt::format("{} came after the order was drafted and {} not in these numbers",
+                              counted(run.later, "receipt"), run.later == 1 ? "is" : "are"));
+}
+
+void add_hosts(const OrderReview& review, Page& page) {
+  if (!review.hosts) return page.line("hosts", "NOT KNOWN HERE: no list of hosts is at hand");
+  const std::vector<AffectedHost>& hosts = *review.hosts;
+  page.line("hosts", fmt::format("{} in scope, as the controller's registry has them",
+                                 counted(hosts.size(), "known host")));
+  for (std::size_t i = 0; i < hosts.size() && i < kHostsShown; ++i)
+    page.line("", fmt::format("wave {}  {}  {}", hosts[i].wave, hosts[i].id.hex().substr(0, 12),
+                              hosts[i].hostname));
+  if (hosts.size() > kHostsShown)
+    page.line("", fmt::format("and {} more", hosts.size() - kHostsShown));
+}
+
+void add_precedent(const OrderReview& review, Page& page) {
+  if (!review.knows_campaign) return;
+  if (!review.precedent) return page.line("changes", "nothing: it is the campaign's first order");
+  const Precedent& before = *review.precedent;
+  page.line("changes", fmt::format("against the campaign's last order {}, mode {}:",
+                                   before.id.hex().substr(0, 12), mode_text(before.mode)));
+  if (before.differences.empty()) page.line("", "none: it is the same order again");
+  for (const Difference& one : before.differences)
+    page.line("", fmt::format("{}: {}, was {}{}", one.field, one.after, one.before,
+                              one.effect == Effect::kWidens    ? " (WIDENS)"
+                              : one.effect == Effect::kNarrows ? " (narrows)"
+                                                               : ""));
 }
 
 }  // namespace
 
-std::string mode_text(model::Mode mode) {
-  return mode == model::Mode::kDryRun ? "dry-run" : std::string(name(mode));
-}
-
-std::string percent(unsigned permille) {
-  return permille % 10 == 0 ? fmt::format("{} %", permille / 10)
-                            : fmt::format("{}.{} %", permille / 10, permille % 10);
-}
-
 std::string describe(const model::Order& order, const DocumentId& id, const OrderReview& review) {
   Page page(fmt::format("Order {}\n  {}\n", id.hex(), escaped(order.title)));
+  page.line("tenant", order.tenant.hex());
   page.line("campaign", escaped(order.campaign));
   page.line("mode", mode_text(order.mode));
   page.line("class", class_text(order, review));
   page.line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
   page.line("where", fmt::format("countries {}; groups {}",
-                                 list(order.scope.jurisdictions, "NONE: no host will act"),
-                                 list(order.scope.groups, "all")));
+                                 list_text(order.scope.jurisdictions, "NONE: no host will act"),
+                                 list_text(order.scope.groups, "all")));
   const auto hosts = [&](std::string_view label, const std::vector<AgentId>& ids) {
     for (std::size_t i = 0; i < ids.size(); ++i) page.line(i == 0 ? label : "", ids[i].hex());
   };
@@ -144,10 +118,11 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
   hosts("except", order.scope.exclude);
   add_schedule(order.schedule, page);
   add_waves(order.waves, page);
-  add_limits(order.limits, page);
-  page.line("breaker",
-            fmt::format("{} and {} of the hosts", counted(order.breaker.failures, "failure"),
-                        percent(order.breaker.failed_permille)));
+  if (order.standing)
+    page.line("STANDING", "approved ahead: nothing runs until its first wave is released");
+  if (const std::string limits = text_of(order.limits); !limits.empty())
+    page.line("on a host", "at most " + limits);
+  page.line("breaker", text_of(order.breaker));
   add_dry_run(order, review, page);
   if (!order.undoes.is_zero()) page.line("undoes", order.undoes.hex());
   if (!order.supersedes.is_zero()) page.line("supersedes", order.supersedes.hex());
@@ -155,7 +130,13 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
   page.line("authority", fmt::format("{}; {}; {}", escaped(authority.legal_basis),
                                      escaped(authority.issuer), escaped(authority.reference)));
   if (!authority.contact.empty()) page.line("contact", escaped(authority.contact));
-  if (review.quorum) add_quorum(*review.quorum, page);
+  if (order.root_version_min > 1)
+    page.line("root", fmt::format("version {} or later", order.root_version_min));
+  add_hosts(review, page);
+  add_precedent(review, page);
+  if (review.approvals) add_approvals(*review.approvals, page);
+  for (std::size_t i = 0; i < review.objections.size(); ++i)
+    page.line(i == 0 ? "DO NOT SIGN" : "", escaped(review.objections[i]));
   return page.take();
 }
 
@@ -171,6 +152,8 @@ json to_json(const model::Order& order) {
                        {"from_minute", window.from_minute},
                        {"to_minute", window.to_minute}});
   return {
+      {"standing", order.standing},
+      {"root_version_min", order.root_version_min},
       {"title", order.title},
       {"campaign", order.campaign},
       {"mode", name(order.mode)},

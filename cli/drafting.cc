@@ -4,17 +4,15 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "cli/affected_hosts.h"
 #include "cli/describe.h"
-#include "cli/json_text.h"
-#include "cli/order_review.h"
+#include "cli/evidence_source.h"
 #include "cli/wave_draw.h"
 #include "policies/compiler/compiler.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
-#include "protocol/trust/gates.h"
 #include "protocol/trust/order_class.h"
 #include "protocol/trust/order_rules.h"
 
@@ -46,14 +44,6 @@ Result<std::vector<AgentId>> resolve_all(Session& session, const std::vector<std
 
 bool contains(const std::vector<AgentId>& ids, const AgentId& id) {
   return std::ranges::binary_search(ids, id);
-}
-
-// As the host itself will judge it, from what the registry says of it.
-bool in_scope(const model::Scope& scope, const json& agent, const AgentId& id) {
-  std::vector<std::string> groups;
-  std::istringstream list(text_of(agent, "group"));
-  for (std::string group; std::getline(list, group, ',');) groups.push_back(group);
-  return trust::in_scope(scope, id, text_of(agent, "jurisdiction"), groups).has_value();
 }
 
 // The newest order of this mode, or the one whose id starts with `wanted`.
@@ -102,10 +92,10 @@ Result<std::vector<KnownHost>> known_hosts(Session& session, const model::Scope&
   std::vector<KnownHost> hosts;
   std::size_t canaries_in_scope = 0;
   FS_TRY(const json agents, get(session, "agents"));
-  for (const json& agent : agents) {
-    FS_TRY(const AgentId id, AgentId::parse_hex(text_of(agent, "agent")));
-    if (!in_scope(scope, agent, id)) continue;
-    hosts.push_back({id, contains(canaries, id)});
+  FS_TRY(const std::vector<RegisteredHost> registered, registered_hosts(agents));
+  for (const RegisteredHost& host : registered) {
+    if (!in_scope(scope, host)) continue;
+    hosts.push_back({host.id, contains(canaries, host.id)});
     canaries_in_scope += hosts.back().canary;
   }
   if (canaries_in_scope < canaries.size())
@@ -166,6 +156,13 @@ Result<Draft> draft_order(Session& session, const DraftOptions& options) {
   draft.notes.push_back(fmt::format("{} known hosts in scope, by wave: {}", hosts.size(), sizes));
   if (hosts.empty()) draft.notes.push_back("warning: no known host is in scope");
   return draft;
+}
+
+Result<OrderReview> review_draft(Session& session, const Draft& draft) {
+  FS_TRY(const OrderEvidence evidence, fetch_evidence(session, draft.order));
+  return review_order({std::string(model::kPayloadOrder), codec::encode(draft.order), {}},
+                      draft.order,
+                      {.policy = draft.policy, .root = std::nullopt, .evidence = &evidence}, now());
 }
 
 }  // namespace fleetsweep::cli

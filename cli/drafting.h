@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/documents.h"
+#include "cli/order_review.h"
 #include "cli/order_terms.h"
 #include "protocol/model/policy.h"
 
@@ -23,5 +24,7 @@ struct Draft {
 // root, the earlier orders and the known hosts; reports everything that is wrong with the order at
 // once.
 Result<Draft> draft_order(Session& session, const DraftOptions& options);
+// As its signers will see it, while nobody has signed.
+Result<OrderReview> review_draft(Session& session, const Draft& draft);
 
 }  // namespace fleetsweep::cli

@@ -121,6 +121,12 @@ Result<json> post(Session& session, const std::string& path, const std::string& 
   return parsed(call(session, "POST", whole, body, content_type));
 }
 
+Status remove(Session& session, const std::string& path) {
+  FS_TRY(const std::string whole, tenant_path(session, path));
+  FS_CHECK(call(session, "DELETE", whole, "", ""));
+  return {};
+}
+
 Result<json> get_global(Session& session, const std::string& path) {
   if (path.starts_with("/v1/")) return parsed(call(session, "GET", path, "", ""));
   FS_TRY(const std::string url, base_url(session));  // the health pages need no token

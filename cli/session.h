@@ -37,6 +37,8 @@ Result<nlohmann::json> get(Session&, const std::string& path);
 Result<std::string> get_raw(Session&, const std::string& path);
 Result<nlohmann::json> post(Session&, const std::string& path, const std::string& body,
                             const std::string& content_type = "application/json");
+// DELETE
+Status remove(Session&, const std::string& path);
 // Under no tenant: "/v1/tenants", "/healthz".
 Result<nlohmann::json> get_global(Session&, const std::string& path);
 Result<nlohmann::json> post_global(Session&, const std::string& path, const std::string& body);

@@ -77,6 +77,23 @@ Result<Signer> open_signer(Session& session, const std::string& file) {
                 [file, key](BytesView message) { return ssh_sign(file, key, message); }};
 }
 
+Result<PublicKey> read_public_key(const std::string& file) {
+  FS_TRY(std::string text, read_text_file(file));
+  if (text.starts_with("-----BEGIN")) {
+    FS_TRY(text, read_text_file(file + ".pub"));
+  }
+  if (text.starts_with("ssh-") || text.starts_with("sk-ssh-")) {
+    FS_TRY(const crypto::SshPublicKey key, crypto::parse_ssh_public_key(text));
+    return key.key;
+  }
+  constexpr std::string_view kOurs = "ed25519 ";  // of `key create`
+  if (!text.starts_with(kOurs))
+    return fail(Code::kInvalid, "{} is no key: a file of `key create` or of OpenSSH was expected",
+                file);
+  const std::string hex = text.substr(kOurs.size(), text.find(' ', kOurs.size()) - kOurs.size());
+  return PublicKey::parse_hex(hex);
+}
+
 Status add_signature(const Signer& signer, model::Envelope& envelope) {
   const KeyId id = crypto::key_id(signer.key);
   if (std::ranges::find(envelope.signatures, id, &model::EnvelopeSignature::key) !=

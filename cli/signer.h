@@ -19,6 +19,8 @@ struct Signer {
 };
 
 Result<Signer> open_signer(Session&, const std::string& file);
+// The public half in FILE, or in FILE.pub where FILE is private: without a passphrase.
+Result<PublicKey> read_public_key(const std::string& file);
 // kConflict: this key signed already. The signature is checked before it is added.
 Status add_signature(const Signer& signer, model::Envelope& envelope);
 

@@ -12,6 +12,7 @@
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
 #include "cli/json_text.h"
+#include "cli/order_signing.h"
 #include "cli/progress_view.h"
 #include "cli/report.h"
 #include "cli/report_file.h"
@@ -42,6 +43,7 @@ struct Options {
   std::string html;
   std::string evidence_key;
   std::vector<std::string> keys;
+  std::optional<std::uint64_t> hosts;
   DraftOptions draft;
 };
 
@@ -142,17 +144,18 @@ Status hosts(Session& session, const Options& options) {
   return {};
 }
 
-Status sign_draft(Session& session, const Draft& draft, const std::vector<std::string>& keys) {
+Status sign_draft(Session& session, const Draft& draft, const Options& options) {
   Bytes payload = codec::encode(draft.order);
   const model::Envelope unsigned_order{std::string(model::kPayloadOrder), payload, {}};
-  std::string plan = describe(draft.order, crypto::document_id(unsigned_order),
-                              {.computed = draft.order.action_class});
+  FS_TRY(const OrderReview review, review_draft(session, draft));
+  std::string plan = describe(draft.order, crypto::document_id(unsigned_order), review);
   for (const std::string& line : draft.notes) plan += "  " + line + "\n";
-  FS_CHECK(session.console.confirm(plan, "Sign and submit this order?"));
+  FS_CHECK(confirm_order(session, plan, draft.order, review, options.hosts,
+                         "Sign and submit this order?"));
   if (!draft.policy.empty())
     FS_CHECK(post(session, "policies", to_text(draft.policy), "application/octet-stream"));
-  FS_TRY(const DocumentId id,
-         sign_and_submit(session, std::string(model::kPayloadOrder), std::move(payload), keys));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadOrder),
+                                              std::move(payload), options.keys));
   session.console.print(session.console.json
                             ? json{{"order", id.hex()}, {"campaign", draft.order.campaign}}.dump()
                             : "order " + id.hex());
@@ -162,14 +165,14 @@ Status sign_draft(Session& session, const Draft& draft, const std::vector<std::s
 
 Status start(Session& session, const Options& options) {
   FS_TRY(const Draft draft, draft_order(session, options.draft));
-  return sign_draft(session, draft, options.keys);
+  return sign_draft(session, draft, options);
 }
 
 Status undo(Session& session, Options options) {
   options.draft.mode = "undo";
   options.draft.campaign = options.campaign;
   FS_TRY(const Draft draft, draft_order(session, options.draft));
-  return sign_draft(session, draft, options.keys);
+  return sign_draft(session, draft, options);
 }
 
 Status stop(Session& session, const Options& options) {
@@ -374,11 +377,17 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
     return sub;
   };
 
+  const auto host_count = [&](CLI::App* sub) {
+    sub->add_option("--hosts", options->hosts,
+                    "for scripts, from class clean on: how many hosts it reaches, as shown");
+  };
+
   CLI::App* begin = keys(
       verb("start", "draft, sign and submit an order in one step", start,
            "start --policy policy.yaml --mode dry-run --campaign web-1 --jurisdiction DE --key "
            "alice.key --key bob.key"));
   add_draft_flags(*begin, options->draft);
+  host_count(begin);
   named(verb("status", "counts by wave and state; without a name a line a campaign", status,
              "status web-1"),
         false);
@@ -412,6 +421,7 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
       named(keys(verb("undo", "put back what the campaign's newest apply order changed", undo,
                       "undo web-1 --host web-02 --key alice.key --key bob.key")));
   add_undo_flags(*back, options->draft);
+  host_count(back);
 
   named(
       keys(verb("close", "end the results log: what stands in it is final, and its root is logged",

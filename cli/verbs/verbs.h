@@ -11,6 +11,7 @@ void add_root_verbs(CLI::App& app, Session& session);
 void add_endpoints_verbs(CLI::App& app, Session& session);
 void add_policy_verbs(CLI::App& app, Session& session);
 void add_order_verbs(CLI::App& app, Session& session);
+void add_inbox_verbs(CLI::App& order, Session& session);
 void add_campaign_verbs(CLI::App& app, Session& session);
 void add_agent_verbs(CLI::App& app, Session& session);
 void add_log_verbs(CLI::App& app, Session& session);

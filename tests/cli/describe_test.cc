@@ -68,6 +68,60 @@ TEST(Describe, TwoKeysOfOnePersonLookLikeTwoPeople) {
   EXPECT_THAT(*text, testing::HasSubstr("2 of alice, bob\n"));
 }
 
+TEST(Describe, LengthIsShownRounded) {
+  model::Order order;
+  order.schedule.jitter = Seconds{86400 + 61};
+  order.waves = {{.delay_min = Seconds{3601}}};
+  const std::string text = describe(order, {}, {});
+  EXPECT_THAT(text, testing::HasSubstr("spread over 1d 1m 1s"));
+  EXPECT_THAT(text, testing::HasSubstr("after 1h 1s"));
+}
+
+TEST(Describe, PartOfAStopIsNotShown) {
+  model::Stop stop;
+  stop.halt_from_class = model::Class::kContain;
+  stop.orders = {DocumentId{{1}}};
+  stop.policies = {Digest{{2}}};
+  stop.keys = {PublicKey{{3}}};
+  stop.agents = {AgentId{{4}}};
+  stop.reason = "key lost\x1b[2J\xe2\x80\xae";
+  const model::Envelope envelope{std::string(model::kPayloadStop), codec::encode(stop), {}};
+  const auto text = describe(envelope, false);
+  ASSERT_TRUE(text) << text.error().message;
+  for (const std::string& shown :
+       {stop.orders[0].hex(), stop.policies[0].hex(), stop.keys[0].hex(), stop.agents[0].hex(),
+        std::string("every order of class contain or above"),
+        std::string("key lost\\x1b[2J\\xe2\\x80\\xae")})
+    EXPECT_THAT(*text, testing::HasSubstr(shown));
+}
+
+TEST(Describe, DocumentOfSomeTypeIsShownAsNothing) {
+  const auto shown = [](std::string_view type, Bytes payload, const std::string& wanted) {
+    const model::Envelope envelope{std::string(type), std::move(payload), {}};
+    for (const bool as_json : {false, true}) {
+      const auto text = describe(envelope, as_json);
+      ASSERT_TRUE(text) << text.error().message;
+      EXPECT_THAT(*text, testing::HasSubstr(wanted));
+    }
+  };
+  model::Resume resume;
+  resume.stops = {DocumentId{{5}}};
+  shown(model::kPayloadResume, codec::encode(resume), DocumentId{{5}}.hex());
+  model::Release release;
+  release.order.value[0] = 6;
+  shown(model::kPayloadRelease, codec::encode(release), release.order.hex());
+  model::Endpoints endpoints;
+  endpoints.relays = {{.address = "tcp://relay:1"}};
+  shown(model::kPayloadEndpoints, codec::encode(endpoints), "tcp://relay:1");
+  model::EnrolBatch batch;
+  batch.jurisdiction = "DE";
+  batch.tokens = {{PublicKey{{7}}, 3}};
+  shown(model::kPayloadEnrolBatch, codec::encode(batch), PublicKey{{7}}.hex());
+  model::Close close;
+  close.campaign = "web-1";
+  shown(model::kPayloadClose, codec::encode(close), "web-1");
+}
+
 TEST(CheckSignable, BytesThatTheProgramCannotShowAreNotSigned) {
   model::Order order;
   order.title = "a title";

@@ -6,14 +6,17 @@
 #include "cli/describe.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
+#include "tests/cli/campaign_evidence.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::cli {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 // A policy that kills: an apply order of it is of class clean.
 Bytes killing_policy() {
@@ -45,27 +48,133 @@ class OrderReviewed : public testing::Test {
 
 TEST_F(OrderReviewed, ClassIsComputedFromThePolicyAndNotBelieved) {
   const model::Order order = order_of(killing_policy(), model::Class::kRead);
-  const auto computed = computed_class(order, killing_policy());
-  ASSERT_TRUE(computed) << computed.error().message;
-  EXPECT_EQ(*computed, model::Class::kClean);
-  EXPECT_THAT(describe(order, {}, {.computed = *computed}),
+  const OrderReview review =
+      review_order({std::string(model::kPayloadOrder), codec::encode(order), {}}, order,
+                   {.policy = killing_policy()}, fixture::start());
+  EXPECT_EQ(review.computed, model::Class::kClean);
+  EXPECT_THAT(review.objections, Contains("it claims class read, its policy makes it clean"));
+  EXPECT_THAT(describe(order, {}, review),
               HasSubstr("CLAIMS 1 (read), ITS POLICY MAKES IT 3 (clean)"));
 }
 
 TEST_F(OrderReviewed, AnotherPolicyBesideTheOrderIsNotTakenForItsOwn) {
-  const auto computed = computed_class(order_of(killing_policy(), model::Class::kClean),
-                                       codec::encode(model::Policy{}));
-  ASSERT_FALSE(computed);
-  EXPECT_EQ(computed.error().code, Code::kUntrusted);
+  const model::Order order = order_of(killing_policy(), model::Class::kClean);
+  const OrderReview review =
+      review_order({std::string(model::kPayloadOrder), codec::encode(order), {}}, order,
+                   {.policy = codec::encode(model::Policy{})}, fixture::start());
+  EXPECT_FALSE(review.computed);
+  EXPECT_THAT(review.objections,
+              Contains("the policy at hand is not the one that the order names"));
 }
 
 TEST_F(OrderReviewed, OneSignatureOfTwoIsNotComplete) {
-  const auto quorum = quorum_status(signed_by({"alice"}), tenant.root(), model::Class::kClean);
-  EXPECT_FALSE(quorum.met);
+  const auto quorum = trust::approvals(signed_by({"alice"}), tenant.root(), model::Role::kClean);
+  EXPECT_FALSE(quorum.met());
   ASSERT_EQ(quorum.clauses.size(), 1u);
   EXPECT_EQ(quorum.clauses[0].threshold, 2u);
-  EXPECT_THAT(quorum.clauses[0].holders, ElementsAre("alice", "bob", "carol"));
   EXPECT_THAT(quorum.clauses[0].signed_by, ElementsAre("alice"));
+}
+
+class Signer : public testing::Test {
+ protected:
+  test::CampaignEvidence world;
+};
+
+TEST_F(Signer, OrderThatIsInOrderIsObjectedTo) {
+  const OrderReview review = world.review(world.clean);
+  EXPECT_THAT(review.objections, IsEmpty());
+  EXPECT_EQ(review.computed, model::Class::kClean);
+  ASSERT_TRUE(review.hosts);
+  EXPECT_EQ(review.hosts->size(), 2u);
+  ASSERT_TRUE(review.dry_run);
+  EXPECT_EQ(review.dry_run->found, 1u);
+  ASSERT_TRUE(review.precedent);
+  EXPECT_EQ(review.precedent->id, world.dry_run);
+  const std::string text = describe(world.clean, {}, review);
+  for (const char* shown :
+       {"2 hosts: 1 found, 1 clean, 0 refused or failed; 4 objects", "2 known hosts in scope",
+        "wave 1", "web-1", "against the campaign's last order", "mode: apply, was dry-run (WIDENS)",
+        "NOT COMPLETE", "2 of alice, bob, carol; signed by nobody"})
+    EXPECT_THAT(text, HasSubstr(shown));
+  EXPECT_THAT(text, Not(HasSubstr("DO NOT SIGN")));
+}
+
+TEST_F(Signer, OrderThatLastsLongerThanTheRootAllowsIsSigned) {
+  world.clean.schedule.not_after +=
+      world.tenant.root().policy.order_life_max[static_cast<std::size_t>(model::Class::kClean)];
+  EXPECT_THAT(world.review(world.clean).objections, Contains(HasSubstr("the root allows class")));
+}
+
+TEST_F(Signer, OrderThatIsOverIsSigned) {
+  world.clean.schedule.not_after = fixture::start();
+  world.clean.schedule.not_before = fixture::start() - Seconds{60};
+  EXPECT_THAT(world.review(world.clean).objections, Contains(HasSubstr("it ended")));
+}
+
+TEST_F(Signer, DryRunThatTheReceiptsDoNotBearOutIsSigned) {
+  world.clean.dry_run_report.value[0] ^= 1;
+  const OrderReview review = world.review(world.clean);
+  EXPECT_FALSE(review.dry_run);
+  EXPECT_THAT(review.objections, Contains(HasSubstr("do not hold those that the order names")));
+  EXPECT_THAT(describe(world.clean, {}, review), HasSubstr("DO NOT SIGN"));
+}
+
+TEST_F(Signer, DryRunOfAnotherPolicyIsTakenForThisOnes) {
+  model::Policy other = world.policy;
+  other.title += " again";
+  model::Order order = world.clean;
+  order.policy = crypto::sha256(fixture::policy_bytes(other));
+  world.policy = other;
+  EXPECT_THAT(world.review(order).objections, Contains("its dry run was made with another policy"));
+}
+
+TEST_F(Signer, OrderOfAnotherTenantIsJudgedByThisLog) {
+  world.clean.tenant.value[0] ^= 1;
+  EXPECT_THAT(world.review(world.clean).objections,
+              Contains(HasSubstr("not of the order's tenant")));
+}
+
+TEST_F(Signer, CleaningAnUnknownNumberOfHostsIsSigned) {
+  const OrderReview review =
+      review_order(world.envelope(world.clean), world.clean,
+                   {.policy = fixture::policy_bytes(world.policy), .root = world.tenant.root()},
+                   fixture::start());
+  EXPECT_THAT(review.objections, ElementsAre(HasSubstr("how many hosts it reaches is not known")));
+  EXPECT_THAT(describe(world.clean, {}, review), HasSubstr("hosts         NOT KNOWN HERE"));
+  EXPECT_FALSE(needs_host_count(fixture::dry_run(world.policy)));
+}
+
+TEST_F(Signer, DryRunNeedsAListOfHosts) {
+  model::Order order = fixture::dry_run(world.policy);
+  order.tenant = world.tenant.id();
+  const OrderReview review =
+      review_order(world.envelope(order), order,
+                   {.policy = fixture::policy_bytes(world.policy), .root = world.tenant.root()},
+                   fixture::start());
+  EXPECT_THAT(review.objections, IsEmpty());
+}
+
+TEST_F(Signer, ClassThatNobodyCanComputeIsSigned) {
+  const OrderReview review = review_order(world.envelope(world.clean), world.clean,
+                                          {.evidence = &world.evidence}, fixture::start());
+  EXPECT_THAT(review.objections, ElementsAre(HasSubstr("its policy is not at hand")));
+}
+
+TEST_F(Signer, OrderOfTheLogIsComparedWithItself) {
+  const DocumentId id = world.log(world.clean, {"alice", "bob"});
+  const OrderReview review = world.review(world.clean);
+  ASSERT_TRUE(review.precedent);
+  EXPECT_EQ(review.precedent->id, world.dry_run) << id.hex();
+}
+
+TEST_F(Signer, NameOfAHostReachesTheTerminalRaw) {
+  model::Order order = world.clean;
+  order.title = order.authority.reference = "x\x1b[2J\xe2\x80\xae\nx";
+  for (const std::string& text :
+       {describe(order, {}, world.review(order)), *describe(world.envelope(order), true)}) {
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(text, Not(HasSubstr("\xe2\x80\xae\nx")));
+  }
 }
 
 TEST_F(OrderReviewed, CopiesSignedApartAreOneOrderTogether) {
@@ -73,13 +182,13 @@ TEST_F(OrderReviewed, CopiesSignedApartAreOneOrderTogether) {
       combine({signed_by({"alice"}), signed_by({"carol"}), signed_by({"alice"})}, {"a", "c", "a"});
   ASSERT_TRUE(all) << all.error().message;
   EXPECT_EQ(all->signatures.size(), 2u);
-  EXPECT_TRUE(quorum_status(*all, tenant.root(), model::Class::kClean).met);
+  EXPECT_TRUE(trust::approvals(*all, tenant.root(), model::Role::kClean).met());
 }
 
 TEST_F(OrderReviewed, OnePersonTwiceIsNotTwoPeople) {
   const auto all = combine({signed_by({"alice"}), signed_by({"alice"})}, {"a", "b"});
   ASSERT_TRUE(all);
-  EXPECT_FALSE(quorum_status(*all, tenant.root(), model::Class::kClean).met);
+  EXPECT_FALSE(trust::approvals(*all, tenant.root(), model::Role::kClean).met());
 }
 
 TEST_F(OrderReviewed, CopiesOfTwoOrdersAreNotCombined) {
@@ -99,41 +208,9 @@ TEST_F(OrderReviewed, SignatureOverChangedBytesDoesNotCount) {
   order.tenant = tenant.id();
   order.title = "Clean everything";
   envelope.payload = codec::encode(order);
-  const auto quorum = quorum_status(envelope, tenant.root(), model::Class::kClean);
-  EXPECT_FALSE(quorum.met);
+  const auto quorum = trust::approvals(envelope, tenant.root(), model::Role::kClean);
+  EXPECT_FALSE(quorum.met());
   EXPECT_THAT(quorum.clauses[0].signed_by, IsEmpty());
-}
-
-SignedReceipt receipt(std::uint8_t agent, std::uint64_t seq, model::HostState state,
-                      const DocumentId& order) {
-  model::Receipt receipt;
-  receipt.agent.value[0] = agent;
-  receipt.seq = seq;
-  receipt.order = order;
-  receipt.state = state;
-  receipt.matched = 4;
-  return {{std::string(model::kPayloadReceipt), codec::encode(receipt), {}}, receipt};
-}
-
-TEST_F(OrderReviewed, DryRunNumbersAreOfTheReceiptsThatTheOrderNames) {
-  model::Order order;
-  order.dry_run_order.value[0] = 7;
-  std::vector<SignedReceipt> receipts = {
-      receipt(1, 1, model::HostState::kRefused, order.dry_run_order),
-      receipt(1, 2, model::HostState::kFound, order.dry_run_order),
-      receipt(2, 1, model::HostState::kClean, order.dry_run_order),
-      receipt(3, 1, model::HostState::kFound, DocumentId{}),
-  };
-  order.dry_run_report = report_digest(receipts, order.dry_run_order);
-  const DryRunNumbers numbers = dry_run_numbers(receipts, order);
-  EXPECT_EQ(numbers.hosts, 2u);
-  EXPECT_EQ(numbers.found, 1u);
-  EXPECT_EQ(numbers.clean, 1u);
-  EXPECT_EQ(numbers.refused, 0u);
-  EXPECT_EQ(numbers.matched, 8u);
-  EXPECT_TRUE(numbers.is_reported);
-  receipts.erase(receipts.begin() + 2);
-  EXPECT_FALSE(dry_run_numbers(receipts, order).is_reported);
 }
 
 }  // namespace

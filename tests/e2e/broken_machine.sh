@@ -177,7 +177,7 @@ expect "witness with space again goes on by itself, and the order is carried out
 
 # --- the agent's disk is full
 fill "$STATE"
-fs campaign undo full --host web-1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" >>"$WORLD/log/orders" 2>&1
+fs campaign undo full --host web-1 --hosts 1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" >>"$WORLD/log/orders" 2>&1
 agent_says_full() { grep -q 'core_ends.*core.db.*disk is full; free space' "$WORLD/log/agent-web-1"; }
 expect "agent, disk full: its log says which disk" wait_for 15 agent_says_full
 expect "agent, disk full: it does nothing that it cannot remember" not unchanged web-1

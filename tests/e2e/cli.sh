@@ -75,7 +75,8 @@ has_next() { jq -e --arg next "$1" '.error | .message != "" and (.next | test($n
 printf 'right\n' >"$STORY/right"; printf 'wrong\n' >"$STORY/wrong"
 exits 0 "$CLI" key create "$STORY/sealed.key" --holder dora --passphrase-file "$STORY/right"
 for verb in "key show FILE" "root init --spec FILE" "root show FILE" "root sign FILE --key k" "root submit FILE" "order show FILE" \
-  "order sign FILE --key k" "order combine FILE FILE --out o" "order submit FILE" "order verify FILE --root r" "audit verify r --root FILE"; do
+  "order sign FILE --key k" "order combine FILE FILE --out o" "order submit FILE" "order push FILE" "order verify FILE --root r" \
+  "audit verify r --root FILE"; do
   expect "$verb: a missing file is input that cannot be read" exits 2 "$CLI" --json ${verb//FILE/$STORY/missing}
   expect "$verb: and the next step is not somewhere else" has_next "missing|private key"
   expect "$verb: a file of another kind likewise" exits 2 "$CLI" --json ${verb//FILE/$STORY/right}
@@ -121,17 +122,82 @@ expect "with plain lines" plain
 expect "a line a change" says '^cli-1 dry-run 1/1 1 found$' out
 order=$STORY/order.dsse
 expect "order draft, JSON" is_json order draft "${draft[@]}" --mode apply --out "$order"
-expect "order sign asks" asks order sign "$order" --key "$WORLD/keys/alice.key"
-expect "order sign, JSON" is_json order sign "$order" --key "$WORLD/keys/alice.key" --out "$STORY/alice.dsse"
+counts() { exits 1 "$CLI" "$@" && says "$PLAN" err && says '^next: .*--hosts N' err; }
+expect "order sign asks how many hosts it reaches" counts order sign "$order" --key "$WORLD/keys/alice.key"
+expect "a yes is not enough" counts --yes order sign "$order" --key "$WORLD/keys/alice.key"
+expect "another number neither" exits 1 "$CLI" --yes order sign "$order" --key "$WORLD/keys/alice.key" --hosts 2
+expect "which is said" says '^error: --hosts 2: that is not the number of hosts in scope' err
+expect "nothing was signed" test "$(jq '.signatures | length' "$order")" = 0
+typed() {  # typed NUMBER FILE: on a terminal
+  script -qec "$CLI order sign '$order' --key '$WORLD/keys/alice.key' --out '$2'" /dev/null <<<"$1" >"$STORY/tty"
+  grep -q 'type the number of hosts in scope' "$STORY/tty"
+}
+expect "a person types it" typed 1 "$STORY/typed.dsse"
+expect "and has signed" test "$(jq '.signatures | length' "$STORY/typed.dsse")" = 1
+expect "or mistypes it" typed 7 "$STORY/mistyped.dsse"
+expect "and has not" test ! -e "$STORY/mistyped.dsse"
+expect "order sign, JSON" is_json order sign "$order" --key "$WORLD/keys/alice.key" --hosts 1 --out "$STORY/alice.dsse"
 expect "one of two: verify refuses" exits 1 "$CLI" order verify "$STORY/alice.dsse" --root "$WORLD/keys/root.dsse"
 expect "and says who is missing" says 'missing: bob, carol' err
-expect "order sign by bob" is_json order sign "$order" --key "$WORLD/keys/bob.key" --out "$STORY/bob.dsse"
+expect "order sign by bob" is_json order sign "$order" --key "$WORLD/keys/bob.key" --hosts 1 --out "$STORY/bob.dsse"
 expect "order combine, JSON" is_json order combine "$STORY/alice.dsse" "$STORY/bob.dsse" --out "$STORY/both.dsse"
 expect "order verify, JSON" is_json order verify "$STORY/both.dsse" --root "$WORLD/keys/root.dsse"
 expect "order show, JSON" is_json order show "$STORY/both.dsse" --root "$WORLD/keys/root.dsse"
 expect "it knows class, quorum and dry run" jq -e \
-  '.review | .class == {computed: "clean", matches: true} and .quorum.met and .dry_run.found == 1 and .dry_run.is_reported' "$STORY/out"
+  '.review | .class == {computed: "clean", matches: true} and .quorum.met and .dry_run.found == 1 and .hosts.total == 1 and .objections == [] and
+   (.since.changes[] | select(.field == "mode").effect == "widens")' "$STORY/out"
+# What the hosts' receipts do not bear out is not signed, whoever asks.
+doubted=$STORY/doubted.dsse
+jq -r .payload "$order" | base64 -d | perl -0777 -pe "my \$report = pack 'H*', '$(jq -r .document.dry_run_report "$STORY/out")'; my \$other = reverse \$report; s/\Q\$report\E/\$other/ or die" | base64 -w0 >"$STORY/payload"
+jq --rawfile payload "$STORY/payload" '.payload = $payload | .signatures = []' "$order" >"$doubted"
+cp "$order.policy" "$doubted.policy"
+expect "an order whose dry run is not in the receipts is not signed" exits 1 "$CLI" --yes order sign "$doubted" --key "$WORLD/keys/alice.key" --hosts 1
+expect "and says why" says 'its dry run: .*do not hold those that the order names' err
+expect "order evidence, JSON" is_json order evidence "$order" --out "$STORY/evidence"
+alone() { exits "$1" env -u FLEETSWEEP_URL -u FLEETSWEEP_TOKEN_FILE "$CLI" --yes "${@:2}" --key "$WORLD/keys/carol.key" --hosts 1 --out "$STORY/carol.dsse"; }
+expect "without a network and without evidence nobody signs a clean order" alone 1 order sign "$order"
+expect "because nobody knows whom it reaches" says 'how many hosts it reaches is not known here' err
+expect "with a file of it one does" alone 0 order sign "$order" --evidence "$STORY/evidence"
+expect "unless it is not about this order" alone 1 order sign "$doubted" --evidence "$STORY/evidence"
+expect "the plan without a network has all of it" exits 0 env -u FLEETSWEEP_URL "$CLI" order show "$order" --evidence "$STORY/evidence"
+for shown in '1 known host in scope' 'wave 1  [0-9a-f]{12}  web-1' "counted from the hosts' signed receipts" 'mode: apply, was dry-run .WIDENS.'; do
+  expect "namely $shown" says "$shown" out
+done
+
+fs key create "$STORY/stranger.key" --holder stranger --unencrypted >/dev/null
+# The inbox: pushed by one, signed there by two, submitted by a third.
+inbox=$STORY/inbox.dsse
+fs order draft "${draft[@]}" --mode dry-run --out "$inbox" >/dev/null 2>&1
+expect "order push, JSON" is_json order push "$inbox"
+pushed=$(jq -r .id "$STORY/out")
+for who in "--for alice" "--for carol" "--key $WORLD/keys/bob.key" "--key $WORLD/keys/bob.key.pub" ""; do
+  expect "order pending $who, JSON" is_json order pending $who
+  expect "lists it" jq -e --arg id "$pushed" '.[0].id == $id' "$STORY/out"
+done
+expect "order pending for people" exits 0 "$CLI" order pending
+expect "says who can still sign" says "^${pushed:0:12} .*waits for 2 of alice, bob, carol" out
+PLAN='^Order [0-9a-f]{64}$'
+expect "order sign of the inbox asks" asks order sign "${pushed:0:12}" --key "$WORLD/keys/alice.key"
+expect "order sign of the inbox, JSON" is_json order sign "${pushed:0:12}" --key "$WORLD/keys/alice.key"
+expect "it does not wait for alice any more" test "$("$CLI" --json order pending --for alice)" = '[]'
+expect "but for bob" jq -e 'length == 1' <<<"$("$CLI" --json order pending --for bob)"
+expect "a key that the root does not name adds nothing" exits 1 "$CLI" --yes order sign "$pushed" --key "$STORY/stranger.key"
+expect "order sign by bob completes it" exits 0 "$CLI" --yes order sign "$pushed" --key "$WORLD/keys/bob.key"
+expect "and says what comes next" says "^next:  fleetsweep order submit $pushed" err
+expect "order pull, JSON" is_json order pull "${pushed:0:12}" --out "$STORY/pulled.dsse"
+expect "a copy with both signatures and the policy" test "$(jq '.signatures | length' "$STORY/pulled.dsse")" = 2 -a -s "$STORY/pulled.dsse.policy"
+expect "nothing has begun" exits 1 "$CLI" order submit "$pushed"
+expect "because submitting asks, too" says '^next: .*--yes' err
+expect "order submit of the inbox, JSON" is_json order submit "$pushed"
+expect "the inbox is empty" test "$("$CLI" --json order pending)" = '[]'
+fs order draft "${draft[@]}" --mode dry-run --life 1h --out "$inbox" >/dev/null 2>&1
+expect "another one" is_json order push "$inbox"
+pushed=$(jq -r .id "$STORY/out")
+expect "order withdraw asks" exits 1 "$CLI" order withdraw "$pushed"
+expect "order withdraw, JSON" is_json order withdraw "$pushed"
+expect "is gone" exits 1 "$CLI" order show "$pushed"
 cp "$order.policy" "$STORY/both.dsse.policy"
+PLAN='^Order [0-9a-f]{64}$'; expect "order submit asks" asks order submit "$STORY/both.dsse"
 expect "order submit, JSON" is_json order submit "$STORY/both.dsse"
 expect "submitted again" exits 0 "$CLI" order submit "$STORY/both.dsse"
 expect "it is known already" says '^in the control log already' out
@@ -155,7 +221,7 @@ for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "ca
   "root show $WORLD/keys/root.dsse" "campaign watch cli-1"; do
   expect "$verb, JSON" is_json $verb
 done
-PLAN='^Order [0-9a-f]{64}$'; expect "campaign undo asks" asks campaign undo cli-1 "${keys[@]}"
+PLAN='^Order [0-9a-f]{64}$'; expect "campaign undo asks for the number" counts campaign undo cli-1 "${keys[@]}"
 PLAN='^Root version 1,'
 cp "$WORLD/keys/root.dsse" "$STORY/again.dsse"
 expect "root sign asks" asks root sign "$STORY/again.dsse" --key "$WORLD/keys/alice.key"
@@ -223,7 +289,7 @@ phase_is() { [ "$(fs --json campaign status "$1" | jq -r .phase)" = "$2" ]; }
 steered=(--policy "$POLICY" --campaign steer-1 --jurisdiction DE "${keys[@]}")
 fs campaign start "${steered[@]}" --mode dry-run >/dev/null 2>&1
 fs campaign watch steer-1 --deadline 30s >/dev/null
-fs campaign start "${steered[@]}" --mode apply --wave 500 --wave 1000,0s,manual --canary web-1 >/dev/null 2>&1
+fs campaign start "${steered[@]}" --mode apply --hosts 2 --wave 500 --wave 1000,0s,manual --canary web-1 >/dev/null 2>&1
 expect "the canary is cleaned again" wait_for 30 is_done web-1
 expect "web-2 waits for a person" wait_for 10 campaign_has steer-1 waiting 1
 fs campaign stop steer-1 --key "$WORLD/keys/alice.key" --reason "first think" >/dev/null 2>&1

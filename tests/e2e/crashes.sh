@@ -133,14 +133,15 @@ submitted() { fs order submit "$1" >>"$WORLD/log/orders" 2>&1; }
 drafted() {  # drafted FILE CAMPAIGN MODE
   fs order draft --policy "$SOURCE/policies/catalog/lookalike/policy.yaml" --campaign "$2" --mode "$3" --jurisdiction DE --out "$1"
 }
+signed() { sign_order "$1" "$2" >>"$WORLD/log/orders" 2>&1; }
 order() {  # order CAMPAIGN MODE: drafted, signed and submitted under fire
   local file=$WORLD/$1.$2.dsse person
   under_fire 20 drafted "$file" "$1" "$2"
-  for person in alice bob; do fs order sign "$file" --key "$WORLD/keys/$person.key" >>"$WORLD/log/orders" 2>&1; done
+  for person in alice bob; do under_fire 20 signed "$file" "$person"; done
   under_fire 20 submitted "$file"
 }
 host_is() { [ "$(host_state "$1" "$2")" = "$3" ]; }  # CAMPAIGN HOST STATE
-undo_is_ordered() { fs campaign undo "$1" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key"; }
+undo_is_ordered() { fs campaign undo "$1" --hosts "$(fs --json agent list | jq length)" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key"; }
 
 run_campaign() {  # run_campaign NAME
   local host

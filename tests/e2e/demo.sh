@@ -84,22 +84,23 @@ fs order draft --policy "$POLICY" --mode dry-run --campaign lookalike-1 --jurisd
 fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/alice.key" >/dev/null 2>&1
 expect "one signature is not enough to read content" not fs order submit "$WORLD/dry.dsse"
 fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/bob.key" >/dev/null 2>&1
-fs order submit "$WORLD/dry.dsse" | show
+fs order submit "$WORLD/dry.dsse" 2>/dev/null | show
 wait_for 30 campaign_has lookalike-1 found 4 || :
 fs campaign hosts lookalike-1 | show
 expect "found on the three infected hosts; near-1 has traces, which are reported only" states_are lookalike-1 '{"found": 4, "clean": 1}'
 for host in "${HOSTS[@]}"; do expect "$host: the dry run changed nothing" same_tree "$host" before; done
 
-step "Clean: alice and carol approve, web-1 is the canary, wave 2 opens by itself when it is well"
+step "Clean: alice and carol approve and type how many hosts it reaches, web-1 is the canary, wave 2 opens by itself when it is well"
 fs order draft --policy "$POLICY" --mode apply --campaign lookalike-1 --jurisdiction DE \
   --wave 200 --wave 1000,2s,auto --canary web-1 --out "$WORLD/clean.dsse" 2>/dev/null | show
-fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/alice.key" --out "$WORLD/clean.alice.dsse" >/dev/null 2>&1
-fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/carol.key" --out "$WORLD/clean.carol.dsse" >/dev/null 2>&1
+expect "a yes alone signs nothing that cleans" not fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/alice.key" --out "$WORLD/clean.alice.dsse"
+fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/alice.key" --hosts 5 --out "$WORLD/clean.alice.dsse" >/dev/null 2>&1
+fs order sign "$WORLD/clean.dsse" --key "$WORLD/keys/carol.key" --hosts 5 --out "$WORLD/clean.carol.dsse" >/dev/null 2>&1
 expect "one of three may not clean" not fs order submit "$WORLD/clean.alice.dsse"
 fs order combine "$WORLD/clean.alice.dsse" "$WORLD/clean.carol.dsse" --out "$WORLD/clean.signed.dsse" | sed "s#$WORLD/##" | show
 cp "$WORLD/clean.dsse.policy" "$WORLD/clean.signed.dsse.policy"
 fs order verify "$WORLD/clean.signed.dsse" --root "$WORLD/keys/root.dsse" | show
-fs order submit "$WORLD/clean.signed.dsse" | show
+fs order submit "$WORLD/clean.signed.dsse" 2>/dev/null | show
 watch lookalike-1 --until verified=3 --deadline 60s
 expect "verified by rescans on all three" campaign_has lookalike-1 verified 3
 for host in "${INFECTED[@]}"; do
@@ -112,7 +113,7 @@ expect "near-1: the process with the name lives" is_running near-1
 expect "clean-1: not a byte was touched" same_tree clean-1 before
 
 step "Undo on web-2: everything comes back, byte for byte"
-fs campaign undo lookalike-1 --host web-2 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" 2>/dev/null | show
+fs campaign undo lookalike-1 --host web-2 --hosts 1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" 2>/dev/null | show
 watch lookalike-1 --until undone=1 --deadline 40s
 expect "web-2: undone" campaign_has lookalike-1 undone 1
 expect "web-2: names, bytes, owners, modes, times, attributes are as before" same_tree web-2 before
@@ -120,7 +121,7 @@ expect "web-2: names, bytes, owners, modes, times, attributes are as before" sam
 step "Clean web-2 again: a new dry run and a new order, for that host alone"
 lookalike_start web-2
 for mode in dry-run apply; do
-  fs campaign start --policy "$POLICY" --mode $mode --campaign lookalike-1 --jurisdiction DE --host web-2 \
+  fs campaign start --policy "$POLICY" --mode $mode --campaign lookalike-1 --jurisdiction DE --host web-2 --hosts 1 \
     --key "$WORLD/keys/bob.key" --key "$WORLD/keys/carol.key" 2>/dev/null | show
   [ $mode = dry-run ] && until=found=1 || until=verified=3
   watch lookalike-1 --until "$until" --deadline 40s

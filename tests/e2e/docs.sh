@@ -23,12 +23,13 @@ filled_in() {
     -e "s#EDGE_CURVE#${EDGE_CURVE:-}#; s#LOG_VKEY#${LOG_VKEY:-}#" -e "s#tokens/token-\.\.\.#${TOKEN:-}#" \
     -e "s# policy\.yaml# $SOURCE/policies/catalog/lookalike/policy.yaml#g" -e 's#1000,10m,auto#1000,1s,auto#' \
     -e "s#\$PWD/build/bin#$BIN#; s#build/bin/#$BIN/#g; s# policies/# $SOURCE/policies/#g; s#/tmp/sample#$STORY/sample#g" \
-    -e 's#^fleetsweep key create .*#& --unencrypted#' -e "s#^fleetsweep-agent \(enrol\|run\) .*#& --root $VAR/web-01/root#" <<<"$1"
+    -e 's#^fleetsweep key create .*#& --unencrypted#' \
+    -e 's#^fleetsweep order sign clean.dsse .*#& --hosts 2#; s#^fleetsweep campaign undo .*#& --hosts 1#' -e "s#^fleetsweep-agent \(enrol\|run\) .*#& --root $VAR/web-01/root#" <<<"$1"
 }
 
 others_sign() {  # others_sign COMMAND: what it signed
   case $1 in
-    "fleetsweep order sign"*) fs order sign "$(cut -d' ' -f4 <<<"$1")" --key bob.key >/dev/null 2>&1 ;;
+    "fleetsweep order sign"*) fs order sign "$(cut -d' ' -f4 <<<"$1")" --key bob.key --hosts 2 >/dev/null 2>&1 ;;
     "fleetsweep root sign"*) for person in bob carol; do fs root sign root.dsse --key $person.key >/dev/null 2>&1; done ;;
   esac
 }
@@ -72,7 +73,7 @@ run_command() {  # run_command PAGE:LINE COMMAND
     fleetsweep-agent\ run*) start agent-web-01 $filled; return ;;
     fleetsweep-controller\ init*) output=controller.json ;;
     fleetsweep-witness\ init*) output=witness.json ;;
-    "fleetsweep "*" --key "* | "fleetsweep root submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
+    "fleetsweep "*" --key "* | "fleetsweep root submit"* | "fleetsweep order submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
   esac
   expect "$at: $command" bash -c "set -e; timeout 60 bash -c $(printf %q "$filled") </dev/null >$output"
   others_sign "$command"

@@ -3,6 +3,7 @@
 # fetch it, refuse it with the reason, and touch nothing. Usage: forged.sh BIN_DIR SOURCE_DIR
 
 source "$(dirname "$0")/story.sh"
+source "$(dirname "$0")/stock.sh"
 story_start "$@"
 story_world
 for host in web-1 web-2; do story_host $host infected; done
@@ -21,7 +22,8 @@ has_folded() { local size; size=$(agent_status "$1" .log_size); echo "$1 has fol
 reason_counted() { fs --json campaign hosts "$1" | jq -e --arg reason "$2" '[.[] | select(.reason == $reason)] | length == 2'; }
 id_of() { fs --json order show "$1" | jq -r .id; }
 draft() { fs order draft --policy "$POLICY_FILE" "$@" >>"$WORLD/log/orders" 2>&1; }
-sign() { local file=$1 person; shift; for person in "$@"; do fs order sign "$file" --key "$WORLD/keys/$person.key" >>"$WORLD/log/orders" 2>&1; done; }
+# Our own program does not sign what these people sign here.
+sign() { local file=$1 person; shift; for person in "$@"; do stock_sign "$file" "$WORLD/keys/$person.key"; done; }
 edit_payload() {  # edit_payload FILE PERL: rewrites the signed bytes and leaves the signatures
   jq -r .payload "$1" | base64 -d | perl -0777 -pe "$2" | base64 -w0 >"$STORY/payload"
   jq --rawfile payload "$STORY/payload" '.payload = $payload' "$1" >"$STORY/edited"
@@ -40,8 +42,8 @@ sign strangers.dsse mallory trudy
 sign few.dsse alice
 # Another tenant of the same people: an order with a full quorum, for somebody else.
 cp good.dsse tenant.dsse
-tenant=$(fs --json order show good.dsse | jq -r .document.tenant)
-edit_payload tenant.dsse "my \$id = pack 'H*', '$tenant'; my \$other = reverse \$id; s/\\Q\$id\\E/\$other/ or die"
+TENANT=$(fs --json order show good.dsse | jq -r .document.tenant)
+edit_payload tenant.dsse "my \$id = pack 'H*', '$TENANT'; my \$other = reverse \$id; s/\\Q\$id\\E/\$other/ or die"
 jq '.signatures = []' tenant.dsse >edited && mv edited tenant.dsse
 sign tenant.dsse alice bob
 draft --mode apply --campaign forged --jurisdiction DE --life 1s --out expired.dsse
@@ -53,7 +55,7 @@ sign elsewhere.dsse alice bob
 
 # --- the honest controller takes none of them
 refuses() {  # refuses FILE TEXT: at its door, and says so
-  ! fs order submit "$1" >"$STORY/said" 2>&1 || return 1
+  ! fs --tenant "$TENANT" order submit "$1" >"$STORY/said" 2>&1 || return 1
   cat "$STORY/said"; grep -q -- "$2" "$STORY/said"
 }
 size=$(log_size)

@@ -120,6 +120,14 @@ agent_start() {
     --reconnect_min 50ms --reconnect_max 500ms
 }
 
+# sign_order FILE PERSON [FLAG...]: as somebody does who has read the plan, the number of hosts in it too.
+hosts_in() { fs --json order show "$1" 2>/dev/null | jq -e .review.hosts.total; }
+sign_order() {
+  local file=$1 person=$2 hosts; shift 2
+  hosts=$(hosts_in "$file") || return 1
+  fs order sign "$file" --key "$WORLD/keys/$person.key" --hosts "$hosts" "$@"
+}
+
 agents_connected() { [ "$(fs --json agent list | jq '[.[] | select(.state == "online")] | length')" = "$1" ]; }
 campaign_states() { fs --json campaign status "$1" | jq -c .states; }
 campaign_has() { [ "$(fs --json campaign status "$1" | jq ".states.$2 // 0")" = "$3" ]; }  # CAMPAIGN STATE COUNT

@@ -74,9 +74,10 @@ story_host() {  # story_host NAME [infected]
 POLICY=
 campaign_order() {
   local mode=$1 campaign=$2; shift 2
-  fs --json campaign start --policy "${POLICY:-$SOURCE/policies/catalog/lookalike/policy.yaml}" --mode "$mode" \
-    --campaign "$campaign" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" "$@" >"$STORY/order" 2>>"$WORLD/log/orders"
-  ORDER=$(jq -r .order "$STORY/order")
+  fs order draft --policy "${POLICY:-$SOURCE/policies/catalog/lookalike/policy.yaml}" --mode "$mode" --campaign "$campaign" \
+    --out "$STORY/order" "$@" >>"$WORLD/log/orders" 2>&1 || return 1
+  sign_order "$STORY/order" alice >>"$WORLD/log/orders" 2>&1 && sign_order "$STORY/order" bob >>"$WORLD/log/orders" 2>&1 || return 1
+  ORDER=$(fs --json order submit "$STORY/order" 2>>"$WORLD/log/orders" | jq -er .id)
 }
 # What the host itself says: of one order, of everything.
 agent_why() { "$BIN/fleetsweep-agent" why "$2" --state "$WORLD/hosts/$1/state"; }  # HOST ORDER

@@ -42,7 +42,7 @@ Command parsed(std::string place, const std::string& text) {
 std::vector<Command> commands() {
   std::vector<Command> found;
   const std::regex shape(R"(`(fleetsweep(?:-[a-z]+)? [^`]+)`)");
-  for (const char* page : {"docs/reasons.md", "docs/runbooks.md"}) {
+  for (const char* page : {"docs/operators/signing.md", "docs/reasons.md", "docs/runbooks.md"}) {
     std::ifstream file(fs::path(FS_SOURCE_DIR) / page);
     std::string line;
     for (int number = 1; std::getline(file, line); ++number)

@@ -1,0 +1,216 @@
+#include "cli/order_evidence.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/json_text.h"
+#include "protocol/base/bytes.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/sign.h"
+#include "protocol/log/merkle.h"
+#include "protocol/trust/token.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using model::HostState;
+using nlohmann::json;
+
+// Leaves that are hashed to find the receipts that an order names among later ones: some seconds.
+constexpr std::size_t kLeavesHashedMax = 20'000'000;
+
+Result<SignedReceipt> receipt_of(BytesView bytes) {
+  SignedReceipt one;
+  FS_TRY(one.envelope, codec::decode<model::Envelope>(bytes));
+  FS_TRY(one.receipt, codec::decode<model::Receipt>(one.envelope.payload));
+  return one;
+}
+
+Result<std::vector<Bytes>> base64_list(const json& object, const char* member) {
+  const auto found = object.find(member);
+  if (found == object.end() || !found->is_array())
+    return fail(Code::kInvalid, "{}: a list was expected", member);
+  std::vector<Bytes> all;
+  for (const json& text : *found) {
+    if (!text.is_string()) return fail(Code::kInvalid, "{}: base64 was expected", member);
+    auto bytes = from_base64(text.get<std::string>());
+    if (!bytes) return fail(bytes.error().within(member));
+    all.push_back(std::move(*bytes));
+  }
+  return all;
+}
+
+json to_json(const std::vector<RegisteredHost>& hosts) {
+  json list = json::array();
+  for (const RegisteredHost& host : hosts) {
+    std::string groups;
+    for (const std::string& group : host.groups) groups += (groups.empty() ? "" : ",") + group;
+    list.push_back({{"agent", host.id.hex()},
+                    {"hostname", host.hostname},
+                    {"jurisdiction", host.jurisdiction},
+                    {"group", groups}});
+  }
+  return list;
+}
+
+using AgentKeys = std::map<AgentId, PublicKey>;
+
+Result<AgentKeys> enrolled(const std::vector<Bytes>& enrolments, const trust::State& state) {
+  AgentKeys keys;
+  for (const Bytes& envelope : enrolments) {
+    const auto unused = [](const PublicKey&) { return 0u; };  // the controller counted the uses
+    const auto enrolment = trust::check_enrolment(state, envelope, unused, Timestamp{});
+    if (!enrolment) return fail(Error(enrolment.error()).within("an enrolment"));
+    keys[enrolment->agent] = enrolment->key.identity;
+  }
+  return keys;
+}
+
+Status check_signature(const SignedReceipt& one, const AgentKeys& keys, const TenantId& tenant) {
+  const auto where = [&] {
+    return fmt::format("receipt {} of host {}", one.receipt.seq,
+                       one.receipt.agent.hex().substr(0, 12));
+  };
+  const auto key = keys.find(one.receipt.agent);
+  if (key == keys.end())
+    return fail(Code::kUntrusted, "{}: no enrolment for this host is at hand", where());
+  const Bytes message = crypto::pae(one.envelope.payload_type, one.envelope.payload);
+  if (one.envelope.payload_type != model::kPayloadReceipt || one.envelope.signatures.size() != 1 ||
+      !crypto::verify(key->second, message, one.envelope.signatures.front().signature))
+    return fail(Code::kUntrusted, "{}: its signature does not hold", where());
+  if (one.receipt.tenant != tenant)
+    return fail(Code::kUntrusted, "{}: it is of another tenant", where());
+  return {};
+}
+
+// Hosts whose receipts contradict each other. The controller takes them and marks the host, and one
+// such host may not keep people from signing for all the others.
+std::set<AgentId> broken_chains(const std::vector<SignedReceipt>& receipts) {
+  std::set<AgentId> broken;
+  std::map<std::pair<AgentId, std::uint64_t>, const SignedReceipt*> by_number;
+  for (const SignedReceipt& one : receipts)
+    if (!by_number.emplace(std::pair(one.receipt.agent, one.receipt.seq), &one).second)
+      broken.insert(one.receipt.agent);
+  for (const SignedReceipt& one : receipts) {
+    const auto before = by_number.find({one.receipt.agent, one.receipt.seq - 1});
+    if (before != by_number.end() &&
+        one.receipt.previous != crypto::document_id(before->second->envelope))
+      broken.insert(one.receipt.agent);
+  }
+  return broken;
+}
+
+using Leaf = std::pair<DocumentId, Digest>;
+
+Leaf leaf_of(const SignedReceipt& one) {
+  return {crypto::document_id(one.envelope), log::leaf_hash(codec::encode(one.envelope))};
+}
+
+Digest digest_of(std::vector<Leaf> leaves) {
+  std::ranges::sort(leaves);
+  const auto twice = std::ranges::unique(leaves);
+  leaves.erase(twice.begin(), twice.end());
+  std::vector<Digest> hashes;
+  for (const Leaf& leaf : leaves) hashes.push_back(leaf.second);
+  return log::tree_root(hashes);
+}
+
+std::vector<Leaf> leaves_of(const std::vector<const SignedReceipt*>& receipts) {
+  std::vector<Leaf> leaves;
+  for (const SignedReceipt* one : receipts) leaves.push_back(leaf_of(*one));
+  return leaves;
+}
+
+std::vector<const SignedReceipt*> of_order(const std::vector<SignedReceipt>& receipts,
+                                           const DocumentId& order) {
+  std::vector<const SignedReceipt*> chosen;
+  for (const SignedReceipt& one : receipts)
+    if (one.receipt.order == order) chosen.push_back(&one);
+  return chosen;
+}
+
+// Who drafted saw the first so many of what is stored by now: hosts answer later, too.
+std::optional<std::size_t> how_many_are_named(std::vector<Leaf> leaves, const Digest& report) {
+  const std::size_t all = leaves.size();
+  std::size_t hashed = 0;
+  for (;;) {
+    if (digest_of(leaves) == report) return leaves.size();
+    hashed += leaves.size();
+    if (leaves.empty() || hashed > kLeavesHashedMax + all) return std::nullopt;
+    leaves.pop_back();
+  }
+}
+
+}  // namespace
+
+std::string evidence_text(const OrderEvidence& evidence) {
+  json log = json::array(), enrolments = json::array(), receipts = json::array();
+  for (const Bytes& entry : evidence.log) log.push_back(to_base64(entry));
+  for (const Bytes& envelope : evidence.enrolments) enrolments.push_back(to_base64(envelope));
+  for (const SignedReceipt& one : evidence.receipts)
+    receipts.push_back(to_base64(codec::encode(one.envelope)));
+  return json{{"log", log},
+              {"enrolments", enrolments},
+              {"receipts", receipts},
+              {"agents", to_json(evidence.hosts)}}
+             .dump() +
+         "\n";
+}
+
+Result<OrderEvidence> parse_evidence(std::string_view text) {
+  const json object = json::parse(text, nullptr, false);
+  if (!object.is_object())
+    return fail(Code::kInvalid, "not a file of `fleetsweep order evidence`: no JSON object");
+  OrderEvidence evidence;
+  FS_TRY(evidence.log, base64_list(object, "log"));
+  FS_TRY(evidence.enrolments, base64_list(object, "enrolments"));
+  FS_TRY(const std::vector<Bytes> receipts, base64_list(object, "receipts"));
+  for (const Bytes& bytes : receipts) {
+    auto one = receipt_of(bytes);
+    if (!one) return fail(one.error().within("receipts"));
+    evidence.receipts.push_back(std::move(*one));
+  }
+  auto hosts = registered_hosts(object.value("agents", json()));
+  if (!hosts) return fail(hosts.error().within("agents"));
+  evidence.hosts = std::move(*hosts);
+  return evidence;
+}
+
+Digest report_digest(const std::vector<SignedReceipt>& receipts, const DocumentId& dry_run) {
+  return digest_of(leaves_of(of_order(receipts, dry_run)));
+}
+
+Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust::State& state,
+                                      const model::Order& order) {
+  FS_TRY(const AgentKeys keys, enrolled(evidence.enrolments, state));
+  for (const SignedReceipt& one : evidence.receipts)
+    FS_CHECK(check_signature(one, keys, order.tenant));
+  std::vector<const SignedReceipt*> receipts = of_order(evidence.receipts, order.dry_run_order);
+  const auto named = how_many_are_named(leaves_of(receipts), order.dry_run_report);
+  if (!named)
+    return fail(Code::kUntrusted,
+                "the {} receipts of the dry run at hand do not hold those that the order names",
+                receipts.size());
+  DryRunNumbers numbers{.later = receipts.size() - *named};
+  receipts.resize(*named);
+  std::map<AgentId, const model::Receipt*> newest;
+  for (const SignedReceipt* one : receipts) {
+    const model::Receipt*& held = newest[one->receipt.agent];
+    if (!held || held->seq < one->receipt.seq) held = &one->receipt;
+  }
+  numbers.hosts = newest.size();
+  for (const AgentId& agent : broken_chains(evidence.receipts))
+    numbers.contradicting += newest.contains(agent);
+  for (const auto& [agent, receipt] : newest) {
+    numbers.found += receipt->state == HostState::kFound;
+    numbers.clean += receipt->state == HostState::kClean;
+    numbers.refused +=
+        receipt->state == HostState::kRefused || receipt->state == HostState::kFailed;
+    numbers.matched += receipt->matched;
+  }
+  return numbers;
+}
+
+}  // namespace fleetsweep::cli
