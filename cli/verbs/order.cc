@@ -43,6 +43,7 @@ Status draft(Session& session, const Options& options) {
   FS_TRY(const Draft draft, draft_order(session, options.draft));
   const model::Envelope envelope{std::string(model::kPayloadOrder), codec::encode(draft.order), {}};
   const DocumentId id = crypto::document_id(envelope);
+  FS_TRY(const OrderReview review, review_draft(session, draft));
   FS_CHECK(write_document(options.out, envelope));
   FS_CHECK(write_text_file(options.out + ".policy", as_text(draft.policy)));
   if (session.console.json) {
@@ -55,7 +56,6 @@ Status draft(Session& session, const Options& options) {
          draft.notes}}.dump());
     return {};
   }
-  FS_TRY(const OrderReview review, review_draft(session, draft));
   session.console.print(describe(draft.order, id, review));
   for (const std::string& note : draft.notes) session.console.print("  " + note);
   session.console.next(fmt::format("fleetsweep order sign {} --key YOUR.key", options.out));

@@ -137,7 +137,7 @@ signed() { sign_order "$1" "$2" >>"$WORLD/log/orders" 2>&1; }
 order() {  # order CAMPAIGN MODE: drafted, signed and submitted under fire
   local file=$WORLD/$1.$2.dsse person
   under_fire 20 drafted "$file" "$1" "$2"
-  for person in alice bob; do under_fire 20 signed "$file" "$person"; done
+  for person in alice bob; do wait_for 20 signed "$file" "$person"; done
   under_fire 20 submitted "$file"
 }
 host_is() { [ "$(host_state "$1" "$2")" = "$3" ]; }  # CAMPAIGN HOST STATE
