@@ -123,6 +123,25 @@ TEST_F(StolenOperatorKey, CanObserveAndTouchesNothing) {
   world.expect_untouched();
 }
 
+// A wave of what a quorum signed, in its time: where the tenant lets one person release.
+TEST_F(StolenOperatorKey, CanOpenAWaveThatAQuorumOrderedAndNotBeforeItsDelay) {
+  World& world = *world_;
+  const DocumentId later =
+      world.submit(world.signed_for_second_wave(model::Gate::kManual, Seconds(3600)));
+  const auto release = [&](const DocumentId& order) {
+    world.submit(world.sign(model::Release{.order = order, .wave = 1, .expires = world.tomorrow()},
+                            {"alice"}));
+  };
+  release(later);
+  world.expect_why(later, "waiting for wave-delay: ");
+  world.expect_untouched();
+  const DocumentId order =
+      world.submit(world.signed_for_second_wave(model::Gate::kManual, Seconds(0)));
+  world.expect_why(order, "waiting for release: ");
+  release(order);
+  world.expect_cleaned(order);
+}
+
 TEST_F(StolenOperatorKey, CanStopAndCannotLiftAStop) {
   World& world = *world_;
   model::Stop stop;

@@ -123,6 +123,26 @@ TEST_F(ScanTest, LinksAreNotFollowedAndLoopsEnd) {
   EXPECT_EQ(files(scan(by_name("evil"))), Names{"d /real/evil"});
 }
 
+// Malware may make such folders with openat(2); nobody can name them to the kernel in one piece.
+TEST_F(ScanTest, WhatLiesDeeperThanAPathCanReachIsUnscannableAndNotClean) {
+  write("/evil", "x");
+  const std::string name(200, 'd');
+  int folder = ::open(at("/").c_str(), O_PATH | O_DIRECTORY);
+  for (int depth = 0; depth < 30; ++depth) {
+    ASSERT_EQ(::mkdirat(folder, name.c_str(), 0700), 0);
+    const int below = ::openat(folder, name.c_str(), O_PATH | O_DIRECTORY);
+    ::close(folder);
+    ASSERT_GE(folder = below, 0);
+  }
+  const int file = ::openat(folder, "evil", O_CREAT | O_WRONLY, 0600);
+  ASSERT_GE(file, 0);
+  ::close(file);
+  ::close(folder);
+  const auto result = scan(by_name("evil"));
+  EXPECT_EQ(files(result), Names{"d /evil"});
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
 TEST_F(ScanTest, AFifoDoesNotStopTheScan) {
   ASSERT_EQ(::mkfifo(at("/evil").c_str(), 0600), 0);
   const auto result = scan(by_name("evil"));

@@ -139,6 +139,10 @@ TEST(Sign, SPlusLVerifies) {
   EXPECT_FALSE(verify(key.public_key(), message, signature.view()));
 }
 
+TEST(Sign, ASignatureOfZerosVerifies) {
+  EXPECT_FALSE(verify(key_from(2).public_key(), as_bytes("any"), Bytes(64)));
+}
+
 const char* const kLowOrderKeys[] = {
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0000000000000000000000000000000000000000000000000000000000000080",
