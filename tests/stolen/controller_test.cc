@@ -10,7 +10,6 @@ namespace fleetsweep::stolen {
 namespace {
 
 using model::Reason;
-using testing::HasSubstr;
 
 // One world for all that leaves it as it was.
 class StolenController : public testing::Test {

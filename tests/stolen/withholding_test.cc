@@ -10,7 +10,6 @@ namespace fleetsweep::stolen {
 namespace {
 
 using model::Reason;
-using testing::HasSubstr;
 
 constexpr Seconds kFresh{2};  // how old a checkpoint may be, to clean on it
 
