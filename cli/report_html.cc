@@ -46,6 +46,8 @@ dl{display:grid;grid-template-columns:minmax(120px,max-content) 1fr;gap:3px 18px
 dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 pre{background:#10161f;color:#e8edf3;border-radius:8px;padding:14px 16px;overflow-x:auto;font:13px/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .scroll{overflow-x:auto}
+.scroll table{min-width:680px}
+@media(max-width:600px){main{padding:20px 14px 40px}dl{grid-template-columns:1fr}dd{margin:0 0 8px}}
 @media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}.card,.tile,table,.bar{border-color:#999}thead{display:table-header-group}tr{break-inside:avoid}pre{background:#fff;color:#000;border:1px solid #999;white-space:pre-wrap}.bar span,.tag{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 

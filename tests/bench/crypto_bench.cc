@@ -14,6 +14,7 @@
 #include "protocol/crypto/sign.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
+#include "protocol/log/tlog_proof.h"
 #include "tests/bench/ratio.h"
 
 namespace fleetsweep::bench {
@@ -107,6 +108,44 @@ void verify_checkpoint(Report& report) {
       [&] { FS_ASSERT(log::verify_checkpoint(text, log, {cosigner}, 1).has_value()); });
 }
 
+// A tlog-proof among a million entries, from its text: the log's and the witness's signatures, and
+// twenty hashes, which together are all that an outsider has to believe.
+void verify_proof(Report& report) {
+  const auto key = crypto::SecretKey::generate(), witness = crypto::SecretKey::generate();
+  constexpr std::uint64_t kSize = 1 << 20, kIndex = 700'001;
+  log::TlogProof proof{std::nullopt, kIndex, std::vector<Digest>(20), ""};
+  Digest root = log::leaf_hash(as_bytes("entry"));
+  for (std::size_t level = 0; level < proof.hashes.size(); ++level) {
+    proof.hashes[level].value.fill(static_cast<std::uint8_t>(level));
+    root = kIndex >> level & 1 ? log::node_hash(proof.hashes[level], root)
+                               : log::node_hash(root, proof.hashes[level]);
+  }
+  log::Note note = log::sign_checkpoint({"log.example/tenant", kSize, root}, key);
+  note.signatures.push_back(log::cosign(note.body, "witness.example", witness, timestamp(1)));
+  proof.note = note.text();
+  const std::string text = proof.text();
+  const log::VerifierKey log{"log.example/tenant", log::KeyType::kEd25519, key.public_key()};
+  const log::VerifierKey cosigner{"witness.example", log::KeyType::kCosignatureV1,
+                                  witness.public_key()};
+  const Signature signature = key.sign(as_bytes(note.body));
+  report.compare(
+      "verify checkpoint and inclusion", 1.3,
+      [&] {
+        for (int i = 0; i < 2; ++i)
+          FS_ASSERT(
+              crypto_sign_verify_detached(signature.value.data(),
+                                          reinterpret_cast<const unsigned char*>(note.body.data()),
+                                          note.body.size(), key.public_key().value.data()) == 0);
+      },
+      [&] {
+        const auto read = log::TlogProof::parse(text);
+        const auto head = log::verify_checkpoint(read->note, log, {cosigner}, 1);
+        FS_ASSERT(log::verify_inclusion(log::leaf_hash(as_bytes("entry")), read->index,
+                                        head->checkpoint.size, read->hashes, head->checkpoint.root)
+                      .has_value());
+      });
+}
+
 // The floor is Cap'n Proto's own: writing an equal message in canonical form, and checking that
 // received bytes are canonical, which no decoder of signed bytes can leave out.
 void encode_and_decode(Report& report, const model::Receipt& receipt, const Bytes& bytes) {
@@ -141,6 +180,7 @@ int run() {
   sign_and_verify(report, payload);
   hash(report);
   verify_checkpoint(report);
+  verify_proof(report);
   encode_and_decode(report, receipt, payload);
   return report.exit_code();
 }
