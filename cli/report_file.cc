@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "protocol/base/limits.h"
 #include "protocol/codec/dsse.h"
 #include "protocol/codec/json_members.h"
 #include "protocol/trust/quorum.h"
@@ -64,17 +65,17 @@ Result<model::Envelope> make_report(const CloseOut& close_out, const Evidence& e
                      {"evidence", to_json(evidence)}};
   model::Envelope envelope{std::string(kPayloadReport), to_bytes(body.dump()), {}};
   constexpr std::size_t kRestBytes = 128 * 1024;  // signatures and names
-  if (envelope.payload.size() / 3 * 4 + kRestBytes > kReportBytes)
+  if (envelope.payload.size() / 3 * 4 + kRestBytes > limits::kReportBytes)
     return fail(Code::kOverloaded,
                 "the report of campaign {} has {} bytes, at most {} fit into its file\nnext:  hand "
                 "on `fleetsweep campaign report {} --json` and an `audit verify` of your own",
-                close_out.campaign, envelope.payload.size(), kReportBytes / 4 * 3,
+                close_out.campaign, envelope.payload.size(), limits::kReportBytes / 4 * 3,
                 close_out.campaign);
   return envelope;
 }
 
 Held<VerifiedReport> verify_report(std::string_view text, const model::Envelope& trusted_root) {
-  const auto envelope = codec::parse_dsse_json(text, kReportBytes);
+  const auto envelope = codec::parse_dsse_json(text, limits::kReportBytes);
   if (!envelope) return complain("report", "a DSSE envelope", envelope.error().message);
   FS_TRY(const json body, body_of(*envelope));
   const auto evidence = evidence_of(body["evidence"]);

@@ -13,10 +13,8 @@
 namespace fleetsweep::cli {
 
 inline constexpr std::string_view kPayloadReport = "application/vnd.fleetsweep.report.v1+json";
-// Of the file: some 100,000 receipts. It is held in memory, once as text and once as bytes.
-inline constexpr std::size_t kReportBytes = std::size_t{256} << 20;
 
-// Not signed yet. kOverloaded: larger than kReportBytes would be.
+// Not signed yet. kOverloaded: larger than limits::kReportBytes would be.
 Result<model::Envelope> make_report(const CloseOut& close_out, const Evidence& evidence,
                                     Timestamp created);
 

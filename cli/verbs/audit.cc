@@ -5,6 +5,7 @@
 #include "cli/report.h"
 #include "cli/report_file.h"
 #include "cli/verbs/verbs.h"
+#include "protocol/base/limits.h"
 #include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::cli {
@@ -37,7 +38,7 @@ Result<model::Envelope> read_root(const std::string& path) {
 // Offline: the report, a root, and nothing else.
 Status verify_file(Session& session, const Options& options) {
   FS_TRY(const model::Envelope root, read_root(options.root));
-  const auto bytes = files::read_file(options.report, kReportBytes, files::Links::kFollow);
+  const auto bytes = files::read_file(options.report, limits::kReportBytes, files::Links::kFollow);
   if (!bytes) return fail(of_named_file(bytes.error(), options.report));
   const auto report = verify_report(as_text(*bytes), root);
   if (!report) {

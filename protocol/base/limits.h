@@ -162,6 +162,9 @@ inline constexpr unsigned kHttpWorkers = 8;
 inline constexpr unsigned kHttpStreams = 32;
 inline constexpr std::chrono::seconds kHttpStreamBeat{5};  // a silent stream says that it lives
 inline constexpr std::size_t kAddCheckpointBytes = kNoteBytes + (kProofHashes + 1) * 48;
+inline constexpr std::size_t kTlogProofBytes = kNoteBytes + (kProofHashes + 3) * 48;
+// A close-out's file: some 100,000 receipts. It is held in memory, once as text and once as bytes.
+inline constexpr std::size_t kReportBytes = std::size_t{256} << 20;
 inline constexpr std::size_t kConfigBytes = 256 * 1024;
 inline constexpr std::size_t kLogValueBytes = 1024;
 

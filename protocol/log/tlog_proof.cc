@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "protocol/base/limits.h"
+
 namespace fleetsweep::log {
 namespace {
 
@@ -31,9 +33,9 @@ std::string TlogProof::text() const {
 }
 
 Result<TlogProof> TlogProof::parse(std::string_view text) {
-  if (text.size() > kTlogProofBytes)
+  if (text.size() > limits::kTlogProofBytes)
     return fail(Code::kInvalid, "a tlog-proof of {} bytes: at most {} are allowed", text.size(),
-                kTlogProofBytes);
+                limits::kTlogProofBytes);
   FS_TRY(std::string_view line, take_line(text));
   if (line != kFirst)
     return fail(Code::kInvalid, "'{}' where a tlog-proof begins with {}",

@@ -8,11 +8,8 @@
 #include <vector>
 
 #include "protocol/base/ids.h"
-#include "protocol/base/limits.h"
 
 namespace fleetsweep::log {
-
-inline constexpr std::size_t kTlogProofBytes = limits::kNoteBytes + (limits::kProofHashes + 3) * 48;
 
 struct TlogProof {
   std::optional<Bytes> extra;  // opaque, and proven by nothing; ours have none

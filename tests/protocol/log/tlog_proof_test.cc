@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
@@ -41,7 +42,7 @@ TEST(TlogProof, AMalformedProofIsParsed) {
         first + fmt::format("index 1\r\n{}\r\n\r\nnote", kHash), first + "extra !\nindex 1\n\nnote",
         first + "index 1\nextra aGludA==\n\nnote",
         std::string("c2sp.org/tlog-proof@v2\nindex 1\n\nnote"), " " + first + "index 1\n\nnote",
-        first + "index 1\n\n" + std::string(kTlogProofBytes, 'x')})
+        first + "index 1\n\n" + std::string(limits::kTlogProofBytes, 'x')})
     EXPECT_FALSE(TlogProof::parse(text)) << text.substr(0, 80);
   TlogProof proof{std::nullopt, 1, std::vector<Digest>(limits::kProofHashes), "note"};
   EXPECT_TRUE(TlogProof::parse(proof.text()));
