@@ -48,8 +48,9 @@ std::string class_text(const model::Order& order, const OrderReview& review) {
 }
 
 void add_approvals(const trust::Approvals& approvals, Page& page) {
-  page.line("approval",
-            approvals.met() ? "complete" : "NOT COMPLETE: " + escaped(approvals.lacking.detail));
+  page.line("approval", !approvals.met()      ? "NOT COMPLETE: " + escaped(approvals.lacking.detail)
+                        : approvals.by_sealed ? "complete, BY SEALED KEYS: everybody is alarmed"
+                                              : "complete");
   for (const trust::ClauseApprovals& clause : approvals.clauses)
     page.line("", fmt::format("{}{} of {}; signed by {}", clause.sealed ? "or, sealed: " : "",
                               clause.threshold, list_text(clause.holders, "nobody"),
@@ -106,6 +107,11 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
   page.line("tenant", order.tenant.hex());
   page.line("campaign", escaped(order.campaign));
   page.line("mode", mode_text(order.mode));
+  if (order.standing)
+    page.line("STANDING",
+              fmt::format("approved ahead; sleeps until `fleetsweep campaign release {} "
+                          "--wave 1` fires it",
+                          escaped(order.campaign)));
   page.line("class", class_text(order, review));
   page.line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
   page.line("where", fmt::format("countries {}; groups {}",
@@ -157,6 +163,7 @@ json to_json(const model::Order& order) {
       {"title", order.title},
       {"campaign", order.campaign},
       {"mode", name(order.mode)},
+      {"standing", order.standing},
       {"class", name(order.action_class)},
       {"tenant", order.tenant.hex()},
       {"policy", order.policy.hex()},

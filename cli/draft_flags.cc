@@ -45,6 +45,9 @@ void add_draft_flags(CLI::App& verb, DraftOptions& options) {
                 "apply: look before the start; default: the policy's");
   verb.add_option("--offline-grace", options.offline_grace,
                   "hosts may act so long after their last contact; default: 0s");
+  verb.add_flag("--standing", options.standing,
+                "approved ahead for an emergency: sleeps until `campaign release` fires its first "
+                "wave; at most class contain, a --group or --host, and as long as the root allows");
   verb.add_option("--wave", options.waves,
                   "PERMILLE[,DELAY[,none|auto|manual]]; repeat; the last is 1000");
   verb.add_option("--canary", options.canary,

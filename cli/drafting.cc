@@ -66,6 +66,12 @@ Status refer_to_dry_run(Session& session, const DraftOptions& options, model::Or
     return fail(Code::kConflict,
                 "the dry run {} was made with another edition of this policy; make a new dry run",
                 dry_run.id.hex().substr(0, 12));
+  if (options.standing && dry_run.order.schedule.repeat == Seconds{0})
+    return fail(Code::kConflict,
+                "the dry run {} runs once, and a standing order acts on what a host saw shortly "
+                "before it fires\nnext:  first a dry run that is repeated: --mode dry-run --repeat "
+                "1d --life 30d",
+                dry_run.id.hex().substr(0, 12));
   order.dry_run_order = dry_run.id;
   FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
   order.dry_run_report = report_digest(receipts, dry_run.id);  // what signers saw

@@ -46,6 +46,7 @@ Result<LogHistory> fold_log(const std::vector<Bytes>& entries,
     history.notices.push_back(fold.append(entries[i], times[i]));
     const trust::Notice& notice = history.notices.back();
     if (notice.taken == trust::Taken::kRefused) ++history.refused;
+    if (notice.sealed) history.sealed.emplace(notice.id, notice.payload_type);
     if (notice.taken != trust::Taken::kAccepted) continue;
     FS_TRY(const model::Envelope envelope, codec::decode<model::Envelope>(entries[i]));
     const model::Root& in_force = fold.state().root->root();

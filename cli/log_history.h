@@ -18,8 +18,9 @@ struct LogHistory {
   // Of each document that was taken, by the root in force when it was logged: a newer root may not
   // know them any more.
   std::map<DocumentId, std::vector<std::string>> approvers;
-  std::size_t refused = 0;             // entries that nobody had the authority for
-  std::vector<trust::Notice> notices;  // one for each entry
+  std::map<DocumentId, std::string> sealed;  // by whose payload type: only sealed keys approved it
+  std::size_t refused = 0;                   // entries that nobody had the authority for
+  std::vector<trust::Notice> notices;        // one for each entry
 };
 
 // kUntrusted: the first entry is not a Root version 1, or not the one of the expected tenant.

@@ -184,7 +184,10 @@ json to_json(const trust::Approvals& approvals) {
                        {"signed_by", clause.signed_by},
                        {"missing", missing}});
   }
-  return {{"role", name(approvals.role)}, {"met", approvals.met()}, {"clauses", clauses}};
+  return {{"role", name(approvals.role)},
+          {"met", approvals.met()},
+          {"by_sealed_keys", approvals.by_sealed},
+          {"clauses", clauses}};
 }
 
 }  // namespace

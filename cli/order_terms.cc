@@ -20,12 +20,15 @@ class Terms {
         schedule_(order.schedule),
         options_(options),
         defaults_(defaults),
-        life_max_(limits.order_life_max[static_cast<std::size_t>(order.action_class)]),
+        life_max_(options.standing
+                      ? limits.standing_life_max
+                      : limits.order_life_max[static_cast<std::size_t>(order.action_class)]),
         grace_max_(limits.offline_grace_max[static_cast<std::size_t>(order.action_class)]),
         wave1_permille_max_(limits.wave1_permille_max),
         now_(now) {}
 
   Remarks fill() {
+    order_.standing = options_.standing;
     fill_start();
     fill_end();
     fill_rest_of_schedule();
@@ -92,8 +95,8 @@ class Terms {
     }
     const Seconds life = schedule_.not_after - schedule_.not_before;
     if (life > life_max_)
-      mistake("schedule: valid for {}, the root allows class {} {}", to_human(life),
-              name(order_.action_class), to_human(life_max_));
+      mistake("schedule: valid for {}, the root allows {} {}", to_human(life), what(),
+              to_human(life_max_));
     if (schedule_.clock == model::Clock::kHostLocal && start_ && life < 2 * kWestMost)
       note(
           "warning: on a host's own clock the start is up to {} after UTC; some hosts may find the "
@@ -104,18 +107,23 @@ class Terms {
   // A flag says it and is held to it; what the author suggests is cut to what the root allows.
   Seconds life_of() {
     if (!options_.life.empty()) return length("--life", options_.life, kLifeDefault);
+    if (order_.standing && life_max_ > Seconds{0}) return life_max_;
     const bool is_authors = defaults_.deadline > Seconds{0};
     const Seconds life = is_authors ? defaults_.deadline : kLifeDefault;
     if (life <= life_max_) return life;
-    note("valid for {} instead of {}{}: the root allows class {} no more", to_human(life_max_),
-         is_authors ? "the policy's " : "", to_human(life), name(order_.action_class));
+    note("valid for {} instead of {}{}: the root allows {} no more", to_human(life_max_),
+         is_authors ? "the policy's " : "", to_human(life), what());
     return life_max_;
+  }
+
+  std::string what() const {
+    return order_.standing ? "standing orders" : fmt::format("class {}", name(order_.action_class));
   }
 
   void fill_rest_of_schedule() {
     schedule_.windows = defaults_.windows;
     schedule_.jitter = length("--jitter", options_.jitter, defaults_.jitter);
-    const bool is_dry_run = order_.mode == model::Mode::kDryRun;
+    const bool is_dry_run = order_.mode == model::Mode::kDryRun && !order_.standing;
     schedule_.repeat =
         length("--repeat", options_.repeat, is_dry_run ? defaults_.repeat : Seconds{0});
     if (!is_dry_run && defaults_.repeat > Seconds{0} && options_.repeat.empty())
@@ -133,6 +141,8 @@ class Terms {
     order_.waves.clear();
     for (const std::string& text : options_.waves) order_.waves.push_back(wave(text));
     if (order_.waves.empty()) order_.waves.push_back({});
+    if (options_.standing && options_.waves.size() < 2)
+      order_.waves.front().gate = model::Gate::kManual;  // what releases it fires it
     const std::uint16_t first = order_.waves.front().permille;
     if (order_.mode == model::Mode::kApply && wave1_permille_max_ != 0 &&
         first > wave1_permille_max_)

@@ -31,6 +31,7 @@ struct DraftOptions {
   std::string repeat;
   std::optional<bool> scan_ahead;
   std::string offline_grace;
+  bool standing = false;            // sleeps until its first wave is released
   std::vector<std::string> waves;   // PERMILLE[,DELAY[,GATE]]
   std::vector<std::string> canary;  // the first wave holds exactly these known hosts
   std::string dry_run_order;        // apply: default is the campaign's newest dry run

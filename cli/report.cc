@@ -63,6 +63,9 @@ Result<LogHistory> verified_log(Session& session, const std::string& root_file, 
   if (history.refused > 0)
     return fail(Code::kUntrusted, "{} log entries are not authorised by the root", history.refused);
   audit.held.push_back("every entry is authorised by the root in force when it was logged");
+  for (const auto& [id, type] : history.sealed)
+    audit.held.push_back(fmt::format("BREAK-GLASS: {} {} has its quorum from sealed keys", type,
+                                     id.hex().substr(0, 12)));
   return history;
 }
 
@@ -134,6 +137,7 @@ json order_json(const LogHistory& history, const DocumentId& id) {
   order["id"] = id.hex();
   order["log_index"] = entry.logged.index;
   order["approved_by"] = history.approvers.at(id);
+  order["by_sealed_keys"] = history.sealed.contains(id);
   return order;
 }
 
@@ -321,10 +325,13 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
     const trust::OrderEntry& entry = history.state.orders.at(id);
     orders.push_back(order_json(history, id));
     text += fmt::format(
-        "  {} {:<7} class {:<8} {}  approved by {}\n          {}; {}; {}\n", id.hex().substr(0, 12),
-        mode_text(entry.order.mode), name(entry.order.action_class), escaped(entry.order.title),
-        fmt::join(history.approvers.at(id), " and "), escaped(entry.order.authority.legal_basis),
-        escaped(entry.order.authority.issuer), escaped(entry.order.authority.reference));
+        "  {} {:<7} class {:<8} {}  approved by {}{}{}\n          {}; {}; {}\n",
+        id.hex().substr(0, 12), mode_text(entry.order.mode), name(entry.order.action_class),
+        escaped(entry.order.title), fmt::join(history.approvers.at(id), " and "),
+        history.sealed.contains(id) ? " with SEALED keys" : "",
+        entry.order.standing ? "; a STANDING order" : "",
+        escaped(entry.order.authority.legal_basis), escaped(entry.order.authority.issuer),
+        escaped(entry.order.authority.reference));
   }
   std::uint64_t sum = 0;
   text += "\nHosts\n";

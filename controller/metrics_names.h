@@ -32,6 +32,7 @@ inline constexpr std::string_view kAgentRss = "fleetsweep_agent_rss_bytes";
 inline constexpr std::string_view kAgentCpu = "fleetsweep_agent_cpu_ratio";
 inline constexpr std::string_view kReceiptForks = "fleetsweep_receipt_forks_total";
 inline constexpr std::string_view kSignatureFailures = "fleetsweep_signature_failures_total";
+inline constexpr std::string_view kBreakGlass = "fleetsweep_break_glass_total";
 inline constexpr std::string_view kRootExpiry = "fleetsweep_root_expiry_timestamp_seconds";
 inline constexpr std::string_view kPolicyRejected = "fleetsweep_policy_rejected_total";
 inline constexpr std::string_view kLogSize = "fleetsweep_log_size";

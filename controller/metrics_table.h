@@ -43,6 +43,7 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kHistogram, kAgentCpu, "CPU of agents since their last beat.", kCpuBuckets},
     {Kind::kCounter, kReceiptForks, "Two receipts with one number: cloned image or stolen key."},
     {Kind::kCounter, kSignatureFailures, "Documents that nobody with a right to it had signed."},
+    {Kind::kCounter, kBreakGlass, "Documents of sealed keys, and standing orders fired, by kind."},
     {Kind::kGauge, kRootExpiry, "When the tenant's root expires."},
     {Kind::kCounter, kPolicyRejected, "Policies refused, by reason."},
     {Kind::kGauge, kLogSize, "Entries in the tenant's control log."},

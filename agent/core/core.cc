@@ -193,6 +193,12 @@ void Core::note_entry(const trust::Notice& notice, Effects& effects) {
                              {{"index", std::to_string(notice.index)},
                               {"type", notice.payload_type},
                               {"id", notice.id.hex()}}});
+  if (notice.sealed)
+    effects.notes.push_back({"break_glass",
+                             {{"index", std::to_string(notice.index)},
+                              {"type", notice.payload_type},
+                              {"id", notice.id.hex()}},
+                             true});
 }
 
 void Core::on(const model::ReceiptAck& ack, Effects& effects, const Now&) {

@@ -185,6 +185,7 @@ class Core {
   void advance(Effects& effects, const Now& now);
   void note_refused(const trust::Notice& notice);
   void note_entry(const trust::Notice& notice, Effects& effects);
+  bool is_by_sealed_keys(const DocumentId& order) const;
 
   Identity identity_;
   trust::LogView log_;

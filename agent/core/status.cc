@@ -15,11 +15,23 @@ std::string Core::why(const DocumentId& order) const {
   }
   const auto reason = reasons_.find(order);
   if (reason == reasons_.end()) return "not looked at yet";
+  std::string text = reason->second;
   const auto job = jobs_.find(order);
-  if (job == jobs_.end() || job->second.acted == 0) return reason->second;
-  return fmt::format("{}; objects {}: {}", reason->second,
-                     job->second.mode == model::Mode::kUndo ? "put back" : "acted on",
-                     job->second.acted);
+  if (job != jobs_.end() && job->second.acted != 0)
+    text += fmt::format("; objects {}: {}",
+                        job->second.mode == model::Mode::kUndo ? "put back" : "acted on",
+                        job->second.acted);
+  if (is_by_sealed_keys(order)) text += "; approved with SEALED keys";
+  return text;
+}
+
+bool Core::is_by_sealed_keys(const DocumentId& order) const {
+  const auto found = state().orders.find(order);
+  if (found == state().orders.end() || !state().root) return false;
+  const auto approval =
+      trust::meets(state().root->root(), trust::role_for(found->second.order.action_class),
+                   found->second.signed_by, trust::stopped_keys(state()));
+  return approval && *approval == trust::Approval::kSealed;
 }
 
 Result<DocumentId> Core::order_named(std::string_view text) const {

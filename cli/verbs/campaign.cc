@@ -209,10 +209,12 @@ Status release(Session& session, const Options& options) {
   FS_TRY(const json campaign, get(session, "campaigns/" + options.campaign));
   FS_TRY(const std::vector<SignedReceipt> receipts, fetch_receipts(session, options.campaign));
   document.evidence = report_digest(receipts, document.order);  // what the signer saw
+  const bool fires = order.standing && document.wave == 0;
   const std::string plan = fmt::format(
-      "Release wave {} of campaign {}: up to {} of its hosts may go on\n  {} {} {}\n  until {}\n  "
+      "{} wave {} of campaign {}: up to {} of its hosts may go on\n  {} {} {}\n  until {}\n  "
       "now   {}\n",
-      options.wave, escaped(options.campaign), percent(order.waves[document.wave].permille),
+      fires ? "FIRE the standing order, everybody is alarmed: release" : "Release", options.wave,
+      escaped(options.campaign), percent(order.waves[document.wave].permille),
       document.order.hex().substr(0, 12), mode_text(order.mode), escaped(order.title),
       to_rfc3339(document.expires), progress_line(campaign));
   FS_CHECK(session.console.confirm(plan, "Sign and submit this release?"));

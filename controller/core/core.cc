@@ -121,6 +121,9 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     tenant->index.emplace(notice.id, entry.index);
     apply(*tenant, notice, entry.admitted, Instant(entry.admitted));
   }
+  // Under a root that names another log of ours it goes by that name.
+  if (const auto& root = tenant->state().root)
+    if (const std::string origin = origin_of(root->root()); !origin.empty()) tenant->name = origin;
   if (saved.checkpoint)
     if (const Status whole = check_log(*tenant, *saved.checkpoint); !whole)
       return fail(whole.error().within(

@@ -223,6 +223,7 @@ class Core {
   static void logged_pending(Tenant& tenant, const trust::Notice& notice, Timestamp now,
                              Effects& effects);
   static void expire_pending(Tenant& tenant, Timestamp now, Effects& effects);
+  Result<std::string> next_origin(const Tenant& owner, const model::Root& next) const;
 
   // sessions.cc
   void heard(Tenant& tenant, HostNo host, Instant now, Effects& effects);

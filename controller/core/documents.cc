@@ -25,6 +25,18 @@ Result<model::Envelope> envelope_of(BytesView bytes) {
   return codec::decode<model::Envelope>(bytes);
 }
 
+// What is for emergencies only, and seen by everybody when it is used. Empty: nothing of the kind.
+std::string broken_glass(const trust::State& state, const trust::Notice& notice) {
+  if (notice.sealed) return "sealed";
+  for (const auto& [key, entry] : state.releases) {
+    const auto order = state.orders.find(key.order);
+    if (entry.id == notice.id && key.wave == 0 && order != state.orders.end() &&
+        order->second.order.standing)
+      return "standing";
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string short_type(std::string_view payload_type) {
@@ -41,6 +53,37 @@ std::string Core::origin_of(const model::Root& root) const {
       return key->name;
   }
   return {};
+}
+
+// The name of a tenant's log under its next root. It changes only when our key did (the root in
+// force names it no more), to a log that goes on where the old one's tree was.
+Result<std::string> Core::next_origin(const Tenant& owner, const model::Root& next) const {
+  const std::string origin = origin_of(next);
+  if (origin.empty())
+    return fail(Code::kInvalid,
+                "root: no log of it has this controller's key; the log_vkey is what "
+                "`fleetsweep-controller init` printed, or rotate-log-key");
+  if (origin == owner.name) return origin;
+  for (const auto& other : tenants_)
+    if (other.get() != &owner && other->name == origin)
+      return fail(Code::kConflict, "root: log origin {} is in use by tenant {}", escaped(origin),
+                  other->id.hex());
+  if (!origin_of(owner.state().root->root()).empty())
+    return fail(Code::kInvalid, "root: the log {} with this controller's key is not in it",
+                escaped(owner.name));
+  for (const model::LogOrigin& log : next.logs) {
+    const auto key = log::VerifierKey::parse(log.vkey);
+    if (!key || key->name != origin) continue;
+    const auto at =
+        static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(log.start_size, owner.leaves.size()));
+    if (log.start_size > 0 && log.start_size <= owner.leaves.size() &&
+        log::tree_root({owner.leaves.begin(), owner.leaves.begin() + at}) == log.start_root)
+      return origin;
+  }
+  return fail(Code::kInvalid,
+              "root: log {} does not take over where the log {} was; `fleetsweep root spec --log "
+              "VKEY` writes its start",
+              escaped(origin), escaped(owner.name));
 }
 
 Result<Submitted> Core::create_tenant(BytesView bytes, const std::string& who, Instant now,
@@ -103,10 +146,8 @@ Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::s
     return Submitted{id, admitted->id, index->second, type};
   }
   if (admitted->payload_type == model::kPayloadRoot) {
-    const auto root = codec::decode<model::Root>(envelope.payload);
-    if (root && origin_of(*root) != owner->name)
-      return fail(Code::kInvalid, "root: the log {} with this controller's key is not in it",
-                  escaped(owner->name));
+    FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
+    FS_TRY(owner->name, next_origin(*owner, root));
   }
   FS_TRY(const std::uint64_t index, append(*owner, bytes, who, now, effects));
   return Submitted{id, admitted->id, index, type};
@@ -138,6 +179,14 @@ Result<std::uint64_t> Core::append(Tenant& owner, BytesView bytes, const std::st
                                   {"type", type},
                                   {"id", notice.id.hex()},
                                   {"index", std::to_string(index)}}});
+
+  if (const std::string kind = broken_glass(owner.state(), notice); !kind.empty()) {
+    effects.notice.push_back(Count{kBreakGlass, {{"tenant", owner.name}, {"kind", kind}}});
+    effects.notice.push_back(
+        Event{"break_glass",
+              {{"tenant", owner.name}, {"kind", kind}, {"type", type}, {"id", notice.id.hex()}},
+              true});
+  }
 
   // Those who have everything before it get it now; the others get it in their stream.
   Send send{{}, model::Entries{index, {owner.entries.back()}}};

@@ -46,7 +46,11 @@ Approvals approvals(const model::Envelope& envelope, const model::Root& root, mo
     for (const model::Clause& clause : rule.sealed)
       result.clauses.push_back(approvals(clause, true, root, signed_by, without));
   }
-  if (const auto met = meets(root, role, signed_by, stopped); !met) result.lacking = met.error();
+  const auto met = meets(root, role, signed_by, stopped);
+  if (met)
+    result.by_sealed = *met == Approval::kSealed;
+  else
+    result.lacking = met.error();
   return result;
 }
 

@@ -30,7 +30,8 @@ struct Approvals {
   model::Role role = model::Role::kRoot;
   std::uint64_t root_version = 0;
   std::vector<ClauseApprovals> clauses;
-  Refusal lacking;  // kNone: the quorum is met
+  Refusal lacking;         // kNone: the quorum is met
+  bool by_sealed = false;  // and only the sealed keys met it
   bool met() const { return lacking.reason == model::Reason::kNone; }
   bool operator==(const Approvals&) const = default;
 };

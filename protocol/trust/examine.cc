@@ -41,7 +41,7 @@ struct Context {
   Keys stopped;
 
   const model::Root& root() const { return state.root->root(); }
-  Checked<void> meets_role(Role role) const { return meets(root(), role, signed_by, stopped); }
+  Checked<Approval> meets_role(Role role) const { return meets(root(), role, signed_by, stopped); }
 };
 
 template <class T>

@@ -130,6 +130,41 @@ struct Apply {
   }
 };
 
+// Whose word the change needed.
+std::optional<Role> role_of(const Change& change) {
+  struct Needed {
+    std::optional<Role> operator()(const AlreadyKnown&) const { return std::nullopt; }
+    std::optional<Role> operator()(const NewWaiting& it) const {
+      return it.entry.root ? Role::kRoot : Role::kResume;
+    }
+    std::optional<Role> operator()(const NewRoot&) const { return Role::kRoot; }
+    std::optional<Role> operator()(const NewOrder& it) const {
+      return role_for(it.entry.order.action_class);
+    }
+    std::optional<Role> operator()(const NewRelease& it) const {
+      return it.key.conductor ? Role::kConductor : Role::kRelease;
+    }
+    std::optional<Role> operator()(const NewStop&) const { return Role::kStop; }
+    std::optional<Role> operator()(const NewResume&) const { return Role::kResume; }
+    std::optional<Role> operator()(const NewEndpoints&) const { return Role::kInfra; }
+    std::optional<Role> operator()(const NewBatch&) const { return Role::kEnrol; }
+    std::optional<Role> operator()(const NewClose&) const { return Role::kRelease; }
+  };
+  return std::visit(Needed{}, change);
+}
+
+bool is_by_sealed_keys(const State& state, const model::Envelope& envelope, const Change& change) {
+  const auto role = role_of(change);
+  if (!state.root || !role) return false;
+  const model::Root& root = state.root->root();
+  if (std::ranges::none_of(root.roles, [&](const model::RoleRule& rule) {
+        return rule.role == *role && !rule.sealed.empty();
+      }))
+    return false;
+  const auto approval = meets(root, *role, signers(envelope, root), stopped_keys(state));
+  return approval && *approval == Approval::kSealed;
+}
+
 // What ended long ago makes room. Judged by witness time, so that every host forgets alike.
 void forget(State& state, Timestamp seen) {
   std::erase_if(state.orders, [&](const auto& item) {
@@ -176,6 +211,7 @@ Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop) {
     notice.refusal = change.error();
     return notice;
   }
+  notice.sealed = is_by_sealed_keys(state_, opened->envelope, *change);
   notice.taken = std::visit(Apply{state_, *opened, logged, keep_}, std::move(*change));
   return notice;
 }

@@ -19,7 +19,8 @@ struct Notice {
   DocumentId id;
   std::string payload_type;
   Taken taken = Taken::kRefused;
-  Refusal refusal;  // kNone unless refused
+  bool sealed = false;  // taken, and only sealed keys gave it its quorum
+  Refusal refusal;      // kNone unless refused
   bool operator==(const Notice&) const = default;
 };
 

@@ -227,8 +227,10 @@ std::optional<Waiting> wait_for_wave(const Test& test) {
     const std::optional<Timestamp> release = released(test, k);
     if (waves[k].gate != model::Gate::kNone && !release)
       return Waiting{WaitFor::kRelease, std::nullopt, test.wave,
-                     fmt::format("wave {} of {} needs a release ({})", k + 1, waves.size(),
-                                 name(waves[k].gate))};
+                     test.order.order().standing && k == 0
+                         ? "a standing order: it sleeps until its first wave is released"
+                         : fmt::format("wave {} of {} needs a release ({})", k + 1, waves.size(),
+                                       name(waves[k].gate))};
     const Timestamp open = base + waves[k].delay_min;
     if (test.here.floor.time < open)
       return Waiting{WaitFor::kWaveDelay, open, test.wave,

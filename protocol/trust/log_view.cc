@@ -124,9 +124,16 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
   auto verified = verify_note(note);
   // Roots prove themselves: one that waits here may name the log and the witnesses of this note.
   while (!verified && follow_pending_root()) verified = verify_note(note);
+  // A later root may mend where a log takes over.
+  while (verified && takes_over(verified->checkpoint.origin) && follow_pending_root())
+    verified = verify_note(note);
   if (!verified) return fail(verified.error());
   const log::Checkpoint& checkpoint = verified->checkpoint;
 
+  const model::LogOrigin* start = takes_over(checkpoint.origin);
+  if (start && size() > start->start_size)
+    return refuse(Reason::kLogFork, "log {} takes over after entry {}, witnesses showed us {}",
+                  escaped(checkpoint.origin), start->start_size, size());
   Advance advance;
   if (checkpoint.size < size()) return advance;
   if (checkpoint.size > wanted()) {
@@ -135,7 +142,15 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
   }
   log::CompactRange range = range_;
   const std::size_t count = checkpoint.size - size();
-  for (std::size_t i = 0; i < count; ++i) range.append(log::leaf_hash(pending_[i]));
+  for (std::size_t i = 0; i <= count; ++i) {
+    if (start && range.size() == start->start_size && range.root() != start->start_root) {
+      pending_.clear();
+      return refuse(Reason::kLogFork, "log {} takes over after entry {} with root {}, ours is {}",
+                    escaped(checkpoint.origin), start->start_size, start->start_root.hex(),
+                    range.root().hex());
+    }
+    if (i < count) range.append(log::leaf_hash(pending_[i]));
+  }
   if (range.root() != checkpoint.root) {
     // Entries come from anybody; what we folded was witnessed. Only against the latter is it proof
     // of a fork.
@@ -163,6 +178,21 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
 
 Notice LogView::take_stop(BytesView envelope) {
   return fold_.take_stop(envelope, floor_.time);
+}
+
+// How the log of this name begins, if it takes over from another and we have not followed it yet:
+// the root that says so is in what it signs.
+const model::LogOrigin* LogView::takes_over(const std::string& origin) const {
+  const auto find = [&](const model::Root& root) -> const model::LogOrigin* {
+    for (const model::LogOrigin& log : root.logs) {
+      const auto key = log::VerifierKey::parse(log.vkey);
+      if (key && key->name == origin && log.start_size > 0) return &log;
+    }
+    return nullptr;
+  };
+  const model::LogOrigin* start = find(root_.root());
+  const model::LogOrigin* followed = start && state().root ? find(state().root->root()) : nullptr;
+  return followed && *followed == *start ? nullptr : start;
 }
 
 bool LogView::raise_floor(const TimeFloor& heard) {

@@ -71,7 +71,9 @@ class LogView {
   };
   // kUntrusted: log signature or witness quorum missing. kLogFork: it contradicts what we hold;
   // unverified entries are dropped, and if verified ones are contradicted the view stays forked for
-  // ever.
+  // ever. A log that a root lets take over from another (LogOrigin::start_size) goes on where that
+  // one's tree had the root it says: one that would take over behind us, or from another tree, is
+  // kLogFork too, until a later root names a start that fits.
   Checked<Advance> checkpoint(std::string_view note, const ClockReading& now);
 
   // A Stop from a mirror or a file.
@@ -87,6 +89,7 @@ class LogView {
 
  private:
   Checked<log::VerifiedCheckpoint> verify_note(std::string_view note);
+  const model::LogOrigin* takes_over(const std::string& origin) const;
   bool raise_floor(const TimeFloor& heard);
   bool follow_pending_root();
   bool waits_for_older_rule(const model::Envelope& envelope) const;

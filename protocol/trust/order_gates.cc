@@ -52,8 +52,9 @@ Checked<void> not_stopped(const OrderUnderTest& test) {
 }
 
 Checked<void> has_quorum(const OrderUnderTest& test) {
-  return meets(test.root(), role_for(test.action_class()), test.entry.signed_by,
-               stopped_keys(test.state));
+  FS_CHECK(meets(test.root(), role_for(test.action_class()), test.entry.signed_by,
+                 stopped_keys(test.state)));
+  return {};
 }
 
 Checked<void> root_is_live(const OrderUnderTest& test) {
@@ -66,11 +67,15 @@ Checked<void> root_is_live(const OrderUnderTest& test) {
 Checked<void> lifetime_fits(const OrderUnderTest& test) {
   const auto& schedule = test.order().schedule;
   const Seconds life = schedule.not_after - schedule.not_before;
-  const Seconds life_max = test.root().policy.order_life_max[test.index()];
-  if (life > life_max)
+  const model::RootPolicy& policy = test.root().policy;
+  if (test.order().standing && life > policy.standing_life_max)
+    return refuse(Reason::kLifetime, "stands for {}, the root allows standing orders {}",
+                  to_human(life), to_human(policy.standing_life_max));
+  const Seconds life_max = policy.order_life_max[test.index()];
+  if (!test.order().standing && life > life_max)
     return refuse(Reason::kLifetime, "valid for {}, class {} allows {}", to_human(life),
                   name(test.action_class()), to_human(life_max));
-  const Seconds grace_max = test.root().policy.offline_grace_max[test.index()];
+  const Seconds grace_max = policy.offline_grace_max[test.index()];
   if (schedule.offline_grace > grace_max)
     return refuse(Reason::kLifetime, "offline grace {}, class {} allows {}",
                   to_human(schedule.offline_grace), name(test.action_class()), to_human(grace_max));

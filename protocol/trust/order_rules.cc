@@ -84,6 +84,26 @@ void check_references(const Order& order, Mistakes& mistakes) {
         name(order.action_class));
 }
 
+// Approved ahead for an emergency: mild, narrow, and asleep until somebody releases it.
+void check_standing(const Order& order, Mistakes& mistakes) {
+  if (!order.standing) return;
+  if (order.mode == Mode::kUndo)
+    add(mistakes, "standing: an undo is ordered when it is needed, at once");
+  if (order.action_class > Class::kContain)
+    add(mistakes, "standing: class {}, at most contain", name(order.action_class));
+  if (!order.waves.empty() && order.waves.front().gate != model::Gate::kManual)
+    add(mistakes,
+        "standing: the first wave's gate is {}; it must be manual, whose release fires it",
+        name(order.waves.front().gate));
+  if (order.scope.groups.empty() && order.scope.include.empty())
+    add(mistakes, "standing: for every host; it must name a group or hosts");
+  if (order.schedule.repeat != Seconds{0})
+    add(mistakes, "standing: repeated every {}; it fires once", to_human(order.schedule.repeat));
+  if (order.schedule.offline_grace != Seconds{0})
+    add(mistakes, "standing: offline grace {}; without contact nobody hears of its Stop",
+        to_human(order.schedule.offline_grace));
+}
+
 void check_country(std::string_view place, std::string_view country, Mistakes& mistakes) {
   if (!is_country(country))
     add(mistakes, "{}jurisdiction '{}' is not an ISO 3166-1 alpha-2 code", place, escaped(country));
@@ -116,6 +136,7 @@ std::vector<std::string> mistakes(const Order& order) {
   check_schedule(order, result);
   check_waves(order, result);
   check_references(order, result);
+  check_standing(order, result);
   check_scope(order, result);
   check_authority(order, result);
   return result;

@@ -48,15 +48,12 @@ Keys signers(const model::Envelope& envelope, const Root& root) {
   return Keys(found.begin(), found.end());
 }
 
-Checked<void> meets(const Root& root, Role role, const Keys& signed_by, const Keys& stopped) {
-  const auto rule = std::find_if(root.roles.begin(), root.roles.end(), [&](const auto& candidate) {
-    return candidate.role == role && !candidate.clauses.empty();
-  });
-  if (rule == root.roles.end())
-    return refuse(Reason::kQuorum, "root version {} gives role {} to nobody", root.version,
-                  name(role));
+namespace {
+
+Checked<void> holds_all(const Root& root, Role role, const std::vector<model::Clause>& clauses,
+                        const Keys& signed_by, const Keys& stopped) {
   std::set<std::string> all;
-  for (const model::Clause& clause : rule->clauses) {
+  for (const model::Clause& clause : clauses) {
     std::set<std::string> present, missing;
     for (std::uint16_t index : clause.keys) {
       if (index >= root.keys.size()) continue;
@@ -77,6 +74,24 @@ Checked<void> meets(const Root& root, Role role, const Keys& signed_by, const Ke
     return refuse(Reason::kQuorum, "role {}: {} holder(s) signed, the floor is {}", name(role),
                   all.size(), floor(role));
   return {};
+}
+
+}  // namespace
+
+Checked<Approval> meets(const Root& root, Role role, const Keys& signed_by, const Keys& stopped) {
+  const auto rule = std::find_if(root.roles.begin(), root.roles.end(), [&](const auto& candidate) {
+    return candidate.role == role && !candidate.clauses.empty();
+  });
+  if (rule == root.roles.end())
+    return refuse(Reason::kQuorum, "root version {} gives role {} to nobody", root.version,
+                  name(role));
+  const auto usual = holds_all(root, role, rule->clauses, signed_by, stopped);
+  if (usual) return Approval::kUsual;
+  if (rule->sealed.empty()) return fail(usual.error());
+  const auto sealed = holds_all(root, role, rule->sealed, signed_by, stopped);
+  if (sealed) return Approval::kSealed;
+  return refuse(Reason::kQuorum, "{}; nor do the sealed keys do: {}", usual.error().detail,
+                sealed.error().detail);
 }
 
 std::vector<std::string> holders(const Root& root, const Keys& signed_by) {

@@ -19,11 +19,15 @@ using Keys = std::vector<PublicKey>;  // sorted, distinct
 // a wrong one loses a signature and never wins one.
 Keys signers(const model::Envelope& envelope, const model::Root& root);
 
+// By which of a rule's two ways. The sealed one is for the day on which the usual keys are out of
+// reach: whoever takes it is seen by everybody.
+enum class Approval : std::uint8_t { kUsual, kSealed };
+
 // kQuorum, with the first clause that is not met and who could still sign. `stopped` keys do not
 // count, except for the roles root, resume and stop: else one stolen key could lock out everybody
-// else.
-Checked<void> meets(const model::Root& root, model::Role role, const Keys& signed_by,
-                    const Keys& stopped = {});
+// else. Approvals of the usual clauses and of the sealed ones do not add up.
+Checked<Approval> meets(const model::Root& root, model::Role role, const Keys& signed_by,
+                        const Keys& stopped = {});
 
 // Holders of `signed_by`, for people.
 std::vector<std::string> holders(const model::Root& root, const Keys& signed_by);

@@ -8,6 +8,7 @@
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
+#include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
 
 namespace fleetsweep::trust {
@@ -117,40 +118,62 @@ void check_keys(const Root& root, Mistakes& mistakes) {
   }
 }
 
-// Thresholds add up to distinct holders because a role has one clause for an org, and a holder one
-// org.
-void check_role(const Root& root, const model::RoleRule& rule, Mistakes& mistakes) {
-  const auto role = name(rule.role);
+// Of the clauses of a rule or its sealed ones, which `place` says: so many holders they need.
+// Thresholds add up to distinct holders because such a set has one clause for an org, and a holder
+// one org.
+unsigned check_clauses(const Root& root, const std::string& place,
+                       const std::vector<model::Clause>& clauses, Mistakes& mistakes) {
   std::set<std::uint8_t> orgs;
   unsigned needed = 0;
-  for (const model::Clause& clause : rule.clauses) {
+  for (const model::Clause& clause : clauses) {
     if (!orgs.insert(clause.org).second)
-      add(mistakes, "role {}: two clauses for org {}", role, clause.org);
+      add(mistakes, "{}: two clauses for org {}", place, clause.org);
     std::set<std::uint16_t> indices;
     std::set<std::string> holders;
     for (std::uint16_t index : clause.keys) {
       if (!indices.insert(index).second)
-        add(mistakes, "role {}: org {} names key {} twice", role, clause.org, index);
+        add(mistakes, "{}: org {} names key {} twice", place, clause.org, index);
       if (index >= root.keys.size()) {
-        add(mistakes, "role {}: org {} names key {}, there are {}", role, clause.org, index,
+        add(mistakes, "{}: org {} names key {}, there are {}", place, clause.org, index,
             root.keys.size());
         continue;
       }
       if (root.keys[index].org != clause.org)
-        add(mistakes, "role {}: key {} of {} is in org {}, the clause is for org {}", role, index,
+        add(mistakes, "{}: key {} of {} is in org {}, the clause is for org {}", place, index,
             escaped(root.keys[index].holder), root.keys[index].org, clause.org);
       holders.insert(root.keys[index].holder);
     }
     if (clause.threshold == 0)
-      add(mistakes, "role {}: threshold 0 in org {} is never met", role, clause.org);
+      add(mistakes, "{}: threshold 0 in org {} is never met", place, clause.org);
     else if (clause.threshold > holders.size())
-      add(mistakes, "role {}: org {} needs {} of {} holders", role, clause.org, clause.threshold,
+      add(mistakes, "{}: org {} needs {} of {} holders", place, clause.org, clause.threshold,
           holders.size());
     needed += clause.threshold;
   }
+  return needed;
+}
+
+void check_role(const Root& root, const model::RoleRule& rule, Mistakes& mistakes) {
+  const std::string place = fmt::format("role {}", name(rule.role));
+  const unsigned needed = check_clauses(root, place, rule.clauses, mistakes);
   if (!rule.clauses.empty() && needed < floor(rule.role))
-    add(mistakes, "role {}: {} holder(s) would be enough, the floor is {}", role, needed,
+    add(mistakes, "{}: {} holder(s) would be enough, the floor is {}", place, needed,
         floor(rule.role));
+  if (rule.sealed.empty()) return;
+  // Break-glass is other keys, never fewer people.
+  const unsigned sealed = check_clauses(root, place + ", sealed", rule.sealed, mistakes);
+  if (rule.clauses.empty() || rule.role == Role::kConductor)
+    add(mistakes, "{}: sealed clauses, where {}", place,
+        rule.clauses.empty() ? "nobody has the role" : "a program signs");
+  if (sealed < needed)
+    add(mistakes, "{}, sealed: {} holder(s) would be enough, the usual clauses ask {}", place,
+        sealed, needed);
+  std::set<std::uint16_t> usual;
+  for (const auto& clause : rule.clauses) usual.insert(clause.keys.begin(), clause.keys.end());
+  for (const auto& clause : rule.sealed)
+    for (const std::uint16_t index : clause.keys)
+      if (usual.contains(index))
+        add(mistakes, "{}, sealed: key {} stands in the usual clauses too", place, index);
 }
 
 void check_roles(const Root& root, Mistakes& mistakes) {
@@ -160,9 +183,10 @@ void check_roles(const Root& root, Mistakes& mistakes) {
     if (!rule.clauses.empty() && !present.insert(rule.role).second)
       add(mistakes, "role {}: stands there twice", name(rule.role));
     check_role(root, rule, mistakes);
-    for (const auto& clause : rule.clauses)
-      (rule.role == Role::kConductor ? conductor : others)
-          .insert(clause.keys.begin(), clause.keys.end());
+    for (const auto* clauses : {&rule.clauses, &rule.sealed})
+      for (const auto& clause : *clauses)
+        (rule.role == Role::kConductor ? conductor : others)
+            .insert(clause.keys.begin(), clause.keys.end());
   }
   for (Role role : {Role::kRoot, Role::kStop, Role::kResume})
     if (!present.contains(role))
@@ -195,9 +219,13 @@ void check_log_keys(const Root& root, Mistakes& mistakes) {
   if (root.logs.empty()) add(mistakes, "logs: none");
   for (std::size_t i = 0; i < root.logs.size(); ++i) {
     check(fmt::format("logs[{}]", i), root.logs[i].vkey, log::KeyType::kEd25519);
-    if (root.logs[i].start_size != 0)
-      add(mistakes, "logs[{}]: starting at entry {} is not supported by this version", i,
-          root.logs[i].start_size);
+    const model::LogOrigin& origin = root.logs[i];
+    const auto start = log::CompactRange::restore(origin.start_size, origin.frontier);
+    if (!start)
+      add(mistakes, "logs[{}]: frontier: {}", i, start.error().message);
+    else if (origin.start_root != (origin.start_size ? start->root() : Digest{}))
+      add(mistakes, "logs[{}]: the frontier of {} entries makes another root than startRoot", i,
+          origin.start_size);
   }
   for (std::size_t i = 0; i < root.witnesses.size(); ++i)
     check(fmt::format("witnesses[{}]", i), root.witnesses[i], log::KeyType::kCosignatureV1);
@@ -222,6 +250,8 @@ void check_policy(const Root& root, Mistakes& mistakes) {
   }
   if (root.policy.dry_run_age_max <= Seconds{0})
     add(mistakes, "policy.dry_run_age_max is {} s", root.policy.dry_run_age_max.count());
+  if (root.policy.standing_life_max < Seconds{0})
+    add(mistakes, "policy.standing_life_max is {} s", root.policy.standing_life_max.count());
   if (root.policy.items_max > limits::kItemsMax)
     add(mistakes, "policy.items_max {} is above the ceiling {}", root.policy.items_max,
         limits::kItemsMax);

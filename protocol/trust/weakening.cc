@@ -14,13 +14,24 @@ using model::Root;
 
 namespace {
 
-// What each organisation must give; empty: the role is nobody's.
-std::map<std::uint8_t, unsigned> thresholds(const Root& root, Role role) {
-  std::map<std::uint8_t, unsigned> result;
+using Thresholds = std::map<std::uint8_t, unsigned>;  // what each organisation must give
+
+// Empty: the role is nobody's, or has no such clauses.
+Thresholds thresholds(const Root& root, Role role,
+                      std::vector<model::Clause> model::RoleRule::*clauses) {
+  Thresholds result;
   for (const auto& rule : root.roles)
     if (rule.role == role)
-      for (const auto& clause : rule.clauses) result[clause.org] = clause.threshold;
+      for (const auto& clause : rule.*clauses) result[clause.org] = clause.threshold;
   return result;
+}
+
+// Each organisation has its veto: more signatures of one do not make up for fewer of another.
+bool asks_less(const Thresholds& before, Thresholds after) {
+  if (after.empty()) return false;
+  return before.empty() || std::any_of(before.begin(), before.end(), [&](const auto& clause) {
+           return after[clause.first] < clause.second;
+         });
 }
 
 std::uint32_t unlimited(std::uint32_t value, std::uint32_t none) {
@@ -29,14 +40,12 @@ std::uint32_t unlimited(std::uint32_t value, std::uint32_t none) {
 
 }  // namespace
 
-// Each organisation has its veto: more signatures of one do not make up for fewer of another.
 bool is_role_weaker(const Root& before, const Root& after, Role role) {
-  const auto old_needed = thresholds(before, role);
-  auto new_needed = thresholds(after, role);
-  if (new_needed.empty()) return false;
-  return old_needed.empty() || std::any_of(old_needed.begin(), old_needed.end(), [&](auto& clause) {
-           return new_needed[clause.first] < clause.second;
-         });
+  return std::ranges::any_of(
+      std::initializer_list{&model::RoleRule::clauses, &model::RoleRule::sealed},
+      [&](auto clauses) {
+        return asks_less(thresholds(before, role, clauses), thresholds(after, role, clauses));
+      });
 }
 
 bool is_class_weaker(const Root& before, const Root& after, Class action_class) {
@@ -46,7 +55,9 @@ bool is_class_weaker(const Root& before, const Root& after, Class action_class) 
       new_policy.checkpoint_age_max[i] > old_policy.checkpoint_age_max[i] ||
       new_policy.cool_off[i] < old_policy.cool_off[i] ||
       new_policy.order_life_max[i] > old_policy.order_life_max[i] ||
-      new_policy.offline_grace_max[i] > old_policy.offline_grace_max[i])
+      new_policy.offline_grace_max[i] > old_policy.offline_grace_max[i] ||
+      (action_class <= Class::kContain &&
+       new_policy.standing_life_max > old_policy.standing_life_max))
     return true;
   if (action_class < Class::kContain) return false;
   return is_role_weaker(before, after, Role::kRelease) ||

@@ -10,9 +10,10 @@ namespace fleetsweep::trust {
 
 inline constexpr Seconds kWeakeningDelay{24 * 3600};
 
-// One organisation's threshold is lower or gone, whatever another's is now, or a role that nobody
-// had is granted. Other people at the same thresholds are no weakening: a stolen key has to leave
-// at once, and who may let it leave is what the thresholds say.
+// One organisation's threshold is lower or gone, whatever another's is now; the same among the
+// sealed clauses, or there are some now; or a role that nobody had is granted. Other people at the
+// same thresholds are no weakening: a stolen key has to leave at once, and who may let it leave is
+// what the thresholds say.
 bool is_role_weaker(const model::Root& before, const model::Root& after, model::Role role);
 
 // Whether an order of this class could run under `after` that could not have run, or not so soon,

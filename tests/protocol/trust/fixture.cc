@@ -1,5 +1,7 @@
 #include "tests/protocol/trust/fixture.h"
 
+#include <algorithm>
+
 #include "protocol/base/assert.h"
 #include "protocol/crypto/digest.h"
 
@@ -67,7 +69,12 @@ Tenant::Tenant(const std::function<void(model::Root&)>& change) {
   root_.evidence_key.value.fill(9);
   root_.path_salt.value.fill(7);
   if (change) change(root_);
-  envelope_ = sign(root_, {"alice", "bob", "carol"});
+  model::Envelope envelope{std::string(model::kPayloadRoot), codec::encode(root_), {}};
+  for (const auto& [name, key] : keys_)  // everybody whom it names
+    if (name != "conductor" &&
+        std::ranges::find(root_.keys, key.public_key(), &model::Key::pub) != root_.keys.end())
+      FS_ASSERT(crypto::add_signature(envelope, key));
+  envelope_ = codec::encode(envelope);
   id_ = trust::tenant_id(codec::decode<model::Envelope>(envelope_)->payload);
 }
 

@@ -163,6 +163,114 @@ TEST(LogView, ANewRootMayNameTheWitnessesOfTheVeryCheckpointThatCoversIt) {
   EXPECT_EQ(world.view.state().root->version(), 2u);
 }
 
+// The log's key was lost after three entries: a root names a log of another key that goes on there.
+struct NewLog {
+  World world;
+  log::VerifierKey key{"second.example/log", log::KeyType::kEd25519,
+                       fixture::key_named("second log").public_key()};
+  log::CompactRange old_tree;
+
+  NewLog() {
+    for (std::uint8_t i = 1; i <= 2; ++i) world.submit(order_number(world.tenant, i));
+    for (const Bytes& entry : world.log.entries()) old_tree.append(log::leaf_hash(entry));
+  }
+  Bytes next_root(const log::CompactRange& start) const {
+    return world.tenant.sign(
+        world.tenant.next(
+            world.view.root(),
+            [&](model::Root& root) {
+              root.logs = {{key.text(), start.size(), start.root(), start.frontier()}};
+            }),
+        {"alice", "bob"});
+  }
+  // A checkpoint of the new log over entries that go on where the old one was.
+  std::string note(const std::vector<Bytes>& more, log::CompactRange tree) const {
+    for (const Bytes& entry : more) tree.append(log::leaf_hash(entry));
+    log::Note note = log::sign_checkpoint({key.name, tree.size(), tree.root()},
+                                          fixture::key_named("second log"));
+    note.signatures.push_back(log::cosign(note.body, "witness.example/one",
+                                          fixture::key_named("witness"), world.clock.local));
+    return note.text();
+  }
+};
+
+TEST(LogView, ALogOfANewKeyGoesOnWhereTheLostOneStopped) {
+  NewLog f;
+  LogView& view = f.world.view;
+  f.world.pass(kHour);
+  const std::vector<Bytes> more = {f.next_root(f.old_tree), order_number(f.world.tenant, 3)};
+  ASSERT_TRUE(view.append(3, more, f.world.clock));
+  const auto advance = view.checkpoint(f.note(more, f.old_tree), f.world.clock);
+  ASSERT_TRUE(advance) << advance.error().detail;
+  EXPECT_EQ(view.size(), 5u);
+  EXPECT_EQ(view.state().root->version(), 2u);
+  EXPECT_EQ(view.state().orders.size(), 3u);
+  EXPECT_EQ(view.floor().time, f.world.clock.local);
+
+  // Whoever has the old key, and even the witness's word, moves nothing any more.
+  f.world.pass(kHour);
+  for (const Bytes& entry : more) f.world.log.append(entry);
+  const auto old = view.checkpoint(f.world.log.note(f.world.clock.local), f.world.clock);
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().reason, Reason::kUntrusted);
+  EXPECT_EQ(view.floor().time, f.world.clock.local - kHour);
+}
+
+TEST(LogView, OneWhoJoinsAfterwardsReadsTheWholeTree) {
+  NewLog f;
+  const std::vector<Bytes> more = {f.next_root(f.old_tree)};
+  std::vector<Bytes> all = f.world.log.entries();
+  all.push_back(more[0]);
+  const auto chain = accept_root_chain({f.world.tenant.root_envelope(), more[0]}, {});
+  ASSERT_TRUE(chain);
+  LogView view(*chain);
+  ASSERT_TRUE(view.append(0, all, f.world.clock));
+  ASSERT_TRUE(view.checkpoint(f.note(more, f.old_tree), f.world.clock));
+  EXPECT_EQ(view.size(), 4u);
+  EXPECT_EQ(view.state().orders.size(), 2u);
+}
+
+TEST(LogView, ALogThatTakesOverFromAnotherTreeIsAFork) {
+  NewLog f;
+  log::CompactRange other = f.old_tree;
+  other = {};
+  for (std::uint8_t i = 0; i < 3; ++i) other.append(Digest{});
+  const std::vector<Bytes> more = {f.next_root(other)};
+  ASSERT_TRUE(f.world.view.append(3, more, f.world.clock));
+  const auto forked = f.world.view.checkpoint(f.note(more, other), f.world.clock);
+  ASSERT_FALSE(forked);
+  EXPECT_EQ(forked.error().reason, Reason::kLogFork);
+  EXPECT_EQ(f.world.view.size(), 3u);
+  EXPECT_EQ(f.world.view.state().root->version(), 1u);
+}
+
+TEST(LogView, ALogThatTakesOverBehindWhatWitnessesShowedIsAForkUntilARootMendsIt) {
+  NewLog f;
+  LogView& view = f.world.view;
+  const Bytes behind = f.next_root(f.old_tree);
+  f.world.submit(order_number(f.world.tenant, 9));  // the thief, or a witness who was told late
+  const std::vector<Bytes> more = {behind, order_number(f.world.tenant, 3)};
+  ASSERT_TRUE(view.append(4, {more[0]}, f.world.clock));
+  const auto forked = view.checkpoint(f.note(more, f.old_tree), f.world.clock);
+  ASSERT_FALSE(forked);
+  EXPECT_EQ(forked.error().reason, Reason::kLogFork);
+  EXPECT_FALSE(view.forked());
+
+  // Root version 3 starts after the fourth entry.
+  log::CompactRange tree = f.old_tree;
+  tree.append(log::leaf_hash(f.world.log.entries()[3]));
+  const Bytes mended = f.world.tenant.sign(
+      f.world.tenant.next(view.root(),
+                          [&](model::Root& root) {
+                            root.logs = {{f.key.text(), 4, tree.root(), tree.frontier()}};
+                          }),
+      {"alice", "bob"});
+  ASSERT_TRUE(view.append(5, {mended}, f.world.clock));
+  const auto advance = view.checkpoint(f.note({behind, mended}, tree), f.world.clock);
+  ASSERT_TRUE(advance) << advance.error().detail;
+  EXPECT_EQ(view.state().root->version(), 3u);
+}
+
 TEST(LogView, WithoutWitnessesTheTimeIsOnlyOurOwn) {
   World world([](model::Root& root) {
     root.witnesses.clear();

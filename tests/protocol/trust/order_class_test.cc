@@ -115,6 +115,37 @@ TEST(OrderClass, APolicyOfTheFutureIsOfAnotherSchemaAndNotBroken) {
   EXPECT_EQ(policy_facts(to_bytes("no policy")).error().reason, model::Reason::kMalformed);
 }
 
+TEST(OrderRules, AStandingOrderIsMildNarrowAndAsleepUntilItsRelease) {
+  DocumentId dry;
+  dry.value.fill(3);
+  model::Order good = fixture::apply(fixture::hash_policy(), dry);
+  good.standing = true;
+  good.action_class = model::Class::kContain;
+  good.waves[0].gate = model::Gate::kManual;
+  good.scope.groups = {"web"};
+  EXPECT_THAT(mistakes(good), ::testing::IsEmpty());
+  const std::vector<std::pair<const char*, std::function<void(model::Order&)>>> table = {
+      {"standing: class clean, at most contain",
+       [](auto& o) { o.action_class = model::Class::kClean; }},
+      {"standing: the first wave's gate is none",
+       [](auto& o) { o.waves[0].gate = model::Gate::kNone; }},
+      {"standing: the first wave's gate is auto",
+       [](auto& o) { o.waves[0].gate = model::Gate::kAuto; }},
+      {"standing: for every host", [](auto& o) { o.scope.groups.clear(); }},
+      {"standing: repeated every 1m", [](auto& o) { o.schedule.repeat = Seconds{60}; }},
+      {"standing: offline grace 1m", [](auto& o) { o.schedule.offline_grace = Seconds{60}; }},
+      {"standing: an undo", [](auto& o) { o.mode = Mode::kUndo; }},
+  };
+  for (const auto& [text, make] : table) {
+    model::Order order = good;
+    make(order);
+    EXPECT_THAT(mistakes(order), ::testing::Contains(HasSubstr(text))) << text;
+  }
+  good.scope.groups.clear();
+  good.scope.include = {AgentId{}};
+  EXPECT_THAT(mistakes(good), ::testing::IsEmpty());
+}
+
 TEST(OrderRules, EachMistakeIsSeen) {
   struct Mistake {
     const char* text;

@@ -161,6 +161,30 @@ TEST(Quorum, AStoppedKeyCountsOnlyForRootResumeAndStop) {
   EXPECT_FALSE(meets(tenant.root(), Role::kClean, alice_and_bob, stopped));
 }
 
+TEST(Quorum, SealedKeysDoTheSameAndDoNotAddUpWithTheUsualOnes) {
+  const Tenant tenant([](model::Root& root) {
+    for (const char* name : {"dave", "erin"})
+      root.keys.push_back({fixture::key_named(name).public_key(), {}, name, 0, ""});
+    for (auto& rule : root.roles)
+      if (rule.role == Role::kClean) rule.sealed = {{0, {4, 5}, 2}};
+  });
+  const auto by = [&](std::initializer_list<std::string> people, const Keys& stopped = {}) {
+    Keys keys;
+    for (const auto& person : people) keys.push_back(tenant.key(person).public_key());
+    std::sort(keys.begin(), keys.end());
+    return meets(tenant.root(), Role::kClean, keys, stopped);
+  };
+  EXPECT_EQ(by({"alice", "bob"}), Approval::kUsual);
+  EXPECT_EQ(by({"alice", "bob", "dave", "erin"}), Approval::kUsual);
+  EXPECT_EQ(by({"dave", "erin"}), Approval::kSealed);
+  const auto mixed = by({"alice", "dave"});
+  ASSERT_FALSE(mixed);
+  EXPECT_THAT(mixed.error().detail, HasSubstr("role clean: org 0 has 1 of 2 approvals (missing: "
+                                              "bob, carol); nor do the sealed keys do: role clean: "
+                                              "org 0 has 1 of 2 approvals (missing: erin)"));
+  EXPECT_FALSE(by({"dave", "erin"}, {tenant.key("dave").public_key()}));
+}
+
 // Random roots with several keys a person and several organisations: whoever meets a role is never
 // fewer people than its floor, nor than the thresholds of its clauses.
 TEST(Quorum, IsNeverMetByFewerPeopleThanItsFloor) {

@@ -90,7 +90,41 @@ TEST(RootRules, EachMistakeIsSeen) {
          rule(r, Role::kRelease).clauses[0].keys = {0, 3};
        }},
       {"logs: none", [](auto& r) { r.logs.clear(); }},
-      {"starting at entry 5", [](auto& r) { r.logs[0].start_size = 5; }},
+      {"logs[0]: frontier", [](auto& r) { r.logs[0].start_size = 5; }},
+      {"makes another root than startRoot", [](auto& r) { r.logs[0].start_root.value[0] = 1; }},
+      {"makes another root than startRoot",
+       [](auto& r) {
+         r.logs[0].start_size = 2, r.logs[0].frontier = {Digest{}},
+         r.logs[0].start_root.value[0] = 1;
+       }},
+      {"role clean, sealed: key 0 stands in the usual clauses too",
+       [](auto& r) {
+         rule(r, Role::kClean).sealed = {{0, {0, 1}, 2}};
+       }},
+      {"role clean, sealed: 1 holder(s) would be enough, the usual clauses ask 2",
+       [](auto& r) {
+         r.keys.push_back({fixture::key_named("dave").public_key(), {}, "dave", 0, ""});
+         rule(r, Role::kClean).sealed = {{0, {4}, 1}};
+       }},
+      {"role clean, sealed: org 0 needs 2 of 1 holders",
+       [](auto& r) {
+         r.keys.push_back({fixture::key_named("dave").public_key(), {}, "dave", 0, ""});
+         rule(r, Role::kClean).sealed = {{0, {4}, 2}};
+       }},
+      {"role enrol: sealed clauses, where nobody has the role",
+       [](auto& r) {
+         rule(r, Role::kEnrol).sealed = rule(r, Role::kEnrol).clauses;
+         rule(r, Role::kEnrol).clauses.clear();
+       }},
+      {"role conductor: sealed clauses, where a program signs",
+       [](auto& r) {
+         rule(r, Role::kConductor).sealed = {{0, {0}, 1}};
+       }},
+      {"role conductor: key 3 also stands in another role",
+       [](auto& r) {
+         rule(r, Role::kClean).sealed = {{0, {3}, 2}};
+       }},
+      {"standing_life_max is -1", [](auto& r) { r.policy.standing_life_max = Seconds{-1}; }},
       {"the key is of another type", [](auto& r) { r.witnesses[0] = r.logs[0].vkey; }},
       {"this key has another use here", [](auto& r) { r.witnesses.push_back(r.witnesses[0]); }},
       {"checkpoint_age_max[clean] is 0", [](auto& r) { r.policy.checkpoint_age_max[3] = {}; }},

@@ -196,6 +196,39 @@ TEST(Weakening, OfARoleIsALowerThresholdOrOneThatIsGone) {
   EXPECT_TRUE(is_weaker([](auto& root) { clause(root, Role::kRoot).org = 1; }));
 }
 
+void put_in_a_safe(model::Root& root, Role role) {
+  for (const char* name : {"dave", "erin"})
+    root.keys.push_back({fixture::key_named(name).public_key(), {}, name, 0, ""});
+  std::ranges::find(root.roles, role, &model::RoleRule::role)->sealed = {{0, {4, 5}, 2}};
+}
+
+TEST(Weakening, SealedClausesThatAppearOrAskLessAreOne) {
+  const model::Root without = Tenant().root();
+  model::Root with = without;
+  put_in_a_safe(with, Role::kClean);
+  model::Root more = with;
+  std::ranges::find(more.roles, Role::kClean, &model::RoleRule::role)->sealed[0].threshold = 3;
+  const auto is_weaker = [](const model::Root& before, const model::Root& after) {
+    EXPECT_FALSE(is_class_weaker(before, after, model::Class::kContain));
+    return is_class_weaker(before, after, model::Class::kClean);
+  };
+  EXPECT_TRUE(is_weaker(without, with));
+  EXPECT_FALSE(is_weaker(with, without));
+  EXPECT_TRUE(is_weaker(more, with));
+  EXPECT_FALSE(is_weaker(with, more));
+}
+
+TEST(Weakening, StandingOrdersThatMayStandLongerHoldBackTheirClasses) {
+  const model::Root before = Tenant().root();
+  model::Root after = before;
+  after.policy.standing_life_max = kDay;
+  for (std::size_t i = 0; i < model::kClasses; ++i) {
+    const auto action_class = static_cast<model::Class>(i);
+    EXPECT_EQ(is_class_weaker(before, after, action_class), action_class <= model::Class::kContain);
+    EXPECT_FALSE(is_class_weaker(after, before, action_class));
+  }
+}
+
 // A world that rotates by the lowered rule while a host is away, and a thief who has two keys and
 // the log's: the host trusts no witness that only the lowered rule named.
 TEST(LogView, AWaitingRootNamesNoWitnesses) {
