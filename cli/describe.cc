@@ -1,12 +1,12 @@
 #include "cli/describe.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
 #include "cli/fingerprint.h"
+#include "cli/root_change.h"
+#include "cli/root_specification.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 
@@ -20,19 +20,6 @@ std::string shorten(const std::string& hex) {
   return hex.substr(0, 12);
 }
 
-std::string clauses_text(const model::Root& root, const model::RoleRule& rule) {
-  std::vector<std::string> parts;
-  for (const model::Clause& clause : rule.clauses) {
-    std::vector<std::string> holders;  // each once: several keys of a person count once
-    for (std::uint16_t key : clause.keys) {
-      const std::string holder = key < root.keys.size() ? root.keys[key].holder : "?";
-      if (std::ranges::find(holders, holder) == holders.end()) holders.push_back(holder);
-    }
-    parts.push_back(fmt::format("{} of {}", clause.threshold, list_text(holders, "nobody")));
-  }
-  return fmt::format("{}", fmt::join(parts, " and "));
-}
-
 std::string describe(const model::Root& root) {
   std::string text = fmt::format("Root version {}, {} to {}\n", root.version,
                                  to_rfc3339(root.issued), to_rfc3339(root.expires));
@@ -40,9 +27,13 @@ std::string describe(const model::Root& root) {
     text += fmt::format("  key      {:<20} org {}  {}  {}\n", escaped(key.holder), key.org,
                         name(key.scheme), key.pub.hex());
   for (const model::RoleRule& rule : root.roles)
-    text += fmt::format("  role     {:<10} {}\n", name(rule.role), clauses_text(root, rule));
-  for (const model::LogOrigin& log : root.logs)
+    text += fmt::format("  role     {:<10} {}\n", name(rule.role), rule_text(root, rule));
+  for (const model::LogOrigin& log : root.logs) {
     text += fmt::format("  log      {}\n", escaped(log.vkey));
+    if (log.start_size > 0)
+      text += fmt::format("           takes over after {} entries with root {}\n", log.start_size,
+                          log.start_root.hex());
+  }
   for (const std::string& witness : root.witnesses)
     text += fmt::format("  witness  {}\n", escaped(witness));
   text += fmt::format("  witness quorum {}\n", root.witness_quorum);
@@ -53,6 +44,20 @@ std::string describe(const model::Root& root) {
         Names<model::Class>::kAll[i], exactly(root.policy.checkpoint_age_max[i]),
         exactly(root.policy.cool_off[i]), exactly(root.policy.order_life_max[i]),
         exactly(root.policy.offline_grace_max[i]));
+  const auto bound = [](std::uint64_t value) {
+    return value == 0 ? "no more than the policy says" : fmt::format("at most {}", value);
+  };
+  text += fmt::format(
+      "  dry runs at most {} old; standing orders stand at most {}\n"
+      "  objects on a host {}; permille in the first wave {}\n"
+      "  evidence key {}, path salt {}\n",
+      exactly(root.policy.dry_run_age_max), exactly(root.policy.standing_life_max),
+      bound(root.policy.items_max), bound(root.policy.wave1_permille_max), root.evidence_key.hex(),
+      root.path_salt.hex());
+  if (root.version > 1)
+    text += fmt::format("  follows {}\n  tenant  {}\n", root.previous.hex(), root.tenant.hex());
+  if (root.agent_schema_min != 1)
+    text += fmt::format("  agents must know schema {}\n", root.agent_schema_min);
   return text;
 }
 
@@ -79,23 +84,26 @@ Result<R> visit(const Envelope& envelope, const F& with) {
 }  // namespace
 
 json to_json(const model::Root& root) {
-  json keys = json::array(), roles = json::object(), logs = json::array();
+  json keys = json::array(), roles = json::object();
   for (const model::Key& key : root.keys)
     keys.push_back({{"holder", key.holder},
                     {"org", key.org},
                     {"public", key.pub.hex()},
                     {"scheme", name(key.scheme)}});
   for (const model::RoleRule& rule : root.roles)
-    roles[std::string(name(rule.role))] = clauses_text(root, rule);
-  for (const model::LogOrigin& log : root.logs) logs.push_back(log.vkey);
-  return {{"version", root.version},
-          {"issued", to_rfc3339(root.issued)},
-          {"expires", to_rfc3339(root.expires)},
-          {"keys", keys},
-          {"roles", roles},
-          {"logs", logs},
-          {"witnesses", root.witnesses},
-          {"witness_quorum", root.witness_quorum}};
+    roles[std::string(name(rule.role))] = rule_text(root, rule);
+  // Everything else as a specification has it.
+  json result = json::parse(root_specification(root));
+  result.erase("conductor");
+  result.erase("sealed");  // stands in the text of its role
+  result["keys"] = keys;
+  result["roles"] = roles;
+  result["version"] = root.version;
+  result["issued"] = to_rfc3339(root.issued);
+  result["expires"] = to_rfc3339(root.expires);
+  result["tenant"] = root.tenant.hex();
+  result["previous"] = root.previous.hex();
+  return result;
 }
 
 json to_json(const model::Receipt& receipt) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <span>
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/json_members.h"
@@ -18,6 +20,7 @@ namespace {
 
 using model::Role;
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr Seconds kMinute{60}, kHour{3600}, kDay{86400};
 constexpr model::PerClass kCheckpointAgeMax{kDay, kDay, kHour, 15 * kMinute, 15 * kMinute};
@@ -32,11 +35,15 @@ class Reader {
 
   model::Root read(Timestamp now) {
     known_members(json_, "",
-                  {"keys", "roles", "conductor", "logs", "witnesses", "witness_quorum", "expires",
-                   "evidence_key", "policy"});
+                  {"keys", "roles", "sealed", "conductor", "logs", "witnesses", "witness_quorum",
+                   "expires", "evidence_key", "path_salt", "agent_schema_min", "policy"});
     root_.issued = now;
     root_.expires = now + seconds(json_, "expires", 365 * kDay);
-    root_.path_salt = crypto::random_nonce();
+    root_.path_salt =
+        json_.contains("path_salt") ? hex<Nonce>(json_, "path_salt", "") : crypto::random_nonce();
+    if (json_.contains("agent_schema_min"))
+      root_.agent_schema_min =
+          number<std::uint16_t>(json_["agent_schema_min"], "agent_schema_min", 65535);
     read_keys();
     read_logs();
     read_roles();
@@ -69,6 +76,13 @@ class Reader {
     if (object[name].is_string()) return object[name];
     mistake("{}{}: expected text", where, name);
     return {};
+  }
+
+  template <class Id>
+  Id hex(const json& object, const char* name, const std::string& where) {
+    const auto value = Id::parse_hex(text(object, name, where));
+    if (!value) mistake("{}{}: {}", where, name, value.error().message);
+    return value.value_or(Id{});
   }
 
   Seconds seconds(const json& object, const char* name, Seconds otherwise) {
@@ -138,18 +152,37 @@ class Reader {
     return 0;
   }
 
+  // A vkey, or a log that takes over from another: {vkey, start_size, start_root, frontier}.
   void read_logs() {
-    for (const std::string& vkey : texts("logs", true)) root_.logs.push_back({.vkey = vkey});
+    if (!json_.contains("logs")) mistake("logs: missing; expected a list");
+    const json logs = json_.value("logs", json::array());
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+      if (logs[i].is_object())
+        root_.logs.push_back(log_origin(logs[i], fmt::format("logs[{}]", i)));
+      else if (logs[i].is_string())
+        root_.logs.push_back({.vkey = logs[i]});
+      else
+        mistake("logs[{}]: expected a vkey", i);
+    }
     root_.witnesses = texts("witnesses", false);
     root_.witness_quorum = json_.contains("witness_quorum")
                                ? number<std::uint8_t>(json_["witness_quorum"], "witness_quorum",
                                                       root_.witnesses.size())
                                : static_cast<std::uint8_t>(root_.witnesses.size());
-    if (json_.contains("evidence_key")) {
-      const auto key = CurveKey::parse_hex(text(json_, "evidence_key", ""));
-      if (!key) return mistake("evidence_key: {}", key.error().message);
-      root_.evidence_key = *key;
-    }
+    if (json_.contains("evidence_key"))
+      root_.evidence_key = hex<CurveKey>(json_, "evidence_key", "");
+  }
+
+  model::LogOrigin log_origin(const json& entry, const std::string& where) {
+    known_members(entry, where, {"vkey", "start_size", "start_root", "frontier"});
+    model::LogOrigin origin{.vkey = text(entry, "vkey", where + ".")};
+    if (entry.contains("start_size"))
+      origin.start_size =
+          number<std::uint64_t>(entry["start_size"], where + ".start_size", ~std::uint64_t{0});
+    origin.start_root = hex<Digest>(entry, "start_root", where + ".");
+    for (const json& hash : entry.value("frontier", json::array()))
+      origin.frontier.push_back(hex<Digest>(json{{"frontier", hash}}, "frontier", where + "."));
+    return origin;
   }
 
   std::vector<std::string> texts(const char* name, bool required) {
@@ -167,7 +200,7 @@ class Reader {
     return values;
   }
 
-  model::Clause clause(const json& entry, const std::string& where) {
+  model::Clause clause(const json& entry, const std::string& where, bool sealed) {
     model::Clause result;
     known_members(entry, where, {"org", "threshold", "keys"});
     if (!entry.is_object()) return result;
@@ -175,46 +208,72 @@ class Reader {
     result.threshold = entry.contains("threshold")
                            ? number<std::uint8_t>(entry["threshold"], where + ".threshold", 64)
                            : 0;
-    for (const json& holder : entry.value("keys", json::array())) {
-      const std::string wanted = holder.is_string() ? holder.get<std::string>() : "";
-      const std::size_t before = result.keys.size();
-      for (std::size_t i = 0; i < root_.keys.size(); ++i)  // a person may have several keys
-        if (root_.keys[i].holder == wanted) result.keys.push_back(static_cast<std::uint16_t>(i));
-      if (result.keys.size() == before)
-        mistake("{}.keys: nobody is called {}", where, holder.dump());
+    for (const json& name : entry.value("keys", json::array())) {
+      const auto keys = keys_named(name.is_string() ? name.get<std::string>() : "", sealed);
+      if (keys.empty())
+        mistake("{}.keys: nobody is called {}{}", where, name.dump(),
+                sealed ? "" : ", or all keys of that holder are sealed ones");
+      result.keys.insert(result.keys.end(), keys.begin(), keys.end());
+    }
+    return result;
+  }
+
+  // All keys of a holder, but in the usual clauses not those in a safe; or one key by its hex.
+  std::vector<std::uint16_t> keys_named(const std::string& name, bool sealed) const {
+    std::vector<std::uint16_t> keys;
+    for (std::uint16_t i = 0; i < root_.keys.size(); ++i)
+      if (root_.keys[i].pub.hex() == name ||
+          (root_.keys[i].holder == name && (sealed || !in_safes_.contains(i))))
+        keys.push_back(i);
+    return keys;
+  }
+
+  using Rules = std::map<Role, std::vector<model::Clause>>;
+  Rules rules(const char* member, bool sealed) {
+    Rules result;
+    const json roles = json_.value(member, json::object());
+    if (!roles.is_object()) {
+      mistake("{}: expected an object of role to clauses", member);
+      return result;
+    }
+    for (const auto& [name, clauses] : roles.items()) {
+      const std::string where = fmt::format("{}.{}", member, name);
+      const auto role = from_name<Role>(name);
+      if (!role) {
+        mistake("{}: unknown; expected one of {}", where, fmt::join(Names<Role>::kAll, ", "));
+        continue;
+      }
+      result[*role];  // an empty list: nobody's
+      for (const json& entry : clauses) result[*role].push_back(clause(entry, where, sealed));
     }
     return result;
   }
 
   void read_roles() {
+    Rules sealed = rules("sealed", true);
+    for (const auto& [role, clauses] : sealed)
+      for (const model::Clause& clause : clauses)
+        in_safes_.insert(clause.keys.begin(), clause.keys.end());
+    Rules usual = rules("roles", false);
     std::vector<std::uint16_t> everybody;
-    for (std::uint16_t i = 0; i < people_.size(); ++i) everybody.push_back(i);
-    const json roles = json_.value("roles", json::object());
-    if (!roles.is_object()) return mistake("roles: expected an object of role to clauses");
-    for (const auto& [name, clauses] : roles.items()) {
-      const auto role = from_name<Role>(name);
-      if (!role) {
-        mistake("roles.{}: unknown; expected one of {}", name, fmt::join(Names<Role>::kAll, ", "));
-        continue;
-      }
-      model::RoleRule rule{*role, {}};
-      for (const json& entry : clauses) rule.clauses.push_back(clause(entry, "roles." + name));
-      root_.roles.push_back(std::move(rule));
-    }
+    for (std::uint16_t i = 0; i < people_.size(); ++i)
+      if (!in_safes_.contains(i)) everybody.push_back(i);
     const std::map<Role, std::uint8_t> small_shop = {
         {Role::kRoot, 2},    {Role::kObserve, 1}, {Role::kRead, 2}, {Role::kContain, 2},
         {Role::kClean, 2},   {Role::kDestroy, 3}, {Role::kStop, 1}, {Role::kResume, 2},
         {Role::kRelease, 1}, {Role::kEnrol, 1},   {Role::kInfra, 1}};
     for (const auto& [role, threshold] : small_shop)
-      if (std::ranges::find(root_.roles, role, &model::RoleRule::role) == root_.roles.end())
-        root_.roles.push_back({role, {{.org = 0, .keys = everybody, .threshold = threshold}}});
-    const bool has_conductor_rule = std::ranges::find(root_.roles, Role::kConductor,
-                                                      &model::RoleRule::role) != root_.roles.end();
-    if (json_.contains("conductor") && !has_conductor_rule)
-      root_.roles.push_back(
-          {Role::kConductor,
-           {{.org = 255, .keys = {static_cast<std::uint16_t>(people_.size())}, .threshold = 1}}});
-    std::ranges::sort(root_.roles, {}, &model::RoleRule::role);
+      usual.try_emplace(
+          role, std::vector<model::Clause>{{.org = 0, .keys = everybody, .threshold = threshold}});
+    if (json_.contains("conductor"))
+      usual.try_emplace(
+          Role::kConductor,
+          std::vector<model::Clause>{
+              {.org = 255, .keys = {static_cast<std::uint16_t>(people_.size())}, .threshold = 1}});
+    for (const auto& [role, clauses] : sealed) usual[role];
+    for (auto& [role, clauses] : usual)
+      if (!clauses.empty() || !sealed[role].empty())
+        root_.roles.push_back({role, std::move(clauses), std::move(sealed[role])});
   }
 
   void per_class(const json& policy, const char* name, model::PerClass& target) {
@@ -230,7 +289,7 @@ class Reader {
     const json policy = json_.value("policy", json::object());
     known_members(policy, "policy",
                   {"checkpoint_age_max", "cool_off", "order_life_max", "offline_grace_max",
-                   "dry_run_age_max", "items_max", "wave1_permille_max"});
+                   "dry_run_age_max", "items_max", "wave1_permille_max", "standing_life_max"});
     if (!policy.is_object()) return;
     model::RootPolicy& target = root_.policy;
     target.checkpoint_age_max = kCheckpointAgeMax;
@@ -241,6 +300,7 @@ class Reader {
     per_class(policy, "order_life_max", target.order_life_max);
     per_class(policy, "offline_grace_max", target.offline_grace_max);
     target.dry_run_age_max = seconds(policy, "dry_run_age_max", 7 * kDay);
+    target.standing_life_max = seconds(policy, "standing_life_max", Seconds{0});
     target.items_max =
         policy.contains("items_max")
             ? number<std::uint32_t>(policy["items_max"], "policy.items_max", limits::kItemsMax)
@@ -255,7 +315,124 @@ class Reader {
   std::string directory_;
   model::Root root_;
   std::vector<std::string> people_;
+  std::set<std::uint16_t> in_safes_;  // keys that some sealed clause names
   std::vector<std::string> mistakes_;
+};
+
+// The other way round. Members stand in the order in which people read them.
+class Writer {
+ public:
+  explicit Writer(const model::Root& root) : root_(root) {
+    for (const model::RoleRule& rule : root.roles)
+      for (const model::Clause& clause : rule.sealed)
+        in_safes_.insert(clause.keys.begin(), clause.keys.end());
+  }
+
+  ordered_json write() const {
+    ordered_json spec;
+    spec["keys"] = ordered_json::array();
+    const bool has_conductor = last_is_conductor();
+    for (std::size_t i = 0; i + has_conductor < root_.keys.size(); ++i)
+      spec["keys"].push_back(key(root_.keys[i]));
+    if (has_conductor) spec["conductor"] = root_.keys.back().pub.hex();
+    spec["logs"] = ordered_json::array();
+    for (const model::LogOrigin& log : root_.logs) spec["logs"].push_back(origin(log));
+    spec["witnesses"] = root_.witnesses;
+    spec["witness_quorum"] = root_.witness_quorum;
+    spec["expires"] = duration(root_.expires - root_.issued);
+    spec["evidence_key"] = root_.evidence_key.hex();
+    spec["path_salt"] = root_.path_salt.hex();
+    if (root_.agent_schema_min != 1) spec["agent_schema_min"] = root_.agent_schema_min;
+    for (std::size_t i = 0; i < kCount<Role>; ++i)  // also those that are nobody's
+      spec["roles"][Names<Role>::kAll[i].data()] = ordered_json::array();
+    for (const model::RoleRule& rule : root_.roles) {
+      const std::string role(name(rule.role));
+      for (const auto& one : rule.clauses) spec["roles"][role].push_back(clause(one, false));
+      for (const auto& one : rule.sealed) spec["sealed"][role].push_back(clause(one, true));
+    }
+    spec["policy"] = policy();
+    return spec;
+  }
+
+ private:
+  // As `conductor` makes it.
+  bool last_is_conductor() const {
+    return !root_.keys.empty() && root_.keys.back().holder == "conductor" &&
+           root_.keys.back().org == 255 && root_.keys.back().scheme == model::Scheme::kEd25519;
+  }
+
+  static std::string duration(Seconds length) {
+    constexpr std::pair<Seconds, char> kUnits[] = {{kDay, 'd'}, {kHour, 'h'}, {kMinute, 'm'}};
+    for (const auto& [unit, letter] : kUnits)
+      if (length != Seconds{0} && length % unit == Seconds{0})
+        return fmt::format("{}{}", length / unit, letter);
+    return fmt::format("{}s", length.count());
+  }
+
+  static ordered_json key(const model::Key& key) {
+    ordered_json entry{
+        {"holder", key.holder},
+        {"public", key.scheme == model::Scheme::kEd25519
+                       ? key.pub.hex()
+                       : crypto::ssh_public_key_text({key.pub, key.sk_application})}};
+    if (key.org != 0) entry["org"] = key.org;
+    return entry;
+  }
+
+  static ordered_json origin(const model::LogOrigin& log) {
+    if (log.start_size == 0) return log.vkey;
+    ordered_json frontier = ordered_json::array();
+    for (const Digest& hash : log.frontier) frontier.push_back(hash.hex());
+    return {{"vkey", log.vkey},
+            {"start_size", log.start_size},
+            {"start_root", log.start_root.hex()},
+            {"frontier", frontier}};
+  }
+
+  // A holder's name where it stands for exactly the keys that follow, else each key by itself.
+  ordered_json clause(const model::Clause& clause, bool sealed) const {
+    ordered_json keys = ordered_json::array();
+    for (std::size_t at = 0; at < clause.keys.size();) {
+      if (clause.keys[at] >= root_.keys.size()) {  // no specification says that
+        keys.push_back(clause.keys[at++]);
+        continue;
+      }
+      const model::Key& first = root_.keys[clause.keys[at]];
+      std::vector<std::uint16_t> all;
+      for (std::uint16_t i = 0; i < root_.keys.size(); ++i)
+        if (root_.keys[i].holder == first.holder && (sealed || !in_safes_.contains(i)))
+          all.push_back(i);
+      const auto rest = std::span(clause.keys).subspan(at);
+      const bool by_name = !all.empty() && rest.size() >= all.size() &&
+                           std::ranges::equal(all, rest.first(all.size()));
+      keys.push_back(by_name ? first.holder : first.pub.hex());
+      at += by_name ? all.size() : 1;
+    }
+    ordered_json entry{{"threshold", clause.threshold}, {"keys", keys}};
+    if (clause.org != 0) entry["org"] = clause.org;
+    return entry;
+  }
+
+  ordered_json policy() const {
+    const model::RootPolicy& policy = root_.policy;
+    const auto classes = [](const model::PerClass& lengths) {
+      ordered_json entry;
+      for (std::size_t i = 0; i < model::kClasses; ++i)
+        entry[Names<model::Class>::kAll[i].data()] = duration(lengths[i]);
+      return entry;
+    };
+    return {{"checkpoint_age_max", classes(policy.checkpoint_age_max)},
+            {"cool_off", classes(policy.cool_off)},
+            {"order_life_max", classes(policy.order_life_max)},
+            {"offline_grace_max", classes(policy.offline_grace_max)},
+            {"dry_run_age_max", duration(policy.dry_run_age_max)},
+            {"standing_life_max", duration(policy.standing_life_max)},
+            {"items_max", policy.items_max},
+            {"wave1_permille_max", policy.wave1_permille_max}};
+  }
+
+  const model::Root& root_;
+  std::set<std::uint16_t> in_safes_;
 };
 
 }  // namespace
@@ -275,6 +452,10 @@ Result<model::Root> parse_root_specification(std::string_view text, const std::s
   if (!reader.mistakes().empty())
     return fail(Code::kInvalid, "{}", fmt::join(reader.mistakes(), "\n"));
   return root;
+}
+
+std::string root_specification(const model::Root& root) {
+  return Writer(root).write().dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 std::string root_specification_template() {

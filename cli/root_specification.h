@@ -14,6 +14,10 @@ namespace fleetsweep::cli {
 Result<model::Root> parse_root_specification(std::string_view json, const std::string& directory,
                                              Timestamp now);
 
+// The specification of a root: parsed again at the time the root was issued it gives the same root,
+// but for version, tenant and previous, which a specification does not have.
+std::string root_specification(const model::Root& root);
+
 // A specification to fill in.
 std::string root_specification_template();
 

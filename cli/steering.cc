@@ -66,4 +66,38 @@ Result<model::Close> draft_close(const trust::State& state, const std::string& c
                       .results_root = log::tree_root(leaves)};
 }
 
+namespace {
+
+Result<std::vector<PublicKey>> keys_of(const model::Root& root, const std::string& who) {
+  std::vector<PublicKey> keys;
+  for (const model::Key& key : root.keys)
+    if (key.holder == who || key.pub.hex() == who) keys.push_back(key.pub);
+  if (keys.empty())
+    return fail(Code::kNotFound,
+                "root version {} has no key of {}\nnext:  `fleetsweep root spec` lists its keys",
+                root.version, escaped(who));
+  return keys;
+}
+
+}  // namespace
+
+Result<model::Stop> draft_key_stop(const trust::State& state, const std::string& who,
+                                   const std::string& reason, Timestamp now) {
+  model::Stop stop{.tenant = state.tenant, .issued = now, .reason = reason};
+  FS_TRY(stop.keys, keys_of(state.root->root(), who));
+  return stop;
+}
+
+Result<model::Resume> draft_key_resume(const trust::State& state, const std::string& who,
+                                       const std::string& reason) {
+  FS_TRY(const std::vector<PublicKey> keys, keys_of(state.root->root(), who));
+  model::Resume resume{.tenant = state.tenant, .reason = reason};
+  for (const auto& [id, entry] : state.stops)
+    if (std::ranges::find_first_of(entry.stop.keys, keys) != entry.stop.keys.end())
+      resume.stops.push_back(id);
+  if (resume.stops.empty())
+    return fail(Code::kNotFound, "no active stop names a key of {}", escaped(who));
+  return resume;
+}
+
 }  // namespace fleetsweep::cli

@@ -23,5 +23,12 @@ Result<model::Resume> draft_resume(const trust::State& state, const std::string&
 // them. kConflict: it is closed already, and only the first Close counts.
 Result<model::Close> draft_close(const trust::State& state, const std::string& campaign,
                                  const std::vector<Digest>& leaves);
+// A Stop that names every key of a holder, or the one key of this hex; the nonce is the caller's.
+// kNotFound: the root names nobody so.
+Result<model::Stop> draft_key_stop(const trust::State& state, const std::string& who,
+                                   const std::string& reason, Timestamp now);
+// Lifts every active Stop that names such a key.
+Result<model::Resume> draft_key_resume(const trust::State& state, const std::string& who,
+                                       const std::string& reason);
 
 }  // namespace fleetsweep::cli

@@ -16,6 +16,13 @@ Status perform(const InitCommand& command) {
   return {};
 }
 
+Status perform(const RotateLogKey& command) {
+  FS_CHECK(rotate_log_key(command.state, command.origin));
+  FS_TRY(const Keys keys, read_keys(command.state));
+  std::fputs(public_keys_json(keys).c_str(), stdout);
+  return {};
+}
+
 Status perform(const ServiceOptions& options) {
   FS_TRY(const loop::Signals signals, loop::Signals::block());
   FS_TRY(const auto service, Service::start(options));

@@ -52,6 +52,15 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   init_command->add_option("--origin", init.origin, "name of its logs, like soc.example/fleet")
       ->required();
 
+  RotateLogKey rotation;
+  CLI::App* rotate_command = app.add_subcommand(
+      "rotate-log-key", "the log's key was lost or stolen: make another, which a root then names");
+  rotate_command->add_option("--state", rotation.state, "state directory")->required();
+  rotate_command
+      ->add_option("--origin", rotation.origin,
+                   "another name for its logs, like soc.example/fleet-2")
+      ->required();
+
   std::string file;
   CLI::App* run_command =
       app.add_subcommand("run", "run until SIGTERM; every key of the file can be given as --key");
@@ -90,6 +99,7 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
     return Usage{out.str() + err.str(), code == 0 ? 0 : 2};
   }
   if (init_command->parsed()) return Command(init);
+  if (rotate_command->parsed()) return Command(rotation);
   if (create->parsed()) return Command(token);
   if (list->parsed()) return Command(tokens);
   if (revoke->parsed()) return Command(revoked);

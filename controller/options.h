@@ -12,6 +12,9 @@ namespace fleetsweep::controller {
 struct InitCommand {
   std::string state, origin;
 };
+struct RotateLogKey {
+  std::string state, origin;
+};
 struct CreateToken {
   std::string state, role, tenant, out;
 };
@@ -24,8 +27,8 @@ struct RevokeToken {
 struct RebuildCommand {
   std::string state;
 };
-using Command =
-    std::variant<InitCommand, ServiceOptions, CreateToken, ListTokens, RevokeToken, RebuildCommand>;
+using Command = std::variant<InitCommand, RotateLogKey, ServiceOptions, CreateToken, ListTokens,
+                             RevokeToken, RebuildCommand>;
 
 struct Usage {  // nothing to do but print and exit
   std::string text;

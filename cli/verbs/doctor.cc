@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/documents.h"
+#include "cli/root_change.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
 #include "protocol/log/note.h"
@@ -47,6 +48,16 @@ Finding agents_alive(Session& session) {
           "fleetsweep agent list shows who is missing; on the host: fleetsweep-agent status"};
 }
 
+Finding root_lasts(Session& session) {
+  const auto root = newest_root(session);
+  if (!root) return {"root", false, root.error().message, "fleetsweep audit verify says more"};
+  const auto warning = expiry_warning(*root, now());
+  return {"root", !warning,
+          warning.value_or(
+              fmt::format("version {}, until {}", root->version, to_rfc3339(root->expires))),
+          "fleetsweep root spec --out root.json, then root next: docs/operating.md"};
+}
+
 Status doctor(Session& session) {
   std::vector<Finding> findings;
   const auto add = [&](Finding finding) {
@@ -64,6 +75,7 @@ Status doctor(Session& session) {
                   "set --token-file; fleetsweep-controller token create makes one")) &&
       add(checked("tenant is known", drop(tenant_of(session)),
                   "fleetsweep root submit ROOT.dsse founds it, or give --tenant"))) {
+    add(root_lasts(session));
     add(checkpoint_age(session));
     add(agents_alive(session));
   }

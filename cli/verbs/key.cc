@@ -3,10 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/checks.h"
+#include "cli/documents.h"
 #include "cli/signer.h"
+#include "cli/steering.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/key_file.h"
+#include "protocol/crypto/seal.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -15,6 +19,8 @@ struct Options {
   std::string file;
   std::string holder;
   bool unencrypted = false;
+  std::string reason;
+  std::vector<std::string> keys;  // who signs a stop or a resume
 };
 
 Status create(Session& session, const Options& options) {
@@ -53,6 +59,48 @@ Status show(Session& session, const Options& options) {
   return {};
 }
 
+Status revoke(Session& session, const Options& options) {
+  FS_TRY(const LogHistory history, fetch_history(session));
+  FS_TRY(model::Stop document,
+         draft_key_stop(history.state, options.holder, options.reason, now()));
+  document.nonce = crypto::random_nonce();
+  std::string plan = fmt::format(
+      "Stop {} of {}: at once, it counts no more for orders of any class, release, enrol and "
+      "infra\n",
+      counted(document.keys.size(), "key"), escaped(options.holder));
+  for (const PublicKey& key : document.keys) plan += fmt::format("  {}\n", key.hex());
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this stop?"));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),
+                                              codec::encode(document), options.keys));
+  session.console.print(
+      session.console.json
+          ? nlohmann::json{{"stop", id.hex()}, {"keys", document.keys.size()}}.dump()
+          : fmt::format("stop {} names {}", id.hex(), counted(document.keys.size(), "key")));
+  session.console.next(
+      "it still counts for root, resume and stop until a root without it: fleetsweep root spec "
+      "--out root.json, take it out, fleetsweep root next");
+  return {};
+}
+
+Status reinstate(Session& session, const Options& options) {
+  FS_TRY(const LogHistory history, fetch_history(session));
+  FS_TRY(const model::Resume document,
+         draft_key_resume(history.state, options.holder, options.reason));
+  std::string plan =
+      fmt::format("Count the keys of {} again: lifted for ever are\n", escaped(options.holder));
+  for (const DocumentId& id : document.stops)
+    plan += fmt::format("  stop {}: {}\n", id.hex().substr(0, 12),
+                        escaped(history.state.stops.at(id).stop.reason));
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
+  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadResume),
+                                              codec::encode(document), options.keys));
+  session.console.print(
+      session.console.json
+          ? nlohmann::json{{"resume", id.hex()}, {"stops", document.stops.size()}}.dump()
+          : fmt::format("resume {} lifts {}", id.hex(), counted(document.stops.size(), "stop")));
+  return {};
+}
+
 }  // namespace
 
 void add_key_verbs(CLI::App& app, Session& session) {
@@ -74,6 +122,19 @@ void add_key_verbs(CLI::App& app, Session& session) {
   print->add_option("file", options->file, "the key's file")->required();
   print->footer("Example: fleetsweep key show alice.key");
   print->callback([&session, options] { session.finish(show(session, *options)); });
+
+  const auto about_holder = [&](const char* name, const char* help, auto run, const char* example) {
+    CLI::App* sub = key->add_subcommand(name, help);
+    sub->add_option("holder", options->holder, "whose keys; or one key in hex")->required();
+    sub->add_option("--key", options->keys, "a signer's key; repeat for a quorum")->required();
+    sub->add_option("--reason", options->reason, "why; stands in the log")->required();
+    sub->footer(std::string("Example: fleetsweep key ") + example);
+    sub->callback([&session, options, run] { session.finish(run(session, *options)); });
+  };
+  about_holder("revoke", "a key is lost or stolen: one signature, and it counts no more", revoke,
+               "revoke alice --key bob.key --reason \"laptop stolen\"");
+  about_holder("reinstate", "lift such a stop; takes a quorum", reinstate,
+               "reinstate alice --key bob.key --key carol.key --reason \"found again\"");
 }
 
 }  // namespace fleetsweep::cli

@@ -1,5 +1,6 @@
 #include "controller/service/keys.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "protocol/base/limits.h"
@@ -42,6 +43,22 @@ Status init_keys(const std::string& state, const std::string& origin) {
   FS_CHECK(net::write_curve_key(state + "/edge.key", net::generate_curve_keys()));
   // Last: its presence says that the keys are complete.
   return files::write_new_file(state + "/origin", as_bytes(origin));
+}
+
+Status rotate_log_key(const std::string& state, const std::string& origin) {
+  FS_CHECK(check_origin(origin));
+  FS_TRY(const files::StateLock lock, files::StateLock::acquire(state, "fleetsweep-controller"));
+  FS_TRY(const Bytes old, files::read_file(state + "/origin", kOriginBytes));
+  if (as_text(old) == origin)
+    return fail(
+        Code::kConflict,
+        "{} is the name of the log whose key goes: witnesses remember its tree, give another",
+        escaped(origin));
+  // A crash in between leaves nothing that a repetition does not mend.
+  std::error_code error;
+  std::filesystem::remove(state + "/log.key", error);
+  FS_CHECK(crypto::write_key_file(state + "/log.key", crypto::SecretKey::generate(), ""));
+  return files::write_file_atomic(state + "/origin", as_bytes(origin));
 }
 
 Result<Keys> read_keys(const std::string& state) {

@@ -20,6 +20,10 @@ struct Keys {
 // Makes the state directory and its keys, once: a repetition changes nothing. kConflict: they are
 // those of another origin.
 Status init_keys(const std::string& state, const std::string& origin);
+// The log's key was lost or stolen: makes another, for logs of another name, and forgets the old
+// one. No host follows it before a root names it. kConflict: the name is the old one's, or a
+// controller runs here.
+Status rotate_log_key(const std::string& state, const std::string& origin);
 // kNotFound: run init first.
 Result<Keys> read_keys(const std::string& state);
 // {"log_vkey": ..., "edge_curve": ..., "conductor": ...}: what a root names, and tokens.

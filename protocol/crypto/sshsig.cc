@@ -106,6 +106,15 @@ Bytes fido_data(const SshSignature& signature, BytesView data) {
 
 }  // namespace
 
+std::string ssh_public_key_text(const SshPublicKey& key) {
+  const std::string_view type = key.application.empty() ? kPlainKey : kFidoKey;
+  Bytes blob;
+  put_string(blob, as_bytes(type));
+  put_string(blob, key.key.view());
+  if (!key.application.empty()) put_string(blob, as_bytes(key.application));
+  return fmt::format("{} {}", type, to_base64(blob));
+}
+
 Result<SshPublicKey> parse_ssh_public_key(std::string_view line) {
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   const std::size_t space = line.find(' ');

@@ -18,6 +18,8 @@ struct SshPublicKey {
   std::string application;  // of a FIDO key ("ssh:..."); empty: a plain key
   bool operator==(const SshPublicKey&) const = default;
 };
+// The line without its comment.
+std::string ssh_public_key_text(const SshPublicKey& key);
 // One line of an .pub file. kInvalid: another type of key (it says which), or damage.
 Result<SshPublicKey> parse_ssh_public_key(std::string_view line);
 

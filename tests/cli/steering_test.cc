@@ -48,6 +48,22 @@ TEST_F(Steering, AManualGateCanNeverBeOpened) {
     EXPECT_EQ(draft_release(state(), "web-1", wave).error().code, Code::kNotFound) << wave;
 }
 
+TEST_F(Steering, AStopOfAPersonMissesOneOfTheirKeys) {
+  const auto stop = draft_key_stop(state(), "alice", "laptop stolen", fixture::start());
+  ASSERT_TRUE(stop) << stop.error().message;
+  EXPECT_THAT(stop->keys, ElementsAre(tenant_.key("alice").public_key()));
+  EXPECT_EQ(draft_key_stop(state(), tenant_.key("bob").public_key().hex(), "", {})->keys.size(),
+            1u);
+  EXPECT_EQ(draft_key_stop(state(), "mallory", "", {}).error().code, Code::kNotFound);
+
+  EXPECT_EQ(draft_key_resume(state(), "alice", "").error().code, Code::kNotFound);
+  const DocumentId id = log(*stop, {"bob"});
+  const auto resume = draft_key_resume(state(), "alice", "found again");
+  ASSERT_TRUE(resume) << resume.error().message;
+  EXPECT_THAT(resume->stops, ElementsAre(id));
+  EXPECT_EQ(draft_key_resume(state(), "bob", "").error().code, Code::kNotFound);
+}
+
 TEST_F(Steering, AResumeLiftsTheStopsOfOthers) {
   const DocumentId ours = order("web-1", 1, model::Gate::kNone);
   const DocumentId theirs = order("web-2", 2, model::Gate::kNone);

@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (text.starts_with('{')) {
     const auto root = cli::parse_root_specification(text, "/nowhere", timestamp(1'795'428'000));
     if (root) static_cast<void>(codec::decode<model::Root>(codec::encode(*root)));
+    if (root) FS_ASSERT(cli::root_specification(*root).starts_with('{'));
     return 0;
   }
   const compiler::ReadRule read = [](const std::string&) -> Result<std::string> {

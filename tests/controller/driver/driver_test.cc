@@ -420,6 +420,56 @@ TEST_F(DriverTest, WaveHangsAlthoughTheRootHasGainedAConductor) {
   EXPECT_EQ(rollout().orders()[0].refused[0], "");
 }
 
+TEST_F(DriverTest, StandingOrderIsFiredAndNobodyHears) {
+  const model::Policy policy = fixture::hash_policy();
+  ASSERT_TRUE(driver_->put_policy(tenant_.id(), fixture::policy_bytes(policy), "operator", now_));
+  model::Order standing = fixture::dry_run(policy);
+  standing.standing = true;
+  standing.scope.groups = {"web"};
+  standing.waves[0].gate = model::Gate::kManual;
+  const auto logged = submit(tenant_.sign(standing, {"alice"}));
+  ASSERT_TRUE(logged) << logged.error().message;
+  EXPECT_EQ(telemetry_.counts["fleetsweep_break_glass_total"], 0);
+  model::Release release;
+  release.order = logged->id;
+  release.expires = fixture::start() + fixture::kDay;
+  ASSERT_TRUE(submit(tenant_.sign(release, {"carol"})));
+  work();
+  EXPECT_EQ(telemetry_.counts["fleetsweep_break_glass_total"], 1);
+  EXPECT_TRUE(telemetry_.label_values.contains("standing"));
+}
+
+TEST_F(DriverTest, NewLogKeyLosesTheTenant) {
+  order({{}});
+  work();
+  const auto owner = [&]() -> const Tenant& { return *driver_->core().find(tenant_.id()); };
+  const log::VerifierKey second{"log.example/second", log::KeyType::kEd25519,
+                                fixture::key_named("second log").public_key()};
+  options_.log_key = second.key;
+  load();
+  const auto root = [&](std::uint64_t start, const Digest& start_root) {
+    log::CompactRange tree;
+    for (std::uint64_t i = 0; i < start; ++i) tree.append(owner().leaves[i]);
+    return tenant_.sign(
+        tenant_.next(tenant_.verified(),
+                     [&](model::Root& next) {
+                       next.logs = {{second.text(), start, start_root, tree.frontier()}};
+                     }),
+        {"alice", "bob"});
+  };
+  const auto refused = submit(root(0, {}));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("does not take over"));
+  const std::uint64_t size = owner().leaves.size();
+  const auto taken = submit(root(size, log::tree_root(owner().leaves)));
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(owner().name, second.name);
+  work();
+  load();
+  EXPECT_EQ(owner().name, second.name);
+  EXPECT_EQ(owner().state().root->version(), 2u);
+}
+
 TEST_F(DriverTest, WithoutItsWitnessNoCheckpointIsShown) {
   witness_up_ = false;
   const HostRef host = enrol(1);

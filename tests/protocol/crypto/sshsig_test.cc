@@ -73,6 +73,13 @@ class SshSignatureTest : public testing::Test {
   std::string folder_;
 };
 
+TEST_F(SshSignatureTest, APublicKeyIsNotWrittenAsSshKeygenWritesIt) {
+  EXPECT_EQ(ssh_public_key_text(alice()) + " alice at work\n", read("alice.pub"));
+  SshPublicKey token = alice();
+  token.application = "ssh:fleetsweep";
+  EXPECT_EQ(parse_ssh_public_key(ssh_public_key_text(token)).value(), token);
+}
+
 TEST_F(SshSignatureTest, SignatureOfSshKeygenDoesNotHold) {
   EXPECT_TRUE(check(signature()));
   EXPECT_FALSE(check_ssh_signature(alice(), as_bytes("another message"), signature()));
