@@ -62,8 +62,7 @@ AgentSocket::~AgentSocket() {
 }
 
 void AgentSocket::close() {
-  if (monitor_) zmq_close(monitor_);
-  if (socket_) zmq_close(socket_);
+  close_watched(socket_, monitor_);
   monitor_ = socket_ = nullptr;
   fd_ = event_fd_ = -1;
 }

@@ -1,3 +1,9 @@
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "protocol/base/assert.h"
@@ -28,21 +34,63 @@ bool set_profile(void* socket, const EdgeSocket::Options& options) {
          set_int(socket, ZMQ_ROUTER_MANDATORY, 1) && set_int(socket, ZMQ_ROUTER_HANDOVER, 0) &&
          set_int(socket, ZMQ_SNDHWM, options.send_queue) &&
          set_int(socket, ZMQ_RCVHWM, options.receive_queue) &&
+         set_int(socket, ZMQ_RCVBUF, options.receive_buffer) &&
          set_int(socket, ZMQ_TCP_KEEPALIVE, 1) &&
          // Only where it was asked for, tcp://[::]:7600: an IPv4 endpoint is then shown as such.
          set_int(socket, ZMQ_IPV6, options.listen.find('[') != std::string::npos);
 }
 
+// What may lie between the peer and us: a full queue, the frame after it and the kernel's buffers.
+// A visit brings a request or two.
+Connections::Limits limits_of(const EdgeSocket::Options& options) {
+  const std::uint64_t frames = options.visits ? 4 : options.receive_queue + 1;
+  const std::uint64_t buffers = options.visits ? 0 : 2 * options.receive_buffer;
+  return {.unheard_max = options.unheard_max,
+          .visits = options.visits,
+          .unread_bytes_max = frames * options.receive_bytes_max + buffers};
+}
+
+constexpr int kEvents = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
+
+// A look at one connection takes about a microsecond: sweeps cost at most a hundredth of a core.
+constexpr Duration kSweepMin = std::chrono::milliseconds(100);
+constexpr std::size_t kSweptPerMillisecond = 10;
+
+std::optional<std::uint64_t> cookie_of(int fd) {
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return std::nullopt;
+  return cookie;
+}
+
+std::uint64_t received_by(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return 0;
+  return info.tcpi_bytes_received;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EdgeSocket>> EdgeSocket::bind(Context& context, const Options& options) {
-  FS_ASSERT(!options.domain.empty());  // an empty domain is not enforced
-  std::unique_ptr<EdgeSocket> edge(new EdgeSocket());
+  FS_ASSERT(!options.domain.empty());            // an empty domain is not enforced
+  static std::atomic<std::uint64_t> number = 0;  // monitor endpoints share one name space
+  const std::string watched = fmt::format("inproc://fleetsweep-edge-{}", ++number);
+  std::unique_ptr<EdgeSocket> edge(new EdgeSocket(limits_of(options)));
   edge->socket_ = zmq_socket(context.raw(), ZMQ_ROUTER);
   if (!edge->socket_)
     return fail(Code::kUnavailable, "listen on {}: {}", options.listen, zmq_strerror(errno));
   if (!set_profile(edge->socket_, options))
     return fail(Code::kInternal, "listen on {}: options: {}", options.listen, zmq_strerror(errno));
+  // Without a bound on its queue: the library waits for room in it, with all its connections. What
+  // is in it is bounded by what can be accepted between two turns of the loop.
+  edge->monitor_ = zmq_socket(context.raw(), ZMQ_PAIR);
+  if (!edge->monitor_ || !set_int(edge->monitor_, ZMQ_LINGER, 0) ||
+      !set_int(edge->monitor_, ZMQ_RCVHWM, 0) ||
+      zmq_socket_monitor(edge->socket_, watched.c_str(), kEvents) != 0 ||
+      zmq_connect(edge->monitor_, watched.c_str()) != 0)
+    return fail(Code::kInternal, "listen on {}: watch: {}", options.listen, zmq_strerror(errno));
+  edge->event_fd_ = get_int(edge->monitor_, ZMQ_FD);
   if (zmq_bind(edge->socket_, options.listen.c_str()) != 0) {
     if (errno == EADDRINUSE)
       return fail(
@@ -63,7 +111,50 @@ Result<std::unique_ptr<EdgeSocket>> EdgeSocket::bind(Context& context, const Opt
 }
 
 EdgeSocket::~EdgeSocket() {
-  if (socket_) zmq_close(socket_);
+  close_watched(socket_, monitor_);
+}
+
+bool EdgeSocket::event_readable() const {
+  return has_input(monitor_);
+}
+
+// The library sees the end of the stream and forgets the peer.
+void EdgeSocket::cut(const std::optional<Connections::Id>& connection, std::uint64_t& counter) {
+  if (!connection) return;
+  ++counter;
+  // Its number may be another file's by now.
+  if (cookie_of(connection->fd) == connection->cookie) ::shutdown(connection->fd, SHUT_RDWR);
+}
+
+void EdgeSocket::tend() {
+  while (true) {
+    Payload event;
+    zmq_msg_t* raw = raw_message(event.message_);
+    if (zmq_msg_recv(raw, monitor_, ZMQ_DONTWAIT) < 0) return;
+    // 16 bits of event, 32 bits of value: the descriptor.
+    std::uint16_t what = 0;
+    std::int32_t fd = -1;
+    const BytesView view = event.view();
+    if (view.size() >= sizeof what + sizeof fd) {
+      std::memcpy(&what, view.data(), sizeof what);
+      std::memcpy(&fd, view.data() + sizeof what, sizeof fd);
+    }
+    drop_rest(monitor_);
+    if (what != ZMQ_EVENT_ACCEPTED) {
+      connections_.on_closed(fd);
+    } else if (const auto cookie = cookie_of(fd)) {
+      cut(connections_.on_accepted({fd, *cookie}), counters_.cut_unheard);
+    }
+  }
+}
+
+Duration EdgeSocket::sweep() {
+  tend();
+  for (const Connections::Id& one : connections_.all())
+    if (cookie_of(one.fd) == one.cookie && connections_.is_hoarding(one.fd, received_by(one.fd)))
+      cut(one, counters_.cut_hoarding);
+  return std::max(kSweepMin,
+                  Duration(static_cast<std::int64_t>(connections_.size() / kSweptPerMillisecond)));
 }
 
 bool EdgeSocket::readable() const {
@@ -94,6 +185,9 @@ std::optional<Received> EdgeSocket::receive() {
       continue;
     }
     ++counters_.received;
+    tend();  // it may have been accepted in this very turn
+    cut(connections_.on_heard(zmq_msg_get(raw, ZMQ_SRCFD), *key, payload.view().size()),
+        counters_.cut_duplicate);
     return Received{to_text(address.view()), *key, std::move(payload)};
   }
 }

@@ -13,6 +13,7 @@
 #include "protocol/base/ids.h"
 #include "protocol/base/limits.h"
 #include "protocol/base/time.h"
+#include "protocol/runtime/net/connections.h"
 #include "protocol/runtime/net/curve.h"
 
 namespace fleetsweep::net {
@@ -78,6 +79,10 @@ class EdgeSocket {
     int send_queue = 64;     // messages per peer
     int receive_queue = 64;  // messages per peer
     Duration handshake_max = std::chrono::seconds(120);
+    int receive_buffer = 256 * 1024;  // of the kernel, which doubles it, for each connection
+    // See connections.h. With `visits` a connection is one request and its answer.
+    std::size_t unheard_max = 4096;
+    bool visits = false;
   };
   struct Counters {
     std::uint64_t received = 0;
@@ -86,6 +91,9 @@ class EdgeSocket {
     std::uint64_t sent = 0;
     std::uint64_t would_block = 0;
     std::uint64_t gone = 0;
+    std::uint64_t cut_unheard = 0;    // connections we ended: silent ones for newer ones,
+    std::uint64_t cut_duplicate = 0;  // older ones of the same key,
+    std::uint64_t cut_hoarding = 0;   // and those that sent what never became a message
   };
 
   // kUnavailable: the address is in use (says which); kInvalid: not an address or not ours.
@@ -102,10 +110,22 @@ class EdgeSocket {
   Sent send(const Peer& peer, const Payload& payload);
   const Counters& counters() const { return counters_; }
 
+  // Who came and went: watch event_fd() too and call tend() when it is readable. sweep() looks at
+  // what each connection sent and says when to call it again.
+  int event_fd() const { return event_fd_; }
+  bool event_readable() const;
+  void tend();
+  Duration sweep();
+  std::size_t connections() const { return connections_.size(); }
+
  private:
-  EdgeSocket() = default;
+  explicit EdgeSocket(const Connections::Limits& limits) : connections_(limits) {}
+  void cut(const std::optional<Connections::Id>& connection, std::uint64_t& counter);
   void* socket_ = nullptr;
+  void* monitor_ = nullptr;
   int fd_ = -1;
+  int event_fd_ = -1;
+  Connections connections_;
   std::string endpoint_;
   Counters counters_;
 };
@@ -148,6 +168,8 @@ class AgentSocket {
   bool event_readable() const;
   std::optional<Event> next_event();
 
+  // Our own keys of the next rebuild().
+  void use(const CurveKeyPair& keys) { options_.keys = keys; }
   // A new connection from scratch, with what was queued forgotten. The descriptors change.
   Status rebuild();
   Status rebuild(const std::string& connect, const CurveKey& server);

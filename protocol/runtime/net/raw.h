@@ -36,6 +36,14 @@ inline bool has_more(void* socket) {
   return get_int(socket, ZMQ_RCVMORE) == 1;
 }
 
+// The library's thread waits for ever to tell a monitor that is gone, and every socket with it: so
+// it stops telling first.
+inline void close_watched(void* socket, void* monitor) {
+  if (socket) zmq_socket_monitor(socket, nullptr, 0);
+  if (monitor) zmq_close(monitor);
+  if (socket) zmq_close(socket);
+}
+
 // Reads away the rest of a message whose frames nobody wants.
 inline void drop_rest(void* socket) {
   while (has_more(socket)) {
