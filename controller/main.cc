@@ -9,11 +9,21 @@
 namespace fleetsweep::controller {
 namespace {
 
+Status print_keys(const Keys& keys, const std::string& origin) {
+  FS_TRY(const std::string json, public_keys_json(keys, origin));
+  std::fputs(json.c_str(), stdout);
+  return {};
+}
+
 Status perform(const InitCommand& command) {
   FS_CHECK(init_keys(command.state, command.origin));
   FS_TRY(const Keys keys, read_keys(command.state));
-  std::fputs(public_keys_json(keys).c_str(), stdout);
-  return {};
+  return print_keys(keys, keys.origin);
+}
+
+Status perform(const OriginCommand& command) {
+  FS_TRY(const Keys keys, read_keys(command.state));
+  return print_keys(keys, command.origin);
 }
 
 Status perform(const RotateLogKey& command) {
@@ -30,13 +40,17 @@ Status perform(const ServiceOptions& options) {
 }
 
 Status perform(const CreateToken& command) {
-  return create_token(command.state, command.role, command.tenant, command.out);
+  return create_token(command.state, command.role, command.tenant, command.life, command.out);
 }
 
 Status perform(const ListTokens& command) {
   FS_TRY(const std::string tokens, tokens_json(command.state));
   std::fputs(tokens.c_str(), stdout);
   return {};
+}
+
+Status perform(const RotateToken& command) {
+  return rotate_token(command.state, command.id, command.overlap, command.out);
 }
 
 Status perform(const RevokeToken& command) {

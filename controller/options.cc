@@ -9,7 +9,7 @@
 namespace fleetsweep::controller {
 namespace {
 
-constexpr std::uint64_t kAgentsMost = 19'500;  // of one process: 20,000 descriptors
+constexpr std::uint64_t kAgentsMost = 15'000;  // of one process: 20,000 descriptors
 
 Result<ServiceOptions> service_options(const std::string& file,
                                        const std::vector<std::string>& arguments) {
@@ -25,6 +25,10 @@ Result<ServiceOptions> service_options(const std::string& file,
   options.checkpoint_interval = reader.duration("checkpoint_interval", options.checkpoint_interval);
   options.heartbeat = reader.duration("heartbeat", options.heartbeat);
   options.agents_max = reader.number("agents_max", options.agents_max, 1, kAgentsMost);
+  for (std::size_t i = 0; i < options.tenant_quotas.size(); ++i) {
+    const std::string key = fmt::format("tenant_{}", name(static_cast<store::QuotaKind>(i)));
+    options.tenant_quotas[i] = reader.number(key, options.tenant_quotas[i], 1, kQuotaMost);
+  }
   http::Tls tls{.certificate = reader.text("api_certificate", ""),
                 .key = reader.text("api_certificate_key", ""),
                 .authorities = reader.text("api_client_authorities", "")};
@@ -61,6 +65,12 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
                    "another name for its logs, like soc.example/fleet-2")
       ->required();
 
+  OriginCommand origin;
+  CLI::App* origin_command = app.add_subcommand(
+      "origin", "the public keys for the root of another tenant, whose log has this name");
+  origin_command->add_option("name", origin.origin, "like soc.example/customer")->required();
+  origin_command->add_option("--state", origin.state, "state directory")->required();
+
   std::string file;
   CLI::App* run_command =
       app.add_subcommand("run", "run until SIGTERM; every key of the file can be given as --key");
@@ -74,11 +84,19 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   create->add_option("--state", token.state, "state directory")->required();
   create->add_option("--role", token.role, "viewer, operator or admin")->required();
   create->add_option("--tenant", token.tenant, "for this tenant only (hex)");
+  create->add_option("--expires", token.life, "it ends after so long, like 90d; default: never");
   create->add_option("--out", token.out, "the file; must not exist")->required();
 
   ListTokens tokens;
-  CLI::App* list = token_command->add_subcommand("list", "ids, roles and tenants, as JSON");
+  CLI::App* list = token_command->add_subcommand("list", "ids, rights, ends and last use, as JSON");
   list->add_option("--state", tokens.state, "state directory")->required();
+  RotateToken rotated;
+  CLI::App* rotate = token_command->add_subcommand(
+      "rotate", "a new secret with the same rights; the old one ends at once, or after --overlap");
+  rotate->add_option("id", rotated.id, "as `token list` shows it")->required();
+  rotate->add_option("--state", rotated.state, "state directory")->required();
+  rotate->add_option("--overlap", rotated.overlap, "both open for so long, like 1h");
+  rotate->add_option("--out", rotated.out, "the file; must not exist")->required();
   RevokeToken revoked;
   CLI::App* revoke = token_command->add_subcommand(
       "revoke", "take a token away, at once; the controller may run meanwhile");
@@ -100,8 +118,10 @@ std::variant<Command, Usage> parse_command(int argc, const char* const* argv) {
   }
   if (init_command->parsed()) return Command(init);
   if (rotate_command->parsed()) return Command(rotation);
+  if (origin_command->parsed()) return Command(origin);
   if (create->parsed()) return Command(token);
   if (list->parsed()) return Command(tokens);
+  if (rotate->parsed()) return Command(rotated);
   if (revoke->parsed()) return Command(revoked);
   if (rebuild_command->parsed()) return Command(rebuild);
   auto options = service_options(file, run_command->remaining());

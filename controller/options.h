@@ -15,11 +15,17 @@ struct InitCommand {
 struct RotateLogKey {
   std::string state, origin;
 };
+struct OriginCommand {
+  std::string state, origin;
+};
 struct CreateToken {
-  std::string state, role, tenant, out;
+  std::string state, role, tenant, life, out;
 };
 struct ListTokens {
   std::string state;
+};
+struct RotateToken {
+  std::string state, id, overlap, out;
 };
 struct RevokeToken {
   std::string state, id;
@@ -27,8 +33,8 @@ struct RevokeToken {
 struct RebuildCommand {
   std::string state;
 };
-using Command = std::variant<InitCommand, RotateLogKey, ServiceOptions, CreateToken, ListTokens,
-                             RevokeToken, RebuildCommand>;
+using Command = std::variant<InitCommand, RotateLogKey, OriginCommand, ServiceOptions, CreateToken,
+                             ListTokens, RotateToken, RevokeToken, RebuildCommand>;
 
 struct Usage {  // nothing to do but print and exit
   std::string text;

@@ -1,3 +1,5 @@
+#include <fmt/ranges.h>
+
 #include <charconv>
 
 #include "controller/api/route.h"
@@ -40,6 +42,22 @@ std::string_view next_step(Code code) {
 
 Digest hash_of(std::string_view token) {
   return crypto::sha256(as_bytes(token));
+}
+
+// {"agents": 100, "policy_bytes": 1000000}
+Result<std::vector<store::Quota>> quotas_in(const std::string& body) {
+  const json object = json::parse(body, nullptr, false);
+  if (!object.is_object() || object.empty())
+    return fail(Code::kInvalid, "body: expected an object like {{\"agents\": 100}}");
+  std::vector<store::Quota> quotas;
+  for (const auto& [key, value] : object.items()) {
+    const auto kind = from_name<store::QuotaKind>(key);
+    if (!kind || !value.is_number_unsigned())
+      return fail(Code::kInvalid, "body: \"{}\": expected one of {} and a number", escaped(key),
+                  fmt::join(Names<store::QuotaKind>::kAll, ", "));
+    quotas.push_back({0, *kind, value.get<std::uint64_t>()});
+  }
+  return quotas;
 }
 
 json submitted(const Submitted& submitted) {
@@ -94,9 +112,9 @@ tl::expected<store::ApiToken, http::Response> Api::authorize(const http::Request
   const std::string text = request.bearer();
   if (text.empty()) return unknown("no bearer token");
   const auto found = on_loop(
-      [hash = hash_of(text)](Driver& driver, Instant) { return driver.store().api_token(hash); });
+      [hash = hash_of(text)](Driver& driver, Instant now) { return driver.api_token(hash, now); });
   if (!found) return tl::unexpected(refusal(found.error()));
-  if (!*found) return unknown("unknown token");
+  if (!*found) return unknown("unknown token, or one that has ended");
   const store::ApiToken& token = **found;
   if (token.role < role)
     return forbidden(
@@ -135,13 +153,29 @@ void Api::tenants(http::Server& server) {
     return answer({{"tenant", created->tenant.hex()}, {"index", created->index}}, 201);
   });
   add(server, "GET", "/v1/tenants", ApiRole::kViewer, [this](const Visit& visit) {
-    const auto list = on_loop([only = visit.token.tenant](Driver& driver, Instant) -> Result<json> {
-      json all = json::array();
-      for (const auto& tenant : driver.core().tenants())
-        if (!only || tenant->id == *only) all.push_back(views::tenant(*tenant));
-      return all;
-    });
+    const auto list =
+        on_loop([only = visit.token.tenant](Driver& driver, Instant now) -> Result<json> {
+          json all = json::array();
+          for (const auto& tenant : driver.core().tenants())
+            if (!only || tenant->id == *only) all.push_back(views::tenant(*tenant, now));
+          return all;
+        });
     return list ? answer(*list) : refusal(list.error());
+  });
+  add(server, "POST", "/v1/tenants/{tenant}/quotas", ApiRole::kAdmin, [this](const Visit& visit) {
+    // A quota holds the tenant in bounds, so it is not the tenant's to set.
+    if (visit.token.tenant)
+      return http::error_response(403, "forbidden", "this token is for one tenant only",
+                                  "ask who runs this controller");
+    const auto wanted = quotas_in(visit.request.body);
+    if (!wanted) return refusal(wanted.error());
+    const auto set = on_loop([&](Driver& driver, Instant now) -> Result<json> {
+      for (const store::Quota& quota : *wanted)
+        FS_CHECK(driver.set_quota(visit.tenant, quota.kind, quota.most, visit.who(), now));
+      FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+      return views::tenant(*tenant, now);
+    });
+    return set ? answer(*set) : refusal(set.error());
   });
 }
 
@@ -247,18 +281,34 @@ void Api::fleet(http::Server& server) {
   // What each agent signed when it joined: an auditor needs its bytes.
   add(server, "GET", "/v1/tenants/{tenant}/enrolments", ApiRole::kViewer,
       [this](const Visit& visit) {
-        using Rows = std::vector<store::Agent>;
+        using Rows = std::pair<std::vector<store::Agent>, std::vector<store::AgentRekey>>;
         const auto rows = on_loop([&](Driver& driver, Instant) -> Result<Rows> {
           FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          return driver.store().agents(tenant->no);
+          FS_TRY(auto agents, driver.store().agents(tenant->no));
+          FS_TRY(auto rekeys, driver.store().agent_rekeys(tenant->no));
+          return Rows(std::move(agents), std::move(rekeys));
         });
         if (!rows) return refusal(rows.error());
+        const auto dsse = [](const Bytes& bytes) -> Result<json> {
+          FS_TRY(const auto envelope, codec::decode<model::Envelope>(bytes));
+          return json::parse(codec::to_dsse_json(envelope));
+        };
         json all = json::array();
-        for (const store::Agent& agent : *rows) {
-          const auto envelope = codec::decode<model::Envelope>(agent.agent_key);
+        auto rekey = rows->second.begin();  // by agent, in the order in which they served
+        for (const store::Agent& agent : rows->first) {
+          const auto envelope = dsse(agent.agent_key);
           if (!envelope) return refusal(envelope.error());
+          json later = json::array();
+          for (; rekey != rows->second.end() && rekey->no == agent.no; ++rekey) {
+            const auto offer = dsse(rekey->agent_key);
+            if (!offer) return refusal(offer.error());
+            later.push_back({{"received", to_rfc3339(rekey->received)},
+                             {"used", rekey->used ? to_rfc3339(*rekey->used) : ""},
+                             {"envelope", *offer}});
+          }
           all.push_back({{"enrolled", to_rfc3339(agent.enrolled)},
-                         {"envelope", json::parse(codec::to_dsse_json(*envelope))}});
+                         {"envelope", *envelope},
+                         {"rekeys", later}});
         }
         return answer(all);
       });

@@ -95,8 +95,8 @@ void Api::campaigns(http::Server& server) {
         const std::string campaign = request.param("campaign");
         auto show = [this, id = *id, campaign, hash = token->hash]() -> Result<std::string> {
           const auto view = on_loop([&](Driver& driver, Instant now) -> Result<json> {
-            FS_TRY(const auto known, driver.store().api_token(hash));
-            if (!known) return fail(Code::kUntrusted, "the token was revoked");
+            FS_TRY(const auto known, driver.api_token(hash, now));
+            if (!known) return fail(Code::kUntrusted, "the token was revoked, or has ended");
             FS_TRY(const Tenant* tenant, tenant_of(driver, id));
             FS_TRY(const auto* rollout, campaign_of(*tenant, campaign));
             return views::campaign(*tenant, *rollout, now);

@@ -43,13 +43,25 @@ json order(const campaign::Rollout::OrderView& view) {
 
 }  // namespace
 
-json tenant(const Tenant& tenant) {
+json tenant(const Tenant& tenant, Instant now) {
+  const std::uint64_t used[] = {tenant.registry.size(), tenant.intake.used(now),
+                                tenant.enrolments_pending(to_timestamp(now)), tenant.policy_bytes};
+  static_assert(std::size(used) == std::tuple_size_v<Quotas>);
+  json quotas = json::object();
+  for (std::size_t i = 0; i < tenant.quotas.size(); ++i)
+    quotas[std::string(name(static_cast<store::QuotaKind>(i)))] = {{"used", used[i]},
+                                                                   {"most", tenant.quotas[i]}};
+  const auto& root = tenant.state().root;
   return {{"tenant", tenant.id.hex()},
           {"name", claim(tenant.name)},
-          {"root_version", tenant.state().root ? tenant.state().root->version() : 0},
+          {"root_version", root ? root->version() : 0},
+          {"root_expires", root ? to_rfc3339(root->root().expires) : ""},
           {"log_size", tenant.entries.size()},
           {"checkpoint_size", tenant.note_size},
-          {"agents", tenant.registry.size()}};
+          {"agents", tenant.registry.size()},
+          {"forked", std::ranges::count_if(tenant.registry.all(), &fleet::Agent::forked)},
+          {"campaigns", tenant.campaigns.size()},
+          {"quotas", quotas}};
 }
 
 namespace {
@@ -115,6 +127,9 @@ json agent(const fleet::Agent& agent) {
                {"state", liveness(agent)},
                {"activity", claim(agent.activity)},
                {"forked", agent.forked},
+               {"clones_refused", agent.clones},
+               {"transport_key", agent.key.curve.hex()},
+               {"transport_key_since", to_rfc3339(agent.key.issued)},
                {"enrolled", to_rfc3339(agent.enrolled)},
                {"last_heard", ""},
                {"version", claim(agent.version)},
@@ -176,11 +191,15 @@ json campaign(const Tenant& tenant, const campaign::Rollout& rollout, Instant no
   json orders = json::array();
   for (const auto& view : rollout.orders()) orders.push_back(order(view));
   const auto eta = rollout.eta_seconds(now);
+  std::size_t forked = 0;  // targeted hosts of whose receipts there are two kinds
+  for (const fleet::Agent& agent : tenant.registry.all())
+    forked += agent.forked && rollout.standing(agent.no);
   return {{"campaign", rollout.name()},
           {"family", claim(rollout.family())},
           {"mode", name(rollout.mode())},
           {"phase", rollout.phase()},
           {"targeted", rollout.targeted()},
+          {"forked", forked},
           {"states", states(tally.states)},
           {"waves", waves},
           {"orders", orders},
@@ -199,6 +218,7 @@ json host(const Tenant& tenant, const campaign::Standing& standing) {
                {"wave", standing.wave + 1},  // as people count: 1 is the canary
                {"state", name(standing.state)},
                {"reason", name(standing.reason)},
+               {"forked", agent.forked},
                {"order", standing.order.hex()},
                {"kind", ""},
                {"matched", 0},

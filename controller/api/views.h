@@ -9,7 +9,7 @@
 
 namespace fleetsweep::controller::views {
 
-nlohmann::json tenant(const Tenant& tenant);
+nlohmann::json tenant(const Tenant& tenant, Instant now);
 // A document that gathers signatures: what it is, who signed, who still can.
 nlohmann::json pending(const Tenant& tenant, const PendingDocument& document);
 nlohmann::json agent(const fleet::Agent& agent);

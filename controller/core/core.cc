@@ -36,8 +36,10 @@ const fleet::Agent* Core::agent(const HostRef& host) const {
 std::vector<std::pair<CurveKey, HostRef>> Core::admitted() const {
   std::vector<std::pair<CurveKey, HostRef>> all;
   for (const auto& tenant : tenants_)
-    for (const fleet::Agent& agent : tenant->registry.all())
+    for (const fleet::Agent& agent : tenant->registry.all()) {
       all.push_back({agent.key.curve, {tenant->no, agent.no}});
+      if (agent.next) all.push_back({agent.next->curve, {tenant->no, agent.no}});
+    }
   return all;
 }
 
@@ -90,7 +92,10 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
   if (saved.tenant.no != tenants_.size() + 1)
     return fail(Code::kInternal, "store: tenant {} where {} was expected", saved.tenant.no,
                 tenants_.size() + 1);
-  auto tenant = std::make_unique<Tenant>(saved.tenant.id);
+  Quotas quotas = options_.tenant_quotas;
+  for (const store::Quota& quota : saved.quotas)
+    quotas[static_cast<std::size_t>(quota.kind)] = quota.most;
+  auto tenant = std::make_unique<Tenant>(saved.tenant.id, quotas, options_);
   tenant->no = saved.tenant.no;
   tenant->name = saved.tenant.name;
   for (const Bytes& bytes : saved.policies) {
@@ -98,6 +103,7 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     auto facts = trust::policy_facts(bytes);
     if (!policy || !facts) return fail(Code::kInternal, "store: a policy does not decode");
     const Digest digest = facts->digest;
+    tenant->policy_bytes += bytes.size();
     tenant->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   }
   for (const store::Entry& entry : saved.entries) {
@@ -144,6 +150,16 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
       return fail(Code::kInternal, "store: agent {} of {} is of no batch in the log", row.no,
                   saved.tenant.name);
     add_agent(*tenant, key, batch->second.batch, row.enrolled, started_);
+  }
+  for (const store::AgentRekey& row : saved.rekeys) {
+    FS_TRY(const auto envelope, codec::decode<model::Envelope>(row.agent_key));
+    FS_TRY(const auto key, codec::decode<model::AgentKey>(envelope.payload));
+    if (!tenant->registry.find(row.no) || tenant->registry.had(key.curve))
+      return fail(Code::kInternal, "store: a transport key of agent {} of {} does not fit", row.no,
+                  saved.tenant.name);
+    tenant->registry.offer(row.no, key);
+    tenant->registry.find(row.no)->rekey_times.push_back(row.received);
+    if (row.used) tenant->registry.settle(row.no);
   }
   for (const store::AgentSeen& row : saved.agents_seen) {
     fleet::Agent* agent = tenant->registry.find(row.no);

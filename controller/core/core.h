@@ -14,6 +14,7 @@
 
 #include "controller/campaign/rollout.h"
 #include "controller/core/effects.h"
+#include "controller/core/quota.h"
 #include "controller/fleet/admission.h"
 #include "controller/fleet/registry.h"
 #include "protocol/log/merkle.h"
@@ -30,6 +31,7 @@ struct CoreOptions {
   std::size_t agents_max = 5000;
   double hellos_per_second = 1200;
   double hello_burst = 4000;
+  Quotas tenant_quotas = kQuotasDefault;  // of a tenant for which no admin set others
 };
 
 struct PolicyInfo {
@@ -46,6 +48,7 @@ struct Session {
   bool blocked = false;      // its queue was full; see retry_at
   Instant retry_at;
   std::optional<std::pair<Digest, std::uint64_t>> blob;  // the chunk that was refused
+  Instant rekey_at;  // the next offer of a transport key is looked at
 };
 
 struct Chain {  // a host's receipts so far
@@ -65,7 +68,13 @@ struct PendingDocument {
 };
 
 struct Tenant {
-  explicit Tenant(const TenantId& id) : id(id), fold(id, trust::Fold::Keep::kForController) {}
+  Tenant(const TenantId& id, const Quotas& quotas, const CoreOptions& options)
+      : id(id),
+        fold(id, trust::Fold::Keep::kForController),
+        quotas(quotas),
+        intake(intake_of(quotas)),
+        hellos(options.hellos_per_second / 2, options.hello_burst / 2) {}
+  static fleet::Admission intake_of(const Quotas& quotas);
 
   TenantNo no = 0;
   TenantId id;
@@ -79,6 +88,10 @@ struct Tenant {
   fleet::Registry registry;
   std::vector<Session> sessions;  // host number - 1
   std::vector<Chain> chains;      // host number - 1
+  Quotas quotas;
+  fleet::Admission intake;         // of receipts, in bytes
+  fleet::Admission hellos;         // half of all, where there are other tenants
+  std::uint64_t policy_bytes = 0;  // of all policies
   std::map<std::string, campaign::Rollout> campaigns;
   std::unordered_map<DocumentId, std::string> campaign_of;  // order -> campaign
   std::map<DocumentId, PendingDocument> pending;
@@ -91,6 +104,8 @@ struct Tenant {
   Instant cosign_at;  // when to ask the witnesses again
 
   const trust::State& state() const { return fold.state(); }
+  // Hosts that the tokens of open batches still admit.
+  std::uint64_t enrolments_pending(Timestamp now) const;
   Session& session(HostNo host) { return sessions[host - 1]; }
   const PolicyInfo* policy(const Digest& digest) const {
     const auto found = policies.find(digest);
@@ -104,6 +119,9 @@ inline constexpr Seconds kPendingLife{30 * 24 * 3600};
 
 // "order" of "application/vnd.fleetsweep.order.v1+capnp".
 std::string short_type(std::string_view payload_type);
+
+// Hosts that a batch admits.
+std::uint64_t uses_of(const model::EnrolBatch& batch);
 
 // What a worker found in one receipt.
 struct VerifiedReceipt {
@@ -147,6 +165,8 @@ struct SavedTenant {
   std::vector<store::Trip> trips;
   std::vector<store::Fork> forks;
   std::vector<store::Pending> pending;
+  std::vector<store::AgentRekey> rekeys;
+  std::vector<store::Quota> quotas;
 };
 
 class Core {
@@ -168,6 +188,8 @@ class Core {
                            Instant now, Effects& effects);
   Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
                             Instant now, Effects& effects);
+  Status set_quota(const TenantId& tenant, store::QuotaKind kind, std::uint64_t most,
+                   const std::string& who, Instant now, Effects& effects);
 
   // The inbox (inbox.cc). Signatures are added to those that are there; kUntrusted: one of them
   // does not hold, kConflict: the document is in the log, kOverloaded: the inbox is full.
@@ -179,6 +201,9 @@ class Core {
   // Hosts. Who it is was proven by its CURVE key.
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now, Effects& effects);
   void on_message(const HostRef& host, model::Message message, Instant now, Effects& effects);
+  // The first message that came under this key: a new transport key proves itself, the old one
+  // goes.
+  void on_key_used(const HostRef& host, const CurveKey& key, Instant now, Effects& effects);
   // What the socket did with a Send or SendBlob.
   void on_taken(const std::vector<HostRef>& hosts, std::uint64_t log_size, Instant now);
   void on_refused(const HostRef& host, const SendEffect& effect, bool gone, Instant now,
@@ -231,8 +256,17 @@ class Core {
   void on(Tenant& tenant, HostNo host, model::Hello& hello, Instant now, Effects& effects);
   void on(Tenant& tenant, HostNo host, const model::Want& want, Effects& effects);
   void on(Tenant& tenant, HostNo host, const model::Beat& beat, Instant now, Effects& effects);
-  void on(Tenant& tenant, HostNo host, model::Receipts& receipts, Effects& effects);
+  void on(Tenant& tenant, HostNo host, model::Receipts& receipts, Instant now, Effects& effects);
   static void claims(fleet::Agent& agent, const model::Hello& hello);
+
+  // rekey.cc
+  void on(Tenant& tenant, HostNo host, const model::Rekey& rekey, Instant now, Effects& effects);
+  bool is_known_key(const CurveKey& key) const;
+
+  // quota.cc
+  Status check_quota(const Tenant& tenant, store::QuotaKind kind, std::uint64_t would_be,
+                     Effects& effects) const;
+  static void over_quota(const Tenant& tenant, store::QuotaKind kind, Effects& effects);
 
   // intake.cc
   static void mark_forked(Tenant& tenant, HostNo host, Effects& effects);

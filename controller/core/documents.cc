@@ -111,7 +111,7 @@ Result<Submitted> Core::create_tenant(BytesView bytes, const std::string& who, I
                   "{}/customer",
                   escaped(origin), other->id.hex(), escaped(origin));
 
-  auto created = std::make_unique<Tenant>(id);
+  auto created = std::make_unique<Tenant>(id, options_.tenant_quotas, options_);
   created->no = static_cast<TenantNo>(tenants_.size() + 1);
   created->name = origin;
   effects.persist.push_back(store::Tenant{created->no, id, origin, to_timestamp(now)});
@@ -148,6 +148,11 @@ Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::s
   if (admitted->payload_type == model::kPayloadRoot) {
     FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
     FS_TRY(owner->name, next_origin(*owner, root));
+  }
+  if (admitted->payload_type == model::kPayloadEnrolBatch) {
+    FS_TRY(const auto batch, codec::decode<model::EnrolBatch>(envelope.payload));
+    FS_CHECK(check_quota(*owner, store::QuotaKind::kEnrolmentsPending,
+                         owner->enrolments_pending(to_timestamp(now)) + uses_of(batch), effects));
   }
   FS_TRY(const std::uint64_t index, append(*owner, bytes, who, now, effects));
   return Submitted{id, admitted->id, index, type};
@@ -270,6 +275,9 @@ Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, const std::
   if (!policy) return refused("malformed", policy.error());
   const Digest digest = facts->digest;
   if (owner->policies.contains(digest)) return digest;
+  FS_CHECK(check_quota(*owner, store::QuotaKind::kPolicyBytes, owner->policy_bytes + bytes.size(),
+                       effects));
+  owner->policy_bytes += bytes.size();
   owner->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   effects.persist.push_back(store::Blob{owner->no, digest, to_bytes(bytes)});
   effects.persist.push_back(store::Audit{to_timestamp(now), who, "policy_stored",
@@ -384,8 +392,16 @@ Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now
       owner->state(), bytes, [&](const PublicKey& token) { return owner->registry.uses(token); },
       to_timestamp(now));
   if (!enrolment) return refused(Error(enrolment.error()));
-  if (const Status free = owner->registry.may_enrol(enrolment->agent, curve, key->host); !free)
+  if (const Status free = owner->registry.may_enrol(enrolment->agent, curve, key->host); !free) {
+    owner->registry.note_clone(enrolment->agent, key->host);
     return refused(free.error());
+  }
+  if (is_known_key(curve))  // at another tenant
+    return refused({Code::kConflict, "this CURVE key is enrolled already; make a new one"});
+  if (const Status room =
+          check_quota(*owner, store::QuotaKind::kAgents, owner->registry.size() + 1, effects);
+      !room)
+    return refused(room.error());
   if (agents() >= options_.agents_max)
     return refused({Code::kOverloaded,
                     fmt::format("enrolment: this controller has its {} agents; raise agents_max",

@@ -42,7 +42,11 @@ struct Admit {
   HostRef host;
   CurveKey key;
 };
-using SendEffect = std::variant<Send, SendBlob, Admit>;
+// A key that opens the door no more.
+struct Retire {
+  CurveKey key;
+};
+using SendEffect = std::variant<Send, SendBlob, Admit, Retire>;
 
 // Work for other threads; the answers come back as events.
 struct VerifyReceipts {

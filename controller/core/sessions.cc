@@ -52,7 +52,9 @@ void Core::on_message(const HostRef& ref, model::Message message, Instant now, E
   } else if (const auto* beat = std::get_if<model::Beat>(&message)) {
     on(owner, ref.host, *beat, now, effects);
   } else if (auto* receipts = std::get_if<model::Receipts>(&message)) {
-    on(owner, ref.host, *receipts, effects);
+    on(owner, ref.host, *receipts, now, effects);
+  } else if (const auto* rekey = std::get_if<model::Rekey>(&message)) {
+    on(owner, ref.host, *rekey, now, effects);
   } else {
     effects.notice.push_back(Count{kSocketDrops, {{"socket", "agent"}}});
   }
@@ -65,7 +67,10 @@ void Core::on(Tenant& owner, HostNo host, model::Hello& hello, Instant now, Effe
         Send{{ref}, model::RetryAfter{Seconds(3600), "enrolled with another tenant"}});
     return;
   }
-  if (const auto wait = hellos_.wait(now, host * std::uint64_t{2654435761})) {
+  const std::uint64_t spread = host * std::uint64_t{2654435761};
+  auto wait = tenants_.size() > 1 ? owner.hellos.wait(now, spread) : std::nullopt;
+  if (!wait) wait = hellos_.wait(now, spread);
+  if (wait) {
     effects.notice.push_back(Count{kDispatchDeferred, {{"reason", "hello_rate"}}});
     effects.send.push_back(Send{{ref}, model::RetryAfter{*wait, "too many hellos"}});
     return;
@@ -149,7 +154,18 @@ void Core::on(Tenant& owner, HostNo host, const model::Beat& beat, Instant now, 
     effects.send.push_back(Send{{ref}, model::Checkpoint{owner.note}});
 }
 
-void Core::on(Tenant& owner, HostNo host, model::Receipts& receipts, Effects& effects) {
+void Core::on(Tenant& owner, HostNo host, model::Receipts& receipts, Instant now,
+              Effects& effects) {
+  std::size_t bytes = 0;
+  for (const Bytes& receipt : receipts.receipts) bytes += receipt.size();
+  // Before the dear part, which is to verify them. The host keeps them and says hello again.
+  if (const auto wait =
+          owner.intake.wait(now, host * std::uint64_t{2654435761}, static_cast<double>(bytes))) {
+    over_quota(owner, store::QuotaKind::kIntakeBytes, effects);
+    effects.send.push_back(
+        Send{{{owner.no, host}}, model::RetryAfter{*wait, "the tenant's intake quota is used up"}});
+    return;
+  }
   const fleet::Agent& agent = *owner.registry.find(host);
   effects.work.push_back(VerifyReceipts{
       {owner.no, host}, owner.id, agent.id, agent.key.identity, std::move(receipts.receipts)});

@@ -21,6 +21,8 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
   FS_TRY(saved.trips, store.trips(tenant.no));
   FS_TRY(saved.forks, store.forks(tenant.no));
   FS_TRY(saved.pending, store.pending(tenant.no));
+  FS_TRY(saved.rekeys, store.agent_rekeys(tenant.no));
+  FS_TRY(saved.quotas, store.quotas(tenant.no));
   FS_TRY(const std::vector<Digest> digests, store.blobs(tenant.no));
   for (const Digest& digest : digests) {
     FS_TRY(std::optional<Bytes> bytes, store.blob(tenant.no, digest));
@@ -64,6 +66,10 @@ Status Driver::health() const {
 
 void Driver::on_message(const HostRef& host, model::Message message, Instant now) {
   core_->on_message(host, std::move(message), now, pending_);
+}
+
+void Driver::on_key_used(const HostRef& host, const CurveKey& key, Instant now) {
+  core_->on_key_used(host, key, now, pending_);
 }
 
 void Driver::on_verified(std::vector<VerifiedReceipt> receipts, Instant now) {
@@ -154,6 +160,8 @@ void Driver::perform(std::vector<SendEffect> sends, Instant now) {
       send(*blob, now);
     else if (const auto* admit = std::get_if<Admit>(&effect))
       parts_.outlet.admit(admit->host, admit->key);
+    else if (const auto* retire = std::get_if<Retire>(&effect))
+      parts_.outlet.retire(retire->key);
   }
 }
 
@@ -302,6 +310,25 @@ Result<DocumentId> Driver::post_pending(const TenantId& tenant, BytesView envelo
 Result<DocumentId> Driver::withdraw_pending(const TenantId& tenant, const DocumentId& id,
                                             const std::string& who, Instant now) {
   return durable(core_->withdraw_pending(tenant, id, who, now, pending_), now);
+}
+
+Result<std::optional<store::ApiToken>> Driver::api_token(const Digest& hash, Instant now) {
+  constexpr Seconds kNoted{60};
+  FS_TRY(std::optional<store::ApiToken> token, parts_.store.api_token(hash));
+  const Timestamp time = to_timestamp(now);
+  if (!token || (token->expires && time >= *token->expires))
+    return std::optional<store::ApiToken>();
+  const bool is_noted = token->used && time >= *token->used && time - *token->used < kNoted;
+  if (!is_noted) {
+    const std::vector<store::Record> rows = {store::ApiTokenUsed{hash, time}};
+    FS_CHECK(parts_.store.commit(rows));
+  }
+  return token;
+}
+
+Status Driver::set_quota(const TenantId& tenant, store::QuotaKind kind, std::uint64_t most,
+                         const std::string& who, Instant now) {
+  return durable(core_->set_quota(tenant, kind, most, who, now, pending_), now);
 }
 
 }  // namespace fleetsweep::controller

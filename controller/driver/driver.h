@@ -23,6 +23,7 @@ class Outlet {
   enum class Taken { kOk, kFull, kGone };
   virtual Taken send(const HostRef& host, const Frame& frame) = 0;
   virtual void admit(const HostRef& host, const CurveKey& key) = 0;
+  virtual void retire(const CurveKey& key) = 0;
   // The core was loaded anew: these and no others may connect.
   virtual void replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) = 0;
 };
@@ -61,6 +62,7 @@ class Driver {
 
   // Events of the hosts and workers; their effects wait for flush() at the end of the turn.
   void on_message(const HostRef& host, model::Message message, Instant now);
+  void on_key_used(const HostRef& host, const CurveKey& key, Instant now);
   void on_verified(std::vector<VerifiedReceipt> receipts, Instant now);
   void on_cosigned(const Cosigned& cosigned, Instant now);
   void on_time(Instant now);
@@ -74,6 +76,11 @@ class Driver {
                            Instant now);
   Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
                             Instant now);
+  Status set_quota(const TenantId& tenant, store::QuotaKind kind, std::uint64_t most,
+                   const std::string& who, Instant now);
+
+  // As long as it has not ended; notes, to the minute, that it was used.
+  Result<std::optional<store::ApiToken>> api_token(const Digest& hash, Instant now);
 
   Result<DocumentId> post_pending(const TenantId& tenant, BytesView envelope,
                                   const std::string& who, Instant now);

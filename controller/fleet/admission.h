@@ -16,7 +16,12 @@ class Admission {
 
   // Nothing: come in. Otherwise come back after so long; `spread` (any number, a host's own) keeps
   // those who wait from coming back together.
-  std::optional<Duration> wait(Instant now, std::uint64_t spread);
+  // `cost`: how many tokens it takes (bytes, say); more than the burst is let in when the bucket is
+  // full.
+  std::optional<Duration> wait(Instant now, std::uint64_t spread, double cost = 1);
+
+  // Of the burst, what is gone now.
+  std::uint64_t used(Instant now) const;
 
  private:
   double per_second_;

@@ -16,8 +16,16 @@ Agent& Registry::add(Agent agent) {
 }
 
 Status Registry::may_enrol(const AgentId& id, const CurveKey& curve, const Digest& host) const {
-  if (by_id_.contains(id))
+  if (const auto found = by_id_.find(id); found != by_id_.end()) {
+    const Agent& known = agents_[found->second - 1];
+    if (known.key.host != host)
+      return fail(
+          Code::kConflict,
+          "this identity is enrolled from another machine, {}: a cloned image makes keys of "
+          "its own: move the agent's state away and enrol anew",
+          escaped(known.key.hostname));
     return fail(Code::kConflict, "agent {} is enrolled already", id.hex().substr(0, 16));
+  }
   if (by_curve_.contains(curve))
     return fail(Code::kConflict, "this CURVE key is enrolled already; make a new one");
   if (const auto found = by_host_.find(host); found != by_host_.end())
@@ -28,6 +36,31 @@ Status Registry::may_enrol(const AgentId& id, const CurveKey& curve, const Diges
         agents_[found->second - 1].id.hex().substr(0, 16),
         escaped(agents_[found->second - 1].key.hostname));
   return {};
+}
+
+HostNo Registry::note_clone(const AgentId& id, const Digest& host) {
+  const auto by_id = by_id_.find(id);
+  const auto by_host = by_host_.find(host);
+  const HostNo no = by_id != by_id_.end()       ? by_id->second
+                    : by_host != by_host_.end() ? by_host->second
+                                                : 0;
+  if (no != 0) ++find(no)->clones;
+  return no;
+}
+
+void Registry::offer(HostNo no, const model::AgentKey& key) {
+  FS_ASSERT(!had(key.curve));
+  by_curve_.emplace(key.curve, no);
+  find(no)->next = key;
+}
+
+CurveKey Registry::settle(HostNo no) {
+  Agent& agent = *find(no);
+  FS_ASSERT(agent.next);
+  const CurveKey old = agent.key.curve;
+  agent.key = *std::exchange(agent.next, std::nullopt);
+  ++agent.rekeys;
+  return old;
 }
 
 Agent* Registry::find(HostNo no) {

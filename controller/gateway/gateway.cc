@@ -1,5 +1,7 @@
 #include "controller/gateway/gateway.h"
 
+#include <algorithm>
+
 #include "controller/metrics_names.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -13,6 +15,9 @@ constexpr int kEnrolmentsPerTurn = 32;
 constexpr std::size_t kEnrolRequestBytes = 16 * 1024;
 constexpr double kEnrolmentsPerSecond = 200;
 constexpr double kEnrolmentBurst = 400;
+// Connections that said nothing yet: all agents of a fleet that lost us at one moment, up to here.
+constexpr std::size_t kAgentsUnheardMost = 4096;
+constexpr std::size_t kEnrolVisits = 512;
 
 }  // namespace
 
@@ -22,8 +27,10 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const Options& options, metrics::
   FS_TRY(gateway->zap_,
          net::ZapHandler::start(*gateway->context_, {{"agent", false}, {"enrol", true}}));
   auto agent = net::EdgeSocket::bind(
-      *gateway->context_,
-      {.listen = options.agent_listen, .keys = options.keys, .domain = "agent"});
+      *gateway->context_, {.listen = options.agent_listen,
+                           .keys = options.keys,
+                           .domain = "agent",
+                           .unheard_max = std::min(options.agents_max, kAgentsUnheardMost)});
   if (!agent) return fail(agent.error().within("agent_listen"));
   gateway->agent_ = std::move(*agent);
   auto enrol = net::EdgeSocket::bind(*gateway->context_, {.listen = options.enrol_listen,
@@ -31,10 +38,17 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const Options& options, metrics::
                                                           .domain = "enrol",
                                                           .receive_bytes_max = kEnrolRequestBytes,
                                                           .send_queue = 8,
-                                                          .receive_queue = 8});
+                                                          .receive_queue = 8,
+                                                          .receive_buffer = 64 * 1024,
+                                                          .unheard_max = kEnrolVisits,
+                                                          .visits = true});
   if (!enrol) return fail(enrol.error().within("enrol_listen"));
   gateway->enrol_ = std::move(*enrol);
   return gateway;
+}
+
+std::size_t Gateway::connections_max(std::size_t agents_max) {
+  return agents_max + std::min(agents_max, kAgentsUnheardMost) + kEnrolVisits;
 }
 
 Gateway::Gateway(metrics::Metrics& metrics)
@@ -50,19 +64,31 @@ void Gateway::attach(Driver& driver, loop::Loop& loop) {
   enrol_watch_ = loop.watch(
       enrol_->fd(), [this](Instant now) { read_enrolments(now); },
       [this] { return enrol_->readable(); });
+  for (net::EdgeSocket* socket : {agent_.get(), enrol_.get()}) {
+    event_watches_.push_back(loop.watch(
+        socket->event_fd(), [socket](Instant) { socket->tend(); },
+        [socket] { return socket->event_readable(); }));
+    sweep(*socket, loop);
+  }
+}
+
+void Gateway::sweep(net::EdgeSocket& socket, loop::Loop& loop) {
+  loop.after(socket.sweep(), [this, &socket, &loop](Instant) { sweep(socket, loop); });
 }
 
 void Gateway::detach(loop::Loop& loop) {
   loop.unwatch(agent_watch_);
   loop.unwatch(enrol_watch_);
+  for (const auto watch : event_watches_) loop.unwatch(watch);
+  event_watches_.clear();
 }
 
 void Gateway::read_agents(Instant now) {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     auto received = agent_->receive();
     if (!received) return;
-    const auto host = hosts_.find(received->key);
-    if (host == hosts_.end()) {
+    const auto door = doors_.find(received->key);
+    if (door == doors_.end()) {
       // Admitted once, not any more; or admitted by a keeper whose list is older than ours.
       metrics_.add(kSocketDrops, {{"socket", "agent"}});
       continue;
@@ -72,8 +98,11 @@ void Gateway::read_agents(Instant now) {
       metrics_.add(kResultsRejected, {{"reason", "malformed_message"}});
       continue;
     }
-    peers_.insert_or_assign(host->second, std::move(received->peer));
-    driver_->on_message(host->second, std::move(*message), now);
+    // By value: what the driver does may open and close doors.
+    const HostRef host = door->second.host;
+    peers_.insert_or_assign(host, std::move(received->peer));
+    if (!std::exchange(door->second.used, true)) driver_->on_key_used(host, received->key, now);
+    driver_->on_message(host, std::move(*message), now);
   }
 }
 
@@ -125,16 +154,21 @@ Outlet::Taken Gateway::send(const HostRef& host, const Frame& frame) {
 }
 
 void Gateway::admit(const HostRef& host, const CurveKey& key) {
-  hosts_.insert_or_assign(key, host);
+  doors_.insert_or_assign(key, Door{host});
   zap_->allow("agent", key);
 }
 
+void Gateway::retire(const CurveKey& key) {
+  doors_.erase(key);  // and what its connection still sends is dropped
+  zap_->deny("agent", key);
+}
+
 void Gateway::replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) {
-  hosts_.clear();
+  doors_.clear();
   std::vector<CurveKey> keys;
   keys.reserve(admitted.size());
   for (const auto& [key, host] : admitted) {
-    hosts_.emplace(key, host);
+    doors_.emplace(key, Door{host});
     keys.push_back(key);
   }
   zap_->replace("agent", keys);
@@ -144,11 +178,21 @@ void Gateway::tick() {
   const auto dropped = [](const net::EdgeSocket::Counters& counters) {
     return counters.multipart + counters.anonymous;
   };
+  const auto cut = [&](std::string_view name, std::string_view reason, std::uint64_t now,
+                       std::uint64_t before) {
+    if (now > before)
+      metrics_.add(kConnectionsCut, {{"socket", name}, {"reason", reason}},
+                   static_cast<double>(now - before));
+  };
   const auto count = [&](const net::EdgeSocket& socket, net::EdgeSocket::Counters& counted,
                          std::string_view name) {
     metrics_.add(kSocketDrops, {{"socket", name}},
                  static_cast<double>(dropped(socket.counters()) - dropped(counted)));
-    counted = socket.counters();
+    const net::EdgeSocket::Counters& now = socket.counters();
+    cut(name, "silent", now.cut_unheard, counted.cut_unheard);
+    cut(name, "duplicate", now.cut_duplicate, counted.cut_duplicate);
+    cut(name, "hoarding", now.cut_hoarding, counted.cut_hoarding);
+    counted = now;
   };
   count(*agent_, agent_counted_, "agent");
   count(*enrol_, enrol_counted_, "enrol");

@@ -24,7 +24,10 @@ class Gateway final : public Outlet {
     std::string enrol_listen;
     net::CurveKeyPair keys;
     int io_threads = 1;
+    std::size_t agents_max = 5000;
   };
+  // That both sockets hold at most, if each agent has one.
+  static std::size_t connections_max(std::size_t agents_max);
   // kUnavailable: an address is in use. The keeper of the door runs before the first socket is
   // bound; until attach() enrolled hosts are told to try again.
   static Result<std::unique_ptr<Gateway>> open(const Options& options, metrics::Metrics& metrics);
@@ -41,12 +44,14 @@ class Gateway final : public Outlet {
 
   Taken send(const HostRef& host, const Frame& frame) override;
   void admit(const HostRef& host, const CurveKey& key) override;
+  void retire(const CurveKey& key) override;
   void replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) override;
 
  private:
   explicit Gateway(metrics::Metrics& metrics);
   void read_agents(Instant now);
   void read_enrolments(Instant now);
+  void sweep(net::EdgeSocket& socket, loop::Loop& loop);
 
   struct HostHash {
     std::size_t operator()(const HostRef& host) const {
@@ -59,12 +64,17 @@ class Gateway final : public Outlet {
   std::unique_ptr<net::ZapHandler> zap_;
   std::unique_ptr<net::EdgeSocket> agent_;
   std::unique_ptr<net::EdgeSocket> enrol_;
-  std::unordered_map<CurveKey, HostRef> hosts_;
+  struct Door {
+    HostRef host;
+    bool used = false;  // a message came under this key
+  };
+  std::unordered_map<CurveKey, Door> doors_;
   std::unordered_map<HostRef, net::Peer, HostHash> peers_;
   fleet::Admission enrolments_;
   Driver* driver_ = nullptr;
   loop::Loop::WatchId agent_watch_ = 0;
   loop::Loop::WatchId enrol_watch_ = 0;
+  std::vector<loop::Loop::WatchId> event_watches_;
   Frame last_frame_;  // a push sends one frame to many
   std::unique_ptr<net::Payload> last_payload_;
   net::EdgeSocket::Counters agent_counted_;

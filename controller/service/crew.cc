@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kOutstandingMax = 8192;
 // A verifier takes so many at once: one wake-up and one commit for all that came while it was busy.
 constexpr std::size_t kBatch = 32;
+// Of one tenant: a quarter, so that one that is too much leaves room.
+constexpr std::size_t kTenantWaitingMax = kOutstandingMax / 4;
 constexpr std::size_t kWitnessQueue = 1024;
 
 }  // namespace
@@ -21,6 +23,7 @@ constexpr std::size_t kWitnessQueue = 1024;
 ThreadCrew::ThreadCrew(Cosigner cosigner, std::size_t verifiers)
     : cosigner_(std::move(cosigner)),
       verifiers_max_(verifiers),
+      waiting_(kTenantWaitingMax),
       answers_(kOutstandingMax),
       verifiers_("verify", verifiers, verifiers),
       witness_("witness", 1, kWitnessQueue) {}
@@ -34,7 +37,8 @@ bool ThreadCrew::verify(VerifyReceipts work) {
   const std::lock_guard lock(mutex_);
   // Counted until the loop took the answer: work that waits anywhere is bounded.
   if (answers_.size() + waiting_.size() + witness_.queued() + 64 >= kOutstandingMax) return false;
-  waiting_.push_back(std::move(work));
+  const TenantNo tenant = work.host.tenant;
+  if (!waiting_.push(tenant, std::move(work))) return false;
   if (verifiers_busy_ < verifiers_max_ && verifiers_.submit([this] { verify_what_waits(); }))
     ++verifiers_busy_;
   return true;
@@ -45,9 +49,10 @@ void ThreadCrew::verify_what_waits() {
     std::vector<VerifyReceipts> batch;
     {
       const std::lock_guard lock(mutex_);
-      while (!waiting_.empty() && batch.size() < kBatch) {
-        batch.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
+      while (batch.size() < kBatch) {
+        auto next = waiting_.pop();
+        if (!next) break;
+        batch.push_back(std::move(*next));
       }
       if (batch.empty()) {
         --verifiers_busy_;

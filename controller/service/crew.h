@@ -3,12 +3,12 @@
 // The controller's other threads: a few check receipts, one asks witnesses. Answers come back
 // through a mailbox that the loop reads.
 
-#include <deque>
 #include <mutex>
 #include <variant>
 
 #include "controller/driver/cosign.h"
 #include "controller/driver/driver.h"
+#include "controller/fleet/fair_queue.h"
 #include "protocol/runtime/loop/mailbox.h"
 #include "protocol/runtime/loop/worker.h"
 
@@ -35,7 +35,7 @@ class ThreadCrew final : public Crew {
   Cosigner cosigner_;
   std::size_t verifiers_max_;
   mutable std::mutex mutex_;
-  std::deque<VerifyReceipts> waiting_;  // under the mutex, as is the next
+  fleet::FairQueue<TenantNo, VerifyReceipts> waiting_;  // under the mutex, as is the next
   std::size_t verifiers_busy_ = 0;
   loop::Mailbox<Answer> answers_;
   loop::WorkerPool verifiers_;

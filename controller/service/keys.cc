@@ -74,8 +74,9 @@ Result<Keys> read_keys(const std::string& state) {
   return Keys{to_text(*origin), std::move(log), std::move(conductor), edge};
 }
 
-std::string public_keys_json(const Keys& keys) {
-  const log::VerifierKey vkey{keys.origin, log::KeyType::kEd25519, keys.log.public_key()};
+Result<std::string> public_keys_json(const Keys& keys, const std::string& origin) {
+  FS_CHECK(check_origin(origin));
+  const log::VerifierKey vkey{origin, log::KeyType::kEd25519, keys.log.public_key()};
   const nlohmann::json object = {{"log_vkey", vkey.text()},
                                  {"edge_curve", keys.edge.pub.hex()},
                                  {"conductor", keys.conductor.public_key().hex()}};

@@ -26,8 +26,9 @@ Status init_keys(const std::string& state, const std::string& origin);
 Status rotate_log_key(const std::string& state, const std::string& origin);
 // kNotFound: run init first.
 Result<Keys> read_keys(const std::string& state);
-// {"log_vkey": ..., "edge_curve": ..., "conductor": ...}: what a root names, and tokens.
-std::string public_keys_json(const Keys& keys);
+// {"log_vkey": ..., "edge_curve": ..., "conductor": ...}: what a root names, and tokens. A tenant's
+// log has an origin of its own. kInvalid: not an origin.
+Result<std::string> public_keys_json(const Keys& keys, const std::string& origin);
 
 std::string database_path(const std::string& state);
 

@@ -37,6 +37,7 @@ CoreOptions core_options(const ServiceOptions& options, const Keys& keys) {
   core.heartbeat = options.heartbeat;
   core.checkpoint_interval = options.checkpoint_interval;
   core.agents_max = options.agents_max;
+  core.tenant_quotas = options.tenant_quotas;
   return core;
 }
 
@@ -45,6 +46,7 @@ class NoOutlet final : public Outlet {
  public:
   Taken send(const HostRef&, const Frame&) override { return Taken::kGone; }
   void admit(const HostRef&, const CurveKey&) override {}
+  void retire(const CurveKey&) override {}
   void replace(const std::vector<std::pair<CurveKey, HostRef>>&) override {}
 };
 class NoCrew final : public Crew {
@@ -123,14 +125,15 @@ void Service::Parts::arm() {
 Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
   FS_TRY(Keys keys, read_keys(options.state));
   FS_TRY(files::StateLock lock, files::StateLock::acquire(options.state, kProgram));
-  FS_CHECK(net::check_descriptors(options.agents_max));
+  FS_CHECK(net::check_descriptors(Gateway::connections_max(options.agents_max)));
   auto owned = std::make_unique<Parts>(options, std::move(lock), std::move(keys));
   Parts& parts = *owned;
   FS_TRY(parts.store, store::open_sqlite_store(database_path(options.state)));
   FS_TRY(parts.gateway, Gateway::open({.agent_listen = options.agent_listen,
                                        .enrol_listen = options.enrol_listen,
                                        .keys = parts.keys.edge,
-                                       .io_threads = options.io_threads},
+                                       .io_threads = options.io_threads,
+                                       .agents_max = options.agents_max},
                                       parts.metrics));
   const auto timed = [&parts](const std::function<void()>& work) {
     const auto begun = std::chrono::steady_clock::now();

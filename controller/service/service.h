@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/core/quota.h"
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
 #include "protocol/runtime/http/http.h"
@@ -24,6 +25,7 @@ struct ServiceOptions {
   Seconds checkpoint_interval{60};
   Seconds heartbeat{60};
   std::size_t agents_max = 5000;
+  Quotas tenant_quotas = kQuotasDefault;  // of tenants for which no admin set others
   std::optional<http::Tls> api_tls;
   bool allow_remote = false;  // API and metrics on other than loopback without client certificates
   int io_threads = 1;

@@ -66,6 +66,10 @@ class MemoryStore final : public Store {
     return std::optional(found->second.bytes);
   }
   Result<std::vector<Agent>> agents(TenantNo tenant) override { return of(agents_, tenant); }
+  Result<std::vector<AgentRekey>> agent_rekeys(TenantNo tenant) override {
+    return of(agent_rekeys_, tenant);
+  }
+  Result<std::vector<Quota>> quotas(TenantNo tenant) override { return of(quotas_, tenant); }
   Result<std::vector<AgentSeen>> agents_seen(TenantNo tenant) override {
     return of(agents_seen_, tenant);
   }
@@ -151,6 +155,15 @@ class MemoryStore final : public Store {
   void put(const Witnessed& r) { witnessed_.emplace(std::pair(r.tenant, r.size), r); }
   void put(const Blob& r) { blobs_.emplace(std::pair(r.tenant, r.digest), r); }
   void put(const Agent& r) { agents_.emplace(std::pair(r.tenant, r.no), r); }
+  void put(const AgentRekey& r) {
+    agent_rekeys_.insert_or_assign(std::tuple(r.tenant, r.no, r.number), r);
+  }
+  void put(const AgentRekeyUsed& r) {
+    if (const auto found = agent_rekeys_.find({r.tenant, r.no, r.number});
+        found != agent_rekeys_.end())
+      found->second.used = r.used;
+  }
+  void put(const Quota& r) { quotas_.insert_or_assign(std::pair(r.tenant, r.kind), r); }
   void put(const AgentSeen& r) { agents_seen_.insert_or_assign(std::pair(r.tenant, r.no), r); }
   void put(const Receipt& r) {
     log_.push_back(r);
@@ -165,6 +178,14 @@ class MemoryStore final : public Store {
   void put(const ApiTokenRevoked& r) { api_tokens_.erase(r.hash); }
   void put(const Pending& r) { pending_.insert_or_assign(std::pair(r.tenant, r.id), r); }
   void put(const PendingGone& r) { pending_.erase({r.tenant, r.id}); }
+  void put(const ApiTokenEnds& r) {
+    if (const auto found = api_tokens_.find(r.hash); found != api_tokens_.end())
+      found->second.expires = r.expires;
+  }
+  void put(const ApiTokenUsed& r) {
+    if (const auto found = api_tokens_.find(r.hash); found != api_tokens_.end())
+      found->second.used = r.used;
+  }
   void put(const Audit& r) { audit_.push_back(r); }
 
   std::map<TenantNo, Tenant> tenants_;
@@ -173,6 +194,8 @@ class MemoryStore final : public Store {
   std::map<std::pair<TenantNo, std::uint64_t>, Witnessed> witnessed_;
   std::map<std::pair<TenantNo, Digest>, Blob> blobs_;
   std::map<std::pair<TenantNo, HostNo>, Agent> agents_;
+  std::map<std::tuple<TenantNo, HostNo, std::uint32_t>, AgentRekey> agent_rekeys_;
+  std::map<std::pair<TenantNo, QuotaKind>, Quota> quotas_;
   std::map<std::pair<TenantNo, HostNo>, AgentSeen> agents_seen_;
   std::vector<Receipt> log_;
   std::map<std::tuple<TenantNo, HostNo, std::uint64_t>, std::uint64_t> receipts_;

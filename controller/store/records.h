@@ -1,9 +1,10 @@
 #pragma once
 
 // What the controller writes down. Rows of entries, receipts, forks, blobs, agents, trips and audit
-// are only ever added; Checkpoint, AgentSeen and CampaignHost replace their older self, and an API
-// token may be revoked. A Pending replaces its older self and goes. Keys start with the tenant's
-// number. Hosts have small sequential numbers: hashed keys are 20 times slower.
+// are only ever added; Checkpoint, AgentRekey, AgentSeen, Quota and CampaignHost replace their
+// older self, and an API token may be revoked. A Pending replaces its older self and goes. Keys
+// start with the tenant's number. Hosts have small sequential numbers: hashed keys are 20 times
+// slower.
 
 #include <optional>
 #include <string>
@@ -59,6 +60,24 @@ struct Agent {
   Nonce batch;
   Timestamp enrolled;
   bool operator==(const Agent&) const = default;
+};
+// A later transport key of an agent, in the order in which they served. One that was never used is
+// replaced by the next offer.
+struct AgentRekey {
+  TenantNo tenant = 0;
+  HostNo no = 0;
+  std::uint32_t number = 0;  // 1, 2, 3 ...
+  Bytes agent_key;           // the envelope, signed by the identity key
+  Timestamp received;
+  std::optional<Timestamp> used;  // first; since then the one before it opens nothing
+  bool operator==(const AgentRekey&) const = default;
+};
+struct AgentRekeyUsed {
+  TenantNo tenant = 0;
+  HostNo no = 0;
+  std::uint32_t number = 0;
+  Timestamp used;
+  bool operator==(const AgentRekeyUsed&) const = default;
 };
 struct AgentSeen {  // its newest Hello: claims
   TenantNo tenant = 0;
@@ -119,6 +138,8 @@ struct ApiToken {
   ApiRole role = ApiRole::kViewer;
   std::optional<TenantId> tenant;  // empty: all
   Timestamp created;
+  std::optional<Timestamp> expires;  // from then on it opens nothing
+  std::optional<Timestamp> used;     // last, to the minute
   std::string short_id() const { return hash.hex().substr(0, 16); }  // in the audit
   bool operator==(const ApiToken&) const = default;
 };
@@ -140,6 +161,29 @@ struct PendingGone {
   DocumentId id;
   bool operator==(const PendingGone&) const = default;
 };
+struct ApiTokenEnds {  // from when on it opens nothing
+  Digest hash;
+  Timestamp expires;
+  bool operator==(const ApiTokenEnds&) const = default;
+};
+struct ApiTokenUsed {
+  Digest hash;
+  Timestamp used;
+  bool operator==(const ApiTokenUsed&) const = default;
+};
+// How much of this controller one tenant may take.
+enum class QuotaKind : std::uint8_t {
+  kAgents,
+  kIntakeBytes,        // of receipts, a second
+  kEnrolmentsPending,  // hosts that the tokens of open batches still admit
+  kPolicyBytes,        // of all its policies together
+};
+struct Quota {  // where an admin said otherwise than the configuration
+  TenantNo tenant = 0;
+  QuotaKind kind = QuotaKind::kAgents;
+  std::uint64_t most = 0;
+  bool operator==(const Quota&) const = default;
+};
 struct Audit {
   Timestamp time;
   std::string who;   // a token's hash, an agent, "controller"
@@ -149,12 +193,18 @@ struct Audit {
 };
 
 using Record =
-    std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentSeen, Receipt, Fork,
-                 CampaignHost, Trip, ApiToken, ApiTokenRevoked, Pending, PendingGone, Audit>;
+    std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentRekey, AgentRekeyUsed,
+                 AgentSeen, Receipt, Fork, CampaignHost, Trip, ApiToken, ApiTokenRevoked,
+                 ApiTokenEnds, ApiTokenUsed, Pending, PendingGone, Quota, Audit>;
 
 }  // namespace fleetsweep::store
 
 namespace fleetsweep {
+template <>
+struct Names<store::QuotaKind> {
+  static constexpr std::string_view kAll[] = {"agents", "intake_bytes", "enrolments_pending",
+                                              "policy_bytes"};
+};
 template <>
 struct Names<store::ApiRole> {
   static constexpr std::string_view kAll[] = {"viewer", "operator", "admin"};

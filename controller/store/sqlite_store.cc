@@ -60,6 +60,16 @@ constexpr Sql kMigrations[] = {
     create table pending(tenant_no integer not null, id blob not null, envelope blob not null,
                          who text not null, posted integer not null, ends integer not null,
                          primary key(tenant_no, id)) without rowid;
+    )",
+    R"(
+    create table agent_rekeys(tenant_no integer not null, host_no integer not null,
+                              number integer not null, agent_key blob not null,
+                              received integer not null, used integer,
+                              primary key(tenant_no, host_no, number)) without rowid;
+    create table quotas(tenant_no integer not null, kind text not null, most integer not null,
+                        primary key(tenant_no, kind)) without rowid;
+    alter table api_tokens add column expires integer;
+    alter table api_tokens add column used integer;
     )"};
 
 template <class E>
@@ -166,6 +176,32 @@ class SqliteStore final : public Store {
     });
   }
 
+  Result<std::vector<AgentRekey>> agent_rekeys(TenantNo tenant) override {
+    FS_TRY(Statement rows,
+           database_.prepare("select host_no, number, agent_key, received, used from agent_rekeys "
+                             "where tenant_no = ?1 order by host_no, number"));
+    rows.bind(tenant);
+    return all<AgentRekey>(rows, [&](const Statement& row) -> Result<AgentRekey> {
+      return AgentRekey{tenant,
+                        number(row, 0),
+                        number(row, 1),
+                        row.blob(2),
+                        timestamp(row.integer(3)),
+                        time_or_none(row, 4)};
+    });
+  }
+
+  Result<std::vector<Quota>> quotas(TenantNo tenant) override {
+    FS_TRY(Statement rows, database_.prepare("select kind, most from quotas where tenant_no = ?1"));
+    rows.bind(tenant);
+    FS_TRY(auto list, all<Quota>(rows, [&](const Statement& row) -> Result<Quota> {
+             FS_TRY(const auto kind, named<QuotaKind>(row, 0));
+             return Quota{tenant, kind, static_cast<std::uint64_t>(row.integer(1))};
+           }));
+    std::ranges::sort(list, {}, &Quota::kind);
+    return list;
+  }
+
   Result<std::vector<AgentSeen>> agents_seen(TenantNo tenant) override {
     FS_TRY(Statement rows, database_.prepare("select host_no, hello, heard from agents_seen "
                                              "where tenant_no = ?1 order by host_no"));
@@ -243,13 +279,16 @@ class SqliteStore final : public Store {
 
   Result<std::vector<ApiToken>> api_tokens() override {
     FS_TRY(Statement rows,
-           database_.prepare("select hash, role, tenant, created from api_tokens order by hash"));
+           database_.prepare(
+               "select hash, role, tenant, created, expires, used from api_tokens order by hash"));
     return all<ApiToken>(rows, token_of);
   }
 
   Result<std::optional<ApiToken>> api_token(const Digest& hash) override {
-    FS_TRY(Statement rows,
-           database_.prepare("select hash, role, tenant, created from api_tokens where hash = ?1"));
+    FS_TRY(
+        Statement rows,
+        database_.prepare(
+            "select hash, role, tenant, created, expires, used from api_tokens where hash = ?1"));
     FS_TRY(const bool found, rows.bind(hash).step());
     if (!found) return std::optional<ApiToken>();
     FS_TRY(const ApiToken token, token_of(rows));
@@ -374,10 +413,19 @@ class SqliteStore final : public Store {
                    row.blob(12)};
   }
 
+  static std::optional<Timestamp> time_or_none(const Statement& row, int column) {
+    return row.is_null(column) ? std::nullopt : std::optional(timestamp(row.integer(column)));
+  }
+
   static Result<ApiToken> token_of(const Statement& row) {
     FS_TRY(const Digest hash, row.fixed<Digest>(0));
     FS_TRY(const auto role, named<ApiRole>(row, 1));
-    ApiToken token{hash, role, std::nullopt, timestamp(row.integer(3))};
+    ApiToken token{hash,
+                   role,
+                   std::nullopt,
+                   timestamp(row.integer(3)),
+                   time_or_none(row, 4),
+                   time_or_none(row, 5)};
     if (!row.is_null(2)) {
       FS_TRY(token.tenant, row.fixed<TenantId>(2));
     }
@@ -448,11 +496,37 @@ class SqliteStore final : public Store {
         r.tenant, r.order, r.wave, r.reason, seconds(r.time));
   }
   Status put(const ApiToken& r) {
-    if (!r.tenant)
-      return write("insert into api_tokens(hash, role, created) values(?1, ?2, ?3)", r.hash,
-                   name(r.role), seconds(r.created));
-    return write("insert into api_tokens(hash, role, tenant, created) values(?1, ?2, ?3, ?4)",
-                 r.hash, name(r.role), *r.tenant, seconds(r.created));
+    FS_CHECK(write("insert into api_tokens(hash, role, created) values(?1, ?2, ?3)", r.hash,
+                   name(r.role), seconds(r.created)));
+    if (r.tenant)
+      FS_CHECK(write("update api_tokens set tenant = ?2 where hash = ?1", r.hash, *r.tenant));
+    if (r.expires) FS_CHECK(put(ApiTokenEnds{r.hash, *r.expires}));
+    if (r.used) FS_CHECK(put(ApiTokenUsed{r.hash, *r.used}));
+    return {};
+  }
+  Status put(const ApiTokenEnds& r) {
+    return write("update api_tokens set expires = ?2 where hash = ?1", r.hash, seconds(r.expires));
+  }
+  Status put(const ApiTokenUsed& r) {
+    return write("update api_tokens set used = ?2 where hash = ?1", r.hash, seconds(r.used));
+  }
+  Status put(const Quota& r) {
+    return write("insert or replace into quotas(tenant_no, kind, most) values(?1, ?2, ?3)",
+                 r.tenant, name(r.kind), r.most);
+  }
+  Status put(const AgentRekey& r) {
+    FS_CHECK(write(
+        "insert or replace into agent_rekeys(tenant_no, host_no, number, agent_key, received) "
+        "values(?1, ?2, ?3, ?4, ?5)",
+        r.tenant, r.no, r.number, r.agent_key, seconds(r.received)));
+    if (!r.used) return {};
+    return put(AgentRekeyUsed{r.tenant, r.no, r.number, *r.used});
+  }
+  Status put(const AgentRekeyUsed& r) {
+    return write(
+        "update agent_rekeys set used = ?4 where tenant_no = ?1 and host_no = ?2 and "
+        "number = ?3",
+        r.tenant, r.no, r.number, seconds(r.used));
   }
   Status put(const ApiTokenRevoked& r) {
     return write("delete from api_tokens where hash = ?1", r.hash);

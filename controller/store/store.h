@@ -35,6 +35,8 @@ class Store {
   virtual Result<std::vector<Digest>> blobs(TenantNo tenant) = 0;
   virtual Result<std::optional<Bytes>> blob(TenantNo tenant, const Digest& digest) = 0;
   virtual Result<std::vector<Agent>> agents(TenantNo tenant) = 0;
+  virtual Result<std::vector<AgentRekey>> agent_rekeys(TenantNo tenant) = 0;
+  virtual Result<std::vector<Quota>> quotas(TenantNo tenant) = 0;
   virtual Result<std::vector<AgentSeen>> agents_seen(TenantNo tenant) = 0;
   virtual Result<std::vector<Trip>> trips(TenantNo tenant) = 0;
   virtual Result<std::vector<CampaignHost>> campaign_hosts(TenantNo tenant) = 0;

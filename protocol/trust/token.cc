@@ -129,6 +129,22 @@ Checked<Enrolment> check_enrolment(const State& state, BytesView bytes,
   return Enrolment{agent, std::move(key), batch};
 }
 
+Checked<model::AgentKey> check_rekey(const model::AgentKey& known, BytesView bytes) {
+  FS_TRY(const model::Envelope envelope, read_envelope(bytes));
+  FS_TRY(model::AgentKey key, read_agent_key(envelope));
+  if (key.tenant != known.tenant)
+    return refuse(Reason::kTenant, "for tenant {}, this host is of {}", key.tenant.hex(),
+                  known.tenant.hex());
+  if (key.identity != known.identity || key.host != known.host || key.token != known.token)
+    return refuse(Reason::kUntrusted, "of another host: identity, machine or token differ");
+  if (key.curve.is_zero()) return refuse(Reason::kMalformed, "agent key: the CURVE key is zero");
+  if (key.curve == known.curve || key.issued <= known.issued)
+    return refuse(Reason::kUntrusted, "not newer than the key of {}", to_rfc3339(known.issued));
+  if (!is_signed_by(envelope, key.identity))
+    return refuse(Reason::kUntrusted, "the identity key did not sign");
+  return key;
+}
+
 Checked<model::EnrolBatch> check_batch(const VerifiedRoot& root, BytesView bytes,
                                        const PublicKey& token) {
   FS_TRY(const model::Envelope envelope, read_envelope(bytes));

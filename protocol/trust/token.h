@@ -44,6 +44,11 @@ Checked<Enrolment> check_enrolment(const State& state, BytesView envelope,
                                    const std::function<std::uint32_t(const PublicKey&)>& uses,
                                    Timestamp now);
 
+// The controller's check of a new transport key for a host it knows: `known` is the newest AgentKey
+// it holds of it. Only the CURVE key and the time may differ, and the time grows, so that an old
+// key that somebody kept cannot come back. The identity key alone signs.
+Checked<model::AgentKey> check_rekey(const model::AgentKey& known, BytesView envelope);
+
 // The host's check of what the enrolment reply carries: the batch is of its tenant, signed by
 // `enrol` under this root, and holds its token key.
 Checked<model::EnrolBatch> check_batch(const VerifiedRoot& root, BytesView envelope,

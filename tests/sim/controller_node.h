@@ -65,6 +65,7 @@ class ControllerNode final : public controller::Outlet,
   // Outlet, Crew, Telemetry.
   Taken send(const controller::HostRef& host, const controller::Frame& frame) override;
   void admit(const controller::HostRef&, const CurveKey&) override {}
+  void retire(const CurveKey&) override {}
   void replace(const std::vector<std::pair<CurveKey, controller::HostRef>>&) override {}
   bool verify(controller::VerifyReceipts work) override;
   bool cosign(controller::CosignLog work) override;

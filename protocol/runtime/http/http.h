@@ -113,6 +113,12 @@ class Server {
   // PUT, PATCH, DELETE. The first match counts.
   void route(std::string_view method, std::string_view pattern, Handler handler);
   void stream(std::string_view pattern, StreamHandler handler);
+  struct RouteName {
+    std::string method;
+    std::string pattern;
+    bool is_stream = false;
+  };
+  std::vector<RouteName> routes() const;  // all of them, in the order in which they match
 
   // Returns when it accepts connections. kInvalid: not an address, not loopback without
   // allow_remote or client certificates, or a file of `tls` that does not do; kUnavailable: the

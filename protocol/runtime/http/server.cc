@@ -292,6 +292,16 @@ void Server::stream(std::string_view pattern, StreamHandler handler) {
   implementation_->routes.push_back({"GET", split(pattern), nullptr, std::move(handler)});
 }
 
+std::vector<Server::RouteName> Server::routes() const {
+  std::vector<RouteName> names;
+  for (const Route& route : implementation_->routes) {
+    std::string pattern;
+    for (const std::string& part : route.pattern) pattern += "/" + part;
+    names.push_back({route.method, std::move(pattern), route.stream != nullptr});
+  }
+  return names;
+}
+
 Status Server::start(const ServerOptions& options) {
   Implementation& self = *implementation_;
   FS_ASSERT(self.listener == nullptr);

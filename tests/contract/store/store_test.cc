@@ -71,6 +71,9 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   const Blob blob{1, Digest{{7}}, Bytes(100'000, 3)};
   const Agent agent{1, 1, {5, 6}, Nonce{{4}}, kTime};
   const AgentSeen seen{1, 1, {8}, kTime};
+  const AgentRekey used{1, 1, 1, {4, 2}, kTime, kTime + Seconds(5)};
+  const AgentRekey offered{1, 1, 2, {4, 3}, kTime, std::nullopt};
+  const Quota quota{1, QuotaKind::kPolicyBytes, std::uint64_t{1} << 40};
   const Fork fork{1, 1, 2, DocumentId{{3}}, kTime, {9}};
   const CampaignHost host{1,
                           "c",
@@ -82,10 +85,11 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
                           model::Reason::kConflict};
   const Trip trip{1, DocumentId{{2}}, 1, 2, kTime};
   const ApiToken all{Digest{{1}}, ApiRole::kAdmin, std::nullopt, kTime};
-  const ApiToken one{Digest{{2}}, ApiRole::kViewer, tenant_id(1), kTime};
+  const ApiToken one{Digest{{2}}, ApiRole::kViewer,   tenant_id(1),
+                     kTime,       kTime + Seconds(7), kTime + Seconds(1)};
   const Audit audit{kTime, "w'ho", "what", "detail"};
-  ASSERT_TRUE(commit({tenant, entry, checkpoint, witnessed, blob, agent, seen, fork, host, trip,
-                      all, one, audit, receipt(1, 1, 1, "c")}));
+  ASSERT_TRUE(commit({tenant, entry, checkpoint, witnessed, blob, agent, seen, used, offered, quota,
+                      fork, host, trip, all, one, audit, receipt(1, 1, 1, "c")}));
   EXPECT_EQ(*store_->tenants(), std::vector{tenant});
   EXPECT_EQ(*store_->entries(1), std::vector{entry});
   EXPECT_EQ(**store_->checkpoint(1), checkpoint);
@@ -94,6 +98,8 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   EXPECT_EQ(**store_->blob(1, blob.digest), blob.bytes);
   EXPECT_EQ(*store_->agents(1), std::vector{agent});
   EXPECT_EQ(*store_->agents_seen(1), std::vector{seen});
+  EXPECT_EQ(*store_->agent_rekeys(1), (std::vector{used, offered}));
+  EXPECT_EQ(*store_->quotas(1), std::vector{quota});
   EXPECT_EQ(*store_->forks(1), std::vector{fork});
   EXPECT_EQ(*store_->campaign_hosts(1), std::vector{host});
   EXPECT_EQ(*store_->trips(1), std::vector{trip});
@@ -128,6 +134,18 @@ TEST_P(StoreContract, RevokedTokenOpensTheDoor) {
   EXPECT_FALSE(*store_->api_token(lost.hash));
   EXPECT_EQ(*store_->api_tokens(), std::vector{kept});
   EXPECT_TRUE(commit({ApiTokenRevoked{lost.hash}})) << "once more changes nothing";
+}
+
+TEST_P(StoreContract, EndOrUseOfATokenIsForgottenOrGivenToAnother) {
+  const ApiToken one{Digest{{1}}, ApiRole::kAdmin, std::nullopt, kTime};
+  const ApiToken other{Digest{{2}}, ApiRole::kViewer, std::nullopt, kTime};
+  ASSERT_TRUE(commit({one, other}));
+  ASSERT_TRUE(commit({ApiTokenUsed{one.hash, kTime}, ApiTokenEnds{one.hash, kTime + Seconds(9)},
+                      ApiTokenUsed{Digest{{3}}, kTime}}));
+  EXPECT_EQ((*store_->api_token(one.hash))->expires, kTime + Seconds(9));
+  EXPECT_EQ((*store_->api_token(one.hash))->used, kTime);
+  EXPECT_EQ(**store_->api_token(other.hash), other);
+  EXPECT_EQ(store_->api_tokens()->size(), 2u);
 }
 
 TEST_P(StoreContract, OneTenantNeverSeesAnothers) {
@@ -190,9 +208,14 @@ TEST_P(StoreContract, ReplayGoesByHostAndNumber) {
 
 TEST_P(StoreContract, NewerRowReplacesItsOlderSelf) {
   ASSERT_TRUE(commit({Checkpoint{1, 1, "old", kTime}, AgentSeen{1, 1, {1}, kTime},
-                      CampaignHost{1, "c", 1, 1}, Witnessed{1, 1, kTime}}));
+                      CampaignHost{1, "c", 1, 1}, Witnessed{1, 1, kTime},
+                      AgentRekey{1, 1, 1, {1}, kTime, {}}, Quota{1, QuotaKind::kAgents, 1}}));
   ASSERT_TRUE(commit({Checkpoint{1, 2, "new", kTime}, AgentSeen{1, 1, {2}, kTime},
-                      CampaignHost{1, "c", 1, 2}, Witnessed{1, 1, kTime + Seconds(9)}}));
+                      CampaignHost{1, "c", 1, 2}, Witnessed{1, 1, kTime + Seconds(9)},
+                      AgentRekey{1, 1, 1, {2}, kTime, {}}, AgentRekeyUsed{1, 1, 1, kTime},
+                      Quota{1, QuotaKind::kAgents, 2}}));
+  EXPECT_EQ(*store_->agent_rekeys(1), (std::vector{AgentRekey{1, 1, 1, {2}, kTime, kTime}}));
+  EXPECT_EQ(store_->quotas(1)->at(0).most, 2u);
   EXPECT_EQ((*store_->checkpoint(1))->note, "new");
   EXPECT_EQ(store_->agents_seen(1)->at(0).hello, Bytes{2});
   EXPECT_EQ(store_->campaign_hosts(1)->at(0).seq, 2u);

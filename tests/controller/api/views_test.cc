@@ -54,7 +54,7 @@ struct Campaign {
     return names;
   }
 
-  Tenant tenant{TenantId{}};
+  Tenant tenant{TenantId{}, kQuotasDefault, CoreOptions{}};
   campaign::Rollout rollout{"c"};
 };
 
@@ -72,6 +72,17 @@ TEST(CampaignView, HostThatItsOwnerKeepsOutIsHidden) {
   campaign.say(1, HostState::kRefused, Reason::kConsent, Seconds(1));
   EXPECT_FALSE(campaign::is_failure(HostState::kRefused, Reason::kConsent));
   EXPECT_EQ(campaign.failures(), "1 ");
+}
+
+TEST(CampaignView, HostWhoseReceiptsContradictEachOtherLooksLikeAnyOther) {
+  Campaign campaign(3);
+  EXPECT_EQ(campaign.view()["forked"], 0);
+  campaign.tenant.registry.find(store::HostNo{2})->forked = true;
+  campaign.say(2, HostState::kFailed, Reason::kNone, Seconds(1));
+  EXPECT_EQ(campaign.view()["forked"], 1);
+  EXPECT_EQ(campaign.view()["targeted"], 3) << "it counts once";
+  EXPECT_EQ(campaign.view()["failures"][0]["forked"], true);
+  EXPECT_EQ(views::agent(*campaign.tenant.registry.find(store::HostNo{2}))["forked"], true);
 }
 
 TEST(CampaignView, WaveThatTheConductorMayNotOpenSaysWhy) {

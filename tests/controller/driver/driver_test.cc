@@ -45,8 +45,13 @@ class Wire final : public Outlet {
     if (taken == Taken::kOk) sent.push_back(*codec::decode<model::Message>(*frame));
     return taken;
   }
-  void admit(const HostRef&, const CurveKey&) override {}
-  void replace(const std::vector<std::pair<CurveKey, HostRef>>&) override {}
+  std::set<CurveKey> doors;
+  void admit(const HostRef&, const CurveKey& key) override { doors.insert(key); }
+  void retire(const CurveKey& key) override { doors.erase(key); }
+  void replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) override {
+    doors.clear();
+    for (const auto& [key, host] : admitted) doors.insert(key);
+  }
   template <class T>
   std::size_t count() const {
     return static_cast<std::size_t>(std::count_if(
@@ -118,18 +123,37 @@ class DriverTest : public testing::Test {
     }
     driver_->flush(now_);
   }
-  HostRef enrol(std::uint8_t number) {
+  static CurveKey key_of(std::uint8_t host, std::uint8_t number) {
+    CurveKey key;
+    key.value[0] = host;
+    key.value[1] = number;
+    return key;
+  }
+  Bytes agent_key(std::uint8_t number, std::uint8_t curve, std::uint8_t machine, Instant issued,
+                  std::optional<TenantId> tenant = {}) {
     const crypto::SecretKey identity = host_key(number);
     model::AgentKey key;
-    key.tenant = tenant_.id();
+    key.tenant = tenant.value_or(tenant_.id());
     key.identity = identity.public_key();
-    key.curve.value[0] = number;
-    key.host.value[0] = number;
+    key.curve = key_of(number, curve);
+    key.host.value[0] = machine;
     key.token = token_.public_key();
-    key.issued = to_timestamp(now_);
+    key.issued = to_timestamp(issued);
     auto envelope = crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), identity);
     EXPECT_TRUE(crypto::add_signature(envelope, token_));
-    const auto enrolled = driver_->enrol(codec::encode(envelope), key.curve, now_);
+    return codec::encode(envelope);
+  }
+  Bytes rekey(std::uint8_t number, std::uint8_t curve, Seconds later,
+              const crypto::SecretKey* signer = nullptr) {
+    const auto envelope = *codec::decode<model::Envelope>(
+        agent_key(number, curve, number, Instant(fixture::start() + later)));
+    const crypto::SecretKey own = host_key(number);
+    return codec::encode(
+        crypto::sign_envelope(model::kPayloadAgentKey, envelope.payload, signer ? *signer : own));
+  }
+  HostRef enrol(std::uint8_t number) {
+    const CurveKey curve = key_of(number, 1);
+    const auto enrolled = driver_->enrol(agent_key(number, 1, number, now_), curve, now_);
     EXPECT_TRUE(enrolled) << enrolled.error().message;
     model::Hello hello;
     hello.tenant = tenant_.id();
@@ -327,6 +351,180 @@ TEST_F(DriverTest, EachReceiptTakesACommitOfItsOwn) {
     if (const auto* ack = std::get_if<model::ReceiptAck>(&message))
       acknowledged += ack->receipts.size();
   EXPECT_EQ(acknowledged, kReceipts);
+}
+
+TEST_F(DriverTest, RekeyedHostHasTwoKeysUntilTheNewOneIsHeardAndThenOne) {
+  const HostRef host = enrol(1);
+  const CurveKey old = key_of(1, 1);
+  const CurveKey fresh = key_of(1, 2);
+  driver_->on_message(host, model::Rekey{rekey(1, 2, Seconds(10))}, now_);
+  work();
+  EXPECT_EQ(wire_.count<model::Rekeyed>(), 1u);
+  EXPECT_EQ(wire_.doors, (std::set{old, fresh}));
+  ASSERT_EQ(store_.agent_rekeys(1)->size(), 1u);
+  EXPECT_FALSE(store_.agent_rekeys(1)->at(0).used);
+  load();  // a restart in the middle
+  EXPECT_EQ(wire_.doors, (std::set{old, fresh}));
+  driver_->on_message(host, model::Rekey{rekey(1, 2, Seconds(10))}, now_);
+  work();
+  EXPECT_EQ(wire_.count<model::Rekeyed>(), 2u) << "a lost answer is given again";
+  driver_->on_key_used(host, old, now_);
+  work();
+  EXPECT_EQ(wire_.doors.size(), 2u) << "the old one is still good";
+  driver_->on_key_used(host, fresh, now_);
+  work();
+  EXPECT_EQ(wire_.doors, std::set{fresh});
+  EXPECT_TRUE(store_.agent_rekeys(1)->at(0).used);
+  load();
+  EXPECT_EQ(wire_.doors, std::set{fresh});
+  EXPECT_EQ(driver_->core().agent(host)->key.curve, fresh);
+}
+
+TEST_F(DriverTest, RekeyThatIsNotDurableOpensOrClosesADoor) {
+  const HostRef host = enrol(1);
+  const CurveKey old = key_of(1, 1);
+  work();
+  store_.broken = true;
+  driver_->on_message(host, model::Rekey{rekey(1, 2, Seconds(10))}, now_);
+  work();
+  EXPECT_EQ(wire_.count<model::Rekeyed>(), 0u);
+  EXPECT_EQ(wire_.doors, std::set{old});
+  store_.broken = false;
+  driver_->on_message(host, model::Rekey{rekey(1, 2, Seconds(10))}, now_);
+  work();
+  store_.broken = true;
+  driver_->on_key_used(host, key_of(1, 2), now_);
+  work();
+  EXPECT_EQ(wire_.doors.size(), 2u) << "the old one goes when that is durable, not before";
+  store_.broken = false;
+  driver_->on_key_used(host, key_of(1, 2), now_);
+  work();
+  EXPECT_EQ(wire_.doors, (std::set{key_of(1, 2)}));
+}
+
+TEST_F(DriverTest, RekeyBringsBackAnOldKeyOrAnothersOrComesWithoutEnd) {
+  const HostRef host = enrol(1);
+  enrol(2);
+  const auto offered = [&](Bytes offer) {
+    const std::size_t before = wire_.count<model::Rekeyed>();
+    now_ += Seconds(2);
+    driver_->on_message(host, model::Rekey{std::move(offer)}, now_);
+    work();
+    return wire_.count<model::Rekeyed>() > before;
+  };
+  EXPECT_FALSE(offered(rekey(1, 3, Seconds(0)))) << "not newer";
+  EXPECT_FALSE(offered(rekey(2, 3, Seconds(10)))) << "of another host";
+  EXPECT_FALSE(offered(rekey(1, 3, Seconds(10), &token_))) << "not signed by the identity";
+  EXPECT_FALSE(offered({1, 2, 3}));
+  EXPECT_TRUE(offered(rekey(1, 3, Seconds(20))));
+  driver_->on_key_used(host, key_of(1, 3), now_);
+  work();
+  EXPECT_FALSE(offered(rekey(1, 1, Seconds(30)))) << "the key that was stolen";
+  EXPECT_FALSE(offered(rekey(1, 3, Seconds(40)))) << "the same again";
+  std::size_t taken = 0;
+  for (std::uint8_t n = 10; n < 40; ++n) taken += offered(rekey(1, n, Seconds(100 + n)));
+  EXPECT_EQ(taken, kRekeysPerDay - 1);
+  EXPECT_EQ(wire_.doors.size(), 3u) << "an offer that was never used is replaced";
+  EXPECT_EQ(store_.agent_rekeys(1)->size(), 2u);
+  now_ += Seconds(86400);
+  EXPECT_TRUE(offered(rekey(1, 50, Seconds(200)))) << "the next day";
+}
+
+TEST_F(DriverTest, CloneThatEnrolsAgainIsRefusedAndSeen) {
+  const HostRef host = enrol(1);
+  const auto again = [&](std::uint8_t identity, std::uint8_t machine) {
+    return driver_->enrol(agent_key(identity, 7, machine, now_), key_of(identity, 7), now_);
+  };
+  const auto same_identity = again(1, 9);
+  ASSERT_FALSE(same_identity);
+  EXPECT_THAT(same_identity.error().message, testing::HasSubstr("cloned image"));
+  const auto same_machine = again(3, 1);
+  ASSERT_FALSE(same_machine);
+  EXPECT_THAT(same_machine.error().message, testing::HasSubstr("this host is enrolled already"));
+  EXPECT_EQ(driver_->core().agent(host)->clones, 2u);
+}
+
+TEST_F(DriverTest, TenantTakesMoreThanItsQuota) {
+  const auto set = [&](store::QuotaKind kind, std::uint64_t most) {
+    ASSERT_TRUE(driver_->set_quota(tenant_.id(), kind, most, "admin", now_));
+  };
+  const auto code = [](const auto& result) {
+    return result ? Code::kInternal : result.error().code;
+  };
+  enrol(1);
+  set(store::QuotaKind::kAgents, 1);
+  load();  // what an admin set holds after a restart
+  EXPECT_EQ(code(driver_->enrol(agent_key(2, 2, 2, now_), key_of(2, 2), now_)), Code::kOverloaded);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_quota_exceeded_total"], 1);
+  set(store::QuotaKind::kAgents, 2);
+  enrol(2);
+
+  const Bytes policy = fixture::policy_bytes(fixture::hash_policy());
+  set(store::QuotaKind::kPolicyBytes, policy.size() - 1);
+  EXPECT_EQ(code(driver_->put_policy(tenant_.id(), policy, "operator", now_)), Code::kOverloaded);
+  set(store::QuotaKind::kPolicyBytes, policy.size());
+  EXPECT_TRUE(driver_->put_policy(tenant_.id(), policy, "operator", now_));
+  EXPECT_TRUE(driver_->put_policy(tenant_.id(), policy, "operator", now_)) << "it is there already";
+
+  // 98 of the first batch are still open.
+  model::EnrolBatch batch;
+  batch.batch.value[0] = 9;
+  batch.not_after = fixture::start() + fixture::kDay;
+  batch.tokens = {{fixture::key_named("more").public_key(), 10}};
+  batch.jurisdiction = "DE";
+  const Bytes more = tenant_.sign(batch, {"alice"});
+  set(store::QuotaKind::kEnrolmentsPending, 107);
+  EXPECT_EQ(code(submit(more)), Code::kOverloaded);
+  set(store::QuotaKind::kEnrolmentsPending, 108);
+  EXPECT_TRUE(submit(more));
+}
+
+TEST_F(DriverTest, FloodOfOneTenantsReceiptsKeepsAnotherTenantsWaiting) {
+  const HostRef loud = enrol(1);
+  const DocumentId id = order({{}});
+  // A neighbour with a log of its own.
+  const log::VerifierKey vkey{"other.example/log", log::KeyType::kEd25519, log_key_.public_key()};
+  const fixture::Tenant other([&](model::Root& root) { root.logs[0].vkey = vkey.text(); });
+  ASSERT_TRUE(driver_->create_tenant(other.root_envelope(), "admin", now_));
+  model::EnrolBatch batch;
+  batch.not_after = fixture::start() + fixture::kDay;
+  batch.tokens = {{token_.public_key(), 10}};
+  batch.jurisdiction = "DE";
+  ASSERT_TRUE(driver_->submit(other.id(), other.sign(batch, {"alice"}), "test", now_));
+  const auto enrolled =
+      driver_->enrol(agent_key(50, 50, 50, now_, other.id()), key_of(50, 50), now_);
+  ASSERT_TRUE(enrolled) << enrolled.error().message;
+  ASSERT_EQ(enrolled->host.tenant, 2u);
+  work();
+
+  // Hellos without end leave the neighbour his.
+  model::Hello hello;
+  hello.tenant = tenant_.id();
+  for (int i = 0; i < 10'000; ++i) driver_->on_message(loud, hello, now_);
+  driver_->flush(now_);
+  wire_.sent.clear();
+  hello.tenant = other.id();
+  driver_->on_message(enrolled->host, hello, now_);
+  driver_->flush(now_);
+  EXPECT_EQ(wire_.count<model::Welcome>(), 1u);
+
+  const Bytes one = receipt(1, id, 1);
+  ASSERT_TRUE(driver_->set_quota(tenant_.id(), store::QuotaKind::kIntakeBytes, 10 * one.size(),
+                                 "admin", now_));
+  std::size_t verified = 0;
+  std::size_t neighbours = 0;
+  for (int second = 0; second < 10; ++second, now_ += Seconds(1)) {
+    for (int i = 0; i < 500; ++i) driver_->on_message(loud, model::Receipts{{one, one}}, now_);
+    driver_->on_message(enrolled->host, model::Receipts{{one}}, now_);
+    driver_->flush(now_);
+    for (const VerifyReceipts& work : std::exchange(crew_.receipts, {}))
+      (work.host.tenant == 1 ? verified : neighbours) += work.receipts.size();
+  }
+  EXPECT_EQ(neighbours, 10u) << "each of the neighbour's, in its second";
+  EXPECT_LE(verified, 10u * 10 + 4 * 10 + 2) << "ten a second, and what may come at once";
+  EXPECT_GE(verified, 10u * 10);
+  EXPECT_GT(wire_.count<model::RetryAfter>(), 1000u) << "the others are told when to come again";
+  EXPECT_TRUE(telemetry_.label_values.contains("intake_bytes"));
 }
 
 TEST_F(DriverTest, TwoReceiptsWithOneNumberAreAForkAndCountOnce) {

@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "controller/api/api.h"
 #include "controller/service/keys.h"
 #include "controller/service/tokens.h"
 #include "controller/store/store.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
 #include "protocol/runtime/files/files.h"
@@ -110,12 +113,18 @@ class ServiceTest : public testing::Test {
       root.expires = now() + Seconds(86400);
     });
   }
-  void make_token(const std::string& name, const std::string& role,
-                  const std::string& tenant = "") {
+  void make_token(const std::string& name, const std::string& role, const std::string& tenant = "",
+                  const std::string& life = "") {
     const std::string file = directory_ + "/" + name;
-    ASSERT_TRUE(create_token(options_.state, role, tenant, file));
+    ASSERT_TRUE(create_token(options_.state, role, tenant, life, file));
+    read_token(name, file);
+  }
+  void read_token(const std::string& name, const std::string& file) {
     tokens_[name] = to_text(*files::read_file(file, 1000));
     tokens_[name].pop_back();
+  }
+  std::string id_of_token(const std::string& name) const {
+    return crypto::sha256(as_bytes(tokens_.at(name))).hex().substr(0, 16);
   }
   // As the store's audit names the callers, in the order of `token list`.
   std::vector<std::string> token_ids() {
@@ -156,8 +165,9 @@ class ServiceTest : public testing::Test {
   static std::string dsse(const Bytes& envelope) {
     return codec::to_dsse_json(*codec::decode<model::Envelope>(envelope));
   }
-  void create_tenant() {
-    const auto created = call("POST", "/v1/tenants", dsse(tenant_->root_envelope()));
+  void create_tenant() { create_tenant(*tenant_); }
+  void create_tenant(const fixture::Tenant& tenant) {
+    const auto created = call("POST", "/v1/tenants", dsse(tenant.root_envelope()));
     ASSERT_EQ(created.status, 201) << created.body;
   }
   // A batch with one token, for so many hosts.
@@ -558,6 +568,334 @@ TEST_F(ServiceTest, TokenOpensADoorThatIsNotItsOwn) {
   EXPECT_THAT(call("GET", "/v1/tenants", "", "viewer").body, HasSubstr(other->id().hex()));
   EXPECT_THAT(call("GET", "/v1/tenants", "", "our viewer").body,
               testing::AllOf(HasSubstr(hex), testing::Not(HasSubstr(other->id().hex()))));
+}
+
+// Every route that there is, with everything real in its path: whoever adds one is held to this.
+TEST_F(ServiceTest, TokenOfOneTenantReadsAnotherThroughSomeRoute) {
+  create_tenant();
+  const auto other = make_tenant("test.example/log/other");
+  create_tenant(*other);
+  const crypto::SecretKey token = log_batch(1);
+  Host host(*context_, edge_);
+  ASSERT_EQ(enrol(host, token, 1)->error, "");
+  hello(host);
+  const DocumentId order = order_dry_run();
+  const std::map<std::string, std::string> real = {
+      {"{tenant}", tenant_->id().hex()},
+      {"{id}", order.hex()},
+      {"{digest}", fixture::dry_run(fixture::hash_policy()).policy.hex()},
+      {"{agent}", crypto::agent_id(host.identity.public_key()).hex()},
+      {"{campaign}", campaign_}};
+  for (const char* role : {"viewer", "operator", "admin"}) {
+    make_token(std::string("theirs ") + role, role, other->id().hex());
+    make_token(std::string("ours ") + role, role, tenant_->id().hex());
+  }
+
+  Hub hub;
+  Api api([](Call) { return false; }, hub);
+  http::Server table;
+  api.serve(table);
+  std::size_t of_tenants = 0;
+  for (const auto& [method, pattern, is_stream] : table.routes()) {
+    std::string path = pattern;
+    for (const auto& [name, value] : real)
+      if (const auto at = path.find(name); at != std::string::npos)
+        path.replace(at, name.size(), value);
+    EXPECT_EQ(path.find('{'), std::string::npos) << pattern << ": give its parameter a value here";
+    if (!pattern.starts_with("/v1/")) continue;
+    EXPECT_EQ(call(method, path, "", "").status, 401) << method << " " << pattern;
+    if (pattern.find("{tenant}") == std::string::npos) continue;
+    ++of_tenants;
+    for (const char* role : {"viewer", "operator", "admin"}) {
+      const auto answer = call(method, path, "{}", std::string("theirs ") + role);
+      EXPECT_EQ(answer.status, 403) << method << " " << pattern << " as " << role << answer.body;
+      EXPECT_THAT(answer.body, testing::Not(HasSubstr("host-1")));
+    }
+    const bool is_page = !is_stream && pattern.find("checkpoint") == std::string::npos;
+    if (method == "GET" && is_page) {
+      EXPECT_EQ(call(method, path, "", "ours viewer").status, 200) << pattern << ": is it real?";
+    } else if (method == "POST") {
+      EXPECT_EQ(call(method, path, "{}", "ours viewer").status, 403) << pattern;
+    }
+  }
+  EXPECT_GE(of_tenants, 14u) << "the test sees no routes";
+  EXPECT_THAT(call("GET", "/v1/tenants", "", "theirs viewer").body,
+              testing::Not(HasSubstr(tenant_->id().hex())));
+  EXPECT_EQ(call("POST", "/v1/tenants", dsse(tenant_->root_envelope()), "theirs admin").status,
+            403);
+}
+
+TEST_F(ServiceTest, StoreOrLogHoldsATokenInClear) {
+  testing::internal::CaptureStderr();
+  create_tenant();
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "viewer").status, 200);
+  ASSERT_TRUE(rotate_token(options_.state, id_of_token("viewer"), "1h", directory_ + "/next"));
+  read_token("next", directory_ + "/next");
+  EXPECT_EQ(call("GET", "/v1/tenants", "", "next").status, 200);
+  stop();
+  std::string everything = testing::internal::GetCapturedStderr() + *tokens_json(options_.state);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.state))
+    if (entry.is_regular_file()) {
+      ++files;
+      everything += to_text(*fleetsweep::files::read_file(entry.path(), 64 << 20));
+    }
+  EXPECT_GE(files, 4u);
+  for (const auto& [name, text] : tokens_) {
+    const std::string secret = text.substr(text.find('-') + 1);
+    EXPECT_EQ(everything.find(secret), std::string::npos) << name;
+    const auto raw = Digest::parse_hex(secret);
+    ASSERT_TRUE(raw) << "a token's secret has 32 bytes";
+    EXPECT_EQ(everything.find(as_text(raw->view())), std::string::npos) << name << ", raw";
+  }
+}
+
+TEST_F(ServiceTest, RotatedTokenOpensAfterItsOverlapOrAnEndedOneAfterItsEnd) {
+  create_tenant();
+  make_token("shortlived", "viewer", "", "1s");
+  const auto status = [&](const std::string& name) {
+    return call("GET", "/v1/tenants", "", name).status;
+  };
+  EXPECT_EQ(status("shortlived"), 200);
+  ASSERT_TRUE(rotate_token(options_.state, id_of_token("viewer"), "1s", directory_ + "/next"));
+  read_token("next", directory_ + "/next");
+  EXPECT_EQ(status("next"), 200);
+  const auto until_closed = [&](const std::string& name) {
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
+    while (status(name) == 200 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return status(name);
+  };
+  EXPECT_EQ(until_closed("viewer"), 401);
+  EXPECT_EQ(until_closed("shortlived"), 401);
+  EXPECT_EQ(status("next"), 200);
+  // At once, with the same rights: another secret for our operator of one tenant.
+  make_token("ours", "operator", tenant_->id().hex(), "30d");
+  ASSERT_TRUE(rotate_token(options_.state, id_of_token("ours"), "", directory_ + "/ours2"));
+  read_token("ours2", directory_ + "/ours2");
+  EXPECT_EQ(status("ours"), 401);
+  const auto list = nlohmann::json::parse(*tokens_json(options_.state));
+  auto row = list.begin();
+  while (row != list.end() && (*row)["id"] != id_of_token("ours2")) ++row;
+  ASSERT_NE(row, list.end());
+  EXPECT_EQ((*row)["role"], "operator");
+  EXPECT_EQ((*row)["tenant"], tenant_->id().hex());
+  EXPECT_EQ((*row)["last_used"], "");
+  EXPECT_GT(*from_rfc3339((*row)["expires"].get<std::string>()), now() + Seconds(29 * 86400));
+  EXPECT_EQ(status("ours2"), 200);
+  EXPECT_THAT(*tokens_json(options_.state), HasSubstr("\"last_used\": \"20"));
+  EXPECT_EQ(
+      rotate_token(options_.state, id_of_token("shortlived"), "", directory_ + "/x").error().code,
+      Code::kConflict);
+  EXPECT_FALSE(create_token(options_.state, "viewer", "", "soon", directory_ + "/y"));
+}
+
+TEST_F(ServiceTest, PlainHttpOfTheApiIsServedBeyondLoopback) {
+  stop();
+  options_.api_listen = "0.0.0.0:0";
+  const auto open = Service::start(options_);
+  ASSERT_FALSE(open);
+  EXPECT_THAT(open.error().message, HasSubstr("api_listen"));
+  EXPECT_THAT(open.error().message, HasSubstr("HTTP without TLS is for loopback"));
+  options_.api_listen = "127.0.0.1:0";
+  options_.metrics_listen = "[::]:0";
+  EXPECT_FALSE(Service::start(options_));
+}
+
+TEST_F(ServiceTest, QuotaIsTheTenantsToSetOrIsForgotten) {
+  create_tenant();
+  make_token("ours", "admin", tenant_->id().hex());
+  EXPECT_EQ(call("POST", base() + "/quotas", R"({"agents": 1})", "ours").status, 403);
+  EXPECT_EQ(call("POST", base() + "/quotas", R"({"agent": 1})").status, 400);
+  EXPECT_EQ(call("POST", base() + "/quotas", R"({"agents": -1})").status, 400);
+  const auto set = call("POST", base() + "/quotas", R"({"agents": 1})");
+  EXPECT_EQ(set.status, 200) << set.body;
+  EXPECT_THAT(set.body, HasSubstr(R"("agents":{"most":1,"used":0})"));
+  const crypto::SecretKey token = log_batch(5);
+  Host first(*context_, edge_), second(*context_, edge_);
+  ASSERT_EQ(enrol(first, token, 1)->error, "");
+  EXPECT_THAT(enrol(second, token, 2)->error, HasSubstr("quota agents"));
+  stop();
+  start();
+  EXPECT_THAT(get("/v1/tenants").body, HasSubstr(R"("agents":{"most":1,"used":1})"));
+  EXPECT_THAT(enrol(second, token, 2)->error, HasSubstr("quota agents"));
+  EXPECT_THAT(metrics(),
+              HasSubstr("fleetsweep_quota_exceeded_total{quota=\"agents\",tenant=\"test"));
+}
+
+TEST_F(ServiceTest, StolenOldTransportKeyStillConnects) {
+  create_tenant();
+  const crypto::SecretKey token = log_batch(1);
+  Host host(*context_, edge_);
+  ASSERT_EQ(enrol(host, token, 1)->error, "");
+  Host thief(*context_, edge_);
+  thief.curve = host.curve;
+  hello(host);
+
+  const net::CurveKeyPair fresh = net::generate_curve_keys();
+  const Bytes enrolled = agent_key(host, token, 1);
+  auto key = *codec::decode<model::AgentKey>(codec::decode<model::Envelope>(enrolled)->payload);
+  key.curve = fresh.pub;
+  key.issued = now() + Seconds(1);
+  host.send(model::Rekey{codec::encode(
+      crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), host.identity))});
+  const auto rekeyed = host.receive<model::Rekeyed>();
+  ASSERT_TRUE(rekeyed);
+  EXPECT_EQ(rekeyed->curve, fresh.pub);
+  hello(thief);  // both open until the new one was used
+  thief.socket.reset();
+  stop();
+  start();  // and a restart forgets neither
+  host.curve = fresh;
+  hello(host);
+  host.send(model::Beat{});
+  ASSERT_TRUE(host.receive<model::Beat>()) << "the turn in which the old key goes is over";
+  thief.connect(service_->agent_endpoint());
+  EXPECT_FALSE(thief.receive<model::Welcome>());
+  EXPECT_TRUE(thief.refused);
+  const auto shown = nlohmann::json::parse(get(base() + "/enrolments").body);
+  ASSERT_EQ(shown.size(), 1u);
+  ASSERT_EQ(shown[0]["rekeys"].size(), 1u) << "auditors see the chain";
+  EXPECT_NE(shown[0]["rekeys"][0]["used"], "");
+  EXPECT_THAT(get(base() + "/agents").body, HasSubstr(fresh.pub.hex()));
+  EXPECT_THAT(metrics(), HasSubstr("fleetsweep_agent_rekeys_total{outcome=\"used\"} 1"));
+}
+
+// The tenant next door, whose people are others although they have the same names.
+struct Neighbour {
+  explicit Neighbour(model::Root root) {
+    for (model::Key& key : root.keys) key.pub = theirs(key.holder).public_key();
+    envelope = sign(root, {"alice", "bob", "carol", "conductor"});
+    id = trust::tenant_id(codec::decode<model::Envelope>(envelope)->payload);
+  }
+  static crypto::SecretKey theirs(const std::string& holder) {
+    return fixture::key_named("next door, " + holder);
+  }
+  template <class T>
+  static Bytes sign(const T& document, std::initializer_list<std::string> people) {
+    model::Envelope envelope{std::string(codec::payload_type<T>()), codec::encode(document), {}};
+    for (const std::string& person : people)
+      EXPECT_TRUE(crypto::add_signature(envelope, theirs(person)));
+    return codec::encode(envelope);
+  }
+  Bytes envelope;
+  TenantId id;
+};
+
+// Everything that tenant A has: an admin's token, every key of its root, a host. B is next door.
+TEST_F(ServiceTest, MaliciousTenantAdminTouchesAnotherTenant) {
+  create_tenant();
+  const Neighbour victim(make_tenant("test.example/log/victim")->root());
+  ASSERT_EQ(call("POST", "/v1/tenants", dsse(victim.envelope)).status, 201);
+  const std::string theirs = "/v1/tenants/" + victim.id.hex();
+  make_token("a", "admin", tenant_->id().hex());
+  make_token("b", "operator", victim.id.hex());
+
+  const crypto::SecretKey token = crypto::SecretKey::generate();
+  model::EnrolBatch batch;
+  batch.tenant = victim.id;
+  batch.not_after = now() + Seconds(3600);
+  batch.tokens = {{token.public_key(), 1}};
+  batch.jurisdiction = "DE";
+  const auto batched =
+      call("POST", theirs + "/documents", dsse(victim.sign(batch, {"alice"})), "b");
+  ASSERT_EQ(batched.status, 201) << batched.body;
+  const auto size = [&](const std::string& path) {
+    return nlohmann::json::parse(call("GET", path + "/log", "").body)["size"].get<std::size_t>();
+  };
+  const std::size_t before = size(theirs);
+
+  // Documents for B, signed by all of A's people.
+  model::Order order = fixture::dry_run(fixture::hash_policy());
+  order.schedule.not_before = now();
+  order.schedule.not_after = now() + Seconds(3600);
+  model::Stop stop;
+  stop.halt_all = true;
+  stop.issued = now();
+  stop.reason = "mine";
+  const auto signed_by_a = [&](auto document) {
+    document.tenant = victim.id;
+    return dsse(tenant_->sign(document, {"alice", "bob", "carol"}));
+  };
+  batch.batch.value[0] = 77;
+  for (const std::string& document : {signed_by_a(order), signed_by_a(stop), signed_by_a(batch)}) {
+    EXPECT_EQ(call("POST", theirs + "/documents", document, "a").status, 403) << "by its token";
+    const auto refused = call("POST", theirs + "/documents", document);
+    EXPECT_EQ(refused.status, 403) << "even with everybody's: " << refused.body;
+    EXPECT_THAT(refused.body, HasSubstr("untrusted"));
+    const auto at_home = call("POST", base() + "/documents", document, "a");
+    EXPECT_GE(at_home.status, 400) << at_home.body;
+    EXPECT_THAT(at_home.body, HasSubstr("tenant"));
+  }
+
+  // A's own good documents, in B's log.
+  for (const Bytes& document : {tenant_->sign(stop, {"alice"}), tenant_->root_envelope()}) {
+    const auto refused = call("POST", theirs + "/documents", dsse(document));
+    EXPECT_GE(refused.status, 400) << refused.body;
+  }
+  EXPECT_EQ(size(theirs), before) << "nothing of it is in B's log";
+
+  // A's host: enrolled with A, it asks for what is B's.
+  const crypto::SecretKey own_token = log_batch(2);
+  Host mole(*context_, edge_);
+  ASSERT_EQ(enrol(mole, own_token, 1)->error, "");
+  mole.connect(service_->agent_endpoint());
+  model::Hello hello;
+  hello.tenant = victim.id;
+  mole.send(hello);
+  const auto shown_out = mole.receive<model::RetryAfter>();
+  ASSERT_TRUE(shown_out);
+  EXPECT_THAT(shown_out->reason, HasSubstr("another tenant"));
+  const Bytes secret = fixture::policy_bytes(fixture::hash_policy());
+  ASSERT_EQ(call("POST", theirs + "/policies", to_text(secret), "b").status, 201);
+  mole.send(model::Want{0, crypto::sha256(secret), 0});
+  const auto blob = mole.receive<model::Blob>();
+  ASSERT_TRUE(blob);
+  EXPECT_EQ(blob->total, 0u) << "B's policy is not A's";
+  const auto entries = mole.receive<model::Entries>(2s);
+  ASSERT_TRUE(entries);
+  for (const Bytes& entry : entries->entries)
+    EXPECT_EQ(to_text(entry).find(to_text(victim.id.view())), std::string::npos);
+
+  // B's token key is not in A's hands: a host of A for B, by a token of A.
+  Host intruder(*context_, edge_);
+  model::AgentKey key;
+  key.tenant = victim.id;
+  key.identity = intruder.identity.public_key();
+  key.curve = intruder.curve.pub;
+  key.host.value[0] = 9;
+  key.token = own_token.public_key();
+  key.issued = now();
+  model::Envelope request =
+      crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), intruder.identity);
+  ASSERT_TRUE(crypto::add_signature(request, own_token));
+  intruder.connect(service_->enrol_endpoint());
+  intruder.send(model::EnrolRequest{codec::encode(request)});
+  EXPECT_THAT(intruder.receive<model::EnrolReply>()->error, HasSubstr("in no batch"));
+
+  // An order of A that names B's host: it is in A's log and counts nobody.
+  Host target(*context_, edge_);
+  key.identity = target.identity.public_key();
+  key.curve = target.curve.pub;
+  key.host.value[0] = 10;
+  key.token = token.public_key();
+  request = crypto::sign_envelope(model::kPayloadAgentKey, codec::encode(key), target.identity);
+  ASSERT_TRUE(crypto::add_signature(request, token));
+  target.connect(service_->enrol_endpoint());
+  target.send(model::EnrolRequest{codec::encode(request)});
+  ASSERT_EQ(target.receive<model::EnrolReply>()->error, "");
+  ASSERT_EQ(call("POST", base() + "/policies", to_text(secret), "a").status, 201);
+  order.tenant = {};
+  order.scope.include = {crypto::agent_id(target.identity.public_key())};
+  const auto logged =
+      call("POST", base() + "/documents", dsse(tenant_->sign(order, {"alice", "bob"})), "a");
+  ASSERT_EQ(logged.status, 201) << logged.body;
+  const auto campaign =
+      nlohmann::json::parse(call("GET", base() + "/campaigns/" + order.campaign, "", "a").body);
+  EXPECT_EQ(campaign["targeted"], 0);
+  // And a receipt of A's host for B's order is nothing.
+  mole.send(model::Receipts{{receipt(mole, DocumentId{}, 1, mole.identity)}});
+  ASSERT_TRUE(mole.receive<model::ReceiptAck>());
+  EXPECT_EQ(call("GET", theirs + "/receipts", "", "b").body, "[]\n");
 }
 
 TEST_F(ServiceTest, RevokedTokenStillOpens) {

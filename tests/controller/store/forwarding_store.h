@@ -22,6 +22,10 @@ class ForwardingStore : public Store {
     return inner_->blob(tenant, digest);
   }
   Result<std::vector<Agent>> agents(TenantNo tenant) override { return inner_->agents(tenant); }
+  Result<std::vector<AgentRekey>> agent_rekeys(TenantNo tenant) override {
+    return inner_->agent_rekeys(tenant);
+  }
+  Result<std::vector<Quota>> quotas(TenantNo tenant) override { return inner_->quotas(tenant); }
   Result<std::vector<AgentSeen>> agents_seen(TenantNo tenant) override {
     return inner_->agents_seen(tenant);
   }
