@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "agent/driver/host.h"
 #include "agent/local/control.h"
+#include "agent/local/enrolment.h"
 #include "agent/options.h"
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/sandbox/sandbox.h"
@@ -55,6 +57,8 @@ int run_monitor(const Options& options) {
   }
   if (const auto enough = files::check_descriptors(kDescriptors, "the agent needs"); !enough)
     return complain(enough.error());
+  if (const auto same = check_machine(options.state, read_host_digest(options.monitor.root)); !same)
+    return complain(same.error());
   // It starts only our own programs, and none of them needs more than it has itself.
   if (auto given_up = runtime::no_new_privileges(); !given_up) return complain(given_up.error());
   const auto lock = files::StateLock::acquire(options.state, "fleetsweep-agent");
@@ -86,12 +90,15 @@ void print(const std::string& verb, const Json& answer) {
     std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(answer.value("error", "")).c_str());
   } else if (verb == "status") {
     std::printf(
-        "agent %s\n  %s, %s\n  log %llu entries, root version %llu, witnesses said %s\n  %llu "
+        "agent %s\n  %s, %s\n  transport key %.16s since %s%s\n  log %llu entries, root version "
+        "%llu, witnesses said %s\n  %llu "
         "receipts, %llu not yet taken\n",
         answer.value("agent", "").c_str(), answer.value("activity", "").c_str(),
         answer.value("welcomed", false)    ? "in contact"
         : answer.value("connected", false) ? "connected, not yet welcomed"
                                            : "out of contact",
+        answer.value("transport_key", "").c_str(), answer.value("transport_key_since", "").c_str(),
+        answer.value("rekey_pending", false) ? ", a new one is offered" : "",
         answer.value("log_size", 0ull), answer.value("root_version", 0ull),
         answer.value("witness_time", "").c_str(), answer.value("receipts", 0ull),
         answer.value("outbox", 0ull));
@@ -107,6 +114,11 @@ void print(const std::string& verb, const Json& answer) {
     std::printf("%s\n", escaped(answer.value("why", "")).c_str());
   } else if (answer.contains("orders")) {
     print_orders(answer["orders"]);
+  } else if (verb == "rekey") {
+    std::printf(
+        "transport key %.16s is in use; a new one is offered when the controller is in "
+        "contact: `fleetsweep-agent status` shows it\n",
+        answer.value("transport_key", "").c_str());
   } else if (answer.contains("halted")) {
     std::printf(answer.value("halted", false) ? "halted\n" : "resumed\n");
   } else {

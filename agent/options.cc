@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kDefaultState = "/var/lib/fleetsweep/agent";
 // Of those that neither Debian nor systemd hands out.
 constexpr const char* kDefaultCoreUser = "65521";
+constexpr Seconds kRekeyIntervalMin{3600};  // the edge takes a few keys a day
 enum Exit { kDone = 0, kRefused = 1, kUsage = 2 };
 
 std::string own_path() {
@@ -74,6 +75,9 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   };
   wait("reconnect_min", "1s", core.reconnect_min);
   wait("reconnect_max", "300s", core.reconnect_max);
+  core.rekey_interval = reader.duration("rekey_interval", core.rekey_interval);
+  if (core.rekey_interval < kRekeyIntervalMin)
+    reader.reject("rekey_interval", "at least 1h was expected");
   const auto user = [&](const char* key, std::optional<runtime::User>& target) {
     if (!reader.has(key)) return;
     const auto value = parse_user(reader.text(key, ""));
@@ -109,7 +113,9 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
                   "--reconnect-min",
                   fmt::format("{}ms", core.reconnect_min.count()),
                   "--reconnect-max",
-                  fmt::format("{}ms", core.reconnect_max.count())};
+                  fmt::format("{}ms", core.reconnect_max.count()),
+                  "--rekey-interval",
+                  fmt::format("{}s", core.rekey_interval.count())};
   // Full: users of their own for core and parser, and Landlock for the parser, which is nobody's
   // unless it is told; scan says in each result what it got.
   const bool is_full = monitor.core_user && runtime::landlock_abi() > 0;
@@ -185,17 +191,19 @@ Parsed parse_options(int count, char** arguments) {
   setting("parser_user", "as root: numeric UID[:GID] for the process that reads hostile files");
   setting("reconnect_min", "shortest wait before connecting again (1s)");
   setting("reconnect_max", "longest wait before connecting again (300s)");
+  setting("rekey_interval", "a key of the private line to the controller serves so long (30d)");
   setting("label", "what this host says about itself; may be repeated");
 
   // Not for people: the monitor starts it.
   auto* core = app.add_subcommand("core", "")->group("");
-  std::string sandbox = "reduced", reconnect_min = "1s", reconnect_max = "300s";
+  std::string sandbox = "reduced", reconnect_min = "1s", reconnect_max = "300s", rekey = "30d";
   core->add_option("--state", options.core.state)->required();
   core->add_option("--root", options.core.root);
   core->add_option("--core-fd", options.core.monitor_fd)->required();
   core->add_option("--sandbox", sandbox);
   core->add_option("--reconnect-min", reconnect_min);
   core->add_option("--reconnect-max", reconnect_max);
+  core->add_option("--rekey-interval", rekey);
   core->add_option("--label", options.core.labels);
 
   const auto command = [&](const char* verb, const char* what) {
@@ -210,6 +218,8 @@ Parsed parse_options(int count, char** arguments) {
                   "its id, or the first 8 digits or more; without: all orders");
   auto* halt = command("halt", "begin nothing on this host until `resume`; survives a reboot");
   auto* resume = command("resume", "take back `halt`");
+  auto* rekey_now = command(
+      "rekey", "take a new key for the private line to the controller, now instead of by its age");
   auto* undo = command("undo", "put back what an order took away from this host; needs no quorum");
   undo->add_option("ORDER", options.command.argument, "its id, or the first 8 digits or more")
       ->required();
@@ -233,13 +243,16 @@ Parsed parse_options(int count, char** arguments) {
     options.verb = Verb::kCore;
     const auto min = parse_wait(reconnect_min), max = parse_wait(reconnect_max);
     const auto level = from_name<model::SandboxLevel>(sandbox);
-    if (!min || !max || !level) return mistake("core is started by `fleetsweep-agent run`");
+    const auto interval = parse_seconds(rekey);
+    if (!min || !max || !level || !interval)
+      return mistake("core is started by `fleetsweep-agent run`");
     options.core.reconnect_min = *min;
     options.core.reconnect_max = *max;
+    options.core.rekey_interval = *interval;
     options.core.sandbox = *level;
   } else {
     options.verb = Verb::kCommand;
-    for (const CLI::App* sub : {status, why, halt, resume, undo})
+    for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo})
       if (*sub) options.command.verb = sub->get_name();
   }
   return {std::nullopt, std::move(options)};

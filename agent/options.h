@@ -19,7 +19,7 @@ struct Options {
   EnrolOptions enrol;           // kEnrol
   monitor::Options monitor;     // kRun
   CoreOptions core;             // kCore
-  model::LocalCommand command;  // kCommand: status, why, halt, resume, undo
+  model::LocalCommand command;  // kCommand: status, why, halt, resume, rekey, undo
 };
 
 // Help, --version and mistakes are printed here; then `exit` says with which code to end.

@@ -44,6 +44,7 @@ void Core::talk(Effects& effects, const Now& now) {
       effects.notes.push_back({"edge_silent", {}, true});
       break;
   }
+  rekeying_.on_turn(session_.is_welcomed(), now.clock.local, now.uptime, effects);
   if (!session_.is_welcomed()) return;
   while (true) {
     auto batch = outbox_.take_batch(session_.in_flight_max(), now.uptime);
@@ -61,6 +62,7 @@ std::optional<Uptime> Core::next_deadline() const {
   if (session_.is_welcomed()) {
     sooner(outbox_.next_deadline());
     sooner(fetch_wake_);
+    sooner(rekeying_.next_deadline());
   }
   return next;
 }
@@ -89,6 +91,7 @@ Effects Core::on_disconnected(const Now& now) {
 Effects Core::on_refused(const Now& now) {
   session_.on_refused(now.uptime);
   Effects effects;
+  rekeying_.on_refused(effects);
   effects.notes.push_back({"refused_by_edge", {}, true});
   return finish(std::move(effects), now);
 }
@@ -99,6 +102,17 @@ Effects Core::on_halt(bool halted, const Now& now) {
   Effects effects;
   effects.notes.push_back({halted ? "halted_by_owner" : "resumed_by_owner", {}, true});
   return finish(std::move(effects), now);
+}
+
+Effects Core::on_transport_key(TransportKey key, const Now& now) {
+  Effects effects;
+  rekeying_.on_key(std::move(key), key_, now.clock.local, effects);
+  return finish(std::move(effects), now);
+}
+
+Effects Core::on_rekey_asked(const Now& now) {
+  rekeying_.on_asked();
+  return finish({}, now);
 }
 
 Effects Core::on_consent(const trust::Consent& consent, const Now& now) {
@@ -121,6 +135,7 @@ Effects Core::on_message(const model::Message& message, const Now& now) {
 void Core::on(const model::Welcome& welcome, Effects& effects, const Now& now) {
   const bool is_first = !session_.is_welcomed();
   session_.on_welcome(welcome, now.uptime);
+  rekeying_.on_welcome(effects);
   if (is_first) effects.notes.push_back({"welcomed", {}});
 }
 
@@ -207,6 +222,14 @@ void Core::on(const model::ReceiptAck& ack, Effects& effects, const Now&) {
 }
 
 void Core::on(const model::Beat&, Effects&, const Now&) {}
+
+void Core::on(const model::Rekeyed& rekeyed, Effects& effects, const Now&) {
+  if (!rekeying_.on_rekeyed(rekeyed.curve, effects)) return;
+  session_.on_disconnected();
+  outbox_.on_reconnect();
+  fetch_.on_reconnect();
+  effects.actions.push_back(Reconnect{});
+}
 
 // The edge has no business sending these.
 template <class Other>

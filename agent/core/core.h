@@ -13,6 +13,7 @@
 #include "agent/core/effect.h"
 #include "agent/core/now.h"
 #include "agent/core/policy_fetch.h"
+#include "agent/core/rekey.h"
 #include "agent/core/session.h"
 #include "agent/report/outbox.h"
 #include "agent/report/receipt.h"
@@ -29,7 +30,11 @@ struct Identity {
   std::string version;
   Digest program;  // SHA-256 of the agent's own binary
   BootId boot;
-  Timestamp enrolled;  // orders that ended before it are history
+  Timestamp enrolled;         // orders that ended before it are history
+  TransportKey transport;     // of the enrolment; the store may know a newer one
+  Seconds rekey_interval{0};  // a transport key serves so long; 0: until rekey is asked for
+  Digest machine;             // what the identity is bound to, see model::AgentKey
+  PublicKey token;
   SessionTimes times;
   std::uint64_t seed = 0;
 };
@@ -55,6 +60,10 @@ class Core {
   Effects on_act_done(const model::ActDone& done, const Now& now);
   // The child went away without an answer, or could not be started.
   Effects on_child_lost(model::Child child, const std::string& why, const Now& now);
+
+  // The answer to MakeTransportKey; and the owner's wish for one.
+  Effects on_transport_key(TransportKey key, const Now& now);
+  Effects on_rekey_asked(const Now& now);
 
   Effects on_halt(bool halted, const Now& now);
   Effects on_consent(const trust::Consent& consent, const Now& now);
@@ -82,6 +91,8 @@ class Core {
     std::size_t orders = 0;
     std::size_t outbox = 0;
     std::uint64_t receipts = 0;
+    TransportKey transport;  // in use
+    bool rekey_pending = false;
     struct Line {
       DocumentId order;
       std::string title;
@@ -91,6 +102,7 @@ class Core {
     std::deque<trust::Notice> refused;  // log entries without authority, the newest of them
   };
   Status status() const;
+  const TransportKey& transport() const { return rekeying_.in_use(); }
   const AgentId& agent() const { return identity_.host.agent; }
   const model::Facts& facts() const { return identity_.facts; }
   std::vector<DocumentId> orders_of(const Digest& policy) const;
@@ -113,12 +125,15 @@ class Core {
   // So often in a row may the child of one run die before that is the answer.
   static constexpr unsigned kTries = 3;
 
-  Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal)
+  Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal,
+       Transport transport)
       : identity_(std::move(identity)),
         log_(std::move(root)),
         key_(key),
         seal_(std::move(seal)),
-        session_(identity_.times, identity_.seed) {}
+        session_(identity_.times, identity_.seed),
+        rekeying_(std::move(transport), identity_.rekey_interval, likeness(identity_, key)) {}
+  static model::AgentKey likeness(const Identity& identity, const crypto::SecretKey& key);
   trust::Checked<void> restore(Stored stored, const Now& now);
 
   const trust::State& state() const { return log_.state(); }
@@ -180,6 +195,7 @@ class Core {
   void on(const model::Blob& blob, Effects& effects, const Now& now);
   void on(const model::ReceiptAck& ack, Effects& effects, const Now& now);
   void on(const model::Beat& beat, Effects& effects, const Now& now);
+  void on(const model::Rekeyed& rekeyed, Effects& effects, const Now& now);
   template <class Other>
   void on(const Other& unexpected, Effects& effects, const Now& now);
   void advance(Effects& effects, const Now& now);
@@ -192,6 +208,7 @@ class Core {
   const crypto::SecretKey& key_;
   Seal seal_;
   Session session_;
+  Rekeying rekeying_;
   Outbox outbox_;
   PolicyFetch fetch_;
 

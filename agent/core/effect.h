@@ -33,7 +33,14 @@ struct StartAct {
 struct AskActToStop {};
 // A connection from scratch.
 struct Reconnect {};
-using Action = std::variant<Send, SendReceipts, StartScan, StartAct, AskActToStop, Reconnect>;
+// Draw a new transport key and hand it to on_transport_key().
+struct MakeTransportKey {};
+// The next connection is made with this one.
+struct UseTransport {
+  TransportKey key;
+};
+using Action = std::variant<Send, SendReceipts, StartScan, StartAct, AskActToStop, Reconnect,
+                            MakeTransportKey, UseTransport>;
 
 // An event for the local log: a name and fields, never what was found inside a file.
 struct Note {

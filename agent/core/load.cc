@@ -15,9 +15,22 @@ trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes) {
 trust::Checked<std::unique_ptr<Core>> Core::load(Identity identity, trust::VerifiedRoot root,
                                                  const crypto::SecretKey& key, Seal seal,
                                                  Stored stored, const Now& now) {
-  std::unique_ptr<Core> core(new Core(std::move(identity), std::move(root), key, std::move(seal)));
+  Transport transport =
+      stored.transport ? *stored.transport : Transport{identity.transport, std::nullopt, {}};
+  std::unique_ptr<Core> core(
+      new Core(std::move(identity), std::move(root), key, std::move(seal), std::move(transport)));
   FS_CHECK(core->restore(std::move(stored), now));
   return core;
+}
+
+model::AgentKey Core::likeness(const Identity& identity, const crypto::SecretKey& key) {
+  model::AgentKey like;
+  like.tenant = identity.tenant;
+  like.identity = key.public_key();
+  like.host = identity.machine;
+  like.token = identity.token;
+  like.hostname = identity.facts.hostname;
+  return like;
 }
 
 trust::Checked<void> Core::restore(Stored stored, const Now& now) {

@@ -4,6 +4,8 @@
 // transaction before it sends or starts anything; after a crash the same records make the same
 // core.
 
+#include <array>
+#include <optional>
 #include <set>
 #include <variant>
 #include <vector>
@@ -76,8 +78,24 @@ struct PutReceipt {
 struct DropReceipts {
   std::vector<std::uint64_t> seqs;  // acked; the newest seq and id stay known
 };
+// A key of the private line, never an authority.
+struct TransportKey {
+  CurveKey pub;
+  std::array<std::uint8_t, 32> secret{};
+  Timestamp issued;
+  bool operator==(const TransportKey&) const = default;
+};
+struct Transport {
+  TransportKey current;              // of the last welcome
+  std::optional<TransportKey> next;  // offered, see rekey.h
+  Bytes offer;                       // the envelope that offers it
+  bool operator==(const Transport&) const = default;
+};
+struct PutTransport {
+  Transport transport;
+};
 using Record = std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutDryRun, PutJob, DropJob,
-                            PutReceipt, DropReceipts>;
+                            PutReceipt, DropReceipts, PutTransport>;
 
 // What the gates and the rescans need of a policy; small, so the bytes can stay on disk.
 struct PolicyBrief {
@@ -103,8 +121,9 @@ struct Stored {
   std::vector<trust::DryRun> dry_runs;
   std::vector<Job> jobs;
   std::vector<Waiting> outbox;
-  std::uint64_t seq = 0;  // of the newest receipt ever made
-  DocumentId previous;    // its id
+  std::uint64_t seq = 0;               // of the newest receipt ever made
+  DocumentId previous;                 // its id
+  std::optional<Transport> transport;  // none: the key of the enrolment is still in use
 };
 
 }  // namespace fleetsweep::agent

@@ -86,6 +86,8 @@ Core::Status Core::status() const {
   status.orders = state().orders.size();
   status.outbox = outbox_.size();
   status.receipts = seq_;
+  status.transport = rekeying_.in_use();
+  status.rekey_pending = rekeying_.is_pending();
   for (const DocumentId& id : orders_in_log_order())
     status.lines.push_back({id, state().orders.at(id).order.title, why(id)});
   status.refused = refused_;

@@ -42,6 +42,7 @@ void Driver::on_command(const model::LocalCommand& command) {
     halted_ = command.verb == "halt";
     if (!consent_broken_) run(parts_.core.on_halt(halted_, now()));
   }
+  if (command.verb == "rekey") run(parts_.core.on_rekey_asked(now()));
   if (auto sent = monitor_.send(reply_to(command)); !sent) stop(sent.error().within("monitor"));
 }
 
@@ -58,6 +59,9 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
   if (command.verb == "halt" || command.verb == "resume")
     return {true, dump(Json{{"halted", halted_}})};
   const Core::Status status = parts_.core.status();
+  if (command.verb == "rekey")
+    return {true, dump(Json{{"transport_key", status.transport.pub.hex()},
+                            {"rekey_pending", status.rekey_pending}})};
   Json orders = Json::array();
   for (const auto& line : status.lines)
     orders.push_back({{"order", line.order.hex()}, {"title", line.title}, {"why", line.text}});
@@ -81,6 +85,9 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
                           {"witness_time", to_rfc3339(status.witness_time)},
                           {"outbox", status.outbox},
                           {"receipts", status.receipts},
+                          {"transport_key", status.transport.pub.hex()},
+                          {"transport_key_since", to_rfc3339(status.transport.issued)},
+                          {"rekey_pending", status.rekey_pending},
                           {"orders", std::move(orders)},
                           {"refused_entries", std::move(refused)}})};
 }

@@ -151,6 +151,15 @@ void Driver::perform(Reconnect&) {
   watch_socket();
 }
 
+void Driver::perform(MakeTransportKey&) {
+  const net::CurveKeyPair keys = net::generate_curve_keys();
+  run(parts_.core.on_transport_key({.pub = keys.pub, .secret = keys.secret}, now()));
+}
+
+void Driver::perform(UseTransport& one) {
+  parts_.socket.use({one.key.pub, one.key.secret});
+}
+
 // The edge.
 
 void Driver::watch_socket() {

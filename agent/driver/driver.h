@@ -55,6 +55,8 @@ class Driver {
   void perform(StartAct& start);
   void perform(AskActToStop& ask);
   void perform(Reconnect& reconnect);
+  void perform(MakeTransportKey& make);
+  void perform(UseTransport& use);
   void send(const model::Message& message);
   void arm();
   void stop(Error error);

@@ -95,7 +95,8 @@ model::Facts read_facts(const std::string& root, std::vector<std::string> labels
 
 Digest read_host_digest(const std::string& root) {
   std::string id = first_line(read_text(root, "/etc/machine-id"));
-  if (id.empty()) id = read_facts(root, {}).hostname;
+  // systemd leaves this word in an image whose first boot is to come.
+  if (id.empty() || id == "uninitialized") id = read_facts(root, {}).hostname;
   return crypto::sha256(as_bytes(id));
 }
 

@@ -98,6 +98,10 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
   identity.program = read_program_digest();
   identity.boot = read_boot_id();
   identity.enrolled = enrolment.enrolled;
+  identity.transport = {curve.pub, curve.secret, enrolment.enrolled};
+  identity.rekey_interval = options.rekey_interval;
+  identity.machine = read_host_digest(options.root);
+  identity.token = enrolment.token;
   identity.times.retry_min = options.reconnect_min;
   identity.times.retry_max = options.reconnect_max;
   identity.seed = random_seed();
@@ -114,11 +118,12 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
                               std::move(stored), now));
   FS_TRY(const auto context, net::Context::create({}));
   FS_TRY(const auto socket,
-         net::AgentSocket::connect(*context, {.connect = enrolment.address,
-                                              .server = enrolment.edge,
-                                              .keys = curve,
-                                              .reconnect_min = options.reconnect_min,
-                                              .reconnect_max = options.reconnect_max}));
+         net::AgentSocket::connect(*context,
+                                   {.connect = enrolment.address,
+                                    .server = enrolment.edge,
+                                    .keys = {core->transport().pub, core->transport().secret},
+                                    .reconnect_min = options.reconnect_min,
+                                    .reconnect_max = options.reconnect_max}));
   loop::Loop loop;
   loop.watch(signals.fd(), [&](Instant) {
     while (signals.next()) loop.stop();

@@ -20,6 +20,7 @@ struct CoreOptions {
   model::SandboxLevel sandbox = model::SandboxLevel::kReduced;  // what scan can reach here
   Duration reconnect_min = std::chrono::seconds(1);
   Duration reconnect_max = std::chrono::seconds(300);
+  Seconds rekey_interval = std::chrono::days(30);  // a transport key serves so long
   std::vector<std::string> labels;
 };
 

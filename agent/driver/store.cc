@@ -37,6 +37,11 @@ create table begun(what blob primary key, times integer not null) without rowid;
                            R"sql(
 alter table jobs add column cleaned_objects blob not null default x'';
 alter table jobs add column acted integer not null default 0;
+)sql",
+                           R"sql(
+create table transport(one integer primary key check(one = 1), pub blob not null,
+  secret blob not null, issued integer not null, next_pub blob, next_secret blob,
+  next_issued integer, offer blob not null);
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -60,6 +65,7 @@ class SqliteStore final : public Store {
     FS_CHECK(load_policies(stored));
     FS_CHECK(load_runs(stored));
     FS_CHECK(load_receipts(stored));
+    FS_CHECK(load_transport(stored));
     return stored;
   }
 
@@ -170,6 +176,39 @@ class SqliteStore final : public Store {
   Status put(const DropReceipts& drop) {
     for (const std::uint64_t seq : drop.seqs)
       FS_CHECK(run("delete from receipts where seq = ?1", seq));
+    return {};
+  }
+
+  Status put(const PutTransport& put) {
+    const auto& [current, next, offer] = put.transport;
+    FS_CHECK(
+        run("insert or replace into transport(one, pub, secret, issued, offer) "
+            "values(1, ?1, ?2, ?3, ?4)",
+            current.pub, BytesView(current.secret), seconds(current.issued), offer));
+    if (!next) return {};
+    return run("update transport set next_pub = ?1, next_secret = ?2, next_issued = ?3", next->pub,
+               BytesView(next->secret), seconds(next->issued));
+  }
+
+  Status load_transport(Stored& stored) {
+    FS_TRY(Statement get, database_.prepare("select * from transport"));
+    FS_TRY(const bool found, get.step());
+    if (!found) return {};
+    const auto key = [&](int column) -> Result<TransportKey> {
+      TransportKey key;
+      FS_TRY(key.pub, get.fixed<CurveKey>(column));
+      FS_TRY(const auto secret, (get.fixed<Fixed<32, struct SecretTag>>(column + 1)));
+      key.secret = secret.value;
+      key.issued = timestamp(get.integer(column + 2));
+      return key;
+    };
+    Transport transport;
+    FS_TRY(transport.current, key(1));
+    if (!get.is_null(4)) {
+      FS_TRY(transport.next, key(4));
+    }
+    transport.offer = get.blob(7);
+    stored.transport = std::move(transport);
     return {};
   }
 

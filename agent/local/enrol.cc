@@ -172,10 +172,11 @@ Status take_address(const EnrolOptions& options, const trust::VerifiedRoot& root
   return {};
 }
 
-Status not_enrolled(const std::string& state) {
+Status not_enrolled(const std::string& state, const std::string& root) {
   const std::string path = state + "/enrolment";
   if (::access(path.c_str(), F_OK) != 0) return {};
   FS_TRY(const Enrolment old, read_enrolment(path));
+  if (const Status same = check_machine(state, read_host_digest(root)); !same) return same;
   return fail(Code::kConflict,
               "this host is enrolled already, as {} of tenant {}: `fleetsweep-agent run`, or move "
               "{} away to enrol it anew",
@@ -194,10 +195,10 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
     FS_TRY(const std::string unused, neighbour(options.connect));
   }
   // First: the folder of an agent that ran is open to its core, and that is not what is wrong.
-  FS_CHECK(not_enrolled(options.state));
+  FS_CHECK(not_enrolled(options.state, options.root));
   FS_CHECK(files::make_private_directory(options.state));
   FS_TRY(const auto lock, files::StateLock::acquire(options.state, "fleetsweep-agent"));
-  FS_CHECK(not_enrolled(options.state));
+  FS_CHECK(not_enrolled(options.state, options.root));
   FS_CHECK(place_consent(options));
   FS_TRY(const crypto::SecretKey identity, identity_key(options.state + "/identity.key"));
   FS_TRY(const net::CurveKeyPair curve, curve_key(options.state + "/curve.key"));
@@ -231,6 +232,7 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   if (!membership) return fail(membership.error().within("the controller's answer"));
   FS_CHECK(take_address(options, membership->root, enrolment));
   FS_CHECK(act::begin_anchor(options.state + "/act", token.tenant, membership->root.version()));
+  FS_CHECK(write_machine(options.state, agent_key.host));
   FS_CHECK(write_enrolment(options.state + "/enrolment", enrolment));
   return enrolment;
 }

@@ -106,6 +106,31 @@ Result<crypto::SecretKey> read_identity_key(const std::string& path) {
   return crypto::SecretKey::from_seed(seed->value);
 }
 
+Status write_machine(const std::string& state, const Digest& host) {
+  return files::write_file_atomic(state + "/machine", as_bytes(host.hex() + "\n"), 0600);
+}
+
+Status check_machine(const std::string& state, const Digest& host) {
+  constexpr std::size_t kHexBytes = 2 * Digest::kSize;
+  const std::string path = state + "/machine";
+  const auto anew = fmt::format(
+      "move {} away and run `fleetsweep-agent enrol --token-file FILE --connect tcp://HOST:7601 "
+      "--state {}`",
+      state, state);
+  const auto content = files::read_file(path, kHexBytes + 1);
+  if (!content && content.error().code == Code::kNotFound)
+    return fail(Code::kNotFound, "{} is missing: nothing says on which machine {} was enrolled: {}",
+                path, state, anew);
+  if (!content) return fail(content.error());
+  const auto enrolled = Digest::parse_hex(as_text(*content).substr(0, kHexBytes));
+  if (!enrolled) return fail(Code::kInvalid, "{}: expected {} hex digits", path, kHexBytes);
+  if (*enrolled == host) return {};
+  return fail(Code::kUntrusted,
+              "{} was enrolled on another machine: its machine id is {}..., this one's {}... (as "
+              "digests). A cloned image has to enrol as a host of its own: {}",
+              state, enrolled->hex().substr(0, 12), host.hex().substr(0, 12), anew);
+}
+
 Result<Membership> verify_membership(const Enrolment& enrolment) {
   FS_TRY(trust::VerifiedRoot root,
          trust::accept_root_chain(enrolment.root_chain, enrolment.tenant));

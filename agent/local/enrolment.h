@@ -1,7 +1,7 @@
 #pragma once
 
-// What enrolment left behind: DIR/enrolment, DIR/identity.key, DIR/curve.key. Everything in it is
-// verified again from bytes at each start.
+// What enrolment left behind: DIR/enrolment, DIR/identity.key, DIR/curve.key, DIR/machine.
+// Everything in it is verified again from bytes at each start.
 
 #include <string>
 #include <vector>
@@ -33,6 +33,13 @@ Result<Enrolment> read_enrolment(const std::string& path);
 // The identity key: one line, the seed in hex, 0600, never overwritten.
 Status write_identity_key(const std::string& path, const crypto::SecretKey& key);
 Result<crypto::SecretKey> read_identity_key(const std::string& path);
+
+// The machine this state was enrolled on, as the digest of its machine id. Root's own file, which
+// the monitor reads: an identity that wakes up on another machine is a clone's, and two hosts with
+// one identity would fork one chain of receipts.
+Status write_machine(const std::string& state, const Digest& host);
+// kUntrusted: it was another machine, with the way out; kNotFound: nothing says which it was.
+Status check_machine(const std::string& state, const Digest& host);
 
 // The enrolment with its documents verified.
 struct Membership {

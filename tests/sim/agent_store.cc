@@ -50,7 +50,8 @@ void AgentStore::commit(const std::vector<agent::Record>& records) {
           receipts_.erase(seq);
           std::erase_if(stored_.outbox, [&](const auto& item) { return item.seq == seq; });
         }
-      }};
+      },
+      [this](const agent::PutTransport& put) { stored_.transport = put.transport; }};
   for (const agent::Record& record : records) std::visit(take, record);
 }
 

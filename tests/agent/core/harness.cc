@@ -89,6 +89,8 @@ void Harness::commit(const Record& record) {
     stored_.outbox.push_back({put->seq, put->id, put->envelope.size()});
     stored_.seq = put->seq;
     stored_.previous = put->id;
+  } else if (const auto* put = std::get_if<PutTransport>(&record)) {
+    stored_.transport = put->transport;
   } else if (const auto* drop = std::get_if<DropReceipts>(&record)) {
     for (const std::uint64_t seq : drop->seqs)
       std::erase_if(stored_.outbox, [&](const auto& item) { return item.seq == seq; });

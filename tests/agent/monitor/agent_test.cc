@@ -185,6 +185,42 @@ TEST_F(Agent, IsNotEnrolledTwice) {
   EXPECT_EQ(run_enrol(controller_.token()), 1);
 }
 
+TEST_F(Agent, ClonedImageRunsUnderTheIdentityOfItsTwin) {
+  std::ofstream(root_ + "/etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
+  ASSERT_EQ(run_enrol(controller_.token()), 0);
+  std::ofstream(root_ + "/etc/machine-id") << "fedcba9876543210fedcba9876543210\n";
+  start_agent();
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  EXPECT_EQ(agent_->exit_code(), 1);
+  EXPECT_EQ(run_enrol(controller_.token()), 1);
+  EXPECT_EQ(controller_.hellos, 0u) << "nobody was spoken to";
+  std::ifstream log(folder_ + "/log");
+  const std::string said((std::istreambuf_iterator<char>(log)), {});
+  EXPECT_THAT(said, testing::HasSubstr("was enrolled on another machine"));
+  EXPECT_THAT(said, testing::HasSubstr("fleetsweep-agent enrol --token-file"));
+  // On its own machine it goes on.
+  std::ofstream(root_ + "/etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
+  start_agent();
+  EXPECT_TRUE(controller_.serve_until([&] { return controller_.hellos > 0; }));
+}
+
+TEST_F(Agent, OwnerTakesANewTransportKeyAndTheOldOneIsUsedAgain) {
+  enrol_and_start();
+  const CurveKey first = controller_.last_key;
+  EXPECT_THAT(tell("rekey").json, testing::HasSubstr(first.hex()));
+  ASSERT_TRUE(controller_.serve_until([&] { return controller_.last_key != first; }));
+  const CurveKey second = controller_.last_key;
+  const unsigned hellos = controller_.hellos;
+  ASSERT_TRUE(controller_.serve_until([&] {
+    return tell("status").json.find("\"transport_key\":\"" + second.hex()) != std::string::npos;
+  }));
+  ::kill(agent_->pid(), SIGTERM);
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  start_agent();
+  ASSERT_TRUE(controller_.serve_until([&] { return controller_.hellos > hellos; }));
+  EXPECT_EQ(controller_.last_key, second) << "after a restart, too";
+}
+
 TEST_F(Agent, RefusedEnrolmentSaysWhyAndLeavesNoEnrolment) {
   controller_.enrol_error = "the token was used 1 time(s), which is all";
   EXPECT_EQ(run_enrol(controller_.token()), 1);

@@ -104,12 +104,16 @@ void Controller::on(net::EdgeSocket& socket, const net::Received& received) {
     FS_ASSERT(key && key->curve == received.key && key->token == token_key_.public_key());
     agent_ = key->identity;
     zap_->allow("agent", key->curve);
+    admitted_.push_back(key->curve);
     const model::EnrolReply reply{enrol_error, root_chain_, batch_, {}};
     static_cast<void>(socket.send(
         received.peer,
         net::Payload(enrol_noise.empty() ? codec::encode(model::Message(reply)) : enrol_noise)));
   } else if (const auto* hello = std::get_if<model::Hello>(&*message)) {
     ++hellos;
+    if (std::exchange(last_key, received.key) != received.key && !last_key.is_zero())
+      for (const CurveKey& old : admitted_)
+        if (old != received.key) zap_->deny("agent", old);
     send(received.peer, model::Welcome{std::chrono::seconds(1), 16});
     push(received.peer, hello->log_size);
   } else if (const auto* want = std::get_if<model::Want>(&*message)) {
@@ -122,6 +126,13 @@ void Controller::on(net::EdgeSocket& socket, const net::Received& received) {
     model::ReceiptAck ack;
     for (const Bytes& envelope : batch->receipts) take(envelope, ack);
     send(received.peer, ack);
+  } else if (const auto* rekey = std::get_if<model::Rekey>(&*message)) {
+    const auto key = codec::decode<model::AgentKey>(
+        codec::decode<model::Envelope>(rekey->agent_key)->payload);
+    FS_ASSERT(key && key->identity == agent_);
+    zap_->allow("agent", key->curve);
+    admitted_.push_back(key->curve);
+    send(received.peer, model::Rekeyed{key->curve});
   } else if (std::holds_alternative<model::Beat>(*message)) {
     send(received.peer, model::Beat{});
     push(received.peer, log_.entries().size());

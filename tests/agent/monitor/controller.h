@@ -33,6 +33,7 @@ class Controller {
   fixture::Tenant tenant;
   std::vector<model::Receipt> receipts;
   unsigned hellos = 0;
+  CurveKey last_key;        // of the last hello; those before it open nothing
   std::string enrol_error;  // what the next enrolment is told
   Bytes enrol_noise;        // what it is sent instead of a message, unless empty
 
@@ -56,6 +57,7 @@ class Controller {
   std::map<net::Peer, std::uint64_t> sessions_;  // entries it has
   std::set<DocumentId> seen_;
   PublicKey agent_;
+  std::vector<CurveKey> admitted_;
 };
 
 }  // namespace fleetsweep::agent
