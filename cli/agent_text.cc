@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "cli/console.h"
 #include "cli/json_text.h"
 
 namespace fleetsweep::cli {
@@ -35,6 +36,9 @@ std::string agent_text(const json& agent) {
   const std::string activity = text_of(agent, "activity");
   line("state", fmt::format("{}{}; last heard {}", text_of(agent, "state"),
                             activity.empty() ? "" : ", " + activity, text_of(agent, "last_heard")));
+  if (!text_of(agent, "transport_key").empty())
+    line("transport key", fmt::format("{} since {}", text_of(agent, "transport_key").substr(0, 16),
+                                      text_of(agent, "transport_key_since")));
   line("group", text_of(agent, "group"));
   line("country", text_of(agent, "jurisdiction"));
   line("enrolled", text_of(agent, "enrolled"));
@@ -51,6 +55,9 @@ std::string agent_text(const json& agent) {
                           text_of(agent, "root_version")));
   if (agent.value("forked", json()) == json(true))
     line("FORKED", "two receipts with one number: a cloned image or a stolen key");
+  if (const auto clones = count_of(agent, "clones_refused"))
+    line("CLONES", fmt::format("{} refused: its machine or its identity asked to enrol again",
+                               counted(clones, "enrolment")));
   const json campaigns = member(agent, "campaigns", json::value_t::object);
   if (campaigns.empty()) return text + "  in no campaign";
   std::size_t width = 12;

@@ -121,6 +121,11 @@ std::string progress_view(const json& campaign, const Console& console) {
         text += fmt::format("\n       wave {} waits, the controller may not open it: {}", wave,
                             escaped(one.value("release_refused", "")));
   }
+  if (const std::uint64_t forked = campaign.value("forked", std::uint64_t{0}); forked > 0)
+    text += "\n       " +
+            console.paint(Colour::kRed, fmt::format("{} FORKED: two of them, or a stolen key; each "
+                                                    "counts once; `fleetsweep agent list`",
+                                                    counted(forked, "host")));
   for (const json& failure : campaign.value("failures", json::array()))
     text += fmt::format("\n       {} {}: {}", escaped(failure.value("hostname", "")),
                         failure.value("state", ""), failure.value("reason", ""));

@@ -97,7 +97,7 @@ Result<std::string> tenant_of(Session& session) {
   if (tenants.empty())
     return fail(
         Code::kNotFound,
-        "the controller has no tenant yet\nnext:  found one: fleetsweep root submit root.dsse");
+        "the controller has no tenant yet\nnext:  found one: fleetsweep tenant create root.dsse");
   if (tenants.size() > 1)
     return fail(Code::kInvalid, "the token sees {} tenants; say which with --tenant",
                 tenants.size());

@@ -41,10 +41,11 @@ Status list(Session& session, const Options&) {
   std::vector<std::vector<std::string>> rows = {
       {"AGENT", "HOST", "GROUP", "COUNTRY", "STATE", "LAST HEARD", "SANDBOX"}};
   for (const json& agent : agents)
-    rows.push_back({text_of(agent, "agent").substr(0, 12), text_of(agent, "hostname"),
-                    text_of(agent, "group"), text_of(agent, "jurisdiction"),
-                    text_of(agent, "state"), text_of(agent, "last_heard"),
-                    text_of(agent, "sandbox")});
+    rows.push_back(
+        {text_of(agent, "agent").substr(0, 12), text_of(agent, "hostname"), text_of(agent, "group"),
+         text_of(agent, "jurisdiction"),
+         text_of(agent, "state") + (agent.value("forked", json()) == json(true) ? ", FORKED" : ""),
+         text_of(agent, "last_heard"), text_of(agent, "sandbox")});
   session.console.table(rows);
   return {};
 }

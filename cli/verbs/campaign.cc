@@ -425,6 +425,8 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
   add_undo_flags(*back, options->draft);
   host_count(back);
 
+  add_template_verbs(*campaign, session);
+
   named(
       keys(verb("close", "end the results log: what stands in it is final, and its root is logged",
                 close, "close web-1 --key alice.key")))

@@ -13,6 +13,9 @@ void add_policy_verbs(CLI::App& app, Session& session);
 void add_order_verbs(CLI::App& app, Session& session);
 void add_inbox_verbs(CLI::App& order, Session& session);
 void add_campaign_verbs(CLI::App& app, Session& session);
+void add_tenant_verbs(CLI::App& app, Session& session);
+// Below the verb `campaign`.
+void add_template_verbs(CLI::App& campaign, Session& session);
 void add_agent_verbs(CLI::App& app, Session& session);
 void add_log_verbs(CLI::App& app, Session& session);
 void add_audit_verbs(CLI::App& app, Session& session);

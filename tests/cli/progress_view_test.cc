@@ -47,6 +47,18 @@ TEST(ProgressView, WaveThatNobodyMayOpenIsNamed) {
   EXPECT_THAT(text, testing::Not(HasSubstr("wave 1 waits")));
 }
 
+TEST(ProgressView, ForkedHostsAreNotSeen) {
+  testing::internal::CaptureStdout();
+  const Console console;
+  json forked = campaign(1, 1);
+  const std::string before = progress_view(forked, console);
+  forked["forked"] = 2;
+  const std::string text = progress_view(forked, console);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(before, testing::Not(HasSubstr("FORKED")));
+  EXPECT_THAT(text, HasSubstr("2 hosts FORKED"));
+}
+
 TEST(ProgressView, SettledIsNotTheSameAsWell) {
   EXPECT_FALSE(has_unwell({{"states", {{"clean", 4}, {"found", 2}, {"undone", 1}}}}));
   EXPECT_FALSE(has_unwell({{"states", {{"refused", 0}, {"verified", 1}}}}));

@@ -1,11 +1,13 @@
 // A policy of a hostile author: the compiler must end, say the same twice, and compile to nothing
 // when it complains. YARA's own parser stays out: it is not ours and is asked about the sample
-// only. What begins with a brace is the specification of a root.
+// only. What begins with a brace is the specification of a root, or the
+// template of a campaign.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "cli/campaign_template.h"
 #include "cli/root_specification.h"
 #include "policies/compiler/compiler.h"
 #include "policies/compiler/yara_text.h"
@@ -19,6 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto root = cli::parse_root_specification(text, "/nowhere", timestamp(1'795'428'000));
     if (root) static_cast<void>(codec::decode<model::Root>(codec::encode(*root)));
     if (root) FS_ASSERT(cli::root_specification(*root).starts_with('{'));
+    const auto campaign = cli::parse_campaign_template(text, "/nowhere");
+    if (campaign) FS_ASSERT(!campaign->draft.campaign.empty());
     return 0;
   }
   const compiler::ReadRule read = [](const std::string&) -> Result<std::string> {

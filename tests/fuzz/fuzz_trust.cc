@@ -77,6 +77,16 @@ void read_report(std::string_view text) {
   if (!report) FS_ASSERT(!report.error().place.empty());
 }
 
+// A host that is new, and one that is known and offers another transport key.
+void introduce(BytesView envelope) {
+  static const model::AgentKey known =
+      codec::decode<model::AgentKey>(codec::decode<model::Envelope>(tenant().agent_key())->payload)
+          .value();
+  (void)tenant().enrolment(envelope);
+  const auto key = trust::check_rekey(known, envelope);
+  FS_ASSERT(!key || (key->identity == known.identity && key->curve != known.curve));
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   switch (which % 10) {
     case 0:
@@ -86,7 +96,7 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case 2:
       return fold(bytes);
     case 3:
-      return (void)tenant().enrolment(bytes);
+      return introduce(bytes);
     case 5:
       return parse_ssh_key(as_text(bytes));
     case 6:
