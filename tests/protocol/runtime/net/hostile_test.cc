@@ -24,8 +24,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = std::chrono::steady_clock;
 
-// What the library holds for a connection in mid-handshake: session, engine, two decoders with
-// buffers of 8 KiB each, CURVE state; some 30 KB measured. Twice that.
+// What the library may hold for a connection in mid-handshake: session, engine, two buffers of 8 KiB,
+// CURVE state, and what the sweeps leave it (Limits::unheard_bytes_max, 32 KiB).
 constexpr std::size_t kHalfOpenBytes = 64 * 1024;
 // Heap that was used by what is gone and not given back, and the test's own.
 constexpr std::size_t kSlackBytes = 24 << 20;
