@@ -81,10 +81,10 @@ Verdict Core::judge(std::string_view body) const {
 
 void Core::remember(const log::Checkpoint& checkpoint) {
   Seen& seen = seen_[checkpoint.origin];
+  const Seen next{checkpoint.size, checkpoint.root};
   // judge() and the driver's lock see to this; going back would mean two roots for one size.
-  FS_ASSERT(checkpoint.size > seen.size || seen == Seen{} ||
-            seen == Seen(checkpoint.size, checkpoint.root));
-  seen = {checkpoint.size, checkpoint.root};
+  FS_ASSERT(next.size > seen.size || seen == Seen{} || seen == next);
+  seen = next;
 }
 
 Seen Core::seen(const std::string& origin) const {

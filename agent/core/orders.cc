@@ -159,7 +159,7 @@ void Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   if (const auto before = jobs_.find(id); before != jobs_.end())
     job.reported = before->second.reported;
   failures_ = 0;
-  active_.emplace();
+  active_ = Active{};
   active_->job = job;
   active_->sandbox = identity_.host.sandbox;
   reasons_[id] = "running";
@@ -198,7 +198,7 @@ void Core::consider_interrupted(Effects& effects, const Now& now) {
   if (active_ || failures_ >= kTries) return;
   for (const auto& [id, job] : jobs_) {
     if (job.phase != Phase::kActing) continue;
-    active_.emplace();
+    active_ = Active{};
     active_->kind = Active::Kind::kAct;
     active_->job = job;
     active_->resumed = true;
@@ -226,7 +226,7 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
         continue;
       }
     }
-    active_.emplace();
+    active_ = Active{};
     active_->kind = Active::Kind::kRescan;
     active_->job = job;
     active_->by_reboot = by_reboot;

@@ -158,7 +158,7 @@ std::string options_text(const Action& action) {
                   : ", after clearing the flags " + joined(action.clear_flags, "and"));
     case ActionKind::kRestart: {
       std::vector<std::string> services;
-      for (const auto& service : action.allow) services.push_back(quoted(service));
+      for (const auto& service : action.allow) services.push_back(in_quotes(service));
       return ", only " + joined(services, "or");
     }
     default:
@@ -192,7 +192,7 @@ void explain_limits(const Policy& policy, std::string& out) {
           : "  files of installed packages: if an intact one is hit, nothing at all is touched; a\n"
             "  changed one is only reported\n";
   out += "  (a single line may be taken out of a file that was changed since it was installed)\n";
-  for (const auto& path : limit.protect) out += "  " + quoted(path) + "\n";
+  for (const auto& path : limit.protect) out += "  " + in_quotes(path) + "\n";
   out +=
       "  what every agent protects: the first process, the kernel's, its own; the loader and the "
       "C\n"

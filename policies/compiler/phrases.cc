@@ -115,7 +115,7 @@ std::string templated_words(std::string_view text) {
   if (text.starts_with("{{@")) return names_under_words(text);
   std::size_t bad = 0;
   const auto parts = find_templates(text, bad);
-  if (!parts) return quoted(text);
+  if (!parts) return in_quotes(text);
   if (parts->size() == 1 && parts->front().begin == 0 && parts->front().end == text.size())
     return template_words(parts->front());
   std::string filled;
@@ -124,7 +124,7 @@ std::string templated_words(std::string_view text) {
     filled += std::string(text.substr(from, part.begin - from)) + "<" + template_words(part) + ">";
     from = part.end;
   }
-  return quoted(filled + std::string(text.substr(from)));
+  return in_quotes(filled + std::string(text.substr(from)));
 }
 
 std::string value_words(const model::Predicate& p, const model::Value& value) {
@@ -145,13 +145,13 @@ std::string value_words(const model::Predicate& p, const model::Value& value) {
     case Holds::kAddress:
       return escaped(value.text);
     default:
-      return quoted(value.text);
+      return in_quotes(value.text);
   }
 }
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : escaped(text)) {
     if (c == '"') result += '\\';
@@ -163,7 +163,7 @@ std::string quoted(std::string_view text) {
 std::string spoken(std::string_view id) {
   std::string text(id);
   std::replace(text.begin(), text.end(), '_', ' ');
-  return quoted(text);
+  return in_quotes(text);
 }
 
 std::string joined(const std::vector<std::string>& parts, std::string_view last) {
@@ -251,9 +251,9 @@ std::string scope_words(const model::FileScope& scope) {
     if (path == "@home")
       places.push_back("the home directories");
     else if (path.starts_with("@home/"))
-      places.push_back(quoted(path.substr(6)) + " in the home directories");
+      places.push_back(in_quotes(path.substr(6)) + " in the home directories");
     else
-      places.push_back(quoted(path));
+      places.push_back(in_quotes(path));
   }
   std::string text = "anywhere on the host's own disks";
   if (!places.empty()) text = "in " + joined(places, "and");
@@ -278,7 +278,7 @@ std::string rule_words(const model::Rule& rule) {
 std::string precondition_words(const model::Precondition& p) {
   const bool is_version = p.value.find_first_not_of("0123456789.") == std::string::npos;
   return fmt::format("{} {} {}", look_up(p.fact, kFacts), look_up(p.operation, kOperations),
-                     is_version ? escaped(p.value) : quoted(p.value));
+                     is_version ? escaped(p.value) : in_quotes(p.value));
 }
 
 }  // namespace fleetsweep::compiler

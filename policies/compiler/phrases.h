@@ -11,7 +11,8 @@
 
 namespace fleetsweep::compiler {
 
-std::string quoted(std::string_view text);
+// Not `quoted`: wherever <iomanip> is included, std::quoted takes a std::string before us.
+std::string in_quotes(std::string_view text);
 // sel_hash -> "sel hash"
 std::string spoken(std::string_view id);
 // a, b and c
