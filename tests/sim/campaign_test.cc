@@ -10,7 +10,7 @@ namespace {
 using model::HostState;
 
 // A sanitizer looks at code, which a few stories cover, and is several times slower.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FS_SANITIZED)
 constexpr std::uint64_t kSeeds = 2;
 #else
 constexpr std::uint64_t kSeeds = 20;

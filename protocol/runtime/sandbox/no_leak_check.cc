@@ -2,7 +2,7 @@
 // attaches to the process as a tracer when it ends; the filter kills that tracer, and the process
 // would wait for it for ever.
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef FS_SANITIZED
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0";
 }

@@ -101,7 +101,7 @@ Status limit_resources(const Resources& resources) {
     const rlimit both{value, value};
     return ::setrlimit(resource, &both) == 0;
   };
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(FS_SANITIZED)
   const bool memory = true;  // its shadow memory alone is 20 TB of address space
 #else
   const bool memory = resources.memory_bytes == 0 || limit(RLIMIT_AS, resources.memory_bytes);
