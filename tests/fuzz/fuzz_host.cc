@@ -1,6 +1,8 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
 // sources, dpkg's database, what a taken parser answers, its own journal, vault, anchor and
-// enrolment, configuration. The first byte chooses.
+// enrolment, key files, configuration. The first byte chooses.
+
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,8 +26,10 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/crypto/key_file.h"
 #include "protocol/runtime/config/config.h"
 #include "protocol/runtime/http/address.h"
+#include "protocol/runtime/net/curve.h"
 #include "tests/fuzz/host_cases.h"
 
 namespace {
@@ -118,17 +122,35 @@ void fill(std::string_view text) {
   (void)parsed->fill(bound, [](std::string_view value) { return std::string(value); });
 }
 
-// act reads its anchor from a file; the checksum is added, or nothing would get past it.
-void load_anchor(BytesView bytes) {
+// For what is read from a file; one folder for all inputs.
+std::string on_disk(const std::string& name, std::initializer_list<std::string_view> content) {
   struct Folder {
-    Folder() { FS_ASSERT(::mkdtemp(path) != nullptr); }
+    Folder() { FS_ASSERT(::mkdtemp(path) != nullptr && ::umask(077) >= 0); }
     ~Folder() { std::filesystem::remove_all(path); }
     char path[32] = "/tmp/fleetsweep-fuzz-XXXXXX";
   };
   static const Folder folder;
-  std::ofstream(folder.path + std::string("/anchor"), std::ios::binary)
-      << as_text(bytes) << as_text(crypto::sha256(bytes).view());
-  (void)act::load_anchor(folder.path);
+  std::ofstream file(folder.path + ("/" + name), std::ios::binary);
+  for (const std::string_view part : content) file << part;
+  return folder.path;
+}
+
+// The checksum is added, or nothing would get past it.
+void load_anchor(BytesView bytes) {
+  (void)act::load_anchor(
+      on_disk("anchor", {as_text(bytes), as_text(crypto::sha256(bytes).view())}));
+}
+
+void read_operator_key(std::string_view text) {
+  const auto key = crypto::read_key_file(on_disk("key", {text}) + "/key", "");
+  if (!key) return;
+  const auto signature = key->sign(as_bytes(text));
+  FS_ASSERT(crypto::verify(key->public_key(), as_bytes(text), signature.value));
+}
+
+void read_curve_key(std::string_view text) {
+  const auto keys = net::read_curve_key(on_disk("curve", {text}) + "/curve");
+  if (keys) FS_ASSERT(keys->pub == net::curve_public(keys->secret));
 }
 
 void enrolled(std::string_view text) {
@@ -171,6 +193,10 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return fill(text);
     case fuzz::kAnchor:
       return load_anchor(bytes);
+    case fuzz::kOperatorKey:
+      return read_operator_key(text);
+    case fuzz::kCurveKey:
+      return read_curve_key(text);
     default:
       enrolled(text);
   }

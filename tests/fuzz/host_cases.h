@@ -24,6 +24,8 @@ enum HostCase : std::uint8_t {
   kTemplate,
   kAnchor,
   kEnrolment,
+  kOperatorKey,
+  kCurveKey,
   kCases,
 };
 
