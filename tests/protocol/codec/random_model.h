@@ -120,7 +120,7 @@ class Filler {
   template <class T>
   requires std::is_class_v<T> && std::is_aggregate_v<T>
   void fill(T& value) {
-    for_each_field(value, [this](auto& field) { fill(field); });
+    for_each_field(value, [this](auto& field) { this->fill(field); });
     if constexpr (requires { value.schema; }) value.schema = 1;
   }
 
