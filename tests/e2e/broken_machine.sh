@@ -90,7 +90,7 @@ expect "a second controller with the same state is told of the first" says "anot
 
 # --- too few file descriptors
 expect "too few descriptors: how many are needed, how many there are, what to do" \
-  says "need 356 open files, this process may have 64: raise .. or serve fewer agents" prlimit --nofile=64:64 "$BIN/fleetsweep-controller" run --state "$STORY/other" --agents_max 100
+  says "need 968 open files, this process may have 64: raise .. or serve fewer agents" prlimit --nofile=64:64 "$BIN/fleetsweep-controller" run --state "$STORY/other" --agents_max 100
 few="open files, this process may have 64: raise .. ulimit -n"
 expect "too few descriptors for the agent's scan" says "the agent needs 320 $few" \
   prlimit --nofile=64:64 "$BIN/fleetsweep-agent" run --state "$STATE" --root "$(host_root web-1)"
