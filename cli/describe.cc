@@ -37,6 +37,7 @@ std::string describe(const model::Root& root) {
   for (const std::string& witness : root.witnesses)
     text += fmt::format("  witness  {}\n", escaped(witness));
   text += fmt::format("  witness quorum {}\n", root.witness_quorum);
+  for (const PublicKey& key : root.time_keys) text += fmt::format("  time key {}\n", key.hex());
   for (std::size_t i = 0; i < model::kClasses; ++i)
     text += fmt::format(
         "  class {:<8} checkpoint at most {} old, cool-off {}, order life at most {}, offline "
@@ -128,7 +129,9 @@ json to_json(const model::Receipt& receipt) {
           {"wave", receipt.wave},
           {"started", to_rfc3339(receipt.started)},
           {"finished", to_rfc3339(receipt.finished)},
+          {"clock", name(receipt.clock)},
           {"sandbox", name(receipt.sandbox)},
+          {"consent", receipt.consent.is_zero() ? json() : json(receipt.consent.hex())},
           {"local", receipt.local},
           {"scanned", receipt.scanned},
           {"matched", receipt.matched},

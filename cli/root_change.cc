@@ -140,7 +140,6 @@ Root successor(Root specified, const KnownRoot& before, bool sets_evidence_key,
   specified.tenant = before.tenant;
   if (!sets_evidence_key) specified.evidence_key = before.root.evidence_key;
   if (!sets_path_salt) specified.path_salt = before.root.path_salt;
-  specified.time_keys = before.root.time_keys;
   return specified;
 }
 

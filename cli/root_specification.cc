@@ -36,7 +36,8 @@ class Reader {
   model::Root read(Timestamp now) {
     known_members(json_, "",
                   {"keys", "roles", "sealed", "conductor", "logs", "witnesses", "witness_quorum",
-                   "expires", "evidence_key", "path_salt", "agent_schema_min", "policy"});
+                   "time_keys", "expires", "evidence_key", "path_salt", "agent_schema_min",
+                   "policy"});
     root_.issued = now;
     root_.expires = now + seconds(json_, "expires", 365 * kDay);
     root_.path_salt =
@@ -169,6 +170,13 @@ class Reader {
                                ? number<std::uint8_t>(json_["witness_quorum"], "witness_quorum",
                                                       root_.witnesses.size())
                                : static_cast<std::uint8_t>(root_.witnesses.size());
+    for (const std::string& hex : texts("time_keys", false)) {
+      const auto key = PublicKey::parse_hex(hex);
+      if (!key)
+        mistake("time_keys: {}", key.error().message);
+      else
+        root_.time_keys.push_back(*key);
+    }
     if (json_.contains("evidence_key"))
       root_.evidence_key = hex<CurveKey>(json_, "evidence_key", "");
   }
@@ -339,6 +347,8 @@ class Writer {
     for (const model::LogOrigin& log : root_.logs) spec["logs"].push_back(origin(log));
     spec["witnesses"] = root_.witnesses;
     spec["witness_quorum"] = root_.witness_quorum;
+    spec["time_keys"] = ordered_json::array();
+    for (const PublicKey& time_key : root_.time_keys) spec["time_keys"].push_back(time_key.hex());
     spec["expires"] = duration(root_.expires - root_.issued);
     spec["evidence_key"] = root_.evidence_key.hex();
     spec["path_salt"] = root_.path_salt.hex();
@@ -469,6 +479,7 @@ std::string root_specification_template() {
   "logs": ["vkey, from fleetsweep-controller init"],
   "witnesses": ["vkey, from fleetsweep-witness init"],
   "witness_quorum": 1,
+  "time_keys": ["time_key, from fleetsweep-witness init"],
   "expires": "365d",
   "roles": {
     "clean": [{"threshold": 2, "keys": ["alice", "bob", "carol"]}]

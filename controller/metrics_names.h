@@ -39,6 +39,7 @@ inline constexpr std::string_view kLogSize = "fleetsweep_log_size";
 inline constexpr std::string_view kPendingDocuments = "fleetsweep_pending_documents";
 inline constexpr std::string_view kCheckpointAge = "fleetsweep_checkpoint_age_seconds";
 inline constexpr std::string_view kWitnessFailures = "fleetsweep_witness_failures_total";
+inline constexpr std::string_view kTimeQuestions = "fleetsweep_time_questions_total";
 inline constexpr std::string_view kEnrolments = "fleetsweep_enrolments_total";
 inline constexpr std::string_view kRekeys = "fleetsweep_agent_rekeys_total";
 inline constexpr std::string_view kQuotaExceeded = "fleetsweep_quota_exceeded_total";

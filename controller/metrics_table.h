@@ -50,6 +50,8 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kGauge, kPendingDocuments, "Documents that wait for signatures in the tenant's inbox."},
     {Kind::kGauge, kCheckpointAge, "Since the last witnessed checkpoint."},
     {Kind::kCounter, kWitnessFailures, "Rounds to the witnesses without a quorum, by reason."},
+    {Kind::kCounter, kTimeQuestions,
+     "Hosts in doubt of their clock that asked a witness, by outcome."},
     {Kind::kCounter, kEnrolments, "Enrolment requests, by outcome."},
     {Kind::kCounter, kRekeys, "New transport keys of agents, by outcome: offered, used, refused."},
     {Kind::kCounter, kQuotaExceeded, "Refused because a tenant has its share, by quota."},

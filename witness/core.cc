@@ -87,6 +87,18 @@ void Core::remember(const log::Checkpoint& checkpoint) {
   seen = next;
 }
 
+Result<model::TimeStatement> Core::tell_time(std::string_view text, Timestamp now) const {
+  FS_TRY(const log::TimeQuery query, log::TimeQuery::parse(text));
+  if (!is_known(query.origin))
+    return fail(Code::kNotFound, "this witness does not know the log {}", query.origin);
+  const Seen seen = this->seen(query.origin);
+  return model::TimeStatement{.tenant = query.tenant,
+                              .nonce = query.nonce,
+                              .time = now,
+                              .size = seen.size,
+                              .root = seen.root};
+}
+
 Seen Core::seen(const std::string& origin) const {
   const auto found = seen_.find(origin);
   return found == seen_.end() ? Seen{0, log::empty_root()} : found->second;

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "protocol/log/note.h"
+#include "protocol/log/time_query.h"
+#include "protocol/model/order.h"
 
 namespace fleetsweep::witness {
 
@@ -43,6 +45,10 @@ class Core {
 
   // After the checkpoint is durable, before its cosignature leaves.
   void remember(const log::Checkpoint& checkpoint);
+
+  // The body of POST /time: what is to be signed with the time key. kInvalid; kNotFound: another
+  // witness's log.
+  Result<model::TimeStatement> tell_time(std::string_view query, Timestamp now) const;
 
   // Nothing seen of a known log is the empty tree.
   Seen seen(const std::string& origin) const;

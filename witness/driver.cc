@@ -1,6 +1,7 @@
 #include "witness/driver.h"
 
 #include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/key_file.h"
 
@@ -33,6 +34,17 @@ Result<log::VerifierKey> read_verifier(const std::string& state) {
   return key;
 }
 
+// Made when it is missing: a witness from before there were time keys gets one.
+Result<crypto::SecretKey> read_time_key(const std::string& state) {
+  const std::string path = state + "/time.key";
+  auto key = crypto::read_key_file(path, "");
+  if (key || key.error().code != Code::kNotFound) return key;
+  const Status written = crypto::write_key_file(path, crypto::SecretKey::generate(), "");
+  // Somebody else made it just now: that one is the key.
+  if (!written && written.error().code != Code::kConflict) return fail(written.error());
+  return crypto::read_key_file(path, "");
+}
+
 // Each configured log's memory. A log that is configured no longer keeps its file, so that it is
 // remembered when it comes back.
 Status restore_logs(const std::string& state, const std::vector<log::VerifierKey>& logs,
@@ -54,7 +66,9 @@ Status restore_logs(const std::string& state, const std::vector<log::VerifierKey
 
 }  // namespace
 
-Result<log::VerifierKey> create(const std::string& state, const std::string& name) {
+namespace {
+
+Result<log::VerifierKey> create_verifier(const std::string& state, const std::string& name) {
   if (!log::is_key_name(name))
     return fail(Code::kInvalid,
                 "'{}' cannot be the name of a witness; expected 1 to {} characters without spaces "
@@ -82,11 +96,20 @@ Result<log::VerifierKey> create(const std::string& state, const std::string& nam
   return verifier;
 }
 
-Driver::Driver(std::string state, log::VerifierKey verifier, crypto::SecretKey key, Core core,
-               files::StateLock lock)
+}  // namespace
+
+Result<PublicKeys> create(const std::string& state, const std::string& name) {
+  FS_TRY(log::VerifierKey verifier, create_verifier(state, name));
+  FS_TRY(const crypto::SecretKey time, read_time_key(state));
+  return PublicKeys{std::move(verifier), time.public_key()};
+}
+
+Driver::Driver(std::string state, log::VerifierKey verifier, crypto::SecretKey key,
+               crypto::SecretKey time_key, Core core, files::StateLock lock)
     : state_(std::move(state)),
       verifier_(std::move(verifier)),
       key_(std::move(key)),
+      time_key_(std::move(time_key)),
       core_(std::move(core)),
       lock_(std::move(lock)) {}
 
@@ -102,10 +125,11 @@ Result<std::unique_ptr<Driver>> Driver::open(const std::string& state,
   if (key.public_key() != verifier->key)
     return fail(Code::kInvalid, "{} and {} do not belong together", key_path(state),
                 verifier_path(state));
+  FS_TRY(auto time_key, read_time_key(state));
   Core core(logs);
   FS_CHECK(restore_logs(state, logs, core));
-  return std::unique_ptr<Driver>(
-      new Driver(state, std::move(*verifier), std::move(key), std::move(core), std::move(lock)));
+  return std::unique_ptr<Driver>(new Driver(state, std::move(*verifier), std::move(key),
+                                            std::move(time_key), std::move(core), std::move(lock)));
 }
 
 Seen Driver::seen(const std::string& origin) const {
@@ -132,6 +156,22 @@ Answer Driver::add_checkpoint(std::string_view request, Timestamp now) {
     core_.remember(checkpoint);
   }
   answer.text = log::signature_line(log::cosign(verdict.note.body, verifier_.name, key_, now));
+  return answer;
+}
+
+Answer Driver::tell_time(std::string_view query, Timestamp now) const {
+  const std::lock_guard lock(mutex_);
+  Answer answer;
+  const auto statement = core_.tell_time(query, now);
+  if (!statement) {
+    answer.status = statement.error().code == Code::kNotFound ? 404 : 400;
+    answer.text = statement.error().message + "\n";
+    return answer;
+  }
+  answer.status = 200;
+  answer.content_type = "application/json";
+  answer.text = codec::to_dsse_json(
+      crypto::sign_envelope(model::kPayloadTime, codec::encode(*statement), time_key_));
   return answer;
 }
 

@@ -1,5 +1,5 @@
-// fleetsweep-witness: its address answers POST /add-checkpoint (C2SP tlog-witness) and GET
-// /healthz.
+// fleetsweep-witness: its address answers POST /add-checkpoint (C2SP tlog-witness), POST /time and
+// GET /healthz.
 
 #include <poll.h>
 
@@ -26,9 +26,12 @@ int refuse(const Error& error) {
 }
 
 int init(const InitOptions& options) {
-  const auto verifier = create(options.state, options.name);
-  if (!verifier) return refuse(verifier.error());
-  std::printf("%s\n", nlohmann::json{{"vkey", verifier->text()}}.dump().c_str());
+  const auto keys = create(options.state, options.name);
+  if (!keys) return refuse(keys.error());
+  std::printf("%s\n",
+              nlohmann::json{{"vkey", keys->verifier.text()}, {"time_key", keys->time.hex()}}
+                  .dump()
+                  .c_str());
   return 0;
 }
 
@@ -66,6 +69,15 @@ int run(RunOptions options) {
   server.route("POST", "/add-checkpoint", [&](const http::Request& request) {
     const Answer answer = (*driver)->add_checkpoint(request.body, now());
     note_answer(log, request, answer);
+    return http::Response{answer.status, answer.content_type, answer.text, {}};
+  });
+  server.route("POST", "/time", [&](const http::Request& request) {
+    const Answer answer = (*driver)->tell_time(request.body, now());
+    if (answer.status == 200)
+      log.debug("time_told", {{"peer", request.peer}});
+    else
+      log.warning("time_refused",
+                  {{"status", answer.status}, {"peer", request.peer}, {"why", answer.text}});
     return http::Response{answer.status, answer.content_type, answer.text, {}};
   });
   server.route("GET", "/healthz", [](const http::Request&) {

@@ -49,6 +49,7 @@ struct Session {
   Instant retry_at;
   std::optional<std::pair<Digest, std::uint64_t>> blob;  // the chunk that was refused
   Instant rekey_at;  // the next offer of a transport key is looked at
+  std::optional<Instant> time_asked;
 };
 
 struct Chain {  // a host's receipts so far
@@ -141,6 +142,12 @@ struct Cosigned {
   std::string error;  // why it failed
 };
 
+struct TimeTold {
+  HostRef host;
+  Bytes statement;    // an encoded envelope; only the host can judge it. Empty: nobody answered
+  std::string error;  // why
+};
+
 struct Submitted {
   TenantId tenant;
   DocumentId id;
@@ -212,6 +219,7 @@ class Core {
   // Workers.
   void on_verified(std::vector<VerifiedReceipt> receipts, Instant now, Effects& effects);
   void on_cosigned(const Cosigned& cosigned, Instant now, Effects& effects);
+  void on_time_told(const TimeTold& told, Effects& effects);
   void on_release_refused(TenantNo tenant, const model::Release& release, const std::string& why,
                           Effects& effects);
 
@@ -257,6 +265,8 @@ class Core {
   void on(Tenant& tenant, HostNo host, const model::Want& want, Effects& effects);
   void on(Tenant& tenant, HostNo host, const model::Beat& beat, Instant now, Effects& effects);
   void on(Tenant& tenant, HostNo host, model::Receipts& receipts, Instant now, Effects& effects);
+  void on(Tenant& tenant, HostNo host, const model::TimeRequest& request, Instant now,
+          Effects& effects);
   static void claims(fleet::Agent& agent, const model::Hello& hello);
 
   // rekey.cc

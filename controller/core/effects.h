@@ -12,6 +12,7 @@
 
 #include "controller/store/records.h"
 #include "protocol/log/note.h"
+#include "protocol/log/time_query.h"
 #include "protocol/model/order.h"
 #include "protocol/model/wire.h"
 
@@ -67,7 +68,11 @@ struct SignRelease {
   TenantNo tenant = 0;
   model::Release release;
 };
-using Work = std::variant<VerifyReceipts, CosignLog, SignRelease>;
+struct AskTime {  // a witness, for a host whose clock is in doubt
+  HostRef host;
+  log::TimeQuery query;
+};
+using Work = std::variant<VerifyReceipts, CosignLog, SignRelease, AskTime>;
 
 struct Count {  // a counter or a histogram of metrics_names.h
   std::string_view metric;

@@ -14,6 +14,8 @@ constexpr std::uint32_t kInFlightMax = 32;
 // A host that is far behind asks for the rest when it has digested these.
 constexpr int kStreamBatches = 8;
 constexpr Duration kRefusedRetry = std::chrono::milliseconds(250);
+// An agent asks at most once a minute.
+constexpr Duration kTimeAgain = Seconds(20);
 
 }  // namespace
 
@@ -55,6 +57,8 @@ void Core::on_message(const HostRef& ref, model::Message message, Instant now, E
     on(owner, ref.host, *receipts, now, effects);
   } else if (const auto* rekey = std::get_if<model::Rekey>(&message)) {
     on(owner, ref.host, *rekey, now, effects);
+  } else if (const auto* request = std::get_if<model::TimeRequest>(&message)) {
+    on(owner, ref.host, *request, now, effects);
   } else {
     effects.notice.push_back(Count{kSocketDrops, {{"socket", "agent"}}});
   }
@@ -169,6 +173,27 @@ void Core::on(Tenant& owner, HostNo host, model::Receipts& receipts, Instant now
   const fleet::Agent& agent = *owner.registry.find(host);
   effects.work.push_back(VerifyReceipts{
       {owner.no, host}, owner.id, agent.id, agent.key.identity, std::move(receipts.receipts)});
+}
+
+// Only carried on: the host believes a time key of its root, and nobody else.
+void Core::on(Tenant& owner, HostNo host, const model::TimeRequest& request, Instant now,
+              Effects& effects) {
+  Session& session = owner.session(host);
+  if (session.time_asked && now >= *session.time_asked && now - *session.time_asked < kTimeAgain) {
+    effects.notice.push_back(Count{kTimeQuestions, {{"outcome", "too_often"}}});
+    return;
+  }
+  session.time_asked = now;
+  effects.work.push_back(AskTime{{owner.no, host}, {owner.id, request.nonce, owner.name}});
+}
+
+void Core::on_time_told(const TimeTold& told, Effects& effects) {
+  const bool answered = !told.statement.empty();
+  effects.notice.push_back(Count{kTimeQuestions, {{"outcome", answered ? "answered" : "failed"}}});
+  if (answered)
+    effects.send.push_back(Send{{told.host}, model::TimeReply{told.statement}});
+  else
+    effects.notice.push_back(Event{"time_not_told", {{"why", told.error}}, true});
 }
 
 void Core::on_taken(const std::vector<HostRef>& hosts, std::uint64_t log_size, Instant now) {

@@ -106,6 +106,10 @@ void Driver::on_cosigned(const Cosigned& cosigned, Instant now) {
   if (core_->find(cosigned.tenant)) core_->on_cosigned(cosigned, now, pending_);
 }
 
+void Driver::on_time_told(const TimeTold& told) {
+  if (core_->agent(told.host)) core_->on_time_told(told, pending_);
+}
+
 void Driver::on_time(Instant now) {
   core_->on_time(now, pending_);
 }
@@ -224,6 +228,10 @@ void Driver::start(std::vector<Work> works, Instant now) {
       const TenantNo tenant = cosign->tenant;
       if (!parts_.crew.cosign(std::move(*cosign)))
         core_->on_cosigned({.tenant = tenant, .error = "too busy"}, now, pending_);
+    } else if (auto* ask = std::get_if<AskTime>(&work)) {
+      const HostRef host = ask->host;
+      if (!parts_.crew.ask_time(std::move(*ask)))
+        core_->on_time_told({host, {}, "too many ask"}, pending_);
     } else if (auto* sign = std::get_if<SignRelease>(&work)) {
       const Bytes envelope = codec::encode(crypto::sign_envelope(
           model::kPayloadRelease, codec::encode(sign->release), parts_.conductor));

@@ -34,6 +34,7 @@ class Crew {
   virtual ~Crew() = default;
   virtual bool verify(VerifyReceipts work) = 0;
   virtual bool cosign(CosignLog work) = 0;
+  virtual bool ask_time(AskTime work) = 0;
 };
 
 class Telemetry {
@@ -65,6 +66,7 @@ class Driver {
   void on_key_used(const HostRef& host, const CurveKey& key, Instant now);
   void on_verified(std::vector<VerifiedReceipt> receipts, Instant now);
   void on_cosigned(const Cosigned& cosigned, Instant now);
+  void on_time_told(const TimeTold& told);
   void on_time(Instant now);
   void flush(Instant now);
 

@@ -17,16 +17,20 @@ constexpr std::size_t kBatch = 32;
 // Of one tenant: a quarter, so that one that is too much leaves room.
 constexpr std::size_t kTenantWaitingMax = kOutstandingMax / 4;
 constexpr std::size_t kWitnessQueue = 1024;
+// What waits longer than a host does is of no use.
+constexpr std::size_t kTimeQueue = 256;
 
 }  // namespace
 
-ThreadCrew::ThreadCrew(Cosigner cosigner, std::size_t verifiers)
+ThreadCrew::ThreadCrew(Cosigner cosigner, TimeSource time, std::size_t verifiers)
     : cosigner_(std::move(cosigner)),
+      time_source_(std::move(time)),
       verifiers_max_(verifiers),
       waiting_(kTenantWaitingMax),
       answers_(kOutstandingMax),
       verifiers_("verify", verifiers, verifiers),
-      witness_("witness", 1, kWitnessQueue) {}
+      witness_("witness", 1, kWitnessQueue),
+      time_("time", 1, kTimeQueue) {}
 
 void ThreadCrew::post(Answer answer) {
   const bool taken = answers_.push(std::move(answer));
@@ -36,7 +40,9 @@ void ThreadCrew::post(Answer answer) {
 bool ThreadCrew::verify(VerifyReceipts work) {
   const std::lock_guard lock(mutex_);
   // Counted until the loop took the answer: work that waits anywhere is bounded.
-  if (answers_.size() + waiting_.size() + witness_.queued() + 64 >= kOutstandingMax) return false;
+  if (answers_.size() + waiting_.size() + witness_.queued() + time_.queued() + 64 >=
+      kOutstandingMax)
+    return false;
   const TenantNo tenant = work.host.tenant;
   if (!waiting_.push(tenant, std::move(work))) return false;
   if (verifiers_busy_ < verifiers_max_ && verifiers_.submit([this] { verify_what_waits(); }))
@@ -78,7 +84,20 @@ bool ThreadCrew::cosign(CosignLog work) {
   });
 }
 
+bool ThreadCrew::ask_time(AskTime work) {
+  return time_.submit([this, work = std::move(work)] {
+    auto statement = time_source_(work.query);
+    TimeTold told{.host = work.host};
+    if (statement)
+      told.statement = std::move(*statement);
+    else
+      told.error = statement.error().message;
+    post(std::move(told));
+  });
+}
+
 void ThreadCrew::stop() {
+  time_.stop();
   witness_.stop();
   verifiers_.stop();
 }

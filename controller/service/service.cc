@@ -10,6 +10,7 @@
 #include "controller/metrics_table.h"
 #include "controller/service/crew.h"
 #include "controller/service/keys.h"
+#include "protocol/codec/codec.h"
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/http/http.h"
 #include "protocol/runtime/loop/loop.h"
@@ -29,6 +30,18 @@ Result<WitnessAnswer> ask_witness(const std::string& url, const log::AddCheckpoi
   http::ClientOptions options{.timeout = kWitnessTimeout, .allow_remote = true};
   FS_TRY(witness_client::Answer answer, witness_client::add_checkpoint(url, request, options));
   return WitnessAnswer{std::move(answer.cosignatures), answer.known_size};
+}
+
+// The first witness that answers. What it said is the host's to judge.
+Result<Bytes> ask_time(const std::vector<std::string>& witnesses, const log::TimeQuery& query) {
+  http::ClientOptions options{.timeout = kWitnessTimeout, .allow_remote = true};
+  std::string errors;
+  for (const std::string& witness : witnesses) {
+    const auto answer = witness_client::ask_time(witness, query, options);
+    if (answer) return codec::encode(*answer);
+    errors += (errors.empty() ? "" : "; ") + answer.error().message;
+  }
+  return fail(Code::kUnavailable, "{}", errors.empty() ? "no witness is configured" : errors);
 }
 
 CoreOptions core_options(const ServiceOptions& options, const Keys& keys) {
@@ -53,6 +66,7 @@ class NoCrew final : public Crew {
  public:
   bool verify(VerifyReceipts) override { return false; }
   bool cosign(CosignLog) override { return false; }
+  bool ask_time(AskTime) override { return false; }
 };
 class NoTelemetry final : public Telemetry {
  public:
@@ -75,8 +89,10 @@ struct Service::Parts {
                   [this](const TenantId& tenant, const std::string& campaign) {
                     hub.changed(tenant.hex() + "/" + campaign);
                   }),
-        crew(Cosigner(keys.log, options.witnesses, ask_witness),
-             std::max(2u, std::thread::hardware_concurrency())),
+        crew(
+            Cosigner(keys.log, options.witnesses, ask_witness),
+            [this](const log::TimeQuery& query) { return ask_time(options.witnesses, query); },
+            std::max(2u, std::thread::hardware_concurrency())),
         calls(kCallsWaiting),
         api([this](Call call) { return open && calls.push(std::move(call)); }, hub) {}
 
@@ -152,6 +168,8 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
     for (ThreadCrew::Answer& answer : parts.crew.answers().take()) {
       if (auto* receipts = std::get_if<std::vector<VerifiedReceipt>>(&answer))
         parts.driver->on_verified(std::move(*receipts), now);
+      else if (auto* told = std::get_if<TimeTold>(&answer))
+        parts.driver->on_time_told(*told);
       else
         parts.driver->on_cosigned(std::get<Cosigned>(answer), now);
     }

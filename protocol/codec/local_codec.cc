@@ -110,7 +110,19 @@ void read(In& in, schema::ScanDone::Reader from, model::ScanDone& done) {
   }
 }
 
-void write(Out, const model::ActRequest& request, schema::ActRequest::Builder to) {
+void write(Out, const model::TimeProof& proof, schema::TimeProof::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setStatement, proof.statement);
+  to.setAskedSeconds(proof.asked.count());
+  put(to, &B::setSalt, proof.salt);
+}
+void read(In& in, schema::TimeProof::Reader from, model::TimeProof& proof) {
+  get(in, "statement", from.getStatement(), proof.statement, limits::kLogEntryBytes);
+  get(in, "asked", from.getAskedSeconds(), proof.asked);
+  get(in, "salt", from.getSalt(), proof.salt);
+}
+
+void write(Out out, const model::ActRequest& request, schema::ActRequest::Builder to) {
   using B = decltype(to);
   to.setResume(request.resume);
   put(to, &B::setOrder, request.order);
@@ -122,6 +134,7 @@ void write(Out, const model::ActRequest& request, schema::ActRequest::Builder to
   put(to, &B::initVerdicts, request.verdicts);
   to.setScanned(request.scanned);
   put(to, &B::setCheckpoint, request.checkpoint);
+  write(out, request.time, to.initTime());
 }
 void read(In& in, schema::ActRequest::Reader from, model::ActRequest& request) {
   request.resume = from.getResume();
@@ -135,6 +148,7 @@ void read(In& in, schema::ActRequest::Reader from, model::ActRequest& request) {
   list(in, "verdicts", from.getVerdicts(), request.verdicts, limits::kVerdicts);
   request.scanned = from.getScanned();
   get(in, "checkpoint", from.getCheckpoint(), request.checkpoint, limits::kNoteBytes);
+  get(in, "time", from.getTime(), request.time);
 }
 
 void write(Out out, const model::ActStep& step, schema::ActStep::Builder to) {
@@ -182,7 +196,7 @@ void write(Out, const model::LocalCommand& command, schema::LocalCommand::Builde
 }
 void read(In& in, schema::LocalCommand::Reader from, model::LocalCommand& command) {
   get(in, "verb", from.getVerb(), command.verb);
-  get(in, "argument", from.getArgument(), command.argument);
+  get(in, "argument", from.getArgument(), command.argument, limits::kLogEntryBytes);
 }
 
 void write(Out, const model::LocalReply& reply, schema::LocalReply::Builder to) {

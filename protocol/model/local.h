@@ -63,9 +63,16 @@ struct ScanDone {
 
 // core -> act. act believes only bytes: it verifies the root chain from its own anchor, the order,
 // its quorum, class and stops, and the MAC of every finding.
+// How core came to know the time when the host's own clock is in doubt; see trust/time_proof.h.
+struct TimeProof {
+  Bytes statement;  // an encoded envelope: TimeStatement; empty: none
+  Seconds asked{};  // CLOCK_BOOTTIME of the question
+  Nonce salt;
+  bool operator==(const TimeProof&) const = default;
+};
 struct ActRequest {
   bool resume = false;            // finish what a crash interrupted, then answer with its ActDone
-  Bytes order;                    // an encoded envelope: apply, or undo
+  Bytes order;                    // an encoded envelope: apply, or undo; empty: remember `stops`
   std::vector<Bytes> root_chain;  // encoded envelopes, version 1 first
   std::vector<Bytes> stops;       // encoded Stop and Resume envelopes
   Bytes policy;
@@ -74,6 +81,7 @@ struct ActRequest {
   std::vector<std::uint16_t> verdicts;
   std::uint64_t scanned = 0;
   std::string checkpoint;  // the note under which core judged freshness
+  TimeProof time;
   bool operator==(const ActRequest&) const = default;
 };
 struct ActStep {
@@ -96,7 +104,8 @@ struct ActDone {
   bool operator==(const ActDone&) const = default;
 };
 
-// The owner's commands: status, why, halt, resume, undo. The monitor checks the peer's credentials.
+// The owner's commands: status, why, halt, resume, undo, and stop with an encoded envelope. The
+// monitor checks the peer's credentials.
 struct LocalCommand {
   std::string verb;
   std::string argument;

@@ -127,6 +127,11 @@ struct ScanDone {
   result @3 :ScanResult;
   sealed @4 :List(SealedFinding);
 }
+struct TimeProof {
+  statement @0 :Data;
+  askedSeconds @1 :Int64;
+  salt @2 :Data;
+}
 struct ActRequest {
   resume @0 :Bool;
   order @1 :Data;
@@ -138,6 +143,7 @@ struct ActRequest {
   verdicts @7 :List(UInt16);
   scanned @8 :UInt64;
   checkpoint @9 :Text;
+  time @10 :TimeProof;
 }
 struct ActStep {
   number @0 :UInt32;

@@ -7,6 +7,7 @@
 #include "protocol/crypto/digest.h"
 #include "protocol/trust/log_view.h"
 #include "protocol/trust/order_gates.h"
+#include "protocol/trust/time_proof.h"
 
 namespace fleetsweep::trust {
 
@@ -20,10 +21,10 @@ constexpr OrderGate kGates[] = {is_understood, root_arrived, policy_matches, cla
                                 not_stopped,   has_quorum,   root_is_live,   lifetime_fits,
                                 not_expired,   canary_fits,  is_fresh,       clock_is_sane};
 
-// The root chain, then every Stop and Resume remembered or given, then the order: folded like a
-// small log. When a Stop was logged is not known here, so it stops if its signer could stop under
-// any root: whoever left since does not free what he stopped. To lift one needs today's quorum.
-Checked<Notice> fold_all(Fold& fold, const ActAnchor& anchor, const model::ActRequest& request,
+// The root chain, then every Stop and Resume remembered or given: folded like a small log. When a
+// Stop was logged is not known here, so it stops if its signer could stop under any root: whoever
+// left since does not free what he stopped. To lift one needs today's quorum.
+Checked<void> fold_stops(Fold& fold, const ActAnchor& anchor, const model::ActRequest& request,
                          Timestamp seen) {
   std::vector<BytesView> untaken(anchor.stops.begin(), anchor.stops.end());
   untaken.insert(untaken.end(), request.stops.begin(), request.stops.end());
@@ -39,6 +40,13 @@ Checked<Notice> fold_all(Fold& fold, const ActAnchor& anchor, const model::ActRe
                   fold.state().root ? fold.state().root->version() : 0, anchor.root_version);
   // What is left are Resumes, and what does not verify: that stops nobody.
   for (const BytesView resume : untaken) (void)fold.append(resume, seen);
+  return {};
+}
+
+// And then the order.
+Checked<Notice> fold_all(Fold& fold, const ActAnchor& anchor, const model::ActRequest& request,
+                         Timestamp seen) {
+  FS_CHECK(fold_stops(fold, anchor, request, seen));
   Notice order = fold.append(request.order, seen);
   if (order.taken == Taken::kRefused) return fail(order.refusal);
   if (!fold.state().orders.contains(order.id))
@@ -65,11 +73,27 @@ Checked<Execution> execution_of(const OrderUnderTest& test, const ActAnchor& anc
 
 }  // namespace
 
-Checked<VerifiedOrder> verify_for_act(const ActAnchor& anchor, const model::ActRequest& request,
-                                      const ClockReading& clock) {
+Checked<ActAnchor> learn_stops(const ActAnchor& anchor, const model::ActRequest& request) {
   FS_TRY(const VerifiedRoot head, accept_root_chain(request.root_chain, anchor.tenant));
-  FS_TRY(TimeFloor floor, verify_note_time(request.checkpoint, head.root(), clock));
+  Fold fold(anchor.tenant, Fold::Keep::kForHost);
+  FS_CHECK(fold_stops(fold, anchor, request, anchor.newest));
+  ActAnchor learned = anchor;
+  learned.root_version = head.version();
+  learned.stops = stops_of(fold.state());
+  return learned;
+}
+
+Checked<VerifiedOrder> verify_for_act(const ActAnchor& anchor, const model::ActRequest& request,
+                                      const ClockReading& host_clock) {
+  FS_TRY(const VerifiedRoot head, accept_root_chain(request.root_chain, anchor.tenant));
+  FS_TRY(TimeFloor floor, verify_note_time(request.checkpoint, head.root(), host_clock));
   floor.time = std::max(floor.time, anchor.newest);
+  floor.boot = {};  // when core heard the note is not known here, only that it did
+  std::optional<TimeFloor> told;
+  if (!request.time.statement.empty()) {
+    FS_TRY(told, verify_time(request.time, head.root(), anchor.tenant, host_clock));
+  }
+  const ClockReading clock = corrected(host_clock, floor, told);
 
   Fold fold(anchor.tenant, Fold::Keep::kForHost);
   FS_TRY(const Notice notice, fold_all(fold, anchor, request, floor.time));

@@ -229,6 +229,13 @@ void check_log_keys(const Root& root, Mistakes& mistakes) {
   }
   for (std::size_t i = 0; i < root.witnesses.size(); ++i)
     check(fmt::format("witnesses[{}]", i), root.witnesses[i], log::KeyType::kCosignatureV1);
+  for (std::size_t i = 0; i < root.time_keys.size(); ++i) {
+    if (auto status = crypto::admissible(root.time_keys[i]); !status)
+      add(mistakes, "time_keys[{}]: {}", i, status.error().message);
+    // A statement about the time must not pass for a cosignature, a checkpoint or an approval.
+    if (!seen.insert(root.time_keys[i]).second)
+      add(mistakes, "time_keys[{}]: this key has another use here", i);
+  }
   if (root.witness_quorum > root.witnesses.size())
     add(mistakes, "witness_quorum {} of {} witnesses", root.witness_quorum, root.witnesses.size());
 }

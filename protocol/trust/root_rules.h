@@ -29,7 +29,7 @@ model::Role role_for(model::Class action_class);
 // what the codec checks: schema, version and tenant fit each other, expiry after issue, keys
 // admissible and distinct, a holder in one organisation, clauses name existing keys of their
 // organisation and can be met, floors hold, root, stop and resume present, verifier keys parse, the
-// witness quorum can be met, times not negative.
+// witness quorum can be met, time keys are admissible and of no other use, times not negative.
 std::vector<std::string> mistakes(const model::Root& root);
 
 }  // namespace fleetsweep::trust

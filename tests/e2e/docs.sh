@@ -20,7 +20,7 @@ filled_in() {
   sed -e "s#/var/lib/fleetsweep/agent#$VAR/web-01/state#g" -e "s#/var/lib/fleetsweep#$VAR#g" \
     -e "s#sweep.example.org:7600#127.0.0.1:$AGENT_PORT#; s#sweep.example.org:7601#127.0.0.1:$ENROL_PORT#" \
     -e "s#127.0.0.1:7680#127.0.0.1:$API_PORT#; s#127.0.0.1:7670#127.0.0.1:$WITNESS_PORT#" \
-    -e "s#EDGE_CURVE#${EDGE_CURVE:-}#; s#LOG_VKEY#${LOG_VKEY:-}#" -e "s#tokens/token-\.\.\.#${TOKEN:-}#" \
+    -e "s#EDGE_CURVE#${EDGE_CURVE:-}#; s#LOG_VKEY#${LOG_VKEY:-}#" -e "s#TENANT#${TENANT:-}#; s#STOP_ID#${STOP_ID:-}#" -e "s#tokens/token-\.\.\.#${TOKEN:-}#" \
     -e "s# policy\.yaml# $SOURCE/policies/catalog/lookalike/policy.yaml#g" -e 's#1000,10m,auto#1000,1s,auto#' \
     -e "s#\$PWD/build/bin#$BIN#; s#build/bin/#$BIN/#g; s# policies/# $SOURCE/policies/#g; s#/tmp/sample#$STORY/sample#g" \
     -e 's#^fleetsweep key create .*#& --unencrypted#' \
@@ -41,7 +41,7 @@ before() {  # what the reader does before this command
       LOG_VKEY=$(jq -r .log_vkey controller.json) EDGE_CURVE=$(jq -r .edge_curve controller.json)
       jq --slurpfile controller controller.json --slurpfile witness witness.json \
         '.conductor = $controller[0].conductor | .logs = [$controller[0].log_vkey] | .witnesses = [$witness[0].vkey] |
-         .policy.cool_off.clean = "1s"' root.json >filled.json
+         .time_keys = [$witness[0].time_key] | .policy.cool_off.clean = "1s"' root.json >filled.json
       mv filled.json root.json ;;
     "fleetsweep-agent enrol"*)
       host_new web-01
@@ -57,6 +57,9 @@ before() {  # what the reader does before this command
       wait_for 20 agents_connected 2 ;;
     "fleetsweep campaign report web-1 --out"*)  # and a witness vouches for the close
       wait_for 20 fleetsweep campaign report web-1 --out "$STORY/soon.json" --key alice.key ;;
+    "fleetsweep stop make"*)
+      TENANT=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq -r '.[0].tenant') ;;
+    "fleetsweep stop lift"*) STOP_ID=$(fleetsweep-agent stop stop.dsse --state "$VAR/web-01/state" --json | jq -r .stop) ;;
     "fleetsweep root submit"*) wait_for 20 curl -fsS "http://127.0.0.1:$API_PORT/healthz" ;;
   esac
 }
@@ -73,7 +76,7 @@ run_command() {  # run_command PAGE:LINE COMMAND
     fleetsweep-agent\ run*) start agent-web-01 $filled; return ;;
     fleetsweep-controller\ init*) output=controller.json ;;
     fleetsweep-witness\ init*) output=witness.json ;;
-    "fleetsweep "*" --key "* | "fleetsweep root submit"* | "fleetsweep order submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
+    "fleetsweep "*" --key "* | "fleetsweep root submit"* | "fleetsweep order submit"* | "fleetsweep stop submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
   esac
   expect "$at: $command" bash -c "set -e; timeout 60 bash -c $(printf %q "$filled") </dev/null >$output"
   others_sign "$command"

@@ -70,6 +70,7 @@ world_keys() {  # world_keys [JSON]: merged into the root's policy
   jq -n --argjson controller "$CONTROLLER" --argjson witness "$WITNESS" --argjson policy "$policy" '{
     keys: [{holder: "alice", public: "@alice.key.pub"}, {holder: "bob", public: "@bob.key.pub"}, {holder: "carol", public: "@carol.key.pub"}],
     conductor: $controller.conductor, logs: [$controller.log_vkey], witnesses: [$witness.vkey], witness_quorum: 1,
+    time_keys: [$witness.time_key],
     policy: {cool_off: {contain: "3s", clean: "3s", destroy: "24h"}, offline_grace_max: {clean: "1h"}}}
     | .policy *= $policy' >"$WORLD/keys/root.json"
   fs root init --spec "$WORLD/keys/root.json" --evidence-key "$WORLD/keys/evidence.key" --out "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1

@@ -1,6 +1,6 @@
 // Notes, checkpoints, verifier keys, signature lines, tlog-proofs, paths of tiles, add-checkpoint
-// requests and what a witness answers to them: the first byte chooses. What a parser takes has one
-// spelling, so it must come out as it went in.
+// requests, time queries and what a witness answers to them: the first byte chooses. What a parser
+// takes has one spelling, so it must come out as it went in.
 
 #include <cstdint>
 #include <string_view>
@@ -9,6 +9,7 @@
 #include "protocol/log/add_checkpoint.h"
 #include "protocol/log/note.h"
 #include "protocol/log/tiles.h"
+#include "protocol/log/time_query.h"
 #include "protocol/log/tlog_proof.h"
 #include "protocol/runtime/witness_client/witness_client.h"
 
@@ -43,6 +44,7 @@ void parse_one(std::uint8_t which, std::string_view text) {
       return;
     case 4:
       if (const auto request = log::AddCheckpoint::parse(text)) FS_ASSERT(request->text() == text);
+      if (const auto query = log::TimeQuery::parse(text)) FS_ASSERT(query->text() == text);
       return;
     case 7:
       if (const auto proof = log::TlogProof::parse(text)) FS_ASSERT(proof->text() == text);

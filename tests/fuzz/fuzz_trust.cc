@@ -1,6 +1,7 @@
 // Consent files, enrolment tokens, log entries, payloads that people really signed, what OpenSSH
-// writes (a public key, an armored signature, a signature), and reports: the first byte chooses.
-// What is refused must change nothing, and what is accepted must be judged without a crash.
+// writes (a public key, an armored signature, a signature), reports, and what a witness host said of
+// the time: the first byte chooses. What is refused must change nothing, and what is accepted must
+// be judged without a crash.
 
 #include <cstdint>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
 #include "protocol/trust/consent.h"
+#include "protocol/trust/time_proof.h"
 #include "protocol/trust/token.h"
 #include "tests/fuzz/tenant.h"
 
@@ -87,8 +89,21 @@ void introduce(BytesView envelope) {
   FS_ASSERT(!key || (key->identity == known.identity && key->curve != known.curve));
 }
 
+// Really signed by the time key, and as a stranger sends it.
+void tell_time(BytesView bytes) {
+  const fixture::World& world = tenant().world;
+  model::Root root = world.tenant.root();
+  root.time_keys = {fixture::key_named("time").public_key()};
+  model::TimeProof proof{to_bytes(bytes), world.clock.boottime, {}};
+  FS_ASSERT(!trust::verify_time(proof, root, world.tenant.id(), world.clock));
+  proof.statement = codec::encode(
+      crypto::sign_envelope(model::kPayloadTime, to_bytes(bytes), fixture::key_named("time")));
+  const auto told = trust::verify_time(proof, root, world.tenant.id(), world.clock);
+  if (told) (void)trust::corrected(world.clock, world.view.floor(), *told);
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
-  switch (which % 10) {
+  switch (which % 11) {
     case 0:
       return parse_consent(as_text(bytes));
     case 1:
@@ -110,6 +125,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case 9:
       return read_report(codec::to_dsse_json(crypto::sign_envelope(
           cli::kPayloadReport, to_bytes(bytes), fixture::key_named("alice"))));
+    case 10:
+      return tell_time(bytes);
     default:
       if (!bytes.empty()) fold(tenant().signed_by_all(bytes[0], to_bytes(bytes.subspan(1))));
   }

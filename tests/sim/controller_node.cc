@@ -228,6 +228,25 @@ bool ControllerNode::cosign(controller::CosignLog work) {
   return true;
 }
 
+// The witness host has a right clock; on its way back a thief of the controller may put an answer
+// of his own.
+bool ControllerNode::ask_time(controller::AskTime work) {
+  if (dying_) return true;
+  later(some(Duration(50)), [this, work = std::move(work)] {
+    controller::TimeTold told{.host = work.host, .error = "witness: down"};
+    const auto statement =
+        witness_.tell_time(work.query.text(), to_timestamp(wiring_.timeline.now()));
+    FS_ASSERT(statement);
+    if (witness_up)
+      told.statement = codec::encode(crypto::sign_envelope(
+          model::kPayloadTime, codec::encode(*statement), fixture::key_named("time")));
+    if (tamper_time) told.statement = tamper_time(std::move(told.statement));
+    driver_->on_time_told(told);
+    end_of_turn();
+  });
+  return true;
+}
+
 Result<controller::WitnessAnswer> ControllerNode::ask_witness(const log::AddCheckpoint& request) {
   if (!witness_up) return fail(Code::kUnavailable, "witness: down");
   const witness::Verdict verdict = witness_.judge(request.text());

@@ -60,7 +60,8 @@ class ControllerNode final : public controller::Outlet,
   bool bug_counts_twice = false;
   bool bug_forgets_a_host = false;  // at its next restart
   bool bug_acks_before_commit = false;
-  bool bug_releases_at_once = false;  // whatever delay, health and breaker say
+  bool bug_releases_at_once = false;                  // whatever delay, health and breaker say
+  std::function<Bytes(Bytes statement)> tamper_time;  // a stolen one; may be empty
 
   // Outlet, Crew, Telemetry.
   Taken send(const controller::HostRef& host, const controller::Frame& frame) override;
@@ -69,6 +70,7 @@ class ControllerNode final : public controller::Outlet,
   void replace(const std::vector<std::pair<CurveKey, controller::HostRef>>&) override {}
   bool verify(controller::VerifyReceipts work) override;
   bool cosign(controller::CosignLog work) override;
+  bool ask_time(controller::AskTime work) override;
   void on(const controller::Count& count) override;
   void on(const controller::Event&) override {}
   void on_campaign(const controller::Tenant&, const campaign::Rollout&, Instant) override {}

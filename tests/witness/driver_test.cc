@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "tests/witness/grown_log.h"
 
@@ -145,14 +146,14 @@ TEST_F(WitnessDriver, AnOldKeyIsOverwritten) {
 
 TEST_F(WitnessDriver, ARunningWitnessCannotBeAskedForItsKeyByInit) {
   const auto running = open();
-  EXPECT_EQ(create(state_, "witness.example").value(), running->verifier());
+  EXPECT_EQ(create(state_, "witness.example").value().verifier, running->verifier());
 }
 
 TEST_F(WitnessDriver, AKilledInitCannotBeRepeated) {
   const auto before = open()->verifier();
   fs::remove(state_ + "/witness.vkey");
   EXPECT_EQ(Driver::open(state_, {}).error().code, Code::kNotFound);
-  EXPECT_EQ(create(state_, "witness.example").value(), before);
+  EXPECT_EQ(create(state_, "witness.example").value().verifier, before);
 }
 
 TEST_F(WitnessDriver, TheKeyIsOpenToOthers) {
@@ -192,6 +193,50 @@ TEST_F(WitnessDriver, TwoBranchesWinARace) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(won, 1);
+}
+
+TEST_F(WitnessDriver, TheTimeIsNotToldWithTheHeadOfTheLogAndAKeyOfItsOwn) {
+  const auto keys = create(state_, "witness.example");
+  ASSERT_TRUE(keys);
+  EXPECT_NE(keys->time, keys->verifier.key);
+  const auto driver = open();
+  log_.grow(3);
+  ASSERT_EQ(add(*driver, 0).status, 200);
+  log::TimeQuery query;
+  query.tenant.value.fill(1);
+  query.nonce.value.fill(2);
+  query.origin = "log.example/tenant";
+  const Answer answer = driver->tell_time(query.text(), timestamp(1234));
+  ASSERT_EQ(answer.status, 200) << answer.text;
+  const auto envelope = codec::from_dsse_json(answer.text);
+  ASSERT_TRUE(envelope) << envelope.error().message;
+  EXPECT_EQ(envelope->payload_type, model::kPayloadTime);
+  EXPECT_TRUE(crypto::verify_envelope(keys->time, *envelope));
+  EXPECT_FALSE(crypto::verify_envelope(keys->verifier.key, *envelope));
+  const auto statement = codec::decode<model::TimeStatement>(envelope->payload);
+  ASSERT_TRUE(statement);
+  EXPECT_EQ(*statement, (model::TimeStatement{.tenant = query.tenant,
+                                              .nonce = query.nonce,
+                                              .time = timestamp(1234),
+                                              .size = 3,
+                                              .root = log_.checkpoint().root}));
+}
+
+TEST_F(WitnessDriver, AnotherWitnessesLogOrNonsenseIsToldTheTime) {
+  const auto driver = open();
+  log::TimeQuery query;
+  query.origin = "log.example/other";
+  EXPECT_EQ(driver->tell_time(query.text(), timestamp(1)).status, 404);
+  EXPECT_EQ(driver->tell_time("what time is it", timestamp(1)).status, 400);
+}
+
+// One from before there were time keys: it gets one, and init tells it.
+TEST_F(WitnessDriver, AnOlderWitnessHasNoTimeKeyForEver) {
+  fs::remove(state_ + "/time.key");
+  { const auto driver = open(); }
+  const auto keys = create(state_, "witness.example");
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->time, create(state_, "witness.example")->time);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "protocol/codec/codec.h"
+
 namespace fleetsweep::witness_client {
 namespace {
 
@@ -39,16 +41,34 @@ Result<Answer> parse_size(const std::string& witness, const log::AddCheckpoint& 
   return answer;
 }
 
+Result<http::Response> post(const std::string& witness, const std::string& path,
+                            const std::string& body, const http::ClientOptions& options) {
+  std::string url = witness;
+  if (!url.ends_with('/')) url += '/';
+  return http::request("POST", url + path, {{"Content-Type", "text/plain"}}, body, options);
+}
+
+tl::unexpected<Error> refused(const std::string& witness, const http::Response& response,
+                              Code code) {
+  return fail(code, "{} answered {}: {}", witness, response.status,
+              escaped(response.body.substr(0, kShown)));
+}
+
 }  // namespace
 
 Result<Answer> add_checkpoint(const std::string& witness, const log::AddCheckpoint& request,
                               const http::ClientOptions& options) {
-  std::string url = witness;
-  if (!url.ends_with('/')) url += '/';
-  FS_TRY(const http::Response response,
-         http::request("POST", url + "add-checkpoint", {{"Content-Type", "text/plain"}},
-                       request.text(), options));
+  FS_TRY(const http::Response response, post(witness, "add-checkpoint", request.text(), options));
   return read_answer(witness, request, response);
+}
+
+Result<model::Envelope> ask_time(const std::string& witness, const log::TimeQuery& query,
+                                 const http::ClientOptions& options) {
+  FS_TRY(const http::Response response, post(witness, "time", query.text(), options));
+  if (response.status != 200) return refused(witness, response, http::code_of(response.status));
+  auto envelope = codec::from_dsse_json(response.body);
+  if (!envelope) return fail(envelope.error().within(fmt::format("answer of {}", witness)));
+  return envelope;
 }
 
 Result<Answer> read_answer(const std::string& witness, const log::AddCheckpoint& request,
@@ -58,8 +78,7 @@ Result<Answer> read_answer(const std::string& witness, const log::AddCheckpoint&
     return parse_size(witness, request, response.body);
   // 422: our proof does not lead from the tree that the witness knows to ours.
   const Code code = response.status == 422 ? Code::kUntrusted : http::code_of(response.status);
-  return fail(code, "{} answered {}: {}", witness, response.status,
-              escaped(response.body.substr(0, kShown)));
+  return refused(witness, response, code);
 }
 
 }  // namespace fleetsweep::witness_client

@@ -1,6 +1,6 @@
 #pragma once
 
-// Asks a witness to cosign a checkpoint. Blocks: call it from a worker.
+// Asks a witness to cosign a checkpoint, or for the time. Blocks: call it from a worker.
 
 #include <optional>
 #include <string>
@@ -8,6 +8,8 @@
 
 #include "protocol/log/add_checkpoint.h"
 #include "protocol/log/note.h"
+#include "protocol/log/time_query.h"
+#include "protocol/model/envelope.h"
 #include "protocol/runtime/http/http.h"
 
 namespace fleetsweep::witness_client {
@@ -28,5 +30,10 @@ Result<Answer> add_checkpoint(const std::string& witness, const log::AddCheckpoi
 // What the witness' response means. Pure.
 Result<Answer> read_answer(const std::string& witness, const log::AddCheckpoint& request,
                            const http::Response& response);
+
+// A TimeStatement for this query, as the witness signed it; whoever asked verifies it. Errors as
+// above.
+Result<model::Envelope> ask_time(const std::string& witness, const log::TimeQuery& query,
+                                 const http::ClientOptions& options = {});
 
 }  // namespace fleetsweep::witness_client

@@ -71,6 +71,13 @@ class SlowCrew final : public Crew {
     logs.push_back(std::move(work));
     return true;
   }
+  std::vector<AskTime> questions;
+  bool ask_time(AskTime work) override {
+    if (busy) return false;
+    questions.push_back(std::move(work));
+    return true;
+  }
+  bool busy = false;
 };
 
 class Quiet final : public Telemetry {
@@ -536,6 +543,37 @@ TEST_F(DriverTest, TwoReceiptsWithOneNumberAreAForkAndCountOnce) {
   EXPECT_TRUE(driver_->core().agent(host)->forked);
   EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], 1);
   EXPECT_EQ(telemetry_.counts["fleetsweep_receipt_forks_total"], 1);
+}
+
+// A host that doubts its clock asks a witness host; the controller carries both ways and no more.
+TEST_F(DriverTest, AQuestionForTheTimeIsCarriedOnceAndItsAnswerGoesToWhoAsked) {
+  const HostRef asker = enrol(1);
+  const HostRef other = enrol(2);
+  model::TimeRequest request;
+  request.nonce.value.fill(5);
+  wire_.sent.clear();
+  for (int i = 0; i < 3; ++i) driver_->on_message(asker, request, now_);
+  driver_->flush(now_);
+  ASSERT_EQ(crew_.questions.size(), 1u) << "a host may not keep the witnesses busy";
+  EXPECT_EQ(crew_.questions[0].host, asker);
+  EXPECT_EQ(crew_.questions[0].query, (log::TimeQuery{tenant_.id(), request.nonce,
+                                                      driver_->core().find(tenant_.id())->name}));
+  driver_->on_message(other, request, now_);
+  now_ += Seconds(20);
+  driver_->on_message(asker, request, now_);
+  driver_->flush(now_);
+  EXPECT_EQ(crew_.questions.size(), 3u);
+
+  driver_->on_time_told({asker, to_bytes("statement"), ""});
+  driver_->on_time_told({other, {}, "no witness answered"});
+  crew_.busy = true;
+  now_ += Seconds(20);
+  driver_->on_message(asker, request, now_);
+  driver_->flush(now_);
+  EXPECT_EQ(wire_.count<model::TimeReply>(), 1u);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_time_questions_total"], 5);
+  for (const char* outcome : {"answered", "failed", "too_often"})
+    EXPECT_TRUE(telemetry_.label_values.contains(outcome)) << outcome;
 }
 
 TEST_F(DriverTest, ForkedHostLooksWellAfterARestart) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "protocol/trust/time_proof.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::trust {
@@ -15,7 +16,8 @@ using model::Reason;
 
 // What a core hands to act for an order that may run.
 struct Request {
-  World world;
+  World world{
+      [](model::Root& root) { root.time_keys = {fixture::key_named("time").public_key()}; }};
   ActAnchor anchor;
   model::ActRequest request;
 
@@ -158,6 +160,24 @@ TEST(ActCheck, AStopOutlivesItsSignersPlaceInTheRoot) {
   EXPECT_EQ(r.reason(), Reason::kNone);
 }
 
+// Shown before there is an order, it cannot be held back when there is one.
+TEST(ActCheck, AStopIsRememberedWithoutAnOrderAndWithoutACheckpoint) {
+  Request r;
+  model::ActRequest shown;
+  shown.root_chain = r.request.root_chain;
+  const Bytes stop = r.world.tenant.sign(model::Stop{.halt_all = true}, {"bob"});
+  shown.stops = {stop, r.world.tenant.sign(model::Stop{.halt_all = true}, {"dave"}),
+                 to_bytes("nonsense")};
+  const auto learned = learn_stops(r.anchor, shown);
+  ASSERT_TRUE(learned) << learned.error().detail;
+  EXPECT_EQ(learned->stops, std::vector<Bytes>{stop});
+  EXPECT_TRUE(learned->executed.empty());
+  r.anchor = *learned;
+  EXPECT_EQ(r.reason(), Reason::kStopped);
+  shown.root_chain.clear();
+  EXPECT_FALSE(learn_stops(r.anchor, shown));
+}
+
 TEST(ActCheck, AgeAndClockAreJudgedAgain) {
   {
     Request r;
@@ -179,6 +199,99 @@ TEST(ActCheck, AgeAndClockAreJudgedAgain) {
     r.anchor.newest = start() + 2 * kDay;
     EXPECT_EQ(r.reason(), Reason::kExpired);
   }
+}
+
+// Core asks; act believes only what a time key of the root signed for this boot.
+struct DoubtfulRequest : Request {
+  DoubtfulRequest() {
+    request.time.asked = world.clock.boottime - Seconds(1);
+    request.time.salt.value.fill(3);
+    tell(world.clock.local);
+  }
+  void tell(Timestamp time) {
+    model::TimeStatement statement;
+    statement.tenant = world.tenant.id();
+    statement.nonce = time_nonce(world.clock.boot, request.time.asked, request.time.salt);
+    statement.time = time;
+    request.time.statement = codec::encode(crypto::sign_envelope(
+        model::kPayloadTime, codec::encode(statement), fixture::key_named("time")));
+  }
+};
+
+TEST(ActCheck, AClockInDoubtIsOverruledByAWitnessHostAndByNobodyElse) {
+  {
+    DoubtfulRequest r;
+    r.world.clock.local -= 365 * kDay;
+    EXPECT_EQ(r.reason(), Reason::kNone) << r.verify().error().detail;
+    r.request.time = {};
+    EXPECT_EQ(r.reason(), Reason::kClock);
+  }
+  {
+    DoubtfulRequest r;
+    r.world.clock.local += 100 * kDay;
+    r.world.clock.synchronised = false;
+    EXPECT_EQ(r.reason(), Reason::kNone) << r.verify().error().detail;
+    r.request.time = {};
+    EXPECT_EQ(r.reason(), Reason::kExpired);
+  }
+  {
+    DoubtfulRequest r;  // a taken core with an answer of another boot
+    r.world.clock.local -= 365 * kDay;
+    r.world.clock.boot.value[3] ^= 1;
+    EXPECT_EQ(r.reason(), Reason::kClock);
+  }
+  {
+    DoubtfulRequest r;  // a right clock is not set back by what was told
+    r.world.pass(2 * kDay);
+    r.request.time.asked = r.world.clock.boottime;
+    r.tell(start() + kHour);
+    EXPECT_EQ(r.reason(), Reason::kExpired);
+  }
+  {
+    DoubtfulRequest r;  // the answer says that the order is over
+    r.world.clock.local -= 365 * kDay;
+    r.tell(start() + 3 * kDay);
+    EXPECT_EQ(r.reason(), Reason::kExpired);
+  }
+}
+
+// Its newest checkpoint is old because the order carries a grace, not because the clock is ahead.
+TEST(ActCheck, AHostWithoutContactForMoreThanADayIsTakenForOneWhoseClockIsAhead) {
+  World world([](model::Root& root) {
+    root.policy.offline_grace_max[static_cast<std::size_t>(model::Class::kClean)] = 3 * kDay;
+  });
+  const DocumentId id = world.ready_apply([](model::Order& order) {
+    order.schedule.not_after = start() + 3 * kDay;
+    order.schedule.offline_grace = 2 * kDay;
+  });
+  ActAnchor anchor;
+  anchor.tenant = world.tenant.id();
+  model::ActRequest request;
+  request.order = world.view.state().orders.at(id).envelope;
+  request.root_chain = world.view.state().root_chain;
+  request.policy = fixture::policy_bytes(world.policy);
+  request.dry_run.push_back({});
+  request.checkpoint = world.view.note();
+  world.pass(30 * kHour);
+  ASSERT_EQ(world.reason(id), Reason::kNone);
+  const auto verified = verify_for_act(anchor, request, world.clock);
+  EXPECT_TRUE(verified) << verified.error().detail;
+}
+
+// One year after its making the root is over: who holds no newer one may look, and stop.
+TEST(ActCheck, AnExpiredRootLeavesNothingToActOn) {
+  Request r;
+  r.world.clock.local = start() + 366 * kDay;
+  r.world.clock.boottime += 366 * kDay;
+  r.world.witness();
+  r.request.checkpoint = r.world.view.note();
+  model::Order order = fixture::apply(r.world.policy, r.world.dry_runs.at(0).order);
+  order.schedule.not_before = r.world.clock.local - kHour;
+  order.schedule.not_after = r.world.clock.local + kHour;
+  r.request.order = r.world.tenant.sign(order, {"alice", "bob"});
+  EXPECT_EQ(r.reason(), Reason::kRootExpired);
+  r.anchor.stops = {r.world.tenant.sign(model::Stop{.halt_all = true}, {"bob"})};
+  EXPECT_EQ(r.reason(), Reason::kStopped);
 }
 
 TEST(ActCheck, ADryRunIsNothingToActOn) {

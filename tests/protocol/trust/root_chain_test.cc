@@ -129,6 +129,14 @@ TEST(RootRules, EachMistakeIsSeen) {
       {"this key has another use here", [](auto& r) { r.witnesses.push_back(r.witnesses[0]); }},
       {"checkpoint_age_max[clean] is 0", [](auto& r) { r.policy.checkpoint_age_max[3] = {}; }},
       {"cool_off[read] is -1", [](auto& r) { r.policy.cool_off[1] = Seconds{-1}; }},
+      {"time_keys[1]: this key has another use here",
+       [](auto& r) {
+         r.time_keys = {fixture::key_named("time").public_key(),
+                        fixture::key_named("alice").public_key()};
+       }},
+      {"time_keys[0]: this key has another use here",
+       [](auto& r) { r.time_keys = {fixture::key_named("witness").public_key()}; }},
+      {"time_keys[0]", [](auto& r) { r.time_keys = {PublicKey{}}; }},
       {"dry_run_age_max", [](auto& r) { r.policy.dry_run_age_max = {}; }},
       {"items_max 501", [](auto& r) { r.policy.items_max = 501; }},
       {"wave1_permille_max 1001", [](auto& r) { r.policy.wave1_permille_max = 1001; }},
