@@ -29,7 +29,7 @@ std::string TlogProof::text() const {
   if (extra) text += fmt::format("{}{}\n", kExtra, to_base64(*extra));
   text += fmt::format("{}{}\n", kIndex, index);
   for (const Digest& hash : hashes) text += to_base64(hash.view()) + "\n";
-  return text + "\n" + note;
+  return fmt::format("{}\n{}", text, note);
 }
 
 Result<TlogProof> TlogProof::parse(std::string_view text) {
