@@ -139,6 +139,7 @@ class Server {
     if (!*anchor)
       return refused(order_id(request), Reason::kUntrusted,
                      "no anchor: this host's enrolment is not complete, or the anchor is gone");
+    if (request.order.empty()) return remember(**anchor, request);
     // Begun is executed, even when a crash came before the anchor was written.
     for (const auto& past : ledger_.history()) {
       (*anchor)->executed.insert({past.begin.order, past.begin.slot});
@@ -219,6 +220,17 @@ class Server {
     (void)save_anchor(options_.state, anchor);  // the order is refused either way
   }
 
+  // Core shows them as soon as it has them: what is remembered, a core that is taken later cannot
+  // hold back.
+  ActDone remember(const trust::ActAnchor& anchor, const ActRequest& request) {
+    const auto learned = trust::learn_stops(anchor, request);
+    if (!learned) return refused({}, learned.error());
+    if (*learned != anchor)
+      if (const auto saved = save_anchor(options_.state, *learned); !saved)
+        return refused({}, reason_of_state(saved.error()), saved.error().message);
+    return refused({}, Reason::kNone, "remembered");
+  }
+
   static DocumentId order_id(const ActRequest& request) {
     const auto envelope = codec::decode<model::Envelope>(request.order);
     return envelope ? crypto::document_id(*envelope) : DocumentId{};
@@ -289,6 +301,11 @@ class Server {
     FS_TRY(const auto dry_run, unseal(request.dry_run, order.policy, key_));
     trust::Consent consent;
     FS_TRY(consent, read_consent());
+    // Whatever core says. In which country this host is only core knows.
+    trust::Consent owners = consent;
+    owners.jurisdictions.clear();
+    FS_CHECK(trust::allows(owners, verified.action_class(), "",
+                           std::max(read_clock().local, verified.anchor().newest)));
     const auto facts = facts_of(tree_, findings);
     const auto running = running_processes(tree_);
     const auto own = own_paths(tree_, options_.state);

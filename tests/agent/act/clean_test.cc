@@ -1,8 +1,12 @@
 // The real fleetsweep-act on a private root: cleaning, what it must not touch, and undo.
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -482,6 +486,38 @@ TEST_F(Clean, AFullDiskOrAReadOnlyStateStopsEverythingBefore) {
   EXPECT_EQ(host.run(host.request()).state(), HostState::kCleaned);
 }
 
+// The journal says "begun", and the disk has no room for the anchor any more.
+TEST_F(Clean, AnOrderIsCarriedOutOrForgottenWhenTheAnchorFindsTheDiskFull) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  const std::string anchor = read_text(host.state() + "/anchor");
+  ASSERT_EQ(::mount("none", host.state().c_str(), "tmpfs", 0, "size=2m,mode=0700"), 0);
+  write_text(host.state() + "/anchor", anchor);
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const std::string filler = host.state() + "/filler";
+  const Answer answer = host.run_racing(request, "anchor:1", [&] {
+    const int file = ::open(filler.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const std::string page(4096, 'x');
+    while (::write(file, page.data(), page.size()) > 0) {
+    }
+    ::close(file);
+  });
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kDiskFull) << answer.text();
+  EXPECT_EQ(host.manifest(), before);
+  EXPECT_NE(host.process_state(worker), 'T');
+  // With room again it stays begun: whoever replays the order is refused.
+  fs::remove(filler);
+  EXPECT_EQ(host.run(request).reason(), Reason::kExecuted);
+  EXPECT_EQ(host.manifest(), before);
+  model::Order second = host.order();
+  second.title = "another";
+  EXPECT_EQ(host.run(host.request(second, {"alice", "bob"})).state(), HostState::kCleaned);
+  ::umount2(host.state().c_str(), MNT_DETACH);
+}
+
 TEST_F(Clean, AFullJournalSaysSoAndLeavesRoomToUndo) {
   const std::string before = host.manifest();
   const auto request = host.request();
@@ -693,6 +729,22 @@ TEST_F(Refusal, TheOwnersConsentCanOnlyNarrow) {
   expect(host.request(), Reason::kConsent);
   write_text(fs::path(host.state()).parent_path() / "consent.conf", "items_max = 2\n");
   expect(host.request(), Reason::kLimit);
+}
+
+TEST_F(Refusal, AStopIsForgottenByActBeforeTheNextOrder) {
+  model::ActRequest shown = host.request();
+  shown.order.clear();
+  shown.stops = {host.tenant.sign(model::Stop{.halt_all = true}, {"carol"})};
+  EXPECT_EQ(host.run(shown).reason(), Reason::kNone);
+  expect(host.request(), Reason::kStopped);  // which does not show it
+}
+
+TEST_F(Refusal, ATakenCoreTalksAroundTheOwnersClassAndTime) {
+  const fs::path consent = fs::path(host.state()).parent_path() / "consent.conf";
+  write_text(consent, "max_class = contain\n");
+  expect(host.request(), Reason::kConsent);
+  write_text(consent, "expires = 2020-01-01T00:00:00Z\n");
+  expect(host.request(), Reason::kConsent);
 }
 
 TEST_F(Refusal, TheOwnersConsentReachesProcesses) {
