@@ -11,6 +11,8 @@
 #include "agent/local/control.h"
 #include "agent/local/enrolment.h"
 #include "agent/options.h"
+#include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/sandbox/sandbox.h"
 
@@ -85,6 +87,17 @@ void print_orders(const Json& orders) {
   if (orders.empty()) std::printf("  no orders\n");
 }
 
+// What else the owner's file says, as it stands there.
+std::string consent_limits(const Json& consent) {
+  std::string text;
+  for (const char* key : {"jurisdictions", "root", "deny"})
+    for (const Json& value : consent.value(key, Json::array()))
+      text += std::string(", ") + key + " " + escaped(value.get<std::string>());
+  if (consent.contains("items_max")) text += ", items_max " + consent["items_max"].dump();
+  if (consent.contains("expires")) text += ", until " + escaped(consent.value("expires", ""));
+  return text;
+}
+
 void print(const std::string& verb, const Json& answer) {
   if (answer.contains("error")) {
     std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(answer.value("error", "")).c_str());
@@ -102,14 +115,30 @@ void print(const std::string& verb, const Json& answer) {
         answer.value("log_size", 0ull), answer.value("root_version", 0ull),
         answer.value("witness_time", "").c_str(), answer.value("receipts", 0ull),
         answer.value("outbox", 0ull));
+    for (const Json& stop : answer.value("stops", Json::array()))
+      std::printf("  a Stop %s\n", escaped(stop.get<std::string>()).c_str());
+    if (const Json consent = answer.value("consent", Json()); consent.is_object())
+      std::printf("  consent.conf (sha256 %.12s) allows up to class %s%s\n",
+                  consent.value("sha256", "").c_str(), consent.value("max_class", "").c_str(),
+                  consent_limits(consent).c_str());
     if (answer.value("consent_broken", false))
       std::printf("  consent.conf has a mistake: nothing runs until it is mended\n");
+    if (const std::string clock = answer.value("clock", "ok"); clock != "ok")
+      std::printf("  this host's clock is %s: %s\n", clock.c_str(),
+                  answer.value("time_told", false) ? "orders are judged by what a witness host told"
+                                                   : "orders that change anything are refused");
     if (answer.value("forked", false))
       std::printf("  the log contradicts what this host has seen: nothing runs\n");
     print_orders(answer.value("orders", Json::array()));
     for (const Json& entry : answer.value("refused_entries", Json::array()))
       std::printf("  log entry %llu  refused: %s: %s\n", entry.value("index", 0ull),
                   entry.value("reason", "").c_str(), escaped(entry.value("detail", "")).c_str());
+  } else if (verb == "stop") {
+    const std::string says = escaped(answer.value("says", ""));
+    const std::string detail = escaped(answer.value("detail", ""));
+    std::printf("Stop %s: %s%s%s\n%s%s%s", answer.value("stop", "").c_str(),
+                answer.value("taken", "").c_str(), detail.empty() ? "" : ": ", detail.c_str(),
+                says.empty() ? "" : "  ", says.c_str(), says.empty() ? "" : "\n");
   } else if (answer.contains("why")) {
     std::printf("%s\n", escaped(answer.value("why", "")).c_str());
   } else if (answer.contains("orders")) {
@@ -136,9 +165,26 @@ int show(const Options& options, const model::LocalReply& reply) {
   return reply.ok ? kDone : kRefused;
 }
 
+// The file as the CLI writes it; core gets the envelope's bytes, and believes its signatures only.
+Result<std::string> read_stop(const std::string& path) {
+  FS_TRY(const Bytes content,
+         files::read_file(path, limits::kDsseJsonBytes, files::Links::kFollow));
+  const auto envelope = codec::from_dsse_json(as_text(content));
+  if (!envelope) return fail(envelope.error().within(path));
+  if (envelope->payload_type != model::kPayloadStop)
+    return fail(Code::kInvalid, "{}: expected a Stop, this is '{}'", path,
+                escaped(envelope->payload_type));
+  return to_text(codec::encode(*envelope));
+}
+
 int run_command(const Options& options) {
   Duration wait = std::chrono::seconds(30);
   model::LocalCommand asked = options.command;
+  if (asked.verb == "stop") {
+    auto stop = read_stop(options.stop_file);
+    if (!stop) return complain(stop.error());
+    asked.argument = std::move(*stop);
+  }
   if (asked.verb == "undo") {
     // The monitor, which starts the undo, takes a whole id only: core knows which one is meant.
     if (!DocumentId::parse_hex(asked.argument)) {

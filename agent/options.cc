@@ -66,6 +66,11 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   monitor.root = reader.text("root", "/");
   monitor.libexec = reader.text("libexec", std::filesystem::path(own).parent_path().string());
   core.labels = reader.list("label");
+  for (std::string& folder : reader.list("mirror"))
+    if (folder.starts_with('/'))
+      core.mirrors.push_back(std::move(folder));
+    else
+      reader.reject("mirror", fmt::format("'{}': expected an absolute path", folder));
   const auto wait = [&](const char* key, const char* fallback, Duration& target) {
     const auto value = parse_wait(reader.text(key, fallback));
     if (value)
@@ -122,6 +127,8 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   monitor.core.insert(monitor.core.end(), {"--sandbox", is_full ? "full" : "reduced"});
   for (const std::string& label : core.labels)
     monitor.core.insert(monitor.core.end(), {"--label", label});
+  for (const std::string& folder : core.mirrors)
+    monitor.core.insert(monitor.core.end(), {"--mirror", folder});
   return {};
 }
 
@@ -179,7 +186,8 @@ Parsed parse_options(int count, char** arguments) {
              for (const std::string& value : values) given.push_back({key, value, "--" + key});
            },
            what)
-        ->expected(1);
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   };
   setting("state", "folder of this agent's keys and memory");
   setting("root", "the tree to look after");
@@ -193,6 +201,9 @@ Parsed parse_options(int count, char** arguments) {
   setting("reconnect_max", "longest wait before connecting again (300s)");
   setting("rekey_interval", "a key of the private line to the controller serves so long (30d)");
   setting("label", "what this host says about itself; may be repeated");
+  setting("mirror",
+          "a folder in which a Stop may lie as *.dsse when no controller brings it; may be "
+          "repeated");
 
   // Not for people: the monitor starts it.
   auto* core = app.add_subcommand("core", "")->group("");
@@ -205,6 +216,7 @@ Parsed parse_options(int count, char** arguments) {
   core->add_option("--reconnect-max", reconnect_max);
   core->add_option("--rekey-interval", rekey);
   core->add_option("--label", options.core.labels);
+  core->add_option("--mirror", options.core.mirrors);
 
   const auto command = [&](const char* verb, const char* what) {
     auto* sub = app.add_subcommand(verb, what);
@@ -223,6 +235,11 @@ Parsed parse_options(int count, char** arguments) {
   auto* undo = command("undo", "put back what an order took away from this host; needs no quorum");
   undo->add_option("ORDER", options.command.argument, "its id, or the first 8 digits or more")
       ->required();
+
+  auto* stop = command("stop", "take a Stop that the tenant's people signed, from a file");
+  stop->add_option("FILE", options.stop_file, "as `fleetsweep stop --out FILE` writes it")
+      ->required();
+  stop->footer("Example: fleetsweep-agent stop /media/usb/stop.dsse");
 
   try {
     app.parse(count, arguments);
@@ -252,7 +269,7 @@ Parsed parse_options(int count, char** arguments) {
     options.core.sandbox = *level;
   } else {
     options.verb = Verb::kCommand;
-    for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo})
+    for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo, stop})
       if (*sub) options.command.verb = sub->get_name();
   }
   return {std::nullopt, std::move(options)};

@@ -19,7 +19,8 @@ struct Options {
   EnrolOptions enrol;           // kEnrol
   monitor::Options monitor;     // kRun
   CoreOptions core;             // kCore
-  model::LocalCommand command;  // kCommand: status, why, halt, resume, rekey, undo
+  model::LocalCommand command;  // kCommand: status, why, halt, resume, rekey, undo, stop
+  std::string stop_file;        // of stop
 };
 
 // Help, --version and mistakes are printed here; then `exit` says with which code to end.

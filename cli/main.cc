@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   add_order_verbs(app, session);
   add_campaign_verbs(app, session);
   add_tenant_verbs(app, session);
+  add_stop_verbs(app, session);
   add_agent_verbs(app, session);
   add_log_verbs(app, session);
   add_audit_verbs(app, session);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::agent {
 
@@ -63,6 +64,7 @@ std::optional<Uptime> Core::next_deadline() const {
     sooner(outbox_.next_deadline());
     sooner(fetch_wake_);
     sooner(rekeying_.next_deadline());
+    sooner(time_wake_);
   }
   return next;
 }
@@ -75,6 +77,7 @@ Effects Core::on_connected(const Now& now) {
   session_.on_connected(now.uptime);
   outbox_.on_reconnect();
   fetch_.on_reconnect();
+  time_.on_reconnect();
   asked_from_ = kNotAsked;
   Effects effects;
   effects.notes.push_back({"connected", {}});
@@ -118,6 +121,32 @@ Effects Core::on_rekey_asked(const Now& now) {
 Effects Core::on_consent(const trust::Consent& consent, const Now& now) {
   identity_.host.consent = consent;
   return finish({}, now);
+}
+
+// Stopping needs less evidence than acting: neither the log nor fresh contact is asked, only who
+// signed.
+Effects Core::on_stop(BytesView envelope, const std::string& source, StopAnswer& answer,
+                      const Now& now) {
+  Effects effects;
+  answer.notice = log_.take_stop(envelope);
+  const trust::Notice& notice = answer.notice;
+  const auto held = state().stops.find(notice.id);
+  if (held != state().stops.end()) answer.says = says(held->second.stop);
+  if (notice.taken == trust::Taken::kAccepted) {
+    effects.records.push_back(
+        PutStop{notice.id, log_.size(), log_.floor().time, to_bytes(envelope)});
+    effects.notes.push_back({"stop_taken", {{"stop", notice.id.hex()}, {"source", source}}, true});
+    remember_stops(effects);
+    Say say;
+    say.kind = model::ReceiptKind::kStop;
+    say.reason = model::Reason::kStopped;
+    say.started = now.clock.local;
+    report(Job{.order = notice.id}, std::move(say), effects, now);
+  } else if (notice.taken == trust::Taken::kRefused) {
+    effects.notes.push_back(
+        {"stop_refused", {{"source", source}, {"why", Error(notice.refusal).message}}, true});
+  }
+  return finish(std::move(effects), now);
 }
 
 Effects Core::on_poisoned(const DocumentId& order, const Now& now) {
@@ -165,7 +194,9 @@ void Core::on(const model::Checkpoint& checkpoint, Effects& effects, const Now& 
 
 void Core::advance(Effects& effects, const Now& now) {
   const bool was_forked = log_.forked();
+  const DocumentId root_before = log_.root().id();
   const auto advance = log_.checkpoint(offered_note_, now.clock);
+  if (log_.root().id() != root_before) time_.forget();
   if (!advance) {
     offered_note_.clear();
     asked_from_ = kNotAsked;  // what made another tree was dropped: the next checkpoint asks anew
@@ -181,10 +212,25 @@ void Core::advance(Effects& effects, const Now& now) {
     return;
   }
   offered_note_.clear();
+  const auto steers = [](const trust::Notice& notice) {
+    return notice.taken == trust::Taken::kAccepted &&
+           (notice.payload_type == model::kPayloadStop ||
+            notice.payload_type == model::kPayloadResume);
+  };
+  if (std::ranges::any_of(advance->settled, steers) ||
+      std::ranges::any_of(advance->folded, steers, &trust::LogView::Folded::notice))
+    remember_stops(effects);
   for (const trust::Notice& notice : advance->settled) note_entry(notice, effects);
   for (const auto& folded : advance->folded) {
     effects.records.push_back(PutEntry{folded.notice.index, folded.seen, folded.entry});
     note_entry(folded.notice, effects);
+    // What it is nobody knows, so the receipt names no order.
+    if (folded.notice.refusal.reason == model::Reason::kPoison) {
+      Say say;
+      say.reason = model::Reason::kPoison;
+      say.started = now.clock.local;
+      report(Job{}, std::move(say), effects, now);
+    }
   }
   if (advance->fresher || !advance->folded.empty()) effects.records.push_back(PutLog{log_.saved()});
 }
@@ -229,6 +275,20 @@ void Core::on(const model::Rekeyed& rekeyed, Effects& effects, const Now&) {
   outbox_.on_reconnect();
   fetch_.on_reconnect();
   effects.actions.push_back(Reconnect{});
+}
+
+void Core::on(const model::TimeReply& reply, Effects& effects, const Now& now) {
+  if (guard_ && !guard_->begin(crypto::sha256(reply.statement))) {
+    effects.notes.push_back(
+        {"time_refused", {{"why", "reading it killed this agent twice"}}, true});
+    return;
+  }
+  const auto taken = time_.on_reply(reply, log_.root().root(), identity_.tenant, now);
+  if (guard_) guard_->end();
+  if (!taken)
+    effects.notes.push_back({"time_refused", {{"why", Error(taken.error()).message}}, true});
+  else
+    effects.notes.push_back({"time_told", {{"time", to_rfc3339(time_.told()->time)}}});
 }
 
 // The edge has no business sending these.

@@ -15,6 +15,7 @@
 #include "agent/core/policy_fetch.h"
 #include "agent/core/rekey.h"
 #include "agent/core/session.h"
+#include "agent/core/time_question.h"
 #include "agent/report/outbox.h"
 #include "agent/report/receipt.h"
 #include "protocol/trust/gates.h"
@@ -37,14 +38,20 @@ struct Identity {
   PublicKey token;
   SessionTimes times;
   std::uint64_t seed = 0;
+  Digest secret;  // random: what nobody may guess is made of it
 };
+
+// A Stop as a sentence for people: "halts everything: drill".
+std::string says(const model::Stop& stop);
 
 class Core {
  public:
-  // kLogFork and the like when the store contradicts itself. `key` outlives the core.
+  // kLogFork and the like when the store contradicts itself. `key` outlives the core, as does
+  // `guard`, which is asked around everything that is parsed; without one all is.
   static trust::Checked<std::unique_ptr<Core>> load(Identity identity, trust::VerifiedRoot root,
                                                     const crypto::SecretKey& key, Seal seal,
-                                                    Stored stored, const Now& now);
+                                                    Stored stored, const Now& now,
+                                                    trust::Guard* guard = nullptr);
 
   // The first thing after load(): resumes what a crash interrupted.
   Effects on_start(const Now& now);
@@ -67,6 +74,14 @@ class Core {
 
   Effects on_halt(bool halted, const Now& now);
   Effects on_consent(const trust::Consent& consent, const Now& now);
+  // A Stop that came without the log, as an encoded envelope; `source` is for the local log. What
+  // became of it, and what it says when it was taken.
+  struct StopAnswer {
+    trust::Notice notice;
+    std::string says;
+  };
+  Effects on_stop(BytesView envelope, const std::string& source, StopAnswer& answer,
+                  const Now& now);
   // This order killed the process twice.
   Effects on_poisoned(const DocumentId& order, const Now& now);
 
@@ -100,12 +115,21 @@ class Core {
     };
     std::vector<Line> lines;            // one for each order, log order
     std::deque<trust::Notice> refused;  // log entries without authority, the newest of them
+    std::vector<std::string> stops;     // what each active one says
+    trust::Consent consent;
   };
   Status status() const;
   const TransportKey& transport() const { return rekeying_.in_use(); }
+  // The host's own clock, and whether orders are judged by what a witness host told instead.
+  model::ClockState clock_state(const Now& now) const {
+    return trust::clock_state(log_.floor(), now.clock);
+  }
+  bool is_told_time(const Now& now) const { return judged_by(now).told; }
   const AgentId& agent() const { return identity_.host.agent; }
   const model::Facts& facts() const { return identity_.facts; }
   std::vector<DocumentId> orders_of(const Digest& policy) const;
+  // For act: no order, all Stops and Resumes.
+  model::ActRequest stops_request() const { return act_request({}); }
   // Where else the edge can be reached, as the tenant says.
   std::vector<model::Endpoint> relays() const;
 
@@ -132,7 +156,8 @@ class Core {
         key_(key),
         seal_(std::move(seal)),
         session_(identity_.times, identity_.seed),
-        rekeying_(std::move(transport), identity_.rekey_interval, likeness(identity_, key)) {}
+        rekeying_(std::move(transport), identity_.rekey_interval, likeness(identity_, key)),
+        time_(identity_.secret) {}
   static model::AgentKey likeness(const Identity& identity, const crypto::SecretKey& key);
   trust::Checked<void> restore(Stored stored, const Now& now);
 
@@ -146,6 +171,9 @@ class Core {
   void consider_rescans(Effects& effects, const Now& now);
   void consider_active(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
+  trust::ClockReading judged_by(const Now& now) const;
+  bool waits_for_time(const model::Order& order, const trust::Refusal& refusal, Effects& effects,
+                      const Now& now);
   void consider_interrupted(Effects& effects, const Now& now);
   void fetch_policies(Effects& effects, const Now& now);
   void talk(Effects& effects, const Now& now);
@@ -158,6 +186,7 @@ class Core {
   void scan(Effects& effects) const;
   void act(const model::ScanDone& fresh, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;
+  void remember_stops(Effects& effects) const;
   void end_dry_run(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
                    const Now& now);
   void end_scan_before_apply(const model::ScanDone& done, const model::Policy& policy,
@@ -196,6 +225,7 @@ class Core {
   void on(const model::ReceiptAck& ack, Effects& effects, const Now& now);
   void on(const model::Beat& beat, Effects& effects, const Now& now);
   void on(const model::Rekeyed& rekeyed, Effects& effects, const Now& now);
+  void on(const model::TimeReply& reply, Effects& effects, const Now& now);
   template <class Other>
   void on(const Other& unexpected, Effects& effects, const Now& now);
   void advance(Effects& effects, const Now& now);
@@ -205,12 +235,14 @@ class Core {
 
   Identity identity_;
   trust::LogView log_;
+  trust::Guard* guard_ = nullptr;
   const crypto::SecretKey& key_;
   Seal seal_;
   Session session_;
   Rekeying rekeying_;
   Outbox outbox_;
   PolicyFetch fetch_;
+  TimeQuestion time_;
 
   std::map<DocumentId, Job> jobs_;  // the newest run of each order
   std::set<trust::Execution> executed_;
@@ -229,6 +261,7 @@ class Core {
   std::optional<Uptime> fetch_wake_;
   static constexpr std::uint64_t kNotAsked = ~std::uint64_t{0};
   std::uint64_t asked_from_ = kNotAsked;
+  std::optional<Uptime> time_wake_;
 };
 
 }  // namespace fleetsweep::agent

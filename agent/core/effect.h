@@ -29,6 +29,9 @@ struct StartAct {
   Digest policy;       // zero: none (undo)
   DocumentId dry_run;  // zero: none
 };
+// So that act remembers what Stops and Resumes there are (Core::stops_request()), whoever shows it
+// the next order. It is not answered.
+struct RememberStops {};
 // No new step, please: finish or roll back the one in flight, then answer.
 struct AskActToStop {};
 // A connection from scratch.
@@ -39,8 +42,8 @@ struct MakeTransportKey {};
 struct UseTransport {
   TransportKey key;
 };
-using Action = std::variant<Send, SendReceipts, StartScan, StartAct, AskActToStop, Reconnect,
-                            MakeTransportKey, UseTransport>;
+using Action = std::variant<Send, SendReceipts, StartScan, StartAct, RememberStops, AskActToStop,
+                            Reconnect, MakeTransportKey, UseTransport>;
 
 // An event for the local log: a name and fields, never what was found inside a file.
 struct Note {

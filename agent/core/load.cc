@@ -14,11 +14,14 @@ trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes) {
 
 trust::Checked<std::unique_ptr<Core>> Core::load(Identity identity, trust::VerifiedRoot root,
                                                  const crypto::SecretKey& key, Seal seal,
-                                                 Stored stored, const Now& now) {
+                                                 Stored stored, const Now& now,
+                                                 trust::Guard* guard) {
   Transport transport =
       stored.transport ? *stored.transport : Transport{identity.transport, std::nullopt, {}};
   std::unique_ptr<Core> core(
       new Core(std::move(identity), std::move(root), key, std::move(seal), std::move(transport)));
+  core->guard_ = guard;
+  core->log_.guard_with(guard);
   FS_CHECK(core->restore(std::move(stored), now));
   return core;
 }
@@ -34,8 +37,16 @@ model::AgentKey Core::likeness(const Identity& identity, const crypto::SecretKey
 }
 
 trust::Checked<void> Core::restore(Stored stored, const Now& now) {
-  for (const Stored::Entry& entry : stored.entries)
+  auto stop = stored.stops.begin();
+  const auto take_stops = [&] {
+    for (; stop != stored.stops.end() && stop->log_size <= log_.size(); ++stop)
+      static_cast<void>(log_.take_stop(stop->envelope, stop->seen));
+  };
+  for (const Stored::Entry& entry : stored.entries) {
+    take_stops();
     note_refused(log_.replay(entry.entry, entry.seen));
+  }
+  take_stops();
   if (stored.log) FS_CHECK(log_.resume(*stored.log));
   for (PolicyBrief& policy : stored.policies) {
     const Digest digest = policy.facts.digest;
@@ -63,6 +74,7 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
 
 Effects Core::on_start(const Now& now) {
   Effects effects;
+  remember_stops(effects);
   // What the fold has forgotten long after its end is forgotten here too.
   std::set<Digest> used;
   for (const auto& [id, entry] : state().orders) used.insert(entry.order.policy);

@@ -23,6 +23,7 @@ std::vector<DocumentId> Core::orders_in_log_order() const {
 
 void Core::consider(Effects& effects, const Now& now) {
   wake_.reset();
+  time_wake_.reset();
   consider_active(effects, now);
   consider_interrupted(effects, now);
   consider_rescans(effects, now);
@@ -31,10 +32,30 @@ void Core::consider(Effects& effects, const Now& now) {
 
 // Wall time is watched through uptime; the driver calls again when somebody sets the clock.
 void Core::wake_at(Timestamp wall, const Now& now) {
-  const auto wait = std::max(wall - now.clock.local, Seconds(0));
+  const auto wait = std::max(wall - judged_by(now).local, Seconds(0));
   // A day at most: an hour of winter time, or a leap of a second, costs no more than that.
   const Uptime at = now.uptime + std::min<Duration>(wait, std::chrono::hours(24));
   if (!wake_ || at < *wake_) wake_ = at;
+}
+
+trust::ClockReading Core::judged_by(const Now& now) const {
+  return trust::corrected(now.clock, log_.floor(), time_.told());
+}
+
+// An order that nothing but a doubtful clock keeps from running is not refused before a witness
+// host was asked. Who has no such host, or no contact, is refused at once.
+bool Core::waits_for_time(const model::Order& order, const trust::Refusal& refusal,
+                          Effects& effects, const Now& now) {
+  const bool is_about_time =
+      refusal.reason == Reason::kClock || refusal.reason == Reason::kExpired ||
+      refusal.reason == Reason::kStale || refusal.reason == Reason::kRootExpired;
+  if (!is_about_time || order.action_class < model::Class::kContain ||
+      trust::clock_state(log_.floor(), judged_by(now)) == model::ClockState::kOk ||
+      log_.root().root().time_keys.empty() || !session_.is_welcomed())
+    return false;
+  if (auto request = time_.ask(now)) effects.actions.push_back(Send{std::move(*request)});
+  time_wake_ = time_.next_deadline(now.uptime);
+  return time_.is_open(now.uptime);
 }
 
 trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
@@ -44,7 +65,7 @@ trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
           .state = state(),
           .host = identity_.host,
           .floor = log_.floor(),
-          .clock = now.clock,
+          .clock = judged_by(now),
           .forked = log_.forked(),
           .policy = policy == policies_.end() ? nullptr : &policy->second.facts,
           .executed = executed_,
@@ -73,7 +94,7 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
   const trust::Verdict verdict = verdict_on(id, now);
   // When it ends it is refused as expired, whatever it waits for until then.
   if (!std::holds_alternative<trust::Allowed>(verdict) &&
-      order.schedule.not_after >= now.clock.local)
+      order.schedule.not_after >= judged_by(now).local)
     wake_at(order.schedule.not_after + Seconds(1), now);
   if (const auto* allowed = std::get_if<trust::Allowed>(&verdict)) {
     if (active_)
@@ -84,6 +105,8 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
     reasons_[id] = fmt::format("waiting for {}{}{}", name(waiting->what),
                                waiting->detail.empty() ? "" : ": ", waiting->detail);
     if (waiting->until && waiting->what == trust::WaitFor::kTime) wake_at(*waiting->until, now);
+  } else if (waits_for_time(order, std::get<trust::Refusal>(verdict), effects, now)) {
+    reasons_[id] = "waiting for a witness host to say what time it is";
   } else {
     refuse(id, std::get<trust::Refusal>(verdict), effects, now);
   }
@@ -221,7 +244,8 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.
-      if (now.clock.local >= job.cleaned && now.clock.local < due) {
+      const Timestamp time = judged_by(now).local;
+      if (time >= job.cleaned && time < due) {
         wake_at(due, now);
         continue;
       }

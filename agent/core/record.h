@@ -70,6 +70,12 @@ struct PutJob {
 struct DropJob {  // with its dry run
   DocumentId order;
 };
+struct PutStop {  // that came without the log
+  DocumentId id;
+  std::uint64_t log_size = 0;  // when it was taken
+  Timestamp seen;
+  Bytes envelope;
+};
 struct PutReceipt {
   std::uint64_t seq = 0;
   DocumentId id;
@@ -95,7 +101,7 @@ struct PutTransport {
   Transport transport;
 };
 using Record = std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutDryRun, PutJob, DropJob,
-                            PutReceipt, DropReceipts, PutTransport>;
+                            PutStop, PutReceipt, DropReceipts, PutTransport>;
 
 // What the gates and the rescans need of a policy; small, so the bytes can stay on disk.
 struct PolicyBrief {
@@ -115,7 +121,13 @@ struct Stored {
     DocumentId id;
     std::size_t size = 0;
   };
+  struct Stop {
+    std::uint64_t log_size = 0;
+    Bytes envelope;
+    Timestamp seen;
+  };
   std::vector<Entry> entries;
+  std::vector<Stop> stops;  // by log_size
   std::optional<trust::LogView::Saved> log;
   std::vector<PolicyBrief> policies;
   std::vector<trust::DryRun> dry_runs;

@@ -181,7 +181,7 @@ void Core::end_dry_run(const model::ScanDone& done, const model::Policy& policy,
   if (job.state == HostState::kClean) reserve(say, job);
   // Result, receipt and "done" become durable together.
   executed_.insert({job.order, job.slot});
-  const trust::DryRun run{job.order, job.policy, now.clock.local};
+  const trust::DryRun run{job.order, job.policy, trust::effective(log_.floor(), judged_by(now))};
   std::erase_if(dry_runs_, [&](const trust::DryRun& old) { return old.order == run.order; });
   dry_runs_.push_back(run);
   effects.records.push_back(PutDryRun{run, done.sealed});
@@ -233,7 +233,14 @@ model::ActRequest Core::act_request(const DocumentId& order) const {
   for (const auto& [id, stop] : state().stops) request.stops.push_back(stop.envelope);
   for (const auto& [id, resume] : state().resumes) request.stops.push_back(resume.envelope);
   request.checkpoint = log_.note();
+  request.time = time_.proof();
   return request;
+}
+
+// What act has seen once, nobody can keep from it later.
+void Core::remember_stops(Effects& effects) const {
+  if (!state().stops.empty() || !state().resumes.empty())
+    effects.actions.push_back(RememberStops{});
 }
 
 // From here on a crash is resumed, so that it begins is durable before act hears of it.
@@ -299,7 +306,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   job.reboot_rescan = is_to_verify && policy != policies_.end() &&
                       (policy->second.verify.after_reboot || done.state == HostState::kNeedsReboot);
   job.phase = is_to_verify && done.state == HostState::kCleaned ? Phase::kVerifying : Phase::kDone;
-  job.cleaned = now.clock.local;
+  job.cleaned = judged_by(now).local;
   job.rescans = 0;
   if (job.phase == Phase::kDone) job.cleaned_objects.clear();
   report(job, std::move(say), effects, now);
@@ -413,7 +420,7 @@ void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
   receipt.started = say.started;
   receipt.finished = now.clock.local;
   receipt.boot = identity_.boot;
-  receipt.clock = trust::clock_state(log_.floor(), now.clock);
+  receipt.clock = clock_state(now);
   // Of the parser and of this process the weaker.
   receipt.sandbox =
       active_ ? std::min(active_->sandbox, identity_.host.sandbox) : identity_.host.sandbox;

@@ -1,9 +1,28 @@
 // What the host's owner is told.
 
+#include <fmt/ranges.h>
+
 #include "agent/core/core.h"
 #include "protocol/base/bytes.h"
 
 namespace fleetsweep::agent {
+
+std::string says(const model::Stop& stop) {
+  std::vector<std::string> what;
+  if (stop.halt_all) what.push_back("everything");
+  if (stop.halt_from_class)
+    what.push_back(fmt::format("orders of class {} and above", name(*stop.halt_from_class)));
+  const auto add = [&](std::size_t count, std::string_view of) {
+    if (count > 0) what.push_back(fmt::format("{} {}{}", count, of, count == 1 ? "" : "s"));
+  };
+  add(stop.orders.size(), "order");
+  add(stop.policies.size(), "policy digest");
+  add(stop.keys.size(), "approver key");
+  add(stop.agents.size(), "host");
+  return fmt::format("halts {}: {}",
+                     what.empty() ? "nothing" : fmt::format("{}", fmt::join(what, ", ")),
+                     escaped(stop.reason));
+}
 
 std::string Core::why(const DocumentId& order) const {
   if (!state().orders.contains(order) && !jobs_.contains(order)) {
@@ -91,6 +110,8 @@ Core::Status Core::status() const {
   for (const DocumentId& id : orders_in_log_order())
     status.lines.push_back({id, state().orders.at(id).order.title, why(id)});
   status.refused = refused_;
+  for (const auto& [id, entry] : state().stops) status.stops.push_back(says(entry.stop));
+  status.consent = identity_.host.consent;
   return status;
 }
 

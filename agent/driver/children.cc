@@ -11,6 +11,19 @@ namespace {
 
 constexpr Duration kSendMax = std::chrono::seconds(30);
 
+// What the owner's file allows; null: there is none, and the tenant's quorum alone decides.
+nlohmann::json consent_json(const trust::Consent& consent) {
+  if (consent.digest.is_zero()) return nullptr;
+  nlohmann::json json{{"sha256", consent.digest.hex()},
+                      {"max_class", name(consent.max_class)},
+                      {"jurisdictions", consent.jurisdictions},
+                      {"deny", consent.denied},
+                      {"root", consent.roots}};
+  if (consent.items_max) json["items_max"] = *consent.items_max;
+  if (consent.expires) json["expires"] = to_rfc3339(*consent.expires);
+  return json;
+}
+
 }  // namespace
 
 void Driver::on_monitor() {
@@ -43,7 +56,32 @@ void Driver::on_command(const model::LocalCommand& command) {
     if (!consent_broken_) run(parts_.core.on_halt(halted_, now()));
   }
   if (command.verb == "rekey") run(parts_.core.on_rekey_asked(now()));
-  if (auto sent = monitor_.send(reply_to(command)); !sent) stop(sent.error().within("monitor"));
+  const model::LocalReply reply = command.verb == "stop"
+                                      ? take_stop(as_bytes(command.argument), "the host's owner")
+                                      : reply_to(command);
+  if (!outcome_) return;
+  if (auto sent = monitor_.send(reply); !sent) stop(sent.error().within("monitor"));
+}
+
+model::LocalReply Driver::take_stop(BytesView envelope, const std::string& source) {
+  Core::StopAnswer answer;
+  run(parts_.core.on_stop(envelope, source, answer, now()));
+  const trust::Notice& notice = answer.notice;
+  const bool is_refused = notice.taken == trust::Taken::kRefused;
+  const bool is_lifted = notice.taken == trust::Taken::kKnown && answer.says.empty();
+  const std::string taken = is_refused                             ? "refused"
+                            : is_lifted                            ? "lifted"
+                            : notice.taken == trust::Taken::kKnown ? "known"
+                                                                   : "taken";
+  const std::string detail =
+      is_refused  ? fmt::format("{}: {}", name(notice.refusal.reason), notice.refusal.detail)
+      : is_lifted ? "a Resume in the log has lifted it for ever"
+                  : "";
+  return {
+      !is_refused,
+      nlohmann::json{
+          {"stop", notice.id.hex()}, {"taken", taken}, {"says", answer.says}, {"detail", detail}}
+          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
 }
 
 model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
@@ -59,6 +97,7 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
   if (command.verb == "halt" || command.verb == "resume")
     return {true, dump(Json{{"halted", halted_}})};
   const Core::Status status = parts_.core.status();
+  const Now time = now();
   if (command.verb == "rekey")
     return {true, dump(Json{{"transport_key", status.transport.pub.hex()},
                             {"rekey_pending", status.rekey_pending}})};
@@ -83,12 +122,16 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
                           {"log_size", status.log_size},
                           {"root_version", status.root_version},
                           {"witness_time", to_rfc3339(status.witness_time)},
+                          {"clock", name(parts_.core.clock_state(time))},
+                          {"time_told", parts_.core.is_told_time(time)},
                           {"outbox", status.outbox},
                           {"receipts", status.receipts},
                           {"transport_key", status.transport.pub.hex()},
                           {"transport_key_since", to_rfc3339(status.transport.issued)},
                           {"rekey_pending", status.rekey_pending},
                           {"orders", std::move(orders)},
+                          {"stops", status.stops},
+                          {"consent", consent_json(status.consent)},
                           {"refused_entries", std::move(refused)}})};
 }
 
@@ -110,14 +153,30 @@ void Driver::on_started(const model::ChildStarted& started, UniqueFd fd) {
   one.pipe.emplace(std::move(fd));
   const model::Child kind = started.child;
   one.watch = parts_.loop.watch(one.pipe->fd(), [this, kind](Instant) { on_child(kind); });
-  if (auto sent = one.pipe->send(request, -1, kSendMax); !sent) lose(kind, sent.error().message);
+  if (auto sent = one.pipe->send(request, -1, kSendMax); !sent)
+    return lose(kind, sent.error().message);
+  if (kind == model::Child::kAct && !act_remembers_ && std::exchange(stop_act_next_, false))
+    static_cast<void>(one.pipe->send(model::LocalCommand{"stop", ""}));
+}
+
+void Driver::act_is_free() {
+  act_remembers_ = false;
+  if (auto next = std::exchange(act_next_, std::nullopt)) return perform(*next);
+  RememberStops again;
+  if (remember_next_) perform(again);
 }
 
 void Driver::lose(model::Child kind, const std::string& why) {
   Child& one = child(kind);
   if (one.pipe) parts_.loop.unwatch(one.watch);
   one.pipe.reset();
+  const bool is_act = kind == model::Child::kAct;
+  if (is_act && act_remembers_) {
+    parts_.log.warning("stops_not_remembered", {{"why", why}});
+    return act_is_free();
+  }
   run(parts_.core.on_child_lost(kind, why, now()));
+  if (is_act && outcome_) act_is_free();
 }
 
 void Driver::on_child(model::Child kind) {
@@ -135,7 +194,11 @@ void Driver::on_child(model::Child kind) {
     parts_.loop.unwatch(one.watch);
     one.pipe.reset();
     refresh_consent();
-    if (acted) return run(parts_.core.on_act_done(*acted, now()));
+    if (acted) {
+      if (!act_remembers_) run(parts_.core.on_act_done(*acted, now()));
+      if (outcome_) act_is_free();
+      return;
+    }
     // The policy as the core fetched it, so that names in the receipt are the order's.
     const auto bytes = parts_.store.policy(one.policy);
     if (!bytes) return stop(bytes.error().within("store"));

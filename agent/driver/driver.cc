@@ -7,6 +7,7 @@
 #include "agent/driver/host.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::agent {
@@ -14,7 +15,6 @@ namespace fleetsweep::agent {
 namespace {
 
 constexpr int kMessagesPerTurn = 64;
-constexpr unsigned kPoisonTimes = 2;
 // Handshakes that broke off before the next address is tried.
 constexpr unsigned kFailuresMax = 3;
 
@@ -44,6 +44,7 @@ void Driver::start() {
   watch_socket();
   refresh_consent();
   run(parts_.core.on_start(now()));
+  if (!parts_.mirrors.empty()) watch_mirrors();
 }
 
 void Driver::stop(Error error) {
@@ -115,6 +116,10 @@ void Driver::perform(StartScan& one) {
 }
 
 void Driver::perform(StartAct& one) {
+  if (act_remembers_) {
+    act_next_ = std::move(one);
+    return;
+  }
   if (!one.policy.is_zero()) {
     auto policy = parts_.store.policy(one.policy);
     if (policy) one.request.policy = std::move(*policy);
@@ -127,7 +132,15 @@ void Driver::perform(StartAct& one) {
   ask_for(model::Child::kAct, std::move(one.request), one.policy);
 }
 
+void Driver::perform(RememberStops&) {
+  remember_next_ = act_.request || act_.pipe;
+  if (remember_next_) return;
+  act_remembers_ = true;
+  ask_for(model::Child::kAct, parts_.core.stops_request(), {});
+}
+
 void Driver::perform(AskActToStop&) {
+  stop_act_next_ = act_remembers_;
   if (act_.pipe) static_cast<void>(act_.pipe->send(model::LocalCommand{"stop", ""}));
 }
 
@@ -204,7 +217,12 @@ void Driver::on_socket() {
   for (int i = 0; i < kMessagesPerTurn; ++i) {
     const auto payload = parts_.socket.receive();
     if (!payload) return;
+    if (!parts_.guard.begin(crypto::sha256(payload->view()))) {
+      parts_.log.warning("poison", {{"what", "a message of the edge"}});
+      continue;
+    }
     const auto message = codec::decode<model::Message>(payload->view());
+    parts_.guard.end();
     if (!message) {
       parts_.log.warning("edge_talks_nonsense", {{"why", message.error().message}});
       continue;
@@ -220,18 +238,14 @@ void Driver::on_edge_message(const model::Message& message) {
   const bool completes =
       blob && blob->total > 0 && blob->offset + blob->bytes.size() == blob->total;
   if (!completes) return run(parts_.core.on_message(message, now()));
-  // Counted before it is parsed: if parsing is what kills us, only the store remembers it.
-  const auto times = parts_.store.begun(blob->digest);
-  if (!times) return stop(times.error().within("store"));
-  if (*times > kPoisonTimes) {
+  // All that comes of a policy, until it is stored: a policy that kills us is fetched again.
+  if (!parts_.guard.begin(blob->digest)) {
     for (const DocumentId& order : parts_.core.orders_of(blob->digest))
       run(parts_.core.on_poisoned(order, now()));
     return;
   }
   run(parts_.core.on_message(message, now()));
-  if (!outcome_) return;
-  if (auto survived = parts_.store.survived(blob->digest); !survived)
-    stop(survived.error().within("store"));
+  parts_.guard.end();
 }
 
 // The owner's word is read again before every turn that might begin something.

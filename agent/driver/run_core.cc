@@ -7,6 +7,7 @@
 
 #include "agent/driver/driver.h"
 #include "agent/driver/host.h"
+#include "agent/driver/reading.h"
 #include "agent/local/enrolment.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/version.h"
@@ -78,6 +79,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
     return fail(Code::kInvalid, "{}/identity.key is not the key that was enrolled", options.state);
   FS_TRY(Membership membership, verify_membership(enrolment));
   FS_TRY(const auto store, open(options.state + "/core/core.db"));
+  FS_TRY(const auto reading, Reading::open(options.state + "/core/reading", *store));
   FS_TRY(Stored stored, store->load());
 
   Identity identity;
@@ -105,6 +107,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
   identity.times.retry_min = options.reconnect_min;
   identity.times.retry_max = options.reconnect_max;
   identity.seed = random_seed();
+  crypto::random_bytes(identity.secret.value);
   const BootId boot = identity.boot;
 
   Now now = read_now();
@@ -115,7 +118,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
                                 // A root without a usable key gets hashes only.
                                 return crypto::seal(to, plain).value_or(Bytes{});
                               },
-                              std::move(stored), now));
+                              std::move(stored), now, reading.get()));
   FS_TRY(const auto context, net::Context::create({}));
   FS_TRY(const auto socket,
          net::AgentSocket::connect(*context,
@@ -131,9 +134,11 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
   Driver driver({.loop = loop,
                  .core = *core,
                  .store = *store,
+                 .guard = *reading,
                  .socket = *socket,
                  .log = log,
                  .consent = consent_path,
+                 .mirrors = options.mirrors,
                  .address = enrolment.address,
                  .edge = enrolment.edge,
                  .boot = boot,

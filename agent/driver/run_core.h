@@ -22,6 +22,7 @@ struct CoreOptions {
   Duration reconnect_max = std::chrono::seconds(300);
   Seconds rekey_interval = std::chrono::days(30);  // a transport key serves so long
   std::vector<std::string> labels;
+  std::vector<std::string> mirrors;  // folders in which a Stop may lie
 };
 
 using OpenStore = std::function<Result<std::unique_ptr<Store>>(const std::string& path)>;

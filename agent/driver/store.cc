@@ -42,6 +42,10 @@ alter table jobs add column acted integer not null default 0;
 create table transport(one integer primary key check(one = 1), pub blob not null,
   secret blob not null, issued integer not null, next_pub blob, next_secret blob,
   next_issued integer, offer blob not null);
+)sql",
+                           R"sql(
+create table stops(document blob primary key, log_size integer not null, seen integer not null,
+  envelope blob not null) without rowid;
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -101,21 +105,24 @@ class SqliteStore final : public Store {
     return envelopes;
   }
 
-  Result<unsigned> begun(const Digest& what) override {
-    FS_TRY(Statement put, database_.prepare("insert into begun values(?1, 1) on conflict(what) do "
-                                            "update set times = times + 1 returning times"));
-    FS_TRY(const bool found, put.bind(what).step());
-    if (!found) return fail(Code::kInternal, "store: counter of {}", what.hex());
-    const auto times = static_cast<unsigned>(put.integer(0));
-    while (true) {
-      FS_TRY(const bool more, put.step());
-      if (!more) return times;
-    }
+  Status died_reading(const Digest& document) override {
+    return run("insert into begun values(?1, 1) on conflict(what) do update set times = times + 1",
+               document);
   }
 
-  Status survived(const Digest& what) override {
-    FS_TRY(Statement drop, database_.prepare("delete from begun where what = ?1"));
-    return drop.bind(what).run();
+  Status survived(const Digest& document) override {
+    return run("delete from begun where what = ?1", document);
+  }
+
+  Result<std::map<Digest, unsigned>> deaths() override {
+    FS_TRY(Statement get, database_.prepare("select what, times from begun"));
+    std::map<Digest, unsigned> deaths;
+    while (true) {
+      FS_TRY(const bool found, get.step());
+      if (!found) return deaths;
+      FS_TRY(const Digest document, get.fixed<Digest>(0));
+      deaths[document] = static_cast<unsigned>(get.integer(1));
+    }
   }
 
  private:
@@ -169,6 +176,10 @@ class SqliteStore final : public Store {
     FS_CHECK(run("delete from dry_runs where document = ?1", drop.order));
     return run("delete from sealed where document = ?1", drop.order);
   }
+  Status put(const PutStop& put) {
+    return run("insert or ignore into stops values(?1, ?2, ?3, ?4)", put.id, put.log_size,
+               seconds(put.seen), put.envelope);
+  }
   Status put(const PutReceipt& put) {
     FS_CHECK(run("insert into receipts values(?1, ?2, ?3)", put.seq, put.id, put.envelope));
     return run("insert or replace into chain values(1, ?1, ?2)", put.seq, put.id);
@@ -218,6 +229,14 @@ class SqliteStore final : public Store {
       FS_TRY(const bool found, entries.step());
       if (!found) break;
       stored.entries.push_back({entries.blob(1), timestamp(entries.integer(0))});
+    }
+    FS_TRY(Statement stops,
+           database_.prepare("select log_size, seen, envelope from stops order by log_size"));
+    while (true) {
+      FS_TRY(const bool found, stops.step());
+      if (!found) break;
+      stored.stops.push_back({static_cast<std::uint64_t>(stops.integer(0)), stops.blob(2),
+                              timestamp(stops.integer(1))});
     }
     FS_TRY(Statement log, database_.prepare("select * from log"));
     FS_TRY(const bool found, log.step());

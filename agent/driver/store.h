@@ -3,6 +3,7 @@
 // Where the core's records live. commit() is one transaction: all records of a turn are durable, or
 // none is.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,10 +25,10 @@ class Store {
   // Those that are still there.
   virtual Result<std::vector<Bytes>> receipts(const std::vector<std::uint64_t>& seqs) = 0;
 
-  // The poison counter: begun() before something is read that came from outside, survived() after.
-  // Durable at once; returns how often it was begun and not survived, this time included.
-  virtual Result<unsigned> begun(const Digest& what) = 0;
-  virtual Status survived(const Digest& what) = 0;
+  // The poison counter, by hash of a document: how often the process died while it read it.
+  virtual Status died_reading(const Digest& document) = 0;
+  virtual Status survived(const Digest& document) = 0;
+  virtual Result<std::map<Digest, unsigned>> deaths() = 0;
 };
 
 // core.db. kInvalid: not ours; kUnavailable: locked, disk full, read-only.

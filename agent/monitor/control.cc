@@ -78,7 +78,8 @@ void Monitor::on_client(ClientId id) {
   if (command->verb == "halt" || command->verb == "resume")
     return set_halted(id, command->verb == "halt");
   if (command->verb == "undo") return start_local_undo(id, command->argument);
-  if (command->verb != "status" && command->verb != "why" && command->verb != "rekey")
+  if (command->verb != "status" && command->verb != "why" && command->verb != "rekey" &&
+      command->verb != "stop")
     return answer(id, refused("unknown command"));
   if (!core_pipe_)
     return answer(

@@ -10,6 +10,7 @@
 #include "cli/draft_flags.h"
 #include "cli/inbox.h"
 #include "cli/order_signing.h"
+#include "cli/root_change.h"
 #include "cli/signer.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
@@ -117,6 +118,12 @@ Result<OrderReview> review_of(Session& session, const Options& options,
       return fail(Code::kUntrusted, "the order is for tenant {}, the root is of {}",
                   order.tenant.hex(), root.tenant().hex());
     material.root = root.root();
+    if (const auto warning = expiry_warning(root.root(), now()))
+      session.console.note("root: " + *warning);
+  } else if (!session.url.empty() && !is_offline) {
+    if (const auto root = newest_root(session))
+      if (const auto warning = expiry_warning(*root, now()))
+        session.console.note("root: " + *warning);
   }
   std::optional<OrderEvidence> evidence;
   if (!options.evidence.empty()) {

@@ -16,6 +16,7 @@ void add_campaign_verbs(CLI::App& app, Session& session);
 void add_tenant_verbs(CLI::App& app, Session& session);
 // Below the verb `campaign`.
 void add_template_verbs(CLI::App& campaign, Session& session);
+void add_stop_verbs(CLI::App& app, Session& session);
 void add_agent_verbs(CLI::App& app, Session& session);
 void add_log_verbs(CLI::App& app, Session& session);
 void add_audit_verbs(CLI::App& app, Session& session);

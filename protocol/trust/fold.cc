@@ -188,6 +188,12 @@ Notice Fold::append(BytesView entry, Timestamp seen) {
   return notice;
 }
 
+Notice Fold::skip(Timestamp seen) {
+  forget(state_, seen);
+  return {.index = state_.size++,
+          .refusal = {Reason::kPoison, "reading it killed this agent twice"}};
+}
+
 Notice Fold::take_stop(BytesView envelope, Timestamp seen) {
   return take(envelope, Logged{kNotLogged, seen}, true);
 }

@@ -34,6 +34,9 @@ class Fold {
   // The next entry, exactly as logged; `seen` is the witness time of the checkpoint that covers it.
   Notice append(BytesView entry, Timestamp seen);
 
+  // The next entry is there, and nobody may read it (kPoison).
+  Notice skip(Timestamp seen);
+
   // A Stop that came another way (mirror, file): stopping needs less evidence than acting, so
   // neither inclusion nor freshness is asked. Any other document is refused.
   Notice take_stop(BytesView envelope, Timestamp seen);

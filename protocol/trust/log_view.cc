@@ -4,6 +4,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/trust/weakening.h"
 
 namespace fleetsweep::trust {
@@ -56,9 +57,17 @@ LogView::LogView(VerifiedRoot root, Fold::Keep keep)
     : root_(std::move(root)), fold_(root_.tenant(), keep) {}
 
 Notice LogView::replay(BytesView entry, Timestamp seen) {
-  range_.append(log::leaf_hash(entry));
-  Notice notice = fold_.append(entry, seen);
+  const Digest leaf = log::leaf_hash(entry);
+  range_.append(leaf);
+  Notice notice = fold(entry, leaf, seen);
   follow_fold();
+  return notice;
+}
+
+Notice LogView::fold(BytesView entry, const Digest& leaf, Timestamp seen) {
+  if (!may_read(leaf)) return fold_.skip(seen);
+  Notice notice = fold_.append(entry, seen);
+  has_read();
   return notice;
 }
 
@@ -120,13 +129,23 @@ Checked<log::VerifiedCheckpoint> LogView::verify_note(std::string_view note) {
   return verify(note, keys_);
 }
 
-Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const ClockReading& now) {
+Checked<log::VerifiedCheckpoint> LogView::read_note(std::string_view note) {
+  const Digest digest = crypto::sha256(as_bytes(note));
+  if (!may_read(digest))
+    return refuse(Reason::kPoison, "checkpoint: reading it killed this agent {} times",
+                  kPoisonTimes);
   auto verified = verify_note(note);
+  has_read();
+  return verified;
+}
+
+Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const ClockReading& now) {
+  auto verified = read_note(note);
   // Roots prove themselves: one that waits here may name the log and the witnesses of this note.
-  while (!verified && follow_pending_root()) verified = verify_note(note);
+  while (!verified && follow_pending_root()) verified = read_note(note);
   // A later root may mend where a log takes over.
   while (verified && takes_over(verified->checkpoint.origin) && follow_pending_root())
-    verified = verify_note(note);
+    verified = read_note(note);
   if (!verified) return fail(verified.error());
   const log::Checkpoint& checkpoint = verified->checkpoint;
 
@@ -142,6 +161,7 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
   }
   log::CompactRange range = range_;
   const std::size_t count = checkpoint.size - size();
+  std::vector<Digest> leaves(count);
   for (std::size_t i = 0; i <= count; ++i) {
     if (start && range.size() == start->start_size && range.root() != start->start_root) {
       pending_.clear();
@@ -149,7 +169,9 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
                     escaped(checkpoint.origin), start->start_size, start->start_root.hex(),
                     range.root().hex());
     }
-    if (i < count) range.append(log::leaf_hash(pending_[i]));
+    if (i == count) break;
+    leaves[i] = log::leaf_hash(pending_[i]);
+    range.append(leaves[i]);
   }
   if (range.root() != checkpoint.root) {
     // Entries come from anybody; what we folded was witnessed. Only against the latter is it proof
@@ -167,7 +189,7 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
     folded.entry = std::move(pending_.front());
     folded.seen = floor_.time;
     pending_.pop_front();
-    folded.notice = fold_.append(folded.entry, folded.seen);
+    folded.notice = fold(folded.entry, leaves[i], folded.seen);
     advance.folded.push_back(std::move(folded));
   }
   range_ = std::move(range);
@@ -176,8 +198,12 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
   return advance;
 }
 
-Notice LogView::take_stop(BytesView envelope) {
-  return fold_.take_stop(envelope, floor_.time);
+Notice LogView::take_stop(BytesView envelope, std::optional<Timestamp> seen) {
+  if (!may_read(crypto::sha256(envelope)))
+    return {.refusal = {Reason::kPoison, "reading it killed this agent twice"}};
+  Notice notice = fold_.take_stop(envelope, seen.value_or(floor_.time));
+  has_read();
+  return notice;
 }
 
 // How the log of this name begins, if it takes over from another and we have not followed it yet:
@@ -203,10 +229,14 @@ bool LogView::raise_floor(const TimeFloor& heard) {
 
 bool LogView::follow_pending_root() {
   for (const Bytes& entry : pending_) {
+    if (!may_read(log::leaf_hash(entry))) continue;
     auto envelope = codec::decode<model::Envelope>(entry);
-    if (!envelope || envelope->payload_type != model::kPayloadRoot) continue;
-    auto next = accept_next_root(root_, *envelope);
-    if (!next || waits_for_older_rule(*envelope)) continue;
+    const bool is_root = envelope && envelope->payload_type == model::kPayloadRoot;
+    auto next = is_root ? accept_next_root(root_, *envelope)
+                        : Checked<VerifiedRoot>(refuse(Reason::kNone, "no root"));
+    const bool follows = next && !waits_for_older_rule(*envelope);
+    has_read();
+    if (!follows) continue;
     if (is_role_weaker(root_.root(), next->root(), model::Role::kRoot)) lowered_.push_back(root_);
     root_ = std::move(*next);
     return true;

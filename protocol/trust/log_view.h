@@ -11,6 +11,7 @@
 #include "protocol/log/note.h"
 #include "protocol/trust/clock.h"
 #include "protocol/trust/fold.h"
+#include "protocol/trust/guard.h"
 
 namespace fleetsweep::trust {
 
@@ -47,6 +48,10 @@ class LogView {
   // witnesses.
   explicit LogView(VerifiedRoot root, Fold::Keep keep = Fold::Keep::kForHost);
 
+  // Asked around everything that is parsed from here on: what is poison counts as a leaf of the
+  // tree, and as nothing else (kPoison). Outlives the view.
+  void guard_with(Guard* guard) { guard_ = guard; }
+
   // Restart: replay() the stored entries in order, each with the `seen` it had, then resume().
   // kLogFork when the store does not hold the tree that was saved.
   Notice replay(BytesView entry, Timestamp seen);
@@ -76,8 +81,10 @@ class LogView {
   // kLogFork too, until a later root names a start that fits.
   Checked<Advance> checkpoint(std::string_view note, const ClockReading& now);
 
-  // A Stop from a mirror or a file.
-  Notice take_stop(BytesView envelope);
+  // A Stop from a mirror or a file. To be stored with size() and the floor's time, and on a restart
+  // taken again between the same two entries, with that time as `seen`: who may stop is asked of
+  // the root that stood then.
+  Notice take_stop(BytesView envelope, std::optional<Timestamp> seen = std::nullopt);
 
   std::uint64_t wanted() const;                         // the next entry to ask for
   std::uint64_t size() const { return range_.size(); }  // verified and folded
@@ -90,11 +97,18 @@ class LogView {
  private:
   Checked<log::VerifiedCheckpoint> verify_note(std::string_view note);
   const model::LogOrigin* takes_over(const std::string& origin) const;
+  Checked<log::VerifiedCheckpoint> read_note(std::string_view note);
+  Notice fold(BytesView entry, const Digest& leaf, Timestamp seen);
+  bool may_read(const Digest& document) { return !guard_ || guard_->begin(document); }
+  void has_read() {
+    if (guard_) guard_->end();
+  }
   bool raise_floor(const TimeFloor& heard);
   bool follow_pending_root();
   bool waits_for_older_rule(const model::Envelope& envelope) const;
   void follow_fold();
 
+  Guard* guard_ = nullptr;
   VerifiedRoot root_;
   std::vector<VerifiedRoot> lowered_;  // whose rule for role root one that is ahead made weaker
   NoteKeys keys_;                      // of the root with this id

@@ -45,6 +45,9 @@ for name in halted byhand; do
   expect "$name-1: why says who" agent_says $name-1 "$order" "refused: halted: the host's owner halted this agent"
 done
 expect "consent-1: refuses, and the controller knows why" wait_for 10 reason_is consent-1 consent
+expect "consent-1: status shows it" agent_status consent-1 '.consent.max_class == "read"'
+expect "consent-1: by the digest that its receipts carry" test \
+  "$(agent_status consent-1 .consent.sha256)" = "$(sha256sum <"$(state_dir consent-1)/consent.conf" | cut -d' ' -f1)"
 expect "consent-1: why says what is allowed" agent_says consent-1 "$order" "refused: consent: the owner allows up to class read, this is clean"
 expect "deny-1: refuses what lies where the owner denies it" wait_for 10 reason_is deny-1 consent
 for name in halted byhand consent deny; do expect "$name-1: not a byte, not a process was touched" untouched_for_now $name-1; done

@@ -2,6 +2,7 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::sim {
 namespace {
@@ -47,7 +48,7 @@ agent::Now AgentNode::now() const {
   now.clock.local = to_timestamp(wiring_.timeline.now() + skew);
   now.clock.boottime = std::chrono::floor<Seconds>(now.uptime);
   now.clock.boot = boot_;
-  now.clock.synchronised = true;
+  now.clock.synchronised = synchronised;
   return now;
 }
 
@@ -71,6 +72,7 @@ void AgentNode::start() {
   identity.boot = boot_;
   identity.enrolled = fixture::start();
   identity.seed = prng_.next();
+  identity.secret = crypto::sha256(as_bytes(fmt::format("{} {}", number_, identity.seed)));
   auto loaded = agent::Core::load(std::move(identity), wiring_.setting.root, keys_.identity,
                                   fake_seal, store_.load(), now());
   if (!loaded) fmt::print(stderr, "host {}: {}\n", number_, loaded.error().detail);

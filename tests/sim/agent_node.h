@@ -46,6 +46,7 @@ class AgentNode {
 
   SimHost host;
   Seconds skew{0};             // of its wall clock
+  bool synchronised = true;    // as its kernel says
   Duration scan_time{20'000};  // at most
   std::uint64_t crashes = 0;
   double act_crash = 0;  // chance at each of: intent, change, done

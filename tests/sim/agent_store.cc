@@ -38,6 +38,9 @@ void AgentStore::commit(const std::vector<agent::Record>& records) {
         std::erase_if(stored_.dry_runs, [&](const auto& run) { return run.order == drop.order; });
         findings_.erase(drop.order);
       },
+      [this](const agent::PutStop& put) {
+        stored_.stops.push_back({put.log_size, put.envelope, put.seen});
+      },
       [this](const agent::PutReceipt& put) {
         FS_ASSERT(put.seq == stored_.seq + 1);
         receipts_[put.seq] = {put.id, put.envelope};

@@ -215,6 +215,7 @@ TEST(SimFaults, ClockSkewOfMinutesDoesNoHarm) {
 
 TEST(SimFaults, ClockFarBehindActsOnlyWhenItIsSet) {
   World world({.seed = 18, .hosts = 10, .infected_permille = 1000});
+  world.controller().tamper_time = [](Bytes) { return Bytes(); };  // nobody tells the time
   ordered_clean(world);
   world.host(2).skew = -Seconds(7200);
   world.run_for(kHour / 2);
@@ -222,6 +223,38 @@ TEST(SimFaults, ClockFarBehindActsOnlyWhenItIsSet) {
   EXPECT_EQ(world.count(HostState::kRefused), 1u);
   world.host(2).skew = Seconds(0);
   world.run_until([&] { return world.count(HostState::kRefused) == 0; }, kHour);
+  expect_all_well(world);
+}
+
+TEST(SimFaults, AWrongClockKeepsAHostFromBeingCleanedAlthoughAWitnessHostTellsTheTime) {
+  World world({.seed = 31, .hosts = 10, .infected_permille = 1000});
+  world.host(1).skew = -Seconds(365 * 86400);
+  world.host(2).skew = -Seconds(7200);
+  world.host(3).skew = Seconds(365 * 86400);
+  world.host(3).synchronised = false;
+  ASSERT_FALSE(world.sweep().is_zero()) << world.states();
+  expect_all_well(world);
+}
+
+// Stolen with all its keys, but for those of the witness host: it keeps the answers of today for
+// later.
+TEST(SimFaults, AThiefOfTheControllerSetsAClockBackWithAnOldTimeStatement) {
+  World world({.seed = 32, .hosts = 10, .infected_permille = 1000});
+  std::vector<Bytes> kept;
+  world.controller().tamper_time = [&](Bytes statement) {
+    kept.push_back(std::move(statement));
+    return kept.size() == 1 ? Bytes() : kept.front();
+  };
+  ordered_clean(world);
+  world.host(2).skew = -Seconds(365 * 86400);
+  world.run_for(kHour);
+  EXPECT_GT(kept.size(), 5u) << "it asks again and again";
+  EXPECT_TRUE(world.host(2).host.is_infected());
+  EXPECT_EQ(world.infected(), 1u);
+  EXPECT_EQ(world.count(HostState::kRefused), 1u);
+  EXPECT_EQ(world.verdict(), "");
+  // An honest controller again.
+  world.controller().tamper_time = nullptr;
   expect_all_well(world);
 }
 

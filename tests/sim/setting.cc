@@ -9,8 +9,10 @@ namespace {
 constexpr Seconds kCoolOff{30};
 constexpr Seconds kWaveDelay{30};
 
-// A campaign in minutes, so that a thousand hosts do not beat for hours.
+// A campaign in minutes, so that a thousand hosts do not beat for hours; and a witness host that
+// tells the time.
 void hasten(model::Root& root) {
+  root.time_keys = {fixture::key_named("time").public_key()};
   root.policy.cool_off[static_cast<std::size_t>(model::Class::kContain)] = kCoolOff;
   root.policy.cool_off[static_cast<std::size_t>(model::Class::kClean)] = kCoolOff;
 }

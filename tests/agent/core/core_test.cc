@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/crypto/digest.h"
+#include "protocol/trust/act_check.h"
 #include "tests/agent/core/harness.h"
 
 namespace fleetsweep::agent {
@@ -744,6 +745,272 @@ TEST_F(AgentCore, EntriesOfAnotherTreeAreAskedForAgainAtEachCheckpoint) {
   host.deliver();
   EXPECT_EQ(host.core->status().log_size, host.log.entries().size());
   EXPECT_FALSE(host.core->status().forked);
+}
+
+TEST_F(AgentCore, AReceiptDoesNotSayWhichConsentItWasGivenUnder) {
+  host.connect();
+  const auto consent = trust::parse_consent("max_class = read\n");
+  ASSERT_TRUE(consent);
+  host.run(host.core->on_consent(*consent, host.now()));
+  const DocumentId dry = dry_run_found();
+  EXPECT_EQ(host.last().consent, crypto::sha256(as_bytes("max_class = read\n")));
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  EXPECT_EQ(host.last().reason, Reason::kConsent);
+  EXPECT_EQ(host.last().consent, consent->digest);
+  EXPECT_EQ(host.core->status().consent, *consent);
+}
+
+// A Stop that comes without the log: from the owner's hand, a share, a stick.
+
+class StopFile : public AgentCore {
+ protected:
+  trust::Taken offer(const Bytes& stop) {
+    Core::StopAnswer answer;
+    host.run(host.core->on_stop(stop, "test", answer, host.now()));
+    says_ = answer.says;
+    refusal_ = answer.notice.refusal;
+    return answer.notice.taken;
+  }
+  Bytes resume(const Bytes& stop) {
+    model::Resume resume;
+    resume.stops = {fixture::id_of(stop)};
+    return host.tenant.sign(resume, {"alice", "bob"});
+  }
+  std::string says_;
+  trust::Refusal refusal_;
+};
+
+TEST_F(StopFile, WithoutAControllerItIsIgnored) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  host.disconnect();
+  const Bytes stop = stop_all();
+  EXPECT_EQ(offer(stop), trust::Taken::kAccepted);
+  ASSERT_EQ(host.remembered.size(), 1u) << "act is told at once";
+  EXPECT_EQ(host.remembered[0].stops, std::vector<Bytes>{stop});
+  EXPECT_TRUE(host.remembered[0].order.empty());
+  EXPECT_EQ(says_, "halts everything: ");
+  const auto receipts = host.receipts();
+  ASSERT_EQ(receipts.size(), 3u);  // of the dry run, of the Stop, of the order it hit
+  EXPECT_EQ(receipts[1].kind, ReceiptKind::kStop);
+  EXPECT_EQ(receipts[1].order, fixture::id_of(stop));
+  EXPECT_EQ(receipts[2].kind, ReceiptKind::kStop);
+  EXPECT_EQ(receipts[2].order, id);
+  EXPECT_EQ(receipts[2].reason, Reason::kStopped);
+  // The controller comes back, and knows nothing of the Stop.
+  host.connect();
+  cool_off();
+  EXPECT_EQ(host.scans(), 1u);
+  host.document(resume(stop));
+  host.deliver();
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+  host.scan_answers(host.found());
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_EQ(offer(stop), trust::Taken::kKnown) << "lifted for ever";
+  EXPECT_EQ(says_, "");
+  EXPECT_EQ(host.stops_asked, 0u);
+}
+
+TEST_F(StopFile, ItDoesNotReachWhatIsRunning) {
+  host.connect();
+  acting();
+  host.disconnect();
+  EXPECT_EQ(offer(stop_all()), trust::Taken::kAccepted);
+  EXPECT_EQ(host.stops_asked, 1u);
+}
+
+TEST_F(StopFile, ACrashForgetsIt) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  const Bytes stop = stop_all();
+  offer(stop);
+  host.crash();
+  host.connect();
+  cool_off();
+  EXPECT_EQ(host.scans(), 0u) << host.core->why(id);
+  EXPECT_EQ(offer(stop), trust::Taken::kKnown);
+  // act is told of it too.
+  EXPECT_EQ(host.core->status().stops.size(), 1u);
+}
+
+// As with a logged one: who may stop is asked of the root that stood when it was taken.
+TEST_F(StopFile, ItsSignerLeavesAndARestartFreesWhatHeStopped) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  ASSERT_EQ(offer(stop_all()), trust::Taken::kAccepted);  // by carol
+  auto root = host.tenant.next(host.tenant.verified(), [](model::Root& r) {
+    r.keys[2] = {fixture::key_named("dave").public_key(), {}, "dave", 0, ""};
+  });
+  host.document(host.tenant.sign(root, {"alice", "bob", "dave"}));
+  ASSERT_EQ(host.core->status().root_version, 2u);
+  host.crash();
+  host.connect();
+  cool_off();
+  EXPECT_EQ(host.core->status().stops.size(), 1u);
+  EXPECT_EQ(host.scans(), 0u) << host.core->why(id);
+}
+
+TEST_F(StopFile, AStrangersStopOrAnotherDocumentIsTaken) {
+  host.connect();
+  host.deliver();
+  EXPECT_EQ(offer(host.tenant.sign(model::Stop{.halt_all = true}, {"dave"})),
+            trust::Taken::kRefused);
+  EXPECT_EQ(offer(host.tenant.sign(fixture::dry_run(host.policy), {"alice"})),
+            trust::Taken::kRefused);
+  model::Stop elsewhere{.halt_all = true};
+  elsewhere.tenant.value.fill(9);
+  EXPECT_EQ(offer(host.tenant.sign(elsewhere, {"carol"})), trust::Taken::kRefused);
+  EXPECT_EQ(refusal_.reason, Reason::kTenant);
+  EXPECT_EQ(offer(to_bytes("nonsense")), trust::Taken::kRefused);
+  EXPECT_TRUE(host.core->status().stops.empty());
+  EXPECT_TRUE(host.receipts().empty());
+}
+
+// A clock in doubt, and a witness host that knows better.
+
+class DoubtfulClock : public AgentCore {
+ protected:
+  // The dry run was made while the clock was right; the apply order meets a wrong one.
+  void wrong_by(Seconds wrong) {
+    host.connect();
+    dry_ = dry_run_found();
+    host.wrong = wrong;
+    host.clock.synchronised = false;
+    id_ = host.order(fixture::apply(host.policy, dry_), {"alice", "bob"});
+  }
+  std::size_t questions() const { return of_kind<model::TimeRequest>(host.sent).size(); }
+  void expect_it_runs() {
+    const std::size_t before = host.scans();
+    cool_off();
+    ASSERT_EQ(host.scans(), before + 1) << host.core->why(id_);
+    host.scan_answers(host.found());
+    ASSERT_EQ(host.acts(), 1u) << host.core->why(id_);
+    // act judges by the same answer.
+    const trust::ActAnchor anchor{.tenant = host.tenant.id()};
+    model::ActRequest request = host.acts_.back().request;
+    request.policy = fixture::policy_bytes(host.policy);
+    request.dry_run = {{}};
+    const auto verified = trust::verify_for_act(anchor, request, host.now().clock);
+    EXPECT_TRUE(verified) << verified.error().detail;
+    host.act_answers(HostState::kCleaned);
+  }
+
+  DocumentId dry_, id_;
+};
+
+TEST_F(DoubtfulClock, AYearBackTheOrderWaitsForAWitnessHostAndThenRuns) {
+  wrong_by(-365 * fixture::kDay);
+  EXPECT_EQ(questions(), 1u);
+  EXPECT_EQ(host.core->why(id_), "waiting for a witness host to say what time it is");
+  host.tell_time(host.time_statement());
+  EXPECT_TRUE(host.core->is_told_time(host.now()));
+  EXPECT_THAT(host.core->why(id_), testing::HasSubstr("waiting for cool-off"));
+  expect_it_runs();
+  // The receipt says what the host's own clock is.
+  EXPECT_EQ(host.last().clock, model::ClockState::kBehind);
+  EXPECT_EQ(host.last().state, HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.pass(seconds(89));
+  EXPECT_EQ(host.scans(), 3u);
+  host.pass(seconds(2));
+  EXPECT_EQ(host.scans(), 4u) << "the rescan is counted by the same clock";
+}
+
+TEST_F(DoubtfulClock, AYearAheadTheOrderIsNotSaidToBeOverBeforeAWitnessHostWasAsked) {
+  wrong_by(365 * fixture::kDay);
+  EXPECT_EQ(questions(), 1u);
+  EXPECT_EQ(host.receipts().size(), 1u) << "of the dry run";
+  host.tell_time(host.time_statement());
+  expect_it_runs();
+  EXPECT_EQ(host.last().clock, model::ClockState::kAhead);
+}
+
+TEST_F(DoubtfulClock, AFrozenClockIsNoticedAndOverruled) {
+  wrong_by(Seconds{0});
+  EXPECT_EQ(questions(), 0u);
+  for (int i = 0; i < 2; ++i) {
+    host.pass(minutes(10));
+    host.wrong -= fixture::kHour / 6;
+    host.connect();
+    host.deliver();
+  }
+  EXPECT_EQ(host.core->clock_state(host.now()), model::ClockState::kBehind);
+  ASSERT_GE(questions(), 1u);
+  host.tell_time(host.time_statement());
+  expect_it_runs();
+}
+
+TEST_F(DoubtfulClock, ADeadRtcAfterARebootIsOverruledAnew) {
+  wrong_by(-365 * fixture::kDay);
+  host.tell_time(host.time_statement());
+  ASSERT_TRUE(host.core->is_told_time(host.now()));
+  ++host.clock.boot.value[0];
+  host.uptime = seconds(30);
+  host.wrong = -(host.clock.local - timestamp(0));
+  host.crash();
+  EXPECT_FALSE(host.core->is_told_time(host.now())) << "told in another boot";
+  host.connect();
+  host.deliver();
+  ASSERT_EQ(questions(), 1u);
+  host.tell_time(host.time_statement());
+  expect_it_runs();
+}
+
+TEST_F(DoubtfulClock, WithoutAnAnswerTheOrderIsRefusedAndAskedForAgain) {
+  wrong_by(-365 * fixture::kDay);
+  host.pass(seconds(11));
+  EXPECT_EQ(host.last().reason, Reason::kClock);
+  EXPECT_EQ(host.last().order, id_);
+  const auto before = questions();
+  host.pass(seconds(50));
+  EXPECT_GT(questions(), before);
+  host.tell_time(host.time_statement());
+  expect_it_runs();
+}
+
+TEST_F(DoubtfulClock, WhatAThiefOfTheControllerCanSayMovesNothing) {
+  wrong_by(-365 * fixture::kDay);
+  const Bytes good = host.time_statement();
+  for (const char* key : {"log", "witness", "conductor", "alice"}) {
+    host.tell_time(host.time_statement(key));
+    EXPECT_FALSE(host.core->is_told_time(host.now())) << key;
+  }
+  host.pass(seconds(11));  // late
+  host.tell_time(good);
+  EXPECT_FALSE(host.core->is_told_time(host.now()));
+  host.pass(seconds(50));  // the answer to the first question, when the second one was asked
+  ASSERT_EQ(questions(), 2u);
+  host.tell_time(good);
+  EXPECT_FALSE(host.core->is_told_time(host.now()));
+  EXPECT_EQ(host.last().reason, Reason::kClock);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(DoubtfulClock, ARootWithoutTimeKeysAsksNobody) {
+  host.connect();
+  const DocumentId dry = dry_run_found();
+  host.wrong = -365 * fixture::kDay;
+  auto root = host.tenant.next(host.tenant.verified(), [](model::Root& r) { r.time_keys.clear(); });
+  host.document(host.tenant.sign(root, {"alice", "bob"}));
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  EXPECT_EQ(questions(), 0u);
+  EXPECT_EQ(host.last().reason, Reason::kClock);
+}
+
+TEST_F(DoubtfulClock, ARootThatDropsTheTimeKeyTakesBackWhatItSaid) {
+  wrong_by(-365 * fixture::kDay);
+  host.tell_time(host.time_statement());
+  auto root = host.tenant.next(host.tenant.verified(), [](model::Root& r) { r.time_keys.clear(); });
+  host.document(host.tenant.sign(root, {"alice", "bob"}));
+  EXPECT_FALSE(host.core->is_told_time(host.now()));
+  EXPECT_EQ(host.last().reason, Reason::kClock);
+}
+
+TEST_F(DoubtfulClock, WhatWasToldIsGoodForADay) {
+  wrong_by(-365 * fixture::kDay);
+  host.tell_time(host.time_statement());
+  host.pass(hours(25));
+  EXPECT_FALSE(host.core->is_told_time(host.now()));
 }
 
 }  // namespace

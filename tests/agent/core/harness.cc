@@ -41,6 +41,7 @@ void Harness::load() {
   identity.boot = clock.boot;
   identity.enrolled = fixture::start() - fixture::kDay;
   identity.seed = 7;
+  identity.secret.value.fill(static_cast<std::uint8_t>(++starts_));
   Stored stored = stored_;
   for (const auto& [digest, bytes] : policies_) stored.policies.push_back(*brief_of(bytes));
   auto loaded =
@@ -55,6 +56,7 @@ Now Harness::now() const {
   now.uptime = uptime;
   now.clock = clock;
   now.clock.boottime = std::chrono::floor<Seconds>(uptime);
+  now.clock.local += wrong;
   return now;
 }
 
@@ -66,6 +68,7 @@ void Harness::run(Effects effects) {
     if (auto* send = std::get_if<SendReceipts>(&action)) sent_receipts.push_back(send->seqs);
     if (auto* start = std::get_if<StartScan>(&action)) scans_.push_back(*start);
     if (auto* start = std::get_if<StartAct>(&action)) acts_.push_back(std::move(*start));
+    if (std::holds_alternative<RememberStops>(action)) remembered.push_back(core->stops_request());
     if (std::holds_alternative<AskActToStop>(action)) ++stops_asked;
     if (std::holds_alternative<Reconnect>(action)) ++reconnects;
   }
@@ -84,6 +87,8 @@ void Harness::commit(const Record& record) {
   } else if (const auto* put = std::get_if<PutJob>(&record)) {
     std::erase_if(stored_.jobs, [&](const Job& job) { return job.order == put->job.order; });
     stored_.jobs.push_back(put->job);
+  } else if (const auto* put = std::get_if<PutStop>(&record)) {
+    stored_.stops.push_back({put->log_size, put->envelope, put->seen});
   } else if (const auto* put = std::get_if<PutReceipt>(&record)) {
     FS_ASSERT(receipts_.emplace(put->seq, put->envelope).second);
     stored_.outbox.push_back({put->seq, put->id, put->envelope.size()});
@@ -114,10 +119,29 @@ void Harness::deliver() {
 
 void Harness::serve_policy() {
   const Bytes bytes = fixture::policy_bytes(policy);
-  const auto wants = of_kind<model::Want>(std::exchange(sent, {}));
+  const auto wants = of_kind<model::Want>(sent);
+  std::erase_if(sent, [](const auto& message) {
+    return !std::holds_alternative<model::TimeRequest>(message);
+  });
   for (const model::Want& want : wants)
     if (want.blob == digest)
       run(core->on_message(model::Blob{digest, 0, bytes.size(), bytes}, now()));
+}
+
+Bytes Harness::time_statement(const std::string& key) const {
+  const auto questions = of_kind<model::TimeRequest>(sent);
+  FS_ASSERT(!questions.empty());
+  model::TimeStatement statement;
+  statement.tenant = tenant.id();
+  statement.nonce = questions.back().nonce;
+  statement.time = clock.local;
+  statement.size = log.entries().size();
+  return codec::encode(crypto::sign_envelope(model::kPayloadTime, codec::encode(statement),
+                                             fixture::key_named(key)));
+}
+
+void Harness::tell_time(const Bytes& statement) {
+  run(core->on_message(model::TimeReply{statement}, now()));
 }
 
 void Harness::ack_all() {

@@ -19,7 +19,10 @@ class Harness {
   void disconnect();
   void deliver();       // all log entries and a fresh checkpoint
   void serve_policy();  // answers the pending wants for the policy
-  void ack_all();       // every receipt sent so far
+  // A witness host's answer to the newest question, carried by the edge.
+  Bytes time_statement(const std::string& key = "time") const;
+  void tell_time(const Bytes& statement);
+  void ack_all();  // every receipt sent so far
   DocumentId order(const model::Order& order, std::initializer_list<std::string> people);
   void document(Bytes envelope);  // appends and delivers
 
@@ -39,7 +42,8 @@ class Harness {
   std::size_t scans() const { return scans_.size(); }
   std::size_t acts() const { return acts_.size(); }
 
-  fixture::Tenant tenant;
+  fixture::Tenant tenant{
+      [](model::Root& root) { root.time_keys = {fixture::key_named("time").public_key()}; }};
   fixture::Log log;
   model::Policy policy;
   Digest digest;
@@ -47,12 +51,14 @@ class Harness {
   crypto::SecretKey key = fixture::key_named("host");
   trust::ClockReading clock;
   Uptime uptime = std::chrono::hours(1);
+  Seconds wrong{0};  // what the host's own clock says, against the true time in `clock`
   std::unique_ptr<Core> core;
 
   std::vector<model::Message> sent;
   std::vector<std::vector<std::uint64_t>> sent_receipts;
   std::vector<StartScan> scans_;
   std::vector<StartAct> acts_;
+  std::vector<model::ActRequest> remembered;  // by act
   unsigned reconnects = 0;
   unsigned stops_asked = 0;
   bool lose_commits = false;  // the disk takes nothing any more: the process is as good as dead
@@ -66,6 +72,7 @@ class Harness {
   std::set<std::uint64_t> acked_;
   std::map<Digest, Bytes> policies_;
   BootId boot_;
+  unsigned starts_ = 0;
 };
 
 template <class T>

@@ -2,6 +2,8 @@
 
 #include "agent/driver/driver.h"
 
+#include <nlohmann/json.hpp>
+
 #include "agent/driver/run_core.h"
 #include "tests/agent/monitor/agent_fixture.h"
 
@@ -27,8 +29,9 @@ class DyingStore final : public Store {
   Result<std::vector<Bytes>> receipts(const std::vector<std::uint64_t>& s) override {
     return real_->receipts(s);
   }
-  Result<unsigned> begun(const Digest& what) override { return real_->begun(what); }
+  Status died_reading(const Digest& what) override { return real_->died_reading(what); }
   Status survived(const Digest& what) override { return real_->survived(what); }
+  Result<std::map<Digest, unsigned>> deaths() override { return real_->deaths(); }
 
  private:
   std::unique_ptr<Store> real_;
@@ -51,6 +54,7 @@ class DriverTest : public Agent {
   }
   void TearDown() override {
     end_core();
+    ::unsetenv("FLEETSWEEP_POISON");
     Agent::TearDown();
   }
   void start_core(const OpenStore& open) {
@@ -86,9 +90,35 @@ class DriverTest : public Agent {
     const auto received = monitor_->try_receive();
     return received && *received && std::get_if<T>(&(*received)->message);
   }
-  unsigned begun() {
+  std::size_t deaths() {
     const auto store = open_store(state() + "/core/core.db");
-    return *(*store)->begun(crypto::sha256(fixture::policy_bytes(policy_)));
+    return (*store)->deaths()->size();
+  }
+  // Core dies of this document, at each attempt, of a real signal.
+  void dies_twice_of(const Digest& document, const std::function<void()>& meanwhile = {}) {
+    ::setenv("FLEETSWEEP_POISON", document.hex().c_str(), 1);
+    for (int time = 0; time < 2; ++time) {
+      start_core(open_store);
+      if (meanwhile) meanwhile();
+      int status = 0;
+      ASSERT_TRUE(
+          controller_.serve_until([&] { return ::waitpid(core_, &status, WNOHANG) == core_; }));
+      core_ = 0;
+      ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) << status;
+    }
+    start_core(open_store);
+  }
+  nlohmann::json ask(const std::string& verb, const std::string& argument = "") {
+    EXPECT_TRUE(monitor_->send(model::LocalCommand{verb, argument}));
+    nlohmann::json answer;
+    EXPECT_TRUE(controller_.serve_until([&] {
+      const auto received = monitor_->try_receive();
+      const auto* reply =
+          received && *received ? std::get_if<model::LocalReply>(&(*received)->message) : nullptr;
+      if (reply) answer = nlohmann::json::parse(reply->json);
+      return reply != nullptr;
+    }));
+    return answer;
   }
 
   model::Policy policy_;
@@ -117,7 +147,64 @@ TEST_F(DriverTest, AnAccidentIsHeldAgainstThePolicyForEver) {
   ASSERT_TRUE(monitor_->send(model::LocalCommand{"status", ""}));
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::LocalReply>(); }));
   end_core();
-  EXPECT_EQ(begun(), 1u);
+  EXPECT_EQ(deaths(), 0u);
+}
+
+// It stays a leaf of the tree: what comes after it is verified, and obeyed.
+TEST_F(DriverTest, ALogEntryThatKillsCoreIsReadForEver) {
+  const Bytes poison = controller_.tenant.sign(
+      shaped(fixture::dry_run(policy_), [](model::Order& order) { order.title = "poison"; }),
+      {"alice"});
+  controller_.submit(poison);
+  const DocumentId after = controller_.submit(controller_.tenant.sign(
+      shaped(fixture::dry_run(policy_), [](model::Order& order) { order.title = "after"; }),
+      {"alice"}));
+  dies_twice_of(log::leaf_hash(poison));
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+  ASSERT_TRUE(controller_.serve_until([&] {
+    return !controller_.receipts.empty() &&
+           controller_.receipts.back().reason == model::Reason::kPoison;
+  })) << controller_.last_words();
+  EXPECT_TRUE(controller_.receipts.back().order.is_zero()) << "nobody can say which order it was";
+  const nlohmann::json status = ask("status");
+  ASSERT_EQ(status["refused_entries"].size(), 1u) << status;
+  EXPECT_EQ(status["refused_entries"][0]["reason"], "poison");
+  const std::string orders = status["orders"].dump();
+  EXPECT_NE(orders.find(after.hex()), std::string::npos) << orders;
+  EXPECT_EQ(orders.find(fixture::id_of(poison).hex()), std::string::npos) << orders;
+  const auto size = status["log_size"];
+  // And so after another start, when the store's entries are read.
+  end_core();
+  start_core(open_store);
+  const nlohmann::json again = ask("status");
+  EXPECT_EQ(again["log_size"], size);
+  EXPECT_EQ(again["refused_entries"][0]["reason"], "poison");
+}
+
+TEST_F(DriverTest, AStopFileThatKillsCoreIsReadForEver) {
+  const Bytes stop =
+      controller_.tenant.sign(model::Stop{.halt_all = true, .reason = "drill"}, {"carol"});
+  const auto offer = [&] {
+    ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+    ASSERT_TRUE(monitor_->send(model::LocalCommand{"stop", to_text(stop)}));
+  };
+  dies_twice_of(crypto::sha256(stop), offer);
+  const nlohmann::json answer = ask("stop", to_text(stop));
+  EXPECT_EQ(answer["taken"], "refused") << answer;
+  EXPECT_NE(answer["detail"].get<std::string>().find("poison"), std::string::npos) << answer;
+}
+
+TEST_F(DriverTest, AStopFileIsForgottenByTheNextProcess) {
+  start_core(open_store);
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+  const Bytes stop =
+      controller_.tenant.sign(model::Stop{.halt_all = true, .reason = "drill"}, {"carol"});
+  EXPECT_EQ(ask("stop", to_text(stop))["taken"], "taken");
+  EXPECT_EQ(ask("stop", to_text(stop))["taken"], "known");
+  end_core();  // kill -9
+  start_core(open_store);
+  const nlohmann::json status = ask("status");
+  EXPECT_EQ(status["stops"], nlohmann::json::array({"halts everything: drill"}));
 }
 
 }  // namespace

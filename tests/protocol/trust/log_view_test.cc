@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::trust {
@@ -278,6 +281,59 @@ TEST(LogView, WithoutWitnessesTheTimeIsOnlyOurOwn) {
   });
   EXPECT_EQ(world.view.floor().time, start());
   EXPECT_FALSE(world.view.floor().witnessed);
+}
+
+// What killed its reader: left alone, and still a leaf.
+class Poisoned final : public Guard {
+ public:
+  std::set<Digest> poison;
+  std::size_t begun = 0, ended = 0;
+  bool begin(const Digest& document) override {
+    EXPECT_EQ(begun, ended) << "one at a time";
+    if (poison.contains(document)) return false;
+    ++begun;
+    return true;
+  }
+  void end() override { ++ended; }
+};
+
+TEST(LogView, APoisonedEntryBreaksTheTreeOrHidesWhatComesAfterIt) {
+  World world;
+  Poisoned guard;
+  world.view.guard_with(&guard);
+  const Bytes bad = order_number(world.tenant, 1), good = order_number(world.tenant, 2);
+  guard.poison = {log::leaf_hash(bad)};
+  const auto index = world.log.append(bad);
+  world.log.append(good);
+  ASSERT_TRUE(world.view.append(index, {bad, good}, world.clock));
+  const auto advance = world.view.checkpoint(world.log.note(world.clock.local), world.clock);
+  ASSERT_TRUE(advance) << advance.error().detail;
+  ASSERT_EQ(advance->folded.size(), 2u);
+  EXPECT_EQ(advance->folded[0].notice.refusal.reason, Reason::kPoison);
+  EXPECT_EQ(advance->folded[0].notice.index, index);
+  EXPECT_EQ(advance->folded[1].notice.taken, Taken::kAccepted);
+  EXPECT_EQ(world.view.state().orders.size(), 1u);
+  EXPECT_GT(guard.begun, 0u);
+  EXPECT_EQ(guard.begun, guard.ended);
+  // A restart reads the store's entries under the same guard.
+  LogView again(world.tenant.verified());
+  again.guard_with(&guard);
+  for (const Bytes& entry : world.log.entries()) again.replay(entry, world.clock.local);
+  ASSERT_TRUE(again.resume(world.view.saved()));
+  EXPECT_EQ(again.state().orders.size(), 1u);
+}
+
+TEST(LogView, APoisonedCheckpointOrStopIsRead) {
+  World world;
+  Poisoned guard;
+  world.view.guard_with(&guard);
+  const std::string note = world.log.note(world.clock.local + kHour);
+  const Bytes stop = world.tenant.sign(model::Stop{.halt_all = true}, {"bob"});
+  guard.poison = {crypto::sha256(as_bytes(note)), crypto::sha256(stop)};
+  EXPECT_EQ(world.view.checkpoint(note, world.clock).error().reason, Reason::kPoison);
+  EXPECT_EQ(world.view.take_stop(stop).refusal.reason, Reason::kPoison);
+  EXPECT_TRUE(world.view.state().stops.empty());
+  EXPECT_TRUE(world.view.checkpoint(world.log.note(world.clock.local + 2 * kHour), world.clock));
 }
 
 }  // namespace
