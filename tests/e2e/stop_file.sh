@@ -50,7 +50,7 @@ for host in hand-1 folder-1; do expect "$host: why says it" wait_for 5 agent_say
 
 # --- kill -9, and the controller that knows nothing of it is back
 for host in hand-1 folder-1; do
-  read -ra children <"/proc/${PID[agent-$host]}/task/${PID[agent-$host]}/children"
+  read -ra children <"/proc/${PID[agent-$host]}/task/${PID[agent-$host]}/children" || :
   kill -KILL "${PID[agent-$host]}" "${children[@]}"
   wait "${PID[agent-$host]}" 2>/dev/null || :
 done
