@@ -3,6 +3,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -68,7 +69,7 @@ Result<std::string> ask(const char* prompt) {
 
 Result<std::string> from_file(const std::string& path) {
   FS_TRY(const std::string text, read_text_file(path));
-  const std::string passphrase = text.substr(0, text.find('\n'));
+  const std::string passphrase(text.begin(), std::ranges::find(text, '\n'));
   if (passphrase.empty())
     return fail(
         Code::kInvalid,

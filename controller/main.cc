@@ -29,8 +29,7 @@ Status perform(const OriginCommand& command) {
 Status perform(const RotateLogKey& command) {
   FS_CHECK(rotate_log_key(command.state, command.origin));
   FS_TRY(const Keys keys, read_keys(command.state));
-  std::fputs(public_keys_json(keys).c_str(), stdout);
-  return {};
+  return print_keys(keys, keys.origin);
 }
 
 Status perform(const ServiceOptions& options) {

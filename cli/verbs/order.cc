@@ -8,6 +8,7 @@
 
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
+#include "cli/evidence_source.h"
 #include "cli/inbox.h"
 #include "cli/order_signing.h"
 #include "cli/root_change.h"

@@ -25,7 +25,7 @@ Result<std::string_view> take_line(std::string_view& text) {
 }  // namespace
 
 std::string TlogProof::text() const {
-  std::string text = std::string(kFirst) + "\n";
+  std::string text = fmt::format("{}\n", kFirst);
   if (extra) text += fmt::format("{}{}\n", kExtra, to_base64(*extra));
   text += fmt::format("{}{}\n", kIndex, index);
   for (const Digest& hash : hashes) text += to_base64(hash.view()) + "\n";

@@ -85,11 +85,13 @@ class Controller final : public controller::Outlet,
   // Outlet, Crew, Telemetry.
   Taken send(const HostRef& host, const controller::Frame& frame) override;
   void admit(const HostRef& host, const CurveKey& key) override { gateway_->admit(host, key); }
+  void retire(const CurveKey& key) override { gateway_->retire(key); }
   void replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) override {
     gateway_->replace(admitted);
   }
   bool verify(controller::VerifyReceipts work) override;
   bool cosign(controller::CosignLog work) override;
+  bool ask_time(controller::AskTime) override { return false; }  // no host here has reason to ask
   void on(const controller::Count&) override {}
   void on(const controller::Event& event) override;
   void on_campaign(const controller::Tenant&, const campaign::Rollout&, Instant) override {}
