@@ -76,8 +76,11 @@ class Reviewer {
              root->version);
     const auto index = static_cast<std::size_t>(action_class);
     const Seconds life = order_.schedule.not_after - order_.schedule.not_before;
-    if (const Seconds life_max = root->policy.order_life_max[index]; life > life_max)
-      object("it is valid for {}, the root allows class {} {}", exactly(life), name(action_class),
+    const Seconds life_max =
+        order_.standing ? root->policy.standing_life_max : root->policy.order_life_max[index];
+    if (life > life_max)
+      object("it is valid for {}, the root allows {} {}", exactly(life),
+             order_.standing ? "a standing order" : fmt::format("class {}", name(action_class)),
              exactly(life_max));
     if (const Seconds grace_max = root->policy.offline_grace_max[index];
         order_.schedule.offline_grace > grace_max)

@@ -58,7 +58,7 @@ Status give_to_core(const std::string& state, const runtime::User& user) {
   if (::mkdir((state + "/core").c_str(), 0700) != 0 && errno != EEXIST)
     return fail(files::system_error(errno, "make " + state + "/core"));
   for (const char* name : {"/enrolment", "/identity.key", "/curve.key", "/core", "/core/core.db",
-                           "/core/core.db-wal", "/core/core.db-shm"})
+                           "/core/core.db-wal", "/core/core.db-shm", "/core/reading"})
     FS_CHECK(give(state + name, user));
   // Core passes through the folder; what is not its own stays closed by its own mode.
   if (::chmod(state.c_str(), user.uid == 0 ? 0700 : 0711) != 0)

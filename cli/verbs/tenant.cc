@@ -83,7 +83,7 @@ Status show(Session& session, const Options& options) {
   }
   std::string text = fmt::format("{}  {}\n", text_of(tenant, "name"), text_of(tenant, "tenant"));
   const auto line = [&](std::string_view label, const std::string& value) {
-    text += fmt::format("  {:<20}{}\n", label, value);
+    text += fmt::format("  {:<25} {}\n", label, value);
   };
   line("root", fmt::format("version {}, until {}", root.version, to_rfc3339(root.expires)));
   line("log", fmt::format("{} entries, {} witnessed", text_of(tenant, "log_size"),

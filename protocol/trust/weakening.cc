@@ -41,11 +41,10 @@ std::uint32_t unlimited(std::uint32_t value, std::uint32_t none) {
 }  // namespace
 
 bool is_role_weaker(const Root& before, const Root& after, Role role) {
-  return std::ranges::any_of(
-      std::initializer_list{&model::RoleRule::clauses, &model::RoleRule::sealed},
-      [&](auto clauses) {
-        return asks_less(thresholds(before, role, clauses), thresholds(after, role, clauses));
-      });
+  const auto asks_less_of = [&](auto clauses) {
+    return asks_less(thresholds(before, role, clauses), thresholds(after, role, clauses));
+  };
+  return asks_less_of(&model::RoleRule::clauses) || asks_less_of(&model::RoleRule::sealed);
 }
 
 bool is_class_weaker(const Root& before, const Root& after, Class action_class) {

@@ -53,7 +53,7 @@ expect "the controller's log says so" grep -q break_glass "$WORLD/log/controller
 POLICY=$SOURCE/policies/catalog/lookalike/policy.yaml
 campaign_order dry-run safe --jurisdiction DE
 expect "the dry run of the cleaning found it" wait_for 30 campaign_has safe found 1
-apply() { fs --json campaign start --policy "$POLICY" --mode apply --campaign safe --jurisdiction DE "$@"; }
+apply() { fs --json campaign start --policy "$POLICY" --mode apply --campaign safe --jurisdiction DE --hosts 1 "$@"; }
 expect "a usual key and one from a safe do not add up" complains "nor do the sealed keys do" apply --key alice.key --key dave.key
 apply --key dave.key --key erin.key >"$STORY/order" 2>>"$WORLD/log/orders"
 order=$(jq -r .order "$STORY/order")

@@ -23,7 +23,7 @@ campaign_order dry-run rot --jurisdiction DE
 expect "the dry run found it" wait_for 30 campaign_has rot found 1
 at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 fs --json campaign start --policy "$POLICY" --mode apply --campaign rot --jurisdiction DE --not-before "$(at $(($(date +%s) + 3600)))" \
-  --key alice.key --key carol.key >"$STORY/order" 2>>"$WORLD/log/orders"
+  --hosts 1 --key alice.key --key carol.key >"$STORY/order" 2>>"$WORLD/log/orders"
 pending=$(jq -r .order "$STORY/order")
 expect "an order of alice and carol waits for its time" wait_for 10 agent_says web-1 "$pending" "waiting for time"
 

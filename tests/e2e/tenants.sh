@@ -35,7 +35,7 @@ expect "a customer is founded" fs tenant create "$WORLD/keys/acme.dsse"
 expect "once more changes nothing" fs tenant create "$WORLD/keys/acme.dsse"
 ACME=$(fs --json tenant list | jq -r '.[] | select(.name == "demo.fleetsweep.example/acme") | .tenant')
 expect "there are two" jq -e 'length == 2' <<<"$(fs --json tenant list)"
-expect "who may do what is shown" complains 'may clean *1 of dora, emil and 2 of alice, bob' fs tenant show demo.fleetsweep.example/acme
+expect "who may do what is shown" complains 'may clean *1 of dora, emil .org 1. and 2 of alice, bob' fs tenant show demo.fleetsweep.example/acme
 expect "and how much" complains 'quota agents *0 of ' fs tenant show "${ACME:0:8}"
 expect "a tenant that is not there" complains 'fleetsweep tenant list' fs tenant show nobody
 edge=$(jq -r .edge_curve <<<"$CONTROLLER")
@@ -82,7 +82,7 @@ expect "of one template each tenant gets an order" template --tenants "$OURS,dem
 template --all >"$STORY/drafts"
 expect "for itself" jq -e "map({(.tenant): .}) | add | .[\"$ACME\"].jurisdictions == [\"FR\"] and .[\"$OURS\"].jurisdictions == [\"DE\"]
   and .[\"$ACME\"].id != .[\"$OURS\"].id and .[\"$ACME\"].hosts == 2 and .[\"$OURS\"].hosts == 2" "$STORY/drafts"
-expect "with what its root asks for" jq -e "map(select(.tenant == \"$ACME\"))[0].quorum == \"1 of dora, emil and 1 of alice, bob\"" "$STORY/drafts"
+expect "with what its root asks for" jq -e "map(select(.tenant == \"$ACME\"))[0].quorum == \"1 of dora, emil (org 1) and 1 of alice, bob (org 2)\"" "$STORY/drafts"
 order_of() { jq -r ".[] | select(.tenant == \"$1\") | .file" "$STORY/drafts"; }
 expect "nothing of it is in a log" jq -e '[.[].campaigns] | add == 0' <<<"$(fs --json tenant list)"
 for person in alice bob; do

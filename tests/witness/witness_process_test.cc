@@ -102,11 +102,11 @@ class WitnessProcess : public testing::Test {
     Process process({"init", "--state", state(), "--name", "witness.example"});
     const std::string output = process.rest();
     EXPECT_EQ(process.wait(), 0) << output;
-    constexpr std::string_view kBefore = "{\"vkey\":\"";
-    EXPECT_EQ(output.find(kBefore), 0u) << output;
-    return log::VerifierKey::parse(
-               output.substr(kBefore.size(), output.find('"', kBefore.size()) - kBefore.size()))
-        .value();
+    constexpr std::string_view kBefore = "\"vkey\":\"";
+    const auto at = output.find(kBefore);
+    EXPECT_NE(at, std::string::npos) << output;
+    const auto begin = at + kBefore.size();
+    return log::VerifierKey::parse(output.substr(begin, output.find('"', begin) - begin)).value();
   }
   std::unique_ptr<Process> run() {
     auto process = std::make_unique<Process>(std::vector<std::string>{

@@ -243,7 +243,9 @@ TEST_P(SqliteStore, FileOfTheFirstVersionIsNotBroughtUp) {
   {
     auto database = sqlite::Database::open(path());
     ASSERT_TRUE(database);
-    ASSERT_TRUE(database->execute("drop table pending"));
+    ASSERT_TRUE(database->execute(
+        "drop table pending; drop table agent_rekeys; drop table quotas;"
+        "alter table api_tokens drop column expires; alter table api_tokens drop column used"));
     ASSERT_TRUE(database->execute("pragma user_version = 1"));
   }
   store_ = std::move(*open_sqlite_store(path()));

@@ -580,7 +580,19 @@ TEST_F(ServiceTest, TokenOfOneTenantReadsAnotherThroughSomeRoute) {
   ASSERT_EQ(enrol(host, token, 1)->error, "");
   hello(host);
   const DocumentId order = order_dry_run();
+  const Bytes said = receipt(host, order, 1, host.identity);
+  host.send(model::Receipts{{said}});
+  ASSERT_TRUE(host.receive<model::ReceiptAck>());
+  const auto witnessed_by = std::chrono::steady_clock::now() + kDeadline;
+  while (get(base() + "/tiles/tile/entries/000.p/1").status != 200 &&
+         std::chrono::steady_clock::now() < witnessed_by)
+    std::this_thread::yield();
+  const Bytes waits = tenant_->sign(model::Stop{.reason = "perhaps"}, {});
+  ASSERT_EQ(call("POST", base() + "/pending", dsse(waits), "operator").status, 201);
   const std::map<std::string, std::string> real = {
+      {"/pending/{id}", "/pending/" + fixture::id_of(waits).hex()},  // before "{id}"
+      {"{path...}", "entries/000.p/1"},
+      {"{receipt}", fixture::id_of(said).hex() + "?size=1"},
       {"{tenant}", tenant_->id().hex()},
       {"{id}", order.hex()},
       {"{digest}", fixture::dry_run(fixture::hash_policy()).policy.hex()},
