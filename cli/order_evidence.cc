@@ -110,8 +110,7 @@ Leaf leaf_of(const SignedReceipt& one) {
 
 Digest digest_of(std::vector<Leaf> leaves) {
   std::ranges::sort(leaves);
-  const auto twice = std::ranges::unique(leaves);
-  leaves.erase(twice.begin(), twice.end());
+  leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
   std::vector<Digest> hashes;
   for (const Leaf& leaf : leaves) hashes.push_back(leaf.second);
   return log::tree_root(hashes);

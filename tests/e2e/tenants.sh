@@ -86,7 +86,7 @@ expect "with what its root asks for" jq -e "map(select(.tenant == \"$ACME\"))[0]
 order_of() { jq -r ".[] | select(.tenant == \"$1\") | .file" "$STORY/drafts"; }
 expect "nothing of it is in a log" jq -e '[.[].campaigns] | add == 0' <<<"$(fs --json tenant list)"
 for person in alice bob; do
-  for tenant in "$OURS" "$ACME"; do fs order sign "$(order_of "$tenant")" --key "$WORLD/keys/$person.key" >/dev/null 2>&1; done
+  for tenant in "$OURS" "$ACME"; do fs --tenant "$tenant" order sign "$(order_of "$tenant")" --key "$WORLD/keys/$person.key" >/dev/null 2>&1; done
 done
 expect "the MSP alone does not act on the customer's hosts" not fs --tenant "$ACME" order submit "$(order_of "$ACME")"
 expect "one tenant's order is nothing to the other" not fs --tenant "$ACME" order submit "$(order_of "$OURS")"
