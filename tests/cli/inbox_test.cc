@@ -53,7 +53,7 @@ TEST(Standing, CompleteDocumentStillWaitsForSomebody) {
 TEST(Standing, NewKeyOfARootIsNotAskedFor) {
   json root = document(true, {clause(1, {"alice"}, {})});
   root["met"] = false;
-  root["possession"] = {approver("dave")};
+  root["possession"] = json::array({approver("dave")});
   EXPECT_EQ(standing_of(root).waits_for, "1 of dave");
   EXPECT_TRUE(waits_for_holder(root, "dave"));
 }

@@ -51,7 +51,8 @@ TEST_F(DryRunEvidence, ReceiptThatWasTakenOutOrPutInIsNotNoticed) {
   world.evidence = whole;
   world.enrol("web-0");
   world.report("web-0", 1, model::HostState::kClean, 0);
-  std::ranges::rotate(world.evidence.receipts, world.evidence.receipts.end() - 1);
+  auto& receipts = world.evidence.receipts;
+  std::rotate(receipts.begin(), receipts.end() - 1, receipts.end());
   EXPECT_THAT(why(), HasSubstr("do not hold those that the order names"));
   world.evidence = whole;
   world.clean.dry_run_report = {};

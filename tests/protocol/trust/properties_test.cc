@@ -312,7 +312,8 @@ TEST(TrustProperty, AnyBitOfAnyEntryUnderACheckpointHoldsThemAll) {
   for (int i = 0; i < 500; ++i) {
     std::vector<Bytes> entries = log.entries();
     Bytes& entry = entries[prng.below(entries.size())];
-    entry = flipped(std::move(entry), prng.below(entry.size() * 8));
+    const std::size_t bit = prng.below(entry.size() * 8);
+    entry = flipped(std::move(entry), bit);
     LogView view(history.tenant().verified());
     ASSERT_TRUE(view.append(0, entries, clock));
     const auto advance = view.checkpoint(note, clock);
