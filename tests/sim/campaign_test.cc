@@ -12,8 +12,10 @@ using model::HostState;
 // A sanitizer looks at code, which a few stories cover, and is several times slower.
 #if defined(FS_SANITIZED)
 constexpr std::uint64_t kSeeds = 2;
+constexpr std::size_t kHosts = 200;
 #else
 constexpr std::uint64_t kSeeds = 20;
+constexpr std::size_t kHosts = 1000;
 #endif
 
 void completes(std::uint64_t seed, std::size_t hosts) {
@@ -37,7 +39,7 @@ TEST(Sim, CampaignOfTenCompletes) {
 TEST(Sim, CampaignCompletes) {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);
-    completes(seed, 1000);
+    completes(seed, kHosts);
     if (HasFatalFailure()) return;
   }
 }
