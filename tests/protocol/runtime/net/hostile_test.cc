@@ -135,7 +135,9 @@ class Hostile : public ::testing::Test {
     const std::size_t grown = now > before ? now - before : 0;
     std::printf("  %s: RSS grew by %.1f MB, at most %.1f MB\n", what,
                 static_cast<double>(grown) / 1e6, static_cast<double>(bound) / 1e6);
-    if (kMeasuresMemory) EXPECT_LE(grown, bound) << what;
+    if (kMeasuresMemory) {
+      EXPECT_LE(grown, bound) << what;
+    }
   }
 
   CurveKeyPair server_ = generate_curve_keys();
@@ -357,7 +359,9 @@ TEST_F(Hostile, MessageThatNeverEndsFillsTheMemory) {
   meter.join();
   std::printf("  %.1f MB sent in parts; RSS grew by %.1f MB at most\n",
               static_cast<double>(sent) / 1e6, static_cast<double>(peak - before) / 1e6);
-  if (kMeasuresMemory) EXPECT_LE(peak - before, (50u << 20) + kSlackBytes);
+  if (kMeasuresMemory) {
+    EXPECT_LE(peak - before, (50u << 20) + kSlackBytes);
+  }
   EXPECT_GE(counters_cut_, 20u);
   expect_honest("after");
 }
