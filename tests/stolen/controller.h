@@ -102,6 +102,7 @@ class Controller final : public controller::Outlet,
     return *driver_->core().find(store::TenantNo{1});
   }
   void load();
+  void verify_what_came(Instant at);
   void turn();
   Result<controller::WitnessAnswer> ask_witness(const log::AddCheckpoint& request);
 
