@@ -8,6 +8,7 @@ story_world
 cd "$WORLD/keys"
 host_runs_root() { [ "$(agent_status "$1" .root_version)" = "$2" ]; }
 host_has() { [ "$(agent_status "$1" .log_size)" -ge "$2" ]; }
+is_clean() { [ "$(host_state again "$1")" = clean ]; }
 witnessed_since() { [ "$(date -d "$(agent_status "$1" .witness_time)" +%s)" -ge "$2" ]; }
 log_size() { curl -fsS -H "Authorization: Bearer $(cat api.token)" "$FLEETSWEEP_URL/v1/tenants" | jq '.[0].log_size'; }
 witness_restart() {  # witness_restart VKEY: it knows this log and no other
@@ -76,5 +77,5 @@ rm -rf "$WORLD/controller"
 mv "$STORY/honest" "$WORLD/controller"
 controller_start
 campaign_order dry-run again --jurisdiction DE
-expect "back with the honest one everything goes on" wait_for 40 campaign_has again clean 1
+expect "back with the honest one everything goes on" wait_for 40 is_clean web-1
 story_end
