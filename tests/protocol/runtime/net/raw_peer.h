@@ -38,10 +38,12 @@ class RawPeer {
       fd_ = UniqueFd();
     const timeval patience{60, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const timeval held{2, 0};
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &held, sizeof held);
   }
 
   bool is_connected() const { return static_cast<bool>(fd_); }
+  // False: the edge ended it, or has read nothing for two seconds (errno EAGAIN).
   bool write(BytesView bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
