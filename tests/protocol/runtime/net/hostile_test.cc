@@ -346,7 +346,7 @@ TEST_F(Hostile, MessageThatNeverEndsFillsTheMemory) {
   });
   std::uint64_t sent = 0, stalled = 0;
   for (int i = 0; i < 20; ++i) {
-    RawPeer peer(edge_->endpoint());
+    RawPeer peer(edge_->endpoint(), 2);
     ASSERT_TRUE(peer.shake_hands(server_.pub, generate_curve_keys(), RawPeer::dealer()));
     const Bytes part(kCapBytes - 64, 'p');
     bool is_cut = false;

@@ -27,7 +27,7 @@ namespace fleetsweep::net {
 class RawPeer {
  public:
   // "tcp://127.0.0.1:7600"
-  explicit RawPeer(const std::string& endpoint) {
+  explicit RawPeer(const std::string& endpoint, int send_seconds = 60) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -38,12 +38,12 @@ class RawPeer {
       fd_ = UniqueFd();
     const timeval patience{60, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const timeval held{2, 0};
+    const timeval held{send_seconds, 0};
     ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &held, sizeof held);
   }
 
   bool is_connected() const { return static_cast<bool>(fd_); }
-  // False: the edge ended it, or has read nothing for two seconds (errno EAGAIN).
+  // False: the edge ended it, or has read nothing for so long (errno EAGAIN).
   bool write(BytesView bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
