@@ -34,10 +34,10 @@ class Reader {
       : json_(specification), directory_(std::move(directory)) {}
 
   model::Root read(Timestamp now) {
-    known_members(json_, "",
-                  {"keys", "roles", "sealed", "conductor", "logs", "witnesses", "witness_quorum",
-                   "time_keys", "expires", "evidence_key", "path_salt", "agent_schema_min",
-                   "policy"});
+    known_members(
+        json_, "",
+        {"keys", "roles", "sealed", "conductor", "logs", "witnesses", "witness_quorum", "time_keys",
+         "expires", "evidence_key", "path_salt", "agent_schema_min", "policy"});
     root_.issued = now;
     root_.expires = now + seconds(json_, "expires", 365 * kDay);
     root_.path_salt =

@@ -1,7 +1,7 @@
 // Consent files, enrolment tokens, log entries, payloads that people really signed, what OpenSSH
-// writes (a public key, an armored signature, a signature), reports, and what a witness host said of
-// the time: the first byte chooses. What is refused must change nothing, and what is accepted must
-// be judged without a crash.
+// writes (a public key, an armored signature, a signature), reports, and what a witness host said
+// of the time: the first byte chooses. What is refused must change nothing, and what is accepted
+// must be judged without a crash.
 
 #include <cstdint>
 #include <string_view>

@@ -127,8 +127,8 @@ void Controller::on(net::EdgeSocket& socket, const net::Received& received) {
     for (const Bytes& envelope : batch->receipts) take(envelope, ack);
     send(received.peer, ack);
   } else if (const auto* rekey = std::get_if<model::Rekey>(&*message)) {
-    const auto key = codec::decode<model::AgentKey>(
-        codec::decode<model::Envelope>(rekey->agent_key)->payload);
+    const auto key =
+        codec::decode<model::AgentKey>(codec::decode<model::Envelope>(rekey->agent_key)->payload);
     FS_ASSERT(key && key->identity == agent_);
     zap_->allow("agent", key->curve);
     admitted_.push_back(key->curve);
