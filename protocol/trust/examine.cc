@@ -186,9 +186,7 @@ Checked<Change> examine_batch(const Context& context) {
 
 Checked<Change> examine_close(const Context& context) {
   FS_TRY(model::Close close, read<model::Close>(context));
-  if (auto by_people = context.meets_role(Role::kRelease);
-      !by_people && !context.meets_role(Role::kConductor))
-    return fail(by_people.error());
+  FS_CHECK(context.meets_role(Role::kRelease));
   if (context.state.closes.contains(close.campaign)) return AlreadyKnown{};
   if (context.state.closes.size() >= limits::kClosesKept)
     return refuse(Reason::kLimit, "{} campaigns are closed already", limits::kClosesKept);

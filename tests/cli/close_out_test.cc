@@ -170,6 +170,15 @@ TEST_F(CloseOutTest, TooFewApprovedAnOrderAndTheLogHoldsIt) {
   EXPECT_THAT(one.found, HasSubstr("order: quorum: role clean: org 0 has 1 of 2"));
 }
 
+TEST_F(CloseOutTest, TheControllersOwnKeyClosesACampaign) {
+  const std::size_t at = entry(model::kPayloadClose);
+  ClosedCampaign stolen("conductor");
+  const auto held = prove(stolen.evidence, kCampaign, stolen.trusted());
+  ASSERT_FALSE(held);
+  EXPECT_EQ(held.error().place, fmt::format("evidence.log[{}]", at));
+  EXPECT_THAT(held.error().found, HasSubstr("close: quorum: role release"));
+}
+
 TEST_F(CloseOutTest, AnOrderUnderstatesWhatItDoes) {
   bad_.policies.clear();
   EXPECT_EQ(complaint(bad_).place, "evidence.policies");

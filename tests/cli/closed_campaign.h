@@ -21,7 +21,7 @@ inline constexpr const char* kCampaign = "web-1";
 
 class ClosedCampaign {
  public:
-  ClosedCampaign() {
+  explicit ClosedCampaign(const std::string& closed_by = "carol") {
     policy_.title = "Look-alike <b>by</b> hash";
     log(tenant.root_envelope());
     log(tenant.sign(batch(), {"alice"}));
@@ -54,7 +54,7 @@ class ClosedCampaign {
                     {"bob"}));
     receipt("web-1", apply, model::ReceiptKind::kVerify, model::HostState::kVerified, 0, 0);
     receipt("web-2", apply, model::ReceiptKind::kScan, model::HostState::kClean, 0, 0);
-    close();
+    close(closed_by);
     evidence.policies = {fixture::policy_bytes(policy_)};
     evidence.silent = {{agents.at("<script>alert(1)</script>"), model::HostState::kUnreachable}};
     prove_log();
@@ -96,14 +96,14 @@ class ClosedCampaign {
       one.proof = log::inclusion_proof(leaves, one.index, leaves.size());
     evidence.checkpoint = log_.note(fixture::start() + fixture::kHour);
   }
-  void close() {
+  void close(const std::string& person) {
     std::vector<Digest> leaves;
     for (const Bytes& bytes : evidence.receipts) leaves.push_back(log::leaf_hash(bytes));
     model::Close close;
     close.campaign = kCampaign;
     close.results_size = leaves.size();
     close.results_root = log::tree_root(leaves);
-    log(tenant.sign(close, {"carol"}));
+    log(tenant.sign(close, {person}));
   }
   void enrol(const std::string& host) {
     const crypto::SecretKey identity = fixture::key_named(host);

@@ -313,12 +313,15 @@ TEST(Fold, ABatchWhoseHostsWouldBeInNoCountryIsRefused) {
   }
 }
 
-TEST(Fold, ACampaignIsClosedOnceByReleaseOrConductor) {
+// The first Close counts for ever: with the conductor's key a thief could close at what suits him.
+TEST(Fold, ACampaignIsClosedOnceAndNotByTheConductor) {
   Folding f;
   model::Close close;
   close.campaign = "test";
+  EXPECT_EQ(f.reason(close, {"conductor"}), Reason::kQuorum);
+  EXPECT_TRUE(f.state().closes.empty());
   close.results_size = 7;
-  EXPECT_EQ(f.reason(close, {"conductor"}), Reason::kNone);
+  EXPECT_EQ(f.reason(close, {"carol"}), Reason::kNone);
   close.results_size = 8;
   EXPECT_EQ(f.reason(close, {"alice"}), Reason::kNone);
   EXPECT_EQ(f.state().closes.at("test").results_size, 7u);
