@@ -22,15 +22,24 @@ stock_sign() {
   mv "$STORY/signed" "$1"
 }
 
-# stock_verify PAE SCHEME HOLDER PUBLIC_HEX SIGNATURE: by the tool that belongs to the key's scheme.
+# ssh_public TYPE PUBLIC_HEX [APPLICATION]: a key as OpenSSH writes it. RFC 4251: each string with its length before it.
+ssh_string() { printf '%08x%s' $((${#1} / 2)) "$1"; }  # HEX
+ssh_public() {
+  local blob; blob=$(ssh_string "$(printf %s "$1" | xxd -p -c 0)")$(ssh_string "$2")
+  [ -z "${3:-}" ] || blob+=$(ssh_string "$(printf %s "$3" | xxd -p -c 0)")
+  printf '%s %s' "$1" "$(xxd -r -p <<<"$blob" | base64 -w0)"
+}
+
+# stock_verify PAE SCHEME HOLDER PUBLIC_HEX SIGNATURE [APPLICATION]: by the tool that belongs to the key's scheme.
 stock_verify() {
-  local pae=$1 scheme=$2 holder=$3 public=$4 signature=$5
+  local pae=$1 scheme=$2 holder=$3 public=$4 signature=$5 application=${6:-} type=ssh-ed25519
   case $scheme in
     ed25519)
       printf '302a300506032b6570032100%s' "$public" | xxd -r -p >"$STORY/public.der"
       openssl pkeyutl -verify -rawin -pubin -keyform DER -inkey "$STORY/public.der" -in "$pae" -sigfile "$signature" ;;
-    sshsig)
-      printf '%s ssh-ed25519 %s\n' "$holder" "$(printf '0000000b7373682d6564323535313900000020%s' "$public" | xxd -r -p | base64 -w0)" >"$STORY/allowed"
+    sshsig | sshsigSk)
+      [ $scheme = sshsig ] || type=sk-ssh-ed25519@openssh.com
+      printf '%s %s\n' "$holder" "$(ssh_public $type "$public" "$application")" >"$STORY/allowed"
       { echo '-----BEGIN SSH SIGNATURE-----'; base64 -w70 "$signature"; echo '-----END SSH SIGNATURE-----'; } >"$STORY/armored"
       ssh-keygen -Y verify -f "$STORY/allowed" -I "$holder" -n fleetsweep-v1 -s "$STORY/armored" <"$pae" ;;
     *) echo "no tool for scheme $scheme"; return 1 ;;

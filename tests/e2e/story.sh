@@ -70,13 +70,14 @@ story_host() {  # story_host NAME [infected]
   agent_start "$1"
 }
 
-# campaign_order MODE CAMPAIGN [FLAG...]: drafted, signed by alice and bob, submitted; its id is then in $ORDER.
+# campaign_order MODE CAMPAIGN [FLAG...]: drafted, signed by APPROVERS, submitted; its id is then in $ORDER.
 POLICY=
+APPROVERS=(alice bob)
 campaign_order() {
-  local mode=$1 campaign=$2; shift 2
+  local mode=$1 campaign=$2 person; shift 2
   fs order draft --policy "${POLICY:-$SOURCE/policies/catalog/lookalike/policy.yaml}" --mode "$mode" --campaign "$campaign" \
     --out "$STORY/order" "$@" >>"$WORLD/log/orders" 2>&1 || return 1
-  sign_order "$STORY/order" alice >>"$WORLD/log/orders" 2>&1 && sign_order "$STORY/order" bob >>"$WORLD/log/orders" 2>&1 || return 1
+  for person in "${APPROVERS[@]}"; do sign_order "$STORY/order" "$person" >>"$WORLD/log/orders" 2>&1 || return 1; done
   ORDER=$(fs --json order submit "$STORY/order" 2>>"$WORLD/log/orders" | jq -er .id)
 }
 # What the host itself says: of one order, of everything.
