@@ -50,7 +50,8 @@ Status verify_file(Session& session, const Options& options) {
           {"expected", wrong.expected},
           {"found",
            wrong.found}}.dump());
-    return fail(Error(wrong).within(options.report));
+    return fail(advise(Error(wrong).within(options.report),
+                       "this file proves nothing; ask its signers for the one that they keep"));
   }
   const CloseOut& out = report->close_out;
   if (session.console.json)

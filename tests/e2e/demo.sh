@@ -19,7 +19,7 @@ STEP=0 FAILED=0 HELD=0 ENDED=false
 bold='' green='' red='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'; fi
 
-step() { STEP=$((STEP + 1)); printf '\n%s[%d/12] %s%s\n' "$bold" $STEP "$1" "$plain"; }
+step() { STEP=$((STEP + 1)); printf '\n%s[%d/13] %s%s\n' "$bold" $STEP "$1" "$plain"; }
 show() { sed 's/^/    /'; }
 expect() {  # expect "WHAT" COMMAND...
   local what=$1; shift
@@ -153,6 +153,18 @@ step "What is left"
       "$(find "$WORLD/hosts/$host/state/act/vault" -name '*.fsq' 2>/dev/null | wc -l) sealed files in the vault"
   done
 } | column -t -s $'\t' | show
+
+step "The close-out: the results are final, and a signed report proves them to whoever was not there"
+fs campaign close lookalike-1 --key "$WORLD/keys/bob.key" 2>/dev/null | show
+report() { fs campaign report lookalike-1 --out "$WORLD/report.json" --html "$WORLD/report.html" --key "$WORLD/keys/alice.key" 2>/dev/null; }
+offline() { env -u FLEETSWEEP_URL -u FLEETSWEEP_TOKEN_FILE "$BIN/fleetsweep" "$@"; }
+verify() { offline audit verify "$WORLD/$1" --root "$WORLD/keys/root.dsse"; }
+wait_for 15 report || :  # until the witness vouches for the close
+verify report.json | show || :
+expect "the report holds, with nothing but the file and the root" verify report.json
+jq '.payload |= (@base64d | fromjson | .close_out.states.verified = 5 | tojson | @base64)' "$WORLD/report.json" >"$WORLD/nicer.json"
+verify nicer.json 2>&1 | sed "s#$WORLD/##g" | show || :
+expect "one that says five instead of three does not" not verify nicer.json
 ENDED=true
 printf '\n%s%d expectations held, %d did not; %d s%s\n' "$bold" $HELD $FAILED $((SECONDS - started)) "$plain"
 
@@ -162,7 +174,8 @@ if $KEEP; then
 Everything goes on running. To explore, in another terminal:
   export FLEETSWEEP_URL=$FLEETSWEEP_URL FLEETSWEEP_TOKEN_FILE=$FLEETSWEEP_TOKEN_FILE
   $BIN/fleetsweep campaign hosts lookalike-1
-  $BIN/fleetsweep campaign report lookalike-1
+  $BIN/fleetsweep audit verify $WORLD/report.json --root $WORLD/keys/root.dsse
+  the report as a page: $WORLD/report.html
   $BIN/fleetsweep-agent status --state $WORLD/hosts/web-1/state
   curl $METRICS_URL
 Ctrl-C ends it and removes $WORLD.
