@@ -4,31 +4,17 @@
 // report and whoever checks one ask the same function, so a report can only say what follows. Pure.
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/complaint.h"
 #include "cli/evidence.h"
 #include "protocol/model/envelope.h"
 #include "protocol/model/order.h"
 #include "protocol/trust/root_chain.h"
 
 namespace fleetsweep::cli {
-
-// The first thing that does not hold. All three are for people: escaped.
-struct Complaint {
-  std::string place;  // "evidence.receipts[3]"
-  std::string expected;
-  std::string found;
-  operator Error() const;
-  bool operator==(const Complaint&) const = default;
-};
-template <class T>
-class [[nodiscard]] Held : public tl::expected<T, Complaint> {
- public:
-  using tl::expected<T, Complaint>::expected;
-};
 
 struct Digested {  // a digest that people signed, and how many receipts it was taken over
   Digest digest;
@@ -49,7 +35,8 @@ struct SteeringLine {
   std::uint64_t index = 0;
   std::string type;
   std::vector<std::string> signed_by;
-  std::string says;  // a wave, a reason
+  std::string says;   // a wave, a reason
+  DocumentId opened;  // the order whose wave a Release opens; else zero
   std::optional<Digested> evidence;
 };
 
@@ -100,17 +87,4 @@ Held<std::vector<AgentId>> silent_hosts(const Evidence& evidence, const std::str
 // Whether a controller knows this of a host that says nothing.
 bool is_controllers_word(model::HostState state);
 
-// What a report says in words; the same for the same close-out.
-nlohmann::json to_json(const CloseOut& close_out);
-
-// The first member in which they differ: expected is the worked out one, found the stated one.
-std::optional<Complaint> first_difference(const nlohmann::json& worked_out,
-                                          const nlohmann::json& stated, const std::string& place);
-
 }  // namespace fleetsweep::cli
-
-namespace fleetsweep {
-inline tl::unexpected<cli::Complaint> fail(cli::Complaint complaint) {
-  return tl::unexpected<cli::Complaint>(std::move(complaint));
-}
-}  // namespace fleetsweep

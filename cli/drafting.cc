@@ -8,6 +8,7 @@
 #include "cli/affected_hosts.h"
 #include "cli/describe.h"
 #include "cli/evidence_source.h"
+#include "cli/receipt_digest.h"
 #include "cli/wave_draw.h"
 #include "policies/compiler/compiler.h"
 #include "protocol/codec/codec.h"

@@ -22,6 +22,13 @@ Result<const json*> member(const json& object, const char* name, const std::stri
   return &*found;
 }
 
+// What we would ignore, somebody else might read.
+Status has_only(const json& object, std::size_t members, const std::string& where) {
+  if (object.size() == members) return {};
+  return fail(Code::kInvalid, "{}: {} members were expected, it has {}", where, members,
+              object.size());
+}
+
 Result<const json*> list_at(const json& object, const char* name, const std::string& where) {
   FS_TRY(const json* list, member(object, name, where));
   if (!list->is_array()) return fail(Code::kInvalid, "{}.{}: a list was expected", where, name);
@@ -64,6 +71,7 @@ Result<ProvenEntry> entry_of(const json& object, const std::string& where) {
     if (!hash) return fail(hash.error().within(at));
     one.proof.push_back(*hash);
   }
+  FS_CHECK(has_only(object, 3, where));
   return one;
 }
 
@@ -75,6 +83,7 @@ Result<SilentHost> silent_of(const json& object, const std::string& where) {
   const auto known =
       from_name<model::HostState>(state->is_string() ? state->get<std::string>() : "");
   if (!known) return fail(Code::kInvalid, "{}.state: a state was expected", where);
+  FS_CHECK(has_only(object, 2, where));
   return SilentHost{*id, *known};
 }
 
@@ -119,6 +128,7 @@ Result<Evidence> evidence_of(const json& object) {
            silent_of(host, fmt::format("evidence.silent[{}]", evidence.silent.size())));
     evidence.silent.push_back(one);
   }
+  FS_CHECK(has_only(object, 7, "evidence"));
   return evidence;
 }
 

@@ -28,8 +28,8 @@ struct SilentHost {
 
 struct Evidence {
   std::string checkpoint;  // the note
-  // Every root, Stop and Resume; the campaign's orders, Releases and Close; the EnrolBatches of the
-  // hosts. Ascending.
+  // Every root; the campaign's orders, Releases and Close; every Stop that bears on it and the
+  // Resumes that lift one of those; the EnrolBatches of the hosts. Ascending.
   std::vector<ProvenEntry> log;
   std::vector<Bytes> policies;
   std::vector<Bytes> enrolments;  // AgentKey envelopes

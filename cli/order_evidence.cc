@@ -6,10 +6,10 @@
 #include <set>
 
 #include "cli/json_text.h"
+#include "cli/receipt_digest.h"
 #include "protocol/base/bytes.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
-#include "protocol/log/merkle.h"
 #include "protocol/trust/token.h"
 
 namespace fleetsweep::cli {
@@ -17,9 +17,6 @@ namespace {
 
 using model::HostState;
 using nlohmann::json;
-
-// Leaves that are hashed to find the receipts that an order names among later ones: some seconds.
-constexpr std::size_t kLeavesHashedMax = 20'000'000;
 
 Result<SignedReceipt> receipt_of(BytesView bytes) {
   SignedReceipt one;
@@ -102,46 +99,6 @@ std::set<AgentId> broken_chains(const std::vector<SignedReceipt>& receipts) {
   return broken;
 }
 
-using Leaf = std::pair<DocumentId, Digest>;
-
-Leaf leaf_of(const SignedReceipt& one) {
-  return {crypto::document_id(one.envelope), log::leaf_hash(codec::encode(one.envelope))};
-}
-
-Digest digest_of(std::vector<Leaf> leaves) {
-  std::ranges::sort(leaves);
-  leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
-  std::vector<Digest> hashes;
-  for (const Leaf& leaf : leaves) hashes.push_back(leaf.second);
-  return log::tree_root(hashes);
-}
-
-std::vector<Leaf> leaves_of(const std::vector<const SignedReceipt*>& receipts) {
-  std::vector<Leaf> leaves;
-  for (const SignedReceipt* one : receipts) leaves.push_back(leaf_of(*one));
-  return leaves;
-}
-
-std::vector<const SignedReceipt*> of_order(const std::vector<SignedReceipt>& receipts,
-                                           const DocumentId& order) {
-  std::vector<const SignedReceipt*> chosen;
-  for (const SignedReceipt& one : receipts)
-    if (one.receipt.order == order) chosen.push_back(&one);
-  return chosen;
-}
-
-// Who drafted saw the first so many of what is stored by now: hosts answer later, too.
-std::optional<std::size_t> how_many_are_named(std::vector<Leaf> leaves, const Digest& report) {
-  const std::size_t all = leaves.size();
-  std::size_t hashed = 0;
-  for (;;) {
-    if (digest_of(leaves) == report) return leaves.size();
-    hashed += leaves.size();
-    if (leaves.empty() || hashed > kLeavesHashedMax + all) return std::nullopt;
-    leaves.pop_back();
-  }
-}
-
 }  // namespace
 
 std::string evidence_text(const OrderEvidence& evidence) {
@@ -177,17 +134,15 @@ Result<OrderEvidence> parse_evidence(std::string_view text) {
   return evidence;
 }
 
-Digest report_digest(const std::vector<SignedReceipt>& receipts, const DocumentId& dry_run) {
-  return digest_of(leaves_of(of_order(receipts, dry_run)));
-}
-
 Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust::State& state,
                                       const model::Order& order) {
   FS_TRY(const AgentKeys keys, enrolled(evidence.enrolments, state));
   for (const SignedReceipt& one : evidence.receipts)
     FS_CHECK(check_signature(one, keys, order.tenant));
-  std::vector<const SignedReceipt*> receipts = of_order(evidence.receipts, order.dry_run_order);
-  const auto named = how_many_are_named(leaves_of(receipts), order.dry_run_report);
+  std::vector<const SignedReceipt*> receipts;
+  for (const SignedReceipt& one : evidence.receipts)
+    if (one.receipt.order == order.dry_run_order) receipts.push_back(&one);
+  const auto named = receipts_named(evidence.receipts, order.dry_run_order, order.dry_run_report);
   if (!named)
     return fail(Code::kUntrusted,
                 "the {} receipts of the dry run at hand do not hold those that the order names",

@@ -36,9 +36,6 @@ struct DryRunNumbers {
   std::uint64_t later = 0;          // receipts that came after those that the order names
 };
 
-// The Merkle root over the dry run's receipts, in the order of their ids.
-Digest report_digest(const std::vector<SignedReceipt>& receipts, const DocumentId& dry_run);
-
 // The numbers of exactly those receipts that the order's dryRunReport names. Of each host the
 // newest counts. kUntrusted: a receipt is not signed by the host it names, that host was not
 // enrolled with a token of this tenant, or the receipts at hand do not hold those that the order

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "protocol/base/limits.h"
+#include "cli/close_out_json.h"
 #include "protocol/codec/dsse.h"
 #include "protocol/codec/json_members.h"
 #include "protocol/trust/quorum.h"
@@ -16,10 +16,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kFormat = "fleetsweep report 1";
-
-tl::unexpected<Complaint> complain(std::string place, std::string expected, std::string found) {
-  return tl::unexpected(Complaint{std::move(place), std::move(expected), std::move(found)});
-}
 
 Held<json> body_of(const model::Envelope& envelope) {
   if (envelope.payload_type != kPayloadReport)
@@ -58,19 +54,20 @@ Held<std::vector<std::string>> people_of(const model::Envelope& envelope, const 
 }  // namespace
 
 Result<model::Envelope> make_report(const CloseOut& close_out, const Evidence& evidence,
-                                    Timestamp created) {
+                                    Timestamp created, std::size_t bytes_max) {
   const json body = {{"format", kFormat},
                      {"created", to_rfc3339(created)},
                      {"close_out", to_json(close_out)},
                      {"evidence", to_json(evidence)}};
   model::Envelope envelope{std::string(kPayloadReport), to_bytes(body.dump()), {}};
   constexpr std::size_t kRestBytes = 128 * 1024;  // signatures and names
-  if (envelope.payload.size() / 3 * 4 + kRestBytes > limits::kReportBytes)
+  const std::size_t base64_bytes = (envelope.payload.size() + 2) / 3 * 4;
+  if (base64_bytes + kRestBytes > bytes_max)
     return fail(Code::kOverloaded,
-                "the report of campaign {} has {} bytes, at most {} fit into its file\nnext:  hand "
-                "on `fleetsweep campaign report {} --json` and an `audit verify` of your own",
-                close_out.campaign, envelope.payload.size(), limits::kReportBytes / 4 * 3,
-                close_out.campaign);
+                "the report of campaign {} has {} bytes in base64, at most {} fit into its "
+                "file\nnext:  let who asks see the log itself, with a viewer's token: fleetsweep "
+                "audit verify --root root.dsse",
+                close_out.campaign, base64_bytes, bytes_max - kRestBytes);
   return envelope;
 }
 

@@ -8,15 +8,17 @@
 #include <vector>
 
 #include "cli/close_out.h"
+#include "protocol/base/limits.h"
 #include "protocol/base/time.h"
 
 namespace fleetsweep::cli {
 
 inline constexpr std::string_view kPayloadReport = "application/vnd.fleetsweep.report.v1+json";
 
-// Not signed yet. kOverloaded: larger than limits::kReportBytes would be.
+// Not signed yet. kOverloaded: with its signatures its file would be larger than `bytes_max`.
 Result<model::Envelope> make_report(const CloseOut& close_out, const Evidence& evidence,
-                                    Timestamp created);
+                                    Timestamp created,
+                                    std::size_t bytes_max = limits::kReportBytes);
 
 struct VerifiedReport {
   CloseOut close_out;

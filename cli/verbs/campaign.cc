@@ -9,11 +9,13 @@
 
 #include "cli/checks.h"
 #include "cli/close_out.h"
+#include "cli/close_out_json.h"
 #include "cli/describe.h"
 #include "cli/draft_flags.h"
 #include "cli/json_text.h"
 #include "cli/order_signing.h"
 #include "cli/progress_view.h"
+#include "cli/receipt_digest.h"
 #include "cli/report.h"
 #include "cli/report_file.h"
 #include "cli/report_html.h"

@@ -5,6 +5,7 @@
 
 #include "cli/order_evidence.h"
 #include "cli/order_review.h"
+#include "cli/receipt_digest.h"
 #include "protocol/crypto/digest.h"
 #include "tests/protocol/trust/fixture.h"
 

@@ -3,6 +3,8 @@
 // A campaign that was ordered, cleaned, stopped, resumed and closed, with all that its report rests
 // on. Link fs_test_fixture.
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -151,5 +153,36 @@ class ClosedCampaign {
   std::map<std::string, std::uint64_t> seq_;
   std::map<std::string, DocumentId> last_;
 };
+
+namespace test {
+
+// Somebody changes one thing of a campaign's evidence.
+class Proving : public testing::Test {
+ protected:
+  // What prove() complains of; fails the test when it does not.
+  Complaint complaint(const Evidence& evidence) const {
+    return complaint(evidence, world_.trusted());
+  }
+  Complaint complaint(const Evidence& evidence, const model::Envelope& root) const {
+    const auto held = prove(evidence, kCampaign, root);
+    EXPECT_FALSE(held) << "it holds";
+    return held ? Complaint{} : held.error();
+  }
+  // The entry of the evidence with the n-th document of this type.
+  std::size_t entry(std::string_view payload_type, std::size_t nth = 0) const {
+    for (std::size_t i = 0; i < world_.evidence.log.size(); ++i)
+      if (codec::decode<model::Envelope>(world_.evidence.log[i].entry)->payload_type ==
+              payload_type &&
+          nth-- == 0)
+        return i;
+    ADD_FAILURE() << payload_type;
+    return 0;
+  }
+
+  ClosedCampaign world_;
+  Evidence bad_ = world_.evidence;
+};
+
+}  // namespace test
 
 }  // namespace fleetsweep::cli
