@@ -1,8 +1,10 @@
 #include "cli/progress_view.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
+#include "cli/json_text.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
 #include "protocol/model/receipt.h"
@@ -12,6 +14,8 @@ namespace {
 
 using model::HostState;
 using nlohmann::json;
+
+constexpr double kEtaMost = 10.0 * 365 * 24 * 3600;  // a pace of next to nothing says no more
 
 bool is_moving(HostState state) {
   switch (state) {
@@ -89,9 +93,9 @@ std::string pace(const json& campaign) {
   if (campaign.contains("rate") && campaign["rate"].is_number())
     text += fmt::format("{:.1f} hosts/s", campaign["rate"].get<double>());
   if (campaign.contains("eta_seconds") && campaign["eta_seconds"].is_number())
-    text += fmt::format(
-        ", about {} left",
-        to_human(Seconds(static_cast<std::int64_t>(campaign["eta_seconds"].get<double>()))));
+    text += fmt::format(", about {} left",
+                        to_human(Seconds(static_cast<std::int64_t>(
+                            std::clamp(campaign["eta_seconds"].get<double>(), 0.0, kEtaMost)))));
   return text;
 }
 
@@ -127,8 +131,8 @@ std::string progress_view(const json& campaign, const Console& console) {
                                                     "counts once; `fleetsweep agent list`",
                                                     counted(forked, "host")));
   for (const json& failure : campaign.value("failures", json::array()))
-    text += fmt::format("\n       {} {}: {}", escaped(failure.value("hostname", "")),
-                        failure.value("state", ""), failure.value("reason", ""));
+    text += fmt::format("\n       {} {}: {}", text_of(failure, "hostname"),
+                        text_of(failure, "state"), text_of(failure, "reason"));
   return text;
 }
 

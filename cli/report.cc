@@ -339,7 +339,7 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
   for (const auto& [state_name, count] : states.items()) {
     const std::uint64_t hosts = count.is_number() ? count.get<std::uint64_t>() : 0;
     sum += hosts;
-    if (hosts > 0) text += fmt::format("  {:<14}{}\n", state_name, hosts);
+    if (hosts > 0) text += fmt::format("  {:<14}{}\n", escaped(state_name), hosts);
   }
   const std::uint64_t targeted = status.value("targeted", std::uint64_t{0});
   const std::uint64_t receipts = count_of(results, "size");

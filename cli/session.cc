@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/json_text.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/runtime/files/files.h"
@@ -47,9 +48,9 @@ Error api_error(const http::Response& response) {
     return {http::code_of(response.status),
             fmt::format("the controller answered {}", response.status)};
   const json& error = body["error"];
-  const std::string next = error.value("next", "");
+  const std::string next = text_of(error, "next");
   return {http::code_of(response.status),
-          error.value("message", "") + (next.empty() ? "" : "\nnext:  " + next)};
+          text_of(error, "message") + (next.empty() ? "" : "\nnext:  " + next)};
 }
 
 Result<std::string> call(Session& session, const char* method, const std::string& path,

@@ -47,6 +47,19 @@ TEST(ProgressView, WaveThatNobodyMayOpenIsNamed) {
   EXPECT_THAT(text, testing::Not(HasSubstr("wave 1 waits")));
 }
 
+TEST(ProgressView, AControllersWordsMoveTheCursorOrItsFiguresAreBelieved) {
+  testing::internal::CaptureStdout();
+  const Console console;
+  json hostile = campaign(1, 1);
+  hostile["failures"] = {{{"hostname", "a\x1b[2J"}, {"state", "b\x1b[2J"}, {"reason", 7}}};
+  hostile["eta_seconds"] = 1e300;
+  const std::string text = progress_view(hostile, console);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(text, testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(text, HasSubstr("a\\x1b[2J b\\x1b[2J: 7"));
+  EXPECT_THAT(text, HasSubstr("about 3650d left"));
+}
+
 TEST(ProgressView, ForkedHostsAreNotSeen) {
   testing::internal::CaptureStdout();
   const Console console;
