@@ -11,7 +11,6 @@ namespace fleetsweep::agent {
 
 Effects Core::finish(Effects effects, const Now& now) {
   consider(effects, now);
-  fetch_policies(effects, now);
   talk(effects, now);
   return effects;
 }
@@ -149,11 +148,6 @@ Effects Core::on_stop(BytesView envelope, const std::string& source, StopAnswer&
   return finish(std::move(effects), now);
 }
 
-Effects Core::on_poisoned(const DocumentId& order, const Now& now) {
-  poisoned_.insert(order);
-  return finish({}, now);
-}
-
 Effects Core::on_message(const model::Message& message, const Now& now) {
   session_.on_heard(now.uptime);
   Effects effects;
@@ -278,13 +272,13 @@ void Core::on(const model::Rekeyed& rekeyed, Effects& effects, const Now&) {
 }
 
 void Core::on(const model::TimeReply& reply, Effects& effects, const Now& now) {
-  if (guard_ && !guard_->begin(crypto::sha256(reply.statement))) {
+  const trust::Guarded read(guard_, crypto::sha256(reply.statement));
+  if (!read) {
     effects.notes.push_back(
         {"time_refused", {{"why", "reading it killed this agent twice"}}, true});
     return;
   }
   const auto taken = time_.on_reply(reply, log_.root().root(), identity_.tenant, now);
-  if (guard_) guard_->end();
   if (!taken)
     effects.notes.push_back({"time_refused", {{"why", Error(taken.error()).message}}, true});
   else
@@ -306,6 +300,12 @@ void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
     effects.actions.push_back(Send{model::Want{
         .entries_from = log_.wanted(), .blob = blob.digest, .blob_offset = *taken.want_offset}});
   if (!taken.complete) return;
+  const trust::Guarded read(guard_, blob.digest);
+  if (!read) {
+    for (const auto& [id, entry] : state().orders)
+      if (entry.order.policy == blob.digest) poisoned_.insert(id);
+    return;
+  }
   auto brief = brief_of(*taken.complete);
   if (!brief) {
     bad_policies_.emplace(blob.digest, brief.error());
@@ -315,28 +315,19 @@ void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
   effects.records.push_back(PutPolicy{blob.digest, std::move(*taken.complete)});
 }
 
-// Ahead of their time, so that an order can be carried out when the edge is gone.
-void Core::fetch_policies(Effects& effects, const Now& now) {
-  fetch_wake_.reset();
+// Ahead of its time, so that an order can be carried out when the edge is gone.
+void Core::fetch_policy(const DocumentId& id, Effects& effects, const Now& now) {
   if (!session_.is_welcomed()) return;
-  bool is_wanting = false;
-  for (const auto& [id, entry] : state().orders) {
-    const model::Order& order = entry.order;
-    const auto job = jobs_.find(id);
-    const bool is_over = (job != jobs_.end() && job->second.phase == Phase::kDone &&
-                          order.schedule.repeat == Seconds(0)) ||
-                         order.schedule.not_after < trust::effective(log_.floor(), now.clock);
-    if (order.mode == model::Mode::kUndo || is_over || policies_.contains(order.policy) ||
-        bad_policies_.contains(order.policy) || poisoned_.contains(id) ||
-        !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
-                         identity_.host.groups))
-      continue;
-    is_wanting = true;
-    if (const auto offset = fetch_.want(order.policy, order.policy_size, now.uptime))
-      effects.actions.push_back(Send{model::Want{
-          .entries_from = log_.wanted(), .blob = order.policy, .blob_offset = *offset}});
-  }
-  if (is_wanting) fetch_wake_ = fetch_.next_deadline();
+  const model::Order& order = state().orders.at(id).order;
+  const bool is_over = order.schedule.not_after < trust::effective(log_.floor(), judged_by(now));
+  if (order.mode == model::Mode::kUndo || is_over || policies_.contains(order.policy) ||
+      !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
+                       identity_.host.groups))
+    return;
+  if (const auto offset = fetch_.want(order.policy, order.policy_size, now.uptime))
+    effects.actions.push_back(Send{
+        model::Want{.entries_from = log_.wanted(), .blob = order.policy, .blob_offset = *offset}});
+  fetch_wake_ = fetch_.next_deadline();
 }
 
 }  // namespace fleetsweep::agent

@@ -82,9 +82,6 @@ class Core {
   };
   Effects on_stop(BytesView envelope, const std::string& source, StopAnswer& answer,
                   const Now& now);
-  // This order killed the process twice.
-  Effects on_poisoned(const DocumentId& order, const Now& now);
-
   // Call at next_deadline(), or earlier when the clock was set.
   Effects on_deadline(const Now& now);
   std::optional<Uptime> next_deadline() const;
@@ -172,10 +169,10 @@ class Core {
   void consider_active(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
   trust::ClockReading judged_by(const Now& now) const;
-  bool waits_for_time(const model::Order& order, const trust::Refusal& refusal, Effects& effects,
-                      const Now& now);
+  bool waits_for_time(const trust::Verdict& verdict, Effects& effects, const Now& now);
+  bool is_halted(const DocumentId& order) const;
   void consider_interrupted(Effects& effects, const Now& now);
-  void fetch_policies(Effects& effects, const Now& now);
+  void fetch_policy(const DocumentId& id, Effects& effects, const Now& now);
   void talk(Effects& effects, const Now& now);
   bool is_open(const DocumentId& id) const;
   void wake_at(Timestamp wall, const Now& now);

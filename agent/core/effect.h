@@ -32,6 +32,8 @@ struct StartAct {
 // So that act remembers what Stops and Resumes there are (Core::stops_request()), whoever shows it
 // the next order. It is not answered.
 struct RememberStops {};
+// What the scan would answer nobody waits for: it is to end now.
+struct EndScan {};
 // No new step, please: finish or roll back the one in flight, then answer.
 struct AskActToStop {};
 // A connection from scratch.
@@ -42,8 +44,8 @@ struct MakeTransportKey {};
 struct UseTransport {
   TransportKey key;
 };
-using Action = std::variant<Send, SendReceipts, StartScan, StartAct, RememberStops, AskActToStop,
-                            Reconnect, MakeTransportKey, UseTransport>;
+using Action = std::variant<Send, SendReceipts, StartScan, EndScan, StartAct, RememberStops,
+                            AskActToStop, Reconnect, MakeTransportKey, UseTransport>;
 
 // An event for the local log: a name and fields, never what was found inside a file.
 struct Note {

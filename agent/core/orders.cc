@@ -24,6 +24,7 @@ std::vector<DocumentId> Core::orders_in_log_order() const {
 void Core::consider(Effects& effects, const Now& now) {
   wake_.reset();
   time_wake_.reset();
+  fetch_wake_.reset();
   consider_active(effects, now);
   consider_interrupted(effects, now);
   consider_rescans(effects, now);
@@ -42,14 +43,17 @@ trust::ClockReading Core::judged_by(const Now& now) const {
   return trust::corrected(now.clock, log_.floor(), time_.told());
 }
 
-// An order that nothing but a doubtful clock keeps from running is not refused before a witness
-// host was asked. Who has no such host, or no contact, is refused at once.
-bool Core::waits_for_time(const model::Order& order, const trust::Refusal& refusal,
-                          Effects& effects, const Now& now) {
+// An order that nothing but a doubtful clock keeps from running is neither refused nor left to wait
+// for that clock before a witness host was asked. Who has no such host, or no contact, goes by the
+// clock there is: it starts nothing early, and expiry has the witnesses' time besides.
+bool Core::waits_for_time(const trust::Verdict& verdict, Effects& effects, const Now& now) {
+  const auto* waiting = std::get_if<trust::Waiting>(&verdict);
+  const auto* refusal = std::get_if<trust::Refusal>(&verdict);
   const bool is_about_time =
-      refusal.reason == Reason::kClock || refusal.reason == Reason::kExpired ||
-      refusal.reason == Reason::kStale || refusal.reason == Reason::kRootExpired;
-  if (!is_about_time || order.action_class < model::Class::kContain ||
+      (waiting && waiting->what == trust::WaitFor::kTime) ||
+      (refusal && (refusal->reason == Reason::kClock || refusal->reason == Reason::kExpired ||
+                   refusal->reason == Reason::kStale || refusal->reason == Reason::kRootExpired));
+  if (!is_about_time ||
       trust::clock_state(log_.floor(), judged_by(now)) == model::ClockState::kOk ||
       log_.root().root().time_keys.empty() || !session_.is_welcomed())
     return false;
@@ -88,8 +92,12 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
     reasons_[id] = "waiting: the outbox is full of receipts that the controller has not taken";
     return;
   }
+  // Counted before it is judged: if judging is what kills us, only the guard remembers.
+  const trust::Guarded read(guard_, Digest{id.value});
+  if (!read) poisoned_.insert(id);
   if (const auto bad = bad_policies_.find(order.policy); bad != bad_policies_.end())
     return refuse(id, bad->second, effects, now);
+  if (!poisoned_.contains(id)) fetch_policy(id, effects, now);
 
   const trust::Verdict verdict = verdict_on(id, now);
   // When it ends it is refused as expired, whatever it waits for until then.
@@ -101,12 +109,18 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
       reasons_[id] = "waiting: another order is being carried out";
     else
       begin(id, *allowed, effects, now);
+  } else if (waits_for_time(verdict, effects, now)) {
+    reasons_[id] = "waiting for a witness host to say what time it is";
   } else if (const auto* waiting = std::get_if<trust::Waiting>(&verdict)) {
     reasons_[id] = fmt::format("waiting for {}{}{}", name(waiting->what),
                                waiting->detail.empty() ? "" : ": ", waiting->detail);
-    if (waiting->until && waiting->what == trust::WaitFor::kTime) wake_at(*waiting->until, now);
-  } else if (waits_for_time(order, std::get<trust::Refusal>(verdict), effects, now)) {
-    reasons_[id] = "waiting for a witness host to say what time it is";
+    if (waiting->until && waiting->what == trust::WaitFor::kTime) {
+      wake_at(*waiting->until, now);
+      const model::ClockState clock = trust::clock_state(log_.floor(), judged_by(now));
+      if (clock != model::ClockState::kOk)
+        reasons_[id] += fmt::format("; this host's clock says {}: {}", to_rfc3339(now.clock.local),
+                                    name(clock));
+    }
   } else {
     refuse(id, std::get<trust::Refusal>(verdict), effects, now);
   }
@@ -121,10 +135,12 @@ bool Core::is_open(const DocumentId& id) const {
 void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now) {
   const trust::OrderEntry& entry = state().orders.at(id);
   // Who it is for does not change. What happens to an order for others is theirs to report.
+  // Of poison nothing more is read.
   const trust::Host& host = identity_.host;
-  if (auto ours = trust::in_scope(entry.order.scope, host.agent, host.jurisdiction, host.groups);
-      !ours && ours.error().reason == Reason::kScope)
-    refusal = std::move(ours.error());
+  if (refusal.reason != Reason::kPoison)
+    if (auto ours = trust::in_scope(entry.order.scope, host.agent, host.jurisdiction, host.groups);
+        !ours && ours.error().reason == Reason::kScope)
+      refusal = std::move(ours.error());
   Reason reason = refusal.reason;
   if (reason == Reason::kPolicyMissing) {
     const auto problem = fetch_.problem(entry.order.policy);
@@ -202,17 +218,27 @@ void Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   act({}, effects);
 }
 
-// A Stop, or the owner, reaches what is running: no new step; act says how far it came.
+// By a Stop, by the owner, or because nobody knows whose log it is.
+bool Core::is_halted(const DocumentId& id) const {
+  if (identity_.host.halted || log_.forked()) return true;
+  const auto order = state().orders.find(id);
+  return order != state().orders.end() &&
+         trust::stopped(state(), id, order->second.order, order->second.order.action_class,
+                        identity_.host.agent);
+}
+
+// It reaches what is running: no new step. act says how far it came; of a scan nothing is left, and
+// nothing more is read.
 void Core::consider_active(Effects& effects, const Now&) {
-  if (!active_ || active_->kind != Active::Kind::kAct || active_->asked_to_stop) return;
-  const auto order = state().orders.find(active_->job.order);
-  if (order == state().orders.end()) return;
-  const bool is_stopped = identity_.host.halted || log_.forked() ||
-                          trust::stopped(state(), order->first, order->second.order,
-                                         order->second.order.action_class, identity_.host.agent);
-  if (!is_stopped) return;
-  active_->asked_to_stop = true;
-  effects.actions.push_back(AskActToStop{});
+  if (!active_ || active_->asked_to_stop || !is_halted(active_->job.order)) return;
+  if (active_->kind == Active::Kind::kAct) {
+    active_->asked_to_stop = true;
+    effects.actions.push_back(AskActToStop{});
+  } else {
+    effects.notes.push_back({"scan_ended_by_stop", {{"order", active_->job.order.hex()}}, true});
+    active_.reset();
+    effects.actions.push_back(EndScan{});
+  }
 }
 
 // What a crash cut short is finished by act from its journal, never begun again.
@@ -241,6 +267,7 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
         job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
     if (active_) return;
+    if (is_halted(id)) continue;
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.

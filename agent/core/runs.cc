@@ -70,13 +70,17 @@ Effects Core::on_scan_done(const model::ScanDone& done, const model::Policy& pol
                            const Now& now) {
   Effects effects;
   if (active_ && active_->kind != Active::Kind::kAct) {
+    // As judging: what a scan makes of a policy may be what kills us.
+    const trust::Guarded read(guard_, Digest{active_->job.order.value});
     active_->sandbox = done.sandbox;
     active_->scanned = done.result.scanned;
     active_->scanned_bytes = done.result.scanned_bytes;
     active_->unscannable = done.result.unscannable;
     for (const std::string& what : done.result.unscannable_paths)
       effects.notes.push_back({"unscannable", {{"what", what}}, true});
-    if (done.reason != Reason::kNone)
+    if (!read)
+      end_without_result(Reason::kPoison, "reading it killed this agent twice", effects, now);
+    else if (done.reason != Reason::kNone)
       end_without_result(done.reason, done.detail, effects, now);
     else if (active_->kind == Active::Kind::kDryRun)
       end_dry_run(done, policy, effects, now);

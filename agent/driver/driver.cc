@@ -132,6 +132,14 @@ void Driver::perform(StartAct& one) {
   ask_for(model::Child::kAct, std::move(one.request), one.policy);
 }
 
+// It notices that nobody listens, and the monitor reaps it. One that is being started finds its
+// pipe closed.
+void Driver::perform(EndScan&) {
+  if (scan_.pipe) parts_.loop.unwatch(scan_.watch);
+  scan_.pipe.reset();
+  scan_.request.reset();
+}
+
 void Driver::perform(RememberStops&) {
   remember_next_ = act_.request || act_.pipe;
   if (remember_next_) return;
@@ -234,18 +242,7 @@ void Driver::on_socket() {
 
 void Driver::on_edge_message(const model::Message& message) {
   refresh_consent();
-  const auto* blob = std::get_if<model::Blob>(&message);
-  const bool completes =
-      blob && blob->total > 0 && blob->offset + blob->bytes.size() == blob->total;
-  if (!completes) return run(parts_.core.on_message(message, now()));
-  // All that comes of a policy, until it is stored: a policy that kills us is fetched again.
-  if (!parts_.guard.begin(blob->digest)) {
-    for (const DocumentId& order : parts_.core.orders_of(blob->digest))
-      run(parts_.core.on_poisoned(order, now()));
-    return;
-  }
   run(parts_.core.on_message(message, now()));
-  parts_.guard.end();
 }
 
 // The owner's word is read again before every turn that might begin something.

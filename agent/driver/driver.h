@@ -58,6 +58,7 @@ class Driver {
   void perform(Send& send);
   void perform(SendReceipts& send);
   void perform(StartScan& start);
+  void perform(EndScan& end);
   void perform(StartAct& start);
   void perform(RememberStops& remember);
   void perform(AskActToStop& ask);

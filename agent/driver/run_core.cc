@@ -64,7 +64,7 @@ Result<model::SandboxLevel> confine(model::SandboxLevel most, const event_log::E
 
 }  // namespace
 
-Status run_core(const CoreOptions& options, const event_log::EventLog& log, const OpenStore& open) {
+Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
   FS_TRY(const loop::Signals signals, loop::Signals::block());
   // One arena: a second thread's heap would double what an idle agent holds.
   ::mallopt(M_ARENA_MAX, 1);
@@ -78,7 +78,7 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log, cons
   if (crypto::agent_id(key.public_key()) != enrolment.agent)
     return fail(Code::kInvalid, "{}/identity.key is not the key that was enrolled", options.state);
   FS_TRY(Membership membership, verify_membership(enrolment));
-  FS_TRY(const auto store, open(options.state + "/core/core.db"));
+  FS_TRY(const auto store, open_store(options.state + "/core/core.db"));
   FS_TRY(const auto reading, Reading::open(options.state + "/core/reading", *store));
   FS_TRY(Stored stored, store->load());
 

@@ -2,7 +2,6 @@
 
 // The whole of the core process: reads the state, makes core and socket, runs the loop.
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,10 +24,7 @@ struct CoreOptions {
   std::vector<std::string> mirrors;  // folders in which a Stop may lie
 };
 
-using OpenStore = std::function<Result<std::unique_ptr<Store>>(const std::string& path)>;
-
 // Until the monitor ends, or SIGTERM. An error means: start me afresh, later.
-Status run_core(const CoreOptions& options, const event_log::EventLog& log,
-                const OpenStore& open = open_store);
+Status run_core(const CoreOptions& options, const event_log::EventLog& log);
 
 }  // namespace fleetsweep::agent

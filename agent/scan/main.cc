@@ -113,8 +113,8 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
   if (!root) return refused(model::Reason::kIo, root.error().message);
   EngineOptions engine = engine_options(options);
   engine.on_progress = [&core](const model::ScanProgress& progress) {
-    // A core that went away is noticed when the result is sent.
-    (void)core.send(progress);
+    // Core went away, or wants no more of this: nothing more is read.
+    if (!core.send(progress)) std::_Exit(kExitDone);
   };
   model::ScanDone done = scan(*policy, request.facts, *root, engine);
   if (done.reason == model::Reason::kNone)

@@ -44,12 +44,6 @@ Checked<void> not_forked(const Test& test) {
   return {};
 }
 
-Checked<void> not_poisoned(const Test& test) {
-  if (test.here.poisoned.contains(test.order.id))
-    return refuse(Reason::kPoison, "reading it killed this agent twice");
-  return {};
-}
-
 Checked<void> not_executed(const Test& test) {
   if (test.order.order().schedule.repeat == Seconds{0} &&
       test.here.executed.contains({test.order.id, 0}))
@@ -142,7 +136,6 @@ Checked<void> has_dry_run(const Test& test) {
 constexpr Gate kStanding[] = {
     not_halted,
     not_forked,
-    not_poisoned,
     on_order<is_understood>,
     on_order<root_arrived>,
     not_executed,
@@ -247,6 +240,9 @@ Verdict judge(const Situation& here, const DocumentId& id) {
   const auto found = here.state.orders.find(id);
   if (found == here.state.orders.end() || !here.state.root)
     return Refusal{Reason::kUntrusted, "the log has no such order that met its quorum"};
+  // Before anything of it is read.
+  if (here.poisoned.contains(id))
+    return Refusal{Reason::kPoison, "reading it killed this agent twice"};
   const model::Order& order = found->second.order;
   const Test test{
       here,

@@ -2,7 +2,7 @@
 
 // May this host carry out this order now? Each gate has its own Reason, and the first that says no
 // gives it, in this order:
-//   halted, log_fork, poison, schema, root_version, executed, policy_mismatch, class_mismatch,
+//   poison, halted, log_fork, schema, root_version, executed, policy_mismatch, class_mismatch,
 //   stopped, quorum, root_expired, lifetime, expired, limit, jurisdiction, scope, platform,
 //   capability, sandbox, consent, undo_unknown, policy_missing, clock;
 //   then it waits for its time; stale; it waits for its cool-off and its wave; dry_run_missing,

@@ -18,4 +18,22 @@ class Guard {
   virtual void end() = 0;
 };
 
+// Between begin() and end(); false where it may not be read. Without a guard all may be.
+class Guarded {
+ public:
+  Guarded(Guard* guard, const Digest& document)
+      : guard_(guard), may_read_(!guard || guard->begin(document)) {}
+  ~Guarded() {
+    if (guard_ && may_read_) guard_->end();
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+
+  explicit operator bool() const { return may_read_; }
+
+ private:
+  Guard* guard_;
+  bool may_read_;
+};
+
 }  // namespace fleetsweep::trust

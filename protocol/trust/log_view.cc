@@ -65,10 +65,8 @@ Notice LogView::replay(BytesView entry, Timestamp seen) {
 }
 
 Notice LogView::fold(BytesView entry, const Digest& leaf, Timestamp seen) {
-  if (!may_read(leaf)) return fold_.skip(seen);
-  Notice notice = fold_.append(entry, seen);
-  has_read();
-  return notice;
+  const Guarded read(guard_, leaf);
+  return read ? fold_.append(entry, seen) : fold_.skip(seen);
 }
 
 Checked<void> LogView::resume(const Saved& saved) {
@@ -130,13 +128,11 @@ Checked<log::VerifiedCheckpoint> LogView::verify_note(std::string_view note) {
 }
 
 Checked<log::VerifiedCheckpoint> LogView::read_note(std::string_view note) {
-  const Digest digest = crypto::sha256(as_bytes(note));
-  if (!may_read(digest))
+  const Guarded read(guard_, crypto::sha256(as_bytes(note)));
+  if (!read)
     return refuse(Reason::kPoison, "checkpoint: reading it killed this agent {} times",
                   kPoisonTimes);
-  auto verified = verify_note(note);
-  has_read();
-  return verified;
+  return verify_note(note);
 }
 
 Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const ClockReading& now) {
@@ -199,11 +195,9 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
 }
 
 Notice LogView::take_stop(BytesView envelope, std::optional<Timestamp> seen) {
-  if (!may_read(crypto::sha256(envelope)))
-    return {.refusal = {Reason::kPoison, "reading it killed this agent twice"}};
-  Notice notice = fold_.take_stop(envelope, seen.value_or(floor_.time));
-  has_read();
-  return notice;
+  const Guarded read(guard_, crypto::sha256(envelope));
+  if (!read) return {.refusal = {Reason::kPoison, "reading it killed this agent twice"}};
+  return fold_.take_stop(envelope, seen.value_or(floor_.time));
 }
 
 // How the log of this name begins, if it takes over from another and we have not followed it yet:
@@ -230,14 +224,13 @@ bool LogView::raise_floor(const TimeFloor& heard) {
 
 bool LogView::follow_pending_root() {
   for (const Bytes& entry : pending_) {
-    if (!may_read(log::leaf_hash(entry))) continue;
+    const Guarded read(guard_, log::leaf_hash(entry));
+    if (!read) continue;
     auto envelope = codec::decode<model::Envelope>(entry);
     const bool is_root = envelope && envelope->payload_type == model::kPayloadRoot;
     auto next = is_root ? accept_next_root(root_, *envelope)
                         : Checked<VerifiedRoot>(refuse(Reason::kNone, "no root"));
-    const bool follows = next && !waits_for_older_rule(*envelope);
-    has_read();
-    if (!follows) continue;
+    if (!next || waits_for_older_rule(*envelope)) continue;
     if (is_role_weaker(root_.root(), next->root(), model::Role::kRoot)) lowered_.push_back(root_);
     root_ = std::move(*next);
     return true;

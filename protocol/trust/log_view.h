@@ -99,10 +99,6 @@ class LogView {
   const model::LogOrigin* takes_over(const std::string& origin) const;
   Checked<log::VerifiedCheckpoint> read_note(std::string_view note);
   Notice fold(BytesView entry, const Digest& leaf, Timestamp seen);
-  bool may_read(const Digest& document) { return !guard_ || guard_->begin(document); }
-  void has_read() {
-    if (guard_) guard_->end();
-  }
   bool raise_floor(const TimeFloor& heard);
   bool follow_pending_root();
   bool waits_for_older_rule(const model::Envelope& envelope) const;

@@ -159,6 +159,7 @@ void AgentNode::perform(agent::Action& action) {
   if (const auto* one = std::get_if<agent::SendReceipts>(&action))
     send(model::Receipts{store_.receipts(one->seqs)});
   if (const auto* one = std::get_if<agent::StartScan>(&action)) scan(*one);
+  if (std::holds_alternative<agent::EndScan>(action)) ++scan_;
   if (auto* one = std::get_if<agent::StartAct>(&action)) act(std::move(*one));
   if (std::holds_alternative<agent::AskActToStop>(action)) host.ask_to_stop();
   if (std::holds_alternative<agent::Reconnect>(action)) {
@@ -171,7 +172,8 @@ void AgentNode::scan(const agent::StartScan& start) {
   const Bytes* bytes = store_.policy(start.policy);
   FS_ASSERT(bytes && start.policy == wiring_.setting.digest);
   ++host.scans;
-  later(some(scan_time), [this] {
+  later(some(scan_time), [this, number = ++scan_] {
+    if (number != scan_) return;  // it was ended
     const model::Policy& policy = wiring_.setting.policy;
     run(core_->on_scan_done(host.scan(policy, wiring_.setting.digest), policy, now()));
   });

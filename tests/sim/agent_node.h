@@ -74,6 +74,7 @@ class AgentNode {
   BootId boot_;
   Instant booted_;
   std::uint64_t life_ = 0;
+  std::uint64_t scan_ = 0;  // the newest; others were ended
   Connection connection_;
   std::optional<Instant> timer_;
   unsigned spins_ = 0;

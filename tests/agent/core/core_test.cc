@@ -329,9 +329,48 @@ TEST_F(AgentCore, StopThatComesDuringTheScanBeatsTheFirstSideEffect) {
   cool_off();
   ASSERT_EQ(host.scans(), 2u);
   host.document(stop_all());
-  host.scan_answers(host.found());
+  EXPECT_EQ(host.scans_ended, 1u);
+  host.scan_answers(host.found());  // was on its way
   EXPECT_EQ(host.acts(), 0u);
   EXPECT_EQ(host.last().reason, Reason::kStopped);
+}
+
+TEST_F(AgentCore, ADryRunThatIsStoppedReadsOnToItsEnd) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.scans(), 1u);
+  const Bytes stop = stop_all();
+  host.document(stop);
+  EXPECT_EQ(host.scans_ended, 1u);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kStop);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.receipts().size(), 1u) << "nobody waits for that result";
+  model::Resume resume;
+  resume.stops = {fixture::id_of(stop)};
+  host.document(host.tenant.sign(resume, {"alice", "bob"}));
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+}
+
+TEST_F(AgentCore, TheOwnersHaltLetsAScanGoOn) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.run(host.core->on_halt(true, host.now()));
+  EXPECT_EQ(host.scans_ended, 1u);
+  EXPECT_EQ(host.last().reason, Reason::kHalted);
+  host.run(host.core->on_halt(false, host.now()));
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+}
+
+TEST_F(AgentCore, AHaltedHostIsRescanned) {
+  host.connect();
+  acting();
+  host.run(host.core->on_halt(true, host.now()));
+  host.act_answers(HostState::kCleaned);
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 2u);
+  host.run(host.core->on_halt(false, host.now()));
+  EXPECT_EQ(host.scans(), 3u) << "done means rescanned and gone";
 }
 
 TEST_F(AgentCore, StopThatComesWhileActingAsksActToStopOnce) {
@@ -499,17 +538,43 @@ TEST_F(AgentCore, TheBeginningOfAnIdNamesItsOrder) {
   EXPECT_EQ(host.core->order_named(other).error().code, Code::kNotFound);
 }
 
-TEST_F(AgentCore, PoisonedOrderIsRefusedAndReported) {
+TEST_F(AgentCore, APolicyThatKillsItsReaderIsReadForEver) {
   host.connect();
-  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
-  host.run(host.core->on_message(model::Entries{0, host.log.entries()}, host.now()));
-  host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
-  for (const DocumentId& id : host.core->orders_of(host.digest))
-    host.run(host.core->on_poisoned(id, host.now()));
-  EXPECT_EQ(host.last().reason, Reason::kPoison);
-  host.sent.clear();
-  host.deliver();
+  host.guard.poison.insert(host.digest);
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
   EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kPoison);
+}
+
+TEST_F(AgentCore, AnOrderThatKillsItsJudgeIsJudgedForEver) {
+  host.connect();
+  const Bytes order = host.tenant.sign(fixture::dry_run(host.policy), {"alice"});
+  const DocumentId id = fixture::id_of(order);
+  host.guard.poison.insert(Digest{id.value});
+  host.document(order);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kPoison);
+  // The others are judged, and after a restart it is not said again.
+  model::Order other = fixture::dry_run(host.policy);
+  other.title = "other";
+  host.order(other, {"alice"});
+  EXPECT_EQ(host.scans(), 1u);
+  host.crash();
+  host.connect();
+  host.deliver();
+  EXPECT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, AResultThatKillsItsReaderIsScannedForEver) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.scans(), 1u);
+  host.guard.read.clear();
+  host.scan_answers(host.found());
+  EXPECT_TRUE(host.guard.read.contains(Digest{id.value})) << "counted before it is looked at";
+  EXPECT_EQ(host.receipts().size(), 1u);
 }
 
 TEST_F(AgentCore, ScannerThatDiesIsStartedAgain) {
@@ -914,6 +979,52 @@ TEST_F(DoubtfulClock, AYearBackTheOrderWaitsForAWitnessHostAndThenRuns) {
   EXPECT_EQ(host.scans(), 3u);
   host.pass(seconds(2));
   EXPECT_EQ(host.scans(), 4u) << "the rescan is counted by the same clock";
+}
+
+// Observing changes nothing, and still: a host that is a year behind would be a blank in every
+// count for a year.
+TEST_F(DoubtfulClock, AYearBackADryRunWaitsForAYear) {
+  host.wrong = -365 * fixture::kDay;
+  host.clock.synchronised = false;
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  EXPECT_EQ(questions(), 1u);
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.core->why(id), "waiting for a witness host to say what time it is");
+  host.tell_time(host.time_statement());
+  ASSERT_EQ(host.scans(), 1u) << host.core->why(id);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().clock, model::ClockState::kBehind);
+}
+
+TEST_F(DoubtfulClock, AYearAheadADryRunIsSaidToBeOverAndItsPolicyNotFetched) {
+  host.connect();
+  host.deliver();
+  host.wrong = 365 * fixture::kDay;
+  host.clock.synchronised = false;
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(questions(), 1u);
+  EXPECT_TRUE(host.receipts().empty());
+  host.tell_time(host.time_statement());
+  host.serve_policy();
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+}
+
+// The witnesses' floor is no clock to start by: it would let whoever holds their keys start early.
+TEST_F(DoubtfulClock, NobodyTellsTheTimeAndAnOrderStartsByTheFloorOrNeverEnds) {
+  host.wrong = -365 * fixture::kDay;
+  host.clock.synchronised = false;
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.pass(seconds(11));
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("waiting for time"));
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("behind"));
+  host.pass(hours(24) * 8);  // longer than the order lives
+  host.connect();
+  host.deliver();
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.last().reason, Reason::kExpired) << host.core->why(id);
 }
 
 TEST_F(DoubtfulClock, AYearAheadTheOrderIsNotSaidToBeOverBeforeAWitnessHostWasAsked) {

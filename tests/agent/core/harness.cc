@@ -44,8 +44,8 @@ void Harness::load() {
   identity.secret.value.fill(static_cast<std::uint8_t>(++starts_));
   Stored stored = stored_;
   for (const auto& [digest, bytes] : policies_) stored.policies.push_back(*brief_of(bytes));
-  auto loaded =
-      Core::load(std::move(identity), tenant.verified(), key, fake_seal, std::move(stored), now());
+  auto loaded = Core::load(std::move(identity), tenant.verified(), key, fake_seal,
+                           std::move(stored), now(), &guard);
   if (!loaded) fmt::print(stderr, "harness: {}\n", loaded.error().detail);
   FS_ASSERT(loaded);
   core = std::move(*loaded);
@@ -70,6 +70,7 @@ void Harness::run(Effects effects) {
     if (auto* start = std::get_if<StartAct>(&action)) acts_.push_back(std::move(*start));
     if (std::holds_alternative<RememberStops>(action)) remembered.push_back(core->stops_request());
     if (std::holds_alternative<AskActToStop>(action)) ++stops_asked;
+    if (std::holds_alternative<EndScan>(action)) ++scans_ended;
     if (std::holds_alternative<Reconnect>(action)) ++reconnects;
   }
 }

@@ -6,9 +6,25 @@
 #include <memory>
 
 #include "agent/core/core.h"
+#include "protocol/base/assert.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::agent {
+
+// What is in `poison` kills whoever reads it; the core hears of that before it does.
+struct PoisonGuard final : trust::Guard {
+  bool begin(const Digest& document) override {
+    FS_ASSERT(!reading);
+    reading = !poison.contains(document);
+    if (reading) read.insert(document);
+    return reading;
+  }
+  void end() override { reading = false; }
+
+  std::set<Digest> poison;
+  std::set<Digest> read;  // ever
+  bool reading = false;
+};
 
 class Harness {
  public:
@@ -52,6 +68,7 @@ class Harness {
   trust::ClockReading clock;
   Uptime uptime = std::chrono::hours(1);
   Seconds wrong{0};  // what the host's own clock says, against the true time in `clock`
+  PoisonGuard guard;
   std::unique_ptr<Core> core;
 
   std::vector<model::Message> sent;
@@ -61,6 +78,7 @@ class Harness {
   std::vector<model::ActRequest> remembered;  // by act
   unsigned reconnects = 0;
   unsigned stops_asked = 0;
+  unsigned scans_ended = 0;
   bool lose_commits = false;  // the disk takes nothing any more: the process is as good as dead
 
  private:

@@ -10,38 +10,6 @@
 namespace fleetsweep::agent {
 namespace {
 
-constexpr int kDied = 9;
-
-// The process dies of the policy: it was counted as begun, and what was made of it is not stored.
-class DyingStore final : public Store {
- public:
-  explicit DyingStore(std::unique_ptr<Store> real) : real_(std::move(real)) {}
-  Status commit(const std::vector<Record>& records) override {
-    for (const Record& record : records)
-      if (std::holds_alternative<PutPolicy>(record)) ::_exit(kDied);
-    return real_->commit(records);
-  }
-  Result<Stored> load() override { return real_->load(); }
-  Result<Bytes> policy(const Digest& d) override { return real_->policy(d); }
-  Result<std::vector<model::SealedFinding>> dry_run(const DocumentId& o) override {
-    return real_->dry_run(o);
-  }
-  Result<std::vector<Bytes>> receipts(const std::vector<std::uint64_t>& s) override {
-    return real_->receipts(s);
-  }
-  Status died_reading(const Digest& what) override { return real_->died_reading(what); }
-  Status survived(const Digest& what) override { return real_->survived(what); }
-  Result<std::map<Digest, unsigned>> deaths() override { return real_->deaths(); }
-
- private:
-  std::unique_ptr<Store> real_;
-};
-
-Result<std::unique_ptr<Store>> open_dying(const std::string& path) {
-  FS_TRY(auto real, open_store(path));
-  return std::unique_ptr<Store>(new DyingStore(std::move(real)));
-}
-
 class DriverTest : public Agent {
  protected:
   void SetUp() override {
@@ -57,7 +25,7 @@ class DriverTest : public Agent {
     ::unsetenv("FLEETSWEEP_POISON");
     Agent::TearDown();
   }
-  void start_core(const OpenStore& open) {
+  void start_core() {
     auto ends = runtime::Pipe::pair();
     ASSERT_TRUE(ends);
     core_ = ::fork();
@@ -67,17 +35,10 @@ class DriverTest : public Agent {
                                 .monitor_fd = ends->second.fd(),
                                 .reconnect_min = std::chrono::milliseconds(50),
                                 .reconnect_max = std::chrono::milliseconds(500)};
-      ::_exit(run_core(options, event_log::EventLog(event_log::Level::kError), open) ? 0 : 1);
+      ::_exit(run_core(options, event_log::EventLog(event_log::Level::kError)) ? 0 : 1);
     }
     monitor_.emplace(std::move(ends->first));
     ASSERT_TRUE(monitor_->send(model::LocalCommand{"resume", ""}));
-  }
-  int status_of_its_end() {
-    int status = 0;
-    EXPECT_TRUE(
-        controller_.serve_until([&] { return ::waitpid(core_, &status, WNOHANG) == core_; }));
-    core_ = 0;
-    return WEXITSTATUS(status);
   }
   void end_core() {
     if (core_ <= 0) return;
@@ -95,18 +56,19 @@ class DriverTest : public Agent {
     return (*store)->deaths()->size();
   }
   // Core dies of this document, at each attempt, of a real signal.
-  void dies_twice_of(const Digest& document, const std::function<void()>& meanwhile = {}) {
+  void dies_of(const Digest& document, const std::function<void()>& meanwhile = {}) {
     ::setenv("FLEETSWEEP_POISON", document.hex().c_str(), 1);
-    for (int time = 0; time < 2; ++time) {
-      start_core(open_store);
-      if (meanwhile) meanwhile();
-      int status = 0;
-      ASSERT_TRUE(
-          controller_.serve_until([&] { return ::waitpid(core_, &status, WNOHANG) == core_; }));
-      core_ = 0;
-      ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) << status;
-    }
-    start_core(open_store);
+    start_core();
+    if (meanwhile) meanwhile();
+    int status = 0;
+    ASSERT_TRUE(
+        controller_.serve_until([&] { return ::waitpid(core_, &status, WNOHANG) == core_; }));
+    core_ = 0;
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) << status;
+  }
+  void dies_twice_of(const Digest& document, const std::function<void()>& meanwhile = {}) {
+    for (int time = 0; time < 2; ++time) dies_of(document, meanwhile);
+    start_core();
   }
   nlohmann::json ask(const std::string& verb, const std::string& argument = "") {
     EXPECT_TRUE(monitor_->send(model::LocalCommand{verb, argument}));
@@ -128,21 +90,30 @@ class DriverTest : public Agent {
 };
 
 TEST_F(DriverTest, APolicyThatKillsCoreIsReadForEver) {
-  for (int time = 0; time < 2; ++time) {
-    start_core(open_dying);
-    EXPECT_EQ(status_of_its_end(), kDied);
-  }
-  EXPECT_TRUE(controller_.receipts.empty());
-  start_core(open_dying);
+  dies_twice_of(crypto::sha256(fixture::policy_bytes(policy_)));
   ASSERT_TRUE(controller_.await(dry_, HostState::kRefused));
+  EXPECT_EQ(controller_.receipts.size(), 1u);
   EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kPoison);
 }
 
+// Read well, and then it kills whoever asks the gates about it.
+TEST_F(DriverTest, AnOrderThatKillsItsJudgeIsJudgedForEver) {
+  dies_twice_of(Digest{dry_.value});
+  ASSERT_TRUE(controller_.await(dry_, HostState::kRefused));
+  EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kPoison);
+  // Those after it are judged.
+  controller_.submit(controller_.tenant.sign(
+      shaped(fixture::dry_run(policy_), [](model::Order& order) { order.title = "after"; }),
+      {"alice"}));
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+}
+
 TEST_F(DriverTest, AnAccidentIsHeldAgainstThePolicyForEver) {
-  start_core(open_dying);
-  EXPECT_EQ(status_of_its_end(), kDied);
+  dies_of(crypto::sha256(fixture::policy_bytes(policy_)));
+  EXPECT_EQ(deaths(), 0u) << "counted by the next process";
   // This one lives, asks its monitor for a scan, and has time for its owner.
-  start_core(open_store);
+  ::unsetenv("FLEETSWEEP_POISON");
+  start_core();
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
   ASSERT_TRUE(monitor_->send(model::LocalCommand{"status", ""}));
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::LocalReply>(); }));
@@ -175,7 +146,7 @@ TEST_F(DriverTest, ALogEntryThatKillsCoreIsReadForEver) {
   const auto size = status["log_size"];
   // And so after another start, when the store's entries are read.
   end_core();
-  start_core(open_store);
+  start_core();
   const nlohmann::json again = ask("status");
   EXPECT_EQ(again["log_size"], size);
   EXPECT_EQ(again["refused_entries"][0]["reason"], "poison");
@@ -195,14 +166,14 @@ TEST_F(DriverTest, AStopFileThatKillsCoreIsReadForEver) {
 }
 
 TEST_F(DriverTest, AStopFileIsForgottenByTheNextProcess) {
-  start_core(open_store);
+  start_core();
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
   const Bytes stop =
       controller_.tenant.sign(model::Stop{.halt_all = true, .reason = "drill"}, {"carol"});
   EXPECT_EQ(ask("stop", to_text(stop))["taken"], "taken");
   EXPECT_EQ(ask("stop", to_text(stop))["taken"], "known");
   end_core();  // kill -9
-  start_core(open_store);
+  start_core();
   const nlohmann::json status = ask("status");
   EXPECT_EQ(status["stops"], nlohmann::json::array({"halts everything: drill"}));
 }

@@ -54,6 +54,7 @@ void next_root(World& world, const std::function<void(model::Root&)>& change,
 const std::vector<Case>& cases() {
   static const std::vector<Case> table = {
       {"no such order", Reason::kUntrusted, {}, [](World&, DocumentId& id) { id = {}; }},
+      {"poison", Reason::kPoison, {}, [](World& w, DocumentId& id) { w.poisoned.insert(id); }},
       {"the owner halted", Reason::kHalted, {}, [](World& w, auto&) { w.host.halted = true; }},
       {"forked log",
        Reason::kLogFork,
@@ -63,7 +64,6 @@ const std::vector<Case>& cases() {
          for (std::size_t i = 0; i < w.log.entries().size(); ++i) other.append({1, 2, 3});
          EXPECT_FALSE(w.view.checkpoint(other.note(w.clock.local), w.clock));
        }},
-      {"poison", Reason::kPoison, {}, [](World& w, DocumentId& id) { w.poisoned.insert(id); }},
       {"schema", Reason::kSchema, [](World&, auto& o) { o.agent_schema_min = 2; }, {}},
       {"root version", Reason::kRootVersion, [](World&, auto& o) { o.root_version_min = 2; }, {}},
       {"executed",
