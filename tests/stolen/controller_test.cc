@@ -69,25 +69,19 @@ TEST_F(StolenController, ChangesOneBitOfASignedOrderAndNobodySignedIt) {
   World& world = *world_;
   const Bytes honest = world.sign(world.clean());
   const auto opened = codec::decode<model::Envelope>(honest);
-  std::vector<Bytes> payloads;
+  std::vector<World::Refused> changed_ones;
   const std::size_t bits = opened->payload.size() * 8;
   for (std::size_t i = 0; i < 16; ++i) {
     model::Envelope changed = *opened;
     changed.payload = flipped(opened->payload, i * bits / 16 + i % 8);
-    payloads.push_back(codec::encode(changed));
+    changed_ones.push_back({codec::encode(changed), "untrusted: no key of root version 1"});
   }
-  std::vector<Bytes> signatures;
   for (std::size_t i = 0; i < opened->signatures.size(); ++i) {
     model::Envelope changed = *opened;
     changed.signatures[i].signature = flipped(changed.signatures[i].signature, 77 * (i + 1));
-    signatures.push_back(codec::encode(changed));
+    changed_ones.push_back({codec::encode(changed), "quorum: "});
   }
-  world.write_into_log(payloads);
-  world.write_into_log(signatures);
-  for (const Bytes& changed : payloads)
-    world.expect_why(fixture::id_of(changed), "refused: untrusted: no key of root version 1");
-  world.expect_why(fixture::id_of(honest), "refused: quorum: ");
-  world.expect_untouched();
+  world.expect_refused(changed_ones);
   world.expect_cleaned(honest);
 }
 
@@ -98,10 +92,7 @@ TEST_F(StolenController, WidensTheScopeAndNobodySignedIt) {
   const Bytes honest = world.sign(order);
   const Bytes wider = with_old_signatures<model::Order>(
       honest, [](model::Order& changed) { changed.scope.groups = {"web"}; });
-  world.write_into_log({honest, wider});
-  world.expect_why(fixture::id_of(honest), "refused: scope: ");
-  world.expect_why(fixture::id_of(wider), "refused: untrusted: ");
-  world.expect_untouched();
+  world.expect_refused({{honest, "scope: "}, {wider, "untrusted: "}});
   order.scope.groups = {"web"};
   world.expect_cleaned(world.sign(order));
 }
@@ -117,11 +108,9 @@ TEST_F(StolenController, WritesAnOrderOfItsOwnWithTheKeysItHas) {
   model::Order modest = world.clean();
   modest.action_class = model::Class::kObserve;
   const Bytes understated = world.sign(modest, {"conductor"});
-  world.write_into_log({by_conductor, codec::encode(by_log), understated});
-  world.expect_why(fixture::id_of(by_conductor), "refused: quorum: role clean");
-  world.expect_why(crypto::document_id(by_log), "refused: untrusted: ");
-  world.expect_why(fixture::id_of(understated), "refused: quorum: role observe");
-  world.expect_untouched();
+  world.expect_refused({{by_conductor, "quorum: role clean"},
+                        {codec::encode(by_log), "untrusted: "},
+                        {understated, "quorum: role observe"}});
   world.expect_cleaned(world.sign(order));
 }
 
@@ -129,10 +118,7 @@ TEST_F(StolenController, GivesAnOrderThatAnotherTenantSigned) {
   World& world = *world_;
   model::Order order = world.clean();
   order.tenant.value.fill(9);
-  const Bytes foreign = world.sign(order);
-  world.write_into_log({foreign});
-  world.expect_why(fixture::id_of(foreign), "refused: tenant: ");
-  world.expect_untouched();
+  world.expect_refused({{world.sign(order), "tenant: "}});
   order.tenant = {};
   world.expect_cleaned(world.sign(order));
 }
@@ -159,10 +145,7 @@ TEST_F(StolenController, ReplaysAnOrderThatEnded) {
   const Bytes ended = world.sign(order);
   const Bytes prolonged = with_old_signatures<model::Order>(
       ended, [](model::Order& changed) { changed.schedule.not_after += fixture::kDay; });
-  world.write_into_log({ended, prolonged});
-  world.expect_why(fixture::id_of(ended), "refused: expired: ");
-  world.expect_why(fixture::id_of(prolonged), "refused: untrusted: ");
-  world.expect_untouched();
+  world.expect_refused({{ended, "expired: "}, {prolonged, "untrusted: "}});
   world.expect_cleaned(world.sign(world.clean()));
 }
 
@@ -195,19 +178,12 @@ TEST_F(StolenController, SkipsAWaveWithReleasesThatItSignsItself) {
   World& world = *world_;
   const Bytes order = world.signed_for_second_wave(model::Gate::kManual, Seconds(0));
   const DocumentId id = world.submit(order);
-  const auto release = [&](std::uint16_t wave) {
-    return model::Release{.order = id, .wave = wave, .expires = world.tomorrow()};
-  };
-  const Bytes second = world.sign(release(1), {"conductor"});
-  const Bytes first = world.sign(release(0), {"conductor"});
-  const Bytes third = world.sign(release(2), {"conductor"});
-  world.write_into_log({second, first, third});
-  world.expect_why(fixture::id_of(second), "refused: quorum: role release");
-  world.expect_why(fixture::id_of(first), "refused: quorum: role release");
-  world.expect_why(fixture::id_of(third), "refused: malformed: releases wave 2 of an order with 2");
+  world.expect_refused(
+      {{world.release(id, 1, "conductor"), "quorum: role release"},
+       {world.release(id, 0, "conductor"), "quorum: role release"},
+       {world.release(id, 2, "conductor"), "malformed: releases wave 2 of an order with 2"}});
   world.expect_why(id, "waiting for release: wave 2 of 2");
-  world.expect_untouched();
-  world.submit(world.sign(release(1), {"alice"}));
+  world.submit(world.release(id, 1));
   world.expect_cleaned(id);
 }
 
@@ -216,17 +192,13 @@ TEST_F(StolenController, ChangesTheNumberOfAReleasedWave) {
   World& world = *world_;
   const DocumentId id =
       world.submit(world.signed_for_second_wave(model::Gate::kManual, Seconds(0)));
-  const model::Release canaries{.order = id, .wave = 0, .expires = world.tomorrow()};
-  const Bytes honest = world.sign(canaries, {"alice"});
-  const Bytes changed = with_old_signatures<model::Release>(
-      honest, [](model::Release& release) { release.wave = 1; });
-  world.write_into_log({honest, changed});
-  world.expect_why(fixture::id_of(changed), "refused: untrusted: ");
+  const Bytes canaries = world.release(id, 0);
+  world.write_into_log({canaries});
+  world.expect_refused({{with_old_signatures<model::Release>(
+                             canaries, [](model::Release& release) { release.wave = 1; }),
+                         "untrusted: "}});
   world.expect_why(id, "waiting for release: wave 2 of 2");
-  world.expect_untouched();
-  model::Release rest = canaries;
-  rest.wave = 1;
-  world.submit(world.sign(rest, {"alice"}));
+  world.submit(world.release(id, 1));
   world.expect_cleaned(id);
 }
 
@@ -235,19 +207,16 @@ TEST_F(StolenController, HastensAWaveAndTheHostWaitsForWitnessTime) {
   World& world = *world_;
   const DocumentId id =
       world.submit(world.signed_for_second_wave(model::Gate::kAuto, Seconds(3600)));
-  const Bytes release = world.sign(
-      model::Release{.order = id, .wave = 1, .expires = world.tomorrow()}, {"conductor"});
-  world.write_into_log({release});
+  world.write_into_log({world.release(id, 1, "conductor")});
   world.expect_why(id, "waiting for wave-delay: ");
   const Bytes forged = frame_of(model::Checkpoint{with_other_time(world.controller.note(), 7200)});
   world.expect_log("untrusted: checkpoint: ", [&] { world.controller.push(forged); });
   EXPECT_TRUE(world.controller.record().has_frame(forged));
   world.expect_why(id, "waiting for wave-delay: ");
   world.expect_untouched();
-  const Bytes soon = world.signed_for_second_wave(model::Gate::kAuto, Seconds(0));
-  const DocumentId next = world.submit(soon);
-  world.write_into_log({world.sign(
-      model::Release{.order = next, .wave = 1, .expires = world.tomorrow()}, {"conductor"})});
+  const DocumentId next =
+      world.submit(world.signed_for_second_wave(model::Gate::kAuto, Seconds(0)));
+  world.write_into_log({world.release(next, 1, "conductor")});
   world.expect_cleaned(next);
 }
 
@@ -263,12 +232,9 @@ TEST_F(StolenController, ReordersEntriesAndTheHostFoldsNoneOfThem) {
     std::reverse(entries->entries.begin(), entries->entries.end());
     return {frame_of(*entries)};
   };
-  model::Order order = world.clean();
-  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
-  const Bytes first = world.sign(order);
+  const Bytes first = world.sign(world.held());
   const DocumentId id = world.submit(first);
-  const Bytes second =
-      world.sign(model::Release{.order = id, .wave = 0, .expires = world.tomorrow()}, {"alice"});
+  const Bytes second = world.release(id);
   world.submit(second);
   world.expect_log("checkpoint_refused");
   world.expect_log("log_fork: ");
@@ -321,9 +287,7 @@ TEST_F(StolenController, ServesAnOlderCheckpointAndTimeDoesNotGoBack) {
   const std::string old = controller.note();
   ASSERT_TRUE(world.serve_until(
       [&] { return time_of(controller.note()) > time_of(old) && world.has_folded(); }));
-  model::Order order = world.clean();
-  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
-  const DocumentId id = world.submit(world.sign(order));
+  const DocumentId id = world.submit(world.sign(world.held()));
   world.expect_why(id, "waiting for release: ");
   const std::string before = world.host().status()["witness_time"];
   const Bytes frame = frame_of(model::Checkpoint{old});
@@ -334,31 +298,23 @@ TEST_F(StolenController, ServesAnOlderCheckpointAndTimeDoesNotGoBack) {
   EXPECT_GE(world.host().status()["witness_time"].get<std::string>(), before);
   EXPECT_EQ(world.host().status()["log_size"], controller.log().size());
   world.expect_untouched();
-  world.submit(
-      world.sign(model::Release{.order = id, .wave = 0, .expires = world.tomorrow()}, {"alice"}));
+  world.submit(world.release(id));
   world.expect_cleaned(id);
 }
 
 TEST_F(StolenController, LiftsAStopWithWhatItHas) {
   World& world = *world_;
-  const auto stop = [&](std::uint8_t nonce) {
-    model::Stop document;
-    document.nonce.value.fill(nonce);
-    document.halt_all = true;
-    return world.sign(document, {"carol"});
-  };
-  const DocumentId first = world.submit(stop(1));
+  const DocumentId first = world.submit(world.stop_all());
   const Bytes old_resume = world.sign(model::Resume{.stops = {first}});
   world.submit(old_resume);
-  const DocumentId second = world.submit(stop(2));
+  const DocumentId second = world.submit(world.stop_all());
   const DocumentId order = world.submit(world.sign(world.clean()));
   world.expect_why(order, "refused: stopped: ");
   const Bytes changed = with_old_signatures<model::Resume>(
       old_resume, [&](model::Resume& resume) { resume.stops = {second}; });
   const Bytes own = world.sign(model::Resume{.stops = {second}, .reason = "own"}, {"conductor"});
-  world.write_into_log({old_resume, changed, own});
-  world.expect_why(fixture::id_of(changed), "refused: untrusted: ");
-  world.expect_why(fixture::id_of(own), "refused: quorum: role resume");
+  world.write_into_log({old_resume});
+  world.expect_refused({{changed, "untrusted: "}, {own, "quorum: role resume"}});
   world.expect_why(order, "refused: stopped: ");
   world.expect_receipt(order, Reason::kStopped);
   world.expect_untouched();

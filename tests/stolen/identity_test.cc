@@ -160,5 +160,49 @@ TEST_F(ClonedAgent, ActsOnNothingThatItDidNotFindItselfAndIsNoticed) {
   EXPECT_EQ(acted, 1u);
 }
 
+// A virtual machine that was set back to what it was before it found and cleaned: it knows nothing
+// of that. What it does is what the log still allows, and the controller sees that its numbers
+// begin again.
+class RestoredSnapshot : public testing::Test {
+ protected:
+  void SetUp() override {
+    world_.host().stop();
+    world_.host().take_snapshot();
+    world_.host().start();
+    world_.find();
+    order_ = world_.submit(world_.sign(world_.clean()));
+    world_.expect_cleaned(order_);
+  }
+  void go_back() {
+    world_.host().stop();
+    world_.host().go_back();
+    before_ = world_.host().everything();
+    world_.host().start();
+    ASSERT_TRUE(world_.serve_until([&] { return world_.has_folded(); }));
+  }
+
+  World world_;
+  DocumentId order_;
+  std::string before_;
+};
+
+TEST_F(RestoredSnapshot, DoesAgainWhatStillHoldsAndIsNoticed) {
+  go_back();
+  EXPECT_EQ(world_.controller.forks(), 0u);
+  world_.expect_cleaned(order_);
+  EXPECT_TRUE(world_.serve_until([&] { return world_.controller.forks() > 0; }));
+}
+
+TEST_F(RestoredSnapshot, DoesNothingThatWasStoppedMeanwhile) {
+  const DocumentId stop = world_.submit(world_.stop_all());
+  ASSERT_TRUE(world_.serve_until([&] { return world_.has_folded(); }));
+  go_back();
+  world_.expect_why(order_, "refused: stopped: ");
+  EXPECT_TRUE(world_.host().is_infected());
+  EXPECT_EQ(world_.host().everything(), before_);
+  world_.submit(world_.sign(model::Resume{.stops = {stop}}));
+  world_.expect_cleaned(order_);
+}
+
 }  // namespace
 }  // namespace fleetsweep::stolen

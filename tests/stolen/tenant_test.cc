@@ -36,14 +36,9 @@ TEST_F(MaliciousTenantAdmin, OrdersNothingOnAnotherTenantsHosts) {
   const fixture::Tenant other = neighbour();
   const Bytes own = other.sign(world.clean(), {"alice", "bob", "carol"});
   const Bytes in_their_name = world.sign(world.clean(), {"dave", "erin"});
-  model::Stop stop;
-  stop.halt_all = true;
-  const Bytes own_stop = other.sign(stop, {"alice"});
-  world.write_into_log({own, in_their_name, own_stop});
-  world.expect_why(fixture::id_of(own), "refused: tenant: for tenant " + other.id().hex());
-  world.expect_why(fixture::id_of(in_their_name), "refused: untrusted: ");
-  world.expect_why(fixture::id_of(own_stop), "refused: tenant: ");
-  world.expect_untouched();
+  world.expect_refused({{own, "tenant: for tenant " + other.id().hex()},
+                        {in_their_name, "untrusted: "},
+                        {other.sign(model::Stop{.halt_all = true}, {"alice"}), "tenant: "}});
   world.expect_cleaned(world.sign(world.clean()));
 }
 
@@ -52,11 +47,8 @@ TEST_F(MaliciousTenantAdmin, MakesItsRootNoRootOfAnotherTenant) {
   const fixture::Tenant other = neighbour();
   const Bytes first = other.root_envelope();
   const Bytes second = other.sign(other.next(other.verified(), {}), {"alice", "bob", "carol"});
-  world.write_into_log({first, second});
-  world.expect_why(fixture::id_of(first), "refused: root_version: ");
-  world.expect_why(fixture::id_of(second), "refused: tenant: ");
+  world.expect_refused({{first, "root_version: "}, {second, "tenant: "}});
   EXPECT_EQ(world.host().status()["root_version"], 1);
-  world.expect_untouched();
   world.expect_cleaned(world.sign(world.clean()));
 }
 
@@ -102,10 +94,7 @@ TEST(MaliciousProvider, CannotActWithoutTheCustomersClause) {
   }});
   world.find();
   const model::Order order = world.clean();
-  const Bytes provider_alone = world.sign(order, {"bob", "carol"});
-  world.write_into_log({provider_alone});
-  world.expect_why(fixture::id_of(provider_alone), "refused: quorum: role clean: org 0");
-  world.expect_untouched();
+  world.expect_refused({{world.sign(order, {"bob", "carol"}), "quorum: role clean: org 0"}});
   world.expect_cleaned(world.sign(order, {"alice", "bob"}));
 }
 

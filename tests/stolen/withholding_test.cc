@@ -24,12 +24,6 @@ model::Order due_soon(World& world) {
   return order;
 }
 
-Bytes stop_all(World& world) {
-  model::Stop stop;
-  stop.halt_all = true;
-  return world.sign(stop, {"carol"});
-}
-
 // Nothing of the log from this size on reaches a host; it hears the last head before it instead.
 struct Withholding {
   explicit Withholding(Controller& controller)
@@ -61,7 +55,7 @@ TEST(StolenControllerThatWithholds, DropsAStopAndTheHostRefusesAsStale) {
   ASSERT_TRUE(world.serve_until([&] { return world.has_folded(); }));
 
   Withholding thief(world.controller);
-  const Bytes stop = stop_all(world);
+  const Bytes stop = world.stop_all();
   world.submit(stop);
   world.expect_why(order, "refused: stale: ");
   world.expect_receipt(order, Reason::kStale);
@@ -87,22 +81,30 @@ TEST(StolenControllerThatWithholds, DropsAStopAndTheHostRefusesAsStale) {
 }
 
 // A Stop that never comes into the log is a Stop that no host can know of: heads stay fresh. The
-// people who brought it see that it is not in the log, and the host's owner can halt.
-TEST(StolenControllerThatWithholds, SwallowsAStopAtItsDoorAndTheOwnersHaltHolds) {
+// people who brought it see that it is not in the log. The same bytes as a file need no log, and
+// the host's owner can halt; both hold against a thief who goes on with the order.
+TEST(StolenControllerThatWithholds, SwallowsAStopAtItsDoorAndTheSameStopAsAFileHolds) {
   World world;
   world.find();
-  model::Order order = world.clean();
-  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
-  const DocumentId id = world.submit(world.sign(order));
+  const DocumentId id = world.submit(world.sign(world.held()));
   world.expect_why(id, "waiting for release: ");
-  const Bytes stop = stop_all(world);  // "logged", says the thief, and throws it away
+  const Bytes stop = world.stop_all();  // "logged", says the thief, and throws it away
   EXPECT_THAT(world.controller.log(), testing::Not(testing::Contains(stop)));
   EXPECT_FALSE(world.controller.record().has_entry(stop));
+  EXPECT_EQ(world.host().give(stop), "taken");
+  world.submit(world.release(id));
+  ASSERT_TRUE(world.serve_until([&] { return world.has_folded(); }));
+  world.expect_why(id, "refused: stopped: ");
+  world.expect_receipt(id, Reason::kStopped);
+  world.host().restart();  // it does not forget
+  world.expect_why(id, "refused: stopped: ");
+  world.expect_untouched();
+
   world.host().halt();
-  world.submit(
-      world.sign(model::Release{.order = id, .wave = 0, .expires = world.tomorrow()}, {"alice"}));
+  world.submit(world.sign(model::Resume{.stops = {fixture::id_of(stop)}}));
   world.expect_why(id, "refused: halted: ");
   world.expect_receipt(id, Reason::kHalted);
+  EXPECT_EQ(world.host().give(stop), "lifted");  // for ever
   world.expect_untouched();
   world.host().resume();
   world.expect_cleaned(id);
@@ -135,7 +137,7 @@ TEST(StolenControllerThatWithholds, ForksTheLogToHideAStopAndTheWitnessRefuses) 
   {
     Withholding thief(world.controller);
     const std::string before = world.controller.note();
-    world.submit(stop_all(world));
+    world.submit(world.stop_all());
     ASSERT_TRUE(world.serve_until([&] { return world.controller.note() != before; }));
     world.controller.hook = nullptr;
   }
@@ -171,16 +173,13 @@ TEST(StolenWitness, ForksTheLogAndTheHostFreezesForGood) {
   world.find();
   world.expect_cleaned(world.sign(world.clean()));
   world.find();
-  model::Order order = world.clean();
-  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
-  const DocumentId id = world.submit(world.sign(order));
+  const DocumentId id = world.submit(world.sign(world.held()));
   world.expect_why(id, "waiting for release: ");
   const std::uint64_t at = world.controller.log().size();
-  world.submit(stop_all(world));
+  world.submit(world.stop_all());
   world.expect_why(id, "refused: stopped: ");
 
-  const Bytes release =
-      world.sign(model::Release{.order = id, .wave = 0, .expires = world.tomorrow()}, {"alice"});
+  const Bytes release = world.release(id);
   world.controller.database().rewritten[at] = release;  // a true one, where the Stop was
   world.controller.database().forgets_checkpoint = true;
   world.controller.steal_witness();
@@ -220,9 +219,7 @@ TEST(StolenControllerThatHurries, ForgesTheTimeAndTheOrderCoolsOffAllTheSame) {
 TEST(StolenControllerThatWithholds, BringsAnOldRootBackAndTheOrderStaysDead) {
   World world;
   world.find();
-  model::Order order = world.clean();
-  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
-  const Bytes signed_order = world.sign(order);
+  const Bytes signed_order = world.sign(world.held());
   const DocumentId id = world.submit(signed_order);
   world.expect_why(id, "waiting for release: ");
   const Bytes next =
@@ -235,9 +232,7 @@ TEST(StolenControllerThatWithholds, BringsAnOldRootBackAndTheOrderStaysDead) {
   world.submit(next);
   world.expect_why(id, "refused: quorum: ");
   const Bytes old = world.tenant.root_envelope();
-  const Bytes release =
-      world.sign(model::Release{.order = id, .wave = 0, .expires = world.tomorrow()}, {"alice"});
-  world.write_into_log({old, signed_order, release});
+  world.write_into_log({old, signed_order, world.release(id)});
   world.expect_why(fixture::id_of(old), "refused: root_version: ");
   world.expect_why(id, "refused: quorum: ");
   world.expect_receipt(id, Reason::kQuorum);

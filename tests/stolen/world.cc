@@ -1,7 +1,9 @@
 #include "tests/stolen/world.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 
 #include "agent/local/control.h"
 #include "protocol/base/assert.h"
+#include "protocol/base/unique_fd.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::stolen {
@@ -77,16 +80,43 @@ void Host::start() {
       folder_ + "/log");
 }
 
+// Act may outlive its monitor, but not this.
 void Host::stop() {
+  ::kill(process_->pid(), SIGSTOP);
+  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", process_->pid()));
+  std::vector<UniqueFd> others;
+  for (pid_t pid = 0; children >> pid;)
+    others.emplace_back(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   process_.reset();
+  for (const UniqueFd& other : others) {
+    if (!other) continue;  // it was gone before
+    ::syscall(SYS_pidfd_send_signal, other.get(), SIGKILL, nullptr, 0);
+    pollfd end{other.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&end, 1, 30'000), 1) << "a process of the agent does not end";
+  }
 }
 
 void Host::become_copy_of(const Host& other) {
-  // cp keeps whose the files are: core is a user of its own.
-  agent::Process copy({"/bin/cp", "-a", other.state_, state_}, folder_ + "/log");
+  copy(other.state_, state_);
+  fs::copy_file(other.root_ + kMachineId, root_ + kMachineId, fs::copy_options::overwrite_existing);
+}
+
+void Host::take_snapshot() const {
+  copy(root_, folder_ + "/root-then");
+  copy(state_, folder_ + "/state-then");
+}
+
+void Host::go_back() {
+  fs::remove_all(root_);
+  fs::remove_all(state_);
+  copy(folder_ + "/root-then", root_);
+  copy(folder_ + "/state-then", state_);
+}
+
+void Host::copy(const std::string& from, const std::string& to) const {
+  agent::Process copy({"/bin/cp", "-a", from, to}, folder_ + "/log");
   while (copy.is_running()) ::poll(nullptr, 0, 5);
   EXPECT_EQ(copy.exit_code(), 0) << log();
-  fs::copy_file(other.root_ + kMachineId, root_ + kMachineId, fs::copy_options::overwrite_existing);
 }
 
 void Host::infect() {
@@ -126,6 +156,10 @@ nlohmann::json Host::status() const {
 
 std::string Host::why(const DocumentId& order) const {
   return tell("why", order.hex()).value("why", "");
+}
+
+std::string Host::give(const Bytes& stop) const {
+  return tell("stop", to_text(stop)).value("taken", "");
 }
 
 void Host::restart() {
@@ -191,6 +225,23 @@ model::Order World::clean(const model::Policy& policy) {
   return order;
 }
 
+model::Order World::held() {
+  model::Order order = clean();
+  order.waves = {{1000, Seconds(0), model::Gate::kManual, Seconds(0)}};
+  return order;
+}
+
+Bytes World::release(const DocumentId& order, std::uint16_t wave, const std::string& by) {
+  return sign(model::Release{.order = order, .wave = wave, .expires = tomorrow()}, {by});
+}
+
+Bytes World::stop_all(const std::string& by) {
+  model::Stop stop;
+  stop.nonce.value[0] = ++nonces_;
+  stop.halt_all = true;
+  return sign(stop, {by});
+}
+
 Bytes World::signed_for_second_wave(model::Gate gate, Seconds delay) {
   const AgentId agent = controller.receipts.back().agent;
   model::Order order = clean();
@@ -216,6 +267,15 @@ void World::write_into_log(const std::vector<Bytes>& entries) {
   for (std::size_t i = 0; i < hosts_.size(); ++i)
     EXPECT_TRUE(serve_until([&] { return has_folded(i); })) << "host " << i;
   for (const Bytes& entry : entries) EXPECT_TRUE(controller.record().has_entry(entry));
+}
+
+void World::expect_refused(const std::vector<Refused>& entries) {
+  std::vector<Bytes> envelopes;
+  for (const Refused& one : entries) envelopes.push_back(one.entry);
+  write_into_log(envelopes);
+  for (const Refused& one : entries)
+    expect_why(fixture::id_of(one.entry), "refused: " + one.reason);
+  expect_untouched();
 }
 
 World::Audit World::audit() {

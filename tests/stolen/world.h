@@ -25,6 +25,9 @@ class Host {
   void stop();  // as if the power went
   // The other host's machine id and whole state beside this one's files: a copied image.
   void become_copy_of(const Host& other);
+  // A virtual machine: what it is now, while it is stopped, and back to that.
+  void take_snapshot() const;
+  void go_back();
 
   void infect();
   bool is_infected() const;
@@ -34,6 +37,8 @@ class Host {
   nlohmann::json status() const;
   // "refused: quorum: ...", "waiting for release: ...", "done: cleaned"
   std::string why(const DocumentId& order) const;
+  // A Stop that its owner has as a file; how the host took it: "taken", "refused" ...
+  std::string give(const Bytes& stop) const;
   void halt() const { tell("halt"); }
   void resume() const { tell("resume"); }
   void restart();
@@ -43,6 +48,8 @@ class Host {
  private:
   std::string bad_file() const { return root_ + "/var/tmp/.x/lookalike"; }
   nlohmann::json tell(const std::string& verb, const std::string& argument = "") const;
+  // With whose files they are: core is a user of its own.
+  void copy(const std::string& from, const std::string& to) const;
 
   std::string folder_;
   std::string root_;
@@ -77,8 +84,12 @@ class World {
   model::Order dry_run(const model::Policy& policy);
   model::Order clean() { return clean(policy_); }
   model::Order clean(const model::Policy& policy);
+  // One wave, which a person releases.
+  model::Order held();
   // Two waves, the first without a gate, and the only host is in the second.
   Bytes signed_for_second_wave(model::Gate gate, Seconds delay);
+  Bytes release(const DocumentId& order, std::uint16_t wave = 0, const std::string& by = "alice");
+  Bytes stop_all(const std::string& by = "carol");  // another document each time
   Timestamp tomorrow() const { return begun_ + fixture::kDay; }
   template <class T>
   Bytes sign(const T& document, std::initializer_list<std::string> people = {"alice", "bob"}) {
@@ -88,6 +99,13 @@ class World {
   DocumentId submit(const Bytes& envelope);
   // Past the door, into the log, and folded by every host; the record must show it.
   void write_into_log(const std::vector<Bytes>& entries);
+  // What a thief writes into the log, and the reason with which every host refuses it.
+  struct Refused {
+    Bytes entry;
+    std::string reason;
+  };
+  // All of them so, and nothing changed on any host.
+  void expect_refused(const std::vector<Refused>& entries);
 
   // What `fleetsweep audit verify` says of this controller, and whether it found everything right.
   struct Audit {
