@@ -9,6 +9,10 @@
 
 namespace fleetsweep::agent {
 
+namespace {
+constexpr Duration kEntriesTimeout = std::chrono::seconds(30);
+}  // namespace
+
 Effects Core::finish(Effects effects, const Now& now) {
   consider(effects, now);
   talk(effects, now);
@@ -46,6 +50,9 @@ void Core::talk(Effects& effects, const Now& now) {
   }
   rekeying_.on_turn(session_.is_welcomed(), now.clock.local, now.uptime, effects);
   if (!session_.is_welcomed()) return;
+  // A question or its answer can be lost, and the edge believes that it has sent everything.
+  if (asked_from_ == log_.wanted() && now.uptime - asked_at_ >= kEntriesTimeout)
+    ask_entries(effects, now);
   while (true) {
     auto batch = outbox_.take_batch(session_.in_flight_max(), now.uptime);
     if (batch.empty()) break;
@@ -62,6 +69,7 @@ std::optional<Uptime> Core::next_deadline() const {
   if (session_.is_welcomed()) {
     sooner(outbox_.next_deadline());
     sooner(fetch_wake_);
+    if (asked_from_ == log_.wanted()) sooner(asked_at_ + kEntriesTimeout);
     sooner(rekeying_.next_deadline());
     sooner(time_wake_);
   }
@@ -173,8 +181,7 @@ void Core::on(const model::Entries& entries, Effects& effects, const Now& now) {
   const auto taken = log_.append(entries.from, entries.entries, now.clock);
   if (!taken && taken.error().reason == model::Reason::kMalformed && asked_from_ != before) {
     // A gap: the edge believes we have more than we do. Asked once, not once an entry.
-    asked_from_ = before;
-    effects.actions.push_back(Send{model::Want{.entries_from = before}});
+    ask_entries(effects, now);
   }
   if (!taken)
     effects.notes.push_back({"entries_not_taken", {{"why", Error(taken.error()).message}}, true});
@@ -184,6 +191,12 @@ void Core::on(const model::Entries& entries, Effects& effects, const Now& now) {
 void Core::on(const model::Checkpoint& checkpoint, Effects& effects, const Now& now) {
   offered_note_ = checkpoint.note;
   advance(effects, now);
+}
+
+void Core::ask_entries(Effects& effects, const Now& now) {
+  asked_from_ = log_.wanted();
+  asked_at_ = now.uptime;
+  effects.actions.push_back(Send{model::Want{.entries_from = asked_from_}});
 }
 
 void Core::advance(Effects& effects, const Now& now) {
@@ -201,8 +214,7 @@ void Core::advance(Effects& effects, const Now& now) {
   }
   if (advance->need_more) {
     if (asked_from_ == log_.wanted()) return;
-    asked_from_ = log_.wanted();
-    effects.actions.push_back(Send{model::Want{.entries_from = log_.wanted()}});
+    ask_entries(effects, now);
     return;
   }
   offered_note_.clear();

@@ -226,6 +226,7 @@ class Core {
   template <class Other>
   void on(const Other& unexpected, Effects& effects, const Now& now);
   void advance(Effects& effects, const Now& now);
+  void ask_entries(Effects& effects, const Now& now);
   void note_refused(const trust::Notice& notice);
   void note_entry(const trust::Notice& notice, Effects& effects);
   bool is_by_sealed_keys(const DocumentId& order) const;
@@ -257,7 +258,8 @@ class Core {
   std::optional<Uptime> wake_;  // the next moment in wall time that matters, as uptime
   std::optional<Uptime> fetch_wake_;
   static constexpr std::uint64_t kNotAsked = ~std::uint64_t{0};
-  std::uint64_t asked_from_ = kNotAsked;
+  std::uint64_t asked_from_ = kNotAsked;  // entries
+  Uptime asked_at_{};
   std::optional<Uptime> time_wake_;
 };
 

@@ -792,6 +792,24 @@ TEST_F(AgentCore, GapInTheLogIsAskedForOnce) {
   EXPECT_EQ(wants[0].entries_from, 0u);
 }
 
+TEST_F(AgentCore, AnswerThatGotLostIsWaitedForUntilTheNextConnection) {
+  host.connect();
+  host.log.append(host.tenant.sign(fixture::dry_run(host.policy), {"alice"}));
+  host.sent.clear();
+  host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
+  ASSERT_EQ(of_kind<model::Want>(host.sent).size(), 1u);
+  host.pass(seconds(29));
+  EXPECT_EQ(of_kind<model::Want>(host.sent).size(), 1u);
+  host.pass(seconds(1));
+  ASSERT_EQ(of_kind<model::Want>(host.sent).size(), 2u);
+  host.pass(minutes(1));
+  EXPECT_EQ(of_kind<model::Want>(host.sent).size(), 4u) << "and so on, not faster";
+  host.deliver();
+  const std::size_t asked = of_kind<model::Want>(host.sent).size();
+  host.pass(minutes(2));
+  EXPECT_EQ(of_kind<model::Want>(host.sent).size(), asked) << "it has them";
+}
+
 // A broken relay, or a thief who was driven out: the honest edge must be able to go on.
 TEST_F(AgentCore, EntriesOfAnotherTreeAreAskedForAgainAtEachCheckpoint) {
   host.connect();
