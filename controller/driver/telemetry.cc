@@ -44,9 +44,26 @@ void MetricsTelemetry::on_commit(std::size_t, bool ok) {
   if (!ok) metrics_.add(kStoreFailures, {});
 }
 
+void MetricsTelemetry::follow(const Tenant& tenant) {
+  std::string& name = names_.try_emplace(tenant.no, tenant.name).first->second;
+  if (name == tenant.name) return;
+  metrics_.relabel({"tenant", name}, {"tenant", tenant.name});
+  const auto renamed = [&](const Key& key) {
+    return key.first == name ? Key{tenant.name, key.second} : key;
+  };
+  std::map<Key, Info> infos;
+  for (auto& [key, info] : infos_) infos.emplace(renamed(key), std::move(info));
+  std::set<Key> over;
+  for (const Key& key : over_) over.insert(renamed(key));
+  infos_.swap(infos);
+  over_.swap(over);
+  name = tenant.name;
+}
+
 void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout& rollout,
                                    Instant now) {
   const std::string& campaign = rollout.name();
+  follow(tenant);
   if (on_change_) on_change_(tenant.id, campaign);
   if (is_over(tenant, rollout, now)) return;
   const Info info{rollout.family().empty() ? "none" : rollout.family(), rollout.phase(),
@@ -102,6 +119,7 @@ bool MetricsTelemetry::is_over(const Tenant& tenant, const campaign::Rollout& ro
 }
 
 void MetricsTelemetry::tick(const Core& core, Instant now) {
+  for (const auto& tenant : core.tenants()) follow(*tenant);
   count_agents(core);
   count_stop_acks(core);
   for (const auto& tenant : core.tenants()) {

@@ -37,6 +37,8 @@ class MetricsTelemetry final : public Telemetry {
     bool operator==(const Info&) const = default;
   };
   using Key = std::pair<std::string, std::string>;  // tenant, campaign
+  // The name of its log is its label, and the next root may name another.
+  void follow(const Tenant& tenant);
   void count_agents(const Core& core);
   void count_stop_acks(const Core& core);
   // True when nothing is told of this campaign any more.
@@ -45,6 +47,7 @@ class MetricsTelemetry final : public Telemetry {
   metrics::Metrics& metrics_;
   const event_log::EventLog& log_;
   std::function<void(const TenantId&, const std::string&)> on_change_;
+  std::map<TenantNo, std::string> names_;
   std::map<Key, Info> infos_;
   std::set<Key> over_;
 };

@@ -50,6 +50,27 @@ bool carries(const std::string& key, Labels labels) {
   });
 }
 
+// The other way round.
+prometheus::Labels labels_in(std::string_view key) {
+  prometheus::Labels map;
+  key.remove_prefix(1);
+  for (std::size_t end; (end = key.find(kSeparator)) != std::string_view::npos;
+       key.remove_prefix(end + 1)) {
+    const std::string_view label = key.substr(0, end);
+    const std::size_t equals = label.find('=');
+    map.emplace(label.substr(0, equals), label.substr(equals + 1));
+  }
+  return map;
+}
+
+void merge(Counter& into, const Counter& from) {
+  into.Increment(from.Value());
+}
+void merge(Gauge& into, const Gauge& from) {
+  into.Set(from.Value());
+}
+void merge(Histogram&, const Histogram&) {}
+
 prometheus::Labels to_map(Labels labels) {
   prometheus::Labels map;
   for (const auto& [name, value] : labels) map.emplace(name, value);
@@ -79,6 +100,24 @@ struct Metrics::State {
           });
         },
         entry.series);
+  }
+
+  template <class T>
+  static void relabel(Series<T>& all, const std::string& from, const std::string& to) {
+    std::vector<std::string> keys;
+    for (const auto& [key, one] : all.by_labels)
+      if (key.find(from) != std::string::npos) keys.push_back(key);
+    for (const std::string& old : keys) {
+      T* const before = all.by_labels.extract(old).mapped();
+      std::string key = old;
+      key.replace(key.find(from), from.size(), to);
+      T*& after = all.by_labels[key];
+      if constexpr (!std::is_same_v<T, Histogram>)
+        if (!after) after = &all.family->Add(labels_in(key));
+      FS_ASSERT(after);  // a histogram has no such label
+      merge(*after, *before);
+      all.family->Remove(before);
+    }
   }
 
   template <class T, class... Extra>
@@ -144,6 +183,12 @@ void Metrics::forget(std::string_view name, Labels labels) {
 void Metrics::forget(Labels labels) {
   const std::lock_guard lock(state_->mutex);
   for (auto& [name, entry] : state_->entries) State::forget(entry, labels);
+}
+
+void Metrics::relabel(const Label& from, const Label& to) {
+  const std::lock_guard lock(state_->mutex);
+  for (auto& [name, entry] : state_->entries)
+    std::visit([&](auto& all) { State::relabel(all, key_of({from}), key_of({to})); }, entry.series);
 }
 
 void Metrics::set(const std::vector<Sample>& samples) {

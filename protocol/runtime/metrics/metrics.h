@@ -59,6 +59,9 @@ class Metrics {
   // Removes the series, of one family or of all, that carry these labels among theirs.
   void forget(std::string_view name, Labels labels);
   void forget(Labels labels);
+  // Who was called `from` is called `to` now: counters and gauges go on under the new label. No
+  // histogram may carry it: asserted.
+  void relabel(const Label& from, const Label& to);
   // Gauges that belong together, in one step: a scrape sees all of them as before or as after.
   void set(const std::vector<Sample>& samples);
   // The same for one gauge, whose other series are removed.

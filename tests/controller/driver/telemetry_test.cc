@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/metrics_names.h"
 #include "controller/metrics_table.h"
 #include "protocol/codec/codec.h"
 #include "tests/protocol/trust/fixture.h"
@@ -102,6 +103,36 @@ TEST_F(TelemetryTest, NobodySeesThatSignaturesAreWaitedFor) {
   log(stop, {"alice"});
   tell();
   EXPECT_THAT(metrics_.text(), waits("0"));
+}
+
+// The log's key was lost: this controller has another, and the next root names its log.
+TEST_F(TelemetryTest, TenantOfANewLogIsStillShownUnderTheOldOne) {
+  order();
+  telemetry_.on(Count{kReceiptForks, {{"tenant", origin_}}});
+  tell();
+  ASSERT_THAT(metrics_.text(), HasSubstr("tenant=\"" + origin_ + "\""));
+  const log::VerifierKey second{"log.example/second", log::KeyType::kEd25519,
+                                fixture::key_named("second log").public_key()};
+  SavedTenant saved{.tenant = {1, tenant_.id(), origin_, to_timestamp(now_)}};
+  log::CompactRange tree;
+  for (const Bytes& entry : core_.find(tenant_.id())->entries) {
+    saved.entries.push_back({1, tree.size(), entry, to_timestamp(now_)});
+    tree.append(log::leaf_hash(entry));
+  }
+  saved.policies = {fixture::policy_bytes(fixture::hash_policy())};
+  core_ = Core({.log_key = second.key}, now_);
+  ASSERT_TRUE(core_.restore(saved, effects_));
+  tell();
+  log(tenant_.next(tenant_.verified(),
+                   [&](model::Root& root) {
+                     root.logs = {{second.text(), tree.size(), tree.root(), tree.frontier()}};
+                   }),
+      {"alice", "bob"});
+  tell();
+  EXPECT_THAT(metrics_.text(), Not(HasSubstr("tenant=\"" + origin_ + "\"")));
+  EXPECT_EQ(metrics_.value(kReceiptForks, {{"tenant", second.name}}), 1) << "counters go on";
+  EXPECT_THAT(metrics_.text(), HasSubstr("fleetsweep_campaign_info{"));
+  EXPECT_EQ(metrics_.value(kLogSize, {{"tenant", second.name}}), tree.size() + 1);
 }
 
 TEST_F(TelemetryTest, NobodySeesWhetherAStopHasArrived) {

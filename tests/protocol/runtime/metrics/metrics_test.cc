@@ -59,6 +59,22 @@ TEST(Metrics, SeriesOfAllFamiliesThatCarryALabelAreGone) {
   EXPECT_THAT(metrics.text(), HasSubstr("campaign=\"xx\",tenant=\"a\""));
 }
 
+TEST(Metrics, SeriesUnderANewNameBeginAgainOrStayUnderTheOldOne) {
+  Metrics metrics(kFamilies);
+  metrics.add("fs_done_total", {{"tenant", "a"}, {"reason", "r"}}, 3);
+  metrics.add("fs_done_total", {{"reason", "r"}, {"tenant", "ab"}}, 7);
+  metrics.add("fs_done_total", {{"tenant", "z"}, {"reason", "r"}}, 1);  // said before we heard
+  metrics.set("fs_hosts", {{"tenant", "a"}, {"campaign", "a"}}, 5);
+  metrics.relabel({"tenant", "a"}, {"tenant", "z"});
+  EXPECT_EQ(metrics.value("fs_done_total", {{"tenant", "z"}, {"reason", "r"}}), 4);
+  EXPECT_EQ(metrics.value("fs_hosts", {{"tenant", "z"}, {"campaign", "a"}}), 5);
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("tenant=\"a\"")));
+  EXPECT_THAT(metrics.text(), HasSubstr("fs_done_total{reason=\"r\",tenant=\"ab\"} 7"));
+  EXPECT_THAT(metrics.text(), HasSubstr("fs_hosts{campaign=\"a\",tenant=\"z\"} 5"));
+  metrics.add("fs_done_total", {{"tenant", "z"}, {"reason", "r"}});
+  EXPECT_EQ(metrics.value("fs_done_total", {{"tenant", "z"}, {"reason", "r"}}), 5) << "and goes on";
+}
+
 // 1 + 9, 2 + 8, ...: whoever reads meanwhile sees ten hosts or none.
 TEST(Metrics, AScrapeSeesHalfOfAChange) {
   Metrics metrics(kFamilies);
