@@ -245,20 +245,6 @@ void Api::documents(http::Server& server) {
     });
     return page ? answer(*page) : refusal(page.error());
   });
-  add(server, "GET", "/v1/tenants/{tenant}/checkpoint", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        const auto note = on_loop([&](Driver& driver, Instant) -> Result<std::string> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          if (tenant->note.empty())
-            return fail(Code::kUnavailable, "no checkpoint has its quorum of witnesses yet");
-          return tenant->note;
-        });
-        if (!note) return refusal(note.error());
-        http::Response response;
-        response.content_type = "text/plain; charset=utf-8";
-        response.body = *note;
-        return response;
-      });
 }
 
 void Api::fleet(http::Server& server) {

@@ -10,19 +10,20 @@ namespace fleetsweep::controller {
 using store::ApiRole;
 
 void Api::tiles(http::Server& server) {
-  add(server, "GET", "/v1/tenants/{tenant}/tiles/checkpoint", ApiRole::kViewer,
-      [this](const Visit& visit) {
-        const auto note = on_loop([&](Driver& driver, Instant) -> Result<std::string> {
-          FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
-          if (tenant->note.empty())
-            return fail(Code::kUnavailable, "no checkpoint has its quorum of witnesses yet");
-          return tenant->note;
-        });
-        if (!note) return refusal(note.error());
-        return http::Response{.content_type = "text/plain; charset=utf-8",
-                              .body = *note,
-                              .headers = {{"Cache-Control", "no-cache"}}};
+  for (const char* path :
+       {"/v1/tenants/{tenant}/checkpoint", "/v1/tenants/{tenant}/tiles/checkpoint"})
+    add(server, "GET", path, ApiRole::kViewer, [this](const Visit& visit) {
+      const auto note = on_loop([&](Driver& driver, Instant) -> Result<std::string> {
+        FS_TRY(const Tenant* tenant, tenant_of(driver, visit.tenant));
+        if (tenant->note.empty())
+          return fail(Code::kUnavailable, "no checkpoint has its quorum of witnesses yet");
+        return tenant->note;
       });
+      if (!note) return refusal(note.error());
+      return http::Response{.content_type = "text/plain; charset=utf-8",
+                            .body = *note,
+                            .headers = {{"Cache-Control", "no-cache"}}};
+    });
   // What no checkpoint covers is not there yet: the tree of a smaller checkpoint never changes.
   add(server, "GET", "/v1/tenants/{tenant}/tiles/tile/{path...}", ApiRole::kViewer,
       [this](const Visit& visit) {
