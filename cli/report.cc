@@ -13,6 +13,7 @@
 #include "cli/documents.h"
 #include "cli/json_text.h"
 #include "cli/log_history.h"
+#include "cli/root_change.h"
 #include "protocol/codec/codec.h"
 #include "protocol/log/merkle.h"
 #include "protocol/log/note.h"
@@ -24,20 +25,33 @@ namespace {
 
 using nlohmann::json;
 
+bool has_root(const LogHistory& history, const DocumentId& id) {
+  return std::ranges::any_of(history.notices, [&](const trust::Notice& notice) {
+    return notice.id == id && notice.taken == trust::Taken::kAccepted;
+  });
+}
+
 // Folds the whole log from the root that the caller trusts, and holds it against the cosigned
 // checkpoint.
 Result<LogHistory> verified_log(Session& session, const std::string& root_file, Audit& audit) {
   FS_TRY(const std::string note, get_raw(session, "checkpoint"));
   FS_TRY(const std::vector<Bytes> entries, fetch_log(session));
-  std::optional<TenantId> expected;
+  std::optional<KnownRoot> trusted;
   if (!root_file.empty()) {
     FS_TRY(const model::Envelope root, read_document(root_file, model::kPayloadRoot));
-    expected = trust::tenant_id(root.payload);
+    FS_TRY(trusted, trusted_root(root));
   }
-  FS_TRY(LogHistory history, fold_log(entries, expected, now()));
-  audit.held.push_back(fmt::format("entry 0 is Root version 1 of tenant {}{}",
-                                   history.state.tenant.hex().substr(0, 16),
-                                   root_file.empty() ? "" : ", the one in " + root_file));
+  FS_TRY(LogHistory history,
+         fold_log(entries, trusted ? std::optional(trusted->tenant) : std::nullopt, now()));
+  audit.held.push_back(fmt::format("entry 0 is Root version 1 of tenant {}",
+                                   history.state.tenant.hex().substr(0, 16)));
+  if (trusted) {
+    if (!has_root(history, trusted->id))
+      return fail(Code::kUntrusted, "the log has another root version {} than {}, or none",
+                  trusted->root.version, root_file);
+    audit.held.push_back(fmt::format("the root in {} is version {} of {} in the log", root_file,
+                                     trusted->root.version, history.state.root->version()));
+  }
   std::vector<Digest> leaves;
   for (const Bytes& entry : entries) leaves.push_back(log::leaf_hash(entry));
   audit.entries = entries.size();

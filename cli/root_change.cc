@@ -133,6 +133,14 @@ Result<KnownRoot> known_root(const model::Envelope& envelope) {
   return KnownRoot{std::move(root), crypto::document_id(envelope), tenant};
 }
 
+Result<KnownRoot> trusted_root(const model::Envelope& envelope) {
+  FS_TRY(KnownRoot known, known_root(envelope));
+  const auto met = trust::meets(known.root, Role::kRoot, trust::signers(envelope, known.root));
+  if (!met)
+    return fail(Error(met.error()).within(fmt::format("root version {}", known.root.version)));
+  return known;
+}
+
 Root successor(Root specified, const KnownRoot& before, bool sets_evidence_key,
                bool sets_path_salt) {
   specified.version = before.root.version + 1;

@@ -21,6 +21,9 @@ struct KnownRoot {
 };
 // kInvalid: not a root that hosts could have accepted. Signatures are not judged.
 Result<KnownRoot> known_root(const model::Envelope& envelope);
+// A root, of any version, that the caller trusts because of where it comes from. kUntrusted: its
+// own quorum did not sign it.
+Result<KnownRoot> trusted_root(const model::Envelope& envelope);
 
 // `specified` as the version that follows `before`, which keeps what a specification need not say:
 // evidence key and path salt unless `sets_...`, and the keys of time statements.

@@ -20,7 +20,6 @@
 #include "protocol/log/merkle.h"
 #include "protocol/log/tlog_proof.h"
 #include "protocol/trust/quorum.h"
-#include "protocol/trust/root_chain.h"
 #include "protocol/trust/root_rules.h"
 
 namespace fleetsweep::cli {
@@ -114,12 +113,12 @@ Result<OrderReview> review_of(Session& session, const Options& options,
       material.policy = to_bytes(*held);
   if (!options.root.empty()) {
     FS_TRY(const model::Envelope root_envelope, read_document(options.root, model::kPayloadRoot));
-    FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
-    if (order.tenant != root.tenant())
+    FS_TRY(const KnownRoot known, trusted_root(root_envelope));
+    if (order.tenant != known.tenant)
       return fail(Code::kUntrusted, "the order is for tenant {}, the root is of {}",
-                  order.tenant.hex(), root.tenant().hex());
-    material.root = root.root();
-    if (const auto warning = expiry_warning(root.root(), now()))
+                  order.tenant.hex(), known.tenant.hex());
+    material.root = known.root;
+    if (const auto warning = expiry_warning(known.root, now()))
       session.console.note("root: " + *warning);
   } else if (!session.url.empty() && !is_offline) {
     if (const auto root = newest_root(session))
@@ -262,8 +261,8 @@ Result<std::string> verify_proof(const Options& options, const model::Envelope& 
   const auto proof = log::TlogProof::parse(text);
   if (!proof) return fail(proof.error().within(options.proof));
   FS_TRY(const model::Envelope root_envelope, read_document(options.root, model::kPayloadRoot));
-  FS_TRY(const trust::VerifiedRoot root, trust::accept_first_root(root_envelope, std::nullopt));
-  FS_TRY(const log::VerifiedCheckpoint head, verified_head(proof->note, root.root()));
+  FS_TRY(const KnownRoot known, trusted_root(root_envelope));
+  FS_TRY(const log::VerifiedCheckpoint head, verified_head(proof->note, known.root));
   FS_CHECK(log::verify_inclusion(log::leaf_hash(codec::encode(envelope)), proof->index,
                                  head.checkpoint.size, proof->hashes, head.checkpoint.root));
   return fmt::format("entry {} of {}, witnessed {}", proof->index, escaped(head.checkpoint.origin),

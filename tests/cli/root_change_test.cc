@@ -40,6 +40,19 @@ struct Change {
   }
 };
 
+TEST(RootChange, ALaterVersionIsNotTakenAsTrustedOrAnUnsignedOneIs) {
+  const Change c;
+  const model::Root next = c.tenant.next(c.tenant.verified(), nullptr);
+  const auto second = trusted_root(open(c.tenant.sign(next, {"alice", "bob"})));
+  ASSERT_TRUE(second) << second.error().message;
+  EXPECT_EQ(second->root.version, 2u);
+  EXPECT_EQ(second->tenant, c.tenant.id());
+  EXPECT_EQ(trusted_root(open(c.tenant.root_envelope()))->tenant, c.tenant.id());
+  const auto lone = trusted_root(open(c.tenant.sign(next, {"alice"})));
+  ASSERT_FALSE(lone);
+  EXPECT_THAT(lone.error().message, testing::StartsWith("root version 2: quorum: role root"));
+}
+
 TEST(RootChange, ASuccessorDoesNotFollow) {
   const Change c;
   model::Root specified = c.before.root;

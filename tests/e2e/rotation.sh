@@ -75,6 +75,15 @@ expect "a host that starts again is at the newest root" wait_for 20 host_runs_ro
 story_host web-2
 expect "one that joins now starts from both versions" wait_for 20 agents_connected 2
 expect "the audit holds over both" fs audit verify --root root.dsse
+expect "with the later one, too" complains 'is version 2 of 2 in the log' fs audit verify --root kept.dsse
+fs order draft --policy "$POLICY" --mode dry-run --campaign later --jurisdiction DE --out later.dsse >/dev/null 2>&1
+for person in alice dave; do fs order sign later.dsse --key $person.key >/dev/null 2>&1; done
+expect "whom only the second root knows is counted under it, offline" fs order verify later.dsse --root kept.dsse
+expect "and not under the first" complains 'quorum' fs order verify later.dsse --root root.dsse
+fs order submit later.dsse >/dev/null 2>&1
+logged() { fs log proof "$(fs --json order show later.dsse | jq -r '.id[:12]')" --out later.tlog-proof; }
+expect "its proof is there" wait_for 10 logged
+expect "and holds under the second" complains 'it is in the control log' fs order verify later.dsse --root kept.dsse --proof later.tlog-proof
 expect "doctor is content with a root that lasts" sh -c "'$BIN/fleetsweep' doctor | grep -q 'root: version 2, until'"
 
 # --- and one that ends soon
