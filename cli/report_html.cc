@@ -241,7 +241,11 @@ std::string evidence(const VerifiedReport& report, const std::string& file, cons
   return fmt::format(
       "<h2>Evidence</h2><div class=\"card\"><dl>{}</dl></div><h2>Check it yourself</h2><p>You need "
       "this file, the tenant's root from a place that you trust, and the program. No network, no "
-      "account.</p><pre>sha256sum {}\nfleetsweep audit verify {} --root root.dsse</pre>",
+      "account.</p><pre>sha256sum {}\nfleetsweep audit verify {} --root root.dsse</pre><p "
+      "class=\"dim\">With <code>--html</code> it also says whether this page is the one of that "
+      "file. What no report can show: a document, or a host that never said anything, that its "
+      "writers left out, and that a host told the truth. Who doubts it asks for the whole log: "
+      "<code>fleetsweep audit verify</code> at the controller.</p>",
       row("Report", fmt::format("{}<br>SHA-256 {}", mono(file), mono(sha256.hex()))) +
           row("Tenant", mono(out.tenant.hex())) +
           row("Root",
@@ -261,7 +265,21 @@ std::string evidence(const VerifiedReport& report, const std::string& file, cons
       text(file), text(file));
 }
 
+// For a complaint: what stands there, and enough of it to find the place.
+std::string excerpt(std::string_view page, std::size_t at) {
+  constexpr std::size_t kBefore = 40, kShown = 120;
+  if (at >= page.size()) return "its end";
+  return escaped(page.substr(at - std::min(at, kBefore), kShown));
+}
+
 }  // namespace
+
+std::optional<Complaint> page_difference(std::string_view made, std::string_view page) {
+  if (made == page) return std::nullopt;
+  const auto [one, other] = std::ranges::mismatch(made, page);
+  const auto at = static_cast<std::size_t>(one - made.begin());
+  return Complaint{fmt::format("page, byte {}", at), excerpt(made, at), excerpt(page, at)};
+}
 
 std::string report_html(const VerifiedReport& report, const std::string& file,
                         const Digest& sha256) {

@@ -13,4 +13,7 @@ namespace fleetsweep::cli {
 std::string report_html(const VerifiedReport& report, const std::string& file,
                         const Digest& sha256);
 
+// Where `page` departs from what this program makes of the report, if it does.
+std::optional<Complaint> page_difference(std::string_view made, std::string_view page);
+
 }  // namespace fleetsweep::cli

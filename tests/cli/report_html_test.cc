@@ -44,6 +44,23 @@ TEST_F(ReportHtml, ThePageFetchesSomething) {
     EXPECT_THAT(html.substr(0, html.find("&lt;img")), Not(HasSubstr(fetch)));
 }
 
+TEST_F(ReportHtml, AnEditedPageIsTakenForTheReports) {
+  const std::string html = page();
+  EXPECT_EQ(page_difference(html, page()), std::nullopt);
+  std::string nicer = html;
+  const std::size_t at = nicer.find("<b>3</b>hosts targeted");
+  ASSERT_NE(at, std::string::npos);
+  nicer[at + 3] = '9';
+  const auto found = page_difference(html, nicer);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->place, fmt::format("page, byte {}", at + 3));
+  EXPECT_THAT(found->expected, HasSubstr("<b>3</b>hosts targeted"));
+  EXPECT_THAT(found->found, HasSubstr("<b>9</b>hosts targeted"));
+  EXPECT_EQ(page_difference(html, html + "\x1b")->expected, "its end");
+  EXPECT_THAT(page_difference(html, html + "\x1b")->found, testing::EndsWith("\\x1b"));
+  EXPECT_EQ(page_difference(html, html.substr(0, 100))->found, "its end");
+}
+
 TEST_F(ReportHtml, ATagIsLeftOpen) {
   const std::string html = page();
   std::vector<std::string> open;

@@ -49,6 +49,11 @@ expect "nothing is checked without a root" fails 'give it with --root' offline a
 expect "a page goes with it" grep -q 'Everything in this report holds' "$STORY/report.html"
 expect "which says whose file it shows" grep -q "$(sha256sum "$REPORT" | cut -d' ' -f1)" "$STORY/report.html"
 
+offline_page() { offline --json audit verify "$REPORT" --root "$ROOT_DSSE" --html "$1"; }
+expect "it is the page of that file" offline_page "$STORY/report.html"
+sed 's#<b>2</b>hosts targeted#<b>9</b>hosts targeted#' "$STORY/report.html" >"$STORY/nicer.html"
+expect "an edited page is not" fails 'page, byte [0-9]+: expected .*<b>2</b>hosts targeted.*; found .*<b>9</b>hosts' offline_page "$STORY/nicer.html"
+
 # Somebody changes the file: the first thing that does not hold is named, whatever the signature says.
 body() { jq -r .payload "$REPORT" | base64 -d; }
 edit() { body | jq -c "$1" | base64 -w0 >"$STORY/payload"; jq --rawfile payload "$STORY/payload" '.payload = $payload' "$REPORT" >"$STORY/bad.json"; }
