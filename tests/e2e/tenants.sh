@@ -85,14 +85,31 @@ expect "for itself" jq -e "map({(.tenant): .}) | add | .[\"$ACME\"].jurisdiction
 expect "with what its root asks for" jq -e "map(select(.tenant == \"$ACME\"))[0].quorum == \"1 of dora, emil (org 1) and 1 of alice, bob (org 2)\"" "$STORY/drafts"
 order_of() { jq -r ".[] | select(.tenant == \"$1\") | .file" "$STORY/drafts"; }
 expect "nothing of it is in a log" jq -e '[.[].campaigns] | add == 0' <<<"$(fs --json tenant list)"
-for person in alice bob; do
-  for tenant in "$OURS" "$ACME"; do fs --tenant "$tenant" order sign "$(order_of "$tenant")" --key "$WORLD/keys/$person.key" >/dev/null 2>&1; done
-done
-expect "the MSP alone does not act on the customer's hosts" not fs --tenant "$ACME" order submit "$(order_of "$ACME")"
+# The inbox: one list over all tenants of the token, and each document signed by itself.
+msp() { FLEETSWEEP_TENANT= fs "$@"; }
+waiting() { msp --json order pending --for "$1" | jq -cS 'map(.tenant_name) | sort'; }
+id_in() { jq -r ".[] | select(.tenant == \"$1\") | .id" "$STORY/drafts"; }
+for tenant in "$OURS" "$ACME"; do fs --tenant "$tenant" order push "$(order_of "$tenant")" >/dev/null 2>&1; done
+both='["demo.fleetsweep.example/acme","demo.fleetsweep.example/log"]'
+expect "the MSP's people find what waits for them, of all tenants" test "$(waiting alice)" = "$both"
+expect "people see it in words" complains 'demo.fleetsweep.example/acme *order *read .* waits for 1 of dora, emil and 1 of alice, bob' msp order pending
+expect "the customer's find their own, and nobody else's" test "$(acme --json order pending | jq -c 'map(.tenant_name)')" = '["demo.fleetsweep.example/acme"]'
+expect "nothing waits for one who has no say" test "$(waiting mallory)" = '[]'
+signed() { msp order sign "$(id_in "$1")" --key "$WORLD/keys/$2.key"; }
+expect "alice signs the customer's" signed "$ACME" alice
+expect "which leaves her the other one" test "$(waiting alice)" = '["demo.fleetsweep.example/log"]'
+expect "her signature counts for one tenant only" jq -e 'map({(.tenant_name): ([.approvals[].clauses[].signed_by[]] | unique)}) | add
+  | .["demo.fleetsweep.example/acme"] == ["alice"] and .["demo.fleetsweep.example/log"] == []' <<<"$(msp --json order pending)"
+expect "a second document takes a second signature" signed "$OURS" alice
+expect "the customer's key signs nothing of the MSP's" complains 'is not one of root version 1' signed "$OURS" dora
+expect "bob signs the MSP's own" signed "$OURS" bob
+expect "no other tenant's token takes it away" complains 'waits for signatures' acme order withdraw "$(id_in "$OURS")"
+expect "the MSP alone does not act on the customer's hosts" not msp order submit "$(id_in "$ACME")"
 expect "one tenant's order is nothing to the other" not fs --tenant "$ACME" order submit "$(order_of "$OURS")"
-acme order sign "$(order_of "$ACME")" --key "$WORLD/keys/dora.key" >/dev/null 2>&1
-expect "with the customer it does" acme order submit "$(order_of "$ACME")"
-expect "and the MSP's own needs the MSP" fs order submit "$(order_of "$OURS")"
+expect "the customer signs" acme order sign "$(id_in "$ACME")" --key "$WORLD/keys/dora.key"
+expect "with the customer it does" acme order submit "$(id_in "$ACME")"
+expect "and the MSP's own needs the MSP" msp order submit "$(id_in "$OURS")"
+expect "nothing waits any more" test "$(msp --json order pending)" = '[]'
 expect "the customer's host answers" wait_for 40 eval 'acme --json campaign status msp-1 | jq -e ".states.clean == 1"'
 expect "the MSP's own too" wait_for 40 campaign_has msp-1 clean 1
 
