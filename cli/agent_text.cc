@@ -56,8 +56,9 @@ std::string agent_text(const json& agent) {
   if (agent.value("forked", json()) == json(true))
     line("FORKED", "two receipts with one number: a cloned image or a stolen key");
   if (const auto clones = count_of(agent, "clones_refused"))
-    line("CLONES", fmt::format("{} refused: its machine or its identity asked to enrol again",
-                               counted(clones, "enrolment")));
+    line("CLONES",
+         fmt::format("{} refused, last {}: its machine or its identity asked to enrol again",
+                     counted(clones, "enrolment"), text_of(agent, "clone_last_refused")));
   const json campaigns = member(agent, "campaigns", json::value_t::object);
   if (campaigns.empty()) return text + "  in no campaign";
   std::size_t width = 12;

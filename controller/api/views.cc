@@ -128,6 +128,7 @@ json agent(const fleet::Agent& agent) {
                {"activity", claim(agent.activity)},
                {"forked", agent.forked},
                {"clones_refused", agent.clones},
+               {"clone_last_refused", agent.clone_last ? to_rfc3339(*agent.clone_last) : ""},
                {"transport_key", agent.key.curve.hex()},
                {"transport_key_since", to_rfc3339(agent.key.issued)},
                {"enrolled", to_rfc3339(agent.enrolled)},

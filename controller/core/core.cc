@@ -180,6 +180,11 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
   judge_pending(*tenant, to_timestamp(started_));
   for (const store::Fork& fork : saved.forks)
     if (tenant->registry.find(fork.host)) mark_forked(*tenant, fork.host, effects);
+  for (const store::Clone& clone : saved.clones)
+    if (fleet::Agent* agent = tenant->registry.find(clone.host)) {
+      agent->clones = clone.refused;
+      agent->clone_last = clone.last;
+    }
   tenants_.push_back(std::move(tenant));
   return {};
 }

@@ -171,6 +171,7 @@ struct SavedTenant {
   std::vector<store::AgentSeen> agents_seen;
   std::vector<store::Trip> trips;
   std::vector<store::Fork> forks;
+  std::vector<store::Clone> clones;
   std::vector<store::Pending> pending;
   std::vector<store::AgentRekey> rekeys;
   std::vector<store::Quota> quotas;

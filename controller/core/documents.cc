@@ -393,7 +393,9 @@ Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now
       to_timestamp(now));
   if (!enrolment) return refused(Error(enrolment.error()));
   if (const Status free = owner->registry.may_enrol(enrolment->agent, curve, key->host); !free) {
-    owner->registry.note_clone(enrolment->agent, key->host);
+    const HostNo like = owner->registry.note_clone(enrolment->agent, key->host, to_timestamp(now));
+    if (const fleet::Agent* agent = owner->registry.find(like))
+      effects.persist.push_back(store::Clone{owner->no, like, agent->clones, *agent->clone_last});
     return refused(free.error());
   }
   if (is_known_key(curve))  // at another tenant

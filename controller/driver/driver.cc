@@ -20,6 +20,7 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
   FS_TRY(saved.agents_seen, store.agents_seen(tenant.no));
   FS_TRY(saved.trips, store.trips(tenant.no));
   FS_TRY(saved.forks, store.forks(tenant.no));
+  FS_TRY(saved.clones, store.clones(tenant.no));
   FS_TRY(saved.pending, store.pending(tenant.no));
   FS_TRY(saved.rekeys, store.agent_rekeys(tenant.no));
   FS_TRY(saved.quotas, store.quotas(tenant.no));

@@ -38,13 +38,15 @@ Status Registry::may_enrol(const AgentId& id, const CurveKey& curve, const Diges
   return {};
 }
 
-HostNo Registry::note_clone(const AgentId& id, const Digest& host) {
+HostNo Registry::note_clone(const AgentId& id, const Digest& host, Timestamp now) {
   const auto by_id = by_id_.find(id);
   const auto by_host = by_host_.find(host);
   const HostNo no = by_id != by_id_.end()       ? by_id->second
                     : by_host != by_host_.end() ? by_host->second
                                                 : 0;
-  if (no != 0) ++find(no)->clones;
+  if (no == 0) return no;
+  ++find(no)->clones;
+  find(no)->clone_last = now;
   return no;
 }
 

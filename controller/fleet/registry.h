@@ -36,7 +36,8 @@ struct Agent {
   std::optional<Instant> last_heard;
   bool silent = false;
   bool forked = false;       // two receipts with one number: a cloned image or a stolen key
-  std::uint32_t clones = 0;  // enrolments refused since we run: its machine or identity again
+  std::uint32_t clones = 0;  // enrolments refused: its machine or identity again
+  std::optional<Timestamp> clone_last;
   // `key` holds the transport key in use; the next one opens the door too until it was used.
   std::optional<model::AgentKey> next;
   std::uint32_t rekeys = 0;            // that were used
@@ -50,7 +51,7 @@ class Registry {
   // kConflict with what to do: this host, identity or CURVE key is enrolled already.
   Status may_enrol(const AgentId& id, const CurveKey& curve, const Digest& host) const;
   // Somebody with a good token was refused because he looks like one we know. Its number, if so.
-  HostNo note_clone(const AgentId& id, const Digest& host);
+  HostNo note_clone(const AgentId& id, const Digest& host, Timestamp now);
   // Every key that any host of this tenant ever had since we run: none comes back.
   bool had(const CurveKey& curve) const { return by_curve_.contains(curve); }
   // A new transport key beside the one in use; an earlier offer is forgotten.

@@ -78,6 +78,7 @@ class MemoryStore final : public Store {
     return of(campaign_hosts_, tenant);
   }
   Result<std::vector<Fork>> forks(TenantNo tenant) override { return of(forks_, tenant); }
+  Result<std::vector<Clone>> clones(TenantNo tenant) override { return of(clones_, tenant); }
   Result<std::vector<Pending>> pending(TenantNo tenant) override { return of(pending_, tenant); }
   Result<std::vector<Audit>> audit() override { return audit_; }
   Result<std::vector<ApiToken>> api_tokens() override { return values(api_tokens_); }
@@ -170,6 +171,7 @@ class MemoryStore final : public Store {
     receipts_.emplace(std::tuple(r.tenant, r.host, r.seq), log_.size());
   }
   void put(const Fork& r) { forks_.emplace(std::tuple(r.tenant, r.host, r.seq, r.id), r); }
+  void put(const Clone& r) { clones_.insert_or_assign(std::pair(r.tenant, r.host), r); }
   void put(const CampaignHost& r) {
     campaign_hosts_.insert_or_assign(std::tuple(r.tenant, r.campaign, r.host), r);
   }
@@ -200,6 +202,7 @@ class MemoryStore final : public Store {
   std::vector<Receipt> log_;
   std::map<std::tuple<TenantNo, HostNo, std::uint64_t>, std::uint64_t> receipts_;
   std::map<std::tuple<TenantNo, HostNo, std::uint64_t, DocumentId>, Fork> forks_;
+  std::map<std::pair<TenantNo, HostNo>, Clone> clones_;
   std::map<std::tuple<TenantNo, std::string, HostNo>, CampaignHost> campaign_hosts_;
   std::map<std::pair<TenantNo, DocumentId>, Trip> trips_;
   std::map<Digest, ApiToken> api_tokens_;

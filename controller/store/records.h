@@ -1,10 +1,10 @@
 #pragma once
 
 // What the controller writes down. Rows of entries, receipts, forks, blobs, agents, trips and audit
-// are only ever added; Checkpoint, AgentRekey, AgentSeen, Quota and CampaignHost replace their
-// older self, and an API token may be revoked. A Pending replaces its older self and goes. Keys
-// start with the tenant's number. Hosts have small sequential numbers: hashed keys are 20 times
-// slower.
+// are only ever added; Checkpoint, AgentRekey, AgentSeen, Clone, Quota and CampaignHost replace
+// their older self, and an API token may be revoked. A Pending replaces its older self and goes.
+// Keys start with the tenant's number. Hosts have small sequential numbers: hashed keys are 20
+// times slower.
 
 #include <optional>
 #include <string>
@@ -112,6 +112,15 @@ struct Fork {
   Bytes envelope;
   bool operator==(const Fork&) const = default;
 };
+// Somebody with a good token was refused because he looked like this host: its machine or its
+// identity again.
+struct Clone {
+  TenantNo tenant = 0;
+  HostNo host = 0;
+  std::uint32_t refused = 0;  // so often
+  Timestamp last;
+  bool operator==(const Clone&) const = default;
+};
 // Derived from receipts: a host's newest word in a campaign. `rebuild` makes the same rows anew.
 struct CampaignHost {
   TenantNo tenant = 0;
@@ -194,7 +203,7 @@ struct Audit {
 
 using Record =
     std::variant<Tenant, Entry, Checkpoint, Witnessed, Blob, Agent, AgentRekey, AgentRekeyUsed,
-                 AgentSeen, Receipt, Fork, CampaignHost, Trip, ApiToken, ApiTokenRevoked,
+                 AgentSeen, Receipt, Fork, Clone, CampaignHost, Trip, ApiToken, ApiTokenRevoked,
                  ApiTokenEnds, ApiTokenUsed, Pending, PendingGone, Quota, Audit>;
 
 }  // namespace fleetsweep::store

@@ -70,6 +70,11 @@ constexpr Sql kMigrations[] = {
                         primary key(tenant_no, kind)) without rowid;
     alter table api_tokens add column expires integer;
     alter table api_tokens add column used integer;
+    )",
+    R"(
+    create table clones(tenant_no integer not null, host_no integer not null,
+                        refused integer not null, last integer not null,
+                        primary key(tenant_no, host_no)) without rowid;
     )"};
 
 template <class E>
@@ -251,6 +256,15 @@ class SqliteStore final : public Store {
                   id,
                   timestamp(row.integer(3)),
                   row.blob(4)};
+    });
+  }
+
+  Result<std::vector<Clone>> clones(TenantNo tenant) override {
+    FS_TRY(Statement rows, database_.prepare("select host_no, refused, last from clones "
+                                             "where tenant_no = ?1 order by host_no"));
+    rows.bind(tenant);
+    return all<Clone>(rows, [&](const Statement& row) -> Result<Clone> {
+      return Clone{tenant, number(row, 0), number(row, 1), timestamp(row.integer(2))};
     });
   }
 
@@ -482,6 +496,11 @@ class SqliteStore final : public Store {
         "insert or ignore into forks(tenant_no, host_no, seq, id, received, envelope) "
         "values(?1, ?2, ?3, ?4, ?5, ?6)",
         r.tenant, r.host, r.seq, r.id, seconds(r.received), r.envelope);
+  }
+  Status put(const Clone& r) {
+    return write(
+        "insert or replace into clones(tenant_no, host_no, refused, last) values(?1, ?2, ?3, ?4)",
+        r.tenant, r.host, r.refused, seconds(r.last));
   }
   Status put(const CampaignHost& r) {
     return upsert_campaign_host_

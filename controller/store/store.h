@@ -41,6 +41,7 @@ class Store {
   virtual Result<std::vector<Trip>> trips(TenantNo tenant) = 0;
   virtual Result<std::vector<CampaignHost>> campaign_hosts(TenantNo tenant) = 0;
   virtual Result<std::vector<Fork>> forks(TenantNo tenant) = 0;
+  virtual Result<std::vector<Clone>> clones(TenantNo tenant) = 0;
   virtual Result<std::vector<Pending>> pending(TenantNo tenant) = 0;
   virtual Result<std::vector<Audit>> audit() = 0;
   virtual Result<std::vector<ApiToken>> api_tokens() = 0;

@@ -53,6 +53,7 @@ expect "the tenant's line has it" complains 'forked' fs tenant show
 stop controller
 controller_start
 expect "a restart forgets nothing" is_forked
+expect "nor who tried to enrol" complains 'CLONES *1 enrolment refused, last 20' fs agent show "$(fs --json agent list | jq -r '.[] | select(.forked) | .agent')"
 expect "nor the counter" counted
 expect "nor counts it twice" totals
 stop agent-twin-2

@@ -75,6 +75,7 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   const AgentRekey offered{1, 1, 2, {4, 3}, kTime, std::nullopt};
   const Quota quota{1, QuotaKind::kPolicyBytes, std::uint64_t{1} << 40};
   const Fork fork{1, 1, 2, DocumentId{{3}}, kTime, {9}};
+  const Clone clone{1, 1, 3, kTime};
   const CampaignHost host{1,
                           "c",
                           1,
@@ -89,7 +90,7 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
                      kTime,       kTime + Seconds(7), kTime + Seconds(1)};
   const Audit audit{kTime, "w'ho", "what", "detail"};
   ASSERT_TRUE(commit({tenant, entry, checkpoint, witnessed, blob, agent, seen, used, offered, quota,
-                      fork, host, trip, all, one, audit, receipt(1, 1, 1, "c")}));
+                      fork, clone, host, trip, all, one, audit, receipt(1, 1, 1, "c")}));
   EXPECT_EQ(*store_->tenants(), std::vector{tenant});
   EXPECT_EQ(*store_->entries(1), std::vector{entry});
   EXPECT_EQ(**store_->checkpoint(1), checkpoint);
@@ -101,6 +102,8 @@ TEST_P(StoreContract, EveryRowComesBackAsItWasWritten) {
   EXPECT_EQ(*store_->agent_rekeys(1), (std::vector{used, offered}));
   EXPECT_EQ(*store_->quotas(1), std::vector{quota});
   EXPECT_EQ(*store_->forks(1), std::vector{fork});
+  EXPECT_EQ(*store_->clones(1), std::vector{clone});
+  EXPECT_TRUE(store_->clones(2)->empty());
   EXPECT_EQ(*store_->campaign_hosts(1), std::vector{host});
   EXPECT_EQ(*store_->trips(1), std::vector{trip});
   EXPECT_EQ(**store_->api_token(all.hash), all);
@@ -209,11 +212,13 @@ TEST_P(StoreContract, ReplayGoesByHostAndNumber) {
 TEST_P(StoreContract, NewerRowReplacesItsOlderSelf) {
   ASSERT_TRUE(commit({Checkpoint{1, 1, "old", kTime}, AgentSeen{1, 1, {1}, kTime},
                       CampaignHost{1, "c", 1, 1}, Witnessed{1, 1, kTime},
-                      AgentRekey{1, 1, 1, {1}, kTime, {}}, Quota{1, QuotaKind::kAgents, 1}}));
+                      AgentRekey{1, 1, 1, {1}, kTime, {}}, Quota{1, QuotaKind::kAgents, 1},
+                      Clone{1, 1, 1, kTime}}));
   ASSERT_TRUE(commit({Checkpoint{1, 2, "new", kTime}, AgentSeen{1, 1, {2}, kTime},
                       CampaignHost{1, "c", 1, 2}, Witnessed{1, 1, kTime + Seconds(9)},
                       AgentRekey{1, 1, 1, {2}, kTime, {}}, AgentRekeyUsed{1, 1, 1, kTime},
-                      Quota{1, QuotaKind::kAgents, 2}}));
+                      Quota{1, QuotaKind::kAgents, 2}, Clone{1, 1, 2, kTime}}));
+  EXPECT_EQ(*store_->clones(1), (std::vector{Clone{1, 1, 2, kTime}}));
   EXPECT_EQ(*store_->agent_rekeys(1), (std::vector{AgentRekey{1, 1, 1, {2}, kTime, kTime}}));
   EXPECT_EQ(store_->quotas(1)->at(0).most, 2u);
   EXPECT_EQ((*store_->checkpoint(1))->note, "new");
@@ -244,7 +249,7 @@ TEST_P(SqliteStore, FileOfTheFirstVersionIsNotBroughtUp) {
     auto database = sqlite::Database::open(path());
     ASSERT_TRUE(database);
     ASSERT_TRUE(database->execute(
-        "drop table pending; drop table agent_rekeys; drop table quotas;"
+        "drop table pending; drop table agent_rekeys; drop table quotas; drop table clones;"
         "alter table api_tokens drop column expires; alter table api_tokens drop column used"));
     ASSERT_TRUE(database->execute("pragma user_version = 1"));
   }

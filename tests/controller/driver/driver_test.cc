@@ -449,6 +449,12 @@ TEST_F(DriverTest, CloneThatEnrolsAgainIsRefusedAndSeen) {
   ASSERT_FALSE(same_machine);
   EXPECT_THAT(same_machine.error().message, testing::HasSubstr("this host is enrolled already"));
   EXPECT_EQ(driver_->core().agent(host)->clones, 2u);
+  now_ += Seconds(60);
+  load();
+  EXPECT_EQ(driver_->core().agent(host)->clones, 2u) << "also after a restart";
+  EXPECT_EQ(driver_->core().agent(host)->clone_last, fixture::start());
+  EXPECT_FALSE(again(3, 1));
+  EXPECT_EQ(store_.clones(1)->at(0), (store::Clone{1, host.host, 3, to_timestamp(now_)}));
 }
 
 TEST_F(DriverTest, TenantTakesMoreThanItsQuota) {

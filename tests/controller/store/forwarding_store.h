@@ -34,6 +34,7 @@ class ForwardingStore : public Store {
     return inner_->campaign_hosts(tenant);
   }
   Result<std::vector<Fork>> forks(TenantNo tenant) override { return inner_->forks(tenant); }
+  Result<std::vector<Clone>> clones(TenantNo tenant) override { return inner_->clones(tenant); }
   Result<std::vector<Pending>> pending(TenantNo tenant) override { return inner_->pending(tenant); }
   Result<std::vector<Audit>> audit() override { return inner_->audit(); }
   Result<std::vector<ApiToken>> api_tokens() override { return inner_->api_tokens(); }
