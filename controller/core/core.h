@@ -212,6 +212,8 @@ class Core {
   // The first message that came under this key: a new transport key proves itself, the old one
   // goes.
   void on_key_used(const HostRef& host, const CurveKey& key, Instant now, Effects& effects);
+  // It asked more than it may and was cut.
+  void on_flood(const HostRef& host, Effects& effects) const;
   // What the socket did with a Send or SendBlob.
   void on_taken(const std::vector<HostRef>& hosts, std::uint64_t log_size, Instant now);
   void on_refused(const HostRef& host, const SendEffect& effect, bool gone, Instant now,

@@ -196,6 +196,15 @@ void Core::on_time_told(const TimeTold& told, Effects& effects) {
     effects.notice.push_back(Event{"time_not_told", {{"why", told.error}}, true});
 }
 
+void Core::on_flood(const HostRef& host, Effects& effects) const {
+  const fleet::Agent& one = *agent(host);
+  effects.notice.push_back(Event{"host_floods",
+                                 {{"tenant", find(host.tenant)->name},
+                                  {"agent", one.id.hex()},
+                                  {"hostname", one.key.hostname}},
+                                 true});
+}
+
 void Core::on_taken(const std::vector<HostRef>& hosts, std::uint64_t log_size, Instant now) {
   for (const HostRef& host : hosts)
     for (auto& [name, rollout] : tenant(host.tenant).campaigns)

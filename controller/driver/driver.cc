@@ -111,6 +111,10 @@ void Driver::on_time_told(const TimeTold& told) {
   if (core_->agent(told.host)) core_->on_time_told(told, pending_);
 }
 
+void Driver::on_flood(const HostRef& host) {
+  if (core_->agent(host)) core_->on_flood(host, pending_);
+}
+
 void Driver::on_time(Instant now) {
   core_->on_time(now, pending_);
 }

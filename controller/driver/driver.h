@@ -67,6 +67,7 @@ class Driver {
   void on_verified(std::vector<VerifiedReceipt> receipts, Instant now);
   void on_cosigned(const Cosigned& cosigned, Instant now);
   void on_time_told(const TimeTold& told);
+  void on_flood(const HostRef& host);  // it was cut: says which
   void on_time(Instant now);
   void flush(Instant now);
 

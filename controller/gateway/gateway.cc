@@ -18,6 +18,9 @@ constexpr double kEnrolmentBurst = 400;
 // Connections that said nothing yet: all agents of a fleet that lost us at one moment, up to here.
 constexpr std::size_t kAgentsUnheardMost = 4096;
 constexpr std::size_t kEnrolVisits = 512;
+// Messages of one connection that wait for us: what a host can make us hold.
+constexpr int kAgentQueue = 16;
+constexpr Duration kFloodSaidAgain = std::chrono::minutes(1);
 
 }  // namespace
 
@@ -30,6 +33,7 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const Options& options, metrics::
       *gateway->context_, {.listen = options.agent_listen,
                            .keys = options.keys,
                            .domain = "agent",
+                           .receive_queue = kAgentQueue,
                            .unheard_max = std::min(options.agents_max, kAgentsUnheardMost)});
   if (!agent) return fail(agent.error().within("agent_listen"));
   gateway->agent_ = std::move(*agent);
@@ -93,17 +97,48 @@ void Gateway::read_agents(Instant now) {
       metrics_.add(kSocketDrops, {{"socket", "agent"}});
       continue;
     }
+    if (!may(door->second, *received, now, [&](fleet::Allowance& allowance, std::uint64_t spread) {
+          return allowance.on_bytes(now, received->payload.view().size(), spread);
+        }))
+      continue;
     auto message = codec::decode<model::Message>(received->payload.view());
     if (!message) {
       metrics_.add(kResultsRejected, {{"reason", "malformed_message"}});
       continue;
     }
+    if (!may(door->second, *received, now, [&](fleet::Allowance& allowance, std::uint64_t spread) {
+          return allowance.on_message(now, *message, spread);
+        }))
+      continue;
     // By value: what the driver does may open and close doors.
     const HostRef host = door->second.host;
     peers_.insert_or_assign(host, std::move(received->peer));
     if (!std::exchange(door->second.used, true)) driver_->on_key_used(host, received->key, now);
     driver_->on_message(host, std::move(*message), now);
   }
+}
+
+// What it sent is dropped unless it may; what is worth it, it says again.
+template <class Ask>
+bool Gateway::may(Door& door, const net::Received& received, Instant now, Ask ask) {
+  using Answer = fleet::Allowance::Answer;
+  const Answer answer = ask(door.allowance, received.key.value[0]);
+  if (answer == Answer::kTake) return true;
+  metrics_.add(kDispatchDeferred, {{"reason", "host_rate"}});
+  if (answer == Answer::kLater) {
+    const model::RetryAfter later{door.allowance.wait(), "this host asks too much"};
+    static_cast<void>(
+        agent_->send(received.peer, net::Payload(codec::encode(model::Message(later)))));
+    return false;
+  }
+  if (const std::size_t ended = agent_->end(received.key))
+    metrics_.add(kConnectionsCut, {{"socket", "agent"}, {"reason", "flooding"}},
+                 static_cast<double>(ended));
+  if (!door.flood_said || now - *door.flood_said >= kFloodSaidAgain) {
+    door.flood_said = now;
+    driver_->on_flood(door.host);
+  }
+  return false;
 }
 
 void Gateway::read_enrolments(Instant now) {
@@ -159,8 +194,11 @@ void Gateway::admit(const HostRef& host, const CurveKey& key) {
 }
 
 void Gateway::retire(const CurveKey& key) {
-  doors_.erase(key);  // and what its connection still sends is dropped
+  doors_.erase(key);  // and what its connections sent is dropped
   zap_->deny("agent", key);
+  if (const std::size_t ended = agent_->end(key))
+    metrics_.add(kConnectionsCut, {{"socket", "agent"}, {"reason", "retired"}},
+                 static_cast<double>(ended));
 }
 
 void Gateway::replace(const std::vector<std::pair<CurveKey, HostRef>>& admitted) {

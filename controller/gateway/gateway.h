@@ -10,6 +10,7 @@
 
 #include "controller/driver/driver.h"
 #include "controller/fleet/admission.h"
+#include "controller/fleet/allowance.h"
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/metrics/metrics.h"
 #include "protocol/runtime/net/net.h"
@@ -49,8 +50,16 @@ class Gateway final : public Outlet {
 
  private:
   explicit Gateway(metrics::Metrics& metrics);
+  struct Door {
+    HostRef host;
+    bool used = false;  // a message came under this key
+    fleet::Allowance allowance;
+    std::optional<Instant> flood_said;  // in the log
+  };
   void read_agents(Instant now);
   void read_enrolments(Instant now);
+  template <class Ask>
+  bool may(Door& door, const net::Received& received, Instant now, Ask ask);
   void sweep(net::EdgeSocket& socket, loop::Loop& loop);
 
   struct HostHash {
@@ -64,10 +73,6 @@ class Gateway final : public Outlet {
   std::unique_ptr<net::ZapHandler> zap_;
   std::unique_ptr<net::EdgeSocket> agent_;
   std::unique_ptr<net::EdgeSocket> enrol_;
-  struct Door {
-    HostRef host;
-    bool used = false;  // a message came under this key
-  };
   std::unordered_map<CurveKey, Door> doors_;
   std::unordered_map<HostRef, net::Peer, HostHash> peers_;
   fleet::Admission enrolments_;

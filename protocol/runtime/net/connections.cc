@@ -62,6 +62,13 @@ bool Connections::is_hoarding(int fd, std::uint64_t received) const {
          delivered + (delivered == 0 ? limits_.unheard_bytes_max : limits_.unread_bytes_max);
 }
 
+std::vector<Connections::Id> Connections::of(const CurveKey& key) const {
+  std::vector<Id> ids;
+  if (const auto same = by_key_.find(key); same != by_key_.end())
+    for (const int fd : same->second) ids.push_back(entries_.at(fd).id);
+  return ids;
+}
+
 std::vector<Connections::Id> Connections::all() const {
   std::vector<Id> ids;
   ids.reserve(entries_.size());

@@ -46,6 +46,7 @@ class Connections {
   // Of those that are there; `received` by the kernel since the beginning.
   bool is_hoarding(int fd, std::uint64_t received) const;
   std::vector<Id> all() const;
+  std::vector<Id> of(const CurveKey& key) const;  // heard ones
   std::size_t size() const { return entries_.size(); }
   std::size_t unheard() const { return unheard_.size(); }
 

@@ -118,12 +118,19 @@ bool EdgeSocket::event_readable() const {
   return has_input(monitor_);
 }
 
-// The library sees the end of the stream and forgets the peer.
-void EdgeSocket::cut(const std::optional<Connections::Id>& connection, std::uint64_t& counter) {
-  if (!connection) return;
-  ++counter;
-  // Its number may be another file's by now.
-  if (cookie_of(connection->fd) == connection->cookie) ::shutdown(connection->fd, SHUT_RDWR);
+// The library sees the end of the stream and forgets the peer; the peer is told by a reset, and the
+// kernel keeps nothing of it. Without the reset a sender that fills our buffers waits for room.
+void EdgeSocket::cut(const Connections::Id& connection) {
+  if (cookie_of(connection.fd) != connection.cookie) return;  // the number is another file's by now
+  const linger reset{1, 0};
+  ::setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::shutdown(connection.fd, SHUT_RDWR);
+}
+
+std::size_t EdgeSocket::end(const CurveKey& key) {
+  const auto ids = connections_.of(key);
+  std::ranges::for_each(ids, cut);
+  return ids.size();
 }
 
 void EdgeSocket::tend() {
@@ -143,7 +150,10 @@ void EdgeSocket::tend() {
     if (what != ZMQ_EVENT_ACCEPTED) {
       connections_.on_closed(fd);
     } else if (const auto cookie = cookie_of(fd)) {
-      cut(connections_.on_accepted({fd, *cookie}), counters_.cut_unheard);
+      if (const auto oldest = connections_.on_accepted({fd, *cookie})) {
+        ++counters_.cut_unheard;
+        cut(*oldest);
+      }
     }
   }
 }
@@ -151,8 +161,10 @@ void EdgeSocket::tend() {
 Duration EdgeSocket::sweep() {
   tend();
   for (const Connections::Id& one : connections_.all())
-    if (connections_.is_hoarding(one.fd, received_by(one.fd)) && cookie_of(one.fd) == one.cookie)
-      cut(one, counters_.cut_hoarding);
+    if (connections_.is_hoarding(one.fd, received_by(one.fd)) && cookie_of(one.fd) == one.cookie) {
+      ++counters_.cut_hoarding;
+      cut(one);
+    }
   return std::max(kSweepMin,
                   Duration(static_cast<std::int64_t>(connections_.size() / kSweptPerMillisecond)));
 }
@@ -186,8 +198,11 @@ std::optional<Received> EdgeSocket::receive() {
     }
     ++counters_.received;
     tend();  // it may have been accepted in this very turn
-    cut(connections_.on_heard(zmq_msg_get(raw, ZMQ_SRCFD), *key, payload.view().size()),
-        counters_.cut_duplicate);
+    if (const auto older =
+            connections_.on_heard(zmq_msg_get(raw, ZMQ_SRCFD), *key, payload.view().size())) {
+      ++counters_.cut_duplicate;
+      cut(*older);
+    }
     return Received{to_text(address.view()), *key, std::move(payload)};
   }
 }

@@ -108,6 +108,9 @@ class EdgeSocket {
   // Nothing when there is nothing now. Drops and counts what it does not take.
   std::optional<Received> receive();
   Sent send(const Peer& peer, const Payload& payload);
+  // Ends the connections that this key was heard on; what they sent already still arrives. How
+  // many.
+  std::size_t end(const CurveKey& key);
   const Counters& counters() const { return counters_; }
 
   // Who came and went: watch event_fd() too and call tend() when it is readable. sweep() looks at
@@ -120,7 +123,7 @@ class EdgeSocket {
 
  private:
   explicit EdgeSocket(const Connections::Limits& limits) : connections_(limits) {}
-  void cut(const std::optional<Connections::Id>& connection, std::uint64_t& counter);
+  static void cut(const Connections::Id& connection);
   void* socket_ = nullptr;
   void* monitor_ = nullptr;
   int fd_ = -1;

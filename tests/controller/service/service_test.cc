@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -22,6 +23,7 @@
 #include "protocol/runtime/http/http.h"
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/net/net.h"
+#include "tests/protocol/runtime/net/raw_peer.h"
 #include "tests/protocol/trust/fixture.h"
 
 namespace fleetsweep::controller {
@@ -754,15 +756,14 @@ TEST_F(ServiceTest, StolenOldTransportKeyStillConnects) {
   ASSERT_TRUE(rekeyed);
   EXPECT_EQ(rekeyed->curve, fresh.pub);
   hello(thief);  // both open until the new one was used
-  thief.socket.reset();
   stop();
   start();  // and a restart forgets neither
+  hello(thief);
   host.curve = fresh;
   hello(host);
   host.send(model::Beat{});
   ASSERT_TRUE(host.receive<model::Beat>()) << "the turn in which the old key goes is over";
-  thief.connect(service_->agent_endpoint());
-  EXPECT_FALSE(thief.receive<model::Welcome>());
+  EXPECT_FALSE(thief.receive<model::Welcome>()) << "cut, and not let in again";
   EXPECT_TRUE(thief.refused);
   const auto shown = nlohmann::json::parse(get(base() + "/enrolments").body);
   ASSERT_EQ(shown.size(), 1u);
@@ -908,6 +909,49 @@ TEST_F(ServiceTest, MaliciousTenantAdminTouchesAnotherTenant) {
   mole.send(model::Receipts{{receipt(mole, DocumentId{}, 1, mole.identity)}});
   ASSERT_TRUE(mole.receive<model::ReceiptAck>());
   EXPECT_EQ(call("GET", theirs + "/receipts", "", "b").body, "[]\n");
+}
+
+// One host that was taken: it sends without end, and comes back each time that it is cut.
+TEST_F(ServiceTest, FloodOfOneHostKeepsAnotherWaiting) {
+  create_tenant();
+  const crypto::SecretKey token = log_batch(2);
+  Host mole(*context_, edge_), honest(*context_, edge_);
+  ASSERT_EQ(enrol(mole, token, 1)->error, "");
+  ASSERT_EQ(enrol(honest, token, 2)->error, "");
+  mole.socket.reset();
+  const std::string agents_at = service_->agent_endpoint();
+  testing::internal::CaptureStderr();
+  std::atomic<bool> floods = true;
+  std::atomic<int> cuts = 0;
+  std::thread flood([&] {
+    model::Hello hello;
+    hello.tenant = tenant_->id();
+    const Bytes words = codec::encode(model::Message(hello));
+    while (floods) {
+      net::RawPeer peer(agents_at, 5);
+      if (!peer.is_connected() || !peer.shake_hands(edge_, mole.curve, net::RawPeer::dealer()))
+        continue;
+      while (floods && peer.write(peer.message(words))) {
+      }
+      cuts += floods;
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while (cuts < 3 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  EXPECT_GE(cuts, 3) << "it is told when to come again, goes on and is cut";
+  hello(honest);
+  honest.send(model::Beat{});
+  EXPECT_TRUE(honest.receive<model::Beat>());
+  floods = false;
+  flood.join();
+  const std::string cut = "fleetsweep_connections_cut_total{reason=\"flooding\",socket=\"agent\"}";
+  EXPECT_THAT(metrics(), HasSubstr(cut));
+  stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string said = "host_floods detail=\"tenant=test.example/log agent=" +
+                           crypto::agent_id(mole.identity.public_key()).hex();
+  EXPECT_THAT(log, HasSubstr(said));
+  EXPECT_EQ(log.find("host_floods"), log.rfind("host_floods")) << "once a minute, not at each cut";
 }
 
 TEST_F(ServiceTest, RevokedTokenStillOpens) {

@@ -48,6 +48,18 @@ TEST(Connections, OneKeyHoldsTwoConnectionsAndTheNewestAreKept) {
   EXPECT_FALSE(connections.on_heard(4, key(1), 1)) << "there is room again";
 }
 
+TEST(Connections, AllOfOneKeyAreFoundAndNoneOfAnother) {
+  Connections connections({});
+  for (int fd = 1; fd <= 3; ++fd) connections.on_accepted({fd, 100u + static_cast<unsigned>(fd)});
+  connections.on_heard(1, key(1), 10);
+  connections.on_heard(2, key(2), 10);
+  connections.on_heard(3, key(1), 10);
+  EXPECT_EQ(connections.of(key(1)), (std::vector<Connections::Id>{{1, 101}, {3, 103}}));
+  connections.on_closed(1);
+  EXPECT_EQ(connections.of(key(1)), (std::vector<Connections::Id>{{3, 103}}));
+  EXPECT_TRUE(connections.of(key(9)).empty());
+}
+
 TEST(Connections, VisitorsCountAsLongAsTheyStay) {
   Connections connections({.unheard_max = 1, .visits = true});
   connections.on_accepted({1, 101});
