@@ -17,6 +17,9 @@ using store::ApiRole;
 
 constexpr std::size_t kLogPageBytes = 4 * 1024 * 1024;
 constexpr std::size_t kReceiptsPerPage = 500;
+// Of one token: an order for each tenant of an MSP, and no flood.
+constexpr double kTokenWriteBurst = 200;
+constexpr double kTokenWritesPerSecond = 20;
 constexpr std::string_view kTokenPrefix = "fsapi-";
 
 // What the caller can do about it.
@@ -100,7 +103,8 @@ Result<const Tenant*> tenant_of(Driver& driver, const TenantId& id) {
 }
 
 tl::expected<store::ApiToken, http::Response> Api::authorize(const http::Request& request,
-                                                             ApiRole role, bool of_tenant) {
+                                                             ApiRole role, bool of_tenant,
+                                                             bool writes) {
   constexpr std::string_view kNext =
       "create a token with `fleetsweep-controller token create` and set FLEETSWEEP_TOKEN_FILE";
   const auto unknown = [&](std::string_view why) {
@@ -123,23 +127,35 @@ tl::expected<store::ApiToken, http::Response> Api::authorize(const http::Request
     return forbidden("this token is for another tenant");
   if (token.tenant && !of_tenant && role == ApiRole::kAdmin)
     return forbidden("this token is for one tenant only");
+  if (!writes) return token;
+  const auto free = on_loop([&](Driver&, Instant now) -> Result<bool> {
+    auto& room =
+        writes_.try_emplace(token.hash, kTokenWritesPerSecond, kTokenWriteBurst).first->second;
+    if (!room.wait(now, 0)) return true;
+    return fail(Code::kOverloaded,
+                "this token writes too much: {} at once and then {} a second are enough",
+                kTokenWriteBurst, kTokenWritesPerSecond);
+  });
+  if (!free) return tl::unexpected(refusal(free.error()));
   return token;
 }
 
 void Api::add(http::Server& server, std::string_view method, std::string_view pattern, ApiRole role,
               Handler handler) {
   const bool of_tenant = pattern.find("{tenant}") != std::string_view::npos;
-  server.route(method, pattern, [this, role, of_tenant, handler](const http::Request& request) {
-    const auto token = authorize(request, role, of_tenant);
-    if (!token) return token.error();
-    Visit visit{request, *token, {}};
-    if (of_tenant) {
-      const auto tenant = TenantId::parse_hex(request.param("tenant"));
-      if (!tenant) return refusal(tenant.error().within("tenant"));
-      visit.tenant = *tenant;
-    }
-    return handler(visit);
-  });
+  const bool writes = method != "GET";
+  server.route(method, pattern,
+               [this, role, of_tenant, writes, handler](const http::Request& request) {
+                 const auto token = authorize(request, role, of_tenant, writes);
+                 if (!token) return token.error();
+                 Visit visit{request, *token, {}};
+                 if (of_tenant) {
+                   const auto tenant = TenantId::parse_hex(request.param("tenant"));
+                   if (!tenant) return refusal(tenant.error().within("tenant"));
+                   visit.tenant = *tenant;
+                 }
+                 return handler(visit);
+               });
 }
 
 void Api::tenants(http::Server& server) {

@@ -9,6 +9,7 @@
 
 #include "controller/api/hub.h"
 #include "controller/driver/driver.h"
+#include "controller/fleet/admission.h"
 #include "protocol/log/tiles.h"
 #include "protocol/runtime/http/http.h"
 
@@ -33,9 +34,11 @@ class Api {
   using Handler = std::function<http::Response(const Visit&)>;
   void add(http::Server& server, std::string_view method, std::string_view pattern,
            store::ApiRole role, Handler handler);
-  // The error is the answer: 401 without a known token, 403 when it may not.
+  // The error is the answer: 401 without a known token, 403 when it may not, 429 when it writes
+  // without end.
   tl::expected<store::ApiToken, http::Response> authorize(const http::Request& request,
-                                                          store::ApiRole role, bool of_tenant);
+                                                          store::ApiRole role, bool of_tenant,
+                                                          bool writes);
   template <class F>
   auto on_loop(F function)
       -> Result<typename std::invoke_result_t<F, Driver&, Instant>::value_type>;
@@ -50,7 +53,9 @@ class Api {
 
   Caller caller_;
   Hub& hub_;
-  std::map<TenantId, log::TileTree> tiles_;  // of the loop thread
+  // Of the loop thread.
+  std::map<TenantId, log::TileTree> tiles_;
+  std::map<Digest, fleet::Admission> writes_;  // by token
 };
 
 // The text of an API token for a person, and what the store keeps of it.

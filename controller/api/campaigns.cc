@@ -88,7 +88,7 @@ void Api::campaigns(http::Server& server) {
   server.stream(
       "/v1/tenants/{tenant}/campaigns/{campaign}/events",
       [this](const http::Request& request, std::unique_ptr<http::Feed>& feed) {
-        const auto token = authorize(request, ApiRole::kViewer, true);
+        const auto token = authorize(request, ApiRole::kViewer, true, false);
         if (!token) return token.error();
         const auto id = TenantId::parse_hex(request.param("tenant"));
         if (!id) return refusal(id.error());

@@ -45,7 +45,8 @@ json order(const campaign::Rollout::OrderView& view) {
 
 json tenant(const Tenant& tenant, Instant now) {
   const std::uint64_t used[] = {tenant.registry.size(), tenant.intake.used(now),
-                                tenant.enrolments_pending(to_timestamp(now)), tenant.policy_bytes};
+                                tenant.enrolments_pending(to_timestamp(now)), tenant.policy_bytes,
+                                tenant.log_room.used(now)};
   static_assert(std::size(used) == std::tuple_size_v<Quotas>);
   json quotas = json::object();
   for (std::size_t i = 0; i < tenant.quotas.size(); ++i)

@@ -106,6 +106,7 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     tenant->policy_bytes += bytes.size();
     tenant->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   }
+  Effects unsaid;
   for (const store::Entry& entry : saved.entries) {
     const trust::Notice notice = tenant->fold.append(entry.envelope, entry.admitted);
     tenant->entries.push_back(entry.envelope);
@@ -125,6 +126,9 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     }
     if (notice.taken == trust::Taken::kKnown) continue;
     tenant->index.emplace(notice.id, entry.index);
+    if (const auto envelope = codec::decode<model::Envelope>(entry.envelope))
+      static_cast<void>(check_log_room(*tenant, *envelope, entry.envelope.size(),
+                                       Instant(entry.admitted), unsaid));
     apply(*tenant, notice, entry.admitted, Instant(entry.admitted));
   }
   // Under a root that names another log of ours it goes by that name.

@@ -74,8 +74,10 @@ struct Tenant {
         fold(id, trust::Fold::Keep::kForController),
         quotas(quotas),
         intake(intake_of(quotas)),
+        log_room(log_room_of(quotas)),
         hellos(options.hellos_per_second / 2, options.hello_burst / 2) {}
   static fleet::Admission intake_of(const Quotas& quotas);
+  static fleet::Admission log_room_of(const Quotas& quotas);
 
   TenantNo no = 0;
   TenantId id;
@@ -90,9 +92,11 @@ struct Tenant {
   std::vector<Session> sessions;  // host number - 1
   std::vector<Chain> chains;      // host number - 1
   Quotas quotas;
-  fleet::Admission intake;         // of receipts, in bytes
-  fleet::Admission hellos;         // half of all, where there are other tenants
-  std::uint64_t policy_bytes = 0;  // of all policies
+  fleet::Admission intake;                         // of receipts, in bytes
+  fleet::Admission log_room;                       // of documents, in bytes
+  std::map<PublicKey, fleet::Admission> steering;  // by who signed
+  fleet::Admission hellos;                         // half of all, where there are other tenants
+  std::uint64_t policy_bytes = 0;                  // of all policies
   std::map<std::string, campaign::Rollout> campaigns;
   std::unordered_map<DocumentId, std::string> campaign_of;  // order -> campaign
   std::map<DocumentId, PendingDocument> pending;
@@ -277,8 +281,10 @@ class Core {
   bool is_known_key(const CurveKey& key) const;
 
   // quota.cc
-  Status check_quota(const Tenant& tenant, store::QuotaKind kind, std::uint64_t would_be,
-                     Effects& effects) const;
+  static Status check_quota(const Tenant& tenant, store::QuotaKind kind, std::uint64_t would_be,
+                            Effects& effects);
+  static Status check_log_room(Tenant& tenant, const model::Envelope& envelope, std::size_t bytes,
+                               Instant now, Effects& effects);
   static void over_quota(const Tenant& tenant, store::QuotaKind kind, Effects& effects);
 
   // intake.cc

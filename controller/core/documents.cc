@@ -66,8 +66,8 @@ Result<std::string> Core::next_origin(const Tenant& owner, const model::Root& ne
   if (origin == owner.name) return origin;
   for (const auto& other : tenants_)
     if (other.get() != &owner && other->name == origin)
-      return fail(Code::kConflict, "root: log origin {} is in use by tenant {}", escaped(origin),
-                  other->id.hex());
+      return fail(Code::kConflict, "root: log origin {} is in use by another tenant",
+                  escaped(origin));
   if (!origin_of(owner.state().root->root()).empty())
     return fail(Code::kInvalid, "root: the log {} with this controller's key is not in it",
                 escaped(owner.name));
@@ -142,20 +142,31 @@ Result<Submitted> Core::submit(const TenantId& id, BytesView bytes, const std::s
   const std::string type = short_type(admitted->payload_type);
   if (admitted->known) {
     const auto index = owner->index.find(admitted->id);
-    FS_ASSERT(index != owner->index.end());
+    // Not these bytes, and yet nothing new: a second Close of a campaign, a Release that ends
+    // sooner.
+    if (index == owner->index.end())
+      return fail(Code::kConflict,
+                  "the log holds another {} already, beside which this one changes nothing", type);
     return Submitted{id, admitted->id, index->second, type};
   }
+  std::string name = owner->name;
   if (admitted->payload_type == model::kPayloadRoot) {
     FS_TRY(const model::Root root, codec::decode<model::Root>(envelope.payload));
-    FS_TRY(owner->name, next_origin(*owner, root));
+    FS_TRY(name, next_origin(*owner, root));
   }
   if (admitted->payload_type == model::kPayloadEnrolBatch) {
     FS_TRY(const auto batch, codec::decode<model::EnrolBatch>(envelope.payload));
     FS_CHECK(check_quota(*owner, store::QuotaKind::kEnrolmentsPending,
                          owner->enrolments_pending(to_timestamp(now)) + uses_of(batch), effects));
   }
-  FS_TRY(const std::uint64_t index, append(*owner, bytes, who, now, effects));
-  return Submitted{id, admitted->id, index, type};
+  FS_CHECK(check_log_room(*owner, envelope, bytes.size(), now, effects));
+  owner->name.swap(name);
+  const auto index = append(*owner, bytes, who, now, effects);
+  if (!index) {
+    owner->name.swap(name);
+    return fail(index.error());
+  }
+  return Submitted{id, admitted->id, *index, type};
 }
 
 Result<std::uint64_t> Core::append(Tenant& owner, BytesView bytes, const std::string& who,

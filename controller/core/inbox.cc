@@ -52,6 +52,7 @@ Result<DocumentId> Core::post_pending(const TenantId& id, BytesView bytes, const
   }
   const Timestamp time = to_timestamp(now);
   const Bytes encoded = codec::encode(envelope);
+  if (!is_new && encoded == held->second.row.envelope) return document;  // nothing to write
   auto awaited = trust::await_quorum(owner->state(), encoded, facts_for(*owner, encoded), time);
   if (!awaited) return fail(Error(awaited.error()));
   store::Pending row =

@@ -186,6 +186,7 @@ enum class QuotaKind : std::uint8_t {
   kIntakeBytes,        // of receipts, a second
   kEnrolmentsPending,  // hosts that the tokens of open batches still admit
   kPolicyBytes,        // of all its policies together
+  kLogBytes,           // of documents, a day
 };
 struct Quota {  // where an admin said otherwise than the configuration
   TenantNo tenant = 0;
@@ -212,7 +213,7 @@ namespace fleetsweep {
 template <>
 struct Names<store::QuotaKind> {
   static constexpr std::string_view kAll[] = {"agents", "intake_bytes", "enrolments_pending",
-                                              "policy_bytes"};
+                                              "policy_bytes", "log_bytes"};
 };
 template <>
 struct Names<store::ApiRole> {

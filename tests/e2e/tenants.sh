@@ -59,7 +59,7 @@ expect "and it says why" jq -e '[.[] | .error // empty] == ["no host is enrolled
 
 host_new acme-1
 token=$(acme --json agent enrol-token --key "$WORLD/keys/dora.key" --jurisdiction FR --uses 2 --out "$WORLD/tokens" 2>/dev/null | jq -r '.tokens[0]')
-join() { "$BIN/fleetsweep-agent" enrol --token-file "$token" --connect "tcp://127.0.0.1:$ENROL_PORT" --state "$WORLD/hosts/$1/state" --root "$(host_root "$1")"; }
+join() { "$BIN/fleetsweep-agent" enrol --token-file "$token" --connect "tcp://127.0.0.1:$ENROL_PORT" --state "$WORLD/hosts/$1/state" --root "$(host_root "$1")" "${@:2}"; }
 expect "the customer's host enrols" join acme-1
 agent_start acme-1
 
@@ -69,7 +69,12 @@ expect "the customer's admin does not set its quota" complains 'for one tenant o
 expect "a quota that is none" complains 'expected one of agents' fs tenant quota "$ACME" agent=1
 expect "who runs the controller does" fs tenant quota "$ACME" agents=1
 host_new acme-2
-expect "the second host is one too many" complains 'quota agents' join acme-2
+printf 'max_clas = read\n' >"$STORY/typo"
+expect "an owner's limits with a mistake keep the host at home" complains 'max_clas' join acme-2 --consent "$STORY/typo"
+expect "before it has keys to show anybody" not test -e "$WORLD/hosts/acme-2/state/identity.key"
+printf 'max_class = read\n' >"$STORY/consent"
+expect "the second host is one too many" complains 'quota agents' join acme-2 --consent "$STORY/consent"
+expect "and its owner's limits stood before anybody was asked" cmp "$STORY/consent" "$WORLD/hosts/acme-2/state/consent.conf"
 expect "and the other tenant has room" host_enrol_ok web-2
 over() { curl -fsS "$METRICS_URL" | grep 'fleetsweep_quota_exceeded_total{quota="agents",tenant="demo.fleetsweep.example/acme"} [1-9]'; }
 expect "it is counted" over
@@ -112,6 +117,13 @@ expect "and the MSP's own needs the MSP" msp order submit "$(id_in "$OURS")"
 expect "nothing waits any more" test "$(msp --json order pending)" = '[]'
 expect "the customer's host answers" wait_for 40 eval 'acme --json campaign status msp-1 | jq -e ".states.clean == 1"'
 expect "the MSP's own too" wait_for 40 campaign_has msp-1 clean 1
+
+# A tenant that fills its log is told so, and stops all the same.
+expect "a log has its quota of a day" fs tenant quota "$ACME" log_bytes=4096
+publish() { fs endpoints publish --tenant "$ACME" --relay "tcp://127.0.0.1:$AGENT_PORT=$edge" --key "$WORLD/keys/dora.key"; }
+fill() { for _ in 1 2 3; do publish || return; done; }
+expect "more is refused, with who can help" complains 'fleetsweep tenant quota' fill
+expect "a Stop is not" acme campaign stop msp-1 --key "$WORLD/keys/emil.key" --reason full
 
 # A new secret, the old one for an hour beside it.
 id=$("$BIN/fleetsweep-controller" token list --state "$WORLD/controller" | jq -r ".[] | select(.role == \"operator\") | .id")

@@ -225,6 +225,7 @@ class DriverTest : public testing::Test {
   Quiet telemetry_;
   std::unique_ptr<Driver> driver_;
   std::string campaign_;
+  std::uint16_t stops_ = 0;
 };
 
 TEST_F(DriverTest, FullDiskAcknowledgesNothingAndLosesNothing) {
@@ -298,6 +299,9 @@ TEST_F(Inbox, DocumentsFillTheStoreWithoutEnd) {
   for (std::size_t i = 0; i < kPendingMax; ++i) ASSERT_TRUE(post(stop_because(std::to_string(i))));
   EXPECT_EQ(post(stop_because("one more")).error().code, Code::kOverloaded);
   EXPECT_TRUE(post(stop_because("0", {"alice"}))) << "who is there may still be signed";
+  const std::size_t commits = store_.commits;
+  EXPECT_TRUE(post(stop_because("0", {"alice"})));
+  EXPECT_EQ(store_.commits, commits) << "what changes nothing writes nothing";
   now_ += kPendingLife;
   driver_->on_time(now_);
   driver_->flush(now_);
@@ -827,6 +831,74 @@ TEST_F(DriverTest, ACloseNamesOtherReceiptsThanThoseThatAreStored) {
   ASSERT_TRUE(log);
   EXPECT_THAT((*log)->leaves, testing::ElementsAre(leaves[0], leaves[1], log::leaf_hash(late)));
   EXPECT_EQ((*log)->index.at(fixture::id_of(receipts[1])), 1u);
+  // Once more, with what came late: only the first one counts, and saying so kills nobody.
+  const auto again = close(3, log::tree_root((*log)->leaves));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kConflict);
+  EXPECT_THAT(again.error().message, testing::HasSubstr("changes nothing"));
+}
+
+TEST_F(DriverTest, ReleaseThatEndsSoonerThanTheOneInTheLogKillsTheController) {
+  enrol(1);
+  const DocumentId id = order({{.permille = 500}, {.gate = model::Gate::kManual}});
+  const auto release = [&](Seconds life) {
+    model::Release release;
+    release.order = id;
+    release.wave = 1;
+    release.expires = to_timestamp(now_) + life;
+    return submit(tenant_.sign(release, {"alice"}));
+  };
+  const auto first = release(Seconds(3600));
+  ASSERT_TRUE(first) << first.error().message;
+  const auto shorter = release(Seconds(60));
+  ASSERT_FALSE(shorter);
+  EXPECT_EQ(shorter.error().code, Code::kConflict);
+  EXPECT_TRUE(release(Seconds(7200))) << "a longer one is news";
+}
+
+// One operator's token and key, or a whole tenant's: a day takes so much, and a Stop all the same.
+TEST_F(DriverTest, OneTenantFillsItsLogOrKeepsAStopFromIt) {
+  const auto endpoints = [&](std::uint64_t version) {
+    model::Endpoints endpoints;
+    endpoints.version = version;
+    endpoints.relays = {{"tcp://10.0.0.1:7600", key_of(9, 9), to_timestamp(now_),
+                         to_timestamp(now_) + Seconds(86400)}};
+    return submit(tenant_.sign(endpoints, {"alice"}));
+  };
+  ASSERT_TRUE(driver_->set_quota(tenant_.id(), store::QuotaKind::kLogBytes,
+                                 10 * kDocumentBytesLeast, "admin", now_));
+  std::uint64_t version = 0;
+  while (endpoints(version + 1)) ASSERT_LE(++version, 100u);
+  EXPECT_EQ(version, 10u);
+  const auto full = endpoints(11);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Code::kOverloaded);
+  EXPECT_THAT(full.error().message, testing::HasSubstr("fleetsweep tenant quota"));
+  EXPECT_TRUE(telemetry_.label_values.contains("log_bytes"));
+  load();
+  EXPECT_EQ(endpoints(11).error().code, Code::kOverloaded) << "a restart makes no room";
+
+  const auto stop = [&](const std::string& who) {
+    model::Stop stop;
+    stop.nonce.value[1] = static_cast<std::uint8_t>(stops_ >> 8);
+    stop.nonce.value[2] = static_cast<std::uint8_t>(stops_++);
+    stop.issued = to_timestamp(now_);
+    stop.policies = {Digest{{1}}};
+    return submit(tenant_.sign(stop, {who}));
+  };
+  EXPECT_TRUE(stop("bob")) << "whatever the quota says";
+  std::size_t stolen = 0;
+  while (stop("alice")) ASSERT_LE(++stolen, 2 * kSteeringPerKeyDay);
+  EXPECT_EQ(stolen, kSteeringPerKeyDay) << "one stolen key does not fill the log";
+  const auto refused = stop("alice");
+  EXPECT_EQ(refused.error().code, Code::kOverloaded);
+  EXPECT_THAT(refused.error().message, testing::HasSubstr("another key's signature"));
+  load();
+  EXPECT_FALSE(stop("alice")) << "nor after a restart";
+  EXPECT_TRUE(stop("bob")) << "nor does it keep the others' Stop out";
+  now_ += Seconds(86400);
+  EXPECT_TRUE(stop("alice")) << "the next day";
+  EXPECT_TRUE(endpoints(11));
 }
 
 TEST_F(DriverTest, AResultsLogForgetsItsOrderAtARestart) {

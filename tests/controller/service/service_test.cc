@@ -313,7 +313,10 @@ TEST_F(ServiceTest, HostEnrolsStreamsAndItsReceiptIsAcknowledgedOnceDurable) {
 
 TEST_F(ServiceTest, AForeignToolCannotReadTheLog) {
   create_tenant();
-  for (int i = 0; i < 260; ++i) log_batch(1);
+  for (int i = 0; i < 130; ++i) log_batch(1);
+  make_token("second operator", "operator");  // one token writes 200 times at once
+  tokens_["operator"] = tokens_["second operator"];
+  for (int i = 0; i < 130; ++i) log_batch(1);
   const std::string tiles = base() + "/tiles/";
   const auto size_of = [&] {
     const http::Response response = get(tiles + "checkpoint");
@@ -996,6 +999,24 @@ TEST_F(ServiceTest, RevokedTokenStillOpens) {
   for (const store::Audit& row : audit)
     if (row.what == "api_token_revoked") audited += row.who + " " + row.detail;
   EXPECT_EQ(audited, "local viewer " + id);
+}
+
+TEST_F(ServiceTest, OneTokenWritesWithoutEnd) {
+  create_tenant();
+  int taken = 0;
+  std::string refused;
+  while (taken < 1000 && refused.empty()) {
+    const auto answer = call("POST", base() + "/policies", "no policy", "operator");
+    if (answer.status == 429)
+      refused = answer.body;
+    else
+      ++taken;
+  }
+  EXPECT_GE(taken, 200);
+  EXPECT_LT(taken, 1000);
+  EXPECT_THAT(refused, HasSubstr("this token writes too much"));
+  EXPECT_EQ(call("GET", base() + "/agents", "", "operator").status, 200) << "it may still look";
+  EXPECT_EQ(call("POST", base() + "/policies", "no policy", "admin").status, 400) << "and others";
 }
 
 TEST_F(ServiceTest, PortInUseIsBlamedOnTheWitness) {
