@@ -10,6 +10,7 @@
 #include "agent/driver/host.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/seal.h"
 #include "protocol/runtime/files/files.h"
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/net/net.h"
@@ -203,7 +204,7 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   FS_TRY(const crypto::SecretKey identity, identity_key(options.state + "/identity.key"));
   FS_TRY(const net::CurveKeyPair curve, curve_key(options.state + "/curve.key"));
   const crypto::SecretKey token_key = crypto::SecretKey::from_seed(token.seed);
-  token.seed.fill(0);
+  crypto::wipe(token.seed);
 
   model::AgentKey agent_key;
   agent_key.tenant = token.tenant;

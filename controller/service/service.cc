@@ -189,9 +189,10 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
     return response;
   });
   std::unique_ptr<Service> service(new Service(std::move(owned)));
-  if (const Status up = parts.api_server.start({.listen = options.api_listen,
-                                                .allow_remote = options.allow_remote,
-                                                .tls = options.api_tls});
+  // Tokens travel to the API: what may be allowed there is that clients show no certificates.
+  const bool open_api = options.allow_remote && options.api_tls;
+  if (const Status up = parts.api_server.start(
+          {.listen = options.api_listen, .allow_remote = open_api, .tls = options.api_tls});
       !up)
     return fail(up.error().within("api_listen"));
   if (const Status up = parts.metrics_server.start(

@@ -36,6 +36,14 @@ Status create_token(const std::string& state, const std::string& role, const std
     seconds = *parsed;
   }
   FS_TRY(const auto store, open_store(state));
+  if (scope) {
+    FS_TRY(const std::vector<store::Tenant> tenants, store->tenants());
+    if (std::ranges::find(tenants, *scope, &store::Tenant::id) == tenants.end())
+      return fail(Code::kNotFound,
+                  "--tenant {}: no such tenant here, so that the token would open nothing; "
+                  "`fleetsweep tenant list` shows the ids",
+                  scope->hex());
+  }
   NewToken token = make_api_token(*api_role, scope, to_timestamp(loop::wall_now()));
   if (seconds) token.row.expires = token.row.created + *seconds;
   FS_CHECK(files::write_new_file(out, as_bytes(token.text + "\n")));

@@ -311,12 +311,13 @@ Status Server::start(const ServerOptions& options) {
                 options.listen);
   const bool knows_clients = options.tls && !options.tls->authorities.empty();
   if (!is_loopback(address.host) && !knows_clients && !options.allow_remote)
-    return fail(Code::kInvalid,
-                "will not listen on {}: {}. Listen on 127.0.0.1 behind a proxy that asks for them, "
-                "set up TLS with your clients' authority, or allow it in the configuration",
-                options.listen,
-                options.tls ? "beyond loopback clients show certificates"
-                            : "HTTP without TLS is for loopback");
+    return fail(Code::kInvalid, "will not listen on {}: {}", options.listen,
+                options.tls
+                    ? "beyond loopback clients show certificates. Set up their authority, listen "
+                      "on 127.0.0.1 behind a proxy that asks for them, or allow it in the "
+                      "configuration"
+                    : "HTTP without TLS is for loopback. Listen on 127.0.0.1 or set up TLS; what "
+                      "carries no token may be allowed in the configuration");
   self.body_bytes_max = options.body_bytes_max;
   self.streams_max = options.streams_max;
   FS_CHECK(self.open(options.tls));
