@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "controller/campaign/rollout.h"
@@ -87,6 +88,7 @@ struct Tenant {
   std::vector<Digest> leaves;
   log::CompactRange range;
   std::unordered_map<DocumentId, std::uint64_t> index;
+  std::unordered_set<PublicKey> tokens;  // of all its batches
   std::map<Digest, PolicyInfo> policies;
   fleet::Registry registry;
   std::vector<Session> sessions;  // host number - 1
@@ -210,7 +212,9 @@ class Core {
   Result<DocumentId> withdraw_pending(const TenantId& tenant, const DocumentId& id,
                                       const std::string& who, Instant now, Effects& effects);
 
-  // Hosts. Who it is was proven by its CURVE key.
+  // Hosts. Who it is was proven by its CURVE key. A request of somebody who holds no token of ours
+  // costs a look into a table, whatever he signs: ask that before enrol().
+  bool knows_token(BytesView agent_key) const;
   Result<Enrolled> enrol(BytesView agent_key, const CurveKey& key, Instant now, Effects& effects);
   void on_message(const HostRef& host, model::Message message, Instant now, Effects& effects);
   // The first message that came under this key: a new transport key proves itself, the old one
@@ -295,6 +299,7 @@ class Core {
   CoreOptions options_;
   Instant started_;
   fleet::Admission hellos_;
+  fleet::Admission refusals_said_{1, 20};  // in the log: anybody may be refused
   std::vector<std::unique_ptr<Tenant>> tenants_;
   std::set<HostRef> blocked_;
   Instant next_tick_;

@@ -255,6 +255,10 @@ void Core::apply(Tenant& owner, const trust::Notice& notice, Timestamp admitted,
       const auto found = owner.campaigns.find(name);
       if (found != owner.campaigns.end()) found->second.on_closed(admitted);
     }
+  } else if (notice.payload_type == model::kPayloadEnrolBatch) {
+    for (const auto& [batch, entry] : state.batches)
+      if (entry.logged.index == notice.index)
+        for (const model::Token& token : entry.batch.tokens) owner.tokens.insert(token.pub);
   } else if (notice.payload_type == model::kPayloadRoot) {
     for (auto& [name, rollout] : owner.campaigns) rollout.on_root();
   }
@@ -358,6 +362,14 @@ void Core::on_release_refused(TenantNo no, const model::Release& release, const 
   effects.notice.push_back(CampaignChanged{no, campaign->second});
 }
 
+bool Core::knows_token(BytesView bytes) const {
+  const auto envelope = codec::decode<model::Envelope>(bytes);
+  if (!envelope) return false;
+  const auto key = codec::decode<model::AgentKey>(envelope->payload);
+  const Tenant* owner = key ? find(key->tenant) : nullptr;
+  return owner && owner->tokens.contains(key->token);
+}
+
 Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now,
                              Effects& effects) {
   const auto counted = [&](std::string outcome) {
@@ -365,7 +377,8 @@ Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now
   };
   const auto refused = [&](Error error) {
     counted(fleetsweep::name(error.code));
-    effects.notice.push_back(Event{"enrolment_refused", {{"error", error.message}}, true});
+    if (!refusals_said_.wait(now, 0))
+      effects.notice.push_back(Event{"enrolment_refused", {{"error", error.message}}, true});
     return fail(std::move(error));
   };
   if (bytes.size() > limits::kAgentKeyBytes + limits::kSignatures * 128)
@@ -399,6 +412,8 @@ Result<Enrolled> Core::enrol(BytesView bytes, const CurveKey& curve, Instant now
       for (const model::Token& token : entry.batch.tokens)
         if (token.pub == known->key.token) return reply(known->no, batch);
   }
+  if (!owner->tokens.contains(key->token))
+    return refused({Code::kUntrusted, "the token is in no batch of this tenant"});
   const auto enrolment = trust::check_enrolment(
       owner->state(), bytes, [&](const PublicKey& token) { return owner->registry.uses(token); },
       to_timestamp(now));

@@ -13,8 +13,10 @@ namespace {
 constexpr int kMessagesPerTurn = 512;
 constexpr int kEnrolmentsPerTurn = 32;
 constexpr std::size_t kEnrolRequestBytes = 16 * 1024;
+// Of those who hold a token of ours; and of anybody, which is what reading a request may take.
 constexpr double kEnrolmentsPerSecond = 200;
 constexpr double kEnrolmentBurst = 400;
+constexpr double kStrangersPerSecond = 5000;
 // Connections that said nothing yet: all agents of a fleet that lost us at one moment, up to here.
 constexpr std::size_t kAgentsUnheardMost = 4096;
 constexpr std::size_t kEnrolVisits = 512;
@@ -56,7 +58,9 @@ std::size_t Gateway::connections_max(std::size_t agents_max) {
 }
 
 Gateway::Gateway(metrics::Metrics& metrics)
-    : metrics_(metrics), enrolments_(kEnrolmentsPerSecond, kEnrolmentBurst) {}
+    : metrics_(metrics),
+      enrolments_(kEnrolmentsPerSecond, kEnrolmentBurst),
+      strangers_(kStrangersPerSecond, kStrangersPerSecond) {}
 
 Gateway::~Gateway() = default;
 
@@ -148,12 +152,15 @@ void Gateway::read_enrolments(Instant now) {
     const auto answer = [&](model::Message message) {
       static_cast<void>(enrol_->send(received->peer, net::Payload(codec::encode(message))));
     };
-    // Before anything is decoded: the door is open to everybody.
-    if (const auto wait = enrolments_.wait(now, received->key.value[0])) {
+    const auto is_too_much = [&](fleet::Admission& room) {
+      const auto wait = room.wait(now, received->key.value[0]);
+      if (!wait) return false;
       metrics_.add(kDispatchDeferred, {{"reason", "enrol_rate"}});
       answer(model::RetryAfter{*wait, "too many enrolments"});
-      continue;
-    }
+      return true;
+    };
+    // Before anything is decoded: the door is open to everybody.
+    if (is_too_much(strangers_)) continue;
     auto message = codec::decode<model::Message>(received->payload.view());
     const auto* request = message ? std::get_if<model::EnrolRequest>(&*message) : nullptr;
     if (!request) {
@@ -161,6 +168,8 @@ void Gateway::read_enrolments(Instant now) {
       answer(model::EnrolReply{"this port takes enrolment requests only", {}, {}, {}});
       continue;
     }
+    // Who has no token takes no room from those who have one.
+    if (driver_->core().knows_token(request->agent_key) && is_too_much(enrolments_)) continue;
     auto enrolled = driver_->enrol(request->agent_key, received->key, now);
     if (enrolled)
       answer(std::move(enrolled->reply));

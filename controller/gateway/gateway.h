@@ -76,6 +76,7 @@ class Gateway final : public Outlet {
   std::unordered_map<CurveKey, Door> doors_;
   std::unordered_map<HostRef, net::Peer, HostHash> peers_;
   fleet::Admission enrolments_;
+  fleet::Admission strangers_;
   Driver* driver_ = nullptr;
   loop::Loop::WatchId agent_watch_ = 0;
   loop::Loop::WatchId enrol_watch_ = 0;

@@ -29,7 +29,10 @@ std::optional<Connections::Id> Connections::on_heard(int fd, const CurveKey& key
   if (found == entries_.end()) return std::nullopt;
   Entry& entry = found->second;
   entry.delivered += payload_bytes + kMessageOverhead;
-  if (limits_.visits || entry.key) return std::nullopt;
+  ++entry.messages;
+  if (limits_.visits)
+    return entry.messages > limits_.visit_messages_max ? std::optional(entry.id) : std::nullopt;
+  if (entry.key) return std::nullopt;
   if (entry.waits) unheard_.erase(*std::exchange(entry.waits, std::nullopt));
   entry.key = key;
   std::deque<int>& same = by_key_[key];

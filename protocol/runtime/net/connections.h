@@ -24,8 +24,9 @@ class Connections {
     // Accepted and not heard yet. The oldest goes for a new one: under a flood each has the time of
     // so many arrivals for its handshake.
     std::size_t unheard_max = 4096;
-    std::size_t per_key_max = 2;  // one, and the dead one it replaces
-    bool visits = false;          // to be heard is no reason to stay: all count as unheard
+    std::size_t per_key_max = 2;         // one, and the dead one it replaces
+    bool visits = false;                 // to be heard is no reason to stay: all count as unheard
+    std::size_t visit_messages_max = 8;  // one request, and some patience
     // Received, and not in a message that we took: before the first one, and later.
     std::uint64_t unheard_bytes_max = 32u << 10;
     std::uint64_t unread_bytes_max = 16u << 20;
@@ -56,6 +57,7 @@ class Connections {
     std::optional<std::list<int>::iterator> waits;  // in unheard_
     std::optional<CurveKey> key;
     std::uint64_t delivered = 0;  // bytes on the wire of the messages that we took
+    std::size_t messages = 0;
   };
   Limits limits_;
   std::unordered_map<int, Entry> entries_;

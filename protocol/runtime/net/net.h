@@ -92,7 +92,7 @@ class EdgeSocket {
     std::uint64_t would_block = 0;
     std::uint64_t gone = 0;
     std::uint64_t cut_unheard = 0;    // connections we ended: silent ones for newer ones,
-    std::uint64_t cut_duplicate = 0;  // older ones of the same key,
+    std::uint64_t cut_duplicate = 0;  // older ones of the same key, or a visit without end,
     std::uint64_t cut_hoarding = 0;   // and those that sent what never became a message
   };
 

@@ -936,6 +936,54 @@ TEST_F(ServiceTest, MaliciousTenantAdminTouchesAnotherTenant) {
   EXPECT_EQ(call("GET", theirs + "/receipts", "", "b").body, "[]\n");
 }
 
+// They have no token, and all keys they want.
+TEST_F(ServiceTest, StrangersKeepAHostFromEnrolling) {
+  create_tenant();
+  const crypto::SecretKey token = log_batch(1);
+  const crypto::SecretKey made_up = crypto::SecretKey::generate();
+  const std::string enrol_at = service_->enrol_endpoint();
+  Host stranger(*context_, edge_);
+  const Bytes request =
+      codec::encode(model::Message(model::EnrolRequest{agent_key(stranger, made_up, 9)}));
+  testing::internal::CaptureStderr();
+  std::atomic<bool> floods = true;
+  std::atomic<int> asked = 0, cut = 0;
+  std::thread flood([&] {
+    while (floods) {
+      net::RawPeer peer(enrol_at, 5);
+      if (!peer.is_connected() ||
+          !peer.shake_hands(edge_, net::generate_curve_keys(), net::RawPeer::dealer()))
+        continue;
+      while (floods && peer.write(peer.message(request))) ++asked;
+      ++cut;
+    }
+  });
+  const auto end = std::chrono::steady_clock::now() + kDeadline;
+  while ((asked < 2000 || cut < 5) && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
+  EXPECT_GE(asked, 2000);
+  EXPECT_GE(cut, 5) << "a visit is a request and some patience";
+  Host host(*context_, edge_);
+  host.connect(service_->enrol_endpoint());
+  std::optional<model::EnrolReply> reply;
+  for (int i = 0; i < 40 && !reply; ++i) {  // as it does when it is told to wait
+    host.send(model::EnrolRequest{agent_key(host, token, 1)});
+    reply = host.receive<model::EnrolReply>(500ms);
+  }
+  floods = false;
+  flood.join();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->error, "");
+  stop();
+  const std::string log = testing::internal::GetCapturedStderr();
+  std::size_t lines = 0;
+  for (auto at = log.find("enrolment_refused"); at != std::string::npos;
+       at = log.find("enrolment_refused", at + 1))
+    ++lines;
+  EXPECT_GE(lines, 1u);
+  EXPECT_LE(lines, 60u) << "they fill the log";
+}
+
 // One host that was taken: it sends without end, and comes back each time that it is cut.
 TEST_F(ServiceTest, FloodOfOneHostKeepsAnotherWaiting) {
   create_tenant();

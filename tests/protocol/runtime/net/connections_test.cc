@@ -60,6 +60,13 @@ TEST(Connections, AllOfOneKeyAreFoundAndNoneOfAnother) {
   EXPECT_TRUE(connections.of(key(9)).empty());
 }
 
+TEST(Connections, VisitorWhoAsksWithoutEndIsNotShownOut) {
+  Connections connections({.visits = true, .visit_messages_max = 3});
+  connections.on_accepted({1, 101});
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(connections.on_heard(1, key(1), 10));
+  EXPECT_EQ(connections.on_heard(1, key(1), 10), (Id{1, 101}));
+}
+
 TEST(Connections, VisitorsCountAsLongAsTheyStay) {
   Connections connections({.unheard_max = 1, .visits = true});
   connections.on_accepted({1, 101});
