@@ -60,6 +60,20 @@ TEST_F(VerifyTest, OneBadReceiptSpoilsItsBatch) {
   EXPECT_TRUE(results[1].receipt);
 }
 
+TEST_F(VerifyTest, OneBitIsChangedAndItIsStored) {
+  const Bytes bytes = sent(good_);
+  const auto honest = codec::decode<model::Envelope>(bytes);
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    Bytes changed = bytes;
+    changed[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
+    if (!judged(changed).receipt) continue;
+    // The key id is a hint: it may change, and changes nothing.
+    auto envelope = codec::decode<model::Envelope>(changed);
+    envelope->signatures.at(0).key = honest->signatures.at(0).key;
+    ASSERT_EQ(*envelope, *honest) << bit;
+  }
+}
+
 TEST_F(VerifyTest, NonsenseIsMalformed) {
   EXPECT_EQ(rejected({}), "malformed");
   EXPECT_EQ(rejected({1, 2, 3}), "malformed");

@@ -124,14 +124,17 @@ TEST_F(Enrolling, AnotherTenantOrAWeakIdentityIsRefused) {
 
 TEST_F(Enrolling, AnyBitChangedInTheRequestIsRefused) {
   const Bytes bytes = signed_key();
-  for (std::size_t bit = 0; bit < bytes.size() * 8; bit += 3) {
+  const auto honest = codec::decode<model::Envelope>(bytes);
+  for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     Bytes changed = bytes;
     changed[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
     const Reason why = reason(changed);
     // The two key ids are hints: they may change, and change nothing.
     if (why == Reason::kNone) {
       auto envelope = codec::decode<model::Envelope>(changed);
-      EXPECT_EQ(envelope->payload, codec::encode(key_)) << bit;
+      for (std::size_t i = 0; i < honest->signatures.size(); ++i)
+        envelope->signatures[i].key = honest->signatures[i].key;
+      EXPECT_EQ(*envelope, *honest) << bit;
     }
   }
 }
