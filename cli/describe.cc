@@ -9,6 +9,7 @@
 #include "cli/root_specification.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
+#include "protocol/trust/root_chain.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -18,6 +19,11 @@ using nlohmann::json;
 
 std::string shorten(const std::string& hex) {
   return hex.substr(0, 12);
+}
+
+// Version 1 does not have it: it is what makes it.
+TenantId tenant_of(const model::Root& root) {
+  return root.version == 1 ? trust::tenant_id(codec::encode(root)) : root.tenant;
 }
 
 std::string describe(const model::Root& root) {
@@ -55,8 +61,8 @@ std::string describe(const model::Root& root) {
       exactly(root.policy.dry_run_age_max), exactly(root.policy.standing_life_max),
       bound(root.policy.items_max), bound(root.policy.wave1_permille_max), root.evidence_key.hex(),
       root.path_salt.hex());
-  if (root.version > 1)
-    text += fmt::format("  follows {}\n  tenant  {}\n", root.previous.hex(), root.tenant.hex());
+  if (root.version > 1) text += fmt::format("  follows {}\n", root.previous.hex());
+  text += fmt::format("  tenant  {}\n", tenant_of(root).hex());
   if (root.agent_schema_min != 1)
     text += fmt::format("  agents must know schema {}\n", root.agent_schema_min);
   return text;
@@ -102,7 +108,7 @@ json to_json(const model::Root& root) {
   result["version"] = root.version;
   result["issued"] = to_rfc3339(root.issued);
   result["expires"] = to_rfc3339(root.expires);
-  result["tenant"] = root.tenant.hex();
+  result["tenant"] = tenant_of(root).hex();
   result["previous"] = root.previous.hex();
   return result;
 }

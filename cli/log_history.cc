@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/codec/codec.h"
+#include "protocol/log/merkle.h"
 #include "protocol/trust/log_view.h"
 
 namespace fleetsweep::cli {
@@ -64,6 +65,43 @@ Result<log::VerifiedCheckpoint> verified_head(std::string_view note, const model
     if (head) break;
   }
   return head;
+}
+
+Result<log::VerifiedCheckpoint> covering_head(std::string_view note,
+                                              const std::vector<Bytes>& entries,
+                                              const model::Root& root) {
+  FS_TRY(log::VerifiedCheckpoint head, verified_head(note, root));
+  const std::uint64_t covered = std::min<std::uint64_t>(head.checkpoint.size, entries.size());
+  std::vector<Digest> leaves;
+  for (std::size_t i = 0; i < covered; ++i) leaves.push_back(log::leaf_hash(entries[i]));
+  const Digest tree = log::tree_root(leaves);
+  if (head.checkpoint.size != covered || head.checkpoint.root != tree)
+    return fail(Code::kUntrusted,
+                "the checkpoint covers {} entries with root {}, the log has {} with root {}",
+                head.checkpoint.size, head.checkpoint.root.hex().substr(0, 16), covered,
+                tree.hex().substr(0, 16));
+  return head;
+}
+
+Result<std::optional<Witnessed>> find_witnessed(std::vector<Bytes> entries, std::string_view note,
+                                                const TenantId& tenant, const DocumentId& id,
+                                                Timestamp now) {
+  FS_TRY(const log::Note parsed, log::Note::parse(note));
+  FS_TRY(const log::Checkpoint claimed, log::Checkpoint::parse(parsed.body));
+  if (claimed.size < entries.size()) entries.resize(claimed.size);
+  FS_TRY(LogHistory history, fold_log(entries, tenant, now));
+  const model::Root& root = history.state.root->root();
+  FS_TRY(const log::VerifiedCheckpoint head, covering_head(note, entries, root));
+  // The first one that was taken; the same document may also lie there with too few signatures.
+  const trust::Notice* found = nullptr;
+  for (const trust::Notice& notice : history.notices)
+    if (notice.id == id && (!found || found->taken == trust::Taken::kRefused)) found = &notice;
+  if (!found) return std::nullopt;
+  if (found->taken == trust::Taken::kRefused)
+    return fail(Error(found->refusal)
+                    .within(fmt::format("log entry {}, which no host obeys", found->index)));
+  return Witnessed{*found, head.checkpoint.size, head.time, root.witness_quorum,
+                   std::move(history.state)};
 }
 
 }  // namespace fleetsweep::cli

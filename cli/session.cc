@@ -103,6 +103,7 @@ Result<std::string> tenant_of(Session& session) {
     return fail(Code::kInvalid, "the token sees {} tenants; say which with --tenant",
                 tenants.size());
   session.tenant = tenants[0].value("tenant", "");
+  session.tenant_is_told = true;
   return session.tenant;
 }
 

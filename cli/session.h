@@ -20,9 +20,10 @@ namespace fleetsweep::cli {
 
 struct Session {
   Console console;
-  std::string url;         // FLEETSWEEP_URL
-  std::string token_file;  // FLEETSWEEP_TOKEN_FILE
-  std::string tenant;      // FLEETSWEEP_TENANT; empty: the only one the token can see
+  std::string url;              // FLEETSWEEP_URL
+  std::string token_file;       // FLEETSWEEP_TOKEN_FILE
+  std::string tenant;           // FLEETSWEEP_TENANT; empty: the only one the token can see
+  bool tenant_is_told = false;  // by the controller, so that nothing can be held against it
   std::string passphrase_file;
   // For https://, PEM files: FLEETSWEEP_AUTHORITIES, FLEETSWEEP_CERTIFICATE and its _KEY.
   std::string authorities, certificate, certificate_key;

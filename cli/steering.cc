@@ -1,5 +1,7 @@
 #include "cli/steering.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "protocol/base/bytes.h"
@@ -36,14 +38,32 @@ Result<model::Release> draft_release(const trust::State& state, const std::strin
 Result<model::Resume> draft_resume(const trust::State& state, const std::string& campaign,
                                    const std::string& reason) {
   model::Resume resume{.tenant = state.tenant, .reason = reason};
+  std::vector<std::string> wider;
   for (const auto& [id, entry] : state.stops) {
-    const auto is_hit = [&stop = entry.stop, &campaign](const auto& item) {
+    const model::Stop& stop = entry.stop;
+    const auto names = [&](const auto& item) {
       const auto& [order, held] = item;
       return held.order.campaign == campaign &&
              (std::ranges::find(stop.orders, order) != stop.orders.end() ||
               std::ranges::find(stop.policies, held.order.policy) != stop.policies.end());
     };
-    if (std::ranges::any_of(state.orders, is_hit)) resume.stops.push_back(id);
+    const auto halts = [&](const auto& item) {
+      const model::Order& order = item.second.order;
+      return order.campaign == campaign &&
+             (stop.halt_all ||
+              (stop.halt_from_class && order.action_class >= *stop.halt_from_class));
+    };
+    if (std::ranges::any_of(state.orders, halts)) wider.push_back(id.hex());
+    if (std::ranges::any_of(state.orders, names)) resume.stops.push_back(id);
+  }
+  if (!wider.empty()) {
+    for (const DocumentId& id : resume.stops)
+      if (std::ranges::find(wider, id.hex()) == wider.end()) wider.push_back(id.hex());
+    return fail(Code::kConflict,
+                "campaign {} is held by a stop that halts other campaigns too, and lifting it lets "
+                "all of them go on\nnext:  if that is meant: fleetsweep stop lift {} --key ... "
+                "--reason ...",
+                escaped(campaign), fmt::join(wider, " "));
   }
   if (resume.stops.empty())
     return fail(Code::kNotFound,
@@ -51,6 +71,15 @@ Result<model::Resume> draft_resume(const trust::State& state, const std::string&
                 "its hosts wait for",
                 escaped(campaign), escaped(campaign));
   return resume;
+}
+
+std::vector<std::string> not_stopped(const trust::State& state, const std::string& campaign) {
+  std::vector<std::string> orders;
+  for (const auto& [id, entry] : state.orders)
+    if (entry.order.campaign == campaign &&
+        !trust::stopped(state, id, entry.order, entry.order.action_class, std::nullopt))
+      orders.push_back(id.hex());
+  return orders;
 }
 
 Result<model::Close> draft_close(const trust::State& state, const std::string& campaign,

@@ -4,6 +4,7 @@
 // Pure.
 
 #include <string>
+#include <vector>
 
 #include "protocol/trust/state.h"
 
@@ -15,9 +16,13 @@ Result<model::Release> draft_release(const trust::State& state, const std::strin
                                      unsigned wave);
 
 // Lifts every active Stop that names an order of the campaign, or its policy. kNotFound: there is
-// none.
+// none. kConflict: another one holds it too that is about more than campaigns, and that nobody is
+// to lift by the way; the error names all of them for `stop lift`.
 Result<model::Resume> draft_resume(const trust::State& state, const std::string& campaign,
                                    const std::string& reason);
+
+// Orders of the campaign that go on, in hex.
+std::vector<std::string> not_stopped(const trust::State& state, const std::string& campaign);
 
 // Ends the campaign's results log after these receipts, in the order in which the controller stored
 // them. kConflict: it is closed already, and only the first Close counts.

@@ -15,6 +15,7 @@
 #include "cli/json_text.h"
 #include "cli/order_signing.h"
 #include "cli/progress_view.h"
+#include "cli/proven.h"
 #include "cli/receipt_digest.h"
 #include "cli/report.h"
 #include "cli/report_file.h"
@@ -44,7 +45,7 @@ struct Options {
   std::string out;
   std::string html;
   std::string evidence_key;
-  std::vector<std::string> keys;
+  Submission submission;
   std::optional<std::uint64_t> hosts;
   DraftOptions draft;
 };
@@ -157,7 +158,7 @@ Status sign_draft(Session& session, const Draft& draft, const Options& options) 
   if (!draft.policy.empty())
     FS_CHECK(post(session, "policies", to_text(draft.policy), "application/octet-stream"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadOrder),
-                                              std::move(payload), options.keys));
+                                              std::move(payload), options.submission.keys));
   session.console.print(session.console.json
                             ? json{{"order", id.hex()}, {"campaign", draft.order.campaign}}.dump()
                             : "order " + id.hex());
@@ -193,12 +194,17 @@ Status stop(Session& session, const Options& options) {
                         mode_text(order.order.mode), escaped(order.order.title));
   }
   FS_CHECK(session.console.confirm(plan, "Sign and submit this stop?"));
-  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),
-                                              codec::encode(document), options.keys));
-  session.console.print(
-      session.console.json
-          ? json{{"stop", id.hex()}, {"orders", document.orders.size()}}.dump()
-          : fmt::format("stop {} names {}", id.hex(), counted(document.orders.size(), "order")));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadStop), codec::encode(document), {}},
+                       options.submission));
+  print_proven(
+      session, proven, {{"stop", proven.id.hex()}, {"orders", document.orders.size()}},
+      fmt::format("stop {} names {}", proven.id.hex(), counted(document.orders.size(), "order")));
+  if (const auto missed = not_stopped(proven.witnessed.state, options.campaign); !missed.empty())
+    return fail(Code::kConflict,
+                "campaign {} has orders that the stop does not name, because the controller did "
+                "not show them before: {}\nnext:  stop it once more",
+                escaped(options.campaign), fmt::join(missed, ", "));
   session.console.next("fleetsweep campaign status " + options.campaign +
                        "   (`fleetsweep campaign resume` lifts it, and takes a quorum)");
   return {};
@@ -221,7 +227,7 @@ Status release(Session& session, const Options& options) {
       to_rfc3339(document.expires), progress_line(campaign));
   FS_CHECK(session.console.confirm(plan, "Sign and submit this release?"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadRelease),
-                                              codec::encode(document), options.keys));
+                                              codec::encode(document), options.submission.keys));
   session.console.print(
       session.console.json
           ? json{{"release", id.hex()}, {"order", document.order.hex()}, {"wave", options.wave}}
@@ -244,12 +250,12 @@ Status resume(Session& session, const Options& options) {
                     counted(stop.orders.size(), "order"), escaped(stop.reason));
   }
   FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadResume),
-                                              codec::encode(document), options.keys));
-  session.console.print(
-      session.console.json
-          ? json{{"resume", id.hex()}, {"stops", document.stops.size()}}.dump()
-          : fmt::format("resume {} lifts {}", id.hex(), counted(document.stops.size(), "stop")));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(document), {}},
+                       options.submission));
+  print_proven(
+      session, proven, {{"resume", proven.id.hex()}, {"stops", document.stops.size()}},
+      fmt::format("resume {} lifts {}", proven.id.hex(), counted(document.stops.size(), "stop")));
   session.console.next("fleetsweep campaign watch " + options.campaign);
   return {};
 }
@@ -277,7 +283,7 @@ Status close(Session& session, const Options& options) {
       progress_line(campaign));
   FS_CHECK(session.console.confirm(plan, "Sign and submit this close?"));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadClose),
-                                              codec::encode(document), options.keys));
+                                              codec::encode(document), options.submission.keys));
   session.console.print(session.console.json
                             ? json{{"close", id.hex()},
                                    {"receipts", leaves.size()},
@@ -297,7 +303,7 @@ Status write_report(Session& session, const Options& options) {
   const auto out = prove(evidence, options.campaign, root);
   if (!out) return fail(Error(out.error()));
   FS_TRY(model::Envelope report, make_report(*out, evidence, now()));
-  for (const std::string& file : options.keys) {
+  for (const std::string& file : options.submission.keys) {
     FS_TRY(const Signer signer, open_signer(session, file));
     FS_CHECK(add_signature(signer, report));
   }
@@ -377,7 +383,8 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
     return sub;
   };
   const auto keys = [&](CLI::App* sub) {
-    sub->add_option("--key", options->keys, "an approver's key; repeat for a quorum")->required();
+    sub->add_option("--key", options->submission.keys, "an approver's key; repeat for a quorum")
+        ->required();
     return sub;
   };
 
@@ -406,20 +413,20 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
       ->add_option("--state", options->state, "only hosts in this state")
       ->check(check_host_state, "");
 
-  named(keys(verb("stop", "one signature: no host starts another step of this campaign", stop,
-                  "stop web-1 --key alice.key --reason \"wrong policy\"")))
-      ->add_option("--reason", options->reason, "why; stands in the log")
-      ->required();
+  const auto steering = [&](CLI::App* sub) {
+    named(keys(sub))->add_option("--reason", options->reason, "why; stands in the log")->required();
+    add_wait_flag(*sub, options->submission);
+  };
+  steering(verb("stop", "one signature: no host starts another step of this campaign", stop,
+                "stop web-1 --key alice.key --reason \"wrong policy\""));
 
   named(keys(verb("release", "open a gate: a wave that waits for a person goes on", release,
                   "release web-1 --wave 2 --key alice.key")))
       ->add_option("--wave", options->wave, "the wave, 1 is the first")
       ->required();
 
-  named(keys(verb("resume", "lift the stops of this campaign; takes a quorum", resume,
-                  "resume web-1 --key alice.key --key bob.key --reason \"policy mended\"")))
-      ->add_option("--reason", options->reason, "why; stands in the log")
-      ->required();
+  steering(verb("resume", "lift the stops of this campaign; takes a quorum", resume,
+                "resume web-1 --key alice.key --key bob.key --reason \"policy mended\""));
 
   CLI::App* back =
       named(keys(verb("undo", "put back what the campaign's newest apply order changed", undo,
@@ -442,7 +449,7 @@ void add_campaign_verbs(CLI::App& app, Session& session) {
                                  "alice.key"));
   CLI::Option* out = account->add_option("--out", options->out, "the report of a closed campaign");
   CLI::Option* key =
-      account->add_option("--key", options->keys, "whose word it is; repeat for more");
+      account->add_option("--key", options->submission.keys, "whose word it is; repeat for more");
   account->add_option("--html", options->html, "the same for people, one page")->needs(out);
   out->needs(key);
   key->needs(out);

@@ -4,6 +4,7 @@
 
 #include "cli/checks.h"
 #include "cli/documents.h"
+#include "cli/proven.h"
 #include "cli/signer.h"
 #include "cli/steering.h"
 #include "cli/verbs/verbs.h"
@@ -20,7 +21,7 @@ struct Options {
   std::string holder;
   bool unencrypted = false;
   std::string reason;
-  std::vector<std::string> keys;  // who signs a stop or a resume
+  Submission submission;  // of a stop or a resume
 };
 
 Status create(Session& session, const Options& options) {
@@ -70,12 +71,12 @@ Status revoke(Session& session, const Options& options) {
       counted(document.keys.size(), "key"), escaped(options.holder));
   for (const PublicKey& key : document.keys) plan += fmt::format("  {}\n", key.hex());
   FS_CHECK(session.console.confirm(plan, "Sign and submit this stop?"));
-  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadStop),
-                                              codec::encode(document), options.keys));
-  session.console.print(
-      session.console.json
-          ? nlohmann::json{{"stop", id.hex()}, {"keys", document.keys.size()}}.dump()
-          : fmt::format("stop {} names {}", id.hex(), counted(document.keys.size(), "key")));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadStop), codec::encode(document), {}},
+                       options.submission));
+  print_proven(
+      session, proven, {{"stop", proven.id.hex()}, {"keys", document.keys.size()}},
+      fmt::format("stop {} names {}", proven.id.hex(), counted(document.keys.size(), "key")));
   session.console.next(
       "it still counts for root, resume and stop until a root without it: fleetsweep root spec "
       "--out root.json, take it out, fleetsweep root next");
@@ -92,12 +93,12 @@ Status reinstate(Session& session, const Options& options) {
     plan += fmt::format("  stop {}: {}\n", id.hex().substr(0, 12),
                         escaped(history.state.stops.at(id).stop.reason));
   FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadResume),
-                                              codec::encode(document), options.keys));
-  session.console.print(
-      session.console.json
-          ? nlohmann::json{{"resume", id.hex()}, {"stops", document.stops.size()}}.dump()
-          : fmt::format("resume {} lifts {}", id.hex(), counted(document.stops.size(), "stop")));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(document), {}},
+                       options.submission));
+  print_proven(
+      session, proven, {{"resume", proven.id.hex()}, {"stops", document.stops.size()}},
+      fmt::format("resume {} lifts {}", proven.id.hex(), counted(document.stops.size(), "stop")));
   return {};
 }
 
@@ -126,7 +127,9 @@ void add_key_verbs(CLI::App& app, Session& session) {
   const auto about_holder = [&](const char* name, const char* help, auto run, const char* example) {
     CLI::App* sub = key->add_subcommand(name, help);
     sub->add_option("holder", options->holder, "whose keys; or one key in hex")->required();
-    sub->add_option("--key", options->keys, "a signer's key; repeat for a quorum")->required();
+    sub->add_option("--key", options->submission.keys, "a signer's key; repeat for a quorum")
+        ->required();
+    add_wait_flag(*sub, options->submission);
     sub->add_option("--reason", options->reason, "why; stands in the log")->required();
     sub->footer(std::string("Example: fleetsweep key ") + example);
     sub->callback([&session, options, run] { session.finish(run(session, *options)); });

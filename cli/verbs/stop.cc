@@ -4,6 +4,7 @@
 
 #include "cli/describe.h"
 #include "cli/documents.h"
+#include "cli/proven.h"
 #include "cli/signer.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
@@ -18,9 +19,9 @@ using nlohmann::json;
 struct Options {
   bool everything = false;
   std::string from_class;
-  std::vector<std::string> orders, policies, revoked, hosts, keys, stops;
+  std::vector<std::string> orders, policies, revoked, hosts, stops;
   std::string reason;
-  std::string file;
+  Submission submission;
 };
 
 template <class Id>
@@ -66,29 +67,29 @@ Status make(Session& session, const Options& options) {
   model::Envelope envelope{std::string(model::kPayloadStop), codec::encode(stop), {}};
   FS_TRY(const std::string text, describe(envelope, false, {}));
   FS_CHECK(session.console.confirm(text, "Sign exactly this?"));
-  for (const std::string& file : options.keys) {
+  for (const std::string& file : options.submission.keys) {
     FS_TRY(const Signer signer, open_signer(session, file));
     FS_CHECK(add_signature(signer, envelope));
   }
-  FS_CHECK(write_document(options.file, envelope));
+  FS_CHECK(write_document(options.submission.file, envelope));
   const DocumentId id = crypto::document_id(envelope);
   session.console.print(session.console.json
-                            ? json{{"stop", id.hex()}, {"file", options.file}}.dump()
-                            : fmt::format("stop {} is in {}", id.hex(), options.file));
+                            ? json{{"stop", id.hex()}, {"file", options.submission.file}}.dump()
+                            : fmt::format("stop {} is in {}", id.hex(), options.submission.file));
   session.console.next(fmt::format(
       "fleetsweep stop submit {0}, or without a controller: fleetsweep-agent stop {0} on a host, "
       "or the file into the folder that the agents' `mirror` names",
-      options.file));
+      options.submission.file));
   return {};
 }
 
 Status submit_stop(Session& session, const Options& options) {
-  FS_TRY(const model::Envelope envelope, read_document(options.file, model::kPayloadStop));
+  FS_TRY(const model::Envelope envelope,
+         read_document(options.submission.file, model::kPayloadStop));
   FS_TRY(const std::string text, describe(envelope, false, {}));
   FS_CHECK(session.console.confirm(text, "Submit this stop?"));
-  FS_TRY(const DocumentId id, submit(session, envelope));
-  session.console.print(session.console.json ? json{{"stop", id.hex()}}.dump()
-                                             : fmt::format("stop {} is in the log", id.hex()));
+  FS_TRY(const Proven proven, submit_proven(session, envelope, options.submission));
+  print_proven(session, proven, json{{"stop", proven.id.hex()}}, "stop " + proven.id.hex());
   return {};
 }
 
@@ -100,12 +101,12 @@ Status lift(Session& session, const Options& options) {
   std::string plan = "Resume: these stops are lifted for ever\n";
   for (const DocumentId& id : resume.stops) plan += fmt::format("  {}\n", id.hex());
   FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadResume),
-                                              codec::encode(resume), options.keys));
-  session.console.print(
-      session.console.json
-          ? json{{"resume", id.hex()}, {"stops", resume.stops.size()}}.dump()
-          : fmt::format("resume {} lifts {}", id.hex(), counted(resume.stops.size(), "stop")));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(resume), {}},
+                       options.submission));
+  print_proven(
+      session, proven, json{{"resume", proven.id.hex()}, {"stops", resume.stops.size()}},
+      fmt::format("resume {} lifts {}", proven.id.hex(), counted(resume.stops.size(), "stop")));
   return {};
 }
 
@@ -122,7 +123,8 @@ void add_stop_verbs(CLI::App& app, Session& session) {
     return sub;
   };
   const auto signed_by = [&](CLI::App* sub) {
-    sub->add_option("--key", options->keys, "key of role stop (or resume); repeat for a quorum")
+    sub->add_option("--key", options->submission.keys,
+                    "key of role stop (or resume); repeat for a quorum")
         ->required();
     sub->add_option("--reason", options->reason, "why; stands in the log")->required();
   };
@@ -131,7 +133,7 @@ void add_stop_verbs(CLI::App& app, Session& session) {
            "make --everything --reason \"wrong policy\" --key alice.key --tenant HEX --out "
            "stop.dsse");
   signed_by(draft);
-  draft->add_option("--out", options->file, "the file to write")->required();
+  draft->add_option("--out", options->submission.file, "the file to write")->required();
   draft->add_flag("--everything", options->everything, "no order at all goes on");
   draft->add_option("--from-class", options->from_class, "orders of this class and above");
   draft->add_option("--order", options->orders, "this order (id in hex); repeat");
@@ -139,14 +141,16 @@ void add_stop_verbs(CLI::App& app, Session& session) {
   draft->add_option("--approver", options->revoked,
                     "this key (hex) approves nothing any more; repeat");
   draft->add_option("--host", options->hosts, "this host (agent id) does nothing; repeat");
-  verb("submit", "a Stop from a file into the log", submit_stop, "submit stop.dsse")
-      ->add_option("file", options->file, "the Stop")
-      ->required();
+  CLI::App* send =
+      verb("submit", "a Stop from a file into the log", submit_stop, "submit stop.dsse");
+  send->add_option("file", options->submission.file, "the Stop")->required();
+  add_wait_flag(*send, options->submission);
   CLI::App* back = verb(
       "lift", "lift Stops by id for ever, also those that never were in the log; takes a quorum",
       lift, "lift STOP_ID --key alice.key --key bob.key --reason \"policy mended\"");
   back->add_option("stops", options->stops, "ids in hex")->required();
   signed_by(back);
+  add_wait_flag(*back, options->submission);
 }
 
 }  // namespace fleetsweep::cli

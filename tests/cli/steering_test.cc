@@ -77,6 +77,37 @@ TEST_F(Steering, AResumeLiftsTheStopsOfOthers) {
   EXPECT_EQ(draft_resume(state(), "web-1", "mended").error().code, Code::kNotFound);
 }
 
+// Whoever lifts the stop of one campaign does not set all others free by the way.
+TEST_F(Steering, ResumingOneCampaignLiftsAHaltOfEverything) {
+  const DocumentId ours = order("web-1", 1, model::Gate::kNone);
+  order("web-2", 2, model::Gate::kNone);
+  const DocumentId named = log(model::Stop{.orders = {ours}}, {"alice"});
+  const DocumentId all = log(model::Stop{.halt_all = true}, {"bob"});
+  const DocumentId from_class =
+      log(model::Stop{.halt_from_class = model::Class::kObserve}, {"bob"});
+  log(model::Stop{.halt_from_class = model::Class::kDestroy}, {"bob"});
+  const auto resume = draft_resume(state(), "web-1", "mended");
+  ASSERT_FALSE(resume);
+  EXPECT_EQ(resume.error().code, Code::kConflict);
+  EXPECT_THAT(resume.error().message, testing::HasSubstr("fleetsweep stop lift"));
+  for (const DocumentId& id : {named, all, from_class})
+    EXPECT_THAT(resume.error().message, testing::HasSubstr(id.hex()));
+  log(model::Resume{.stops = {all, from_class}}, {"alice", "bob"});
+  const auto rest = draft_resume(state(), "web-1", "mended");
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_THAT(rest->stops, ElementsAre(named));
+}
+
+TEST_F(Steering, AnOrderThatTheControllerHidSlipsThroughAStop) {
+  const DocumentId shown = order("web-1", 1, model::Gate::kNone);
+  const DocumentId hidden = order("web-1", 2, model::Gate::kNone);
+  order("web-2", 3, model::Gate::kNone);
+  log(model::Stop{.orders = {shown}}, {"alice"});
+  EXPECT_THAT(not_stopped(state(), "web-1"), ElementsAre(hidden.hex()));
+  log(model::Stop{.orders = {hidden}}, {"alice"});
+  EXPECT_THAT(not_stopped(state(), "web-1"), testing::IsEmpty());
+}
+
 TEST_F(Steering, ACampaignIsClosedTwice) {
   order("web-1", 1, model::Gate::kNone);
   const std::vector<Digest> leaves = {log::leaf_hash(to_bytes("a")), log::leaf_hash(to_bytes("b"))};

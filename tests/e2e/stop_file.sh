@@ -78,4 +78,13 @@ expect "two can, though it never was in the log" fs stop lift "$STOP" --reason o
 expect "both are cleaned and verified" wait_for 40 campaign_has stopped verified 2
 expect "hand-1: the file stops nothing any more" test "$(by_hand "$STORY/stop.dsse" --json | jq -r .taken)" = lifted
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
+
+# --- what a Stop is worth is not the controller's to say
+cd "$STORY"
+stop_campaign() { fs --tenant "$TENANT" --json campaign stop stopped --key "$WORLD/keys/carol.key" --reason drill "$@"; }
+expect "a Stop that witnesses saw is proved" test "$(stop_campaign | jq -c '[.proved, .witnesses]')" = "[true,1]"
+stop witness
+expect "the controller logs one, no witness vouches: it is not called logged" complains "NOT proved" stop_campaign --wait 2s
+expect "and it is not lost" test -s "$(echo "$STORY"/stop-*.dsse)"
+expect "hand-1: takes it without the controller" complains "halts 2 orders: drill" by_hand "$STORY"/stop-*.dsse
 story_end
