@@ -175,7 +175,7 @@ Lines differences(const Root& before, const Root& after) {
 
 Lines delays(const Root& before, const Root& after) {
   Lines lines;
-  for (const Role role : {Role::kRoot, Role::kResume})
+  for (const Role role : trust::kOlderRuleRoles)
     if (trust::is_role_weaker(before, after, role))
       add(lines, "role {} asks less: for {} whoever uses it must also meet what version {} asks",
           name(role), to_human(trust::kWeakeningDelay), before.version);

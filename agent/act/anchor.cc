@@ -72,8 +72,12 @@ Status save_anchor(const std::string& state, const trust::ActAnchor& anchor) {
   const std::string path = state + "/anchor";
   if (const auto old = files::read_file(path, limits::kAnchorBytes); old && decode(*old))
     FS_CHECK(files::write_file_atomic(state + "/anchor.old", *old));
+  const Bytes bytes = encode(anchor);
+  if (bytes.size() > limits::kAnchorBytes)
+    return fail(Code::kOverloaded, "{}: {} bytes, at most {}: a Resume makes room", path,
+                bytes.size(), limits::kAnchorBytes);
   fault_point("anchor");
-  return files::write_file_atomic(path, encode(anchor));
+  return files::write_file_atomic(path, bytes);
 }
 
 Status begin_anchor(const std::string& state, const TenantId& tenant, std::uint64_t root_version) {

@@ -165,7 +165,8 @@ class Server {
     }
     if (request.resume) return last_answer(request);
     if (!verified) {
-      if (verified.error().reason == Reason::kStopped) remember_stops(**anchor, request);
+      // A Stop that was shown once cannot be held back later.
+      if (verified.error().reason == Reason::kStopped) (void)remember(**anchor, request);
       return refused(order_id(request), verified.error());
     }
     if (const auto halted = check_halt(); !halted) return refused(verified->id(), halted.error());
@@ -208,16 +209,6 @@ class Server {
       told_to_stop_ = command != nullptr && command->verb == "stop";
     }
     return Refusal{Reason::kStopped, "stopped while it was being carried out"};
-  }
-
-  // A Stop that was shown once cannot be held back later. Each is verified again whenever it
-  // counts.
-  void remember_stops(trust::ActAnchor anchor, const ActRequest& request) {
-    for (const auto& stop : request.stops)
-      if (anchor.stops.size() < limits::kStopsActive + limits::kResumesKept &&
-          std::find(anchor.stops.begin(), anchor.stops.end(), stop) == anchor.stops.end())
-        anchor.stops.push_back(stop);
-    (void)save_anchor(options_.state, anchor);  // the order is refused either way
   }
 
   // Core shows them as soon as it has them: what is remembered, a core that is taken later cannot

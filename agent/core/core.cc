@@ -179,13 +179,14 @@ void Core::on(const model::RetryAfter& answer, Effects& effects, const Now& now)
 void Core::on(const model::Entries& entries, Effects& effects, const Now& now) {
   const std::uint64_t before = log_.wanted();
   const auto taken = log_.append(entries.from, entries.entries, now.clock);
-  if (!taken && taken.error().reason == model::Reason::kMalformed && asked_from_ != before) {
+  const std::uint64_t wanted = log_.wanted();
+  if (!taken && taken.error().reason == model::Reason::kMalformed && asked_from_ != wanted) {
     // A gap: the edge believes we have more than we do. Asked once, not once an entry.
     ask_entries(effects, now);
   }
   if (!taken)
     effects.notes.push_back({"entries_not_taken", {{"why", Error(taken.error()).message}}, true});
-  if (log_.wanted() != before && !offered_note_.empty()) advance(effects, now);
+  if (wanted != before && !offered_note_.empty()) advance(effects, now);
 }
 
 void Core::on(const model::Checkpoint& checkpoint, Effects& effects, const Now& now) {
@@ -221,7 +222,8 @@ void Core::advance(Effects& effects, const Now& now) {
   const auto steers = [](const trust::Notice& notice) {
     return notice.taken == trust::Taken::kAccepted &&
            (notice.payload_type == model::kPayloadStop ||
-            notice.payload_type == model::kPayloadResume);
+            notice.payload_type == model::kPayloadResume ||
+            notice.payload_type == model::kPayloadRoot);
   };
   if (std::ranges::any_of(advance->settled, steers) ||
       std::ranges::any_of(advance->folded, steers, &trust::LogView::Folded::notice))

@@ -124,7 +124,6 @@ class Core {
   bool is_told_time(const Now& now) const { return judged_by(now).told; }
   const AgentId& agent() const { return identity_.host.agent; }
   const model::Facts& facts() const { return identity_.facts; }
-  std::vector<DocumentId> orders_of(const Digest& policy) const;
   // For act: no order, all Stops and Resumes.
   model::ActRequest stops_request() const { return act_request({}); }
   // Where else the edge can be reached, as the tenant says.

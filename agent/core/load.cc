@@ -37,10 +37,11 @@ model::AgentKey Core::likeness(const Identity& identity, const crypto::SecretKey
 }
 
 trust::Checked<void> Core::restore(Stored stored, const Now& now) {
-  auto stop = stored.stops.begin();
   const auto take_stops = [&] {
-    for (; stop != stored.stops.end() && stop->log_size <= log_.size(); ++stop)
-      static_cast<void>(log_.take_stop(stop->envelope, stop->seen));
+    std::erase_if(stored.stops, [&](const Stored::Stop& stop) {
+      return stop.log_size <= log_.size() &&
+             log_.take_stop(stop.envelope, stop.seen).taken != trust::Taken::kRefused;
+    });
   };
   for (const Stored::Entry& entry : stored.entries) {
     take_stops();

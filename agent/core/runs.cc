@@ -243,6 +243,7 @@ model::ActRequest Core::act_request(const DocumentId& order) const {
 
 // What act has seen once, nobody can keep from it later.
 void Core::remember_stops(Effects& effects) const {
+  if (!state().root) return;  // act verifies them by the chain, which comes with the log
   if (!state().stops.empty() || !state().resumes.empty())
     effects.actions.push_back(RememberStops{});
 }

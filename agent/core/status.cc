@@ -78,13 +78,6 @@ Result<DocumentId> Core::order_named(std::string_view text) const {
   return *found.begin();
 }
 
-std::vector<DocumentId> Core::orders_of(const Digest& policy) const {
-  std::vector<DocumentId> ids;
-  for (const auto& [id, entry] : state().orders)
-    if (entry.order.policy == policy) ids.push_back(id);
-  return ids;
-}
-
 std::vector<model::Endpoint> Core::relays() const {
   if (!state().endpoints) return {};
   return state().endpoints->relays;

@@ -29,8 +29,7 @@ void Driver::look_into_mirrors() {
   parts_.loop.after(kMirrorEvery, [this](Instant) { look_into_mirrors(); });
   if (mirrors_->is_looking) return;
   // With a new root all are offered once more: it may name who signed a Stop that was refused.
-  const Core::Status status = parts_.core.status();
-  const std::uint64_t epoch = status.log_size == 0 ? 0 : status.root_version;
+  const std::uint64_t epoch = parts_.core.status().root_version;
   mirrors_->is_looking = mirrors_->worker.submit([watch = mirrors_.get(), epoch] {
     static_cast<void>(watch->found.push(watch->mirror.look(epoch)));
   });

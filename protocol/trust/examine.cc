@@ -55,7 +55,12 @@ Checked<T> read(const Context& context) {
   return std::move(*document);
 }
 
-Checked<Change> wait(const Context& context, Timestamp until, std::optional<VerifiedRoot> root) {
+std::optional<Timestamp> older_rule_until(const Context& context, Role role) {
+  return trust::older_rule_until(context.state, role, context.opened.envelope, context.logged.seen);
+}
+
+Checked<Change> wait(const Context& context, Timestamp until,
+                     std::optional<VerifiedRoot> root = std::nullopt) {
   const auto& waiting = context.state.waiting;
   const Bytes entry = to_bytes(context.entry);
   if (std::ranges::find(waiting, entry, &WaitingEntry::envelope) != waiting.end())
@@ -81,7 +86,7 @@ Checked<Change> examine_root(const Context& context) {
     return refuse(Reason::kLimit, "a chain of more than {} roots", limits::kRootChain);
   auto next = accept_next_root(*state.root, envelope);
   if (next) {
-    const auto until = older_rule_until(state, Role::kRoot, envelope, context.logged.seen);
+    const auto until = older_rule_until(context, Role::kRoot);
     if (until) return wait(context, *until, std::move(*next));
     return NewRoot{std::move(*next), to_bytes(context.entry)};
   }
@@ -149,9 +154,7 @@ Checked<Change> examine_resume(const Context& context) {
   if (context.state.resumes.contains(context.opened.id)) return AlreadyKnown{};
   FS_TRY(model::Resume resume, read<model::Resume>(context));
   FS_CHECK(context.meets_role(Role::kResume));
-  if (const auto until = older_rule_until(context.state, Role::kResume, context.opened.envelope,
-                                          context.logged.seen))
-    return wait(context, *until, std::nullopt);
+  if (const auto until = older_rule_until(context, Role::kResume)) return wait(context, *until);
   if (context.state.resumes.size() >= limits::kResumesKept)
     return refuse(Reason::kLimit, "{} Resumes are held already", limits::kResumesKept);
   return NewResume{{context.logged, to_bytes(context.entry)}, std::move(resume.stops)};
@@ -165,6 +168,7 @@ Checked<Change> examine_endpoints(const Context& context) {
   if (held && endpoints.version <= held->version)
     return refuse(Reason::kExpired, "endpoints version {} after version {}", endpoints.version,
                   held->version);
+  if (const auto until = older_rule_until(context, Role::kInfra)) return wait(context, *until);
   return NewEndpoints{std::move(endpoints), to_bytes(context.entry)};
 }
 
@@ -179,6 +183,7 @@ Checked<Change> examine_batch(const Context& context) {
     return refuse(Reason::kMalformed, "batch {} stands there with other content",
                   batch.batch.hex());
   }
+  if (const auto until = older_rule_until(context, Role::kEnrol)) return wait(context, *until);
   if (context.state.batches.size() >= limits::kBatchesKept)
     return refuse(Reason::kLimit, "{} batches are held already", limits::kBatchesKept);
   return NewBatch{{context.logged, to_bytes(context.entry), std::move(batch)}};
@@ -246,6 +251,15 @@ Checked<Change> examine(const State& state, const Opened& opened, BytesView entr
   if (type == model::kPayloadEndpoints) return examine_endpoints(context);
   if (type == model::kPayloadEnrolBatch) return examine_batch(context);
   return examine_close(context);
+}
+
+Checked<Change> examine_stop_by(const VerifiedRoot& ahead, const State& state, const Opened& opened,
+                                BytesView entry, const Logged& logged) {
+  if (state.stops.contains(opened.id) || state.resumed.contains(opened.id)) return AlreadyKnown{};
+  const Keys signed_by = signers(opened.envelope, ahead.root());
+  FS_CHECK(meets(ahead.root(), Role::kStop, signed_by));
+  FS_TRY(model::Stop stop, read<model::Stop>(Context{state, opened, entry, logged, signed_by, {}}));
+  return NewStop{{logged, to_bytes(entry), std::move(stop)}};
 }
 
 }  // namespace fleetsweep::trust

@@ -60,4 +60,8 @@ Checked<Opened> open_entry(BytesView entry);
 Checked<Change> examine(const State& state, const Opened& opened, BytesView entry,
                         const Logged& logged);
 
+// A Stop whose signers may stop by a root that the fold has not reached yet.
+Checked<Change> examine_stop_by(const VerifiedRoot& ahead, const State& state, const Opened& opened,
+                                BytesView entry, const Logged& logged);
+
 }  // namespace fleetsweep::trust

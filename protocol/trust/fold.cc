@@ -93,7 +93,7 @@ struct Apply {
     for (std::size_t i = 0; i < model::kClasses; ++i)
       if (is_class_weaker(state.root->root(), next, static_cast<model::Class>(i)))
         state.weakened_until[i] = until;
-    for (Role role : {Role::kRoot, Role::kResume})
+    for (const Role role : kOlderRuleRoles)
       if (is_role_weaker(state.root->root(), next, role))
         state.older_rules.push_back({role, *state.root, until});
   }
@@ -130,13 +130,19 @@ struct Apply {
   }
 };
 
+// Of an entry that waits.
+Role role_waiting(std::string_view payload_type) {
+  if (payload_type == model::kPayloadRoot) return Role::kRoot;
+  if (payload_type == model::kPayloadResume) return Role::kResume;
+  return payload_type == model::kPayloadEnrolBatch ? Role::kEnrol : Role::kInfra;
+}
+
 // Whose word the change needed.
-std::optional<Role> role_of(const Change& change) {
+std::optional<Role> role_of(const Change& change, std::string_view payload_type) {
   struct Needed {
+    std::string_view payload_type;
     std::optional<Role> operator()(const AlreadyKnown&) const { return std::nullopt; }
-    std::optional<Role> operator()(const NewWaiting& it) const {
-      return it.entry.root ? Role::kRoot : Role::kResume;
-    }
+    std::optional<Role> operator()(const NewWaiting&) const { return role_waiting(payload_type); }
     std::optional<Role> operator()(const NewRoot&) const { return Role::kRoot; }
     std::optional<Role> operator()(const NewOrder& it) const {
       return role_for(it.entry.order.action_class);
@@ -150,11 +156,11 @@ std::optional<Role> role_of(const Change& change) {
     std::optional<Role> operator()(const NewBatch&) const { return Role::kEnrol; }
     std::optional<Role> operator()(const NewClose&) const { return Role::kRelease; }
   };
-  return std::visit(Needed{}, change);
+  return std::visit(Needed{payload_type}, change);
 }
 
 bool is_by_sealed_keys(const State& state, const model::Envelope& envelope, const Change& change) {
-  const auto role = role_of(change);
+  const auto role = role_of(change, envelope.payload_type);
   if (!state.root || !role) return false;
   const model::Root& root = state.root->root();
   if (std::ranges::none_of(root.roles, [&](const model::RoleRule& rule) {
@@ -194,11 +200,12 @@ Notice Fold::skip(Timestamp seen) {
           .refusal = {Reason::kPoison, "reading it killed this agent twice"}};
 }
 
-Notice Fold::take_stop(BytesView envelope, Timestamp seen) {
-  return take(envelope, Logged{kNotLogged, seen}, true);
+Notice Fold::take_stop(BytesView envelope, Timestamp seen, const VerifiedRoot* ahead) {
+  return take(envelope, Logged{kNotLogged, seen}, true, ahead);
 }
 
-Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop) {
+Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop,
+                  const VerifiedRoot* ahead) {
   Notice notice;
   notice.index = logged.index;
   auto opened = open_entry(entry);
@@ -213,6 +220,7 @@ Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop) {
     return notice;
   }
   auto change = examine(state_, *opened, entry, logged);
+  if (!change && ahead) change = examine_stop_by(*ahead, state_, *opened, entry, logged);
   if (!change) {
     notice.refusal = change.error();
     return notice;
@@ -230,7 +238,7 @@ std::vector<Notice> Fold::settle(Timestamp now) {
     const WaitingEntry& entry = state_.waiting[i];
     const auto opened = open_entry(entry.envelope);
     FS_ASSERT(opened);  // it was when it began to wait
-    const Role role = entry.root ? Role::kRoot : Role::kResume;
+    const Role role = role_waiting(opened->envelope.payload_type);
     const bool follows = !entry.root || entry.root->root().previous == state_.root->id();
     const auto until = older_rule_until(state_, role, opened->envelope, entry.logged.seen);
     if (!follows || (until && *until > now)) {

@@ -2,8 +2,9 @@
 
 // state = fold(entries). Invalid and unauthorised entries are skipped and reported, never fatal,
 // and change nothing but State::size. The first entry that meets its quorum counts; the same
-// document again is kKnown. A Root or Resume that meets its rule only because a root of the last
-// day lowered it is kWaits: the older rule still holds, see State::waiting.
+// document again is kKnown. A Root, Resume, EnrolBatch or Endpoints that meets its rule only
+// because a root of the last day lowered it is kWaits: the older rule still holds, see
+// State::waiting.
 
 #include <string>
 
@@ -38,8 +39,9 @@ class Fold {
   Notice skip(Timestamp seen);
 
   // A Stop that came another way (mirror, file): stopping needs less evidence than acting, so
-  // neither inclusion nor freshness is asked. Any other document is refused.
-  Notice take_stop(BytesView envelope, Timestamp seen);
+  // neither inclusion nor freshness is asked, and whoever may stop by a root that is known `ahead`
+  // of this fold may stop already. Any other document is refused.
+  Notice take_stop(BytesView envelope, Timestamp seen, const VerifiedRoot* ahead = nullptr);
 
   // Witnesses say it is `now`: what waited for an older rule to end is taken. Notices only of what
   // was taken or refused; which of them a call gives depends on when it is made, what they amount
@@ -49,7 +51,8 @@ class Fold {
   const State& state() const { return state_; }
 
  private:
-  Notice take(BytesView entry, const Logged& logged, bool only_stop);
+  Notice take(BytesView entry, const Logged& logged, bool only_stop,
+              const VerifiedRoot* ahead = nullptr);
 
   Keep keep_;
   State state_;

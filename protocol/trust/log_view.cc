@@ -96,12 +96,14 @@ std::uint64_t LogView::wanted() const {
 
 Checked<void> LogView::append(std::uint64_t from, const std::vector<Bytes>& entries,
                               const ClockReading& now) {
-  if (from > wanted())
-    return refuse(Reason::kMalformed, "entries from {}, expected from {}", from, wanted());
   if (const std::int64_t day = unix_seconds(now.local) / kDaySeconds; day != intake_day_) {
     intake_day_ = day;
     intake_entries_ = intake_bytes_ = 0;
+    // What nobody has vouched for is asked for again: else it would pile up day by day.
+    pending_.clear();
   }
+  if (from > wanted())
+    return refuse(Reason::kMalformed, "entries from {}, expected from {}", from, wanted());
   for (std::uint64_t skip = wanted() - from; skip < entries.size(); ++skip) {
     const Bytes& entry = entries[skip];
     if (entry.size() > limits::kLogEntryBytes)
@@ -197,7 +199,7 @@ Checked<LogView::Advance> LogView::checkpoint(std::string_view note, const Clock
 Notice LogView::take_stop(BytesView envelope, std::optional<Timestamp> seen) {
   const Guarded read(guard_, crypto::sha256(envelope));
   if (!read) return {.refusal = {Reason::kPoison, "reading it killed this agent twice"}};
-  return fold_.take_stop(envelope, seen.value_or(floor_.time));
+  return fold_.take_stop(envelope, seen.value_or(floor_.time), &root_);
 }
 
 // How the log of this name begins, if it takes over from another and we have not followed it yet:

@@ -81,9 +81,11 @@ class LogView {
   // kLogFork too, until a later root names a start that fits.
   Checked<Advance> checkpoint(std::string_view note, const ClockReading& now);
 
-  // A Stop from a mirror or a file. To be stored with size() and the floor's time, and on a restart
+  // A Stop from a mirror or a file; also before the first entry is here, because the root is known
+  // from enrolment. To be stored with size() and the floor's time, and on a restart
   // taken again between the same two entries, with that time as `seen`: who may stop is asked of
-  // the root that stood then.
+  // the root that stood then. One that is refused there, because a root was known ahead, is offered
+  // again after each entry.
   Notice take_stop(BytesView envelope, std::optional<Timestamp> seen = std::nullopt);
 
   std::uint64_t wanted() const;                         // the next entry to ask for

@@ -71,7 +71,7 @@ struct OlderRule {
   bool operator==(const OlderRule&) const = default;
 };
 
-// A Root or Resume that does all that the root in force asks, and not yet what an older rule asks:
+// A document that does all that the root in force asks, and not yet what an older rule asks:
 // taken when that ends. Roots wait in a row, each the successor of the one before it.
 struct WaitingEntry {
   Logged logged;
@@ -88,7 +88,7 @@ struct State {
   Timestamp begun;                   // when entry 0 was seen
   // Until when orders of a class wait because a newer root made their rule weaker.
   std::array<Timestamp, model::kClasses> weakened_until{};
-  std::vector<OlderRule> older_rules;  // for the roles root and resume
+  std::vector<OlderRule> older_rules;  // for the roles root, resume, enrol and infra
   std::vector<WaitingEntry> waiting;
   std::map<DocumentId, OrderEntry> orders;
   std::map<ReleaseKey, ReleaseEntry> releases;

@@ -51,6 +51,8 @@ bool is_class_weaker(const Root& before, const Root& after, Class action_class) 
   const auto i = static_cast<std::size_t>(action_class);
   const model::RootPolicy &old_policy = before.policy, &new_policy = after.policy;
   if (is_role_weaker(before, after, role_for(action_class)) ||
+      is_role_weaker(before, after, Role::kRelease) ||
+      is_role_weaker(before, after, Role::kConductor) ||
       new_policy.checkpoint_age_max[i] > old_policy.checkpoint_age_max[i] ||
       new_policy.cool_off[i] < old_policy.cool_off[i] ||
       new_policy.order_life_max[i] > old_policy.order_life_max[i] ||
@@ -59,9 +61,7 @@ bool is_class_weaker(const Root& before, const Root& after, Class action_class) 
        new_policy.standing_life_max > old_policy.standing_life_max))
     return true;
   if (action_class < Class::kContain) return false;
-  return is_role_weaker(before, after, Role::kRelease) ||
-         is_role_weaker(before, after, Role::kConductor) ||
-         after.witness_quorum < before.witness_quorum ||
+  return after.witness_quorum < before.witness_quorum ||
          new_policy.dry_run_age_max > old_policy.dry_run_age_max ||
          unlimited(new_policy.items_max, limits::kItemsMax) >
              unlimited(old_policy.items_max, limits::kItemsMax) ||

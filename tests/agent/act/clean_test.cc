@@ -660,8 +660,11 @@ TEST_F(Refusal, AStopCountsEvenWhenItIsHeldBackLater) {
   stop.issued = order.schedule.not_before;
   stop.orders = {fixture::id_of(request.order)};
   stop.reason = "no";
-  request.stops = {host.tenant.sign(stop, {"carol"})};
+  // What nobody signed, a taken core cannot fill act's memory with.
+  const Bytes good = host.tenant.sign(stop, {"carol"});
+  request.stops = {to_bytes("junk"), good, host.tenant.sign(stop, {"dave"})};
   expect(request, Reason::kStopped);
+  EXPECT_EQ((*load_anchor(host.state()))->stops, std::vector<Bytes>{good});
   request.stops.clear();
   expect(request, Reason::kStopped);
 }

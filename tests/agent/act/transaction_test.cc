@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/act/anchor.h"
+#include "protocol/base/limits.h"
 #include "tests/agent/act/temp_dir.h"
 
 namespace fleetsweep::act {
@@ -136,6 +137,18 @@ TEST(Anchor, TheGenerationBeforeIsReadWhenTheNewestIsDamaged) {
   write_text(state / "anchor.old", "");
   // Never read as "nothing happened here yet": that would forget every Stop.
   EXPECT_FALSE(load_anchor(state.path()));
+}
+
+TEST(Anchor, OneThatCouldNotBeReadIsWritten) {
+  TempDir state;
+  trust::ActAnchor anchor;
+  ASSERT_TRUE(save_anchor(state.path(), anchor));
+  trust::ActAnchor large = anchor;
+  large.stops = {Bytes(limits::kAnchorBytes)};
+  const Status saved = save_anchor(state.path(), large);
+  ASSERT_FALSE(saved);
+  EXPECT_EQ(saved.error().code, Code::kOverloaded);
+  EXPECT_EQ(**load_anchor(state.path()), anchor);
 }
 
 }  // namespace

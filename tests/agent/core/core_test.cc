@@ -894,6 +894,28 @@ TEST_F(StopFile, WithoutAControllerItIsIgnored) {
   EXPECT_EQ(host.stops_asked, 0u);
 }
 
+// The root is known from enrolment; the log may be on its way for a while, or withheld.
+TEST_F(StopFile, BeforeTheFirstLogEntryItIsRefused) {
+  const Bytes stop = stop_all();
+  EXPECT_EQ(offer(host.tenant.sign(model::Stop{.halt_all = true}, {"dave"})),
+            trust::Taken::kRefused);
+  EXPECT_EQ(offer(stop), trust::Taken::kAccepted) << refusal_.detail;
+  EXPECT_EQ(offer(stop), trust::Taken::kKnown);
+  EXPECT_EQ(says_, "halts everything: ");
+  EXPECT_TRUE(host.remembered.empty()) << "act has no chain to verify it by";
+  host.crash();
+  EXPECT_EQ(host.core->status().stops.size(), 1u);
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  EXPECT_EQ(host.scans(), 0u) << host.core->why(id);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kStopped);
+  ASSERT_FALSE(host.remembered.empty()) << "act is told when the chain is here";
+  EXPECT_EQ(host.remembered.back().stops, std::vector<Bytes>{stop});
+  host.document(resume(stop));
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+}
+
 TEST_F(StopFile, ItDoesNotReachWhatIsRunning) {
   host.connect();
   acting();

@@ -165,6 +165,29 @@ TEST_F(DriverTest, AStopFileThatKillsCoreIsReadForEver) {
   EXPECT_NE(answer["detail"].get<std::string>().find("poison"), std::string::npos) << answer;
 }
 
+// Nobody listens to it any more: the scan notices when it says how far it is.
+TEST_F(DriverTest, AStoppedScanIsHeardToItsEnd) {
+  start_core();
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+  auto ends = runtime::Pipe::pair();
+  ASSERT_TRUE(ends);
+  runtime::Pipe& scan = ends->first;
+  {
+    const runtime::Pipe core = std::move(ends->second);
+    ASSERT_TRUE(monitor_->send(model::ChildStarted{.child = model::Child::kScan}, core.fd()));
+  }
+  ASSERT_TRUE(controller_.serve_until([&] {
+    const auto received = scan.try_receive();
+    return received && *received && std::get_if<model::ScanRequest>(&(*received)->message);
+  }));
+  const Bytes stop =
+      controller_.tenant.sign(model::Stop{.halt_all = true, .reason = "drill"}, {"carol"});
+  EXPECT_EQ(ask("stop", to_text(stop))["taken"], "taken");
+  EXPECT_TRUE(controller_.serve_until([&] { return !scan.try_receive(); })) << "still open";
+  ASSERT_TRUE(controller_.await(dry_, HostState::kRefused));
+  EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kStopped);
+}
+
 TEST_F(DriverTest, AStopFileIsForgottenByTheNextProcess) {
   start_core();
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));

@@ -121,8 +121,12 @@ TEST(LogView, LogSpamIsCappedByTheDay) {
   ASSERT_FALSE(verdict);
   EXPECT_EQ(verdict.error().reason, Reason::kLimit);
   EXPECT_EQ(world.view.wanted(), limits::kIntakeEntriesPerDay);
+  // Another day, and nobody has vouched for it: it is asked for again instead of kept for ever.
   world.pass(kDay);
-  EXPECT_TRUE(world.view.append(world.view.wanted(), {Bytes{1}}, world.clock));
+  EXPECT_EQ(world.view.append(limits::kIntakeEntriesPerDay, {Bytes{1}}, world.clock).error().reason,
+            Reason::kMalformed);
+  EXPECT_EQ(world.view.wanted(), 1u);
+  EXPECT_TRUE(world.view.append(1, {Bytes{1}}, world.clock));
 }
 
 TEST(LogView, ARestartReplaysTheStoreAndEndsInTheSameView) {

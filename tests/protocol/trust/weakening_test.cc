@@ -153,6 +153,34 @@ TEST(OlderRules, ALoweredThresholdForResumeCountsAfterADay) {
       Taken::kAccepted);
 }
 
+// Whoever enrols makes hosts, whoever names endpoints takes them elsewhere.
+TEST(OlderRules, ALoweredThresholdForEnrolOrInfraCountsAtOnce) {
+  Tenant tenant([](model::Root& root) {
+    clause(root, Role::kEnrol).threshold = 2;
+    clause(root, Role::kInfra).threshold = 2;
+  });
+  Fold fold(tenant.id(), Fold::Keep::kForController);
+  fold.append(tenant.root_envelope(), start());
+  const Timestamp lowered = start() + kHour;
+  const model::Root next = tenant.next(*fold.state().root, [](model::Root& root) {
+    clause(root, Role::kEnrol).threshold = 1;
+    clause(root, Role::kInfra).threshold = 1;
+  });
+  ASSERT_EQ(fold.append(tenant.sign(next, {"alice", "bob"}), lowered).taken, Taken::kAccepted);
+  const model::EnrolBatch batch{.not_after = start() + 30 * kDay, .jurisdiction = "DE"};
+  EXPECT_EQ(fold.append(tenant.sign(batch, {"carol"}), lowered).taken, Taken::kWaits);
+  const model::Endpoints endpoints{.version = 1};
+  EXPECT_EQ(fold.append(tenant.sign(endpoints, {"carol"}), lowered).taken, Taken::kWaits);
+  EXPECT_TRUE(fold.state().batches.empty());
+  EXPECT_FALSE(fold.state().endpoints);
+  EXPECT_EQ(fold.settle(lowered + kDay).size(), 2u);
+  EXPECT_EQ(fold.state().batches.size(), 1u);
+  EXPECT_TRUE(fold.state().endpoints);
+  // Two together need not wait.
+  const model::Endpoints later{.version = 2};
+  EXPECT_EQ(fold.append(tenant.sign(later, {"alice", "carol"}), lowered).taken, Taken::kAccepted);
+}
+
 TEST(OlderRules, OneWhoJoinsLaterHasNoneToProtect) {
   Lowered f;
   Fold late(f.tenant.id(), Fold::Keep::kForHost);
