@@ -1,0 +1,271 @@
+// What a run finds and does, and what its receipt says.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/core/core.h"
+#include "protocol/crypto/digest.h"
+#include "tests/agent/core/agent_core.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using model::HostState;
+using model::Reason;
+using model::ReceiptKind;
+using std::chrono::hours;
+using std::chrono::seconds;
+
+TEST_F(AgentCore, DryRunReportsWhatItFoundOnceWithoutShowingThePath) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.scans(), 1u) << host.core->why(id);
+  EXPECT_FALSE(host.scans_[0].verify);
+  host.scan_answers(host.found());
+  host.deliver();
+  host.pass(hours(2));
+  ASSERT_EQ(host.receipts().size(), 1u);
+  const model::Receipt receipt = host.last();
+  EXPECT_EQ(receipt.order, id);
+  EXPECT_EQ(receipt.kind, ReceiptKind::kScan);
+  EXPECT_EQ(receipt.state, HostState::kFound);
+  EXPECT_EQ(receipt.matched, 1u);
+  EXPECT_EQ(receipt.scanned, 100u);
+  EXPECT_THAT(receipt.verdicts, testing::ElementsAre("confirmed"));
+  ASSERT_EQ(receipt.items.size(), 1u);
+  EXPECT_EQ(receipt.items[0].detection, "known_hash");
+  EXPECT_FALSE(receipt.items[0].path_hash.is_zero());
+  EXPECT_EQ(to_text(receipt.items[0].sealed_path), "sealed:/tmp/.x/lookalike");
+  EXPECT_EQ(receipt.items_root, items_root(receipt.items));
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(AgentCore, NothingFoundIsClean) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_TRUE(host.last().items.empty());
+}
+
+TEST_F(AgentCore, NothingFoundWhereNotAllCouldBeReadIsSaidWithAReservation) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  model::ScanDone done = host.clean();
+  done.result.unscannable = 2;
+  host.scan_answers(done);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_EQ(host.last().reason, Reason::kUnscannable);
+  EXPECT_EQ(host.core->why(id), "done: clean, but 2 objects could not be read");
+}
+
+TEST_F(AgentCore, CleaningIsBoundToTheDryRunAndDoneMeansRescannedAndGone) {
+  host.connect();
+  const DocumentId id = acting();
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_TRUE(host.scans_[1].verify);
+  EXPECT_EQ(host.acts_[0].request.findings.size(), 1u);
+  EXPECT_EQ(host.acts_[0].policy, host.digest);
+  EXPECT_FALSE(host.acts_[0].dry_run.is_zero());
+  EXPECT_FALSE(host.acts_[0].request.resume);
+  EXPECT_EQ(host.acts_[0].request.root_chain.size(), 1u);
+
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.last().state, HostState::kCleaned);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  ASSERT_EQ(host.scans(), 3u) << "the first rescan is due at once";
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kCleaned) << "one more rescan to come";
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 4u);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_EQ(host.last().order, id);
+  host.pass(hours(1));
+  EXPECT_EQ(host.receipts().size(), 3u);
+}
+
+TEST_F(AgentCore, SameObjectStillThereIsResidual) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+  EXPECT_EQ(host.last().items.size(), 1u);
+}
+
+TEST_F(AgentCore, AnotherObjectRightAwayIsRespawned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+  EXPECT_EQ(host.last().reason, Reason::kRespawned);
+}
+
+TEST_F(AgentCore, BackAfterACleanRescanIsRespawned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
+TEST_F(AgentCore, RescanAfterARebootCanOnlyTakeTheGoodWordBack) {
+  Harness fresh;
+  fresh.policy.verify.after_reboot = true;
+  fresh.policy.verify.rescans = {Seconds(0)};
+  fresh.digest = crypto::sha256(fixture::policy_bytes(fresh.policy));
+  fresh.connect();
+  const DocumentId dry = fresh.order(fixture::dry_run(fresh.policy), {"alice"});
+  fresh.scan_answers(fresh.found());
+  fresh.order(fixture::apply(fresh.policy, dry), {"alice", "bob"});
+  cool_off(fresh);
+  fresh.scan_answers(fresh.found());
+  fresh.act_answers(HostState::kCleaned);
+  fresh.scan_answers(fresh.clean());
+  ASSERT_EQ(fresh.last().state, HostState::kVerified);
+  const std::size_t before = fresh.receipts().size();
+  fresh.clock.boot.value.fill(2);
+  fresh.crash();
+  ASSERT_EQ(fresh.scans(), 1u);
+  fresh.scan_answers(fresh.found());
+  ASSERT_EQ(fresh.receipts().size(), before + 1);
+  EXPECT_EQ(fresh.last().state, HostState::kRespawned);
+  fresh.crash();
+  EXPECT_EQ(fresh.scans(), 0u) << "once";
+}
+
+TEST_F(AgentCore, HostWithNothingToCleanSaysSoAndStartsNoAct) {
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.clean());
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+}
+
+TEST_F(AgentCore, TracesThatAreOnlyReportedAreNotCalledCleaned) {
+  host.policy.responses = {{.verdicts = {0}, .actions = {{.kind = model::ActionKind::kReport}}}};
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kFound);
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kClean);
+  EXPECT_EQ(host.last().verdicts.size(), 1u) << "the receipt still names what was seen";
+}
+
+TEST_F(AgentCore, RefusalOfActIsReportedWithItsReasonAndNotRescanned) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kRefused, Reason::kKnownGood);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kRefused);
+  EXPECT_EQ(host.last().reason, Reason::kKnownGood);
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 2u);
+}
+
+TEST_F(AgentCore, OfACleanedHostItIsSaidWhatWasDone) {
+  host.connect();
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.core->why(id), "cleaned; objects acted on: 1");
+  host.crash();
+  EXPECT_EQ(host.core->why(id), "cleaned; objects acted on: 1");
+  host.connect();
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.core->why(id), "done: verified; objects acted on: 1");
+  host.crash();
+  EXPECT_EQ(host.core->why(id), "done: verified; objects acted on: 1") << "nor forgotten";
+}
+
+TEST_F(AgentCore, AResultThatKillsItsReaderIsScannedForEver) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.scans(), 1u);
+  host.guard.read.clear();
+  host.scan_answers(host.found());
+  EXPECT_TRUE(host.guard.read.contains(Digest{id.value})) << "counted before it is looked at";
+  EXPECT_EQ(host.receipts().size(), 1u);
+}
+
+TEST_F(AgentCore, ScannerThatDiesIsStartedAgain) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  ASSERT_EQ(host.scans(), 2u);
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  ASSERT_EQ(host.scans(), 3u);
+  EXPECT_TRUE(host.scans_.back().verify) << "as the first time: no cache is believed";
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  EXPECT_EQ(host.receipts().size(), 1u) << "only the dry run's";
+  host.scan_answers(host.found());
+  ASSERT_EQ(host.acts(), 1u);
+  host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  EXPECT_EQ(host.receipts().size(), 1u) << "the scan's deaths are not act's";
+}
+
+TEST_F(AgentCore, ScannerThatDiesThreeTimesIsAResult) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  for (int i = 0; i < 3; ++i)
+    host.run(host.core->on_child_lost(model::Child::kScan, "signal 11", host.now()));
+  EXPECT_EQ(host.last().state, HostState::kFailed);
+  EXPECT_EQ(host.last().reason, Reason::kInternal);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 3u);
+}
+
+TEST_F(AgentCore, UndoPutsBackAndEndsTheRescansOfWhatItUndoes) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());  // the second rescan is still to come
+  host.order(fixture::undo(applied), {"alice", "bob"});
+  ASSERT_EQ(host.acts(), 2u);
+  EXPECT_TRUE(host.acts_[1].policy.is_zero());
+  host.act_answers(HostState::kUndone);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kUndo);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  const std::size_t scans = host.scans();
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), scans);
+}
+
+TEST_F(AgentCore, UndoByTheOwnerBecomesALocalReceipt) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  model::ActDone done;
+  done.state = HostState::kUndone;
+  done.order = applied;
+  done.undo = done.local = true;
+  done.acted = 1;
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_TRUE(host.last().local);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_EQ(host.last().order, applied);
+  host.pass(hours(1));
+  EXPECT_EQ(host.last().state, HostState::kUndone) << "no rescan reports what was put back";
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
