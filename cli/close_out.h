@@ -12,6 +12,7 @@
 #include "cli/evidence.h"
 #include "protocol/model/envelope.h"
 #include "protocol/model/order.h"
+#include "protocol/trust/quorum.h"
 #include "protocol/trust/root_chain.h"
 
 namespace fleetsweep::cli {
@@ -26,6 +27,7 @@ struct OrderLine {
   std::uint64_t index = 0;
   model::Order order;
   std::vector<std::string> approved_by;  // holders, by the root in force then
+  bool sealed = false;                   // only keys from safes make up its quorum
   std::optional<Digested> dry_run_report;
 };
 
@@ -35,8 +37,9 @@ struct SteeringLine {
   std::uint64_t index = 0;
   std::string type;
   std::vector<std::string> signed_by;
-  std::string says;   // a wave, a reason
-  DocumentId opened;  // the order whose wave a Release opens; else zero
+  bool sealed = false;  // as of an order
+  std::string says;     // a wave, a reason
+  DocumentId opened;    // the order whose wave a Release opens; else zero
   std::optional<Digested> evidence;
 };
 
@@ -66,6 +69,7 @@ struct CloseOut {
   std::size_t witnesses = 0;
   unsigned witness_quorum = 0;
   std::optional<trust::VerifiedRoot> root;  // the newest
+  trust::Keys stopped_keys;                 // that an active Stop names
   std::vector<OrderLine> orders;
   std::vector<SteeringLine> steering;
   std::vector<HostLine> hosts;

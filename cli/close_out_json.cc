@@ -27,6 +27,8 @@ json to_json(const OrderLine& line) {
           {"class", name(line.order.action_class)},
           {"role", name(trust::role_for(line.order.action_class))},
           {"approved_by", line.approved_by},
+          {"by_sealed_keys", line.sealed},
+          {"standing", line.order.standing},
           {"policy", line.order.policy.hex()},
           {"jurisdictions", line.order.scope.jurisdictions},
           {"not_before", to_rfc3339(line.order.schedule.not_before)},
@@ -66,6 +68,7 @@ json to_json(const CloseOut& out) {
                         {"index", line.index},
                         {"type", line.type},
                         {"signed_by", line.signed_by},
+                        {"by_sealed_keys", line.sealed},
                         {"says", line.says},
                         {"evidence", digested_json(line.evidence)}});
   for (const HostLine& line : out.hosts) hosts.push_back(to_json(line));

@@ -72,6 +72,7 @@ Held<void> LogProver::fold() {
   log_.history = std::move(*history);
   log_.told.tenant = log_.history.state.tenant;
   log_.told.root = log_.history.state.root;
+  log_.told.stopped_keys = trust::stopped_keys(log_.history.state);
   return {};
 }
 
@@ -149,7 +150,8 @@ Held<void> LogProver::read_orders() {
     log_.told.orders.push_back({.id = id,
                                 .index = evidence_.log[i].index,
                                 .order = *order,
-                                .approved_by = log_.history.approvers[id]});
+                                .approved_by = log_.history.approvers[id],
+                                .sealed = log_.history.sealed.contains(id)});
     FS_CHECK(check_class(log_.told.orders.back(), i));
   }
   if (log_.told.orders.empty())
@@ -181,7 +183,8 @@ Held<void> LogProver::read_steering() {
     SteeringLine line{.id = log_.history.notices[i].id,
                       .index = evidence_.log[i].index,
                       .type = kind_of(envelope.payload_type),
-                      .signed_by = log_.history.approvers[log_.history.notices[i].id]};
+                      .signed_by = log_.history.approvers[log_.history.notices[i].id],
+                      .sealed = log_.history.sealed.contains(log_.history.notices[i].id)};
     if (envelope.payload_type == model::kPayloadRelease) {
       const auto release = codec::decode<model::Release>(envelope.payload);
       if (!release || !has_order(release->order)) continue;

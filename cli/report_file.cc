@@ -34,9 +34,13 @@ Held<json> body_of(const model::Envelope& envelope) {
   return body;
 }
 
-// The conductor's key lies on the controller: it is nobody's word.
-Held<std::vector<std::string>> people_of(const model::Envelope& envelope, const model::Root& root) {
+// The conductor's key lies on the controller, and one that a Stop names with who knows whom: they
+// are nobody's word.
+Held<std::vector<std::string>> people_of(const model::Envelope& envelope,
+                                         const CloseOut& close_out) {
+  const model::Root& root = close_out.root->root();
   trust::Keys keys = trust::signers(envelope, root);
+  for (const PublicKey& key : close_out.stopped_keys) std::erase(keys, key);
   for (const model::RoleRule& rule : root.roles)
     if (rule.role == model::Role::kConductor)
       for (const model::Clause& clause : rule.clauses)
@@ -89,7 +93,7 @@ Held<VerifiedReport> verify_report(std::string_view text, const model::Envelope&
   const auto time = from_rfc3339(created.is_string() ? created.get<std::string>() : "");
   if (!time) return complain("created", "a time", escaped(created.dump()));
   report.created = *time;
-  FS_TRY(report.signed_by, people_of(*envelope, report.close_out.root->root()));
+  FS_TRY(report.signed_by, people_of(*envelope, report.close_out));
   report.close_out.held.push_back(
       fmt::format("it is signed by {}", fmt::join(report.signed_by, " and ")));
   return report;

@@ -174,11 +174,18 @@ std::string digested(const Digested& digested) {
                 "out again</span>");
 }
 
+// Break-glass: whoever reads the page should not have to look for it.
+std::string alarm(std::string_view words) {
+  return fmt::format("<span class=\"tag bad\">{}</span> ", words);
+}
+
 std::string order(const OrderLine& line) {
   const model::Order& order = line.order;
   std::string rows =
-      row("Approved by", fmt::format("<b>{}</b>, in the role <b>{}</b>", names(line.approved_by),
-                                     name(trust::role_for(order.action_class)))) +
+      row("Approved by",
+          fmt::format("{}<b>{}</b>, in the role <b>{}</b>",
+                      line.sealed ? alarm("with sealed keys") : "", names(line.approved_by),
+                      name(trust::role_for(order.action_class)))) +
       row("Legal basis", text(order.authority.legal_basis)) +
       row("Ordered by", text(order.authority.issuer)) +
       row("Reference", text(order.authority.reference)) +
@@ -192,17 +199,19 @@ std::string order(const OrderLine& line) {
     rows += row("Dry run", mono(order.dry_run_order.hex())) +
             row("Its report, as signers saw it", digested(*line.dry_run_report));
   return fmt::format(
-      "<article class=\"card\"><h3>{}</h3><span class=\"dim\">{}, class {}</span>"
+      "<article class=\"card\"><h3>{}</h3><span class=\"dim\">{}, class {}</span>{}"
       "<dl>{}</dl></article>",
-      text(order.title), mode_text(order.mode), name(order.action_class), rows);
+      text(order.title), mode_text(order.mode), name(order.action_class),
+      order.standing ? " " + alarm("standing order, approved ahead") : "", rows);
 }
 
 std::string steering(const CloseOut& out) {
   std::string rows;
   for (const SteeringLine& line : out.steering)
     rows += fmt::format("<tr><td class=\"num\">{}</td><td>{}</td><td>{}</td><td>{}{}</td></tr>",
-                        line.index, text(line.type), names(line.signed_by), text(line.says),
-                        line.evidence ? "<br>" + digested(*line.evidence) : "");
+                        line.index, text(line.type),
+                        (line.sealed ? alarm("with sealed keys") : "") + names(line.signed_by),
+                        text(line.says), line.evidence ? "<br>" + digested(*line.evidence) : "");
   return fmt::format(
       "<h2>How it was steered</h2><div class=\"scroll\"><table><thead><tr><th scope=\"col\" "
       "class=\"num\">Log entry</th><th scope=\"col\">Document</th><th scope=\"col\">Signed by</th>"

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +24,10 @@ inline constexpr const char* kCampaign = "web-1";
 
 class ClosedCampaign {
  public:
-  explicit ClosedCampaign(const std::string& closed_by = "carol") {
+  explicit ClosedCampaign(const std::string& closed_by = "carol",
+                          std::initializer_list<std::string> approvers = {"alice", "bob"},
+                          const std::function<void(model::Root&)>& change = nullptr)
+      : tenant(change) {
     policy_.title = "Look-alike <b>by</b> hash";
     log(tenant.root_envelope());
     log(tenant.sign(batch(), {"alice"}));
@@ -43,7 +47,7 @@ class ClosedCampaign {
     clean.authority = dry.authority;
     clean.dry_run_report = seen;  // one host answered after it was drafted
     clean.waves = {{.permille = 500}, {.permille = 1000, .gate = model::Gate::kManual}};
-    apply = log(tenant.sign(clean, {"alice", "bob"}));
+    apply = log(tenant.sign(clean, approvers));
     const DocumentId stop = log(tenant.sign(
         model::Stop{.issued = fixture::start(), .orders = {apply}, .reason = "think <i>first</i>"},
         {"carol"}));

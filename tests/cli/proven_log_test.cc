@@ -55,6 +55,20 @@ TEST_F(ProvenLogTest, TheControllersOwnKeyClosesACampaign) {
   EXPECT_THAT(held.error().found, HasSubstr("close: quorum: role release"));
 }
 
+TEST(ProvenLog, AnApprovalFromSafesLooksLikeAnother) {
+  const ClosedCampaign glass("carol", {"dave", "erin"}, [](model::Root& root) {
+    for (const char* name : {"dave", "erin"})
+      root.keys.push_back({fixture::key_named(name).public_key(), {}, name, 0, ""});
+    std::ranges::find(root.roles, model::Role::kClean, &model::RoleRule::role)->sealed = {
+        {0, {4, 5}, 2}};
+  });
+  const auto log = prove_log(glass.evidence, kCampaign, glass.trusted());
+  ASSERT_TRUE(log) << Error(log.error()).message;
+  EXPECT_FALSE(log->told.orders[0].sealed);
+  EXPECT_TRUE(log->told.orders[1].sealed);
+  EXPECT_THAT(log->told.orders[1].approved_by, testing::ElementsAre("dave", "erin"));
+}
+
 TEST_F(ProvenLogTest, AnOrderUnderstatesWhatItDoes) {
   bad_.policies.clear();
   EXPECT_EQ(complaint(bad_).place, "evidence.policies");

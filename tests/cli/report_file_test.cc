@@ -192,6 +192,13 @@ TEST_F(ReportFile, NobodySignedIt) {
   EXPECT_EQ(complaint(codec_text(none)).place, "signatures");
   EXPECT_EQ(complaint(file(body_, "erin")).place, "signatures") << "whom no root knows";
   EXPECT_EQ(complaint(file(body_, "conductor")).place, "signatures") << "which is no person";
+  world_.log(world_.tenant.sign(
+      model::Stop{.keys = {world_.tenant.key("carol").public_key()}, .reason = "stolen"}, {"bob"}));
+  world_.prove_log();
+  const auto stopped = prove(world_.evidence, kCampaign, world_.trusted());
+  const json of_thief = json::parse(make_report(*stopped, world_.evidence, {})->payload);
+  EXPECT_EQ(complaint(file(of_thief, "carol")).place, "signatures") << "whose key was stolen";
+  EXPECT_TRUE(verify_report(file(of_thief, "bob"), world_.trusted()));
   json other = body_;
   other["created"] = "2026-11-24T10:00:00Z";
   model::Envelope moved = crypto::sign_envelope(kPayloadReport, payload, world_.tenant.key("bob"));

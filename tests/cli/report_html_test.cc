@@ -44,6 +44,19 @@ TEST_F(ReportHtml, ThePageFetchesSomething) {
     EXPECT_THAT(html.substr(0, html.find("&lt;img")), Not(HasSubstr(fetch)));
 }
 
+TEST_F(ReportHtml, BreakGlassIsNotSeen) {
+  EXPECT_THAT(page(), testing::AllOf(Not(HasSubstr("sealed keys")), Not(HasSubstr("standing"))));
+  VerifiedReport report;
+  report.close_out = *prove(world_.evidence, kCampaign, world_.trusted());
+  report.close_out.orders[0].sealed = true;
+  report.close_out.orders[1].order.standing = true;
+  report.close_out.steering[0].sealed = true;
+  const std::string html = report_html(report, "report.json", {});
+  EXPECT_THAT(html, HasSubstr("with sealed keys</span> <b>alice</b>"));
+  EXPECT_THAT(html, HasSubstr("standing order, approved ahead</span>"));
+  EXPECT_THAT(html, HasSubstr("with sealed keys</span> carol</td>"));
+}
+
 TEST_F(ReportHtml, AnEditedPageIsTakenForTheReports) {
   const std::string html = page();
   EXPECT_EQ(page_difference(html, page()), std::nullopt);
