@@ -42,7 +42,8 @@ void Api::tiles(http::Server& server) {
                               .body = to_text(*bytes),
                               .headers = {{"Cache-Control",
                                            "private, max-age=31536000, "
-                                           "immutable"}}};
+                                           "immutable"}},
+                              .pack = !path->level};
       });
 }
 

@@ -133,6 +133,9 @@ sed 's/^index .*/index 0/' "$STORY/order.tlog-proof" >"$STORY/moved.tlog-proof"
 expect "nor at another place" fails '' offline order verify "$STORY/order.dsse" --root "$ROOT_DSSE" --proof "$STORY/moved.tlog-proof"
 expect "an entry that is not there" fails 'no entry 999' fs log proof 999 --out "$STORY/none"
 expect "nor an id" fails '0 documents of the log' fs log proof abcdef0123 --out "$STORY/none"
+bundle() { curl -fsS "$@" -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants/$TENANT/tiles/tile/entries/000.p/2"; }
+packed() { bundle --compressed -D "$STORY/headers" >"$STORY/unpacked"; bundle | cmp - "$STORY/unpacked" && grep -i '^content-encoding: gzip' "$STORY/headers"; }
+expect "an entry bundle comes packed to who takes that, and is the same" packed
 if "$SOURCE/tests/e2e/foreign/build.sh" "$STORY/go" >"$STORY/go.out" 2>&1; then
   INDEX=$(sed -n 's/^index //p' "$STORY/order.tlog-proof")
   foreign() { "$STORY/go/foreign" "$FLEETSWEEP_URL/v1/tenants/$TENANT/tiles" "$FLEETSWEEP_TOKEN_FILE" "$(jq -r .log_vkey <<<"$CONTROLLER")" "$@"; }

@@ -47,6 +47,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::vector<Header> headers;
+  bool pack = false;  // a server's: gzip for who takes it, whatever the type (text always is)
 
   std::optional<std::string> header(std::string_view name) const;
 };

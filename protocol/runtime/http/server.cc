@@ -88,6 +88,21 @@ void answer(const Response& from, httplib::Response& to) {
   to.set_content(from.body, from.content_type);
 }
 
+// The library packs text by itself and nothing else.
+void pack(const httplib::Request& request, Response& response) {
+  response.headers.push_back({"Vary", "Accept-Encoding"});
+  if (request.get_header_value("Accept-Encoding").find("gzip") == std::string::npos) return;
+  std::string packed;
+  const bool is_packed = httplib::detail::gzip_compressor().compress(
+      response.body.data(), response.body.size(), true, [&](const char* data, std::size_t size) {
+        packed.append(data, size);
+        return true;
+      });
+  if (!is_packed) return;
+  response.body = std::move(packed);
+  response.headers.push_back({"Content-Encoding", "gzip"});
+}
+
 // Opens what the library keeps to itself: the listening socket.
 template <class Library>
 class Listener final : public Library {
@@ -193,7 +208,9 @@ struct Server::Implementation {
     const Route* route = find(request, response);
     if (route == nullptr) return answer(response, to);
     if (route->stream) return start_stream(*route, request, to);
-    answer(route->handler(request), to);
+    response = route->handler(request);
+    if (response.pack) pack(from, response);
+    answer(response, to);
   }
 
   void handle_with_body(const httplib::Request& from, httplib::Response& to,

@@ -40,6 +40,11 @@ class Http : public testing::Test {
       return Response{.content_type = "application/octet-stream",
                       .body = std::string(100'000, 'x')};
     });
+    server_.route("GET", "/packed", [](const Request&) {
+      return Response{.content_type = "application/octet-stream",
+                      .body = std::string(100'000, 'x'),
+                      .pack = true};
+    });
     const Status status = server_.start({.listen = "127.0.0.1:0", .body_bytes_max = kBody});
     ASSERT_TRUE(status) << status.error().message;
   }
@@ -85,6 +90,24 @@ TEST_F(Http, ABodyIsChangedOnTheWay) {
   EXPECT_EQ(response->header("x-answer"), "yes");
   EXPECT_EQ(last_.header("Content-Type"), "application/x");
   EXPECT_EQ(last_.bearer(), "");
+}
+
+TEST_F(Http, WhatMayBePackedIsPackedForWhomItIsNoUse) {
+  constexpr std::string_view kEnd = "Host: x\r\nConnection: close\r\n\r\n";
+  const auto asked = [&](std::string_view path, std::string_view header) {
+    return raw(fmt::format("GET {} HTTP/1.1\r\n{}{}", path, header, kEnd));
+  };
+  const std::string packed = asked("/packed", "Accept-Encoding: identity, gzip\r\n");
+  EXPECT_NE(packed.find("Content-Encoding: gzip\r\n"), std::string::npos) << packed;
+  EXPECT_NE(packed.find("\r\n\r\n\x1f\x8b"), std::string::npos) << "the first bytes of gzip";
+  EXPECT_LT(packed.size(), 2'000u);
+  EXPECT_EQ(asked("/large", "Accept-Encoding: gzip\r\n").find("Content-Encoding"),
+            std::string::npos);
+  const std::string whole = asked("/packed", "");
+  EXPECT_EQ(whole.find("Content-Encoding"), std::string::npos);
+  EXPECT_NE(whole.find("Vary: Accept-Encoding\r\n"), std::string::npos) << "caches keep both";
+  EXPECT_GT(whole.size(), 100'000u);
+  EXPECT_EQ(request("GET", url("/packed"), {}, "")->body, std::string(100'000, 'x'));
 }
 
 TEST_F(Http, APathThatIsNotThereIsNotTold) {
