@@ -177,6 +177,11 @@ nowhere() {  # nowhere WORD: counts the files that were looked at, too
 expect "a telling name is nowhere" nowhere "$SECRET"
 expect "nor its folder or file" nowhere /srv/
 expect "the look is not blind: the campaign's name is there" not nowhere proof-1
+SALT=$(fs --json root show "$ROOT_DSSE" 2>/dev/null | jq -r .document.path_salt)
+hash_of() { { xxd -r -p <<<"$1"; printf %s "/srv/$SECRET/payroll"; } | sha256sum | cut -c1-64; }  # SALT
+receipts_hold() { xxd -p -c 0 "$STORY/decoded" | grep -qF "$1"; }
+expect "in its place stands its hash with the tenant's salt" receipts_hold "$(hash_of "$SALT")"
+expect "and not the bare one" not receipts_hold "$(hash_of '')"
 controller_start
 unsealed() { fs --json campaign paths proof-1 --evidence-key "$WORLD/keys/evidence.key" | jq -e --arg path "/srv/$SECRET/payroll" 'any(.[]; .path | endswith($path))'; }
 expect "the evidence key opens it" unsealed
