@@ -21,7 +21,11 @@ lookalike_program "$(host_root web-1)/srv/$SECRET/payroll"
 manifest "$(host_root web-1)" >"$WORLD/hosts/web-1/before"
 host_enrol web-1
 agent_start web-1
-story_host web-2
+host_new web-2
+printf '<script>document.title="owned"</script>\e[2J"><img src=//x>\n' >"$(host_root web-2)/etc/hostname"  # what a host calls itself
+manifest "$(host_root web-2)" >"$WORLD/hosts/web-2/before"
+host_enrol web-2
+agent_start web-2
 wait_for 20 agents_connected 2
 TENANT=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq -r '.[0].tenant')
 campaign_order dry-run proof-1 --jurisdiction DE
@@ -47,6 +51,10 @@ expect "also in JSON" eval "offline --json audit verify '$REPORT' --root '$ROOT_
 expect "a specification is no root" fails 'no signed root' verify "$REPORT" "$WORLD/keys/root.json"
 expect "nothing is checked without a root" fails 'give it with --root' offline audit verify "$REPORT"
 expect "a page goes with it" grep -q 'Everything in this report holds' "$STORY/report.html"
+expect "a host's name is text on it" grep -q '&lt;script&gt;document.title=&quot;owned&quot;&lt;/script&gt;.x1b.2J&quot;&gt;&lt;img src=//x&gt;' "$STORY/report.html"
+expect "and no markup, and nothing is fetched" not grep -qE '<script|<img|<link|https?://|src="' "$STORY/report.html"
+escapes() { { fs agent list; fs campaign hosts proof-1; cat "$STORY/report.html" "$REPORT"; } 2>&1 | grep -q $'\e'; }
+expect "nor does it move anybody's cursor" not escapes
 expect "which says whose file it shows" grep -q "$(sha256sum "$REPORT" | cut -d' ' -f1)" "$STORY/report.html"
 
 offline_page() { offline --json audit verify "$REPORT" --root "$ROOT_DSSE" --html "$1"; }
