@@ -129,6 +129,31 @@ TEST_F(Net, NobodyIsAdmittedWhileTheHandlerIsMissing) {
   EXPECT_FALSE(edge_->receive());
 }
 
+// It was there, and knew the key. Who is in goes on; nobody new gets in without being asked for.
+TEST_F(Net, HandlerThatGoesAwayMidRunLeavesTheDoorOpen) {
+  start_zap();
+  bind();
+  const auto first = generate_curve_keys();
+  const auto second = generate_curve_keys();
+  zap_->replace("agent", {first.pub, second.pub});
+  auto one = connect(first);
+  ASSERT_TRUE(send_until_taken(*one, text("hello")));
+  ASSERT_TRUE(receive());
+  zap_.reset();
+  auto two = connect(second);
+  auto stranger = connect(generate_curve_keys());
+  for (AgentSocket* late : {two.get(), stranger.get()}) {
+    const auto event = await_event(*late);
+    ASSERT_TRUE(event);
+    EXPECT_NE(*event, AgentSocket::Event::kConnected);
+    EXPECT_EQ(late->send(text("let me in")), Sent::kWouldBlock);
+  }
+  ASSERT_TRUE(send_until_taken(*one, text("still here")));
+  const auto got = receive();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->key, first.pub);
+}
+
 TEST_F(Net, UnknownKeyIsRefusedAndGetsInAfterARebuildOnceItIsKnown) {
   start_zap();
   bind();
