@@ -14,6 +14,7 @@
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
+#include "protocol/crypto/sign.h"
 #include "protocol/trust/order_class.h"
 #include "protocol/trust/order_rules.h"
 
@@ -163,6 +164,13 @@ Result<Draft> draft_order(Session& session, const DraftOptions& options) {
   draft.notes.push_back(fmt::format("{} known hosts in scope, by wave: {}", hosts.size(), sizes));
   if (hosts.empty()) draft.notes.push_back("warning: no known host is in scope");
   return draft;
+}
+
+Result<DocumentId> write_draft(const std::string& file, const Draft& draft) {
+  const model::Envelope envelope{std::string(model::kPayloadOrder), codec::encode(draft.order), {}};
+  FS_CHECK(write_document(file, envelope));
+  FS_CHECK(write_text_file(file + ".policy", as_text(draft.policy)));
+  return crypto::document_id(envelope);
 }
 
 Result<OrderReview> review_draft(Session& session, const Draft& draft) {

@@ -24,6 +24,8 @@ struct Draft {
 // root, the earlier orders and the known hosts; reports everything that is wrong with the order at
 // once.
 Result<Draft> draft_order(Session& session, const DraftOptions& options);
+// FILE without signatures and FILE.policy. Returns the order's id.
+Result<DocumentId> write_draft(const std::string& file, const Draft& draft);
 // As its signers will see it, while nobody has signed.
 Result<OrderReview> review_draft(Session& session, const Draft& draft);
 

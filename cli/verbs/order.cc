@@ -42,11 +42,8 @@ struct Options {
 
 Status draft(Session& session, const Options& options) {
   FS_TRY(const Draft draft, draft_order(session, options.draft));
-  const model::Envelope envelope{std::string(model::kPayloadOrder), codec::encode(draft.order), {}};
-  const DocumentId id = crypto::document_id(envelope);
   FS_TRY(const OrderReview review, review_draft(session, draft));
-  FS_CHECK(write_document(options.out, envelope));
-  FS_CHECK(write_text_file(options.out + ".policy", as_text(draft.policy)));
+  FS_TRY(const DocumentId id, write_draft(options.out, draft));
   if (session.console.json) {
     session.console.print(json{
         {"file", options.out},

@@ -10,8 +10,6 @@
 #include "cli/json_text.h"
 #include "cli/tenants.h"
 #include "cli/verbs/verbs.h"
-#include "protocol/codec/codec.h"
-#include "protocol/crypto/sign.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -43,18 +41,16 @@ Result<json> draft_for(Session session, const json& tenant, const CampaignTempla
          options_for_tenant(from, {countries.begin(), countries.end()}, now()));
   FS_TRY(const Draft draft, draft_order(session, options));
   FS_TRY(const model::Root root, newest_root(session));
-  const model::Envelope envelope{std::string(model::kPayloadOrder), codec::encode(draft.order), {}};
   const std::string file =
       fmt::format("{}/{}.{}.dsse", folder, file_name(text_of(tenant, "name")), from.draft.campaign);
-  FS_CHECK(write_document(file, envelope));
-  FS_CHECK(write_text_file(file + ".policy", as_text(draft.policy)));
+  FS_TRY(const DocumentId id, write_draft(file, draft));
   std::size_t hosts = 0;
   for (const std::size_t size : draft.wave_sizes) hosts += size;
   const std::string action_class(name(draft.order.action_class));
   return json{{"tenant", session.tenant},
               {"name", text_of(tenant, "name")},
               {"file", file},
-              {"id", crypto::document_id(envelope).hex()},
+              {"id", id.hex()},
               {"hosts", hosts},
               {"wave_sizes", draft.wave_sizes},
               {"class", action_class},
