@@ -31,7 +31,14 @@ bool is_signed_by(const model::Envelope& envelope, const PublicKey& key) {
       [&](const auto& signature) { return crypto::verify(key, message, signature.signature); });
 }
 
-Checked<model::AgentKey> read_agent_key(const model::Envelope& envelope) {
+// Identity and token; whoever sends more wants us to check them all.
+constexpr std::size_t kEnrolmentSignatures = 2;
+constexpr std::size_t kRekeySignatures = 1;
+
+Checked<model::AgentKey> read_agent_key(const model::Envelope& envelope, std::size_t signatures) {
+  if (envelope.signatures.size() > signatures)
+    return refuse(Reason::kMalformed, "{} signatures, at most {} have a meaning here",
+                  envelope.signatures.size(), signatures);
   if (envelope.payload_type != model::kPayloadAgentKey)
     return refuse(Reason::kMalformed, "payload type '{}' where an agent key was expected",
                   escaped(envelope.payload_type));
@@ -102,7 +109,7 @@ Checked<Enrolment> check_enrolment(const State& state, BytesView bytes,
                                    const std::function<std::uint32_t(const PublicKey&)>& uses,
                                    Timestamp now) {
   FS_TRY(const model::Envelope envelope, read_envelope(bytes));
-  FS_TRY(model::AgentKey key, read_agent_key(envelope));
+  FS_TRY(model::AgentKey key, read_agent_key(envelope, kEnrolmentSignatures));
   if (key.tenant != state.tenant)
     return refuse(Reason::kTenant, "for tenant {}, this is {}", key.tenant.hex(),
                   state.tenant.hex());
@@ -131,7 +138,7 @@ Checked<Enrolment> check_enrolment(const State& state, BytesView bytes,
 
 Checked<model::AgentKey> check_rekey(const model::AgentKey& known, BytesView bytes) {
   FS_TRY(const model::Envelope envelope, read_envelope(bytes));
-  FS_TRY(model::AgentKey key, read_agent_key(envelope));
+  FS_TRY(model::AgentKey key, read_agent_key(envelope, kRekeySignatures));
   if (key.tenant != known.tenant)
     return refuse(Reason::kTenant, "for tenant {}, this host is of {}", key.tenant.hex(),
                   known.tenant.hex());

@@ -114,6 +114,21 @@ TEST_F(Enrolling, OneSignatureIsNotEnough) {
   EXPECT_EQ(reason(signed_key(false, false)), Reason::kUntrusted);
 }
 
+// Each costs a check, and at the port of the enrolment anybody may send sixty.
+TEST_F(Enrolling, MoreSignaturesMakeUsWork) {
+  auto envelope = *codec::decode<model::Envelope>(signed_key());
+  envelope.signatures.push_back(envelope.signatures[0]);
+  EXPECT_EQ(reason(codec::encode(envelope)), Reason::kMalformed);
+  model::AgentKey next = key_;
+  next.curve.value.fill(9);
+  next.issued += kDay;
+  model::Envelope offer{std::string(model::kPayloadAgentKey), codec::encode(next), {}};
+  ASSERT_TRUE(crypto::add_signature(offer, identity_));
+  EXPECT_TRUE(check_rekey(key_, codec::encode(offer)));
+  ASSERT_TRUE(crypto::add_signature(offer, token_key_));
+  EXPECT_EQ(check_rekey(key_, codec::encode(offer)).error().reason, Reason::kMalformed);
+}
+
 TEST_F(Enrolling, AnotherTenantOrAWeakIdentityIsRefused) {
   key_.tenant.value[0] ^= 1;
   EXPECT_EQ(reason(signed_key()), Reason::kTenant);
