@@ -21,10 +21,18 @@ using prometheus::Counter;
 using prometheus::Gauge;
 using prometheus::Histogram;
 
+using OwnLabels = std::vector<std::pair<std::string, std::string>>;
+
+template <class T>
+struct One {
+  T* metric = nullptr;
+  OwnLabels labels;
+};
+
 template <class T>
 struct Series {
   prometheus::Family<T>* family;
-  std::map<std::string, T*> by_labels;
+  std::map<std::string, One<T>> by_labels;
 };
 
 struct Entry {
@@ -32,11 +40,10 @@ struct Entry {
   prometheus::Histogram::BucketBoundaries buckets;
 };
 
-// One string for a set of labels: a lookup without building prometheus's map each time. Each label
-// stands between two separators, so that it can be found in there.
+// One string for a set of labels: a lookup without building prometheus's map each time.
 constexpr char kSeparator = '\x1f';
 std::string key_of(Labels labels) {
-  std::string key(1, kSeparator);
+  std::string key;
   for (const auto& [name, value] : labels) {
     key.append(name).push_back('=');
     key.append(value).push_back(kSeparator);
@@ -44,23 +51,12 @@ std::string key_of(Labels labels) {
   return key;
 }
 
-bool carries(const std::string& key, Labels labels) {
+bool carries(const OwnLabels& all, Labels labels) {
   return std::all_of(labels.begin(), labels.end(), [&](const Label& label) {
-    return key.find(key_of({label})) != std::string::npos;
+    return std::any_of(all.begin(), all.end(), [&](const auto& own) {
+      return own.first == label.first && own.second == label.second;
+    });
   });
-}
-
-// The other way round.
-prometheus::Labels labels_in(std::string_view key) {
-  prometheus::Labels map;
-  key.remove_prefix(1);
-  for (std::size_t end; (end = key.find(kSeparator)) != std::string_view::npos;
-       key.remove_prefix(end + 1)) {
-    const std::string_view label = key.substr(0, end);
-    const std::size_t equals = label.find('=');
-    map.emplace(label.substr(0, equals), label.substr(equals + 1));
-  }
-  return map;
 }
 
 void merge(Counter& into, const Counter& from) {
@@ -69,7 +65,6 @@ void merge(Counter& into, const Counter& from) {
 void merge(Gauge& into, const Gauge& from) {
   into.Set(from.Value());
 }
-void merge(Histogram&, const Histogram&) {}
 
 prometheus::Labels to_map(Labels labels) {
   prometheus::Labels map;
@@ -94,8 +89,8 @@ struct Metrics::State {
     std::visit(
         [&](auto& all) {
           std::erase_if(all.by_labels, [&](const auto& one) {
-            if (!carries(one.first, labels)) return false;
-            all.family->Remove(one.second);
+            if (!carries(one.second.labels, labels)) return false;
+            all.family->Remove(one.second.metric);
             return true;
           });
         },
@@ -103,30 +98,40 @@ struct Metrics::State {
   }
 
   template <class T>
-  static void relabel(Series<T>& all, const std::string& from, const std::string& to) {
-    std::vector<std::string> keys;
-    for (const auto& [key, one] : all.by_labels)
-      if (key.find(from) != std::string::npos) keys.push_back(key);
-    for (const std::string& old : keys) {
-      T* const before = all.by_labels.extract(old).mapped();
-      std::string key = old;
-      key.replace(key.find(from), from.size(), to);
-      T*& after = all.by_labels[key];
-      if constexpr (!std::is_same_v<T, Histogram>)
-        if (!after) after = &all.family->Add(labels_in(key));
-      FS_ASSERT(after);  // a histogram has no such label
-      merge(*after, *before);
-      all.family->Remove(before);
+  static void relabel(Series<T>& all, const Label& from, const Label& to) {
+    std::vector<One<T>> moved;
+    std::erase_if(all.by_labels, [&](const auto& one) {
+      if (!carries(one.second.labels, {from})) return false;
+      moved.push_back(one.second);
+      return true;
+    });
+    for (const One<T>& before : moved) {
+      std::vector<Label> labels;  // in the order in which they will be given again
+      for (const auto& [name, value] : before.labels)
+        labels.emplace_back(name, name == from.first ? to.second : std::string_view(value));
+      if constexpr (std::is_same_v<T, Histogram>)
+        FS_ASSERT(!"a histogram has no such label");
+      else
+        merge(series_of(all, labels), *before.metric);
+      all.family->Remove(before.metric);
     }
+  }
+
+  template <class T, class... Extra>
+  static T& series_of(Series<T>& all, Labels labels, const Extra&... extra) {
+    One<T>& one = all.by_labels[key_of(labels)];
+    if (!one.metric) {
+      for (const auto& [name, value] : labels) one.labels.emplace_back(name, value);
+      one.metric = &all.family->Add(to_map(labels), extra...);
+    }
+    return *one.metric;
   }
 
   template <class T, class... Extra>
   T& series(std::string_view name, Labels labels, const Extra&... extra) {
     auto* all = std::get_if<Series<T>>(&entry(name).series);
     FS_ASSERT(all);
-    T*& one = all->by_labels[key_of(labels)];
-    if (!one) one = &all->family->Add(to_map(labels), extra...);
-    return *one;
+    return series_of(*all, labels, extra...);
   }
 };
 
@@ -188,7 +193,7 @@ void Metrics::forget(Labels labels) {
 void Metrics::relabel(const Label& from, const Label& to) {
   const std::lock_guard lock(state_->mutex);
   for (auto& [name, entry] : state_->entries)
-    std::visit([&](auto& all) { State::relabel(all, key_of({from}), key_of({to})); }, entry.series);
+    std::visit([&](auto& all) { State::relabel(all, from, to); }, entry.series);
 }
 
 void Metrics::set(const std::vector<Sample>& samples) {
@@ -200,7 +205,7 @@ void Metrics::replace(std::string_view name, const std::vector<Sample>& samples)
   const std::lock_guard lock(state_->mutex);
   auto* all = std::get_if<Series<Gauge>>(&state_->entry(name).series);
   FS_ASSERT(all);
-  for (const auto& [key, one] : all->by_labels) all->family->Remove(one);
+  for (const auto& [key, one] : all->by_labels) all->family->Remove(one.metric);
   all->by_labels.clear();
   for (const Sample& one : samples) {
     FS_ASSERT(one.name == name);
@@ -215,9 +220,9 @@ double Metrics::value(std::string_view name, Labels labels) const {
         const auto found = all.by_labels.find(key_of(labels));
         if (found == all.by_labels.end()) return 0;
         if constexpr (std::is_same_v<T, Histogram>) {
-          return static_cast<double>(found->second->Collect().histogram.sample_count);
+          return static_cast<double>(found->second.metric->Collect().histogram.sample_count);
         } else {
-          return found->second->Value();
+          return found->second.metric->Value();
         }
       },
       state_->entry(name).series);

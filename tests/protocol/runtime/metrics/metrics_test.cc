@@ -65,10 +65,12 @@ TEST(Metrics, SeriesUnderANewNameBeginAgainOrStayUnderTheOldOne) {
   metrics.add("fs_done_total", {{"reason", "r"}, {"tenant", "ab"}}, 7);
   metrics.add("fs_done_total", {{"tenant", "z"}, {"reason", "r"}}, 1);  // said before we heard
   metrics.set("fs_hosts", {{"tenant", "a"}, {"campaign", "a"}}, 5);
+  metrics.set("fs_hosts", {{"tenant", "y"}, {"os", "of a host\x1ftenant=a\x1f\x1f"}}, 2);
   metrics.relabel({"tenant", "a"}, {"tenant", "z"});
   EXPECT_EQ(metrics.value("fs_done_total", {{"tenant", "z"}, {"reason", "r"}}), 4);
   EXPECT_EQ(metrics.value("fs_hosts", {{"tenant", "z"}, {"campaign", "a"}}), 5);
   EXPECT_THAT(metrics.text(), Not(HasSubstr("tenant=\"a\"")));
+  EXPECT_THAT(metrics.text(), HasSubstr("tenant=\"y\"} 2")) << "whatever a host calls itself";
   EXPECT_THAT(metrics.text(), HasSubstr("fs_done_total{reason=\"r\",tenant=\"ab\"} 7"));
   EXPECT_THAT(metrics.text(), HasSubstr("fs_hosts{campaign=\"a\",tenant=\"z\"} 5"));
   metrics.add("fs_done_total", {{"tenant", "z"}, {"reason", "r"}});
