@@ -238,6 +238,13 @@ void ContentReader::read_file(Work& work) {
     if (!read_to(work, size)) return;
     run_rules(work);
     if (is_unread(work.answer)) return;
+    // Where a rule saw only the start no hash will decide: a hole of a terabyte is not read for it.
+    if (work.answer.status == Answer::Status::kPartial)
+      std::erase_if(work.open, [&](std::uint16_t detection) {
+        const Needs& needs = matcher_.needs(detection);
+        return needs.rule && !needs.sha256 && !needs.sha1 && !needs.md5 &&
+               matcher_.match(detection, work.facts) == Truth::kUnknown;
+      });
   }
   work.facts.stage = FileStage::kContent;
   if (still_open(work) == 0) return;

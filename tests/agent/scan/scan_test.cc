@@ -2,7 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <thread>
 
 #include "agent/scan/walk.h"
 #include "policies/compiler/compiler.h"
@@ -162,10 +164,103 @@ TEST_F(ScanTest, ASparseFileIsReadAsItsZeros) {
 
 TEST_F(ScanTest, AFileTooLargeForItsRuleIsUnscannableAndNotClean) {
   write("/big", "");
-  ASSERT_EQ(::truncate(at("/big").c_str(), 65 << 20), 0);
-  const auto result = scan(by_rule(kRule));
-  EXPECT_TRUE(result["findings"].empty());
-  EXPECT_EQ(result["unscannable"], 1);
+  for (const off_t size : {off_t{65} << 20, off_t{1} << 40}) {  // the second is one hole
+    ASSERT_EQ(::truncate(at("/big").c_str(), size), 0);
+    const auto result = scan(by_rule(kRule));
+    EXPECT_TRUE(result["findings"].empty());
+    EXPECT_EQ(result["unscannable"], 1) << size;
+    EXPECT_LE(result["scanned_bytes"], 65 << 20) << "it was read to its end";
+  }
+}
+
+TEST_F(ScanTest, AnEmptyFileHasItsHashAndMatchesNoRule) {
+  write("/evil", "");
+  const auto named = scan(by_name("evil"));
+  ASSERT_EQ(files(named), Names{"d /evil"});
+  EXPECT_EQ(named["findings"][0]["file"]["sha256"], sha256_hex(""));
+  const auto read = scan(by_rule(kRule));
+  EXPECT_TRUE(read["findings"].empty());
+  EXPECT_EQ(read["unscannable"], 0);
+}
+
+// As often as the kernel lets it, some ten thousand times a second: what lies behind the links is
+// never looked at under these names.
+TEST_F(ScanTest, AFileOrFolderSwappedForALinkAllTheTimeLeadsNowhereElse) {
+  write("/file/evil", "content");
+  write("/folder/x/evil", "content");
+  const fs::path outside = folder_ / "outside";
+  fs::create_directories(outside);
+  std::ofstream(outside / "evil") << "precious";
+  fs::create_symlink(outside / "evil", at("/file/link"));
+  fs::create_directory_symlink(outside, at("/folder/y"));
+  std::atomic<bool> is_over = false;
+  std::size_t swaps = 0;
+  std::thread swapper([&] {
+    const auto swap = [&](const std::string& one, const std::string& other) {
+      swaps +=
+          ::renameat2(AT_FDCWD, at(one).c_str(), AT_FDCWD, at(other).c_str(), RENAME_EXCHANGE) == 0;
+    };
+    while (!is_over) {
+      swap("/file/evil", "/file/link");
+      swap("/folder/x", "/folder/y");
+    }
+  });
+  for (int i = 0; i < 20; ++i)
+    for (const auto& finding : scan(by_name("evil"))["findings"]) {
+      const std::string hash = finding["file"].value("sha256", "");
+      EXPECT_TRUE(hash.empty() || hash == sha256_hex("content")) << finding;
+    }
+  is_over = true;
+  swapper.join();
+  // Each swap is a change of the file, so most of these scans had to leave it out.
+  EXPECT_FALSE(files(scan(by_name("evil"))).empty()) << "nothing was there to be found";
+  EXPECT_GT(swaps, 1000u);
+}
+
+// In a mount namespace of its own, in which `mounts` ran before.
+std::string with_mounts(const std::string& mounts) {
+  return "unshare --mount sh -c '" + mounts + " && exec \"$@\"' --";
+}
+bool may_mount() {
+  return std::system("unshare --mount true 2>/dev/null") == 0;
+}
+
+TEST_F(ScanTest, ABindMountShowsItsFilesUnderTheirSecondNameTooAndALoopOfThemEnds) {
+  if (!may_mount()) GTEST_SKIP() << "needs the right to mount";
+  write("/data/evil", "x");
+  fs::create_directories(at("/again"));
+  fs::create_directories(at("/loop"));
+  const auto result =
+      scan(by_name("evil"), with_mounts(fmt::format("mount --bind {0}/data {0}/again && "
+                                                    "mount --rbind {0} {0}/loop",
+                                                    root_.string())));
+  EXPECT_EQ(files(result),
+            (Names{"d /data/evil", "d /again/evil", "d /loop/data/evil", "d /loop/again/evil"}));
+  std::set<std::uint64_t> inodes;
+  for (const auto& finding : result["findings"])
+    inodes.insert(finding["file"]["inode"].get<std::uint64_t>());
+  EXPECT_EQ(inodes.size(), 1u);
+}
+
+TEST_F(ScanTest, AnOverlayShowsWhatItsFilesBecame) {
+  if (!may_mount()) GTEST_SKIP() << "needs the right to mount";
+  fs::create_directories(at("/layers"));
+  fs::create_directories(at("/merged"));
+  const std::string mounts = fmt::format(
+      "cd {0}/layers && mount -t tmpfs none . && cd {0}/layers && mkdir low up work && "
+      "printf content >low/evil && printf content >low/other && mount -t overlay none "
+      "-o lowerdir=low,upperdir=up,workdir=work {0}/merged",
+      root_.string());
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {is(Field::kFileSha256, sha256_hex("content"))}));
+  EXPECT_EQ(
+      files(scan(policy, with_mounts(mounts))),
+      (Names{"d /layers/low/evil", "d /layers/low/other", "d /merged/evil", "d /merged/other"}));
+  EXPECT_EQ(files(scan(policy, with_mounts(mounts + fmt::format(" && printf x >>{0}/merged/evil && "
+                                                                "rm {0}/merged/other",
+                                                                root_.string())))),
+            (Names{"d /layers/low/evil", "d /layers/low/other"}));
 }
 
 TEST_F(ScanTest, AnUnreadableFileIsUnscannableAndNoHit) {
