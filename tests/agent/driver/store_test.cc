@@ -1,9 +1,15 @@
 #include "agent/driver/store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include <filesystem>
+
+#include "protocol/base/unique_fd.h"
 
 namespace fleetsweep::agent {
 namespace {
@@ -42,6 +48,69 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
     EXPECT_EQ(stored->jobs, (std::vector<Job>{job, plain}));
   }
   std::filesystem::remove_all(folder);
+}
+
+// A real file system without room: what was committed stays, what was not leaves no part behind,
+// and with room again the same store goes on.
+TEST(AgentStore, AFullDiskTearsATurnApartOrForgetsWhatWasDone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
+  char folder[] = "/tmp/fleetsweep-store-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  ASSERT_EQ(::mount("none", folder, "tmpfs", 0, "size=1m,mode=0700"), 0);
+  const std::string path = std::string(folder) + "/core.db";
+  const auto acting = [](std::uint8_t number) {
+    Job job;
+    job.order.value[0] = number;
+    job.phase = Phase::kActing;
+    return job;
+  };
+  const auto turn = [&](std::uint8_t number) {
+    PutStop stop;
+    stop.id.value[0] = number;
+    stop.envelope.assign(40'000, number);
+    PutReceipt receipt{.seq = number, .id = {}, .envelope = Bytes(40'000, number)};
+    receipt.id.value[0] = number;
+    return std::vector<Record>{PutJob{acting(number)}, stop, receipt};
+  };
+  const auto expect_first_turn_only = [&](Store& store) {
+    const auto stored = store.load();
+    ASSERT_TRUE(stored) << stored.error().message;
+    EXPECT_EQ(stored->jobs, std::vector<Job>{acting(1)});
+    EXPECT_EQ(stored->stops.size(), 1u);
+    EXPECT_EQ(stored->outbox.size(), 1u);
+    EXPECT_EQ(stored->seq, 1u);
+  };
+  {
+    const auto store = open_store(path);
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit(turn(1)));
+    const std::string filler = std::string(folder) + "/filler";
+    {
+      const UniqueFd file(::open(filler.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+      const std::string page(4096, 'x');
+      while (::write(file.get(), page.data(), page.size()) > 0) {
+      }
+    }
+    const Status full = (*store)->commit(turn(2));
+    ASSERT_FALSE(full);
+    EXPECT_NE(full.error().message.find("disk is full"), std::string::npos) << full.error().message;
+    expect_first_turn_only(**store);
+    // As after kill -9: another process finds the disk as full as it was.
+    const auto other = open_store(path);
+    ASSERT_TRUE(other) << other.error().message;
+    expect_first_turn_only(**other);
+    EXPECT_FALSE((*other)->commit(turn(2)));
+    std::filesystem::remove(filler);
+    EXPECT_TRUE((*store)->commit(turn(2)));
+  }
+  const auto store = open_store(path);
+  ASSERT_TRUE(store) << store.error().message;
+  EXPECT_EQ((*store)->load()->jobs.size(), 2u);
+  EXPECT_EQ((*store)->load()->seq, 2u);
+  ::umount2(folder, MNT_DETACH);
+  std::filesystem::remove(folder);
 }
 
 }  // namespace
