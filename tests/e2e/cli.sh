@@ -278,6 +278,9 @@ expect "and all is as before" unchanged web-1
 jq -n --slurpfile spec "$WORLD/keys/root.json" '$spec[0] + {expires: "30d"}' >"$WORLD/keys/other.json"
 "$CLI" root init --spec "$WORLD/keys/other.json" --evidence-key "$WORLD/keys/evidence.key" --out "$STORY/other.dsse" >"$STORY/out" 2>&1
 expect "the audit holds under the root it began with" exits 0 "$CLI" audit verify --root "$WORLD/keys/root.dsse"
+expect "not under one that nobody signed" exits 1 "$CLI" audit verify --root "$STORY/other.dsse"
+expect "which it says" says 'role root: org 0 has 0 of 2' err
+for person in alice bob carol; do fs root sign "$STORY/other.dsse" --key "$WORLD/keys/$person.key" >/dev/null 2>&1; done
 expect "and not under another" exits 1 "$CLI" audit verify --root "$STORY/other.dsse"
 expect "which it names" says 'tenant' err
 # A wave that waits for a person, and a stop that is lifted: no dead ends.
