@@ -281,23 +281,31 @@ TEST_F(StolenController, ForksTheLogWithoutTheWitness) {
   world.expect_cleaned(order);
 }
 
+// One of a smaller tree, and one of this tree that was witnessed earlier.
 TEST_F(StolenController, ServesAnOlderCheckpointAndTimeDoesNotGoBack) {
   World& world = *world_;
   Controller& controller = world.controller;
-  const std::string old = controller.note();
-  ASSERT_TRUE(world.serve_until(
-      [&] { return time_of(controller.note()) > time_of(old) && world.has_folded(); }));
+  const auto heard = [&] { return world.host().status()["witness_time"].get<std::string>(); };
+  const std::string smaller = controller.note();
   const DocumentId id = world.submit(world.sign(world.held()));
   world.expect_why(id, "waiting for release: ");
-  const std::string before = world.host().status()["witness_time"];
-  const Bytes frame = frame_of(model::Checkpoint{old});
-  controller.push(frame);
-  EXPECT_TRUE(controller.record().has_frame(frame));
-  controller.push(Bytes{1, 2, 3});  // heard after it
-  world.expect_log("edge_talks_nonsense");
-  EXPECT_GE(world.host().status()["witness_time"].get<std::string>(), before);
+  const std::string older = controller.note();
+  const std::string then = to_rfc3339(timestamp(static_cast<std::int64_t>(time_of(older))));
+  ASSERT_TRUE(world.serve_until([&] { return heard() > then; }));
+  controller.hook = [](const Bytes& frame) {  // no honest one mends it
+    return in<model::Checkpoint>(frame) ? std::vector<Bytes>{} : std::vector<Bytes>{frame};
+  };
+  const std::string before = heard();
+  for (const std::string& note : {smaller, older}) {
+    const Bytes frame = frame_of(model::Checkpoint{note});
+    controller.push(frame);
+    EXPECT_TRUE(controller.record().has_frame(frame));
+  }
+  world.expect_log("edge_talks_nonsense", [&] { controller.push(Bytes{1, 2, 3}); });
+  EXPECT_GE(heard(), before);
   EXPECT_EQ(world.host().status()["log_size"], controller.log().size());
   world.expect_untouched();
+  controller.hook = nullptr;
   world.submit(world.release(id));
   world.expect_cleaned(id);
 }
