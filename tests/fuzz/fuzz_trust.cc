@@ -1,11 +1,13 @@
 // Consent files, enrolment tokens, log entries, payloads that people really signed, what OpenSSH
-// writes (a public key, an armored signature, a signature), reports, and what a witness host said
-// of the time: the first byte chooses. What is refused must change nothing, and what is accepted
-// must be judged without a crash.
+// writes (a public key, an armored signature, a signature), reports, what a witness host said of
+// the time, what an edge sends a host of its log, and the evidence that travels with an order: the
+// first byte chooses. What is refused must change nothing, and what is accepted must be judged
+// without a crash.
 
 #include <cstdint>
 #include <string_view>
 
+#include "cli/order_evidence.h"
 #include "cli/report_html.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
@@ -102,8 +104,36 @@ void tell_time(BytesView bytes) {
   if (told) (void)trust::corrected(world.clock, world.view.floor(), *told);
 }
 
+// Messages one behind the other, each with its length in two bytes, in any order: entries and
+// checkpoints of somebody who is not believed. No entry counts that no witnessed tree holds.
+void hear(BytesView bytes) {
+  const fixture::World& world = tenant().world;
+  trust::LogView view(world.tenant.verified());
+  while (bytes.size() >= 2) {
+    const std::size_t size = std::min<std::size_t>(bytes[0] << 8 | bytes[1], bytes.size() - 2);
+    const auto message = codec::decode<model::Message>(bytes.subspan(2, size));
+    bytes = bytes.subspan(2 + size);
+    if (!message) continue;
+    if (const auto* entries = std::get_if<model::Entries>(&*message))
+      (void)view.append(entries->from, entries->entries, world.clock);
+    if (const auto* checkpoint = std::get_if<model::Checkpoint>(&*message))
+      (void)view.checkpoint(checkpoint->note, world.clock);
+  }
+  FS_ASSERT(!view.forked() && view.size() <= world.log.entries().size());
+}
+
+// From a machine that is not believed; what it says in full is said again the same.
+void read_evidence(std::string_view text) {
+  const auto evidence = cli::parse_evidence(text);
+  if (!evidence) return;
+  const std::string again = cli::evidence_text(*evidence);
+  FS_ASSERT(cli::evidence_text(cli::parse_evidence(again).value()) == again);
+  const auto& orders = tenant().log.state().orders;
+  (void)cli::checked_dry_run(*evidence, tenant().log.state(), orders.begin()->second.order);
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
-  switch (which % 11) {
+  switch (which % 13) {
     case 0:
       return parse_consent(as_text(bytes));
     case 1:
@@ -127,6 +157,10 @@ void parse_one(std::uint8_t which, BytesView bytes) {
           cli::kPayloadReport, to_bytes(bytes), fixture::key_named("alice"))));
     case 10:
       return tell_time(bytes);
+    case 11:
+      return hear(bytes);
+    case 12:
+      return read_evidence(as_text(bytes));
     default:
       if (!bytes.empty()) fold(tenant().signed_by_all(bytes[0], to_bytes(bytes.subspan(1))));
   }

@@ -11,6 +11,7 @@
 #include "agent/local/enrolment.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
+#include "cli/order_evidence.h"
 #include "cli/report_file.h"
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
@@ -80,6 +81,41 @@ TEST_F(TrustSeeds, AHostIsRefusedBeforeItsKeysAreLookedAt) {
   EXPECT_TRUE(tenant_.enrolment(tenant_.agent_key()));
 }
 
+TEST(TreeSeeds, AFrontierIsRefusedBeforeItGrows) {
+  log::CompactRange range;
+  Bytes input = {0, 0, 0, 0, 0, 0, 0, 13};
+  for (int i = 0; i < 13; ++i) range.append(log::leaf_hash(as_bytes("entry")));
+  for (const Digest& hash : range.frontier()) {
+    const BytesView bytes = hash.view();
+    input.insert(input.end(), bytes.begin(), bytes.end());
+  }
+  expect_seed("log/frontier", {9}, input);
+  EXPECT_TRUE(log::CompactRange::restore(13, range.frontier()));
+}
+
+TEST(LogSeeds, WhatAnEdgeSendsIsRefusedBeforeItIsFolded) {
+  const Tenant tenant;
+  const std::vector<Bytes>& log = tenant.world.log.entries();
+  Bytes input;
+  const auto say = [&](const model::Message& message) {
+    const Bytes bytes = codec::encode(message);
+    input.push_back(static_cast<std::uint8_t>(bytes.size() >> 8));
+    input.push_back(static_cast<std::uint8_t>(bytes.size()));
+    input.insert(input.end(), bytes.begin(), bytes.end());
+  };
+  const std::string first = tenant.world.log.note(fixture::start(), 1);
+  const std::string all = tenant.world.log.note(fixture::start());
+  say(model::Entries{0, {log[0]}});
+  say(model::Checkpoint{first});
+  say(model::Entries{1, {log.begin() + 1, log.end()}});
+  say(model::Checkpoint{all});
+  expect_seed("trust/edge", {11}, input);
+  trust::LogView view(tenant.world.tenant.verified());
+  ASSERT_TRUE(view.append(0, log, tenant.world.clock));
+  EXPECT_TRUE(view.checkpoint(all, tenant.world.clock));
+  EXPECT_EQ(view.size(), log.size());
+}
+
 TEST(SshSeeds, ASignatureIsRefusedBeforeItIsLookedAt) {
   for (const std::string application : {"", "ssh:fleetsweep"}) {
     const test::SshIdentity person(fixture::key_named("alice"), application);
@@ -107,6 +143,20 @@ TEST(ReportSeeds, AReportIsRefusedBeforeItsEvidenceIsLookedAt) {
       crypto::sign_envelope(cli::kPayloadReport, body->payload, fixture::key_named("alice")));
   expect_seed("trust/report", {8}, as_bytes(text));
   EXPECT_TRUE(cli::verify_report(text, world.trusted()));
+}
+
+TEST(EvidenceSeeds, EvidenceIsRefusedBeforeItsReceiptsAreLookedAt) {
+  const cli::ClosedCampaign world;
+  cli::OrderEvidence evidence;
+  for (const cli::ProvenEntry& one : world.evidence.log) evidence.log.push_back(one.entry);
+  evidence.enrolments = world.evidence.enrolments;
+  for (const Bytes& receipt : world.evidence.receipts) {
+    const auto envelope = codec::decode<model::Envelope>(receipt);
+    evidence.receipts.push_back({*envelope, *codec::decode<model::Receipt>(envelope->payload)});
+  }
+  const std::string text = cli::evidence_text(evidence);
+  expect_seed("trust/evidence", {12}, as_bytes(text));
+  EXPECT_TRUE(cli::parse_evidence(text));
 }
 
 template <class T>
