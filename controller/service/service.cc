@@ -85,7 +85,7 @@ struct Service::Parts {
         lock(std::move(state_lock)),
         keys(std::move(own_keys)),
         metrics(kMetrics),
-        telemetry(metrics, log,
+        telemetry(metrics, options.log,
                   [this](const TenantId& tenant, const std::string& campaign) {
                     hub.changed(tenant.hex() + "/" + campaign);
                   }),
@@ -102,7 +102,6 @@ struct Service::Parts {
   ServiceOptions options;
   files::StateLock lock;
   Keys keys;
-  event_log::EventLog log;
   metrics::Metrics metrics;
   Hub hub;
   MetricsTelemetry telemetry;
@@ -199,12 +198,12 @@ Result<std::unique_ptr<Service>> Service::start(const ServiceOptions& options) {
           {.listen = options.metrics_listen, .allow_remote = options.allow_remote});
       !up)
     return fail(up.error().within("metrics_listen"));
-  parts.log.info("started", {{"agents", parts.gateway->agent_endpoint()},
-                             {"enrolment", parts.gateway->enrol_endpoint()},
-                             {"api", parts.api_server.address()},
-                             {"metrics", parts.metrics_server.address()},
-                             {"tenants", parts.driver->core().tenants().size()},
-                             {"enrolled", parts.driver->core().agents()}});
+  parts.options.log.info("started", {{"agents", parts.gateway->agent_endpoint()},
+                                     {"enrolment", parts.gateway->enrol_endpoint()},
+                                     {"api", parts.api_server.address()},
+                                     {"metrics", parts.metrics_server.address()},
+                                     {"tenants", parts.driver->core().tenants().size()},
+                                     {"enrolled", parts.driver->core().agents()}});
   return service;
 }
 
@@ -222,7 +221,7 @@ Service::~Service() {
 Status Service::run(int signals) {
   if (signals >= 0)
     parts_->loop.watch(signals, [this](Instant) {
-      parts_->log.info("stopping", {{"why", "signal"}});
+      parts_->options.log.info("stopping", {{"why", "signal"}});
       stop();
     });
   return parts_->loop.run();

@@ -12,6 +12,7 @@
 #include "protocol/base/result.h"
 #include "protocol/base/time.h"
 #include "protocol/runtime/http/http.h"
+#include "protocol/runtime/log/event_log.h"
 
 namespace fleetsweep::controller {
 
@@ -29,6 +30,7 @@ struct ServiceOptions {
   std::optional<http::Tls> api_tls;
   bool allow_remote = false;  // API and metrics on other than loopback without client certificates
   int io_threads = 1;
+  event_log::EventLog log;
 };
 
 class Service {

@@ -65,6 +65,7 @@ class World {
     options_.state = folder_ + "/state";
     options_.agent_listen = options_.enrol_listen = "tcp://127.0.0.1:0";
     options_.api_listen = options_.metrics_listen = "127.0.0.1:0";
+    options_.log = event_log::EventLog(event_log::Level::kWarning);  // not a line for each host
     FS_ASSERT(controller::init_keys(options_.state, "bench.example/log"));
     const auto keys = *controller::read_keys(options_.state);
     edge = keys.edge.pub;
