@@ -33,14 +33,24 @@ function(fs_seen_by_fuzzers name)
 endfunction()
 fs_seen_by_fuzzers(fs_headers)
 
+# With FLEETSWEEP_TOGETHER: most of the time goes into templates that each source would instantiate for itself.
+# APART are those whose unnamed namespaces hold the same names as a neighbour's.
+macro(fs_together name)
+  if(FLEETSWEEP_TOGETHER)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_source_files_properties(${ARG_APART} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  endif()
+endmacro()
+
 # fs_library(fs_log SOURCES a.cc LINK fs_base fs_crypto PRIVATE_LINK PkgConfig::ZMQ)
 # LINK is what the public headers show; PRIVATE_LINK is a third party that stays inside this folder.
 function(fs_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
-  add_library(${name} STATIC ${ARG_SOURCES})
+  cmake_parse_arguments(ARG "" "" "SOURCES;APART;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES} ${ARG_APART})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
   target_precompile_headers(${name} REUSE_FROM fs_headers)
   fs_seen_by_fuzzers(${name})
+  fs_together(${name})
   if(FLEETSWEEP_SANITIZE)
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
   endif()
@@ -63,29 +73,31 @@ endfunction()
 # One executable a folder; ctest sees it as one test with the label: unit, sim, contract, e2e. THREADS: its
 # code under test has several, so it runs under the thread sanitizer too. No e2e runs under a sanitizer.
 function(fs_test name)
-  cmake_parse_arguments(ARG "THREADS" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "LABEL;TIMEOUT" "SOURCES;APART;LINK" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  add_executable(${name} ${ARG_SOURCES})
+  add_executable(${name} ${ARG_SOURCES} ${ARG_APART})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest GTest::gtest_main GTest::gmock)
   target_compile_definitions(${name} PRIVATE
     FS_SOURCE_DIR="${CMAKE_SOURCE_DIR}" FS_BINARY_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   target_precompile_headers(${name} REUSE_FROM fs_test_headers)
+  fs_together(${name})
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # gcc 12 no longer knows <string> for a system header once it is precompiled, and then shows what it
     # wrongly believes of the strings that tests add up.
-    target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-stringop-overread)
+    target_compile_options(${name} PRIVATE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
   if((FLEETSWEEP_SANITIZE AND ARG_LABEL STREQUAL e2e) OR (FLEETSWEEP_SANITIZE STREQUAL thread AND NOT ARG_THREADS))
     set_target_properties(${name} PROPERTIES EXCLUDE_FROM_ALL ON)
     return()
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+  # The longest begin first, or the last of them would run alone.
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT})
   if(FLEETSWEEP_SANITIZE STREQUAL thread)
     set_tests_properties(${name} PROPERTIES
       ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
