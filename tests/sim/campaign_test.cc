@@ -11,8 +11,8 @@ using model::HostState;
 
 // A sanitizer looks at code, which a few stories cover, and is several times slower.
 #if defined(FS_SANITIZED)
-constexpr std::uint64_t kSeeds = 2;
-constexpr std::size_t kHosts = 200;
+constexpr std::uint64_t kSeeds = 1;
+constexpr std::size_t kHosts = 100;
 #else
 constexpr std::uint64_t kSeeds = 20;
 constexpr std::size_t kHosts = 1000;
