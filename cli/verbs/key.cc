@@ -4,9 +4,9 @@
 
 #include "cli/checks.h"
 #include "cli/documents.h"
-#include "cli/proven.h"
 #include "cli/signer.h"
 #include "cli/steering.h"
+#include "cli/submission.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
 #include "protocol/codec/codec.h"

@@ -4,8 +4,8 @@
 
 #include "cli/describe.h"
 #include "cli/documents.h"
-#include "cli/proven.h"
 #include "cli/signer.h"
+#include "cli/submission.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
 #include "protocol/codec/codec.h"

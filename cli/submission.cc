@@ -1,4 +1,4 @@
-#include "cli/proven.h"
+#include "cli/submission.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

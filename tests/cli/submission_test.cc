@@ -1,6 +1,6 @@
 // A controller of ours on one side, honest or stolen; `fleetsweep stop` on the other.
 
-#include "cli/proven.h"
+#include "cli/submission.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
