@@ -220,7 +220,10 @@ Notice Fold::take(BytesView entry, const Logged& logged, bool only_stop,
     return notice;
   }
   auto change = examine(state_, *opened, entry, logged);
-  if (!change && ahead) change = examine_stop_by(*ahead, state_, *opened, entry, logged);
+  if (!change && ahead) {
+    auto early = examine_stop_by(*ahead, state_, *opened, entry, logged);
+    if (early || !state_.root) change = std::move(early);
+  }
   if (!change) {
     notice.refusal = change.error();
     return notice;

@@ -213,6 +213,7 @@ TEST_F(StopFile, AStrangersStopOrAnotherDocumentIsTaken) {
   host.deliver();
   EXPECT_EQ(offer(host.tenant.sign(model::Stop{.halt_all = true}, {"dave"})),
             trust::Taken::kRefused);
+  EXPECT_EQ(refusal_.reason, Reason::kUntrusted) << refusal_.detail;
   EXPECT_EQ(offer(host.tenant.sign(fixture::dry_run(host.policy), {"alice"})),
             trust::Taken::kRefused);
   model::Stop elsewhere{.halt_all = true};
