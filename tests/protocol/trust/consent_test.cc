@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <regex>
+
 #include "protocol/base/limits.h"
 #include "protocol/base/prng.h"
 #include "tests/protocol/trust/fixture.h"
@@ -67,6 +70,25 @@ TEST(Consent, WithoutAFileNothingIsNarrowed) {
     none.digest = parse_consent("")->digest;
     return none;
   }()));
+}
+
+TEST(Consent, TheLinesOfTheOperatorsPageAreNoFile) {
+  std::ifstream page(std::string(FS_SOURCE_DIR) + "/docs/operating.md");
+  const std::regex row(R"(^\| `([a-z_]+ = [^`]+)` \|.*)");
+  std::string text, line;
+  int lines = 0;
+  for (std::smatch match; std::getline(page, line);)
+    if (std::regex_match(line, match, row)) text += match[1].str() + "\n", ++lines;
+  const auto consent = parse_consent(text);
+  ASSERT_TRUE(consent) << text << consent.error().message;
+  EXPECT_EQ(lines, 6) << "every key, once";
+  EXPECT_EQ(consent->max_class, Class::kContain);
+  EXPECT_EQ(consent->jurisdictions.size(), 2u);
+  EXPECT_FALSE(allows_path(*consent, "/srv/db/x"));
+  EXPECT_TRUE(allows_path(*consent, "/home/x"));
+  EXPECT_FALSE(allows_path(*consent, "/opt"));
+  EXPECT_EQ(consent->items_max, 20u);
+  EXPECT_TRUE(consent->expires);
 }
 
 TEST(Consent, AFileTooLargeIsRefused) {
