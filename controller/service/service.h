@@ -30,7 +30,7 @@ struct ServiceOptions {
   std::optional<http::Tls> api_tls;
   bool allow_remote = false;  // API and metrics on other than loopback without client certificates
   int io_threads = 1;
-  event_log::EventLog log;
+  event_log::EventLog log = event_log::EventLog();
 };
 
 class Service {

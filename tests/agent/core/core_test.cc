@@ -13,6 +13,8 @@ namespace {
 
 using model::Reason;
 using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
 
 TEST_F(AgentCore, ReceiptIsSentUntilAckedAndNotAfterwards) {
   host.connect();
