@@ -18,7 +18,7 @@ std::vector<std::string> names_in(const std::string& folder) {
   std::filesystem::directory_iterator entries(folder, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error))
     if (entries->path().extension() == ".dsse") names.push_back(entries->path().string());
-  const std::size_t count = std::min(names.size(), kMirrorFiles);
+  const std::size_t count = std::min(names.size(), limits::kMirrorFiles);
   std::partial_sort(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count), names.end());
   names.resize(count);
   return names;

@@ -11,8 +11,6 @@
 
 namespace fleetsweep::agent {
 
-inline constexpr std::size_t kMirrorFiles = 256;  // looked at in one folder
-
 class Mirror {
  public:
   explicit Mirror(std::vector<std::string> folders) : folders_(std::move(folders)) {}
@@ -22,7 +20,7 @@ class Mirror {
     Bytes content;
   };
   // The *.dsse files that are new or changed since the last look, by name, the first
-  // kMirrorFiles of each folder. A folder that is not there (yet) is empty. Another `epoch`
+  // limits::kMirrorFiles of each folder. A folder that is not there (yet) is empty. Another `epoch`
   // than the last time: all of them once more. Blocks as long as the folder's file system does.
   std::vector<File> look(std::uint64_t epoch);
 

@@ -22,12 +22,11 @@ namespace fleetsweep::agent {
 namespace {
 
 constexpr Duration kAskAgain = std::chrono::seconds(2);
-constexpr std::size_t kTokenFileBytes = 1024;
 
 Result<trust::EnrolToken> read_token(const EnrolOptions& options) {
   if (options.token_file.empty()) return trust::parse_token(options.token);
   FS_TRY(const Bytes content,
-         files::read_file(options.token_file, kTokenFileBytes, files::Links::kFollow));
+         files::read_file(options.token_file, limits::kTokenFileBytes, files::Links::kFollow));
   auto token = trust::parse_token(as_text(content));
   if (!token) return fail(token.error().within(options.token_file));
   return token;

@@ -11,7 +11,6 @@ namespace fleetsweep::agent {
 namespace {
 
 using Json = nlohmann::json;
-constexpr std::size_t kEnrolmentBytes = 2 * limits::kRootChain * limits::kLogEntryBytes;
 
 Result<std::string> text(const Json& json, const char* key) {
   const auto found = json.find(key);
@@ -88,7 +87,7 @@ Status write_enrolment(const std::string& path, const Enrolment& enrolment) {
 }
 
 Result<Enrolment> read_enrolment(const std::string& path) {
-  FS_TRY(const Bytes content, files::read_file(path, kEnrolmentBytes));
+  FS_TRY(const Bytes content, files::read_file(path, limits::kEnrolmentBytes));
   auto enrolment = parse_enrolment(as_text(content));
   if (!enrolment) return fail(enrolment.error().within(path));
   return enrolment;

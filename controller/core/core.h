@@ -120,10 +120,6 @@ struct Tenant {
   }
 };
 
-// Documents that wait for signatures, of one tenant; and for how long.
-inline constexpr std::size_t kPendingMax = 256;
-inline constexpr Seconds kPendingLife{30 * 24 * 3600};
-
 // "order" of "application/vnd.fleetsweep.order.v1+capnp".
 std::string short_type(std::string_view payload_type);
 

@@ -41,7 +41,7 @@ Result<DocumentId> Core::post_pending(const TenantId& id, BytesView bytes, const
     return fail(Code::kConflict, "document {} is in the log already", document.hex());
   const auto held = owner->pending.find(document);
   const bool is_new = held == owner->pending.end();
-  if (is_new && owner->pending.size() >= kPendingMax)
+  if (is_new && owner->pending.size() >= limits::kPendingDocuments)
     return fail(Code::kOverloaded,
                 "{} documents wait for signatures already; submit or withdraw one of them",
                 owner->pending.size());
@@ -57,7 +57,9 @@ Result<DocumentId> Core::post_pending(const TenantId& id, BytesView bytes, const
   if (!awaited) return fail(Error(awaited.error()));
   store::Pending row =
       is_new ? store::Pending{owner->no, document, {}, who, time, {}} : held->second.row;
-  if (is_new) row.ends = std::min(awaited->ends.value_or(time + kPendingLife), time + kPendingLife);
+  if (is_new)
+    row.ends =
+        std::min(awaited->ends.value_or(time + limits::kPendingLife), time + limits::kPendingLife);
   row.envelope = encoded;
   effects.persist.push_back(row);
   effects.persist.push_back(

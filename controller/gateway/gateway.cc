@@ -12,14 +12,10 @@ namespace {
 // Bounded work per turn; what is left makes the next one.
 constexpr int kMessagesPerTurn = 512;
 constexpr int kEnrolmentsPerTurn = 32;
-constexpr std::size_t kEnrolRequestBytes = 16 * 1024;
 // Of those who hold a token of ours; and of anybody, which is what reading a request may take.
 constexpr double kEnrolmentsPerSecond = 200;
 constexpr double kEnrolmentBurst = 400;
 constexpr double kStrangersPerSecond = 5000;
-// Connections that said nothing yet: all agents of a fleet that lost us at one moment, up to here.
-constexpr std::size_t kAgentsUnheardMost = 4096;
-constexpr std::size_t kEnrolVisits = 512;
 // Messages of one connection that wait for us: what a host can make us hold.
 constexpr int kAgentQueue = 16;
 constexpr Duration kFloodSaidAgain = std::chrono::minutes(1);
@@ -36,25 +32,26 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const Options& options, metrics::
                            .keys = options.keys,
                            .domain = "agent",
                            .receive_queue = kAgentQueue,
-                           .unheard_max = std::min(options.agents_max, kAgentsUnheardMost)});
+                           .unheard_max = std::min(options.agents_max, limits::kAgentsUnheard)});
   if (!agent) return fail(agent.error().within("agent_listen"));
   gateway->agent_ = std::move(*agent);
-  auto enrol = net::EdgeSocket::bind(*gateway->context_, {.listen = options.enrol_listen,
-                                                          .keys = options.keys,
-                                                          .domain = "enrol",
-                                                          .receive_bytes_max = kEnrolRequestBytes,
-                                                          .send_queue = 8,
-                                                          .receive_queue = 8,
-                                                          .receive_buffer = 64 * 1024,
-                                                          .unheard_max = kEnrolVisits,
-                                                          .visits = true});
+  auto enrol =
+      net::EdgeSocket::bind(*gateway->context_, {.listen = options.enrol_listen,
+                                                 .keys = options.keys,
+                                                 .domain = "enrol",
+                                                 .receive_bytes_max = limits::kEnrolRequestBytes,
+                                                 .send_queue = 8,
+                                                 .receive_queue = 8,
+                                                 .receive_buffer = 64 * 1024,
+                                                 .unheard_max = limits::kEnrolVisits,
+                                                 .visits = true});
   if (!enrol) return fail(enrol.error().within("enrol_listen"));
   gateway->enrol_ = std::move(*enrol);
   return gateway;
 }
 
 std::size_t Gateway::connections_max(std::size_t agents_max) {
-  return agents_max + std::min(agents_max, kAgentsUnheardMost) + kEnrolVisits;
+  return agents_max + std::min(agents_max, limits::kAgentsUnheard) + limits::kEnrolVisits;
 }
 
 Gateway::Gateway(metrics::Metrics& metrics)

@@ -121,7 +121,10 @@ inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;
 inline constexpr std::size_t kIntakeBytesPerDay = 64ull << 20;
 inline constexpr std::uint64_t kVaultBytes = 512ull << 20;
 inline constexpr std::size_t kJournalBytes = 64ull << 20;  // of act
-inline constexpr std::size_t kAnchorBytes = 16ull << 20;
+inline constexpr std::size_t kAnchorBytes = 32ull << 20;
+inline constexpr std::size_t kMirrorFiles = 256;  // looked at in one folder
+inline constexpr std::size_t kTokenFileBytes = 1024;
+inline constexpr std::size_t kKeyFileBytes = 16 * 1024;
 inline constexpr unsigned kDiskFreePercentMin = 10;    // below it nothing is quarantined
 inline constexpr unsigned kFreezePasses = 5;           // until no new descendant is found
 inline constexpr unsigned kFailuresInARow = 3;         // more, and the rest of a plan is left alone
@@ -150,6 +153,9 @@ inline constexpr std::size_t kConsentLines = 1024;
 // scans beside it.
 inline constexpr std::size_t kEnrolReplyBytes = (kRootChain + 4) * kLogEntryBytes;
 static_assert(kReceiveAgentBytes < kEnrolReplyBytes);
+inline constexpr std::size_t kEnrolmentBytes = 2 * kRootChain * kLogEntryBytes;  // as it is kept
+static_assert(kStopsActive * kLogEntryBytes + kResumesKept * 2 * kResumeBytes + 1024 * 1024 <
+              kAnchorBytes);
 static_assert((kRootChain + kStopsActive) * kLogEntryBytes + kResumesKept * 2 * kResumeBytes +
                   kPolicyBytes + 2 * kSealedFindingsBytes + 1024 * 1024 <
               kLocalMessageBytes);
@@ -174,5 +180,12 @@ static_assert(kPolicyBytes < kHttpBodyBytes);
 inline constexpr std::size_t kCommitReceipts =
     1000;  // receipts in one transaction: FULL is as fast as NORMAL here
 inline constexpr std::size_t kFleetRatioHostsMin = 20;
+inline constexpr std::size_t kPendingDocuments = 256;  // of one tenant, that wait for signatures
+inline constexpr std::chrono::seconds kPendingLife{30 * 24 * 3600};
+inline constexpr std::size_t kEnrolRequestBytes = 16 * 1024;
+// Connections that said nothing yet: all agents of a fleet that lost us at one moment, up to here.
+inline constexpr std::size_t kAgentsUnheard = 4096;
+inline constexpr std::size_t kEnrolVisits = 512;
+inline constexpr std::size_t kZapFrames = 16;
 
 }  // namespace fleetsweep::limits

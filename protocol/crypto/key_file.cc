@@ -15,6 +15,7 @@
 #include <cstring>
 #include <memory>
 
+#include "protocol/base/limits.h"
 #include "protocol/crypto/seal.h"
 
 namespace fleetsweep::crypto {
@@ -28,7 +29,6 @@ constexpr std::uint64_t kScryptP = 6;
 constexpr int kSaltBytes = 16;
 constexpr std::uint64_t kScryptNMin = 1 << 16;
 constexpr std::uint64_t kScryptWorkMin = 1 << 20;  // N * r * p of OWASP's choice
-constexpr std::size_t kKeyFileBytes = 16 * 1024;
 
 template <auto release>
 struct Release {
@@ -100,7 +100,7 @@ Result<Bytes> read_small_file(const std::string& path) {
   if (file < 0)
     return fail(errno == ENOENT ? Code::kNotFound : Code::kInvalid, "cannot open {}: {}", path,
                 std::strerror(errno));
-  Bytes bytes(kKeyFileBytes + 1);
+  Bytes bytes(limits::kKeyFileBytes + 1);
   std::size_t size = 0;
   ssize_t count = 0;
   do {
@@ -110,8 +110,9 @@ Result<Bytes> read_small_file(const std::string& path) {
   const int reason = errno;
   close(file);
   if (count < 0) return fail(Code::kInvalid, "cannot read {}: {}", path, std::strerror(reason));
-  if (size > kKeyFileBytes)
-    return fail(Code::kInvalid, "{} is larger than {} bytes: not a key file", path, kKeyFileBytes);
+  if (size > limits::kKeyFileBytes)
+    return fail(Code::kInvalid, "{} is larger than {} bytes: not a key file", path,
+                limits::kKeyFileBytes);
   bytes.resize(size);
   return bytes;
 }

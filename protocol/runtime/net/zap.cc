@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "protocol/base/assert.h"
+#include "protocol/base/limits.h"
 #include "protocol/runtime/net/raw.h"
 
 namespace fleetsweep::net {
@@ -13,7 +14,6 @@ namespace {
 
 constexpr const char* kEndpoint = "inproc://zeromq.zap.01";
 constexpr const char* kControl = "inproc://fleetsweep-zap-stop";
-constexpr std::size_t kFramesMax = 16;
 
 // [address, "", "1.0", request id, domain, peer address, routing id, mechanism, credentials...].
 // The routing id is the server's own (libzmq issue 4161), so nothing hangs on it.
@@ -24,7 +24,7 @@ std::vector<std::string> receive_frames(void* socket) {
   do {
     zmq_msg_t frame;
     zmq_msg_init(&frame);
-    if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) >= 0 && frames.size() < kFramesMax)
+    if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) >= 0 && frames.size() < limits::kZapFrames)
       frames.emplace_back(static_cast<const char*>(zmq_msg_data(&frame)), zmq_msg_size(&frame));
     zmq_msg_close(&frame);
   } while (has_more(socket));

@@ -64,10 +64,10 @@ TEST_F(MirrorTest, WhatIsNoPlainFileIsOpened) {
 }
 
 TEST_F(MirrorTest, AFolderFullOfFilesHoldsTheAgent) {
-  for (std::size_t i = 0; i < kMirrorFiles + 5; ++i)
+  for (std::size_t i = 0; i < limits::kMirrorFiles + 5; ++i)
     put(fmt::format("{:04}.dsse", i), std::to_string(i));
   const auto found = look();
-  ASSERT_EQ(found.size(), kMirrorFiles);
+  ASSERT_EQ(found.size(), limits::kMirrorFiles);
   EXPECT_EQ(found.front(), "0");
 }
 

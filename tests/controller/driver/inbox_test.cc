@@ -45,13 +45,14 @@ TEST_F(Inbox, SignatureInTheWayKeepsTheTrueOneOut) {
 }
 
 TEST_F(Inbox, DocumentsFillTheStoreWithoutEnd) {
-  for (std::size_t i = 0; i < kPendingMax; ++i) ASSERT_TRUE(post(stop_because(std::to_string(i))));
+  for (std::size_t i = 0; i < limits::kPendingDocuments; ++i)
+    ASSERT_TRUE(post(stop_because(std::to_string(i))));
   EXPECT_EQ(post(stop_because("one more")).error().code, Code::kOverloaded);
   EXPECT_TRUE(post(stop_because("0", {"alice"}))) << "who is there may still be signed";
   const std::size_t commits = store_.commits;
   EXPECT_TRUE(post(stop_because("0", {"alice"})));
   EXPECT_EQ(store_.commits, commits) << "what changes nothing writes nothing";
-  now_ += kPendingLife;
+  now_ += limits::kPendingLife;
   driver_->on_time(now_);
   driver_->flush(now_);
   EXPECT_TRUE(pending().empty());
