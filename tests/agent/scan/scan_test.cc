@@ -205,11 +205,13 @@ TEST_F(ScanTest, AFileOrFolderSwappedForALinkAllTheTimeLeadsNowhereElse) {
       swap("/folder/x", "/folder/y");
     }
   });
-  for (int i = 0; i < 20; ++i)
-    for (const auto& finding : scan(by_name("evil"))["findings"]) {
+  for (int i = 0; i < 20; ++i) {
+    const auto report = scan(by_name("evil"));
+    for (const auto& finding : report["findings"]) {
       const std::string hash = finding["file"].value("sha256", "");
       EXPECT_TRUE(hash.empty() || hash == sha256_hex("content")) << finding;
     }
+  }
   is_over = true;
   swapper.join();
   // Each swap is a change of the file, so most of these scans had to leave it out.
