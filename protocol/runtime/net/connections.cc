@@ -57,6 +57,11 @@ void Connections::on_closed(int fd) {
   entries_.erase(found);
 }
 
+bool Connections::was_heard(int fd, const CurveKey& key) const {
+  const auto found = entries_.find(fd);
+  return found != entries_.end() && found->second.key == key;
+}
+
 bool Connections::is_hoarding(int fd, std::uint64_t received) const {
   const auto found = entries_.find(fd);
   if (found == entries_.end()) return false;

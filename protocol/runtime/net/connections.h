@@ -44,6 +44,7 @@ class Connections {
   std::optional<Id> on_heard(int fd, const CurveKey& key, std::size_t payload_bytes);
   void on_closed(int fd);
 
+  bool was_heard(int fd, const CurveKey& key) const;
   // Of those that are there; `received` by the kernel since the beginning.
   bool is_hoarding(int fd, std::uint64_t received) const;
   std::vector<Id> all() const;

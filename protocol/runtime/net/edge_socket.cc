@@ -197,9 +197,10 @@ std::optional<Received> EdgeSocket::receive() {
       continue;
     }
     ++counters_.received;
-    tend();  // it may have been accepted in this very turn
-    if (const auto older =
-            connections_.on_heard(zmq_msg_get(raw, ZMQ_SRCFD), *key, payload.view().size())) {
+    const int fd = zmq_msg_get(raw, ZMQ_SRCFD);
+    // It may have been accepted in this very turn.
+    if (!connections_.was_heard(fd, *key)) tend();
+    if (const auto older = connections_.on_heard(fd, *key, payload.view().size())) {
       ++counters_.cut_duplicate;
       cut(*older);
     }

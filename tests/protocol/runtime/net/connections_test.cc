@@ -35,6 +35,10 @@ TEST(Connections, NumberOfADescriptorIsUsedAgainBeforeItsEndWasTold) {
   EXPECT_EQ(connections.all().at(0), (Id{7, 2}));
   connections.on_closed(9);
   EXPECT_FALSE(connections.on_heard(9, key(1), 1)) << "nobody we know";
+  EXPECT_FALSE(connections.was_heard(7, key(1)));
+  connections.on_heard(7, key(1), 1);
+  EXPECT_TRUE(connections.was_heard(7, key(1)));
+  EXPECT_FALSE(connections.was_heard(7, key(2))) << "another host has the number by now";
 }
 
 TEST(Connections, OneKeyHoldsTwoConnectionsAndTheNewestAreKept) {
