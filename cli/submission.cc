@@ -127,4 +127,16 @@ void print_proven(Session& session, const Proven& proven, json fields, const std
   if (!proven.doubt.empty()) session.console.note("NOT proved: " + proven.doubt);
 }
 
+Status submit_resume(Session& session, const model::Resume& resume, const std::string& plan,
+                     const Submission& submission) {
+  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
+  FS_TRY(const Proven proven,
+         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(resume), {}},
+                       submission));
+  print_proven(
+      session, proven, {{"resume", proven.id.hex()}, {"stops", resume.stops.size()}},
+      fmt::format("resume {} lifts {}", proven.id.hex(), counted(resume.stops.size(), "stop")));
+  return {};
+}
+
 }  // namespace fleetsweep::cli

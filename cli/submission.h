@@ -10,6 +10,7 @@
 #include "cli/log_history.h"
 #include "cli/session.h"
 #include "protocol/base/time.h"
+#include "protocol/model/order.h"
 
 namespace CLI {
 class App;
@@ -38,5 +39,9 @@ Result<Proven> submit_proven(Session&, model::Envelope document, const Submissio
 
 // With --json the fields and what is proved; otherwise `text` and the same in words.
 void print_proven(Session&, const Proven& proven, nlohmann::json fields, const std::string& text);
+
+// Asks with the plan, then signs, submits, proves and prints it.
+Status submit_resume(Session&, const model::Resume& resume, const std::string& plan,
+                     const Submission& submission);
 
 }  // namespace fleetsweep::cli

@@ -249,13 +249,7 @@ Status resume(Session& session, const Options& options) {
         fmt::format("  {} of {}, names {}: {}\n", id.hex().substr(0, 12), to_rfc3339(stop.issued),
                     counted(stop.orders.size(), "order"), escaped(stop.reason));
   }
-  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const Proven proven,
-         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(document), {}},
-                       options.submission));
-  print_proven(
-      session, proven, {{"resume", proven.id.hex()}, {"stops", document.stops.size()}},
-      fmt::format("resume {} lifts {}", proven.id.hex(), counted(document.stops.size(), "stop")));
+  FS_CHECK(submit_resume(session, document, plan, options.submission));
   session.console.next("fleetsweep campaign watch " + options.campaign);
   return {};
 }

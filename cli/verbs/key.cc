@@ -92,14 +92,7 @@ Status reinstate(Session& session, const Options& options) {
   for (const DocumentId& id : document.stops)
     plan += fmt::format("  stop {}: {}\n", id.hex().substr(0, 12),
                         escaped(history.state.stops.at(id).stop.reason));
-  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const Proven proven,
-         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(document), {}},
-                       options.submission));
-  print_proven(
-      session, proven, {{"resume", proven.id.hex()}, {"stops", document.stops.size()}},
-      fmt::format("resume {} lifts {}", proven.id.hex(), counted(document.stops.size(), "stop")));
-  return {};
+  return submit_resume(session, document, plan, options.submission);
 }
 
 }  // namespace

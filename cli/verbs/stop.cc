@@ -100,14 +100,7 @@ Status lift(Session& session, const Options& options) {
   FS_CHECK(add_ids(options.stops, "STOP", resume.stops));
   std::string plan = "Resume: these stops are lifted for ever\n";
   for (const DocumentId& id : resume.stops) plan += fmt::format("  {}\n", id.hex());
-  FS_CHECK(session.console.confirm(plan, "Sign and submit this resume?"));
-  FS_TRY(const Proven proven,
-         submit_proven(session, {std::string(model::kPayloadResume), codec::encode(resume), {}},
-                       options.submission));
-  print_proven(
-      session, proven, json{{"resume", proven.id.hex()}, {"stops", resume.stops.size()}},
-      fmt::format("resume {} lifts {}", proven.id.hex(), counted(resume.stops.size(), "stop")));
-  return {};
+  return submit_resume(session, resume, plan, options.submission);
 }
 
 }  // namespace
