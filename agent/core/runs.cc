@@ -51,6 +51,10 @@ Digest fingerprint(const model::Identity& identity) {
                  [](const model::ConnectionIdentity& connection) {
                    return fmt::format("c {} {} {}", content_of(connection.exe),
                                       connection.remote_port, connection.remote_address);
+                 },
+                 [](const model::RegistryIdentity& value) {
+                   return fmt::format("r {} {} {} {}", content_of(value.hive), value.key,
+                                      value.value_name, value.data);
                  }},
       identity);
   return crypto::sha256(as_bytes(text));

@@ -38,6 +38,11 @@ bool is_same(const model::ConnectionIdentity& a, const model::ConnectionIdentity
          is_same_program(a.exe, b.exe);
 }
 
+bool is_same(const model::RegistryIdentity& a, const model::RegistryIdentity& b) {
+  return a.hive.path == b.hive.path && a.key == b.key && a.value_name == b.value_name &&
+         a.data_type == b.data_type && a.data == b.data;
+}
+
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
@@ -74,6 +79,9 @@ std::string object_key(const model::Identity& identity) {
                    return fmt::format("c:{}:{}:{}:{}:{}", connection.pid, connection.local_address,
                                       connection.local_port, connection.remote_address,
                                       connection.remote_port);
+                 },
+                 [](const model::RegistryIdentity& value) {
+                   return fmt::format("r:{}\n{}\n{}", value.hive.path, value.key, value.value_name);
                  }},
       identity);
 }
@@ -83,6 +91,9 @@ const model::FileIdentity& file_of(const model::Identity& identity) {
       Overloaded{[](const model::FileIdentity& file) -> const model::FileIdentity& { return file; },
                  [](const model::PersistenceIdentity& entry) -> const model::FileIdentity& {
                    return entry.file;
+                 },
+                 [](const model::RegistryIdentity& value) -> const model::FileIdentity& {
+                   return value.hive;
                  },
                  [](const auto& running) -> const model::FileIdentity& { return running.exe; }},
       identity);

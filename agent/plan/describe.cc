@@ -24,6 +24,11 @@ std::string text_of(const model::ConnectionIdentity& connection) {
                      escaped(connection.remote_address), connection.remote_port);
 }
 
+std::string text_of(const model::RegistryIdentity& value) {
+  return fmt::format("registry value {} of {} in {}", escaped(value.value_name), escaped(value.key),
+                     escaped(value.hive.path));
+}
+
 }  // namespace
 
 std::string describe(const model::Identity& identity) {

@@ -333,6 +333,7 @@ model::Phase phase_of(ActionKind kind) {
     case ActionKind::kCollect:
       return model::Phase::kCollect;
     case ActionKind::kBlock:
+    case ActionKind::kIsolate:
       return model::Phase::kBlock;
     case ActionKind::kDisable:
     case ActionKind::kRemove:

@@ -37,7 +37,9 @@ json identity_json(const model::PersistenceIdentity& persistence) {
             {"name", escaped(persistence.name)},
             {"entry", escaped(persistence.entry)},
             {"command", escaped(persistence.command)},
-            {"entry_sha256", persistence.entry_sha256.hex()}}}};
+            {"entry_sha256", persistence.entry_sha256.hex()},
+            {"user", escaped(persistence.user)},
+            {"line", persistence.line}}}};
 }
 json identity_json(const model::ConnectionIdentity& connection) {
   return {{"connection",
@@ -46,7 +48,18 @@ json identity_json(const model::ConnectionIdentity& connection) {
             {"remote_address", connection.remote_address},
             {"remote_port", connection.remote_port},
             {"pid", connection.pid},
-            {"exe", escaped(connection.exe.path)}}}};
+            {"exe", escaped(connection.exe.path)},
+            {"protocol", connection.protocol},
+            {"listening", connection.listening}}}};
+}
+
+json identity_json(const model::RegistryIdentity& value) {
+  return {{"registry",
+           {{"hive", file_json(value.hive)},
+            {"key", escaped(value.key)},
+            {"value_name", escaped(value.value_name)},
+            {"data_type", value.data_type},
+            {"data", escaped(value.data)}}}};
 }
 
 }  // namespace
@@ -59,6 +72,9 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done) {
                  {"scanned_bytes", done.result.scanned_bytes},
                  {"unscannable", done.result.unscannable},
                  {"unscannable_paths", done.result.unscannable_paths},
+                 {"partial", done.result.partial},
+                 {"partial_paths", done.result.partial_paths},
+                 {"mismatches", done.result.mismatches},
                  {"findings", json::array()},
                  {"verdicts", json::array()}};
   for (const model::Finding& finding : done.result.findings) {
@@ -70,6 +86,8 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done) {
     entry["object"] = name(detection.object);
     if (finding.joined != model::Finding::kNoJoin) entry["joined"] = finding.joined;
     if (!finding.rule.empty()) entry["rule"] = escaped(finding.rule);
+    if (!finding.member.empty()) entry["member"] = escaped(finding.member);
+    if (finding.partial) entry["partial"] = true;
     result["findings"].push_back(std::move(entry));
   }
   // A verdict may be true of nothing (`not x`); without a result there is none.

@@ -17,6 +17,7 @@ bool agents_do(model::ActionKind kind) {
     case ActionKind::kRestart:
     case ActionKind::kRestoreFromPackage:
     case ActionKind::kPurge:
+    case ActionKind::kIsolate:
       return false;
   }
   return false;

@@ -102,11 +102,12 @@ void explain_verdicts(const Policy& policy, std::string& out) {
 }
 
 // The engine's order; a policy can leave an action out but not move it.
-constexpr ActionKind kOrder[] = {
-    ActionKind::kSuspend,    ActionKind::kCollect, ActionKind::kBlock,
-    ActionKind::kDisable,    ActionKind::kRemove,  ActionKind::kKill,
-    ActionKind::kQuarantine, ActionKind::kPurge,   ActionKind::kRestoreFromPackage,
-    ActionKind::kRestart};
+constexpr ActionKind kOrder[] = {ActionKind::kSuspend, ActionKind::kCollect,
+                                 ActionKind::kBlock,   ActionKind::kIsolate,
+                                 ActionKind::kDisable, ActionKind::kRemove,
+                                 ActionKind::kKill,    ActionKind::kQuarantine,
+                                 ActionKind::kPurge,   ActionKind::kRestoreFromPackage,
+                                 ActionKind::kRestart};
 
 std::string selector_text(const Selector& selector, const Policy& policy) {
   const std::string_view last = selector.kind == Selector::Kind::kDetections ? "and" : "or";

@@ -14,6 +14,7 @@ using model::Field;
 constexpr std::string_view kMagics[] = {"elf", "pe", "script", "gzip", "zip", "text", "data"};
 constexpr std::string_view kTypes[] = {"regular", "directory",        "symlink",     "fifo",
                                        "socket",  "character-device", "block-device"};
+constexpr std::string_view kProtocols[] = {"tcp", "udp", "icmp", "raw", "packet"};
 constexpr std::string_view kRegistryTypes[] = {
     "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_MULTI_SZ", "REG_QWORD"};
 
@@ -101,6 +102,74 @@ FieldInfo field_info(Field field) {
       return {Holds::kText, "its data"};
     case Field::kRegistryValueDataType:
       return {Holds::kWord, "its data", {}, kRegistryTypes};
+    case Field::kFileUid:
+      return {Holds::kNumber, "the number of its owner"};
+    case Field::kFileGid:
+      return {Holds::kNumber, "the number of its group"};
+    case Field::kFileOwner:
+      return {Holds::kText, "the name of its owner"};
+    case Field::kFileIsSetuid:
+      return {Holds::kBoolean, "it runs with the rights of its owner (set-uid)",
+              "it does not run with the rights of its owner"};
+    case Field::kFileIsSetgid:
+      return {Holds::kBoolean, "it runs with the rights of its group (set-gid)",
+              "it does not run with the rights of its group"};
+    case Field::kFileIsExecutable:
+      return {Holds::kBoolean, "it may be executed", "it may not be executed"};
+    case Field::kFileIsImmutable:
+      return {Holds::kBoolean, "it is marked immutable", "it is not marked immutable"};
+    case Field::kFileIsAppendOnly:
+      return {Holds::kBoolean, "it is marked append-only", "it is not marked append-only"};
+    case Field::kFileIsHidden:
+      return {Holds::kBoolean, "its name hides it", "its name does not hide it"};
+    case Field::kFileExtensionMismatch:
+      return {Holds::kBoolean, "its extension lies about its content",
+              "its extension does not lie about its content"};
+    case Field::kFileCapabilities:
+      return {Holds::kText, "its capabilities"};
+    case Field::kFileMtime:
+      return {Holds::kTimestamp, "the time of its last change"};
+    case Field::kFileMtimeDeltaToBirth:
+      return {Holds::kSeconds, "its last change, counted from its creation,"};
+    case Field::kProcessParentName:
+      return {Holds::kText, "the name of its parent"};
+    case Field::kProcessParentExePath:
+      return {Holds::kPath, "the path of its parent's program"};
+    case Field::kProcessParentCommandLine:
+      return {Holds::kText, "the command line of its parent"};
+    case Field::kProcessExeIsMemfd:
+      return {Holds::kBoolean, "its program lies in memory only", "its program lies in a file"};
+    case Field::kProcessMappedFiles:
+      return {Holds::kPath, "a file it has mapped"};
+    case Field::kProcessEnvironmentNames:
+      return {Holds::kText, "a name in its environment"};
+    case Field::kProcessCapabilities:
+      return {Holds::kText, "its capabilities"};
+    case Field::kProcessUser:
+      return {Holds::kText, "its user"};
+    case Field::kProcessCwd:
+      return {Holds::kPath, "its working folder"};
+    case Field::kProcessContainerId:
+      return {Holds::kText, "the id of its container"};
+    case Field::kPersistenceUser:
+      return {Holds::kText, "the user it runs as"};
+    case Field::kPersistenceLine:
+      return {Holds::kNumber, "the number of its line"};
+    case Field::kPersistencePackageOwned:
+      return {Holds::kBoolean, "its file is unchanged since a package installed it",
+              "its file is none that a package installed, or was changed"};
+    case Field::kPersistenceInBaseline:
+      return {Holds::kBoolean, "it stands in the owner's baseline",
+              "it does not stand in the owner's baseline"};
+    case Field::kNetworkProtocol:
+      return {Holds::kWord, "it", {}, kProtocols};
+    case Field::kNetworkIsListening:
+      return {Holds::kBoolean, "it waits for connections", "it does not wait for connections"};
+    case Field::kNetworkSrcRef:
+      return {Holds::kAddress, "its address on this host"};
+    case Field::kNetworkProcessExeDeleted:
+      return {Holds::kBoolean, "the file of its program is gone",
+              "the file of its program is still there"};
   }
   FS_ASSERT(false);
 }

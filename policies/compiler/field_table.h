@@ -18,6 +18,8 @@ enum class Holds : std::uint8_t {
   kSize,
   kSeconds,
   kPort,
+  kNumber,     // of 32 bits
+  kTimestamp,  // RFC 3339 in UTC; Unix seconds
   kBoolean,
   kWord,  // one of a fixed list
   kHash,
@@ -43,7 +45,8 @@ constexpr bool is_textual(Holds holds) {
   return holds == Holds::kText || holds == Holds::kPath || holds == Holds::kFileName;
 }
 constexpr bool is_number(Holds holds) {
-  return holds == Holds::kSize || holds == Holds::kSeconds || holds == Holds::kPort;
+  return holds == Holds::kSize || holds == Holds::kSeconds || holds == Holds::kPort ||
+         holds == Holds::kNumber || holds == Holds::kTimestamp;
 }
 
 // Words of file.magic and file.type.

@@ -65,6 +65,24 @@ bool names(const Predicate& p, const Selection& selection) {
     case Field::kNetworkDstPort:
     case Field::kNetworkSrcPort:
     case Field::kRegistryValueDataType:
+    case Field::kFileUid:
+    case Field::kFileGid:
+    case Field::kFileIsSetuid:
+    case Field::kFileIsSetgid:
+    case Field::kFileIsExecutable:
+    case Field::kFileIsImmutable:
+    case Field::kFileIsAppendOnly:
+    case Field::kFileIsHidden:
+    case Field::kFileExtensionMismatch:
+    case Field::kFileMtime:
+    case Field::kFileMtimeDeltaToBirth:
+    case Field::kProcessExeIsMemfd:
+    case Field::kPersistenceLine:
+    case Field::kPersistencePackageOwned:
+    case Field::kPersistenceInBaseline:
+    case Field::kNetworkProtocol:
+    case Field::kNetworkIsListening:
+    case Field::kNetworkProcessExeDeleted:
       return false;
     default:
       return !fits_any(p);

@@ -43,6 +43,40 @@ constexpr std::pair<std::string_view, std::string_view> kChoices[] = {
     {"authorized_key", "an SSH key that may log in"},
     {"win_service", "a Windows service"},
     {"win_task", "a task of Windows"},
+    {"systemd_socket", "a systemd socket"},
+    {"systemd_path", "a systemd path unit"},
+    {"systemd_generator", "a systemd generator"},
+    {"systemd_environment", "a library that a unit loads by its environment"},
+    {"inittab", "a line of inittab"},
+    {"xdg_autostart", "a desktop autostart entry"},
+    {"ld_so_conf", "a folder of shared libraries"},
+    {"pam_config", "a line of a PAM configuration"},
+    {"pam_module", "a PAM module"},
+    {"sshd_config", "a command in the SSH server's configuration"},
+    {"udev_rule", "a command of a udev rule"},
+    {"motd_script", "a script of the message of the day"},
+    {"package_manager_hook", "a hook of the package manager"},
+    {"git_hook", "a git hook"},
+    {"dbus_service", "a D-Bus service"},
+    {"polkit_rule", "a polkit rule"},
+    {"networkmanager_dispatcher", "a script that NetworkManager runs"},
+    {"kernel_module", "a kernel module that is loaded at boot"},
+    {"modprobe_hook", "a command that loading a kernel module runs"},
+    {"binfmt", "an interpreter of a binary format"},
+    {"setuid_program", "a program with the rights of its owner"},
+    {"file_capability", "a program with capabilities"},
+    {"sudoers", "a rule of sudo"},
+    {"account", "an account"},
+    {"path_shadow", "a program in front of another of its name"},
+    {"web_script", "a script that a web server runs"},
+    {"environment_file", "a line of an environment file"},
+    {"win_run", "a Run value of Windows"},
+    {"win_winlogon", "a value of Winlogon"},
+    {"tcp", "a TCP socket"},
+    {"udp", "a UDP socket"},
+    {"icmp", "an ICMP socket"},
+    {"raw", "a raw socket"},
+    {"packet", "a packet socket"},
     {"REG_NONE", "nothing"},
     {"REG_SZ", "text"},
     {"REG_EXPAND_SZ", "text with variables"},
@@ -137,7 +171,10 @@ std::string value_words(const model::Predicate& p, const model::Value& value) {
       return duration_words(Seconds(std::abs(value.number))) +
              (value.number < 0 ? " earlier" : " later");
     case Holds::kPort:
+    case Holds::kNumber:
       return std::to_string(value.number);
+    case Holds::kTimestamp:
+      return to_rfc3339(timestamp(value.number));
     case Holds::kWord:
       return std::string(choice_words(value.text));
     case Holds::kHash:

@@ -140,6 +140,13 @@ class PredicateReader {
         if (const auto port = read_number(node, what, 0, 65535, sink_))
           number(static_cast<std::int64_t>(*port));
         return;
+      case Holds::kNumber:
+        if (const auto read = read_number(node, what, 0, 0xffffffff, sink_))
+          number(static_cast<std::int64_t>(*read));
+        return;
+      case Holds::kTimestamp:
+        if (const auto read = read_time(node, what, sink_)) number(unix_seconds(*read));
+        return;
       case Holds::kSeconds:
         return read_seconds(node);
       case Holds::kBoolean:

@@ -62,6 +62,8 @@ Shape shape_of(ActionKind kind) {
               false,      true,  "\"@lists/<name>\" or a network-traffic detection"};
     case ActionKind::kRestart:
       return {{}, false, true, false, false, "services_mapping(<a file detection>)"};
+    case ActionKind::kIsolate:
+      return {{kFile, kProcess, kPersistence, kNetwork, kRegistry}, true, false, true, false, ""};
   }
   return {};
 }
@@ -78,7 +80,7 @@ class ActionReader {
   std::optional<std::pair<model::Action, ActionPlace>> read() {
     const auto verb = fields_.needed_choice(
         "action", {"report", "collect", "suspend", "disable", "block", "remove", "kill",
-                   "quarantine", "restart", "restore-from-package", "purge"});
+                   "quarantine", "restart", "restore-from-package", "purge", "isolate"});
     const auto kind = from_name<ActionKind>(verb);
     if (!kind) return std::nullopt;
     action_.kind = *kind;

@@ -109,6 +109,7 @@ inline constexpr std::size_t kFindings = 5000;  // in one scan
 inline constexpr std::size_t kPathBytes = 4096;
 inline constexpr std::size_t kLineBytes = 32 * 1024;  // a command line, a line of a crontab
 inline constexpr std::size_t kUnscannablePaths = 64;  // named in one scan result
+inline constexpr std::size_t kMismatches = 64;        // likewise: where a host contradicts itself
 inline constexpr std::size_t kLabels = 64;
 inline constexpr std::size_t kDetailBytes = 64 * 1024;  // what one process tells another in words
 inline constexpr std::size_t kLocalReplyBytes = 1024 * 1024;

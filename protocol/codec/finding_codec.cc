@@ -55,6 +55,8 @@ void write(Out out, const model::PersistenceIdentity& persistence,
   put(to, &B::setEntry, persistence.entry);
   put(to, &B::setCommand, persistence.command);
   put(to, &B::setEntrySha256, persistence.entry_sha256);
+  put(to, &B::setUser, persistence.user);
+  to.setLine(persistence.line);
 }
 void read(In& in, schema::PersistenceIdentity::Reader from,
           model::PersistenceIdentity& persistence) {
@@ -64,6 +66,8 @@ void read(In& in, schema::PersistenceIdentity::Reader from,
   get(in, "entry", from.getEntry(), persistence.entry, limits::kLineBytes);
   get(in, "command", from.getCommand(), persistence.command, limits::kLineBytes);
   get(in, "entrySha256", from.getEntrySha256(), persistence.entry_sha256);
+  get(in, "user", from.getUser(), persistence.user);
+  persistence.line = from.getLine();
 }
 
 void write(Out out, const model::ConnectionIdentity& connection,
@@ -75,6 +79,8 @@ void write(Out out, const model::ConnectionIdentity& connection,
   to.setRemotePort(connection.remote_port);
   to.setPid(connection.pid);
   write(out, connection.exe, to.initExe());
+  put(to, &B::setProtocol, connection.protocol);
+  to.setListening(connection.listening);
 }
 void read(In& in, schema::ConnectionIdentity::Reader from, model::ConnectionIdentity& connection) {
   get(in, "localAddress", from.getLocalAddress(), connection.local_address);
@@ -83,6 +89,24 @@ void read(In& in, schema::ConnectionIdentity::Reader from, model::ConnectionIden
   connection.remote_port = from.getRemotePort();
   connection.pid = from.getPid();
   get(in, "exe", from.getExe(), connection.exe);
+  get(in, "protocol", from.getProtocol(), connection.protocol);
+  connection.listening = from.getListening();
+}
+
+void write(Out out, const model::RegistryIdentity& registry, schema::RegistryIdentity::Builder to) {
+  using B = decltype(to);
+  write(out, registry.hive, to.initHive());
+  put(to, &B::setKey, registry.key);
+  put(to, &B::setValueName, registry.value_name);
+  put(to, &B::setDataType, registry.data_type);
+  put(to, &B::setData, registry.data);
+}
+void read(In& in, schema::RegistryIdentity::Reader from, model::RegistryIdentity& registry) {
+  get(in, "hive", from.getHive(), registry.hive);
+  get(in, "key", from.getKey(), registry.key, limits::kLineBytes);
+  get(in, "valueName", from.getValueName(), registry.value_name, limits::kLineBytes);
+  get(in, "dataType", from.getDataType(), registry.data_type);
+  get(in, "data", from.getData(), registry.data, limits::kLineBytes);
 }
 
 namespace {
@@ -98,6 +122,9 @@ struct WriteIdentity {
   void operator()(const model::ConnectionIdentity& connection) {
     write(Out{}, connection, to.initConnection());
   }
+  void operator()(const model::RegistryIdentity& registry) {
+    write(Out{}, registry, to.initRegistry());
+  }
 };
 }  // namespace
 
@@ -107,6 +134,8 @@ void write(Out, const model::Finding& finding, schema::Finding::Builder to) {
   to.setNumber(finding.number);
   to.setJoined(finding.joined);
   put(to, &B::setRule, finding.rule);
+  put(to, &B::setMember, finding.member);
+  to.setPartial(finding.partial);
   std::visit(WriteIdentity{to}, finding.identity);
 }
 void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
@@ -114,6 +143,8 @@ void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
   finding.number = from.getNumber();
   finding.joined = from.getJoined();
   get(in, "rule", from.getRule(), finding.rule);
+  get(in, "member", from.getMember(), finding.member);
+  finding.partial = from.getPartial();
   using Kind = schema::Finding::Which;
   auto& identity = finding.identity;
   switch (from.which()) {
@@ -127,6 +158,8 @@ void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
     case Kind::CONNECTION:
       return get(in, "connection", from.getConnection(),
                  identity.emplace<model::ConnectionIdentity>());
+    case Kind::REGISTRY:
+      return get(in, "registry", from.getRegistry(), identity.emplace<model::RegistryIdentity>());
   }
   refuse_enum(in, "identity", static_cast<unsigned>(from.which()),
               std::variant_size_v<model::Identity>);

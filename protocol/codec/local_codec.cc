@@ -75,6 +75,9 @@ void write(Out, const model::ScanResult& result, schema::ScanResult::Builder to)
   to.setScannedBytes(result.scanned_bytes);
   to.setUnscannable(result.unscannable);
   put(to, &B::initUnscannablePaths, result.unscannable_paths);
+  to.setPartial(result.partial);
+  put(to, &B::initPartialPaths, result.partial_paths);
+  put(to, &B::initMismatches, result.mismatches);
 }
 void read(In& in, schema::ScanResult::Reader from, model::ScanResult& result) {
   get(in, "policy", from.getPolicy(), result.policy);
@@ -84,6 +87,11 @@ void read(In& in, schema::ScanResult::Reader from, model::ScanResult& result) {
   result.unscannable = from.getUnscannable();
   list(in, "unscannablePaths", from.getUnscannablePaths(), result.unscannable_paths,
        limits::kUnscannablePaths, limits::kLineBytes);
+  result.partial = from.getPartial();
+  list(in, "partialPaths", from.getPartialPaths(), result.partial_paths, limits::kUnscannablePaths,
+       limits::kLineBytes);
+  list(in, "mismatches", from.getMismatches(), result.mismatches, limits::kMismatches,
+       limits::kLineBytes);
 }
 
 void write(Out out, const model::ScanDone& done, schema::ScanDone::Builder to) {

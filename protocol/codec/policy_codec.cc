@@ -47,12 +47,14 @@ void write(Out, const model::FileScope& scope, schema::FileScope::Builder to) {
   to.setDepth(scope.depth);
   to.setDeletedExe(scope.deleted_exe);
   to.setMemfd(scope.memfd);
+  to.setArchives(scope.archives);
 }
 void read(In& in, schema::FileScope::Reader from, model::FileScope& scope) {
   list(in, "paths", from.getPaths(), scope.paths, limits::kScopePaths);
   scope.depth = from.getDepth();
   scope.deleted_exe = from.getDeletedExe();
   scope.memfd = from.getMemfd();
+  scope.archives = from.getArchives();
 }
 
 void write(Out, const model::Value& value, schema::Value::Builder to) {

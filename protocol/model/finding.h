@@ -49,16 +49,47 @@ enum class PersistenceKind : std::uint8_t {
   kAuthorizedKey,
   kWindowsService,  // Windows objects compile; an agent on Linux refuses them
   kWindowsTask,
+  kSystemdSocket,
+  kSystemdPath,
+  kSystemdGenerator,
+  kSystemdEnvironment,
+  kInittab,
+  kXdgAutostart,
+  kLdSoConf,
+  kPamConfig,
+  kPamModule,
+  kSshdConfig,
+  kUdevRule,
+  kMotdScript,
+  kPackageManagerHook,
+  kGitHook,
+  kDbusService,
+  kPolkitRule,
+  kNetworkmanagerDispatcher,
+  kKernelModule,
+  kModprobeHook,
+  kBinfmt,
+  kSetuidProgram,
+  kFileCapability,
+  kSudoers,
+  kAccount,
+  kPathShadow,
+  kWebScript,
+  kEnvironmentFile,
+  kWindowsRun,
+  kWindowsWinlogon,
 };
 
 // One entry of one file: a line, or a whole unit or init script.
 struct PersistenceIdentity {
   PersistenceKind kind = PersistenceKind::kCron;
-  FileIdentity file;    // sha256 of the whole file when it was read
-  std::string name;     // unit name, user of the crontab
-  std::string entry;    // the line without its newline; empty when the whole file is the entry
-  std::string command;  // what it starts
-  Digest entry_sha256;  // of the line, or of the file
+  FileIdentity file;       // sha256 of the whole file when it was read
+  std::string name;        // unit name, user of the crontab
+  std::string entry;       // the line without its newline; empty when the whole file is the entry
+  std::string command;     // what it starts
+  Digest entry_sha256;     // of the line, or of the file
+  std::string user;        // whom it runs as, where that is said
+  std::uint32_t line = 0;  // 1 is the first; 0: the whole file. Only tells where it stood
   bool operator==(const PersistenceIdentity&) const = default;
 };
 
@@ -69,19 +100,33 @@ struct ConnectionIdentity {
   std::uint16_t remote_port = 0;
   std::int32_t pid = 0;
   FileIdentity exe;
+  std::string protocol;  // tcp, udp, icmp, raw, packet
+  bool listening = false;
   bool operator==(const ConnectionIdentity&) const = default;
 };
 
+// One value of a Windows registry that lies in a file of the scanned root.
+struct RegistryIdentity {
+  FileIdentity hive;
+  std::string key;         // HKEY_LOCAL_MACHINE\\SOFTWARE\\...; UTF-8
+  std::string value_name;  // empty: the default value
+  std::string data_type;   // REG_SZ
+  std::string data;        // as text: strings as they are, numbers in decimal, bytes in hex
+  bool operator==(const RegistryIdentity&) const = default;
+};
+
 // The alternative is decided by Detection::object.
-using Identity =
-    std::variant<FileIdentity, ProcessIdentity, PersistenceIdentity, ConnectionIdentity>;
+using Identity = std::variant<FileIdentity, ProcessIdentity, PersistenceIdentity,
+                              ConnectionIdentity, RegistryIdentity>;
 
 struct Finding {
   std::uint16_t detection = 0;     // index into Policy::detections
   std::uint32_t number = 0;        // position in this scan; a join names it
   std::uint32_t joined = kNoJoin;  // the finding of for_each this one is bound to
   Identity identity;
-  std::string rule;  // YARA rule name, if one matched
+  std::string rule;      // YARA rule name, if one matched
+  std::string member;    // what matched inside the file, if that is an archive
+  bool partial = false;  // not all of the file was looked at
   static constexpr std::uint32_t kNoJoin = 0xffffffff;
   bool operator==(const Finding&) const = default;
 };
@@ -95,6 +140,10 @@ struct ScanResult {
   std::uint64_t scanned_bytes = 0;
   std::uint32_t unscannable = 0;
   std::vector<std::string> unscannable_paths;  // the first few, with the reason
+  std::uint32_t partial = 0;                   // files too large to be read whole
+  std::vector<std::string> partial_paths;
+  // Where two ways to look at the host disagree: something hides. Such a host is never clean.
+  std::vector<std::string> mismatches;
   bool operator==(const ScanResult&) const = default;
 };
 
@@ -103,9 +152,45 @@ struct ScanResult {
 namespace fleetsweep {
 template <>
 struct Names<model::PersistenceKind> {
-  static constexpr std::string_view kAll[] = {
-      "cron",           "at",          "systemd_unit", "systemd_timer",
-      "ld_so_preload",  "init_script", "rc_local",     "shell_profile",
-      "authorized_key", "win_service", "win_task"};
+  static constexpr std::string_view kAll[] = {"cron",
+                                              "at",
+                                              "systemd_unit",
+                                              "systemd_timer",
+                                              "ld_so_preload",
+                                              "init_script",
+                                              "rc_local",
+                                              "shell_profile",
+                                              "authorized_key",
+                                              "win_service",
+                                              "win_task",
+                                              "systemd_socket",
+                                              "systemd_path",
+                                              "systemd_generator",
+                                              "systemd_environment",
+                                              "inittab",
+                                              "xdg_autostart",
+                                              "ld_so_conf",
+                                              "pam_config",
+                                              "pam_module",
+                                              "sshd_config",
+                                              "udev_rule",
+                                              "motd_script",
+                                              "package_manager_hook",
+                                              "git_hook",
+                                              "dbus_service",
+                                              "polkit_rule",
+                                              "networkmanager_dispatcher",
+                                              "kernel_module",
+                                              "modprobe_hook",
+                                              "binfmt",
+                                              "setuid_program",
+                                              "file_capability",
+                                              "sudoers",
+                                              "account",
+                                              "path_shadow",
+                                              "web_script",
+                                              "environment_file",
+                                              "win_run",
+                                              "win_winlogon"};
 };
 }  // namespace fleetsweep

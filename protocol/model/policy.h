@@ -60,6 +60,37 @@ enum class Field : std::uint8_t {
   kRegistryValueName,
   kRegistryValueData,
   kRegistryValueDataType,
+  kFileUid,
+  kFileGid,
+  kFileOwner,
+  kFileIsSetuid,  // mode & S_ISUID, and executable
+  kFileIsSetgid,
+  kFileIsExecutable,
+  kFileIsImmutable,   // FS_IMMUTABLE_FL
+  kFileIsAppendOnly,  // FS_APPEND_FL
+  kFileIsHidden,      // begins with a dot, or is blank
+  kFileExtensionMismatch,
+  kFileCapabilities,       // several: cap_net_raw
+  kFileMtime,              // Unix seconds
+  kFileMtimeDeltaToBirth,  // seconds
+  kProcessParentName,
+  kProcessParentExePath,
+  kProcessParentCommandLine,
+  kProcessExeIsMemfd,
+  kProcessMappedFiles,       // several
+  kProcessEnvironmentNames,  // several
+  kProcessCapabilities,      // several: cap_net_raw, effective
+  kProcessUser,
+  kProcessCwd,
+  kProcessContainerId,
+  kPersistenceUser,
+  kPersistenceLine,  // 1 is the first; 0: the whole file
+  kPersistencePackageOwned,
+  kPersistenceInBaseline,
+  kNetworkProtocol,
+  kNetworkIsListening,
+  kNetworkSrcRef,
+  kNetworkProcessExeDeleted,
 };
 
 enum class Match : std::uint8_t {
@@ -103,6 +134,7 @@ struct FileScope {
   std::uint16_t depth = 0;   // 0: unlimited
   bool deleted_exe = false;  // also the bytes of running programs whose file is gone
   bool memfd = false;
+  bool archives = false;  // also what lies inside archives
   bool operator==(const FileScope&) const = default;
 };
 
@@ -159,6 +191,7 @@ enum class ActionKind : std::uint8_t {
   kRestart,
   kRestoreFromPackage,
   kPurge,
+  kIsolate,
 };
 
 // What an action acts on.
@@ -294,10 +327,41 @@ struct Names<model::Field> {
                                               "windows-registry-key.key",
                                               "windows-registry-key.values.name",
                                               "windows-registry-key.values.data",
-                                              "windows-registry-key.values.data_type"};
+                                              "windows-registry-key.values.data_type",
+                                              "file.uid",
+                                              "file.gid",
+                                              "file.owner",
+                                              "file.is_setuid",
+                                              "file.is_setgid",
+                                              "file.is_executable",
+                                              "file.is_immutable",
+                                              "file.is_append_only",
+                                              "file.is_hidden",
+                                              "file.extension_mismatch",
+                                              "file.capabilities",
+                                              "file.mtime",
+                                              "file.mtime_delta_to_birth",
+                                              "process.parent.name",
+                                              "process.parent.exe.path",
+                                              "process.parent.command_line",
+                                              "process.exe.is_memfd",
+                                              "process.mapped_files",
+                                              "process.environment_names",
+                                              "process.capabilities",
+                                              "process.user",
+                                              "process.cwd",
+                                              "process.container_id",
+                                              "persistence.user",
+                                              "persistence.line",
+                                              "persistence.package_owned",
+                                              "persistence.in_baseline",
+                                              "network-traffic.protocols",
+                                              "network-traffic.is_listening",
+                                              "network-traffic.src_ref",
+                                              "network-traffic.process.exe.deleted"};
 };
 static_assert(kCount<model::Field> ==
-              static_cast<std::size_t>(model::Field::kRegistryValueDataType) + 1);
+              static_cast<std::size_t>(model::Field::kNetworkProcessExeDeleted) + 1);
 template <>
 struct Names<model::Match> {
   static constexpr std::string_view kAll[] = {"equals", "contains", "startswith", "endswith", "re",
@@ -308,7 +372,7 @@ struct Names<model::ActionKind> {
   static constexpr std::string_view kAll[] = {
       "report", "collect", "suspend",    "disable", "block",
       "remove", "kill",    "quarantine", "restart", "restore-from-package",
-      "purge"};
+      "purge",  "isolate"};
 };
 template <>
 struct Names<model::PackageOwned> {

@@ -39,6 +39,35 @@ enum PersistenceKind {
   authorizedKey @8;
   windowsService @9;
   windowsTask @10;
+  systemdSocket @11;
+  systemdPath @12;
+  systemdGenerator @13;
+  systemdEnvironment @14;
+  inittab @15;
+  xdgAutostart @16;
+  ldSoConf @17;
+  pamConfig @18;
+  pamModule @19;
+  sshdConfig @20;
+  udevRule @21;
+  motdScript @22;
+  packageManagerHook @23;
+  gitHook @24;
+  dbusService @25;
+  polkitRule @26;
+  networkmanagerDispatcher @27;
+  kernelModule @28;
+  modprobeHook @29;
+  binfmt @30;
+  setuidProgram @31;
+  fileCapability @32;
+  sudoers @33;
+  account @34;
+  pathShadow @35;
+  webScript @36;
+  environmentFile @37;
+  windowsRun @38;
+  windowsWinlogon @39;
 }
 struct PersistenceIdentity {
   kind @0 :PersistenceKind;
@@ -47,6 +76,8 @@ struct PersistenceIdentity {
   entry @3 :Data;
   command @4 :Data;
   entrySha256 @5 :Data;
+  user @6 :Data;
+  line @7 :UInt32;
 }
 struct ConnectionIdentity {
   localAddress @0 :Text;
@@ -55,6 +86,15 @@ struct ConnectionIdentity {
   remotePort @3 :UInt16;
   pid @4 :Int32;
   exe @5 :FileIdentity;
+  protocol @6 :Text;
+  listening @7 :Bool;
+}
+struct RegistryIdentity {
+  hive @0 :FileIdentity;
+  key @1 :Data;
+  valueName @2 :Data;
+  dataType @3 :Text;
+  data @4 :Data;
 }
 struct Finding {
   detection @0 :UInt16;
@@ -66,7 +106,10 @@ struct Finding {
     process @5 :ProcessIdentity;
     persistence @6 :PersistenceIdentity;
     connection @7 :ConnectionIdentity;
+    registry @8 :RegistryIdentity;
   }
+  member @9 :Data;
+  partial @10 :Bool;
 }
 
 struct LocalMessage {
@@ -119,6 +162,9 @@ struct ScanResult {  # its findings travel sealed, in ScanDone
   scannedBytes @3 :UInt64;
   unscannable @4 :UInt32;
   unscannablePaths @5 :List(Data);
+  partial @6 :UInt32;
+  partialPaths @7 :List(Data);
+  mismatches @8 :List(Data);
 }
 struct ScanDone {
   reason @0 :Documents.Reason;

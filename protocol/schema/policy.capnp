@@ -72,6 +72,37 @@ enum Field {
   registryValueName @33;
   registryValueData @34;
   registryValueDataType @35;
+  fileUid @36;
+  fileGid @37;
+  fileOwner @38;
+  fileIsSetuid @39;
+  fileIsSetgid @40;
+  fileIsExecutable @41;
+  fileIsImmutable @42;
+  fileIsAppendOnly @43;
+  fileIsHidden @44;
+  fileExtensionMismatch @45;
+  fileCapabilities @46;
+  fileMtime @47;
+  fileMtimeDeltaToBirth @48;
+  processParentName @49;
+  processParentExePath @50;
+  processParentCommandLine @51;
+  processExeIsMemfd @52;
+  processMappedFiles @53;
+  processEnvironmentNames @54;
+  processCapabilities @55;
+  processUser @56;
+  processCwd @57;
+  processContainerId @58;
+  persistenceUser @59;
+  persistenceLine @60;
+  persistencePackageOwned @61;
+  persistenceInBaseline @62;
+  networkProtocol @63;
+  networkIsListening @64;
+  networkSrcRef @65;
+  networkProcessExeDeleted @66;
 }
 enum Match {
   equals @0;
@@ -99,6 +130,7 @@ struct FileScope {
   depth @1 :UInt16;
   deletedExe @2 :Bool;
   memfd @3 :Bool;
+  archives @4 :Bool;
 }
 struct Selection {
   predicates @0 :List(Predicate);
@@ -148,6 +180,7 @@ enum ActionKind {
   restart @8;
   restoreFromPackage @9;
   purge @10;
+  isolate @11;
 }
 struct Action {
   kind @0 :ActionKind;

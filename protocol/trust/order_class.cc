@@ -26,6 +26,9 @@ bool reads_content(Field field) {
   switch (field) {
     case Field::kFileBytesAt0:
     case Field::kProcessCommandLine:
+    case Field::kProcessParentCommandLine:
+    case Field::kProcessEnvironmentNames:
+    case Field::kFileExtensionMismatch:
     case Field::kPersistenceEntry:
     case Field::kPersistenceCommand:
     case Field::kRegistryValueData:
@@ -88,6 +91,7 @@ Checked<Class> class_of_action(ActionKind kind) {
     case ActionKind::kQuarantine:
     case ActionKind::kRestart:
     case ActionKind::kRestoreFromPackage:
+    case ActionKind::kIsolate:
       return Class::kClean;
     case ActionKind::kPurge:
       return Class::kDestroy;

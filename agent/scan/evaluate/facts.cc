@@ -79,6 +79,10 @@ FieldValue field_of(const PersistenceFacts& persistence, Field field) {
       return identity.entry.empty() ? absent() : text(identity.entry);
     case Field::kPersistenceCommand:
       return identity.command.empty() ? absent() : text(identity.command);
+    case Field::kPersistenceUser:
+      return identity.user.empty() ? absent() : text(identity.user);
+    case Field::kPersistenceLine:
+      return number(identity.line);
     default:
       return absent();
   }
@@ -91,6 +95,12 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
       return text(identity.remote_address);
     case Field::kNetworkDstPort:
       return number(identity.remote_port);
+    case Field::kNetworkSrcRef:
+      return text(identity.local_address);
+    case Field::kNetworkProtocol:
+      return identity.protocol.empty() ? absent() : text(identity.protocol);
+    case Field::kNetworkIsListening:
+      return number(identity.listening);
     case Field::kNetworkSrcPort:
       return number(identity.local_port);
     case Field::kNetworkProcessName:
@@ -154,6 +164,23 @@ bool is_number(Field field) {
     case Field::kProcessLooksLikeKernelThread:
     case Field::kNetworkDstPort:
     case Field::kNetworkSrcPort:
+    case Field::kFileUid:
+    case Field::kFileGid:
+    case Field::kFileIsSetuid:
+    case Field::kFileIsSetgid:
+    case Field::kFileIsExecutable:
+    case Field::kFileIsImmutable:
+    case Field::kFileIsAppendOnly:
+    case Field::kFileIsHidden:
+    case Field::kFileExtensionMismatch:
+    case Field::kFileMtime:
+    case Field::kFileMtimeDeltaToBirth:
+    case Field::kProcessExeIsMemfd:
+    case Field::kPersistenceLine:
+    case Field::kPersistencePackageOwned:
+    case Field::kPersistenceInBaseline:
+    case Field::kNetworkIsListening:
+    case Field::kNetworkProcessExeDeleted:
       return true;
     default:
       return false;

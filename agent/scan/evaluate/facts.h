@@ -3,6 +3,7 @@
 // What is known of one object of the host, under the field names of the policy language.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -56,11 +57,12 @@ using Object = std::variant<FileFacts, ProcessFacts, PersistenceFacts, Connectio
 
 // One value of an object; kUnknown while a later step may still tell.
 struct FieldValue {
-  enum class Kind : std::uint8_t { kUnknown, kAbsent, kText, kNumber };
+  enum class Kind : std::uint8_t { kUnknown, kAbsent, kText, kTexts, kNumber };
   Kind kind = Kind::kUnknown;
   std::string_view text;   // borrowed from the object
   std::string_view alias;  // a second spelling of the same; empty: none
   std::int64_t number = 0;
+  std::span<const std::string> texts;  // kTexts: what holds for one of them holds; borrowed too
 };
 FieldValue field_of(const Object& object, model::Field field);
 FieldValue field_of(const FileFacts& file, model::Field field);

@@ -32,20 +32,9 @@ int cost(const CompiledPredicate& predicate) {
   }
 }
 
+// A field's full name begins with its object's.
 bool belongs_to(Field field, ObjectKind object) {
-  switch (object) {
-    case ObjectKind::kFile:
-      return field <= Field::kFilePackageOwned;
-    case ObjectKind::kProcess:
-      return field >= Field::kProcessName && field <= Field::kProcessLooksLikeKernelThread;
-    case ObjectKind::kPersistence:
-      return field >= Field::kPersistenceKind && field <= Field::kPersistenceCommand;
-    case ObjectKind::kNetworkTraffic:
-      return field >= Field::kNetworkDstRef && field <= Field::kNetworkProcessExePath;
-    case ObjectKind::kWindowsRegistryKey:
-      return field >= Field::kRegistryKey;
-  }
-  return false;
+  return name(field).substr(0, name(field).find('.')) == name(object);
 }
 
 Result<CompiledSelection> compile_selection(const model::Selection& selection, ObjectKind object,

@@ -224,6 +224,15 @@ Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
   }
   if (value.kind == Kind::kAbsent) return Truth::kNo;
   if (value.kind == Kind::kNumber) return matches_number(value.number) ? Truth::kYes : Truth::kNo;
+  if (value.kind == Kind::kTexts) {
+    Truth best = Truth::kNo;
+    for (const std::string& text : value.texts) {
+      const Truth one = match_text(text, binding);
+      if (one == Truth::kYes) return one;
+      if (one == Truth::kUnknown) best = one;
+    }
+    return best;
+  }
 
   const Truth truth = match_text(value.text, binding);
   if (value.alias.empty() || truth == Truth::kYes) return truth;
