@@ -28,7 +28,6 @@ bool reads_content(Field field) {
     case Field::kProcessCommandLine:
     case Field::kProcessParentCommandLine:
     case Field::kProcessEnvironmentNames:
-    case Field::kFileExtensionMismatch:
     case Field::kPersistenceEntry:
     case Field::kPersistenceCommand:
     case Field::kRegistryValueData:
@@ -64,8 +63,10 @@ Checked<Class> class_of_detection(const model::Detection& detection) {
   if (static_cast<std::size_t>(detection.object) >= kCount<ObjectKind>)
     return refuse(Reason::kMalformed, "policy: detection {}: unknown object {}",
                   escaped(detection.id), static_cast<unsigned>(detection.object));
-  // Finding a persistence entry means reading the lines of other people's crontabs and units.
-  Class result = detection.rule >= 0 || detection.object == ObjectKind::kPersistence
+  // Finding an entry means reading the lines of other people's crontabs, units and registries.
+  Class result = detection.rule >= 0 || detection.scope.archives ||
+                         detection.object == ObjectKind::kPersistence ||
+                         detection.object == ObjectKind::kWindowsRegistryKey
                      ? Class::kRead
                      : Class::kObserve;
   for (const auto* selections : {&detection.any_of, &detection.none_of})

@@ -34,7 +34,7 @@ TEST(OrderClass, OfAnApplyOrderIsItsMostDangerousAction) {
       {ActionKind::kBlock, Class::kContain},   {ActionKind::kRemove, Class::kClean},
       {ActionKind::kKill, Class::kClean},      {ActionKind::kQuarantine, Class::kClean},
       {ActionKind::kRestart, Class::kClean},   {ActionKind::kRestoreFromPackage, Class::kClean},
-      {ActionKind::kPurge, Class::kDestroy},
+      {ActionKind::kIsolate, Class::kClean},   {ActionKind::kPurge, Class::kDestroy},
   };
   ASSERT_EQ(table.size(), kCount<ActionKind>);
   for (const auto& [kind, expected] : table) {
@@ -48,9 +48,10 @@ TEST(OrderClass, OfAnApplyOrderIsItsMostDangerousAction) {
 }
 
 TEST(OrderClass, LookingAtContentLinesOrCommandLinesIsRead) {
-  const std::set<Field> content = {Field::kFileBytesAt0, Field::kProcessCommandLine,
-                                   Field::kPersistenceEntry, Field::kPersistenceCommand,
-                                   Field::kRegistryValueData};
+  const std::set<Field> content = {Field::kFileBytesAt0,           Field::kProcessCommandLine,
+                                   Field::kPersistenceEntry,       Field::kPersistenceCommand,
+                                   Field::kRegistryValueData,      Field::kProcessParentCommandLine,
+                                   Field::kProcessEnvironmentNames};
   for (std::size_t i = 0; i < kCount<Field>; ++i) {
     const auto field = static_cast<Field>(i);
     EXPECT_EQ(*class_of(Mode::kDryRun, with_field(field)),
@@ -63,6 +64,11 @@ TEST(OrderClass, LookingAtContentLinesOrCommandLinesIsRead) {
   model::Policy persistence = fixture::hash_policy();
   persistence.detections[0].object = model::ObjectKind::kPersistence;
   EXPECT_EQ(*class_of(Mode::kDryRun, persistence), Class::kRead);
+  persistence.detections[0].object = model::ObjectKind::kWindowsRegistryKey;
+  EXPECT_EQ(*class_of(Mode::kDryRun, persistence), Class::kRead);
+  model::Policy archives = fixture::hash_policy();
+  archives.detections[0].scope.archives = true;
+  EXPECT_EQ(*class_of(Mode::kDryRun, archives), Class::kRead);
   model::Policy none_of = fixture::hash_policy();
   none_of.detections[0].none_of = with_field(Field::kProcessCommandLine).detections[0].any_of;
   EXPECT_EQ(*class_of(Mode::kDryRun, none_of), Class::kRead);
