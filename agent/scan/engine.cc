@@ -260,7 +260,7 @@ class Engine {
       facts.stage = FileStage::kStat;
       facts.mtime_delta_ms = 0;
       facts.package_owned = false;
-      files_->submit(std::move(facts), std::move(file), status.st_uid, std::move(probes));
+      files_->submit(std::move(facts), std::move(file), status, std::move(probes));
     }
     parser_.finish();
   }

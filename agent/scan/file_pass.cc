@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/scan/attributes.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -32,6 +33,8 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
     needs_delta_ |= matcher_.needs(detection).mtime_delta;
     needs_owned_ |= matcher_.needs(detection).package_owned;
+    needs_owner_ |= matcher_.needs(detection).owner;
+    needs_attributes_ |= matcher_.needs(detection).attributes;
   }
 }
 
@@ -74,6 +77,12 @@ void FilePass::keep_open(const FileFacts& facts, Probes& probes) const {
   });
 }
 
+void FilePass::learn(FileFacts& facts, const struct stat& status, int fd) const {
+  facts.ownership = ownership_of(status);
+  if (needs_owner_) facts.ownership->owner = root_.user_name(status.st_uid);
+  if (needs_attributes_ && fd >= 0) facts.attributes = attributes_of(fd, status);
+}
+
 void FilePass::file(int folder, const std::string& path, const char* name) {
   Probes probes = all_here_;
   for (const Probe* probe : some_here_)
@@ -88,12 +97,13 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   if (probes.empty()) return;
 
   struct stat status {};
-  const auto learn = [&] {
+  const auto is_wanted = [&](int fd) {
     facts.identity = identity_of(std::move(facts.identity.path), status);
     facts.stage = FileStage::kStat;
     if (needs_delta_)
       facts.mtime_delta_ms = (facts.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
     if (needs_owned_) facts.package_owned = packages_.owner(path).has_value();
+    learn(facts, status, fd);
     keep_open(facts, probes);
     return !probes.empty();
   };
@@ -101,7 +111,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     // Gone, or something else by now: there is no such file.
     if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
       return;
-    if (!learn()) return;
+    if (!is_wanted(-1)) return;
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
@@ -109,19 +119,23 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     return;
   }
   // What was opened may be another object than what was looked at: this one counts.
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !learn()) return;
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_wanted(file.get()))
+    return;
   send(std::move(facts), std::move(file), status.st_uid, std::move(probes));
 }
 
-void FilePass::submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes) {
+void FilePass::submit(FileFacts facts, UniqueFd file, const struct stat& status,
+                      std::vector<Probe> probes) {
   Probes pointers;
   for (Probe& probe : probes) {
     probes_.push_back(std::move(probe));
     pointers.push_back(&probes_.back());
   }
   ++tally_.scanned;
+  learn(facts, status, file.get());
   keep_open(facts, pointers);
-  if (!pointers.empty()) send(std::move(facts), std::move(file), owner, std::move(pointers));
+  if (!pointers.empty())
+    send(std::move(facts), std::move(file), status.st_uid, std::move(pointers));
 }
 
 void FilePass::add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const {

@@ -39,7 +39,7 @@ class FilePass : public WalkVisitor {
 
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
-  void submit(FileFacts facts, UniqueFd file, unsigned owner, std::vector<Probe> probes);
+  void submit(FileFacts facts, UniqueFd file, const struct stat& status, std::vector<Probe> probes);
   void on_answer(const Job& job, const Answer& answer);
 
  private:
@@ -50,6 +50,8 @@ class FilePass : public WalkVisitor {
 
   using Probes = std::vector<const Probe*>;
   void keep_open(const FileFacts& facts, Probes& probes) const;
+  // Of what was looked at; `fd` is -1 before it is open.
+  void learn(FileFacts& facts, const struct stat& status, int fd) const;
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes);
   // The detections whose answer an answer for this one brings along.
   void add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const;
@@ -69,7 +71,8 @@ class FilePass : public WalkVisitor {
   Probes all_here_, some_here_;
   std::string alias_here_;
   model::FileIdentity folder_here_;
-  bool needs_delta_ = false, needs_owned_ = false, look_first_ = true;
+  bool needs_delta_ = false, needs_owned_ = false, needs_owner_ = false;
+  bool needs_attributes_ = false, look_first_ = true;
 
   struct UnderWay {
     FileFacts facts;

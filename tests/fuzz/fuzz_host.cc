@@ -18,6 +18,7 @@
 #include "agent/act/transaction.h"
 #include "agent/local/enrolment.h"
 #include "agent/package_db/package_db.h"
+#include "agent/scan/attributes.h"
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
@@ -197,6 +198,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return read_operator_key(text);
     case fuzz::kCurveKey:
       return read_curve_key(text);
+    case fuzz::kCapabilities:
+      return (void)scan::capability_names(bytes);
     default:
       enrolled(text);
   }

@@ -26,6 +26,7 @@ enum HostCase : std::uint8_t {
   kEnrolment,
   kOperatorKey,
   kCurveKey,
+  kCapabilities,
   kCases,
 };
 

@@ -1,5 +1,9 @@
 #include "agent/scan/evaluate/facts.h"
 
+#include <sys/stat.h>
+
+#include "agent/scan/evaluate/disguise.h"
+
 namespace fleetsweep::scan {
 namespace {
 
@@ -33,10 +37,43 @@ std::string_view parent_name(std::string_view path) {
   return end == std::string_view::npos ? std::string_view{} : base_name(path.substr(0, end));
 }
 
-FieldValue extension(std::string_view path) {
+std::string_view extension_text(std::string_view path) {
   const std::string_view name = base_name(path);
   const std::size_t dot = name.rfind('.');
-  return dot == std::string_view::npos || dot == 0 ? absent() : text(name.substr(dot + 1));
+  return dot == std::string_view::npos || dot == 0 ? std::string_view{} : name.substr(dot + 1);
+}
+
+FieldValue ownership_field(const FileOwnership& file, Field field) {
+  constexpr std::uint32_t kExecutable = S_IXUSR | S_IXGRP | S_IXOTH;
+  switch (field) {
+    case Field::kFileUid:
+      return number(file.uid);
+    case Field::kFileGid:
+      return number(file.gid);
+    case Field::kFileOwner:
+      return text(file.owner);
+    case Field::kFileIsSetuid:
+      return number((file.mode & S_ISUID) && (file.mode & kExecutable));
+    // Without the group's right to execute the bit used to mean mandatory locking.
+    case Field::kFileIsSetgid:
+      return number((file.mode & S_ISGID) && (file.mode & S_IXGRP));
+    default:
+      return number((file.mode & kExecutable) != 0);
+  }
+}
+
+FieldValue attribute_field(const FileAttributes& file, Field field) {
+  switch (field) {
+    case Field::kFileIsImmutable:
+      return number(file.is_immutable);
+    case Field::kFileIsAppendOnly:
+      return number(file.is_append_only);
+    case Field::kFileMtimeDeltaToBirth:
+      return file.mtime_delta_to_birth_ms ? number(*file.mtime_delta_to_birth_ms) : absent();
+    default:
+      if (file.capabilities.empty()) return absent();
+      return {.kind = Kind::kTexts, .texts = file.capabilities};
+  }
 }
 
 FieldValue field_of(const ProcessFacts& process, Field field) {
@@ -121,8 +158,11 @@ FieldValue field_of(const FileFacts& file, Field field) {
       return text(file.identity.path, file.alias);
     case Field::kFileName:
       return text(base_name(file.identity.path));
-    case Field::kFileExtension:
-      return extension(file.identity.path);
+    case Field::kFileExtension: {
+      const std::string_view extension = extension_text(file.identity.path);
+      // "name." has an extension, an empty one.
+      return extension.data() == nullptr ? absent() : text(extension);
+    }
     case Field::kFileParentName:
       return text(parent_name(file.identity.path));
     case Field::kFileType:
@@ -134,6 +174,27 @@ FieldValue field_of(const FileFacts& file, Field field) {
       return file.mtime_delta_ms ? number(*file.mtime_delta_ms) : FieldValue{};
     case Field::kFilePackageOwned:
       return boolean(file.package_owned);
+    case Field::kFileUid:
+    case Field::kFileGid:
+    case Field::kFileOwner:
+    case Field::kFileIsSetuid:
+    case Field::kFileIsSetgid:
+    case Field::kFileIsExecutable:
+      return file.ownership ? ownership_field(*file.ownership, field) : FieldValue{};
+    case Field::kFileIsImmutable:
+    case Field::kFileIsAppendOnly:
+    case Field::kFileCapabilities:
+    case Field::kFileMtimeDeltaToBirth:
+      return file.attributes ? attribute_field(*file.attributes, field) : FieldValue{};
+    case Field::kFileMtime:
+      return file.stage >= FileStage::kStat ? number(file.identity.mtime_ns / 1'000'000'000)
+                                            : FieldValue{};
+    case Field::kFileIsHidden:
+      return number(is_hidden_name(base_name(file.identity.path)));
+    case Field::kFileExtensionMismatch:
+      if (!can_lie(extension_text(file.identity.path))) return number(0);
+      if (file.stage < FileStage::kHead) return {};
+      return number(is_lie(extension_text(file.identity.path), file.magic));
     case Field::kFileMagic:
       return after(file.stage >= FileStage::kHead, file.magic);
     case Field::kFileBytesAt0:
@@ -151,6 +212,10 @@ FieldValue field_of(const FileFacts& file, Field field) {
 
 FieldValue field_of(const Object& object, Field field) {
   return std::visit([field](const auto& facts) { return field_of(facts, field); }, object);
+}
+
+bool is_in_milliseconds(Field field) {
+  return field == Field::kFileMtimeDeltaToParent || field == Field::kFileMtimeDeltaToBirth;
 }
 
 bool is_number(Field field) {

@@ -21,6 +21,18 @@ enum class FileStage : std::uint8_t {
   kContent,  // everything that was asked for
 };
 
+// What the file system says of a file beyond its identity.
+struct FileOwnership {
+  std::uint32_t mode = 0, uid = 0, gid = 0;
+  std::string owner;  // the name of uid, or its number
+};
+struct FileAttributes {
+  std::optional<std::int64_t> mtime_delta_to_birth_ms;  // nothing: this file system keeps no birth
+  bool is_immutable = false, is_append_only = false;
+  std::vector<std::string> capabilities;  // cap_net_raw
+};
+
+// What the walker alone asks about (ownership, attributes) is unknown to the parser, and so open.
 struct FileFacts {
   FileStage stage = FileStage::kName;
   model::FileIdentity identity;
@@ -28,6 +40,8 @@ struct FileFacts {
   std::string type = "regular";
   std::optional<std::int64_t> mtime_delta_ms;  // mtime minus the parent directory's
   std::optional<bool> package_owned;
+  std::optional<FileOwnership> ownership;
+  std::optional<FileAttributes> attributes;
   std::string magic;  // elf, pe, script, gzip, zip, text, data
   Bytes head;
   std::string sha256, sha1, md5;                             // hex; empty: not computed
@@ -68,5 +82,7 @@ FieldValue field_of(const Object& object, model::Field field);
 FieldValue field_of(const FileFacts& file, model::Field field);
 
 bool is_number(model::Field field);
+// Measured in milliseconds here, and written in seconds in policies.
+bool is_in_milliseconds(model::Field field);
 
 }  // namespace fleetsweep::scan

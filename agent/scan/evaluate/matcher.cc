@@ -23,7 +23,19 @@ int cost(const CompiledPredicate& predicate) {
     case Field::kFileMagic:
     case Field::kFileBytesAt0:
     case Field::kFilePackageOwned:
+    case Field::kFileExtensionMismatch:
+    case Field::kFileIsImmutable:
+    case Field::kFileIsAppendOnly:
+    case Field::kFileCapabilities:
+    case Field::kFileMtimeDeltaToBirth:
       return 2;
+    case Field::kFileUid:
+    case Field::kFileGid:
+    case Field::kFileOwner:
+    case Field::kFileIsSetuid:
+    case Field::kFileIsSetgid:
+    case Field::kFileIsExecutable:
+    case Field::kFileMtime:
     case Field::kFileSize:
     case Field::kFileMtimeDeltaToParent:
       return 1;
@@ -56,7 +68,22 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
     needs.head_bytes = std::max(needs.head_bytes, predicate.head_bytes());
     switch (predicate.field()) {
       case Field::kFileSize:
+      case Field::kFileMtime:
+      case Field::kFileUid:
+      case Field::kFileGid:
+      case Field::kFileIsSetuid:
+      case Field::kFileIsSetgid:
+      case Field::kFileIsExecutable:
         needs.stat = true;
+        break;
+      case Field::kFileOwner:
+        needs.stat = needs.owner = true;
+        break;
+      case Field::kFileIsImmutable:
+      case Field::kFileIsAppendOnly:
+      case Field::kFileCapabilities:
+      case Field::kFileMtimeDeltaToBirth:
+        needs.attributes = true;
         break;
       case Field::kFilePackageOwned:
       case Field::kProcessExePackageOwned:
@@ -66,6 +93,7 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
         needs.stat = needs.mtime_delta = true;
         break;
       case Field::kFileMagic:
+      case Field::kFileExtensionMismatch:
         needs.magic = true;
         break;
       case Field::kFileSha256:

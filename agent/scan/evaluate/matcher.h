@@ -29,6 +29,8 @@ struct Needs {
   bool stat = false;  // size, times or owner can say no before the file is opened
   bool package_owned = false;
   bool mtime_delta = false;
+  bool owner = false;       // the name of its user
+  bool attributes = false;  // of the open file: flags, capabilities, birth
   bool magic = false;
   std::size_t head_bytes = 0;
   bool sha256 = false, sha1 = false, md5 = false;

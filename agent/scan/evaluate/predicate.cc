@@ -136,11 +136,10 @@ std::size_t CompiledPredicate::head_bytes() const {
 
 bool CompiledPredicate::matches_number(std::int64_t number) const {
   if (predicate_.match == Match::kEquals && predicate_.tolerance_ms == 0 && !predicate_.all)
-    return predicate_.field == Field::kFileMtimeDeltaToParent
+    return is_in_milliseconds(predicate_.field)
                ? number % 1000 == 0 && numbers_.contains(number / 1000)
                : numbers_.contains(number);
-  // This one field is measured in milliseconds and written in seconds.
-  const std::int64_t scale = predicate_.field == Field::kFileMtimeDeltaToParent ? 1000 : 1;
+  const std::int64_t scale = is_in_milliseconds(predicate_.field) ? 1000 : 1;
   const auto one = [&](const model::Value& value) {
     const std::int64_t wanted = value.number * scale;
     if (predicate_.match == Match::kGreater) return number > wanted;

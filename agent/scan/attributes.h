@@ -1,0 +1,23 @@
+#pragma once
+
+// What the file system says of a file: its owner and rights, its flags, capabilities and birth.
+
+#include <sys/stat.h>
+
+#include "agent/scan/evaluate/facts.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::scan {
+
+// Without the owner's name.
+FileOwnership ownership_of(const struct stat& status);
+
+// Of an open file. What its file system does not keep it does not have.
+FileAttributes attributes_of(int fd, const struct stat& status);
+
+// The extended attribute security.capability as getcap(8) spells it: everything a program may get
+// from it, permitted or inherited. Empty for one that the kernel would refuse (capabilities(7),
+// linux/capability.h vfs_cap_data).
+std::vector<std::string> capability_names(BytesView attribute);
+
+}  // namespace fleetsweep::scan
