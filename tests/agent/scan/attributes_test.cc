@@ -91,8 +91,11 @@ TEST_F(AttributesScanTest, AnImmutableFileIsFoundAndAnAppendOnlyOneIsAnother) {
   write("/fixed", "x");
   write("/grows", "x");
   write("/free", "x");
-  const auto flag = [&](const char* path, int flags) {
+  const auto flag = [&](const char* path, int wanted) {
     const UniqueFd fd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
+    int flags = 0;  // of the file system's own others stand there, which have to stay
+    if (::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) != 0) return -1;
+    flags = (flags & ~(FS_IMMUTABLE_FL | FS_APPEND_FL)) | wanted;
     return ::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags);
   };
   if (flag("/fixed", FS_IMMUTABLE_FL) != 0 || flag("/grows", FS_APPEND_FL) != 0)
