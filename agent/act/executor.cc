@@ -1,5 +1,9 @@
 #include "agent/act/executor.h"
 
+#include <algorithm>
+#include <set>
+
+#include "agent/act/actions/freeze.h"
 #include "agent/act/faults.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
@@ -26,6 +30,17 @@ bool has_failed(const Context& context, std::uint32_t step) {
   for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
     if (context.op(i).step == step && context.op_state(i).stage == OpStage::kFailed) return true;
   return false;
+}
+
+// Processes of a family that the plan did not know.
+std::size_t started_since(const Context& context) {
+  std::set<std::int32_t> planned, stopped;
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+    planned.insert(context.op(i).pid);
+    for (const auto& process : context.op_state(i).frozen) stopped.insert(process.pid);
+  }
+  return static_cast<std::size_t>(std::count_if(
+      stopped.begin(), stopped.end(), [&](std::int32_t pid) { return !planned.contains(pid); }));
 }
 
 }  // namespace
@@ -152,6 +167,9 @@ Status Executor::finish(Context& context) {
   // Nothing could be touched although something was to be.
   if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
     end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
+  if (const auto count = started_since(context); end.detail.empty() && count > 0)
+    end.detail =
+        fmt::format("{} processes were stopped that the scan had not found: started since", count);
   return ledger_.write(context.transaction, end);
 }
 
@@ -170,12 +188,10 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
   }
   // A transaction that will not go on must not leave a host half frozen.
   for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
-    if (context.op(i).kind == OpKind::kSuspend && !context.op_state(i).frozen.empty()) {
-      if (context.op_state(i).stage == OpStage::kDone)
-        FS_CHECK(undo_op(context, i));
-      else
-        (void)kSuspendAction.undo(context, i);
-    }
+    if (context.op(i).kind == OpKind::kSuspend && context.op_state(i).stage == OpStage::kDone)
+      FS_CHECK(undo_op(context, i));
+    else
+      (void)thaw(context, i);
   return ledger_.write(transaction, End{HostState::kFailed, reason, detail});
 }
 

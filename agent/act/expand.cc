@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 #include <map>
+#include <set>
 
 #include "agent/act/lines.h"
 #include "agent/plan/binding.h"
@@ -78,6 +79,11 @@ class Expansion {
       : tree_(tree), input_(input), salt_(salt) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
+    for (const auto& step : plan.steps)
+      if (step.action.kind == ActionKind::kQuarantine && step.skipped == Reason::kNone) {
+        const auto& file = plan::file_of(step.identity);
+        taken_.emplace(file.device, file.inode);
+      }
     for (const auto& step : plan.steps) {
       begin_.steps.push_back(shown(step));
       if (step.skipped == Reason::kNone) FS_CHECK(add(step));
@@ -165,7 +171,8 @@ class Expansion {
     op.pid = process.pid;
     op.start_ticks = process.start_ticks;
     op.tree = step.action.tree;
-    if (!op.tree) return {};
+    op.whole_program = taken_.contains({process.exe.device, process.exe.inode});
+    if (!op.tree && !op.whole_program) return {};
     for (const auto* list : {&input_.policy.limits.protect, &input_.own, &input_.consent.denied})
       op.spared.insert(op.spared.end(), list->begin(), list->end());
     op.roots = input_.consent.roots;
@@ -256,6 +263,7 @@ class Expansion {
   const plan::Input& input_;
   const Nonce& salt_;
   std::map<std::pair<std::string, std::string>, std::string> preload_lines_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;  // device and inode of whole files
   Begin begin_;
 };
 

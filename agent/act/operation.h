@@ -39,6 +39,7 @@ struct Op {
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
   bool tree = false;
+  bool whole_program = false;  // every process of it: its file is malware and goes too
   // With `tree`: programs beneath or like one of `spared`, or beneath none of `roots`, go on.
   std::vector<std::string> spared, roots;
   std::vector<std::string> what;  // kCollect
@@ -83,6 +84,7 @@ struct UndoIntent {
 struct Frozen {
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
+  std::string group;  // the cgroup it was taken from; empty: stopped by a signal
   bool operator==(const Frozen&) const = default;
 };
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <climits>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -95,7 +96,7 @@ Checked<ProcessStat> process_stat(std::int32_t pid) {
   return stat;
 }
 
-Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity& exe) {
+Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdentity& exe) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   if (!pidfd) return refuse_errno("process", std::to_string(process.pid), errno);
   // Checked after opening: from here on the descriptor cannot mean another process.
@@ -151,12 +152,27 @@ Family family_of(const Tree& tree, const Op& op) {
                        }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
   };
+  const auto running = running_processes(tree);
+  std::map<std::int32_t, model::ProcessIdentity> members;
+  const auto add_descendants = [&](std::int32_t pid) {
+    if (!op.tree) return;
+    for (auto& process : plan::descendants(running, pid)) members.emplace(process.pid, process);
+  };
+  for (const auto& [process, parent] : running) {
+    if (process.pid == op.pid && process.start_ticks == op.start_ticks) add_descendants(op.pid);
+    if (op.whole_program && process.exe.device == op.file.device &&
+        process.exe.inode == op.file.inode) {
+      members.emplace(process.pid, process);
+      add_descendants(process.pid);
+    }
+  }
+  members.erase(op.pid);
   Family family;
-  for (auto& process : plan::descendants(running_processes(tree), op.pid))
+  for (auto& [pid, process] : members)
     if (is_spared(process))
       family.spared.push_back(std::move(process));
     else
-      family.reached.push_back({process.pid, process.start_ticks});
+      family.reached.push_back({pid, process.start_ticks});
   return family;
 }
 

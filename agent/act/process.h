@@ -20,18 +20,24 @@ struct ProcessStat {
 // kGone: no such process, or only its exit status is left.
 Checked<ProcessStat> process_stat(std::int32_t pid);
 
+// One process: a number that is in use again has another start time.
+struct ProcessKey {
+  std::int32_t pid = 0;
+  std::uint64_t start_ticks = 0;
+};
 // kGone, or kChanged when the pid is another process or program now. A file identity without an
 // inode is not compared.
-Checked<UniqueFd> open_process(const Frozen& process, const model::FileIdentity& exe);
+Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdentity& exe);
 
 // All processes whose program lies beneath the root (any process when the root is the host's),
 // kernel threads excluded; exe without digest.
 std::vector<plan::Running> running_processes(const Tree& tree);
 
-// The descendants of an operation's process, also those forked since the plan was made: which it
-// reaches, and which the plan would have refused to touch.
+// Who stands and falls with an operation's process: of the same program if that is malware as a
+// whole, and with `tree` all descendants; also those started since the plan was made. Which of them
+// the operation reaches, and which the plan would have refused to touch.
 struct Family {
-  std::vector<Frozen> reached;
+  std::vector<ProcessKey> reached;
   std::vector<model::ProcessIdentity> spared;
 };
 Family family_of(const Tree& tree, const Op& op);

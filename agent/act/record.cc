@@ -6,7 +6,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 2;
+constexpr std::uint8_t kFormat = 3;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -49,6 +49,7 @@ void pack(Packer& out, const Op& op) {
   out.u32(static_cast<std::uint32_t>(op.pid));
   out.u64(op.start_ticks);
   out.flag(op.tree);
+  out.flag(op.whole_program);
   for (const auto* list : {&op.spared, &op.roots, &op.what}) {
     out.u32(static_cast<std::uint32_t>(list->size()));
     for (const auto& text : *list) out.text(text);
@@ -74,6 +75,7 @@ Op unpack_op(Unpacker& in) {
   op.pid = static_cast<std::int32_t>(in.u32());
   op.start_ticks = in.u64();
   op.tree = in.flag();
+  op.whole_program = in.flag();
   for (auto* list : {&op.spared, &op.roots, &op.what})
     for (auto left = in.count(); left > 0; --left) list->push_back(in.text());
   op.bytes_max = in.u64();
@@ -133,6 +135,7 @@ void pack(Packer& out, const FrozenOne& event) {
   out.u32(event.op);
   out.u32(static_cast<std::uint32_t>(event.process.pid));
   out.u64(event.process.start_ticks);
+  out.text(event.process.group);
 }
 
 void pack(Packer& out, const Done& event) {
@@ -212,6 +215,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       event.op = in.u32();
       event.process.pid = static_cast<std::int32_t>(in.u32());
       event.process.start_ticks = in.u64();
+      event.process.group = in.text();
       return event;
     }
     case 3: {

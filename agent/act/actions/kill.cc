@@ -1,46 +1,43 @@
 // Ends a process for good; the only thing undo cannot bring back.
 
-#include <signal.h>
-
-#include "agent/act/actions/action.h"
+#include "agent/act/actions/freeze.h"
 #include "agent/act/faults.h"
-#include "agent/act/process.h"
+#include "agent/act/hold.h"
 
 namespace fleetsweep::act {
 
 namespace {
 
-constexpr int kExitSeconds = 10;
-
-Checked<Intent> prepare(Context& context, std::uint32_t index) {
+// Nobody of the family sees another one die: all are frozen first.
+Checked<Family> end_family(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  FS_TRY(const UniqueFd pidfd, open_process({op.pid, op.start_ticks}, op.file));
-  return Intent{};
-}
-
-Checked<void> end(const Frozen& process, const model::FileIdentity& exe) {
-  FS_TRY(const UniqueFd pidfd, open_process(process, exe));
-  FS_CHECK(send_signal(pidfd.get(), SIGKILL));
-  return wait_exit(pidfd.get(), kExitSeconds);
+  FS_TRY(Family family, freeze(context, index));
+  const auto ended = [&](const ProcessKey& process,
+                         const model::FileIdentity& exe) -> Checked<void> {
+    const auto done = end(context, process, exe);
+    if (!done && done.error().reason != Reason::kGone) return done;
+    return {};
+  };
+  for (const auto& member : family.reached) FS_CHECK(ended(member, {}));
+  FS_CHECK(ended({op.pid, op.start_ticks}, op.file));
+  return family;
 }
 
 Checked<Post> perform(Context& context, std::uint32_t index) {
-  const Op& op = context.op(index);
-  Family family;
-  if (op.tree) family = family_of(context.tree, op);  // while their parent still names them
-  for (const auto& child : family.reached)
-    if (const auto ended = end(child, {}); !ended && ended.error().reason != Reason::kGone)
-      return fail(ended.error());
-  FS_CHECK(end({op.pid, op.start_ticks}, op.file));
+  const auto family = end_family(context, index);
+  if (!family) (void)thaw(context, index);  // a step that failed leaves nothing half frozen
+  if (!family) return fail(family.error());
+  Hold(context.transaction).remove();
   fault_point("killed");
-  FS_CHECK(check_spared(family));
+  FS_CHECK(check_spared(*family));
   return Post{};
 }
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const auto pidfd = open_process({op.pid, op.start_ticks}, {});
-  return Recovery{!pidfd && pidfd.error().reason == Reason::kGone, {}};
+  const bool gone = !pidfd && pidfd.error().reason == Reason::kGone;
+  return Recovery{gone && family_of(context.tree, op).reached.empty(), {}};
 }
 
 Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
@@ -54,6 +51,6 @@ Checked<void> undo(Context&, std::uint32_t) {
 
 }  // namespace
 
-const Action kKillAction{prepare, perform, recover, plan_undo, undo};
+const Action kKillAction{prepare_process, perform, recover, plan_undo, undo};
 
 }  // namespace fleetsweep::act

@@ -47,7 +47,8 @@ class ActHost {
   // A program that does nothing, started from this path of the root; killed with the host.
   pid_t start(const std::string& path, std::vector<std::string> arguments = {"1000"});
   bool is_alive(pid_t pid) const;
-  char process_state(pid_t pid) const;  // as in /proc/PID/stat; 0: gone
+  // As in /proc/PID/stat; T also when it is held in a frozen cgroup; 0: gone.
+  char process_state(pid_t pid) const;
 
   // What scan finds there now.
   void find_file(std::uint16_t detection, const std::string& path);

@@ -1,0 +1,24 @@
+#pragma once
+
+// What suspend and kill have in common: a process and its family are kept from running before
+// anything else happens to them, so that a watchdog cannot answer.
+
+#include "agent/act/actions/action.h"
+#include "agent/act/process.h"
+
+namespace fleetsweep::act {
+
+// kGone only if nobody of the operation's process and its program is there any more.
+Checked<Intent> prepare_process(Context& context, std::uint32_t op);
+
+// Until two looks find nobody new. Each is in the journal before it is touched: a dead
+// transaction's processes can be continued. The family as it was seen last.
+Checked<Family> freeze(Context& context, std::uint32_t op);
+
+// All that this operation stopped runs again, in the cgroup it came from.
+Checked<void> thaw(Context& context, std::uint32_t op);
+
+// A frozen process dies where it is thawed: its signal is there before it runs.
+Checked<void> end(Context& context, const ProcessKey& process, const model::FileIdentity& exe);
+
+}  // namespace fleetsweep::act

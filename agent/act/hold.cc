@@ -1,0 +1,149 @@
+#include "agent/act/hold.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <sstream>
+#include <vector>
+
+#include "protocol/base/unique_fd.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+constexpr auto kFreezeWait = std::chrono::seconds(5);
+
+std::string read_text(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  return text;
+}
+
+// 0, or the errno. A file of the kernel's takes a value in one write.
+int write_value(const std::string& path, std::string_view value) {
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file) return errno;
+  const auto put = ::write(file.get(), value.data(), value.size());
+  return put == static_cast<ssize_t>(value.size()) ? 0 : put < 0 ? errno : EIO;
+}
+
+bool is_in_list(std::string_view list, std::string_view wanted) {
+  for (std::size_t at = 0; at <= list.size();) {
+    const auto end = std::min(list.find(',', at), list.size());
+    if (list.substr(at, end - at) == wanted) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<FreezerMount> freezer_mount(std::string_view mountinfo) {
+  // 36 35 98:0 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
+  std::optional<FreezerMount> v1;
+  std::istringstream lines{std::string(mountinfo)};
+  for (std::string line; std::getline(lines, line);) {
+    const auto dash = line.find(" - ");
+    if (dash == std::string::npos) continue;
+    std::istringstream before(line.substr(0, dash)), after(line.substr(dash + 3));
+    std::string id, parent, device, root, point, options, type, source, super;
+    before >> id >> parent >> device >> root >> point >> options;
+    after >> type >> source >> super;
+    if (root != "/" || point.find('\\') != std::string::npos || !is_in_list(options, "rw"))
+      continue;
+    if (type == "cgroup2") return FreezerMount{true, point};
+    if (type == "cgroup" && is_in_list(super, "freezer")) v1 = FreezerMount{false, point};
+  }
+  return v1;
+}
+
+std::optional<std::string> group_in(std::string_view proc_cgroup, bool is_v2) {
+  std::istringstream lines{std::string(proc_cgroup)};
+  for (std::string line; std::getline(lines, line);) {
+    const auto first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    if (is_v2 ? !line.starts_with("0::") : !is_in_list(controllers, "freezer")) continue;
+    std::string group = line.substr(second + 1);
+    if (group.starts_with("/..")) return std::nullopt;  // outside of our cgroup namespace
+    return group;
+  }
+  return std::nullopt;
+}
+
+Hold::Hold(const Nonce& transaction)
+    : mount_(freezer_mount(read_text("/proc/self/mountinfo"))),
+      group_("/fleetsweep-hold-" + transaction.hex()) {
+  if (mount_) folder_ = (mount_->path == "/" ? "" : mount_->path) + group_;
+}
+
+bool Hold::make() const {
+  if (!mount_) return false;
+  if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) return false;
+  const int error = mount_->is_v2 ? write_value(folder_ + "/cgroup.freeze", "1")
+                                  : write_value(folder_ + "/freezer.state", "FROZEN");
+  if (error != 0) remove();
+  return error == 0;
+}
+
+std::optional<std::string> Hold::group_of(std::int32_t pid) const {
+  if (!mount_) return std::nullopt;
+  return group_in(read_text(fmt::format("/proc/{}/cgroup", pid)), mount_->is_v2);
+}
+
+bool Hold::has(std::int32_t pid) const {
+  return group_of(pid) == group_;
+}
+
+Checked<void> Hold::wait_frozen() const {
+  const auto is_frozen = [this] {
+    return mount_->is_v2
+               ? read_text(folder_ + "/cgroup.events").find("frozen 1") != std::string::npos
+               : read_text(folder_ + "/freezer.state") == "FROZEN\n";
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kFreezeWait;
+  while (!is_frozen()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return refuse(Reason::kTimeout, "{}: not frozen after {} s", folder_, kFreezeWait.count());
+    ::poll(nullptr, 0, 1);  // v1 tells nobody
+  }
+  return {};
+}
+
+Checked<void> Hold::take(std::int32_t pid) const {
+  if (const int error = write_value(folder_ + "/cgroup.procs", std::to_string(pid)))
+    return refuse_errno("freeze process", std::to_string(pid), error);
+  return wait_frozen();
+}
+
+Checked<void> Hold::give_back(std::int32_t pid, const std::string& group) const {
+  if (!mount_ || !has(pid)) return {};
+  const std::string value = std::to_string(pid);
+  int error = write_value(mount_->path + group + "/cgroup.procs", value);
+  if (error == ENOENT || error == ENODEV)
+    error = write_value(mount_->path + "/cgroup.procs", value);
+  if (error == 0 || error == ESRCH) return {};
+  return refuse_errno("continue process", value, error);
+}
+
+Checked<void> Hold::empty(const std::string& group) const {
+  if (!mount_) return {};
+  std::istringstream pids(read_text(folder_ + "/cgroup.procs"));
+  for (std::int32_t pid = 0; pids >> pid;) FS_CHECK(give_back(pid, group));
+  remove();
+  return {};
+}
+
+void Hold::remove() const {
+  if (mount_) (void)::rmdir(folder_.c_str());
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,229 @@
+// Freeze first, with real processes: in cgroup v2, in the v1 freezer, and by signals where there is
+// no cgroup. Twins that restart each other and put their file back are the case it is made for.
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "agent/act/hold.h"
+#include "agent/act/ledger.h"
+#include "agent/act/process.h"
+#include "tests/agent/act/act_host.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+
+bool becomes(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
+
+enum class Way { kV2, kV1, kSignal };
+
+// What must be out of sight for act to take this way; nothing if this machine does not have it.
+std::optional<std::string> hide_for(Way way) {
+  std::string mounts = read_text("/proc/self/mountinfo"), hide = "true";
+  while (const auto mount = freezer_mount(mounts)) {
+    if (way != Way::kSignal && mount->is_v2 == (way == Way::kV2)) return hide;
+    hide += " && umount -l " + mount->path;
+    std::string rest;
+    std::istringstream lines(mounts);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find(" " + mount->path + " ") == std::string::npos) rest += line + "\n";
+    mounts = rest;
+  }
+  if (way == Way::kSignal) return hide;
+  return std::nullopt;
+}
+
+struct Freeze : testing::TestWithParam<Way> {
+  ActHost host;
+
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for cgroups and mounts of its own";
+    const auto hide = hide_for(GetParam());
+    if (!hide) GTEST_SKIP() << "this machine does not have this freezer";
+    host.infect();
+    host.prefix = *hide;
+    host.findings.resize(3);
+  }
+
+  std::vector<plan::Running> running() const { return running_processes(*Tree::open(host.root())); }
+  std::string group_of(pid_t pid) const { return read_text(fmt::format("/proc/{}/cgroup", pid)); }
+  bool is_held(pid_t pid) const {
+    return group_of(pid).find("fleetsweep-hold-") != std::string::npos;
+  }
+  // Nothing of ours is left in the cgroups.
+  void expect_no_hold() const {
+    const auto ledger = Ledger::open(host.state() + "/journal");
+    ASSERT_TRUE(ledger);
+    for (const auto& transaction : ledger->history())
+      EXPECT_EQ(output_of("find /sys/fs/cgroup -name fleetsweep-hold-" + transaction.id.hex()), "");
+  }
+
+  // A shell that keeps its twin running and its file in place. The twin is the same program.
+  void start_twins() {
+    fs::copy_file("/bin/dash", host.at("/opt/kit/twin"));
+    write_text(host.at("/opt/kit/copy"), read_text("/bin/dash"));
+    fs::permissions(host.at("/opt/kit/copy"), fs::perms(0755));
+    write_text(host.at("/opt/kit/loop"),
+               "cd " + host.at("/opt/kit") +
+                   "\n"
+                   "echo $$ > pid.$1\n"
+                   "while :; do\n"
+                   "  other=$(( 3 - $1 ))\n"
+                   "  [ -e twin ] || { cp -p copy twin.new && mv twin.new twin; }\n"
+                   "  { read pid < pid.$other; } 2>/dev/null && [ -e /proc/$pid/exe ] ||\n"
+                   "    { setsid ./twin ./loop $other </dev/null >/dev/null 2>&1 & wait_for=$!\n"
+                   "      echo $wait_for > pid.$other; }\n"
+                   "  read nothing < tick\n"
+                   "done\n");
+    // A clock that ticks: each loop waits for one, and forks nothing that could be missed.
+    ASSERT_EQ(::mkfifo(host.at("/opt/kit/tick").c_str(), 0600), 0);
+    clock_ = std::jthread([this, tick = host.at("/opt/kit/tick")](std::stop_token stop) {
+      const int fd = ::open(tick.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+      while (!stop.stop_requested()) {
+        (void)!::write(fd, "\n", 1);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+      ::close(fd);
+    });
+    host.start("/opt/kit/twin", {host.at("/opt/kit/loop"), "1"});
+    ASSERT_TRUE(becomes([&] { return twins().size() >= 2; }));
+  }
+  void TearDown() override {
+    for (const auto& one : running()) ::kill(one.process.pid, SIGKILL);
+  }
+  std::vector<pid_t> twins() const {
+    std::vector<pid_t> pids;
+    for (const auto& one : running())
+      if (one.process.exe.path == "/opt/kit/twin" &&
+          fs::exists(fmt::format("/proc/{}", one.process.pid)))
+        pids.push_back(one.process.pid);
+    return pids;
+  }
+  std::jthread clock_;
+};
+
+TEST_P(Freeze, ASuspendedFamilyIsHeldAndGivenBackToWhereItCameFrom) {
+  fs::copy_file("/bin/dash", host.at("/opt/kit/shell"));
+  const pid_t parent =
+      host.start("/opt/kit/shell", {"-c", host.at("/opt/kit/worker") + " 1000 & " +
+                                              host.at("/opt/kit/worker") + " 1000 & wait"});
+  ASSERT_TRUE(becomes([&] { return plan::descendants(running(), parent).size() == 2; }));
+  const auto children = plan::descendants(running(), parent);
+  const std::string before = group_of(parent);
+  host.findings.clear();
+  host.find_file(kByHash, "/tmp/kit/evil");
+  host.find_file(kByName, "/usr/lib/libevil.so");
+  host.find_process(parent);
+  host.dry_run = host.findings;
+  host.policy.responses[0].actions.resize(1);
+
+  const auto request = host.request();
+  const Answer held = host.run(request);
+  ASSERT_EQ(held.state(), HostState::kCleaned) << held.text();
+  for (const pid_t pid : {parent, children[0].pid, children[1].pid}) {
+    EXPECT_EQ(host.process_state(pid), 'T') << pid;
+    EXPECT_EQ(is_held(pid), GetParam() != Way::kSignal) << group_of(pid);
+  }
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  for (const pid_t pid : {parent, children[0].pid, children[1].pid}) {
+    EXPECT_NE(host.process_state(pid), 'T') << pid;
+    EXPECT_EQ(group_of(pid), before);
+  }
+  expect_no_hold();
+}
+
+TEST_P(Freeze, TwinsThatRestartEachOtherAndPutTheirFileBackAreBeaten) {
+  ASSERT_NO_FATAL_FAILURE(start_twins());
+  // First that they are what they look like: one dies, or the file goes, and both are back.
+  const pid_t victim = twins().front();
+  ::kill(victim, SIGKILL);
+  fs::remove(host.at("/opt/kit/twin"));
+  ASSERT_TRUE(becomes([&] {
+    const auto now = twins();
+    return now.size() >= 2 && std::find(now.begin(), now.end(), victim) == now.end() &&
+           fs::exists(host.at("/opt/kit/twin"));
+  }));
+  // All run the file that lies there now.
+  const auto inode_of = [](const std::string& path) {
+    struct stat status {};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+  };
+  ASSERT_TRUE(becomes([&] {
+    const auto now = twins();
+    const auto runs_old = [&](pid_t pid) {
+      return inode_of(fmt::format("/proc/{}/exe", pid)) != inode_of(host.at("/opt/kit/twin"));
+    };
+    const auto old = std::find_if(now.begin(), now.end(), runs_old);
+    if (old != now.end()) ::kill(*old, SIGKILL);
+    return old == now.end() && now.size() >= 2;
+  }));
+
+  // The scan found the file and one of the two, which another one has replaced since.
+  const pid_t found = twins().front();
+  host.findings.clear();
+  host.find_file(kByHash, "/opt/kit/twin");
+  host.find_file(kByName, "/usr/lib/libevil.so");
+  host.find_file(kByName, "/opt/kit/copy");
+  host.find_process(found);
+  host.dry_run = host.findings;
+  ::kill(found, SIGKILL);
+  ASSERT_TRUE(becomes([&] {
+    const auto now = twins();
+    return now.size() >= 2 && std::find(now.begin(), now.end(), found) == now.end();
+  }));
+
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.item("/opt/kit/twin", ActionKind::kKill)->outcome, model::Outcome::kDone)
+      << answer.text();
+  EXPECT_EQ(answer.item("/opt/kit/twin", ActionKind::kQuarantine)->outcome, model::Outcome::kDone);
+  EXPECT_NE(answer.text().find(" processes were stopped that the scan had not found"),
+            std::string::npos)
+      << answer.text();
+  EXPECT_TRUE(twins().empty());
+  EXPECT_FALSE(fs::exists(host.at("/opt/kit/twin")));
+  expect_no_hold();
+}
+
+TEST_P(Freeze, ADeadActLeavesNobodyHeldOnceItsOrderGoesNoFurther) {
+  if (GetParam() == Way::kSignal) GTEST_SKIP() << "crash_test.cc has it";
+  host.scan();
+  const pid_t worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  const std::string before = group_of(worker);
+  auto request = host.request();
+  host.prefix = "export FLEETSWEEP_FAULT=frozen:1 && " + host.prefix;
+  ASSERT_FALSE(host.run(request, "frozen:1").done);
+  ASSERT_TRUE(is_held(worker)) << group_of(worker);
+  write_text(fs::path(host.state()).parent_path() / "halt", "");
+  request.resume = true;
+  host.prefix = *hide_for(GetParam());
+  EXPECT_EQ(host.run(request).reason(), model::Reason::kHalted);
+  EXPECT_EQ(group_of(worker), before);
+  EXPECT_TRUE(host.is_alive(worker));
+  expect_no_hold();
+}
+
+INSTANTIATE_TEST_SUITE_P(Everywhere, Freeze, testing::Values(Way::kV2, Way::kV1, Way::kSignal),
+                         [](const auto& info) {
+                           return info.param == Way::kV2   ? "InCgroupV2"
+                                  : info.param == Way::kV1 ? "InTheV1Freezer"
+                                                           : "BySignals";
+                         });
+
+}  // namespace
+}  // namespace fleetsweep::act
