@@ -1,0 +1,109 @@
+#pragma once
+
+// A Windows registry hive (the "regf" format, as libhivex and msuhanov/regf describe it), read from
+// memory. Its bytes are hostile: every offset is checked, a key counts as a child only where it
+// names that parent, and the work that one hive may cause is bounded. What does not hold together
+// is left out and is_damaged() says so; nothing is ever guessed. Pure.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::hive {
+
+using Cell = std::uint32_t;  // an offset from the end of the header
+
+struct Value {
+  std::string name;  // UTF-8; empty: the default value
+  std::uint32_t type = 0;
+  Bytes data;
+  Cell cell = 0;
+};
+
+class Hive {
+ public:
+  // Borrows the bytes. kInvalid: not a hive, cut short, of a version nobody knows, or a wrong
+  // checksum of the header.
+  static Result<Hive> open(BytesView bytes);
+
+  // Written to, and not brought to its end: a log holds the rest.
+  bool is_dirty() const { return number(4) != number(8); }
+  std::uint32_t sequence() const { return number(8); }
+  bool is_damaged() const { return !damage_.empty(); }
+  const std::string& damage() const { return damage_; }
+
+  Cell root() const { return number(36); }
+  std::string name(Cell key) const;
+  std::vector<Cell> subkeys(Cell key) const;
+  std::vector<Value> values(Cell key) const;
+  std::optional<Cell> subkey(Cell key, std::string_view name) const;
+  // `path` is separated by backslashes, without regard to ASCII case.
+  std::optional<Cell> find(Cell from, std::string_view path) const;
+  std::optional<Value> value(Cell key, std::string_view name) const;
+  // The key and all below it, each with its path from here. False ends it, for that branch alone
+  // when `visit` gives kSkip.
+  enum class Next { kGoOn, kSkip, kStop };
+  void walk(Cell key, const std::function<Next(Cell, const std::string& path)>& visit) const;
+
+  // For who changes one: the content of an allocated cell; empty if there is none such.
+  BytesView cell(Cell at) const;
+  BytesView bytes() const { return bytes_; }
+  std::vector<Cell> value_cells(Cell key) const;
+
+ private:
+  explicit Hive(BytesView bytes) : bytes_(bytes) {}
+  std::uint32_t number(std::size_t at) const;
+  BytesView key_cell(Cell at) const;
+  void list(Cell at, Cell parent, int depth, std::vector<Cell>& out) const;
+  Bytes data_of(BytesView value) const;
+  std::string name_of(BytesView value) const;
+  Next walk(Cell key, std::string& path, int depth,
+            const std::function<Next(Cell, const std::string&)>& visit) const;
+  bool spend() const;
+  void damaged(std::string_view what, Cell at) const;
+
+  BytesView bytes_;
+  mutable std::string damage_;  // the first
+  mutable std::uint64_t spent_ = 0;
+};
+
+// "REG_SZ"; a type nobody knows is "REG_NONE" with its bytes.
+std::string_view type_name(std::uint32_t type);
+// Text as it is up to its end, several texts with a line each, numbers in decimal, bytes in hex.
+std::string text_of(const Value& value);
+
+// Of a transaction log: the highest sequence number of an entry in it; nothing if it has none.
+std::optional<std::uint32_t> last_logged(BytesView log);
+
+inline constexpr std::size_t kHeaderBytes = 4096;
+// Over the first 508 bytes of a header.
+std::uint32_t header_checksum(BytesView bytes);
+inline std::uint32_t le32(BytesView bytes, std::size_t at) {
+  return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 |
+         static_cast<std::uint32_t>(bytes[at + 3]) << 24;
+}
+inline std::uint16_t le16(BytesView bytes, std::size_t at) {
+  return static_cast<std::uint16_t>(bytes[at] | bytes[at + 1] << 8);
+}
+
+// Offsets inside the content of a key's cell ("nk") and a value's ("vk").
+namespace nk {
+inline constexpr std::size_t kBytes = 76, kFlags = 2, kParent = 16, kSubkeys = 20, kSubkeyList = 28,
+                             kValues = 36, kValueList = 40, kSecurity = 44, kClass = 48,
+                             kNameBytes = 72, kClassBytes = 74;
+inline constexpr std::uint16_t kAsciiName = 0x20;
+}  // namespace nk
+namespace vk {
+inline constexpr std::size_t kBytes = 20, kNameBytes = 2, kDataBytes = 4, kData = 8, kType = 12,
+                             kFlags = 16;
+inline constexpr std::uint32_t kInline = 0x80000000;
+inline constexpr std::uint16_t kAsciiName = 1;
+}  // namespace vk
+inline constexpr Cell kNone = 0xffffffff;
+// Longer data lies in pieces, behind a "db" cell.
+inline constexpr std::uint32_t kPieceBytes = 16344;
+
+}  // namespace fleetsweep::hive

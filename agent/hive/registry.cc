@@ -1,0 +1,374 @@
+#include "agent/hive/registry.h"
+
+#include <algorithm>
+
+#include "agent/hive/limits.h"
+#include "agent/hive/text.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::hive {
+namespace {
+
+using model::PersistenceKind;
+constexpr std::string_view kMachine = "HKEY_LOCAL_MACHINE", kUser = "HKEY_CURRENT_USER";
+constexpr std::string_view kControlSet = "ControlSet";
+constexpr std::string_view kBetween = "\\\\";  // a key, and the name of its value
+
+std::string bounded(std::string text) {
+  text.resize(std::min(text.size(), limits::kLineBytes));
+  return text;
+}
+
+std::string_view leaf(std::string_view path, char separator) {
+  return path.substr(path.rfind(separator) + 1);
+}
+
+std::string join(std::string_view key, std::string_view below) {
+  return below.empty() ? std::string(key) : fmt::format("{}\\{}", key, below);
+}
+
+bool is_control_set(std::string_view name) {
+  return name.size() == kControlSet.size() + 3 &&
+         is_equal(name.substr(0, kControlSet.size()), kControlSet);
+}
+
+bool begins(std::string_view text, std::string_view start) {
+  return text.size() >= start.size() && is_equal(text.substr(0, start.size()), start);
+}
+
+std::string data_text(const Hive& hive, Cell key, std::string_view value) {
+  const auto found = hive.value(key, value);
+  return found ? bounded(text_of(*found)) : std::string();
+}
+
+// Where Windows looks for what to start; the same below Wow6432Node for 32-bit programs.
+struct ValuePlace {
+  PersistenceKind kind;
+  std::string_view key;                  // below Software
+  std::vector<std::string_view> values;  // empty: all
+};
+const std::vector<ValuePlace>& value_places() {
+  static const std::vector<ValuePlace> kPlaces = {
+      {PersistenceKind::kWindowsRun, "Microsoft\\Windows\\CurrentVersion\\Run", {}},
+      {PersistenceKind::kWindowsRun, "Microsoft\\Windows\\CurrentVersion\\RunOnce", {}},
+      {PersistenceKind::kWindowsRun, "Microsoft\\Windows\\CurrentVersion\\RunServices", {}},
+      {PersistenceKind::kWindowsRun, "Microsoft\\Windows\\CurrentVersion\\RunServicesOnce", {}},
+      {PersistenceKind::kWindowsRun,
+       "Microsoft\\Windows\\CurrentVersion\\Policies\\Explorer\\Run",
+       {}},
+      {PersistenceKind::kWindowsRun,
+       "Microsoft\\Windows NT\\CurrentVersion\\Windows",
+       {"Load", "Run"}},
+      {PersistenceKind::kWindowsWinlogon,
+       "Microsoft\\Windows NT\\CurrentVersion\\Winlogon",
+       {"Shell", "Userinit", "Taskman", "System", "VmApplet", "AppSetup"}}};
+  return kPlaces;
+}
+
+class Starts {
+ public:
+  Starts(const Hive& hive, Role role, bool& complete)
+      : hive_(hive), role_(role), complete_(complete) {}
+
+  std::vector<Autostart> list() {
+    switch (role_) {
+      case Role::kSystem:
+        for (const Cell set : hive_.subkeys(hive_.root()))
+          if (is_control_set(hive_.name(set))) services(set);
+        break;
+      case Role::kSoftware:
+        software("");
+        break;
+      case Role::kUser:
+      case Role::kDefault:
+        software("Software");
+        break;
+      default:
+        break;
+    }
+    return std::move(entries_);
+  }
+
+ private:
+  void add(Autostart entry) {
+    if (entries_.size() < limits::kPersistenceEntries)
+      entries_.push_back(std::move(entry));
+    else
+      complete_ = false;
+  }
+
+  void services(Cell set) {
+    const auto services = hive_.subkey(set, "Services");
+    if (!services) return;
+    for (const Cell service : hive_.subkeys(*services)) {
+      Autostart entry{PersistenceKind::kWindowsService, hive_.name(service), {}, {}, {}};
+      entry.entry =
+          join(prefix_of(role_), join(hive_.name(set), join(hive_.name(*services), entry.name)));
+      entry.command = data_text(hive_, service, "ImagePath");
+      // A shared host process loads this library: that is what the service runs.
+      if (const auto parameters = hive_.subkey(service, "Parameters"))
+        if (const std::string library = data_text(hive_, *parameters, "ServiceDll");
+            !library.empty())
+          entry.command += entry.command.empty() ? library : " " + library;
+      entry.user = data_text(hive_, service, "ObjectName");
+      if (!entry.command.empty()) add(std::move(entry));
+    }
+  }
+
+  void software(std::string_view top) {
+    for (const std::string_view view : {"", "Wow6432Node"})
+      for (const ValuePlace& place : value_places()) {
+        const std::string path = view.empty() ? std::string(place.key) : join(view, place.key);
+        values(place, top.empty() ? path : join(top, path));
+      }
+  }
+
+  void values(const ValuePlace& place, const std::string& path) {
+    const auto key = hive_.find(hive_.root(), path);
+    if (!key) return;
+    for (const Value& value : hive_.values(*key)) {
+      const auto& names = place.values;
+      if (!names.empty() && std::none_of(names.begin(), names.end(), [&](std::string_view name) {
+            return is_equal(name, value.name);
+          }))
+        continue;
+      std::string entry = join(prefix_of(role_), path);
+      entry += kBetween;
+      entry += value.name;
+      add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
+    }
+    // Libraries that winlogon loads, of Windows XP.
+    const auto notify = place.kind == PersistenceKind::kWindowsWinlogon
+                            ? hive_.subkey(*key, "Notify")
+                            : std::nullopt;
+    if (!notify) return;
+    for (const Cell one : hive_.subkeys(*notify))
+      if (std::string library = data_text(hive_, one, "DllName"); !library.empty())
+        add({place.kind,
+             hive_.name(one),
+             join(prefix_of(role_), join(path, join("Notify", hive_.name(one)))),
+             std::move(library),
+             {}});
+  }
+
+  const Hive& hive_;
+  Role role_;
+  bool& complete_;
+  std::vector<Autostart> entries_;
+};
+
+// Key and, if there is one, name of a value; the key from the root of its hive.
+struct Target {
+  std::string key;
+  std::optional<std::string> value;
+};
+Result<Target> target_of(Role role, std::string_view entry) {
+  const std::string_view prefix = prefix_of(role);
+  if (prefix.empty() || !begins(entry, prefix) || entry.size() <= prefix.size() ||
+      entry[prefix.size()] != '\\')
+    return fail(Code::kInvalid, "{} does not stand in this hive", escaped(entry));
+  entry.remove_prefix(prefix.size() + 1);
+  const std::size_t between = entry.find(kBetween);
+  Target target{std::string(entry.substr(0, between)), std::nullopt};
+  if (between != std::string_view::npos) target.value = entry.substr(between + kBetween.size());
+  return target;
+}
+
+Result<std::vector<Edit>> task_edits(const Hive& hive, const std::string& name) {
+  constexpr std::string_view kCache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
+  const std::string tree = join(join(kCache, "Tree"), name);
+  const auto key = hive.find(hive.root(), tree);
+  if (!key) return fail(Code::kNotFound, "no task {} in the hive", escaped(name));
+  std::vector<Edit> edits{{Edit::Kind::kDeleteKey, tree, {}, 0}};
+  // The same id under each kind of trigger.
+  const std::string id = data_text(hive, *key, "Id");
+  for (const std::string_view kind : {"Tasks", "Boot", "Logon", "Plain", "Maintenance"}) {
+    const std::string path = join(join(kCache, kind), id);
+    if (!id.empty() && id.find('\\') == std::string::npos && hive.find(hive.root(), path))
+      edits.push_back({Edit::Kind::kDeleteKey, path, {}, 0});
+  }
+  return edits;
+}
+
+}  // namespace
+
+Role role_of(std::string_view path) {
+  const std::string_view name = leaf(path, '/');
+  if (is_equal(name, "SYSTEM")) return Role::kSystem;
+  if (is_equal(name, "SOFTWARE")) return Role::kSoftware;
+  if (is_equal(name, "DEFAULT")) return Role::kDefault;
+  if (is_equal(name, "NTUSER.DAT")) return Role::kUser;
+  if (is_equal(name, "UsrClass.dat")) return Role::kUserClasses;
+  return Role::kNone;
+}
+
+std::string_view prefix_of(Role role) {
+  switch (role) {
+    case Role::kSystem:
+      return "HKEY_LOCAL_MACHINE\\SYSTEM";
+    case Role::kSoftware:
+      return "HKEY_LOCAL_MACHINE\\SOFTWARE";
+    case Role::kDefault:
+      return "HKEY_USERS\\.DEFAULT";
+    case Role::kUser:
+      return kUser;
+    case Role::kUserClasses:
+      return "HKEY_CURRENT_USER\\Software\\Classes";
+    case Role::kNone:
+      break;
+  }
+  return {};
+}
+
+std::vector<std::string> spellings(const std::string& key) {
+  std::vector<std::string> result{key};
+  const auto also = [&](std::string_view from, std::string_view to) {
+    const std::size_t before = result.size();
+    for (std::size_t i = 0; i < before; ++i) {
+      std::string text = "\\" + result[i] + "\\";
+      const std::size_t at = lower(text).find("\\" + lower(from) + "\\");
+      if (at == std::string::npos) continue;
+      // A part that goes takes its backslash along.
+      text.replace(at + 1, from.size() + (to.empty() ? 1 : 0), to);
+      result.push_back(text.substr(1, text.size() - 2));
+    }
+  };
+  also(kMachine, "HKLM");
+  also(kUser, "HKCU");
+  also("HKEY_USERS", "HKU");
+  const std::size_t set = lower(key).find("\\controlset");
+  if (set != std::string::npos) {
+    const std::string_view name = std::string_view(key).substr(set + 1).substr(
+        0, std::string_view(key).substr(set + 1).find('\\'));
+    if (is_control_set(name)) also(std::string(name), "CurrentControlSet");
+  }
+  also("Wow6432Node", "");
+  return result;
+}
+
+Wanted wanted_keys(const model::Policy& policy) {
+  Wanted wanted;
+  for (const model::Detection& detection : policy.detections) {
+    if (detection.object != model::ObjectKind::kWindowsRegistryKey) continue;
+    wanted.all |= detection.any_of.empty();
+    for (const model::Selection& selection : detection.any_of) {
+      bool named = false;
+      for (const model::Predicate& predicate : selection) {
+        if (predicate.field != model::Field::kRegistryKey ||
+            (predicate.match != model::Match::kEquals &&
+             predicate.match != model::Match::kStartsWith) ||
+            std::any_of(predicate.values.begin(), predicate.values.end(),
+                        [](const model::Value& value) { return value.templated; }))
+          continue;
+        named = true;
+        for (const model::Value& value : predicate.values)
+          wanted.keys.push_back({value.text, predicate.match == model::Match::kStartsWith});
+      }
+      wanted.all |= !named;
+    }
+  }
+  return wanted;
+}
+
+std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& wanted,
+                                     bool& complete) {
+  std::vector<RegistryValue> result;
+  std::size_t bytes = 0;
+  constexpr std::size_t kBytes = 4u << 20;  // what one answer carries
+  hive.walk(hive.root(), [&](Cell cell, const std::string& path) {
+    const std::string key = join(prefix_of(role), path);
+    bool is_wanted = wanted.all, leads_on = wanted.all;
+    if (!wanted.all)
+      for (const std::string& spelling : spellings(key))
+        for (const Wanted::Key& one : wanted.keys) {
+          const bool inside = one.is_prefix && begins(spelling, one.text);
+          is_wanted |= inside || is_equal(spelling, one.text);
+          leads_on |= inside || begins(one.text, spelling);
+        }
+    // Wow6432Node is spelt away below itself, so the way to it is always open.
+    leads_on |= is_equal(leaf(path, '\\'), "Wow6432Node");
+    if (is_wanted)
+      for (const Value& value : hive.values(cell)) {
+        if (result.size() >= limits::kRegistryValues || bytes >= kBytes) {
+          complete = false;
+          return Hive::Next::kStop;
+        }
+        result.push_back(
+            {key, value.name, std::string(type_name(value.type)), bounded(text_of(value))});
+        bytes += key.size() + result.back().name.size() + result.back().data.size();
+      }
+    return leads_on ? Hive::Next::kGoOn : Hive::Next::kSkip;
+  });
+  return result;
+}
+
+std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete) {
+  return Starts(hive, role, complete).list();
+}
+
+Autostart read_task(std::string_view xml, std::string name) {
+  const std::string text =
+      xml.starts_with("\xff\xfe")
+          ? from_utf16({reinterpret_cast<const std::uint8_t*>(xml.data()) + 2, xml.size() - 2})
+          : std::string(xml);
+  const auto inside = [&](std::string_view tag) {
+    const std::string open = fmt::format("<{}>", tag), close = fmt::format("</{}>", tag);
+    const std::size_t from = text.find(open);
+    const std::size_t to = from == std::string::npos ? from : text.find(close, from);
+    if (to == std::string::npos) return std::string();
+    std::string value = text.substr(from + open.size(), to - from - open.size());
+    for (const auto& [entity, plain] :
+         {std::pair{"&lt;", "<"}, std::pair{"&gt;", ">"}, std::pair{"&quot;", "\""},
+          std::pair{"&apos;", "'"}, std::pair{"&amp;", "&"}})
+      for (std::size_t at = 0; (at = value.find(entity, at)) != std::string::npos; ++at)
+        value.replace(at, std::string_view(entity).size(), plain);
+    return bounded(std::move(value));
+  };
+  Autostart task{PersistenceKind::kWindowsTask, std::move(name), {}, inside("Command"), {}};
+  if (const std::string arguments = inside("Arguments"); !arguments.empty())
+    task.command += " " + arguments;
+  task.user = inside("UserId");
+  return task;
+}
+
+std::string version_of(const Hive& software) {
+  const auto key = software.find(software.root(), "Microsoft\\Windows NT\\CurrentVersion");
+  if (!key) return {};
+  const auto text = [&](std::string_view name) { return data_text(software, *key, name); };
+  const std::string major = text("CurrentMajorVersionNumber");
+  if (major.empty()) return text("CurrentVersion");
+  return fmt::format("{}.{}.{}", major, text("CurrentMinorVersionNumber"), text("CurrentBuild"));
+}
+
+Result<Bytes> changed(BytesView before, Role role, const Change& change) {
+  FS_TRY(const Hive hive, Hive::open(before));
+  if (change.kind == Change::Kind::kRemoveTask) {
+    FS_TRY(const auto edits, task_edits(hive, change.entry));
+    return edited(before, edits);
+  }
+  FS_TRY(const Target target, target_of(role, change.entry));
+  if (change.kind == Change::Kind::kRemoveValue) {
+    const auto key = hive.find(hive.root(), target.key);
+    const auto value =
+        key && target.value ? hive.value(*key, *target.value) : std::optional<Value>();
+    if (!value || bounded(text_of(*value)) != change.expected)
+      return fail(Code::kNotFound, "{} no longer holds what was found", escaped(change.entry));
+    return edited(before, {{Edit::Kind::kDeleteValue, target.key, *target.value, 0}});
+  }
+  bool complete = true;
+  const auto entries = autostarts_of(hive, role, complete);
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Autostart& entry) {
+    return entry.entry == change.entry && entry.command == change.expected;
+  });
+  if (found == entries.end())
+    return fail(Code::kNotFound, "{} no longer starts what was found", escaped(change.entry));
+  if (change.kind == Change::Kind::kDisableService) {
+    constexpr std::uint32_t kDisabled = 4;
+    return edited(before, {{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}});
+  }
+  if (target.value)
+    return edited(before, {{Edit::Kind::kDeleteValue, target.key, *target.value, 0}});
+  return edited(before, {{Edit::Kind::kDeleteKey, target.key, {}, 0}});
+}
+
+}  // namespace fleetsweep::hive

@@ -1,0 +1,76 @@
+#pragma once
+
+// What a hive file stands for in the registry, what a policy asks of it, and what it starts. Pure.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/hive/edit.h"
+#include "protocol/model/finding.h"
+#include "protocol/model/policy.h"
+
+namespace fleetsweep::hive {
+
+enum class Role : std::uint8_t { kNone, kSystem, kSoftware, kDefault, kUser, kUserClasses };
+// By the file's name: SYSTEM and the others of Windows/System32/config, NTUSER.DAT, UsrClass.dat.
+Role role_of(std::string_view path);
+// "HKEY_LOCAL_MACHINE\SYSTEM"; empty for kNone.
+std::string_view prefix_of(Role role);
+
+struct RegistryValue {
+  std::string key;  // HKEY_LOCAL_MACHINE\SYSTEM\ControlSet001\...
+  std::string name;
+  std::string type;
+  std::string data;
+  bool operator==(const RegistryValue&) const = default;
+};
+
+// A key as policies may spell it: HKLM for HKEY_LOCAL_MACHINE, CurrentControlSet for each control
+// set, and without Wow6432Node as 32-bit programs see it. The full one first.
+std::vector<std::string> spellings(const std::string& key);
+
+// Which keys may match: texts that a key equals or begins with. A selection that names none asks
+// for every key.
+struct Wanted {
+  struct Key {
+    std::string text;
+    bool is_prefix = false;
+  };
+  std::vector<Key> keys;
+  bool all = false;
+};
+Wanted wanted_keys(const model::Policy& policy);
+
+// At most limits::kRegistryValues; `complete` becomes false if there were more.
+std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& wanted,
+                                     bool& complete);
+
+// One thing that Windows starts because this hive says so.
+struct Autostart {
+  model::PersistenceKind kind = model::PersistenceKind::kWindowsRun;
+  std::string name;   // of the service, of the value
+  std::string entry;  // the key; of a value the key, two backslashes, and its name
+  std::string command;
+  std::string user;  // whom a service runs as; empty: not said
+  bool operator==(const Autostart&) const = default;
+};
+std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete);
+
+// Of the XML of a task: its command with arguments, and whom it runs as.
+Autostart read_task(std::string_view xml, std::string name);
+
+// The number Windows gives itself: "10.0.19045", "6.1"; empty if the hive does not say.
+std::string version_of(const Hive& software);
+
+// What an action does to a hive, as the agent's journal keeps it.
+struct Change {
+  enum class Kind : std::uint8_t { kRemoveEntry, kDisableService, kRemoveValue, kRemoveTask };
+  Kind kind = Kind::kRemoveEntry;
+  std::string entry;     // Autostart::entry; of a value likewise; of a task its path below Tasks
+  std::string expected;  // the command, or the data, that was found
+};
+// Looks first whether the entry still says what was found. kNotFound: it does not, or is gone.
+Result<Bytes> changed(BytesView before, Role role, const Change& change);
+
+}  // namespace fleetsweep::hive

@@ -1,0 +1,71 @@
+#include "agent/hive/text.h"
+
+namespace fleetsweep::hive {
+namespace {
+
+void add(std::string& text, std::uint32_t c) {
+  const auto put = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
+  if (c < 0x80) {
+    put(c);
+  } else if (c < 0x800) {
+    put(0xc0 | c >> 6);
+    put(0x80 | (c & 0x3f));
+  } else if (c < 0x10000) {
+    put(0xe0 | c >> 12);
+    put(0x80 | (c >> 6 & 0x3f));
+    put(0x80 | (c & 0x3f));
+  } else {
+    put(0xf0 | c >> 18);
+    put(0x80 | (c >> 12 & 0x3f));
+    put(0x80 | (c >> 6 & 0x3f));
+    put(0x80 | (c & 0x3f));
+  }
+}
+
+char lower_one(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+std::string from_utf16(BytesView bytes) {
+  constexpr std::uint32_t kNoCharacter = 0xfffd;
+  std::string text;
+  const auto unit = [&](std::size_t at) -> std::uint32_t { return bytes[at] | bytes[at + 1] << 8; };
+  for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
+    const std::uint32_t first = unit(at);
+    if (first < 0xd800 || first > 0xdfff) {
+      add(text, first);
+      continue;
+    }
+    const std::uint32_t second = at + 3 < bytes.size() ? unit(at + 2) : 0;
+    if (first > 0xdbff || second < 0xdc00 || second > 0xdfff) {
+      add(text, kNoCharacter);
+      continue;
+    }
+    add(text, 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00));
+    at += 2;
+  }
+  return text;
+}
+
+std::string from_latin1(BytesView bytes) {
+  std::string text;
+  for (const std::uint8_t byte : bytes) add(text, byte);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = lower_one(c);
+  return result;
+}
+
+bool is_equal(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (lower_one(a[i]) != lower_one(b[i])) return false;
+  return true;
+}
+
+}  // namespace fleetsweep::hive

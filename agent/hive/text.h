@@ -1,0 +1,18 @@
+#pragma once
+
+// Text of Windows as UTF-8, and comparison without regard to ASCII case.
+
+#include <string>
+#include <string_view>
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::hive {
+
+// UTF-16, little endian; what is no character becomes U+FFFD. An odd last byte is left out.
+std::string from_utf16(BytesView bytes);
+std::string from_latin1(BytesView bytes);
+std::string lower(std::string_view text);
+bool is_equal(std::string_view a, std::string_view b);
+
+}  // namespace fleetsweep::hive

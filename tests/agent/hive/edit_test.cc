@@ -1,0 +1,166 @@
+#include "agent/hive/edit.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "agent/hive/text.h"
+#include "tests/agent/hive/hive_builder.h"
+
+namespace fleetsweep::hive {
+namespace {
+
+constexpr char kRun[] = "Microsoft\\Windows\\CurrentVersion\\Run";
+constexpr char kServices[] = "ControlSet001\\Services";
+
+HiveBuilder sample() {
+  HiveBuilder builder;
+  for (const char* name : {"first", "second", "third"})
+    builder.text(kRun, name, std::string("C:\\") + name + ".exe");
+  for (const char* name : {"alpha", "beta", "gamma"}) {
+    const std::string key = std::string(kServices) + "\\" + name;
+    builder.text(key, "ImagePath", std::string("C:\\") + name + ".exe", 2)
+        .number(key, "Start", 2)
+        .text(key + "\\Parameters", "ServiceDll", std::string(40000, 'd'));
+  }
+  return builder;
+}
+
+// All of it, but where it stands in the file, as libhivex reads it: another implementation than
+// ours.
+std::string as_hivex_reads(const Bytes& hive) {
+  char path[] = "/tmp/fleetsweep-hive-XXXXXX";
+  const int fd = ::mkstemp(path);
+  EXPECT_GE(fd, 0);
+  EXPECT_EQ(::write(fd, hive.data(), hive.size()), static_cast<ssize_t>(hive.size()));
+  ::close(fd);
+  std::FILE* pipe = ::popen(
+      ("hivexml " + std::string(path) + " 2>&1 | sed 's,<byte_run[^>]*>,,g; s,</byte_runs>,,g'")
+          .c_str(),
+      "r");
+  std::string text;
+  char block[4096];
+  std::size_t count = 0;
+  while ((count = std::fread(block, 1, sizeof block, pipe)) > 0) text.append(block, count);
+  EXPECT_EQ(::pclose(pipe), 0) << text;
+  ::unlink(path);
+  return text;
+}
+
+Edit delete_value(std::string key, std::string name) {
+  return {Edit::Kind::kDeleteValue, std::move(key), std::move(name), 0};
+}
+Edit delete_key(std::string key) {
+  return {Edit::Kind::kDeleteKey, std::move(key), {}, 0};
+}
+
+TEST(HiveEdit, LibhivexReadsWhatWeWriteAsWeMeantIt) {
+  const Bytes before = sample().build();
+  const auto after =
+      edited(before, {delete_value(kRun, "SECOND"),
+                      delete_key("ControlSet001\\Services\\beta"),
+                      {Edit::Kind::kSetNumber, "ControlSet001\\Services\\alpha", "Start", 4}});
+  ASSERT_TRUE(after) << after.error().message;
+  HiveBuilder meant;
+  meant.text(kRun, "first", "C:\\first.exe").text(kRun, "third", "C:\\third.exe");
+  for (const char* name : {"alpha", "gamma"}) {
+    const std::string key = std::string(kServices) + "\\" + name;
+    meant.text(key, "ImagePath", std::string("C:\\") + name + ".exe", 2)
+        .number(key, "Start", std::string(name) == "alpha" ? 4 : 2)
+        .text(key + "\\Parameters", "ServiceDll", std::string(40000, 'd'));
+  }
+  EXPECT_TRUE(as_hivex_reads(*after) == as_hivex_reads(meant.build()));
+  EXPECT_FALSE(as_hivex_reads(*after) == as_hivex_reads(before));
+}
+
+TEST(HiveEdit, WhatIsTakenOutCannotBeReadInTheFileAnyMore) {
+  const Bytes before = sample().build();
+  const auto after = edited(before, {delete_key("ControlSet001\\Services\\beta")});
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->size(), before.size());
+  const Bytes name = utf16("C:\\beta.exe");
+  EXPECT_NE(as_text(before).find(as_text(name)), std::string_view::npos);
+  EXPECT_EQ(as_text(*after).find(as_text(name)), std::string_view::npos);
+  EXPECT_EQ(as_text(*after).find("beta"), std::string_view::npos);
+}
+
+TEST(HiveEdit, TheLastValueAndTheLastKeyLeaveAnEmptyKey) {
+  const Bytes before = HiveBuilder().text("a\\b", "only", "x").build();
+  const auto value = edited(before, {delete_value("a\\b", "only")});
+  ASSERT_TRUE(value) << value.error().message;
+  EXPECT_EQ(as_hivex_reads(*value), as_hivex_reads(HiveBuilder().key("a\\b").build()));
+  const auto key = edited(before, {delete_key("a\\b")});
+  ASSERT_TRUE(key) << key.error().message;
+  EXPECT_EQ(as_hivex_reads(*key), as_hivex_reads(HiveBuilder().key("a").build()));
+}
+
+TEST(HiveEdit, TheSameEditGivesTheSameBytesAndNewSequenceNumbers) {
+  const Bytes before = sample().build();
+  const auto one = edited(before, {delete_value(kRun, "first")});
+  const auto two = edited(before, {delete_value(kRun, "first")});
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(*one, *two);
+  EXPECT_EQ(Hive::open(*one)->sequence(), Hive::open(before)->sequence() + 1);
+  EXPECT_FALSE(Hive::open(*one)->is_dirty());
+}
+
+TEST(HiveEdit, ADirtyOrDamagedHiveIsNotWrittenTo) {
+  Bytes dirty = sample().build();
+  make_dirty(dirty);
+  const auto refused = edited(dirty, {delete_value(kRun, "first")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_NE(refused.error().message.find("start Windows once"), std::string::npos);
+
+  Bytes damaged = sample().build();
+  const auto hive = Hive::open(damaged);
+  const Cell run = *hive->find(hive->root(), kRun);
+  damaged[kHeaderBytes + run + 4 + nk::kValues] = 200;
+  const auto unwritten = edited(damaged, {delete_key("ControlSet001\\Services\\beta")});
+  ASSERT_FALSE(unwritten);
+  EXPECT_NE(unwritten.error().message.find("chkdsk"), std::string::npos);
+}
+
+TEST(HiveEdit, WhatIsNotThereIsSaidAndNothingIsChanged) {
+  const Bytes before = sample().build();
+  for (const Edit& edit :
+       {delete_value(kRun, "fourth"), delete_value("No\\Key", "first"), delete_key("ControlSet002"),
+        Edit{Edit::Kind::kSetNumber, kRun, "first", 4}})
+    EXPECT_EQ(edited(before, {edit}).error().code, Code::kNotFound);
+  EXPECT_EQ(edited(before, {delete_key("")}).error().code, Code::kInvalid);
+}
+
+// Two values that share their data: freeing it for one would change the other.
+TEST(HiveEdit, AnEditThatWouldChangeSomethingElseIsRefused) {
+  Bytes bytes = sample().build();
+  const auto hive = Hive::open(bytes);
+  const Cell run = *hive->find(hive->root(), kRun);
+  const auto values = hive->values(run);
+  const std::size_t from = kHeaderBytes + values[0].cell + 4 + vk::kData;
+  const std::size_t to = kHeaderBytes + values[1].cell + 4 + vk::kData;
+  std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(from), 4,
+              bytes.begin() + static_cast<std::ptrdiff_t>(to));
+  const auto refused = edited(bytes, {delete_value(kRun, "first")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kInternal);
+}
+
+TEST(HiveEdit, TheDifferenceIsSmallAndMakesTheNewOfTheOld) {
+  const Bytes before = sample().build();
+  const auto after = edited(before, {delete_value(kRun, "first")});
+  ASSERT_TRUE(after);
+  Bytes patched = before;
+  std::size_t bytes = 0;
+  for (const Patch& patch : difference(before, *after)) {
+    std::copy(patch.bytes.begin(), patch.bytes.end(),
+              patched.begin() + static_cast<std::ptrdiff_t>(patch.at));
+    bytes += patch.bytes.size();
+  }
+  EXPECT_EQ(patched, *after);
+  EXPECT_LT(bytes, 200u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::hive

@@ -1,0 +1,49 @@
+#pragma once
+
+// Writes registry hives for tests: what stands in one is what the test put there.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::hive {
+
+class HiveBuilder {
+ public:
+  // `key` is separated by backslashes; the keys above it come with it. Names are ASCII or UTF-16LE
+  // after utf16().
+  HiveBuilder& key(const std::string& key);
+  HiveBuilder& text(const std::string& key, const std::string& name, const std::string& text,
+                    std::uint32_t type = 1);
+  HiveBuilder& number(const std::string& key, const std::string& name, std::uint32_t number);
+  HiveBuilder& bytes(const std::string& key, const std::string& name, std::uint32_t type,
+                     Bytes data);
+
+  Bytes build() const;
+
+ private:
+  struct Value {
+    std::string name;
+    std::uint32_t type;
+    Bytes data;
+  };
+  struct Key {
+    std::vector<Value> values;
+    std::map<std::string, Key> keys;  // as Windows sorts them: in upper case
+    std::string name;
+  };
+  Key& at(const std::string& key);
+  class Writer;
+  Key root_;
+};
+
+Bytes utf16(std::string_view ascii, bool terminated = true);
+// After a change of a header: its checksum.
+void seal_header(Bytes& hive);
+// As Windows leaves it when it is switched off.
+void make_dirty(Bytes& hive);
+
+}  // namespace fleetsweep::hive

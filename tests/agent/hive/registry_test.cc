@@ -1,0 +1,153 @@
+#include "agent/hive/registry.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/agent/hive/hive_builder.h"
+
+namespace fleetsweep::hive {
+namespace {
+
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+
+std::vector<std::string> starts(const Bytes& bytes, Role role) {
+  const auto hive = Hive::open(bytes);
+  bool complete = true;
+  std::vector<std::string> result;
+  for (const Autostart& one : autostarts_of(*hive, role, complete))
+    result.push_back(fmt::format(
+        "{} {} {}|{}|{}",
+        model::PersistenceKind(one.kind) == model::PersistenceKind::kWindowsRun ? "run"
+                                                                                : name(one.kind),
+        one.name, one.entry, one.command, one.user));
+  EXPECT_TRUE(complete);
+  return result;
+}
+
+TEST(Registry, ServicesOfEveryControlSetAreFoundWithTheirLibraries) {
+  const Bytes system =
+      HiveBuilder()
+          .text("ControlSet001\\Services\\bad", "ImagePath", "C:\\bad.exe")
+          .text("ControlSet001\\Services\\bad", "ObjectName", "LocalSystem")
+          .text("ControlSet002\\Services\\host", "ImagePath", "svchost -k netsvcs")
+          .text("ControlSet002\\Services\\host\\Parameters", "ServiceDll", "C:\\x.dll")
+          .key("ControlSet001\\Services\\empty")
+          .text("Setup\\Services\\none", "ImagePath", "C:\\none.exe")
+          .build();
+  EXPECT_THAT(
+      starts(system, Role::kSystem),
+      ElementsAre(
+          "win_service bad HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\bad|C:\\bad.exe|"
+          "LocalSystem",
+          "win_service host HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet002\\Services\\host|svchost -k "
+          "netsvcs C:\\x.dll|"));
+}
+
+TEST(Registry, RunValuesOfBothViewsAndWinlogonAreFound) {
+  const std::string version = "Microsoft\\Windows\\CurrentVersion\\";
+  const Bytes software =
+      HiveBuilder()
+          .text(version + "Run", "a", "C:\\a.exe")
+          .text("Wow6432Node\\" + version + "RunOnce", "b", "C:\\b.exe")
+          .text("Microsoft\\Windows NT\\CurrentVersion\\Winlogon", "Shell", "explorer.exe, x.exe")
+          .text("Microsoft\\Windows NT\\CurrentVersion\\Winlogon", "Background", "0 0 0")
+          .text("Microsoft\\Windows NT\\CurrentVersion\\Winlogon\\Notify\\n", "DllName", "n.dll")
+          .build();
+  EXPECT_THAT(
+      starts(software, Role::kSoftware),
+      UnorderedElementsAre(
+          "run a HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run\\\\a|C:"
+          "\\a.exe|",
+          "run b "
+          "HKEY_LOCAL_MACHINE\\SOFTWARE\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce\\"
+          "\\b|C:\\b.exe|",
+          "win_winlogon Shell HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
+          "NT\\CurrentVersion\\Winlogon\\\\Shell|explorer.exe, x.exe|",
+          "win_winlogon n HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
+          "NT\\CurrentVersion\\Winlogon\\Notify\\n|n.dll|"));
+}
+
+TEST(Registry, AKeyIsKnownByEverySpellingOfIt) {
+  EXPECT_THAT(spellings("HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\x"),
+              UnorderedElementsAre("HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\x",
+                                   "HKLM\\SYSTEM\\ControlSet001\\Services\\x",
+                                   "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\x",
+                                   "HKLM\\SYSTEM\\CurrentControlSet\\Services\\x"));
+  EXPECT_THAT(spellings("HKEY_CURRENT_USER\\Software\\WOW6432Node\\A"),
+              UnorderedElementsAre("HKEY_CURRENT_USER\\Software\\WOW6432Node\\A",
+                                   "HKCU\\Software\\WOW6432Node\\A",
+                                   "HKEY_CURRENT_USER\\Software\\A", "HKCU\\Software\\A"));
+}
+
+TEST(Registry, OnlyTheKeysThatAPolicyNamesAreRead) {
+  const Bytes user = HiveBuilder()
+                         .text("Software\\Run", "a", "1")
+                         .text("Software\\Run\\Below", "b", "2")
+                         .text("Software\\Wow6432Node\\Run", "c", "3")
+                         .text("Software\\Other", "d", "4")
+                         .build();
+  const auto hive = Hive::open(user);
+  const auto names = [&](const Wanted& wanted) {
+    bool complete = true;
+    std::vector<std::string> result;
+    for (const RegistryValue& value : values_of(*hive, Role::kUser, wanted, complete))
+      result.push_back(value.name);
+    return result;
+  };
+  EXPECT_THAT(names({.keys = {{"hkcu\\software\\run"}}}), UnorderedElementsAre("a", "c"));
+  EXPECT_THAT(names({.keys = {{"HKEY_CURRENT_USER\\Software\\Run", true}}}),
+              UnorderedElementsAre("a", "b", "c"));
+  EXPECT_THAT(names({.all = true}), UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(names({}), ElementsAre());
+}
+
+TEST(Registry, AChangeHappensOnlyIfTheEntryStillSaysWhatWasFound) {
+  const std::string entry = "HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\bad";
+  const Bytes system = HiveBuilder()
+                           .text("ControlSet001\\Services\\bad", "ImagePath", "C:\\bad.exe")
+                           .number("ControlSet001\\Services\\bad", "Start", 2)
+                           .build();
+  const auto disabled =
+      changed(system, Role::kSystem, {Change::Kind::kDisableService, entry, "C:\\bad.exe"});
+  ASSERT_TRUE(disabled) << disabled.error().message;
+  const auto hive = Hive::open(*disabled);
+  const auto key = hive->find(hive->root(), "ControlSet001\\Services\\bad");
+  EXPECT_EQ(text_of(*hive->value(*key, "Start")), "4");
+  const auto other =
+      changed(system, Role::kSystem, {Change::Kind::kRemoveEntry, entry, "C:\\good.exe"});
+  EXPECT_EQ(other.error().code, Code::kNotFound);
+  const auto removed =
+      changed(system, Role::kSystem, {Change::Kind::kRemoveEntry, entry, "C:\\bad.exe"});
+  ASSERT_TRUE(removed);
+  EXPECT_TRUE(starts(*removed, Role::kSystem).empty());
+}
+
+TEST(Registry, ATaskIsReadAndBothItsKeysAreTaken) {
+  const std::string cache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
+  const Bytes software = HiveBuilder()
+                             .text(cache + "Tree\\Update", "Id", "{1}")
+                             .text(cache + "Tasks\\{1}", "Path", "\\Update")
+                             .key(cache + "Logon\\{1}")
+                             .text(cache + "Tasks\\{2}", "Path", "\\Good")
+                             .text(cache + "Tree\\Good", "Id", "{2}")
+                             .build();
+  const auto after = changed(software, Role::kSoftware, {Change::Kind::kRemoveTask, "Update", ""});
+  ASSERT_TRUE(after) << after.error().message;
+  const auto hive = Hive::open(*after);
+  for (const char* gone : {"Tree\\Update", "Tasks\\{1}", "Logon\\{1}"})
+    EXPECT_FALSE(hive->find(hive->root(), cache + gone)) << gone;
+  for (const char* stays : {"Tree\\Good", "Tasks\\{2}"})
+    EXPECT_TRUE(hive->find(hive->root(), cache + stays)) << stays;
+
+  const Bytes xml = utf16(
+      "<Task><Principals><Principal><UserId>S-1-5-18</UserId></Principal></"
+      "Principals><Actions><Exec>"
+      "<Command>C:\\a &amp; b.exe</Command><Arguments>/x</Arguments></Exec></Actions></Task>",
+      false);
+  const Autostart task = read_task("\xff\xfe" + to_text(xml), "Update");
+  EXPECT_EQ(task.command, "C:\\a & b.exe /x");
+  EXPECT_EQ(task.user, "S-1-5-18");
+}
+
+}  // namespace
+}  // namespace fleetsweep::hive
