@@ -80,6 +80,8 @@ std::vector<std::string> scan_summary(const json& report) {
         "explain` says where)");
   if (const std::uint64_t unscannable = count_of(report, "unscannable"); unscannable > 0)
     lines.push_back(counted(unscannable, "file") + " could not be read");
+  if (const std::uint64_t partial = count_of(report, "partial"); partial > 0)
+    lines.push_back(counted(partial, "file") + " too large to be looked at whole");
   return lines;
 }
 

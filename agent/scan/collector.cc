@@ -24,6 +24,7 @@ void Collector::record(std::uint16_t detection, const Object& object, std::uint3
   finding.joined = joined;
   finding.identity = identity_of_object(object);
   if (const auto* file = std::get_if<FileFacts>(&object)) {
+    finding.partial = file->partial;
     const int rule = matcher_.detection(detection).rule;
     for (const auto& [index, rule_name] : file->rules)
       if (rule == index && finding.rule.empty()) finding.rule = rule_name;

@@ -5,9 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
+#include "agent/scan/file_bytes.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -16,7 +15,6 @@ namespace {
 constexpr std::size_t kHeadBytes = 4096;
 // A file up to this size is read at once; of a larger one the head may settle the question.
 constexpr std::size_t kWholeBytes = 64 * 1024;
-constexpr std::size_t kBlockBytes = 1024 * 1024;
 constexpr Seconds kRulesTimeout{10};
 
 // fstat(2) itself: the C library's takes the road over newfstatat, which the sandbox closes.
@@ -26,13 +24,6 @@ bool is_changed(int fd, const model::FileIdentity& identity) {
   const model::FileIdentity now = identity_of({}, status);
   return now.size != identity.size || now.mtime_ns != identity.mtime_ns ||
          now.ctime_ns != identity.ctime_ns;
-}
-
-ssize_t read_at(int fd, std::uint8_t* target, std::size_t size, std::size_t offset) {
-  while (true) {
-    const ssize_t count = ::pread(fd, target, size, static_cast<off_t>(offset));
-    if (count >= 0 || errno != EINTR) return count;
-  }
 }
 
 std::string_view extension_of(std::string_view name) {
@@ -63,11 +54,25 @@ std::string_view magic_of(BytesView head) {
 // What one file has shown so far.
 struct ContentReader::Work {
   const Job& job;
-  int fd;
+  FileBytes bytes;
   Answer answer{};
   FileFacts facts{};
   std::vector<std::uint16_t> open{};  // detections that can still become true
   std::size_t have = 0;               // bytes in the buffer
+  std::vector<bool> may_match{};      // by rule, of a file that is not held whole
+
+  bool is_whole() const { return have == facts.identity.size; }
+  bool fail(const Error& error) {
+    answer.status =
+        error.code == Code::kConflict ? Answer::Status::kChanged : Answer::Status::kFailed;
+    answer.detail = error.message;
+    return false;
+  }
+  // No answer is not a no: the walker counts the file as unscannable.
+  void leave_out(std::string what) {
+    answer.status = Answer::Status::kPartial;
+    if (answer.detail.empty()) answer.detail = std::move(what);
+  }
 };
 
 ContentReader::ContentReader(const Matcher& matcher)
@@ -93,7 +98,7 @@ Status ContentReader::compile_rules(const model::Policy& policy) {
 }
 
 Answer ContentReader::read(const Job& job, int fd) {
-  Work work{job, fd};
+  Work work{job, {fd, job.facts.identity.size}};
   work.facts = job.facts;
   work.open = job.wanted;
   // Entries first: they need the whole content, and the other questions find it in the buffer.
@@ -101,6 +106,7 @@ Answer ContentReader::read(const Job& job, int fd) {
   if (!is_unread(work.answer) && !job.wanted.empty()) read_file(work);
   if (!is_unread(work.answer) && job.hash) static_cast<void>(hash(work, {.sha256 = true}));
   Answer answer = std::move(work.answer);
+  answer.bytes = work.bytes.bytes_read();
   answer.id = job.id;
   answer.magic = std::move(work.facts.magic);
   answer.head = std::move(work.facts.head);
@@ -119,16 +125,11 @@ Answer ContentReader::read(const Job& job, int fd) {
 bool ContentReader::read_to(Work& work, std::size_t size) {
   size =
       std::min({size, static_cast<std::size_t>(work.facts.identity.size), limits::kRuleFileBytes});
-  while (work.have < size) {
-    const ssize_t count = read_at(work.fd, buffer_.get() + work.have, size - work.have, work.have);
-    if (count <= 0) {
-      work.answer.status = count == 0 ? Answer::Status::kChanged : Answer::Status::kFailed;
-      work.answer.detail = count == 0 ? "became shorter while it was read" : std::strerror(errno);
-      return false;
-    }
-    work.have += static_cast<std::size_t>(count);
-    work.answer.bytes += static_cast<std::uint64_t>(count);
-  }
+  if (work.have >= size) return true;
+  if (const auto read = work.bytes.read({buffer_.get() + work.have, size - work.have}, work.have);
+      !read)
+    return work.fail(read.error());
+  work.have = size;
   return true;
 }
 
@@ -139,9 +140,8 @@ std::size_t ContentReader::still_open(Work& work) const {
   return work.open.size();
 }
 
-void ContentReader::run_rules(Work& work) {
-  const BytesView content(buffer_.get(), work.have);
-  const bool whole = work.have == work.facts.identity.size;
+void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
+  const BytesView start = parts.front().bytes;
   const auto deadline = std::chrono::steady_clock::now() + kRulesTimeout;
   for (const std::uint16_t detection : work.open) {
     const int rule = matcher_.detection(detection).rule;
@@ -151,8 +151,10 @@ void ContentReader::run_rules(Work& work) {
     if (std::find(done.begin(), done.end(), index) != done.end()) continue;
     const Rule& compiled = rules_[index];
     bool complete = true;
-    if (!compiled.gate || compiled.gate->occurs_in(content)) {
-      if (work.facts.magic.empty()) work.facts.magic = magic_of(content);
+    const bool may_match =
+        work.is_whole() ? !compiled.gate || compiled.gate->occurs_in(start) : work.may_match[index];
+    if (may_match) {
+      if (work.facts.magic.empty()) work.facts.magic = magic_of(start);
       const std::string_view path = work.facts.identity.path;
       const std::string_view name = path.substr(path.rfind('/') + 1);
       YaraExternals externals{std::string(name),
@@ -163,22 +165,64 @@ void ContentReader::run_rules(Work& work) {
                               {}};
       if (compiled.rules.uses_md5() && hash(work, {.md5 = true})) externals.md5 = work.facts.md5;
       const auto left = std::chrono::ceil<Seconds>(deadline - std::chrono::steady_clock::now());
-      const auto matches = compiled.rules.scan(content, externals, std::max(left, Seconds(1)));
+      const auto matches = compiled.rules.scan(parts, work.facts.identity.size, externals,
+                                               std::max(left, Seconds(1)));
       complete = matches.has_value();
       if (!matches) work.answer.detail = matches.error().message;
       if (matches)
         for (const std::string& match : *matches) work.facts.rules.emplace_back(index, match);
     }
-    if (complete && whole) {
+    if (complete && (work.is_whole() || !may_match)) {
       done.push_back(index);
       continue;
     }
-    // No answer is not a no: the walker counts the file as unscannable.
-    work.answer.status = Answer::Status::kPartial;
-    if (work.answer.detail.empty())
-      work.answer.detail =
-          fmt::format("larger than {} bytes: rules saw only its start", limits::kRuleFileBytes);
+    if (!work.is_whole()) work.answer.partial = true;
+    work.leave_out(fmt::format("larger than {} bytes: rules saw its first {} and last {}",
+                               limits::kRuleFileBytes, limits::kRuleHeadBytes,
+                               limits::kRuleTailBytes));
   }
+}
+
+Status ContentReader::search_for_rules(Work& work) {
+  work.may_match.assign(rules_.size(), false);
+  std::vector<std::uint16_t> searched;
+  for (const std::uint16_t detection : work.open) {
+    const int rule = matcher_.detection(detection).rule;
+    if (rule < 0) continue;
+    const auto index = static_cast<std::uint16_t>(rule);
+    if (rules_[index].gate && work.bytes.layout().data_bytes <= limits::kReadFileBytes)
+      searched.push_back(index);
+    else
+      work.may_match[index] = true;
+  }
+  if (searched.empty()) return {};
+  return work.bytes.each_window([&](BytesView window) {
+    std::erase_if(searched, [&](std::uint16_t index) {
+      if (!work.may_match[index]) work.may_match[index] = rules_[index].gate->occurs_in(window);
+      return work.may_match[index];
+    });
+    return !searched.empty();
+  });
+}
+
+void ContentReader::read_large(Work& work) {
+  if (const auto searched = search_for_rules(work); !searched)
+    return static_cast<void>(work.fail(searched.error()));
+  const auto is_wanted = [&](std::uint16_t detection) {
+    const int rule = matcher_.detection(detection).rule;
+    return rule >= 0 && work.may_match[static_cast<std::uint16_t>(rule)];
+  };
+  std::vector<YaraBlock> parts(1);
+  if (std::any_of(work.open.begin(), work.open.end(), is_wanted)) {
+    if (!read_to(work, limits::kRuleHeadBytes)) return;
+    const std::uint64_t base = work.facts.identity.size - limits::kRuleTailBytes;
+    const std::span<std::uint8_t> tail(buffer_.get() + work.have, limits::kRuleTailBytes);
+    if (const auto read = work.bytes.read(tail, base); !read)
+      return static_cast<void>(work.fail(read.error()));
+    parts.push_back({base, tail});
+  }
+  parts.front() = {0, BytesView(buffer_.get(), work.have)};
+  run_rules(work, parts);
 }
 
 // From the buffer, and from the file where that is longer.
@@ -195,20 +239,21 @@ bool ContentReader::hash(Work& work, Hashes wanted) {
       if (target.wanted && target.text.empty()) target.hash.update(bytes);
   };
   for (Target& target : targets) target.hash.reset();
+  const auto layout = work.is_whole() ? FileBytes::Layout{} : work.bytes.layout();
+  if (layout.data_bytes > limits::kReadFileBytes || layout.hole_bytes > limits::kHashedHoleBytes) {
+    work.answer.partial = true;
+    work.leave_out(fmt::format("{} bytes and holes of {}: not hashed above {} and {}",
+                               layout.data_bytes, layout.hole_bytes, limits::kReadFileBytes,
+                               limits::kHashedHoleBytes));
+    return false;
+  }
   update({buffer_.get(), work.have});
-  const std::uint64_t size = work.facts.identity.size;
-  std::vector<std::uint8_t> block(size > work.have ? kBlockBytes : 0);
-  for (std::uint64_t at = work.have; at < size;) {
-    const ssize_t count =
-        read_at(work.fd, block.data(), std::min<std::uint64_t>(block.size(), size - at), at);
-    if (count <= 0) {
-      work.answer.status = count == 0 ? Answer::Status::kChanged : Answer::Status::kFailed;
-      work.answer.detail = count == 0 ? "became shorter while it was read" : std::strerror(errno);
-      return false;
-    }
-    update({block.data(), static_cast<std::size_t>(count)});
-    at += static_cast<std::uint64_t>(count);
-    work.answer.bytes += static_cast<std::uint64_t>(count);
+  if (!work.is_whole()) {
+    const auto read = work.bytes.each_block(work.have, [&](BytesView block) {
+      update(block);
+      return true;
+    });
+    if (!read) return work.fail(read.error());
   }
   for (Target& target : targets)
     if (target.wanted && target.text.empty()) target.text = to_hex(target.hash.finish());
@@ -235,8 +280,13 @@ void ContentReader::read_file(Work& work) {
   if (still_open(work) == 0) return;
 
   if (rules) {
-    if (!read_to(work, size)) return;
-    run_rules(work);
+    if (size > limits::kRuleFileBytes) {
+      read_large(work);
+    } else {
+      if (!read_to(work, size)) return;
+      const YaraBlock whole{0, BytesView(buffer_.get(), work.have)};
+      run_rules(work, {&whole, 1});
+    }
     if (is_unread(work.answer)) return;
     // Where a rule saw only the start no hash will decide: a hole of a terabyte is not read for it.
     if (work.answer.status == Answer::Status::kPartial)

@@ -37,7 +37,10 @@ class ContentReader {
 
   void read_file(Work& work);
   void read_entries(Work& work);
-  void run_rules(Work& work);
+  void read_large(Work& work);
+  void run_rules(Work& work, std::span<const YaraBlock> parts);
+  // Of a file that is not held whole: whether what the rule needs to see occurs anywhere in it.
+  Status search_for_rules(Work& work);
   struct Hashes {
     bool sha256 = false, sha1 = false, md5 = false;
   };

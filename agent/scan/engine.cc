@@ -87,6 +87,8 @@ class Engine {
     done.result.scanned_bytes = tally_.scanned_bytes;
     done.result.unscannable = tally_.unscannable;
     done.result.unscannable_paths = tally_.unscannable_paths;
+    done.result.partial = tally_.partial;
+    done.result.partial_paths = tally_.partial_paths;
     return done;
   }
 

@@ -17,6 +17,12 @@ void Tally::add_unscannable(const std::string& path, std::string_view reason) {
     unscannable_paths.push_back(escaped(path) + ": " + std::string(reason));
 }
 
+void Tally::add_partial(const std::string& path, std::string_view reason) {
+  ++partial;
+  if (partial_paths.size() < limits::kPartialPaths)
+    partial_paths.push_back(escaped(path) + ": " + std::string(reason));
+}
+
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
                    ParserClient& parser, Collector& collector, Tally& tally,
                    std::function<bool()> is_stopped, std::function<void(Job&)> complete)
@@ -167,6 +173,7 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
   FileFacts& facts = work.facts;
   if (is_unread(answer)) return tally_.add_unscannable(facts.identity.path, answer.detail);
   apply(answer, facts);
+  if (answer.partial) tally_.add_partial(facts.identity.path, answer.detail);
   bool open = false;
   for (const Probe* probe : work.probes) {
     const Truth truth = matcher_.match(probe->detection, facts, probe->binding);

@@ -26,7 +26,10 @@ struct Tally {
   std::uint64_t scanned_bytes = 0;
   std::uint32_t unscannable = 0;
   std::vector<std::string> unscannable_paths;
+  std::uint32_t partial = 0;
+  std::vector<std::string> partial_paths;
   void add_unscannable(const std::string& path, std::string_view reason);
+  void add_partial(const std::string& path, std::string_view reason);
 };
 
 class FilePass : public WalkVisitor {

@@ -41,6 +41,7 @@ void apply(const Answer& answer, FileFacts& facts) {
   facts.md5 = answer.md5;
   facts.rules_done = answer.rules_done;
   facts.rules = answer.rules;
+  facts.partial = answer.partial;
   if (const auto digest = Digest::parse_hex(answer.sha256)) facts.identity.sha256 = *digest;
 }
 
@@ -92,6 +93,7 @@ void write(Writer& writer, const Answer& answer) {
   writer.number(answer.id);
   writer.small(static_cast<std::uint8_t>(answer.status));
   writer.text(answer.detail);
+  writer.small(answer.partial);
   writer.number(answer.bytes);
   writer.text(answer.magic);
   writer.text(as_text(answer.head));
@@ -120,6 +122,7 @@ Answer read_answer(Reader& reader) {
                       ? Answer::Status::kFailed
                       : static_cast<Answer::Status>(status);
   answer.detail = escaped(reader.text().substr(0, limits::kTextBytes));
+  answer.partial = reader.small() != 0;
   answer.bytes = reader.number();
   answer.magic = reader.text();
   answer.head = to_bytes(reader.text());

@@ -33,6 +33,7 @@ struct Answer {
   std::uint64_t id = 0;
   Status status = Status::kRead;
   std::string detail;
+  bool partial = false;  // not all of the content was looked at; `detail` says what is missing
   std::uint64_t bytes = 0;
   // Of FileFacts.
   std::string magic;

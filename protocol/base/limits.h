@@ -115,7 +115,24 @@ inline constexpr std::size_t kDetailBytes = 64 * 1024;  // what one process tell
 inline constexpr std::size_t kLocalReplyBytes = 1024 * 1024;
 inline constexpr std::size_t kPersistenceBytes = 1024 * 1024;  // of one crontab, unit, profile ...
 inline constexpr std::size_t kPersistenceEntries = 20'000;     // in one of them
-inline constexpr std::size_t kRuleFileBytes = 64ull << 20;  // rules see so much of a file's start
+// A file up to this size is read whole by rules; of a larger one they see head and tail, and what
+// they need to see at all is searched in all of it.
+inline constexpr std::size_t kRuleFileBytes = 64ull << 20;
+inline constexpr std::size_t kRuleHeadBytes = 16ull << 20;
+inline constexpr std::size_t kRuleTailBytes = 4ull << 20;
+static_assert(kRuleHeadBytes + kRuleTailBytes <= kRuleFileBytes);
+// So much of one file is read to its end, and so many zeros of its holes are hashed.
+inline constexpr std::uint64_t kReadFileBytes = 64ull << 30;
+inline constexpr std::uint64_t kHashedHoleBytes = 4ull << 30;
+inline constexpr std::size_t kPartialPaths = 64;  // named in one scan result
+// What is unpacked of one archive and all that lie in it.
+inline constexpr unsigned kArchiveDepth = 3;
+inline constexpr std::size_t kArchiveMembers = 10'000;
+inline constexpr std::uint64_t kArchiveBytes = 512ull << 20;
+inline constexpr std::uint64_t kArchiveMemberBytes = 32ull << 20;
+// Above this many bytes out for each byte in, it is a bomb.
+inline constexpr std::uint64_t kArchiveRatio = 200;
+inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, before it counts
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;

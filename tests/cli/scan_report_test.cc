@@ -29,5 +29,10 @@ TEST(ScanReport, FolderThatThePolicyNeverLooksIntoIsNotCalledClean) {
   EXPECT_THAT(lines, testing::Contains(testing::HasSubstr("taken as /")));
 }
 
+TEST(ScanReport, FilesThatWereSeenInPartAreSaid) {
+  EXPECT_THAT(scan_summary(json{{"scanned", 9}, {"partial", 2}}),
+              testing::Contains("2 files too large to be looked at whole"));
+}
+
 }  // namespace
 }  // namespace fleetsweep::cli

@@ -47,6 +47,7 @@ struct FileFacts {
   std::string sha256, sha1, md5;                             // hex; empty: not computed
   std::vector<std::uint16_t> rules_done;                     // indices that ran to their end
   std::vector<std::pair<std::uint16_t, std::string>> rules;  // matches: index, YARA rule name
+  bool partial = false;  // not all of the content was looked at
 };
 
 struct ProcessFacts {

@@ -147,9 +147,11 @@ Gate gate_of(std::string_view source) {
     const Needed needed = Conditions(rule).any(rule.condition);
     if (!needed) return {};
     for (const std::size_t index : *needed)
-      for (const Literal& literal : rule.strings[index].literals)
+      for (Literal literal : rule.strings[index].literals) {
+        literal.bytes.resize(std::min(literal.bytes.size(), kGateBytesMax));
         if (std::find(gate.literals.begin(), gate.literals.end(), literal) == gate.literals.end())
-          gate.literals.push_back(literal);
+          gate.literals.push_back(std::move(literal));
+      }
   }
   if (gate.literals.empty()) return {};
   return gate;

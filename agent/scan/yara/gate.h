@@ -21,5 +21,7 @@ struct Gate {
 Gate gate_of(std::string_view source);
 
 inline constexpr std::size_t kGateBytes = 6;
+// The start of a longer one is asked for: it occurs where the whole does.
+inline constexpr std::size_t kGateBytesMax = 256;
 
 }  // namespace fleetsweep::scan

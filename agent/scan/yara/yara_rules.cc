@@ -31,6 +31,28 @@ constexpr Variable kVariables[] = {
     {"extension", &YaraExternals::extension}, {"filetype", &YaraExternals::filetype},
     {"owner", &YaraExternals::owner},         {"md5", &YaraExternals::md5}};
 
+// How libyara asks for one part after the other.
+struct Parts {
+  std::span<const YaraBlock> parts;
+  std::uint64_t size = 0;
+  std::size_t at = 0;
+  YR_MEMORY_BLOCK block{};
+
+  YR_MEMORY_BLOCK* current() {
+    if (at >= parts.size()) return nullptr;
+    block.size = parts[at].bytes.size();
+    block.base = parts[at].base;
+    block.context = const_cast<std::uint8_t*>(parts[at].bytes.data());
+    block.fetch_data = [](YR_MEMORY_BLOCK* self) {
+      return static_cast<const std::uint8_t*>(self->context);
+    };
+    return &block;
+  }
+  static Parts& of(YR_MEMORY_BLOCK_ITERATOR* iterator) {
+    return *static_cast<Parts*>(iterator->context);
+  }
+};
+
 }  // namespace
 
 YaraLibrary::YaraLibrary() {
@@ -82,13 +104,33 @@ Result<YaraRules> YaraRules::compile(const std::string& source) {
 
 Result<std::vector<std::string>> YaraRules::scan(BytesView bytes, const YaraExternals& externals,
                                                  Seconds timeout) const {
+  const YaraBlock whole{0, bytes};
+  return scan({&whole, 1}, bytes.size(), externals, timeout);
+}
+
+Result<std::vector<std::string>> YaraRules::scan(std::span<const YaraBlock> parts,
+                                                 std::uint64_t size, const YaraExternals& externals,
+                                                 Seconds timeout) const {
   std::vector<std::string> matches;
   YR_SCANNER* scanner = compiled_->scanner;
   for (const Variable& variable : kVariables)
     yr_scanner_define_string_variable(scanner, variable.name, (externals.*variable.value).c_str());
   yr_scanner_set_callback(scanner, collect, &matches);
   yr_scanner_set_timeout(scanner, static_cast<int>(timeout.count()));
-  const int error = yr_scanner_scan_mem(scanner, bytes.data(), bytes.size());
+  Parts context{parts, size};
+  YR_MEMORY_BLOCK_ITERATOR iterator{};
+  iterator.context = &context;
+  iterator.first = [](YR_MEMORY_BLOCK_ITERATOR* self) {
+    Parts::of(self).at = 0;
+    return Parts::of(self).current();
+  };
+  iterator.next = [](YR_MEMORY_BLOCK_ITERATOR* self) {
+    ++Parts::of(self).at;
+    return Parts::of(self).current();
+  };
+  iterator.file_size = [](YR_MEMORY_BLOCK_ITERATOR* self) { return Parts::of(self).size; };
+  iterator.last_error = ERROR_SUCCESS;
+  const int error = yr_scanner_scan_mem_blocks(scanner, &iterator);
   if (error == ERROR_SCAN_TIMEOUT)
     return fail(Code::kUnavailable, "rules: not done within {} s", timeout.count());
   if (error != ERROR_SUCCESS) return fail(Code::kInternal, "rules: libyara error {}", error);

@@ -5,6 +5,7 @@
 // up its rights, and keep it longer than any rules.
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct YaraExternals {
   std::string filename, filepath, extension, filetype, owner, md5;
 };
 
+// A part of a file, where it lies in it.
+struct YaraBlock {
+  std::uint64_t base = 0;
+  BytesView bytes;
+};
+
 class YaraRules {
  public:
   // kInvalid names line and reason.
@@ -37,6 +44,10 @@ class YaraRules {
   // Names of the public rules that match. kUnavailable: not done within the time.
   Result<std::vector<std::string>> scan(BytesView bytes, const YaraExternals& externals,
                                         Seconds timeout) const;
+  // Of a file of `size` bytes only these parts, ascending. A string across two of them is not
+  // found; offsets and filesize are those of the file.
+  Result<std::vector<std::string>> scan(std::span<const YaraBlock> parts, std::uint64_t size,
+                                        const YaraExternals& externals, Seconds timeout) const;
 
  private:
   struct Compiled;

@@ -1,0 +1,60 @@
+#pragma once
+
+// The bytes of one open file, read as its tenant would want it: what was not in the page cache
+// before does not stay there, and holes are not read.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
+namespace fleetsweep::scan {
+
+class FileBytes {
+ public:
+  // The descriptor outlives it. `size` as the file had it when it was looked at.
+  FileBytes(int fd, std::uint64_t size) : fd_(fd), size_(size) {}
+  ~FileBytes() { give_back(); }
+  FileBytes(const FileBytes&) = delete;
+  FileBytes& operator=(const FileBytes&) = delete;
+
+  // Fills `target` from `offset`. kConflict: the file ends before that, so it became shorter;
+  // kUnavailable: errno.
+  Status read(std::span<std::uint8_t> target, std::uint64_t offset);
+  std::uint64_t bytes_read() const { return read_; }
+
+  struct Extent {
+    std::uint64_t begin = 0, end = 0;
+  };
+  struct Layout {
+    std::vector<Extent> data;  // ascending; what lies between, and behind, is holes
+    std::uint64_t data_bytes = 0, hole_bytes = 0;
+  };
+  // Where the file system keeps no holes, or the file is small, or in too many pieces, it is all
+  // data.
+  Layout layout() const;
+
+  // Both give the content in order, from `from` on.
+  using Take = std::function<bool(BytesView)>;  // false: enough
+  // All of it, holes as the zeros that they are.
+  Status each_block(std::uint64_t from, const Take& take);
+  // For who looks for byte strings no longer than kOverlapBytes: each occurs in a window if it
+  // occurs in the file. A hole is told by as many zeros as that needs.
+  Status each_window(const Take& take);
+  static constexpr std::size_t kOverlapBytes = 64 * 1024;
+
+ private:
+  void expect_cold(std::uint64_t begin, std::uint64_t end);
+  void give_back();
+
+  int fd_;
+  std::uint64_t size_;
+  std::uint64_t read_ = 0;
+  bool uncached_ = true;      // as far as this kernel and file system can
+  std::vector<Extent> cold_;  // what only we have brought into the page cache
+};
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,219 @@
+// Files of which not everything is read: large ones and such that are mostly holes.
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "agent/scan/file_bytes.h"
+#include "protocol/base/limits.h"
+#include "protocol/base/unique_fd.h"
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using model::ObjectKind;
+using Names = std::set<std::string>;
+
+constexpr char kMark[] = "FLEETSWEEP-LOOKALIKE";
+constexpr off_t kTerabyte = off_t{1} << 40;
+constexpr std::uint64_t kFewBytes = 32 << 20;  // head, tail and what stands around the mark
+
+class LargeFileTest : public TreeTest {
+ protected:
+  // A hole of this size, with the mark at these places.
+  void write_sparse(const std::string& path, off_t size, std::initializer_list<off_t> marks) {
+    write(path, "");
+    const UniqueFd fd(::open(at(path).c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(::ftruncate(fd.get(), size), 0);
+    for (const off_t where : marks)
+      ASSERT_EQ(::pwrite(fd.get(), kMark, sizeof kMark - 1, where),
+                static_cast<ssize_t>(sizeof kMark - 1));
+  }
+  static model::Policy by_rule(const std::string& condition) {
+    model::Policy policy;
+    policy.rules.push_back(
+        {.id = "r",
+         .source = "rule LookAlike { strings: $a = \"FLEETSWEEP-LOOKALIKE\" condition: " +
+                   condition + " }",
+         .license = "Apache-2.0"});
+    policy.detections.push_back({.id = "d", .object = ObjectKind::kFile, .rule = 0});
+    policy.verdicts.push_back(
+        {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+    return policy;
+  }
+};
+
+TEST_F(LargeFileTest, ATerabyteOfHolesWithoutTheMarkIsCleanAndCostsNothing) {
+  write_sparse("/big", kTerabyte, {});
+  const auto result = scan(by_rule("$a"));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_EQ(result["unscannable"], 0);
+  EXPECT_EQ(result["partial"], 0);
+  EXPECT_LE(result["scanned_bytes"], kFewBytes);
+}
+
+TEST_F(LargeFileTest, AMarkInTheMiddleOfATerabyteIsNeitherAHitNorClean) {
+  write_sparse("/big", kTerabyte, {kTerabyte / 2 + 4711});
+  const auto result = scan(by_rule("$a"));
+  EXPECT_TRUE(result["findings"].empty());
+  EXPECT_EQ(result["unscannable"], 1);
+  ASSERT_EQ(result["partial"], 1);
+  EXPECT_NE(result["partial_paths"][0].get<std::string>().find("/big: larger than"),
+            std::string::npos);
+  EXPECT_LE(result["scanned_bytes"], kFewBytes);
+}
+
+TEST_F(LargeFileTest, HeadAndTailOfALargeFileAreSeenAtTheirTruePlaces) {
+  constexpr off_t kSize = off_t{100} << 20;
+  write_sparse("/head", kSize, {4711});
+  write_sparse("/tail", kSize, {kSize - 100});
+  const auto result = scan(by_rule("$a"));
+  EXPECT_EQ(files(result), (Names{"d /head", "d /tail"}));
+  for (const auto& finding : result["findings"]) {
+    EXPECT_EQ(finding["partial"], true);
+    EXPECT_EQ(finding["file"]["sha256"].get<std::string>().size(), 64u) << "not to be acted on";
+  }
+  EXPECT_EQ(files(scan(by_rule("$a at filesize - 100"))), Names{"d /tail"});
+}
+
+TEST_F(LargeFileTest, WhatIsTooLargeToBeHashedIsReportedWithoutAHash) {
+  write_sparse("/evil", kTerabyte, {0});
+  model::Policy policy;
+  policy.detections.push_back(detection("name", ObjectKind::kFile, {is(Field::kFileName, "evil")}));
+  policy.detections.push_back(
+      detection("hash", ObjectKind::kFile, {is(Field::kFileSha256, sha256_hex("other"))}));
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0, 1}), .confidence = 90, .level = "high"});
+  const auto result = scan(policy);
+  ASSERT_EQ(files(result), Names{"name /evil"});
+  EXPECT_FALSE(result["findings"][0]["file"].contains("sha256"));
+  EXPECT_EQ(result["findings"][0]["partial"], true);
+  EXPECT_EQ(result["partial"], 1);
+  EXPECT_EQ(result["unscannable"], 1) << "whether it has the hash nobody knows";
+  EXPECT_LE(result["scanned_bytes"], kFewBytes);
+}
+
+TEST_F(LargeFileTest, AHashWithItsSizeDoesNotReadAnotherSize) {
+  write_sparse("/big", kTerabyte, {0});
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile,
+                {number(Field::kFileSize, 5), is(Field::kFileSha256, sha256_hex("other"))}));
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  const auto result = scan(policy);
+  EXPECT_EQ(result["scanned_bytes"], 0);
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
+class FileBytesTest : public LargeFileTest {
+ protected:
+  UniqueFd open(const std::string& path) {
+    return UniqueFd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
+  }
+};
+
+TEST_F(FileBytesTest, BlocksAreTheFileWithItsHoles) {
+  constexpr off_t kSize = (off_t{5} << 20) + 17;
+  write_sparse("/f", kSize, {0, 1 << 20, (3 << 20) - 5, kSize - 20});
+  const UniqueFd fd = open("/f");
+  std::string plain(kSize, 'x');
+  ASSERT_EQ(::pread(fd.get(), plain.data(), plain.size(), 0), kSize);
+  for (const std::uint64_t from : {0, 1, 1 << 20, 4 << 20, static_cast<int>(kSize)}) {
+    FileBytes bytes(fd.get(), kSize);
+    std::string told;
+    ASSERT_TRUE(bytes.each_block(from, [&](BytesView block) {
+      told += as_text(block);
+      return true;
+    }));
+    EXPECT_TRUE(told == plain.substr(from)) << from;
+    EXPECT_LT(bytes.bytes_read(), 1 << 20) << "holes are not read";
+  }
+}
+
+TEST_F(FileBytesTest, AStringAcrossTwoReadsOrAtTheEdgeOfAHoleStandsInAWindow) {
+  constexpr off_t kSize = off_t{200} << 20;
+  const off_t block = 1 << 20;
+  for (const off_t where : {off_t{0}, block - 7, 64 * block - 1, kSize - 20}) {
+    write_sparse("/f", kSize, {where});
+    const UniqueFd fd = open("/f");
+    FileBytes bytes(fd.get(), kSize);
+    int seen = 0;
+    const std::string edge = std::string(where == 0 ? 0 : 9, '\0') + kMark;
+    ASSERT_TRUE(bytes.each_window([&](BytesView window) {
+      seen += as_text(window).find(edge) != std::string_view::npos;
+      return true;
+    }));
+    EXPECT_GE(seen, 1) << where;
+  }
+}
+
+TEST_F(FileBytesTest, AFileThatBecameShorterIsAConflict) {
+  write("/f", "12345");
+  const UniqueFd fd = open("/f");
+  FileBytes bytes(fd.get(), 10);
+  std::uint8_t target[10];
+  const auto read = bytes.read(target, 0);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kConflict);
+}
+
+// Which pages of the file the page cache holds.
+std::vector<bool> cached_pages(int fd, std::size_t size) {
+  void* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  EXPECT_NE(map, MAP_FAILED);
+  std::vector<unsigned char> pages((size + 4095) / 4096);
+  EXPECT_EQ(::mincore(map, size, pages.data()), 0);
+  ::munmap(map, size);
+  std::vector<bool> result;
+  for (const unsigned char page : pages) result.push_back(page & 1);
+  return result;
+}
+
+TEST_F(FileBytesTest, WhatWasColdIsColdAgainAndWhatWasWarmStaysWarm) {
+  constexpr std::size_t kSize = 8 << 20;
+  write("/f", std::string(kSize, 'x'));
+  const UniqueFd fd = open("/f");
+  ASSERT_EQ(::fsync(fd.get()), 0);  // a page that is not written yet cannot be dropped
+  ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  if (cached_pages(fd.get(), kSize) != std::vector<bool>(kSize / 4096, false))
+    GTEST_SKIP() << "this file system keeps its pages";
+  // The tenant works with one piece of it.
+  ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM), 0);
+  std::vector<char> piece(64 * 1024);
+  ASSERT_EQ(::pread(fd.get(), piece.data(), piece.size(), 2 << 20),
+            static_cast<ssize_t>(piece.size()));
+  const auto before = cached_pages(fd.get(), kSize);
+  ASSERT_EQ(std::count(before.begin(), before.end(), true), 16);
+  {
+    const UniqueFd ours = open("/f");
+    FileBytes bytes(ours.get(), kSize);
+    ASSERT_TRUE(bytes.each_block(0, [](BytesView) { return true; }));
+  }
+  const auto after = cached_pages(fd.get(), kSize);
+  for (std::size_t page = 512; page < 528; ++page) EXPECT_TRUE(after[page]) << page;
+  EXPECT_LE(std::count(after.begin(), after.end(), true), 16 + 16);
+}
+
+TEST_F(FileBytesTest, TheHeadOfAColdFileBringsNothingElseIntoTheCache) {
+  constexpr std::size_t kSize = 8 << 20;
+  write("/f", std::string(kSize, 'x'));
+  const UniqueFd fd = open("/f");
+  ASSERT_EQ(::fsync(fd.get()), 0);
+  ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  {
+    const UniqueFd ours = open("/f");
+    FileBytes bytes(ours.get(), kSize);
+    std::uint8_t head[4096];
+    ASSERT_TRUE(bytes.read(head, 0));
+  }
+  const auto after = cached_pages(fd.get(), kSize);
+  EXPECT_LE(std::count(after.begin(), after.end(), true), 4);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
