@@ -76,6 +76,7 @@ Monitor::~Monitor() {
 Status Monitor::prepare() {
   const std::string act = options_.state + "/act";
   FS_CHECK(files::make_private_directory(act));
+  FS_CHECK(files::make_private_directory(options_.state + "/scan"));
   if (::geteuid() == 0)
     FS_CHECK(give_to_core(options_.state, options_.core_user.value_or(runtime::User{})));
   else
@@ -203,6 +204,8 @@ Result<std::pair<pid_t, runtime::Pipe>> Monitor::spawn(model::Child child,
                        "--root", options_.root};
   if (!is_scan)
     request.arguments.insert(request.arguments.end(), {"--state", options_.state + "/act"});
+  if (is_scan)
+    request.arguments.insert(request.arguments.end(), {"--table", options_.state + "/scan/known"});
   if (is_scan && options_.parser_user)
     request.arguments.insert(request.arguments.end(),
                              {"--parser-user", std::to_string(options_.parser_user->uid)});

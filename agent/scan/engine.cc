@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <tuple>
@@ -59,11 +60,15 @@ class Engine {
         done.detail = confined.error().message;
         return done;
       }
+    // After the parser was forked, which needs none of it.
+    if (options_.table != nullptr) open_table();
     if (const auto looked = look(); !looked) {
       done.reason = model::Reason::kIo;
       done.detail = looked.error().message;
       return done;
     }
+    if (table_ && table_->is_changed())
+      if (const auto saved = options_.table->save(*table_); !saved) complain(saved.error());
     if (timed_out_) {
       done.reason = model::Reason::kTimeout;
       done.detail = fmt::format("not done after {} s", policy_.limits.timeout.count());
@@ -92,7 +97,22 @@ class Engine {
     return done;
   }
 
+  SweepCounts counts() const { return {tally_.opened, tally_.recalled}; }
+
  private:
+  // Without what was known everything is read: dearer, never wrong.
+  void open_table() {
+    auto loaded = options_.table->load();
+    if (!loaded && loaded.error().code != Code::kNotFound) complain(loaded.error());
+    table_ = loaded ? std::move(*loaded) : IdentityTable();
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    known_.emplace(*table_, matcher_, policy_, std::chrono::nanoseconds(now).count());
+  }
+
+  static void complain(const Error& error) {
+    std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", error.message.c_str());
+  }
+
   bool wants(ObjectKind kind) const {
     return std::any_of(policy_.detections.begin(), policy_.detections.end(),
                        [kind](const model::Detection& d) { return d.object == kind; });
@@ -121,8 +141,8 @@ class Engine {
     }
 
     FilePass files(
-        root_, matcher_, packages_, parser_, collector_, tally_, [this] { return is_stopped(); },
-        [this](Job& job) { complete(job); });
+        root_, matcher_, packages_, parser_, collector_, tally_, known_ ? &*known_ : nullptr,
+        [this] { return is_stopped(); }, [this](Job& job) { complete(job); });
     files_ = &files;
     std::vector<Probe> probes, others;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
@@ -380,6 +400,8 @@ class Engine {
   ParserClient parser_;
   PackageDb packages_;
   Tally tally_;
+  std::optional<IdentityTable> table_;
+  std::optional<KnownFiles> known_;  // of the table
   FilePass* files_ = nullptr;
   std::vector<ProcessFacts> processes_;
   std::vector<Object> connections_, persistence_;
@@ -399,7 +421,7 @@ class Engine {
 }  // namespace
 
 model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
-                     const EngineOptions& options) {
+                     const EngineOptions& options, SweepCounts* counts) {
   model::ScanDone done;
   if (const Unfit reason = unfit(policy, facts); reason.reason != model::Reason::kNone) {
     done.reason = reason.reason;
@@ -412,7 +434,10 @@ model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, con
     done.detail = matcher.error().message;
     return done;
   }
-  return Engine(policy, root, *matcher, options).run();
+  Engine engine(policy, root, *matcher, options);
+  done = engine.run();
+  if (counts != nullptr) *counts = engine.counts();
+  return done;
 }
 
 }  // namespace fleetsweep::scan

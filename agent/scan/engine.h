@@ -8,6 +8,7 @@
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/root.h"
+#include "agent/scan/table_file.h"
 #include "protocol/model/local.h"
 
 namespace fleetsweep::scan {
@@ -15,13 +16,21 @@ namespace fleetsweep::scan {
 struct EngineOptions {
   ParserOptions parser;
   std::function<void(const model::ScanProgress&)> on_progress;  // about once a second; may be empty
+  // Spares files from being read; null for none, and for a rescan that trusts nothing. Outlives the
+  // scan.
+  const TableFile* table = nullptr;
   // Called once the parser runs: what the walker itself still gives up. May be empty.
   std::function<Status(bool looks_at_processes)> confine_walker;
 };
 
+struct SweepCounts {
+  std::uint64_t opened = 0;    // files that a walk opened for reading
+  std::uint64_t recalled = 0;  // files that the identity table spared from it
+};
+
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.
 model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
-                     const EngineOptions& options);
+                     const EngineOptions& options, SweepCounts* counts = nullptr);
 
 // Why this policy cannot be scanned for on this host, before anything is looked at.
 struct Unfit {

@@ -24,7 +24,7 @@ void Tally::add_partial(const std::string& path, std::string_view reason) {
 }
 
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-                   ParserClient& parser, Collector& collector, Tally& tally,
+                   ParserClient& parser, Collector& collector, Tally& tally, KnownFiles* known,
                    std::function<bool()> is_stopped, std::function<void(Job&)> complete)
     : root_(root),
       matcher_(matcher),
@@ -32,6 +32,7 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
       parser_(parser),
       collector_(collector),
       tally_(tally),
+      known_(known),
       is_stopped_(std::move(is_stopped)),
       complete_(std::move(complete)) {
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
@@ -51,9 +52,10 @@ void FilePass::run(std::vector<Probe> probes) {
     for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
     probes_.push_back(std::move(probe));
   }
-  look_first_ = std::any_of(probes_.begin(), probes_.end(), [this](const Probe& probe) {
-    return matcher_.needs(probe.detection).stat;
-  });
+  look_first_ =
+      known_ != nullptr || std::any_of(probes_.begin(), probes_.end(), [this](const Probe& probe) {
+        return matcher_.needs(probe.detection).stat;
+      });
   walk(root_, std::move(starts), *this);
   parser_.finish();
 }
@@ -103,6 +105,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   if (probes.empty()) return;
 
   struct stat status {};
+  KnownFiles::File known;
   const auto is_wanted = [&](int fd) {
     facts.identity = identity_of(std::move(facts.identity.path), status);
     facts.stage = FileStage::kStat;
@@ -115,19 +118,37 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   };
   if (look_first_) {
     // Gone, or something else by now: there is no such file.
-    if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+    std::int64_t born_ns = 0;
+    if (!look_at(folder, name, status, born_ns) || !S_ISREG(status.st_mode) || !is_wanted(-1))
       return;
-    if (!is_wanted(-1)) return;
+    if (known_ != nullptr) {
+      known = known_->look_up(folder, facts, born_ns);
+      recall(known, facts, probes);
+      if (probes.empty()) return void(++tally_.recalled);
+    }
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
     if (errno != ENOENT && errno != ELOOP) tally_.add_unscannable(path, std::strerror(errno));
     return;
   }
+  ++tally_.opened;
   // What was opened may be another object than what was looked at: this one counts.
+  const model::FileIdentity looked_at = facts.identity;
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_wanted(file.get()))
     return;
-  send(std::move(facts), std::move(file), status.st_uid, std::move(probes));
+  known.can_learn &= facts.identity == looked_at;
+  send(std::move(facts), std::move(file), status.st_uid, std::move(probes), known);
+}
+
+void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {
+  if (known.known == nullptr) return;
+  std::erase_if(probes,
+                [&](const Probe* probe) { return known_->says_no(known, probe->detection); });
+  if (probes.empty() || known.known->sha256.is_zero()) return;
+  facts.sha256 = known.known->sha256.hex();
+  keep_open(facts, probes);
+  facts.sha256.clear();  // what is found comes from what is read now
 }
 
 void FilePass::submit(FileFacts facts, UniqueFd file, const struct stat& status,
@@ -152,14 +173,15 @@ void FilePass::add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& w
       add_wanted(child, wanted);
 }
 
-void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes) {
+void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
+                    const KnownFiles::File& known) {
   Job job;
   job.id = next_id_++;
   job.facts = facts;
   if (matcher_.has_rules()) job.owner = root_.user_name(owner);
   for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
   complete_(job);
-  under_way_.emplace(job.id, UnderWay{std::move(facts), std::move(probes)});
+  under_way_.emplace(job.id, UnderWay{std::move(facts), std::move(probes), known});
   parser_.submit(std::move(job), std::move(file));
 }
 
@@ -175,13 +197,17 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
   apply(answer, facts);
   if (answer.partial) tally_.add_partial(facts.identity.path, answer.detail);
   bool open = false;
+  std::vector<std::uint16_t> no;
   for (const Probe* probe : work.probes) {
     const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
+    if (truth == Truth::kNo) no.push_back(probe->detection);
     if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
     open |= truth == Truth::kUnknown;
   }
   if (open && answer.status == Answer::Status::kPartial)
     tally_.add_unscannable(facts.identity.path, answer.detail);
+  if (known_ != nullptr && answer.status == Answer::Status::kRead)
+    known_->learn(work.known, facts.identity.sha256, no);
 }
 
 void FilePass::unreadable(const std::string& path, const std::string& reason) {

@@ -7,6 +7,7 @@
 
 #include "agent/package_db/package_db.h"
 #include "agent/scan/collector.h"
+#include "agent/scan/known_files.h"
 #include "agent/scan/parser_client.h"
 #include "agent/scan/scope.h"
 #include "agent/scan/walk.h"
@@ -24,6 +25,8 @@ struct Probe {
 struct Tally {
   std::uint64_t scanned = 0;
   std::uint64_t scanned_bytes = 0;
+  std::uint64_t opened = 0;    // files of a walk, for reading
+  std::uint64_t recalled = 0;  // files that the identity table spared from it
   std::uint32_t unscannable = 0;
   std::vector<std::string> unscannable_paths;
   std::uint32_t partial = 0;
@@ -35,9 +38,9 @@ struct Tally {
 class FilePass : public WalkVisitor {
  public:
   // All outlive the pass. `is_stopped` is asked often; `complete` may add to a job what else its
-  // file is read for.
+  // file is read for; `known` may be null.
   FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-           ParserClient& parser, Collector& collector, Tally& tally,
+           ParserClient& parser, Collector& collector, Tally& tally, KnownFiles* known,
            std::function<bool()> is_stopped, std::function<void(Job&)> complete);
 
   void run(std::vector<Probe> probes);
@@ -55,7 +58,10 @@ class FilePass : public WalkVisitor {
   void keep_open(const FileFacts& facts, Probes& probes) const;
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
-  void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes);
+  void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
+            const KnownFiles::File& known = {});
+  // Drops what the identity table answers.
+  void recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const;
   // The detections whose answer an answer for this one brings along.
   void add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const;
 
@@ -65,6 +71,7 @@ class FilePass : public WalkVisitor {
   ParserClient& parser_;
   Collector& collector_;
   Tally& tally_;
+  KnownFiles* known_;
   std::function<bool()> is_stopped_;
   std::function<void(Job&)> complete_;
 
@@ -80,6 +87,7 @@ class FilePass : public WalkVisitor {
   struct UnderWay {
     FileFacts facts;
     Probes probes;
+    KnownFiles::File known;
   };
   std::unordered_map<std::uint64_t, UnderWay> under_way_;
   std::uint64_t next_id_ = 1;

@@ -100,6 +100,15 @@ model::ScanDone refused(model::Reason reason, std::string detail) {
   return done;
 }
 
+// A scan without the table is dearer and finds the same.
+std::optional<TableFile> open_table(const Options& options) {
+  if (options.table.empty()) return std::nullopt;
+  auto table = TableFile::open(options.table);
+  if (table) return std::move(*table);
+  std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", table.error().message.c_str());
+  return std::nullopt;
+}
+
 model::ScanDone answer(const Options& options, const model::ScanRequest& request,
                        runtime::Pipe& core) {
   const auto policy = codec::decode<model::Policy>(request.policy);
@@ -116,6 +125,8 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
     // Core went away, or wants no more of this: nothing more is read.
     if (!core.send(progress)) std::_Exit(kExitDone);
   };
+  const auto table = request.verify ? std::nullopt : open_table(options);
+  if (table) engine.table = &*table;
   model::ScanDone done = scan(*policy, request.facts, *root, engine);
   if (done.reason == model::Reason::kNone)
     if (const auto sealed = seal(done, request.policy); !sealed)
@@ -158,9 +169,13 @@ int by_hand(const Options& options) {
     complain(root.error());
     return kExitRefused;
   }
-  model::ScanDone done = scan(*policy, host_facts(*root), *root, engine_options(options));
+  EngineOptions engine = engine_options(options);
+  const auto table = open_table(options);
+  if (table) engine.table = &*table;
+  SweepCounts counts;
+  model::ScanDone done = scan(*policy, host_facts(*root), *root, engine, &counts);
   done.result.policy = crypto::sha256(as_bytes(bytes));
-  std::printf("%s\n", to_json(*policy, done).c_str());
+  std::printf("%s\n", to_json(*policy, done, counts).c_str());
   return done.reason == model::Reason::kNone ? kExitDone : kExitRefused;
 }
 

@@ -28,6 +28,10 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
   app.add_option("--root", options.root, "the tree to look at")->capture_default_str();
   app.add_option("--policy", options.policy, "a compiled policy to look for");
   app.add_flag("--json", options.json, "print findings and verdicts as JSON");
+  app.add_option(
+      "--table", options.table,
+      "keeps what is known of unchanged files, so that they are not read again; a rescan "
+      "after a cleaning never uses it");
   app.add_option("--parser-user", user, "uid and gid of the parser, when started as root")
       ->check(CLI::Range(1u, 4294967294u))
       ->capture_default_str();

@@ -15,6 +15,7 @@ struct Options {
   std::string root = "/";
   std::string policy;  // manual mode: a compiled policy; otherwise requests come on fd 3
   bool json = false;
+  std::string table;                         // the identity table's file; empty: none
   std::optional<runtime::User> parser_user;  // as root; nobody unless given
 };
 

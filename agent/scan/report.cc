@@ -64,12 +64,15 @@ json identity_json(const model::RegistryIdentity& value) {
 
 }  // namespace
 
-std::string to_json(const model::Policy& policy, const model::ScanDone& done) {
+std::string to_json(const model::Policy& policy, const model::ScanDone& done,
+                    const SweepCounts& counts) {
   json result = {{"reason", name(done.reason)},
                  {"detail", escaped(done.detail)},
                  {"sandbox", name(done.sandbox)},
                  {"scanned", done.result.scanned},
                  {"scanned_bytes", done.result.scanned_bytes},
+                 {"opened", counts.opened},
+                 {"recalled", counts.recalled},
                  {"unscannable", done.result.unscannable},
                  {"unscannable_paths", done.result.unscannable_paths},
                  {"partial", done.result.partial},

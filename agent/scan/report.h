@@ -4,14 +4,16 @@
 
 #include <string>
 
-#include "protocol/model/local.h"
+#include "agent/scan/engine.h"
 
 namespace fleetsweep::scan {
 
-// {"reason", "detail", "sandbox", "scanned", "scanned_bytes", "unscannable", "unscannable_paths",
+// {"reason", "detail", "sandbox", "scanned", "scanned_bytes", "opened", "recalled", "unscannable",
+// "unscannable_paths",
 //  "findings": [{"number", "detection", "object", "joined", "rule", ...identity}],
 //  "verdicts": [{"id", "confidence", "level", "findings": [numbers]}]}
 // Bytes that are not text are escaped.
-std::string to_json(const model::Policy& policy, const model::ScanDone& done);
+std::string to_json(const model::Policy& policy, const model::ScanDone& done,
+                    const SweepCounts& counts);
 
 }  // namespace fleetsweep::scan

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,6 +29,30 @@ UniqueFd open_beneath(int folder, const char* name, int extra_flags) {
   // O_NOATIME is for the owner and root.
   if (!fd && errno == EPERM) fd = open_in(folder, name, extra_flags);
   return fd;
+}
+
+bool look_at(int folder, const char* name, struct stat& status, std::int64_t& born_ns) {
+  struct statx seen {};
+  if (::statx(folder, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+              STATX_BASIC_STATS | STATX_BTIME, &seen) != 0)
+    return false;
+  const auto time = [](const statx_timestamp& stamp) {
+    return timespec{static_cast<time_t>(stamp.tv_sec), static_cast<long>(stamp.tv_nsec)};
+  };
+  status = {};
+  status.st_dev = makedev(seen.stx_dev_major, seen.stx_dev_minor);
+  status.st_ino = seen.stx_ino;
+  status.st_mode = seen.stx_mode;
+  status.st_nlink = seen.stx_nlink;
+  status.st_uid = seen.stx_uid;
+  status.st_gid = seen.stx_gid;
+  status.st_size = static_cast<off_t>(seen.stx_size);
+  status.st_mtim = time(seen.stx_mtime);
+  status.st_ctim = time(seen.stx_ctime);
+  born_ns = (seen.stx_mask & STATX_BTIME) != 0
+                ? seen.stx_btime.tv_sec * 1'000'000'000 + seen.stx_btime.tv_nsec
+                : 0;
+  return true;
 }
 
 model::FileIdentity identity_of(std::string path, const struct stat& status) {

@@ -61,6 +61,10 @@ class Root {
 // Opens for reading without following, blocking or touching the access time where that is allowed.
 UniqueFd open_beneath(int folder, const char* name, int extra_flags = 0);
 
+// What lies there, links not followed; `born_ns` is 0 where the file system keeps no birth. False
+// with errno.
+bool look_at(int folder, const char* name, struct stat& status, std::int64_t& born_ns);
+
 model::FileIdentity identity_of(std::string path, const struct stat& status);
 
 }  // namespace fleetsweep::scan

@@ -63,6 +63,14 @@ Result<Bytes> open_sealed(const BoxKeyPair& key, BytesView sealed) {
   return plain;
 }
 
+TableHash table_hash(const TableKey& key, BytesView bytes) {
+  static_assert(sizeof(TableKey) == crypto_shorthash_siphashx24_KEYBYTES);
+  static_assert(sizeof(TableHash) == crypto_shorthash_siphashx24_BYTES);
+  TableHash result;
+  crypto_shorthash_siphashx24(result.data(), bytes.data(), bytes.size(), key.data());
+  return result;
+}
+
 Digest mac(const MacKey& key, std::initializer_list<BytesView> parts) {
   crypto_generichash_state state;
   crypto_generichash_init(&state, key.data(), key.size(), Digest::kSize);

@@ -29,6 +29,12 @@ using MacKey = std::array<std::uint8_t, 32>;
 Digest mac(const MacKey& key, std::initializer_list<BytesView> parts);  // keyed BLAKE2b-256
 bool mac_equal(const Digest& a, const Digest& b);                       // constant time
 
+// SipHash-2-4 of 128 bits, for tables: without the key nobody finds two inputs that meet. Not a
+// MAC.
+using TableKey = std::array<std::uint8_t, 16>;
+using TableHash = std::array<std::uint8_t, 16>;
+TableHash table_hash(const TableKey& key, BytesView bytes);
+
 // A random 32-byte key, for mac() and the streams.
 MacKey random_key();
 // Overwrites a secret in a way the compiler keeps.

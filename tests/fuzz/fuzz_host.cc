@@ -1,12 +1,13 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
-// sources, dpkg's database, what a taken parser answers, its own journal, vault, anchor and
-// enrolment, key files, configuration. The first byte chooses.
+// sources, the table of known files, dpkg's database, what a taken parser answers, its own journal,
+// vault, anchor and enrolment, key files, configuration. The first byte chooses.
 
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -20,6 +21,7 @@
 #include "agent/package_db/package_db.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/evaluate/template.h"
+#include "agent/scan/identity_table.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/process.h"
@@ -111,6 +113,34 @@ void answer(BytesView bytes) {
   apply(answer, facts);
 }
 
+// A table's run, count and entries, with the header and checksum that let them in.
+void remember(BytesView bytes) {
+  constexpr std::size_t kChecksumAt = 8, kKeyAt = kChecksumAt + 32, kRunAt = kKeyAt + 16;
+  Bytes table = to_bytes(scan::IdentityTable().encode());
+  const std::size_t numbers = std::min<std::size_t>(bytes.size(), 8);
+  std::copy_n(bytes.begin(), numbers, table.begin() + kRunAt);
+  table.insert(table.end(), bytes.begin() + numbers, bytes.end());
+  // A count beyond the entries is refused before the checksum is looked at.
+  std::uint32_t count = 0;
+  std::memcpy(&count, table.data() + kRunAt + 4, sizeof count);
+  constexpr std::size_t kEntry = sizeof(scan::IdentityTable::Known);
+  const std::size_t header = table.size() - (bytes.size() - numbers);
+  const std::size_t used = header + std::size_t{count} * kEntry;
+  if (used <= table.size()) table.resize(used);
+  const Digest sum = crypto::sha256(BytesView(table).subspan(kKeyAt));
+  std::copy(sum.value.begin(), sum.value.end(), table.begin() + kChecksumAt);
+  auto read = scan::IdentityTable::decode(std::move(table));
+  if (!read) return;
+  const auto bit = read->question(crypto::sha256(as_bytes("question")));
+  FS_ASSERT(bit);
+  const auto name = read->name_of({.inode = 1, .path = "/file"});
+  scan::IdentityTable::Questions no{};
+  scan::set(no, *bit);
+  read->learn(name, {}, no);
+  FS_ASSERT(scan::has(read->find(name)->no, *bit));
+  FS_ASSERT(scan::IdentityTable::decode(to_bytes(read->encode())));
+}
+
 void fill(std::string_view text) {
   const auto parsed = scan::Template::parse(text, [](std::string_view id) {
     return id == "loader" ? std::optional(std::uint16_t{0}) : std::nullopt;
@@ -200,6 +230,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return read_curve_key(text);
     case fuzz::kCapabilities:
       return (void)scan::capability_names(bytes);
+    case fuzz::kIdentityTable:
+      return remember(bytes);
     default:
       enrolled(text);
   }

@@ -27,6 +27,7 @@ enum HostCase : std::uint8_t {
   kOperatorKey,
   kCurveKey,
   kCapabilities,
+  kIdentityTable,
   kCases,
 };
 

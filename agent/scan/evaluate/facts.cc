@@ -152,7 +152,6 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
 }  // namespace
 
 FieldValue field_of(const FileFacts& file, Field field) {
-  const bool read = file.stage == FileStage::kContent;
   switch (field) {
     case Field::kFilePath:
       return text(file.identity.path, file.alias);
@@ -200,11 +199,11 @@ FieldValue field_of(const FileFacts& file, Field field) {
     case Field::kFileBytesAt0:
       return after(file.stage >= FileStage::kHead, as_text(file.head));
     case Field::kFileSha256:
-      return after(read && !file.sha256.empty(), file.sha256);
+      return after(!file.sha256.empty(), file.sha256);
     case Field::kFileSha1:
-      return after(read && !file.sha1.empty(), file.sha1);
+      return after(!file.sha1.empty(), file.sha1);
     case Field::kFileMd5:
-      return after(read && !file.md5.empty(), file.md5);
+      return after(!file.md5.empty(), file.md5);
     default:
       return absent();
   }

@@ -40,7 +40,7 @@ class ServeTest : public TreeTest {
     int key[2];
     EXPECT_EQ(::pipe(key), 0);
     EXPECT_EQ(::write(key[1], key_.data(), key_.size()), 32);
-    const std::string root = root_.string();
+    const std::string root = root_.string(), table = (folder_ / "known").string();
     pid_ = ::fork();
     if (pid_ == 0) {
       // Out of the way of 3 and 4 first.
@@ -49,7 +49,8 @@ class ServeTest : public TreeTest {
       ::dup2(pipe_end, 3);
       ::dup2(key_end, 4);
       if (before_exec != nullptr) before_exec();
-      ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root.c_str(), nullptr);
+      ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root.c_str(),
+              "--table", table.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(key[0]);
@@ -102,6 +103,28 @@ TEST_F(ServeTest, FindingsComeBackSealedWithTheKey) {
   ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
   pid_ = -1;
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST_F(ServeTest, ARescanBelievesTheTable) {
+  write("/tmp/file", "content");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {is(Field::kFileSha256, sha256_hex("other"))}));
+  const auto bytes_read = [&](bool verify) {
+    runtime::Pipe pipe = start();
+    model::ScanRequest asked = request(policy);
+    asked.verify = verify;
+    EXPECT_TRUE(pipe.send(asked));
+    const model::ScanDone done = finish(pipe);
+    EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+    EXPECT_EQ(::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0, true);
+    return done.result.scanned_bytes;
+  };
+  // The file is learnt when its times are two seconds old.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (bytes_read(false) != 0) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  EXPECT_EQ(bytes_read(true), 7u);
+  EXPECT_EQ(bytes_read(false), 0u) << "it forgot";
 }
 
 TEST_F(ServeTest, APolicyOfTheFutureIsRefusedForItsSchema) {
