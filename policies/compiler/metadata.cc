@@ -56,14 +56,24 @@ void read_references(const Node& node, Draft& draft) {
   }
 }
 
+// What an import leaves for the author; an order must not go out with it.
+void check_said(Fields& fields, std::string_view key, std::string_view hint, Draft& draft) {
+  const Node* node = fields.find(key);
+  if (node && node->text == "TODO")
+    draft.sink.error(node->at, fmt::format("'{}' still says TODO", key), std::string(hint));
+}
+
 void read_authority(const Node& node, Draft& draft) {
   Fields fields(node, "authority", draft.sink);
   auto& authority = draft.defaults.authority;
   authority.legal_basis = fields.needed_choice(
       "legal_basis", {"owner-consent", "contract", "court-order", "statutory"});
-  authority.issuer =
-      fields.needed_text("issuer", "who orders it, such as 'Example Org, head of IT'");
-  authority.reference = fields.needed_text("reference", "a ticket or file number");
+  constexpr const char* kIssuer = "who orders it, such as 'Example Org, head of IT'";
+  constexpr const char* kReference = "a ticket or file number";
+  authority.issuer = fields.needed_text("issuer", kIssuer);
+  authority.reference = fields.needed_text("reference", kReference);
+  check_said(fields, "issuer", kIssuer, draft);
+  check_said(fields, "reference", kReference, draft);
   authority.contact = fields.text("contact");
   draft.defaults.authority_scope = fields.text("scope");
   draft.defaults.approvals_required =

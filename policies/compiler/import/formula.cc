@@ -1,0 +1,173 @@
+#include "policies/compiler/import/formula.h"
+
+#include <algorithm>
+
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/import/text.h"
+#include "policies/compiler/reader.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using compiler::Holds;
+using model::Match;
+using Alternative = std::vector<Leaf>;
+
+constexpr std::int64_t kPortMax = 65535;
+constexpr std::int64_t kSizeMax = std::int64_t{1} << 60;
+
+// Or over ands; nothing if there are more than kAlternatives.
+std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
+  if (formula.part == Formula::Part::kLeaf) return {{{formula.leaf}}};
+  std::vector<Alternative> all;
+  if (formula.part == Formula::Part::kAnd) all.emplace_back();
+  for (const Formula& part : formula.parts) {
+    auto more = written_out(part);
+    if (!more) return std::nullopt;
+    if (formula.part == Formula::Part::kOr) {
+      all.insert(all.end(), more->begin(), more->end());
+    } else {
+      std::vector<Alternative> product;
+      if (all.size() * more->size() > kAlternatives) return std::nullopt;
+      for (const Alternative& left : all)
+        for (const Alternative& right : *more) {
+          product.push_back(left);
+          product.back().insert(product.back().end(), right.begin(), right.end());
+        }
+      all = std::move(product);
+    }
+    if (all.size() > kAlternatives) return std::nullopt;
+  }
+  return all;
+}
+
+bool is_word_of(std::span<const std::string_view> choices, std::string_view word) {
+  return std::find(choices.begin(), choices.end(), word) != choices.end();
+}
+
+Leaf compared_number(Subject subject, Match match, std::string_view value) {
+  const auto number = compiler::parse_whole(value);
+  const bool port = compiler::field_info(subject.field).holds == Holds::kPort;
+  if (!number || *number < 0 || *number > (port ? kPortMax : kSizeMax) ||
+      (match != Match::kEquals && match != Match::kGreater && match != Match::kLess))
+    return unsupported(fmt::format("{} is compared as a number, not with '{}'", name(subject.field),
+                                   shown_note(value)));
+  return {.term = {subject.field, match, std::to_string(*number), false}};
+}
+
+}  // namespace
+
+Formula Formula::problem(std::string why) {
+  return of(unsupported(std::move(why)));
+}
+
+Leaf unsupported(std::string why) {
+  Leaf leaf;
+  leaf.problem = std::move(why);
+  return leaf;
+}
+
+Leaf compared(Subject subject, Match match, std::string_view value) {
+  const auto from = [&](std::optional<Indicator> found, const char* what) {
+    if (!found) return unsupported(fmt::format("'{}' is not {}", shown_note(value), what));
+    return Leaf{.term = found->all_of[0], .kind = found->kind};
+  };
+  if (subject.kind == Kind::kDomain && match == Match::kEquals)
+    return from(domain_indicator(value), "a domain name");
+  if (subject.kind == Kind::kUrl && match == Match::kEquals)
+    return from(url_indicator(value), "a URL");
+  const auto info = compiler::field_info(subject.field);
+  switch (info.holds) {
+    case Holds::kHash: {
+      Leaf leaf = from(hash_indicator(value), "a hash in hex");
+      if (leaf.problem.empty() && (match != Match::kEquals || leaf.term.field != subject.field))
+        return unsupported(
+            fmt::format("'{}' is not a whole {}", shown_note(value), name(subject.field)));
+      return leaf;
+    }
+    case Holds::kAddress: {
+      if (match != Match::kEquals && match != Match::kCidr)
+        return unsupported("addresses are compared whole or as ranges");
+      Leaf leaf = from(address_indicator(value), "an IP address or a range whose host bits are 0");
+      leaf.term.field = subject.field;
+      return leaf;
+    }
+    case Holds::kSize:
+    case Holds::kPort:
+    case Holds::kNumber:
+      return compared_number(subject, match, value);
+    case Holds::kWord:
+      if (match != Match::kEquals || !is_word_of(info.choices, in_small_letters(value)))
+        return unsupported(fmt::format("{} is never '{}'", name(subject.field), shown_note(value)));
+      return {.term = {subject.field, match, in_small_letters(value), false}};
+    case Holds::kText:
+    case Holds::kPath:
+    case Holds::kFileName:
+      if (match == Match::kGreater || match == Match::kLess || match == Match::kCidr)
+        return unsupported(fmt::format("{} is text", name(subject.field)));
+      return {.term = {subject.field, match, std::string(value), false}, .kind = subject.kind};
+    default:
+      return unsupported(fmt::format("{} cannot be compared", name(subject.field)));
+  }
+}
+
+Leaf compared_like(Subject subject, std::string_view pattern) {
+  std::string_view inner = pattern;
+  const bool open_begin = inner.starts_with('%');
+  if (open_begin) inner.remove_prefix(1);
+  const bool open_end = inner.ends_with('%');
+  if (open_end) inner.remove_suffix(1);
+  if (inner.find_first_of("%_") == std::string_view::npos)
+    return compared(subject,
+                    open_begin && open_end ? Match::kContains
+                    : open_begin           ? Match::kEndsWith
+                    : open_end             ? Match::kStartsWith
+                                           : Match::kEquals,
+                    inner);
+  std::string expression = "^";
+  for (const char c : pattern) {
+    if (c == '%') {
+      expression += ".*";
+    } else if (c == '_') {
+      expression += '.';
+    } else {
+      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) expression += '\\';
+      expression += c;
+    }
+  }
+  return compared(subject, Match::kRegex, expression + "$");
+}
+
+void take_alternatives(const Formula& formula, const Indicator& like, std::string_view shown,
+                       Collector& into) {
+  const auto all = written_out(formula);
+  if (!all)
+    return into.refuse(like.origins[0], shown,
+                       fmt::format("written out it has more than {} alternatives", kAlternatives));
+  for (const Alternative& alternative : *all) {
+    std::string problems;
+    Indicator indicator = like;
+    bool looks_in_commands = false;
+    if (!alternative.empty() && alternative[0].line)
+      indicator.origins[0].line = alternative[0].line;
+    for (const Leaf& leaf : alternative) {
+      if (!leaf.problem.empty() && problems.find(leaf.problem) == std::string::npos)
+        problems += (problems.empty() ? "" : "; ") + leaf.problem;
+      looks_in_commands =
+          looks_in_commands || leaf.kind == Kind::kDomain || leaf.kind == Kind::kUrl;
+      (leaf.negated ? indicator.none_of : indicator.all_of).push_back(leaf.term);
+    }
+    if (problems.empty() && looks_in_commands && alternative.size() > 1)
+      problems = "a domain or URL together with something else";
+    if (!problems.empty()) {
+      into.refuse(indicator.origins[0], shown, problems);
+      continue;
+    }
+    indicator.kind = looks_in_commands ? alternative[0].kind : kind_of(indicator.all_of);
+    if (!indicator.none_of.empty() && indicator.kind != Kind::kHash)
+      indicator.kind = Kind::kCombination;
+    into.take(std::move(indicator), shown);
+  }
+}
+
+}  // namespace fleetsweep::indicators

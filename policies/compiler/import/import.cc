@@ -1,0 +1,21 @@
+#include "policies/compiler/import/import.h"
+
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::indicators {
+
+Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context) {
+  if (bytes.size() > kFileBytes)
+    return fail(Code::kInvalid, "'{}' has {} bytes; at most {}: split it", escaped(context.source),
+                bytes.size(), kFileBytes);
+  constexpr Status (*kImporters[])(std::string_view, Collector&) = {
+      import_stix,   import_feodo,   import_loki, import_misp,
+      import_clamav, import_openioc, import_plain};
+  static_assert(std::size(kImporters) == kCount<Format>);
+  Collector collector(context);
+  if (const auto read = kImporters[static_cast<std::size_t>(format)](bytes, collector); !read)
+    return fail(read.error().within(escaped(context.source)));
+  return collector.finish();
+}
+
+}  // namespace fleetsweep::indicators

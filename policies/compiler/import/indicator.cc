@@ -1,0 +1,230 @@
+#include "policies/compiler/import/indicator.h"
+
+#include <algorithm>
+#include <map>
+
+#include "policies/compiler/address.h"
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/import/text.h"
+#include "policies/compiler/regex.h"
+#include "protocol/base/assert.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+
+// A part of a name or command that is shorter is in half of them.
+constexpr std::size_t kPartBytes = 4;
+
+bool is_plain_text(std::string_view text) {
+  return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+         });
+}
+
+// Several of them can hold for one text.
+bool is_part(Match match) {
+  return match == Match::kContains || match == Match::kStartsWith || match == Match::kEndsWith ||
+         match == Match::kRegex;
+}
+
+bool is_windows_only(const Term& term) {
+  if (compiler::object_of(term.field) == ObjectKind::kWindowsRegistryKey) return true;
+  const auto holds = compiler::field_info(term.field).holds;
+  if (holds != compiler::Holds::kPath && holds != compiler::Holds::kFileName) return false;
+  // In a regular expression one backslash quotes, two stand for one.
+  return term.match == Match::kRegex
+             ? term.value.find("\\\\") != std::string::npos
+             : term.value.find('\\') != std::string::npos || term.value.starts_with('%');
+}
+
+std::optional<std::string> complaint(const Term& term, const Context& context) {
+  if (term.value.empty()) return "it is empty";
+  if (term.value.size() > kValueBytes)
+    return fmt::format("it has {} bytes; at most {}", term.value.size(), kValueBytes);
+  if (!is_plain_text(term.value)) return "it holds control characters or is not UTF-8";
+  if (term.value.find("{{") != std::string::npos) return "'{{' begins a template in a policy";
+  const bool on_windows = context.platform == model::Platform::kWindows;
+  if (!on_windows && is_windows_only(term))
+    return "it is about Windows, and the policy is not: --platform windows";
+  const auto info = compiler::field_info(term.field);
+  if (term.match == Match::kRegex) {
+    if (const auto problem = compiler::check_regex(term.value, !term.caseless))
+      return problem->message;
+    if (compiler::fits_any_text(term.value, !term.caseless))
+      return "the pattern is found in nearly every name";
+    return std::nullopt;
+  }
+  if (!compiler::is_textual(info.holds)) return std::nullopt;
+  if (term.match != Match::kEquals && term.value.size() < kPartBytes)
+    return fmt::format("a part of {} bytes is in half of all names", term.value.size());
+  if (info.holds == compiler::Holds::kText) return std::nullopt;
+  if (term.value.find_first_of("*?") != std::string::npos)
+    return "* and ? stand for themselves in a policy: write a regular expression";
+  if (info.holds == compiler::Holds::kFileName && term.value.find('/') != std::string::npos)
+    return "a name holds no '/'";
+  const bool whole = term.match == Match::kEquals || term.match == Match::kStartsWith;
+  if (!on_windows && info.holds == compiler::Holds::kPath && whole && term.value[0] != '/')
+    return "it is not an absolute path";
+  return std::nullopt;
+}
+
+}  // namespace
+
+Origin Collector::origin(std::uint32_t line, std::string_view note, std::string_view id) const {
+  return {context_.source, line, shown_note(id), shown_note(note)};
+}
+
+void Collector::refuse(Origin origin, std::string_view value, std::string why) {
+  imported_.not_taken.push_back({std::move(origin), shown_note(value), std::move(why)});
+}
+
+void Collector::take(Indicator indicator, std::string_view shown) {
+  FS_ASSERT(indicator.origins.size() == 1);
+  const auto refused = [&](std::string why) {
+    refuse(std::move(indicator.origins[0]), shown, std::move(why));
+  };
+  if (indicator.all_of.empty()) return refused("it only says what must not be there");
+  const auto object = compiler::object_of(indicator.all_of[0].field);
+  for (const auto* terms : {&indicator.all_of, &indicator.none_of})
+    for (const Term& term : *terms) {
+      if (compiler::object_of(term.field) != object)
+        return refused(
+            fmt::format("it demands a {} and a {} at once: write two detections and a verdict over "
+                        "both",
+                        name(object), name(compiler::object_of(term.field))));
+      if (auto why = complaint(term, context_)) return refused(std::move(*why));
+    }
+  for (const Term& one : indicator.all_of)
+    for (const Term& other : indicator.all_of)
+      if (one.field == other.field && one.match == other.match && one.value != other.value &&
+          !is_part(one.match))
+        return refused(fmt::format("it demands two values of {} at once", name(one.field)));
+  if (indicator.expires && *indicator.expires <= context_.now)
+    return refused("it expired on " + to_rfc3339(*indicator.expires));
+  if (imported_.indicators.size() >= kIndicators)
+    return refused(fmt::format("more than {} indicators", kIndicators));
+  const bool ages =
+      std::any_of(indicator.all_of.begin(), indicator.all_of.end(),
+                  [](const Term& term) { return term.field == Field::kNetworkDstRef; });
+  if (!indicator.expires &&
+      (ages || indicator.kind == Kind::kDomain || indicator.kind == Kind::kUrl))
+    indicator.expires = from_now();
+  for (auto* terms : {&indicator.all_of, &indicator.none_of}) {
+    std::sort(terms->begin(), terms->end());
+    terms->erase(std::unique(terms->begin(), terms->end()), terms->end());
+  }
+  imported_.indicators.push_back(std::move(indicator));
+}
+
+Indicator single(Kind kind, Field field, Match match, std::string value) {
+  Indicator indicator;
+  indicator.kind = kind;
+  indicator.all_of = {{field, match, std::move(value), false}};
+  return indicator;
+}
+
+std::optional<Indicator> hash_indicator(std::string_view hex) {
+  const auto bytes = from_hex(hex);
+  if (!bytes) return std::nullopt;
+  switch (bytes->size()) {
+    case 16:
+      return single(Kind::kHash, Field::kFileMd5, Match::kEquals, to_hex(*bytes));
+    case 20:
+      return single(Kind::kHash, Field::kFileSha1, Match::kEquals, to_hex(*bytes));
+    case 32:
+      return single(Kind::kHash, Field::kFileSha256, Match::kEquals, to_hex(*bytes));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Indicator> address_indicator(std::string_view text) {
+  const std::string written(text);
+  if (auto address = compiler::canonical_address(written))
+    return single(Kind::kAddress, Field::kNetworkDstRef, Match::kEquals, std::move(*address));
+  if (auto range = compiler::canonical_cidr(written))
+    return single(Kind::kAddress, Field::kNetworkDstRef, Match::kCidr, std::move(*range));
+  return std::nullopt;
+}
+
+std::optional<Indicator> domain_indicator(std::string_view text) {
+  std::string domain = in_small_letters(text);
+  if (domain.ends_with('.')) domain.pop_back();
+  if (!is_domain(domain)) return std::nullopt;
+  return single(Kind::kDomain, Field::kPersistenceCommand, Match::kContains, std::move(domain));
+}
+
+std::optional<Indicator> url_indicator(std::string_view text) {
+  const auto scheme = text.find("://");
+  if (scheme == std::string_view::npos || scheme == 0 || text.size() < scheme + 7)
+    return std::nullopt;
+  for (const char c : text.substr(0, scheme))
+    if (!std::isalpha(static_cast<unsigned char>(c))) return std::nullopt;
+  if (text.find(' ') != std::string_view::npos) return std::nullopt;
+  return single(Kind::kUrl, Field::kPersistenceCommand, Match::kContains, std::string(text));
+}
+
+Kind kind_of(const std::vector<Term>& terms) {
+  const auto is_hash = [](Field f) {
+    return f == Field::kFileSha256 || f == Field::kFileSha1 || f == Field::kFileMd5;
+  };
+  // The size of a file with that hash is no second sign, and neither is the port of an address.
+  std::vector<Field> fields, beside;
+  for (const Term& term : terms)
+    (term.match == Match::kEquals &&
+             (term.field == Field::kFileSize || term.field == Field::kNetworkDstPort)
+         ? beside
+         : fields)
+        .push_back(term.field);
+  const bool belongs = fields.size() == 1 && beside.size() <= 1 &&
+                       (is_hash(fields[0]) || fields[0] == Field::kNetworkDstRef);
+  if (!belongs) fields.insert(fields.end(), beside.begin(), beside.end());
+  if (fields.size() != 1) return Kind::kCombination;
+  if (is_hash(fields[0])) return Kind::kHash;
+  switch (compiler::object_of(fields[0])) {
+    case ObjectKind::kFile:
+      return fields[0] == Field::kFileName   ? Kind::kFileName
+             : fields[0] == Field::kFilePath ? Kind::kFilePath
+                                             : Kind::kCombination;
+    case ObjectKind::kNetworkTraffic:
+      return fields[0] == Field::kNetworkDstRef ? Kind::kAddress : Kind::kCombination;
+    case ObjectKind::kProcess:
+      return Kind::kProcess;
+    case ObjectKind::kWindowsRegistryKey:
+      return Kind::kRegistry;
+    case ObjectKind::kPersistence:
+      return Kind::kCombination;
+  }
+  return Kind::kCombination;
+}
+
+std::vector<Indicator> merged(std::vector<Indicator> indicators) {
+  using Key = std::tuple<Kind, std::vector<Term>, std::vector<Term>>;
+  std::map<Key, std::size_t> seen;
+  std::vector<Indicator> result;
+  for (Indicator& one : indicators) {
+    const auto [at, is_new] = seen.emplace(Key{one.kind, one.all_of, one.none_of}, result.size());
+    if (is_new) {
+      result.push_back(std::move(one));
+      continue;
+    }
+    Indicator& first = result[at->second];
+    first.confidence = std::max(first.confidence, one.confidence);
+    if (one.valid_from && first.valid_from)
+      first.valid_from = std::min(*first.valid_from, *one.valid_from);
+    // No end at all is later than any.
+    first.expires =
+        first.expires && one.expires ? std::max(first.expires, one.expires) : std::nullopt;
+    for (Origin& origin : one.origins)
+      if (std::find(first.origins.begin(), first.origins.end(), origin) == first.origins.end())
+        first.origins.push_back(std::move(origin));
+  }
+  return result;
+}
+
+}  // namespace fleetsweep::indicators

@@ -1,0 +1,126 @@
+#pragma once
+
+// What all feeds of indicators come down to: one object and what must be true of it, in the words
+// of the policy language, with where it was read.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/names.h"
+#include "protocol/base/time.h"
+#include "protocol/model/policy.h"
+
+namespace fleetsweep::indicators {
+
+// Bounds of an import, on the author's machine only; policies have theirs in base/limits.h.
+inline constexpr std::size_t kFileBytes = 32 * 1024 * 1024;
+inline constexpr std::size_t kIndicators = 50'000;  // of all files together
+inline constexpr std::size_t kAlternatives = 4096;  // of one pattern, written out
+inline constexpr std::size_t kDepth = 32;           // brackets in a pattern, nested groups
+inline constexpr std::size_t kValueBytes = 1024;
+inline constexpr std::size_t kNoteBytes = 160;
+
+// What people count: "812 hashes, 40 addresses".
+enum class Kind : std::uint8_t {
+  kHash,
+  kAddress,
+  kDomain,  // looked for where a host would name it: in what starts by itself, and in commands
+  kUrl,     // likewise
+  kFileName,
+  kFilePath,
+  kProcess,
+  kRegistry,
+  kCombination,  // several things that must be true of one object
+};
+
+struct Origin {
+  std::string source;      // the file as it was named
+  std::uint32_t line = 0;  // from 1; 0: the format has none
+  std::string id;          // the feed's own: indicator--..., a UUID
+  std::string note;        // its comment, name or status, cut to kNoteBytes
+  bool operator==(const Origin&) const = default;
+};
+
+struct Term {
+  model::Field field = model::Field::kFilePath;
+  model::Match match = model::Match::kEquals;
+  std::string value;      // canonical: hex in small letters, addresses as inet_ntop writes them
+  bool caseless = false;  // regular expressions only
+  auto operator<=>(const Term&) const = default;
+};
+
+struct Indicator {
+  Kind kind = Kind::kHash;
+  std::vector<Term> all_of;                // of one object; sorted
+  std::vector<Term> none_of;               // sorted
+  std::optional<std::uint8_t> confidence;  // 0..100; nothing: the feed does not say
+  std::optional<Timestamp> valid_from;
+  std::optional<Timestamp> expires;
+  std::vector<Origin> origins;
+};
+
+struct NotTaken {
+  Origin origin;
+  std::string value;  // of the feed, escaped and cut
+  std::string why;
+};
+
+struct Imported {
+  std::vector<Indicator> indicators;
+  std::vector<NotTaken> not_taken;  // in the order of the files
+};
+
+// What an importer is told beside the bytes.
+struct Context {
+  std::string source;
+  Timestamp now{};
+  model::Platform platform = model::Platform::kLinux;
+  Seconds lifetime = std::chrono::days(30);  // of an address after it was last seen
+};
+
+// Checks one indicator as it is read and puts it where it belongs.
+class Collector {
+ public:
+  explicit Collector(const Context& context) : context_(context) {}
+
+  const Context& context() const { return context_; }
+  Timestamp from_now() const { return context_.now + context_.lifetime; }
+
+  // `shown` is what the feed says, for the list of what was not taken.
+  void take(Indicator indicator, std::string_view shown);
+  void refuse(Origin origin, std::string_view value, std::string why);
+  Origin origin(std::uint32_t line, std::string_view note = {}, std::string_view id = {}) const;
+
+  Imported finish() { return std::move(imported_); }
+
+ private:
+  const Context& context_;
+  Imported imported_;
+};
+
+// Indicators of the usual kinds. Nothing: the text is no such thing.
+std::optional<Indicator> hash_indicator(std::string_view hex);
+std::optional<Indicator> address_indicator(std::string_view text);  // or a range, 203.0.113.0/24
+std::optional<Indicator> domain_indicator(std::string_view text);
+std::optional<Indicator> url_indicator(std::string_view text);
+Indicator single(Kind kind, model::Field field, model::Match match, std::string value);
+
+// "Kind" of what `terms` say together.
+Kind kind_of(const std::vector<Term>& terms);
+
+// The same indicator from several places becomes one that names them all: the highest confidence,
+// the earliest beginning and the latest end. Keeps the order.
+std::vector<Indicator> merged(std::vector<Indicator> indicators);
+
+}  // namespace fleetsweep::indicators
+
+namespace fleetsweep {
+template <>
+struct Names<indicators::Kind> {
+  static constexpr std::string_view kAll[] = {"hash",    "address",   "domain",
+                                              "url",     "file name", "file path",
+                                              "process", "registry",  "combination"};
+};
+}  // namespace fleetsweep

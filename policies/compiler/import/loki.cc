@@ -1,0 +1,93 @@
+// The lists of Loki and signature-base:
+//   hash-iocs.txt      hash;comment
+//   filename-iocs.txt  regex;score;false positive regex     a comment above describes what follows
+//   c2-iocs.txt        host, domain or address;comment
+
+#include "policies/compiler/import/import.h"
+#include "policies/compiler/import/text.h"
+#include "policies/compiler/reader.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+constexpr std::int64_t kScoreMax = 100;
+
+void take_hash(const Line& line, Collector& into) {
+  const auto parts = split(line.text, ';');
+  std::string_view comment;
+  if (parts.size() > 1) comment = trimmed(line.text.substr(line.text.find(';') + 1));
+  auto indicator = hash_indicator(parts[0]);
+  if (!indicator)
+    return into.refuse(into.origin(line.number, comment), parts[0],
+                       "not an MD5, SHA-1 or SHA-256 in hex");
+  indicator->origins = {into.origin(line.number, comment)};
+  into.take(std::move(*indicator), parts[0]);
+}
+
+void take_c2(const Line& line, Collector& into) {
+  const auto parts = split(line.text, ';');
+  const std::string value = refanged(parts[0]);
+  std::string_view comment;
+  if (parts.size() > 1) comment = trimmed(line.text.substr(line.text.find(';') + 1));
+  auto indicator = address_indicator(value);
+  if (!indicator) indicator = domain_indicator(value);
+  if (!indicator)
+    return into.refuse(into.origin(line.number, comment), parts[0],
+                       "neither an address nor a domain name");
+  indicator->origins = {into.origin(line.number, comment)};
+  into.take(std::move(*indicator), parts[0]);
+}
+
+// Loki searches the pattern in the whole path, with case.
+void take_file_name(const Line& line, std::string_view described, Collector& into) {
+  const auto parts = split(line.text, ';');
+  const Origin origin = into.origin(line.number, described);
+  const auto refuse = [&](std::string why) { into.refuse(origin, line.text, std::move(why)); };
+  if (parts.size() < 2 || parts.size() > 3)
+    return refuse("expected regex;score or regex;score;false positive regex");
+  const auto score = compiler::parse_whole(parts[1]);
+  if (!score) return refuse(fmt::format("the score '{}' is no number", shown_note(parts[1])));
+  // Loki takes points away for what is usually harmless.
+  if (*score <= 0) return refuse("a score of 0 or less speaks for the file");
+  Indicator indicator =
+      single(Kind::kFilePath, model::Field::kFilePath, model::Match::kRegex, std::string(parts[0]));
+  indicator.confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
+  if (parts.size() == 3 && !parts[2].empty())
+    indicator.none_of = {
+        {model::Field::kFilePath, model::Match::kRegex, std::string(parts[2]), false}};
+  indicator.origins = {origin};
+  into.take(std::move(indicator), line.text);
+}
+
+}  // namespace
+
+Status import_loki(std::string_view bytes, Collector& into) {
+  const std::string& source = into.context().source;
+  const std::string name = in_small_letters(source.substr(source.rfind('/') + 1));
+  const bool hashes = name.find("hash") != std::string::npos;
+  const bool names = name.find("filename") != std::string::npos;
+  const bool c2 = name.find("c2") != std::string::npos;
+  if (hashes + names + c2 != 1)
+    return fail(Code::kInvalid,
+                "its name does not say which of Loki's lists it is: expected one of hash, filename "
+                "or c2 in it, such as hash-iocs.txt");
+  std::string described;
+  for (const Line& line : lines_of(bytes)) {
+    if (line.text.starts_with('#')) {
+      described =
+          trimmed(line.text.substr(line.text.find_first_not_of('#') == std::string_view::npos
+                                       ? line.text.size()
+                                       : line.text.find_first_not_of('#')));
+      continue;
+    }
+    if (hashes)
+      take_hash(line, into);
+    else if (names)
+      take_file_name(line, described, into);
+    else
+      take_c2(line, into);
+  }
+  return {};
+}
+
+}  // namespace fleetsweep::indicators

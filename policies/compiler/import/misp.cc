@@ -1,0 +1,156 @@
+// JSON exports of MISP: one event, a list of events under "response", or attributes alone. Only
+// attributes that are marked for detection (to_ids) are taken.
+
+#include "policies/compiler/import/formula.h"
+#include "policies/compiler/import/import.h"
+#include "policies/compiler/import/json_feed.h"
+#include "policies/compiler/import/text.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using model::Field;
+using model::Match;
+
+// misp-taxonomies, misp: confidence-level
+std::optional<std::uint8_t> confidence_of(const Json& attribute) {
+  constexpr std::pair<std::string_view, std::uint8_t> kLevels[] = {{"completely-confident", 100},
+                                                                   {"usually-confident", 75},
+                                                                   {"fairly-confident", 50},
+                                                                   {"rarely-confident", 25},
+                                                                   {"unconfident", 0}};
+  for (const Json& tag : list_in(attribute, "Tag"))
+    for (const auto& [level, percent] : kLevels)
+      if (text_in(tag, "name") == fmt::format("misp:confidence-level=\"{}\"", level))
+        return percent;
+  return std::nullopt;
+}
+
+struct Simple {
+  std::string_view type;
+  Subject subject;
+};
+constexpr Simple kSimple[] = {
+    {"md5", {Field::kFileMd5}},
+    {"sha1", {Field::kFileSha1}},
+    {"sha256", {Field::kFileSha256}},
+    {"filename", {Field::kFileName}},
+    {"ip-dst", {Field::kNetworkDstRef}},
+    {"ip-src", {Field::kNetworkDstRef}},  // who came in is whom we talk to
+    {"domain", {Field::kPersistenceCommand, Kind::kDomain}},
+    {"hostname", {Field::kPersistenceCommand, Kind::kDomain}},
+    {"url", {Field::kPersistenceCommand, Kind::kUrl}},
+    {"regkey", {Field::kRegistryKey}},
+};
+
+std::optional<Leaf> simple(std::string_view type, std::string_view value) {
+  for (const Simple& one : kSimple)
+    if (one.type == type) {
+      // A name with folders is a path.
+      if (one.subject.field == Field::kFileName && value.starts_with('/'))
+        return compared({Field::kFilePath}, Match::kEquals, value);
+      const bool range =
+          one.subject.field == Field::kNetworkDstRef && value.find('/') != std::string_view::npos;
+      return compared(one.subject, range ? Match::kCidr : Match::kEquals, value);
+    }
+  return std::nullopt;
+}
+
+// What an attribute says: its parts on both sides of | each for itself, or together.
+std::optional<Formula> formula_of(std::string_view type, std::string_view value) {
+  if (auto leaf = simple(type, value)) return Formula::of(std::move(*leaf));
+  const auto bar = value.find('|');
+  const std::string_view left = value.substr(0, bar);
+  const std::string_view right = bar == std::string_view::npos ? "" : value.substr(bar + 1);
+  const auto both = [](Formula::Part part, Leaf a, Leaf b) {
+    return Formula{part, {}, {Formula::of(std::move(a)), Formula::of(std::move(b))}};
+  };
+  const auto name_type = type.find('|');
+  const std::string_view second =
+      name_type == std::string_view::npos ? "" : type.substr(name_type + 1);
+  // The hash says which file it is, whatever it is called on another host.
+  if (type.starts_with("filename|") && (second == "md5" || second == "sha1" || second == "sha256"))
+    return Formula::of(*simple(second, right));
+  if (type == "malware-sample") return Formula::of(*simple("md5", right));
+  if (type == "ip-dst|port" || type == "ip-src|port")
+    return both(Formula::Part::kAnd, *simple("ip-dst", left),
+                compared({Field::kNetworkDstPort}, Match::kEquals, right));
+  if (type == "domain|ip")
+    return both(Formula::Part::kOr, *simple("domain", left), *simple("ip-dst", right));
+  if (type == "hostname|port") return Formula::of(*simple("hostname", left));
+  if (type == "regkey|value")
+    return both(Formula::Part::kAnd, *simple("regkey", left),
+                compared({Field::kRegistryValueData}, Match::kEquals, right));
+  return std::nullopt;
+}
+
+void import_attribute(const Json& attribute, std::string_view size, Collector& into) {
+  const std::string type = text_in(attribute, "type");
+  const std::string value = text_in(attribute, "value");
+  const Origin origin = into.origin(0, text_in(attribute, "comment"), text_in(attribute, "uuid"));
+  const auto refuse = [&](std::string why) {
+    into.refuse(origin, type + " " + value, std::move(why));
+  };
+  if (is_true(attribute, "deleted")) return refuse("it was deleted");
+  if (!is_true(attribute, "to_ids")) return refuse("to_ids is not set: it is context, no sign");
+  auto formula = formula_of(type, value);
+  if (!formula)
+    return refuse(
+        fmt::format("no field of the policy language for the type '{}'", shown_note(type)));
+  Indicator like;
+  like.origins = {origin};
+  like.confidence = confidence_of(attribute);
+  if (const std::string first = text_in(attribute, "first_seen"); !first.empty())
+    like.valid_from = feed_time(first);
+  const bool is_hash = formula->part == Formula::Part::kLeaf && formula->leaf.problem.empty() &&
+                       kind_of({formula->leaf.term}) == Kind::kHash;
+  if (is_hash && !size.empty())
+    formula = Formula{
+        Formula::Part::kAnd,
+        {},
+        {std::move(*formula), Formula::of(compared({Field::kFileSize}, Match::kEquals, size))}};
+  take_alternatives(*formula, like, type + " " + value, into);
+}
+
+void import_attributes(const Json& attributes, Collector& into) {
+  std::string size;  // of the file that a MISP object of that name describes
+  for (const Json& attribute : attributes)
+    if (text_in(attribute, "type") == "size-in-bytes") size = text_in(attribute, "value");
+  for (const Json& attribute : attributes)
+    if (text_in(attribute, "type") != "size-in-bytes") import_attribute(attribute, size, into);
+}
+
+void import_event(const Json& event, Collector& into) {
+  for (const Json& attribute : list_in(event, "Attribute")) import_attribute(attribute, {}, into);
+  for (const Json& object : list_in(event, "Object"))
+    if (!is_true(object, "deleted")) import_attributes(list_in(object, "Attribute"), into);
+}
+
+// {"Event": ...}, or the event itself.
+bool import_one(const Json& wrapped, Collector& into) {
+  if (!wrapped.is_object()) return false;
+  const auto event = wrapped.find("Event");
+  const Json& inside = event != wrapped.end() ? *event : wrapped;
+  if (!inside.is_object() || !(inside.contains("Attribute") || inside.contains("Object")))
+    return false;
+  import_event(inside, into);
+  return true;
+}
+
+}  // namespace
+
+Status import_misp(std::string_view bytes, Collector& into) {
+  FS_TRY(const Json document, parse_json(bytes));
+  const Json& events = document.is_array() ? document : list_in(document, "response");
+  bool any = false;
+  for (const Json& one : events) any = import_one(one, into) || any;
+  if (!any && document.is_object()) {
+    const auto response = document.find("response");
+    any = import_one(response != document.end() ? *response : document, into);
+  }
+  if (!any && !(document.is_object() && document.contains("response")))
+    return fail(Code::kInvalid, "not an export of MISP: no Event with Attribute in it");
+  return {};
+}
+
+}  // namespace fleetsweep::indicators

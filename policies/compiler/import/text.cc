@@ -1,0 +1,174 @@
+#include "policies/compiler/import/text.h"
+
+#include <algorithm>
+#include <array>
+
+#include "policies/compiler/import/indicator.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
+constexpr std::size_t kDomainBytes = 253;
+constexpr std::size_t kLabelBytes = 63;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+char small(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const auto begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
+}
+
+std::vector<Line> lines_of(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::vector<Line> lines;
+  std::uint32_t number = 0;
+  for (std::size_t from = 0; from < text.size();) {
+    const auto end = std::min(text.find('\n', from), text.size());
+    ++number;
+    if (const auto line = trimmed(text.substr(from, end - from)); !line.empty())
+      lines.push_back({number, line});
+    from = end + 1;
+  }
+  return lines;
+}
+
+std::string in_small_letters(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), small);
+  return result;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0;;) {
+    const auto end = text.find(separator, from);
+    parts.push_back(trimmed(text.substr(from, end - from)));
+    if (end == std::string_view::npos) return parts;
+    from = end + 1;
+  }
+}
+
+std::optional<std::vector<std::string>> comma_separated(std::string_view line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
+      fields.back() += '"';
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  if (quoted) return std::nullopt;
+  for (std::string& field : fields) field = std::string(trimmed(field));
+  return fields;
+}
+
+std::string refanged(std::string_view text) {
+  struct Defanged {
+    std::string_view from, to;
+  };
+  constexpr std::array<Defanged, 12> kDefanged = {{{"[.]", "."},
+                                                   {"(.)", "."},
+                                                   {"{.}", "."},
+                                                   {"[dot]", "."},
+                                                   {"(dot)", "."},
+                                                   {"[:]", ":"},
+                                                   {"[://]", "://"},
+                                                   {"[:]//", "://"},
+                                                   {"[/]", "/"},
+                                                   {"[@]", "@"},
+                                                   {"\\.", "."},
+                                                   {"[.", "."}}};
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto rest = text.substr(i);
+    const auto found = std::find_if(kDefanged.begin(), kDefanged.end(), [&](const Defanged& d) {
+      return in_small_letters(rest.substr(0, d.from.size())) == d.from;
+    });
+    if (found == kDefanged.end()) {
+      result += text[i++];
+      continue;
+    }
+    result += found->to;
+    i += found->from.size();
+  }
+  const std::string small_letters = in_small_letters(result.substr(0, 8));
+  for (const std::string_view scheme : {"hxxps://", "hxxp://"})
+    if (small_letters.starts_with(scheme))
+      return "http" + std::string(scheme.substr(4)) + result.substr(scheme.size());
+  return result;
+}
+
+bool is_domain(std::string_view text) {
+  if (text.size() > kDomainBytes) return false;
+  const auto labels = split(text, '.');
+  if (labels.size() < 2) return false;
+  for (const auto label : labels) {
+    if (label.empty() || label.size() > kLabelBytes || label.front() == '-' || label.back() == '-')
+      return false;
+    for (const char c : label)
+      if (!(is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_')) return false;
+  }
+  return !std::all_of(labels.back().begin(), labels.back().end(), is_digit) &&
+         labels.back().size() >= 2;
+}
+
+std::optional<Timestamp> feed_time(std::string_view text) {
+  text = trimmed(text);
+  if (text.size() < 10) return std::nullopt;
+  std::string shape(text.substr(0, 10));
+  std::string_view rest = text.substr(10);
+  const auto parsed = [](const std::string& written) -> std::optional<Timestamp> {
+    const auto time = from_rfc3339(written);
+    return time ? std::optional(*time) : std::nullopt;
+  };
+  if (rest.empty()) return parsed(shape + "T00:00:00Z");
+  if (rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ') return std::nullopt;
+  rest.remove_prefix(1);
+  if (rest.size() < 8) return std::nullopt;
+  shape += "T" + std::string(rest.substr(0, 8)) + "Z";
+  rest.remove_prefix(8);
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    const auto digits = std::find_if_not(rest.begin(), rest.end(), is_digit) - rest.begin();
+    if (digits == 0) return std::nullopt;
+    rest.remove_prefix(static_cast<std::size_t>(digits));
+  }
+  Seconds offset{};
+  if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':' &&
+      is_digit(rest[1]) && is_digit(rest[2]) && is_digit(rest[4]) && is_digit(rest[5])) {
+    offset = std::chrono::hours((rest[1] - '0') * 10 + rest[2] - '0') +
+             std::chrono::minutes((rest[4] - '0') * 10 + rest[5] - '0');
+    if (rest[0] == '-') offset = -offset;
+  } else if (!rest.empty() && rest != "Z" && rest != "z" && rest != " UTC") {
+    return std::nullopt;
+  }
+  const auto time = parsed(shape);
+  return time ? std::optional(*time - offset) : std::nullopt;
+}
+
+std::string shown_note(std::string_view text) {
+  std::string note = escaped(trimmed(text).substr(0, kNoteBytes));
+  if (note.size() > kNoteBytes) note.resize(kNoteBytes);
+  while (!is_utf8(note)) note.pop_back();  // cut inside a letter
+  return note;
+}
+
+}  // namespace fleetsweep::indicators

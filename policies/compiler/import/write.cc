@@ -1,0 +1,451 @@
+#include "policies/compiler/import/write.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "policies/compiler/field_table.h"
+#include "policies/compiler/import/text.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using compiler::field_info;
+using compiler::object_of;
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+
+constexpr std::size_t kListValues = limits::kPredicateValues / 2;
+constexpr int kBand = 5;  // confidences that are shown apart
+constexpr std::size_t kCommentOrigins = 3;
+constexpr std::string_view kUnsized =
+    "file.size|lt: 64MiB  # no size is known: every smaller file is hashed; a scope or file.magic "
+    "would read less\n";
+
+// Single quotes: nothing inside is special but the quote itself.
+std::string yaml_text(std::string_view text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'') result += '\'';
+    result += c;
+  }
+  return result + "'";
+}
+
+std::string in_comment(const Indicator& indicator) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(indicator.origins.size(), kCommentOrigins); ++i) {
+    const Origin& origin = indicator.origins[i];
+    text += i ? "; also " : "";
+    text += shown_note(origin.source);
+    if (origin.line) text += fmt::format(":{}", origin.line);
+    if (!origin.id.empty()) text += " " + origin.id;
+    if (!origin.note.empty()) text += ": " + origin.note;
+  }
+  if (indicator.origins.size() > kCommentOrigins)
+    text += fmt::format("; and {} more", indicator.origins.size() - kCommentOrigins);
+  if (indicator.confidence) text += fmt::format("; confidence {}", *indicator.confidence);
+  if (indicator.valid_from) text += "; from " + to_rfc3339(*indicator.valid_from).substr(0, 10);
+  if (indicator.expires) text += "; until " + to_rfc3339(*indicator.expires).substr(0, 10);
+  return "  # " + text;
+}
+
+std::string key_of(const Term& term) {
+  constexpr std::string_view kModifiers[] = {
+      "", "|contains", "|startswith", "|endswith", "|re", "|cidr", "|gt", "|lt", "|exists"};
+  return fmt::format("{}{}{}", name(term.field), kModifiers[static_cast<std::size_t>(term.match)],
+                     term.match == Match::kRegex && term.caseless ? "|i" : "");
+}
+
+bool is_hash(Field field) {
+  return field_info(field).holds == compiler::Holds::kHash;
+}
+
+// What stands under one detection: alternatives, each a map in YAML.
+struct Group {
+  std::string id;
+  std::string what;
+  ObjectKind object = ObjectKind::kFile;
+  int score = 0;
+  std::vector<Term> none_of;
+  std::vector<std::string> selections;
+};
+
+class Writer {
+ public:
+  Writer(const std::vector<Indicator>& indicators, const PolicyHead& head)
+      : indicators_(indicators), head_(head) {}
+
+  WrittenPolicy write() {
+    for (const Indicator& one : indicators_) sort_in(one);
+    for (auto& [key, members] : hashes_) write_hashes(key, members);
+    for (auto& [key, members] : addresses_) write_addresses(key, members);
+    for (auto& [key, members] : commands_) write_commands(key, members);
+    for (auto& [key, members] : values_) write_values(key, members);
+    for (auto& [key, members] : combinations_) write_combinations(key, members);
+    std::string detections = write_detections();
+    written_.yaml = head() + (lists_.empty() ? "" : "lists:\n" + lists_) + "detections:\n" +
+                    detections + verdicts();
+    return std::move(written_);
+  }
+
+ private:
+  using Members = std::vector<const Indicator*>;
+  struct HashKey {
+    int band;
+    Field field;
+    bool sized;
+    auto operator<=>(const HashKey&) const = default;
+  };
+  struct AddressKey {
+    int band;
+    bool v6;
+    Match match;
+    std::string port;
+    std::string month;
+    auto operator<=>(const AddressKey&) const = default;
+  };
+  struct CommandKey {
+    int band;
+    Kind kind;
+    std::string month;
+    auto operator<=>(const CommandKey&) const = default;
+  };
+  struct ValueKey {
+    int band;
+    Field field;
+    Match match;
+    bool caseless;
+    std::vector<Term> none_of;
+    auto operator<=>(const ValueKey&) const = default;
+  };
+  struct CombinationKey {
+    int band;
+    ObjectKind object;
+    std::vector<Term> none_of;
+    auto operator<=>(const CombinationKey&) const = default;
+  };
+
+  int band(const Indicator& one) const {
+    return one.confidence.value_or(head_.confidence) / kBand * kBand;
+  }
+
+  static const Term* term_of(const Indicator& one, Field field) {
+    for (const Term& term : one.all_of)
+      if (term.field == field) return &term;
+    return nullptr;
+  }
+
+  static std::string month_of(const Indicator& one) {
+    return one.expires ? to_rfc3339(*one.expires).substr(0, 7) : std::string();
+  }
+
+  void sort_in(const Indicator& one) {
+    const int in_band = band(one);
+    if (one.kind == Kind::kHash && one.none_of.empty()) {
+      for (const Term& term : one.all_of)
+        if (is_hash(term.field) && object_of(term.field) == ObjectKind::kFile)
+          return hashes_[{in_band, term.field, one.all_of.size() > 1}].push_back(&one);
+    }
+    if (one.kind == Kind::kAddress) {
+      const Term* address = term_of(one, Field::kNetworkDstRef);
+      const Term* port = term_of(one, Field::kNetworkDstPort);
+      return addresses_[{in_band, address->value.find(':') != std::string::npos, address->match,
+                         port ? port->value : "", month_of(one)}]
+          .push_back(&one);
+    }
+    if (one.kind == Kind::kDomain || one.kind == Kind::kUrl)
+      return commands_[{in_band, one.kind, month_of(one)}].push_back(&one);
+    if (one.all_of.size() == 1) {
+      const Term& term = one.all_of[0];
+      return values_[{in_band, term.field, term.match, term.caseless, one.none_of}].push_back(&one);
+    }
+    combinations_[{in_band, object_of(one.all_of[0].field), one.none_of}].push_back(&one);
+  }
+
+  // --- lists ----------------------------------------------------------------------------------
+
+  // Writes lists of at most kListValues; `use` is told the name of each.
+  void add_lists(const std::string& id, std::string_view type, const Members& members, Field field,
+                 auto use) {
+    for (std::size_t from = 0, part = 1; from < members.size(); from += kListValues, ++part) {
+      const std::string list = part == 1 ? id : fmt::format("{}_{}", id, part);
+      const Members here(members.begin() + static_cast<std::ptrdiff_t>(from),
+                         members.begin() + static_cast<std::ptrdiff_t>(
+                                               std::min(from + kListValues, members.size())));
+      std::optional<Timestamp> expires;
+      for (const Indicator* one : here)
+        if (one->expires) expires = expires ? std::min(*expires, *one->expires) : *one->expires;
+      lists_ += fmt::format("  {}:\n    type: {}\n", list, type);
+      if (expires) lists_ += fmt::format("    expires: {}\n", to_rfc3339(*expires));
+      lists_ += "    values:\n";
+      for (const Indicator* one : here)
+        lists_ +=
+            fmt::format("      - {}{}\n", yaml_text(term_of(*one, field)->value), in_comment(*one));
+      use(list, here);
+    }
+  }
+
+  void write_hashes(const HashKey& key, const Members& members) {
+    const std::string_view type = key.field == Field::kFileSha256 ? "sha-256"
+                                  : key.field == Field::kFileSha1 ? "sha-1"
+                                                                  : "md5";
+    std::string id(type);
+    std::replace(id.begin(), id.end(), '-', '_');
+    add_lists(fmt::format("c{}_{}{}", key.band, id, key.sized ? "_sized" : ""), type, members,
+              key.field, [&](const std::string& list, const Members& here) {
+                std::string selection;
+                if (key.sized) {
+                  // A size that no file of the list has keeps a file from being read.
+                  std::set<std::uint64_t> sizes;
+                  for (const Indicator* one : here)
+                    sizes.insert(std::stoull(term_of(*one, Field::kFileSize)->value));
+                  selection = fmt::format("file.size: [{}]\n", fmt::join(sizes, ", "));
+                } else if (head_.scope.empty()) {
+                  selection = std::string(kUnsized);
+                }
+                selection += fmt::format("{}: \"@lists/{}\"\n", name(key.field), list);
+                add(key.band, "hash", ObjectKind::kFile, {}, std::move(selection), here);
+              });
+  }
+
+  void write_addresses(const AddressKey& key, const Members& members) {
+    std::string id = fmt::format("c{}_{}{}", key.band, key.v6 ? "ipv6" : "ipv4",
+                                 key.match == Match::kCidr ? "_ranges" : "");
+    if (!key.port.empty()) id += "_port_" + key.port;
+    add_lists(with_month(id, key.month), key.v6 ? "ipv6-addr" : "ipv4-addr", members,
+              Field::kNetworkDstRef, [&](const std::string& list, const Members& here) {
+                std::string selection = fmt::format("network-traffic.dst_ref{}: \"@lists/{}\"\n",
+                                                    key.match == Match::kCidr ? "|cidr" : "", list);
+                if (!key.port.empty())
+                  selection += fmt::format("network-traffic.dst_port: {}\n", key.port);
+                add(key.band, "address", ObjectKind::kNetworkTraffic, {}, std::move(selection),
+                    here);
+              });
+  }
+
+  // Hosts do not tell whom they asked for a name; what starts by itself and what runs may say it.
+  void write_commands(const CommandKey& key, const Members& members) {
+    const bool domain = key.kind == Kind::kDomain;
+    add_lists(with_month(fmt::format("c{}_{}", key.band, domain ? "domains" : "urls"), key.month),
+              domain ? "domain-name" : "text", members, Field::kPersistenceCommand,
+              [&](const std::string& list, const Members& here) {
+                const char* word = domain ? "domain" : "url";
+                add(key.band, fmt::format("{}_starts", word), ObjectKind::kPersistence, {},
+                    fmt::format("persistence.command|contains: \"@lists/{}\"\n", list), here);
+                add(key.band, fmt::format("{}_runs", word), ObjectKind::kProcess, {},
+                    fmt::format("process.command_line|contains: \"@lists/{}\"\n", list), {});
+              });
+  }
+
+  static std::string with_month(std::string id, std::string month) {
+    std::replace(month.begin(), month.end(), '-', '_');
+    return month.empty() ? id : id + "_until_" + month;
+  }
+
+  // --- selections -----------------------------------------------------------------------------
+
+  static std::string value_text(const Term& term) {
+    const auto holds = field_info(term.field).holds;
+    return compiler::is_number(holds) ? term.value : yaml_text(term.value);
+  }
+
+  void write_values(const ValueKey& key, const Members& members) {
+    const Term& first = members[0]->all_of[0];
+    for (std::size_t from = 0; from < members.size(); from += kListValues) {
+      const Members here(members.begin() + static_cast<std::ptrdiff_t>(from),
+                         members.begin() + static_cast<std::ptrdiff_t>(
+                                               std::min(from + kListValues, members.size())));
+      std::string selection = key_of(first) + ":\n";
+      for (const Indicator* one : here)
+        selection += fmt::format("  - {}{}\n", value_text(one->all_of[0]), in_comment(*one));
+      add(key.band, category(first), object_of(key.field), key.none_of, std::move(selection), here);
+    }
+  }
+
+  static std::string category(const Term& term) {
+    switch (object_of(term.field)) {
+      case ObjectKind::kFile:
+        return term.field == Field::kFileName ? "file_name" : "file";
+      case ObjectKind::kProcess:
+        return "process";
+      case ObjectKind::kPersistence:
+        return "starts";
+      case ObjectKind::kNetworkTraffic:
+        return "traffic";
+      case ObjectKind::kWindowsRegistryKey:
+        return "registry";
+    }
+    return {};
+  }
+
+  void write_combinations(const CombinationKey& key, const Members& members) {
+    for (const Indicator* one : members) {
+      std::string selection;
+      std::set<std::string> keys;
+      const auto hash = [](const Term& term) { return is_hash(term.field); };
+      if (head_.scope.empty() && std::all_of(one->all_of.begin(), one->all_of.end(), hash))
+        selection = std::string(kUnsized);
+      for (const Term& term : one->all_of) {
+        // A map holds a key once: two patterns of one name stand under `all`.
+        if (!keys.insert(key_of(term)).second) continue;
+        std::vector<std::string> values;
+        for (const Term& other : one->all_of)
+          if (key_of(other) == key_of(term)) values.push_back(value_text(other));
+        selection += values.size() == 1
+                         ? fmt::format("{}: {}", key_of(term), values[0])
+                         : fmt::format("{}|all: [{}]", key_of(term), fmt::join(values, ", "));
+        selection += keys.size() == 1 ? in_comment(*one) + "\n" : "\n";
+      }
+      add(key.band, category(one->all_of[0]) + "_all_of", key.object, key.none_of,
+          std::move(selection), {one});
+    }
+  }
+
+  // --- detections -----------------------------------------------------------------------------
+
+  // The indicators count as taken when their detection has room.
+  void add(int in_band, const std::string& what, ObjectKind object, std::vector<Term> none_of,
+           std::string selection, const Members& members) {
+    const auto open = std::find_if(groups_.rbegin(), groups_.rend(), [&](const Group& group) {
+      return group.score == in_band && group.what == what && group.object == object &&
+             group.none_of == none_of && group.selections.size() < limits::kSelections;
+    });
+    if (open != groups_.rend()) {
+      open->selections.push_back(std::move(selection));
+    } else if (groups_.size() < limits::kDetections) {
+      const std::string id = fmt::format("c{}_{}", in_band, what);
+      const auto number = ++numbers_[id];
+      groups_.push_back({number == 1 ? id : fmt::format("{}_{}", id, number),
+                         what,
+                         object,
+                         in_band,
+                         std::move(none_of),
+                         {std::move(selection)}});
+      bands_.insert(in_band);
+    } else {
+      for (const Indicator* one : members)
+        written_.not_taken.push_back(
+            {one->origins[0], shown_note(one->all_of[0].value),
+             fmt::format("no room: a policy has at most {} detections", limits::kDetections)});
+      return;
+    }
+    for (const Indicator* one : members) ++written_.taken[static_cast<std::size_t>(one->kind)];
+  }
+
+  static std::string indented(std::string_view text, std::string_view first,
+                              std::string_view rest) {
+    std::string result;
+    bool is_first = true;
+    for (std::size_t from = 0; from < text.size();) {
+      const auto end = text.find('\n', from);
+      result += fmt::format("{}{}\n", is_first ? first : rest, text.substr(from, end - from));
+      is_first = false;
+      from = end + 1;
+    }
+    return result;
+  }
+
+  std::string write_detections() {
+    std::string text;
+    for (const Group& group : groups_) {
+      text += fmt::format("  {}:\n    object: {}\n", group.id, name(group.object));
+      if (group.object == ObjectKind::kFile && !head_.scope.empty()) {
+        std::vector<std::string> paths;
+        for (const std::string& path : head_.scope) paths.push_back(yaml_text(path));
+        text += fmt::format("    scope: {{paths: [{}]}}\n", fmt::join(paths, ", "));
+      }
+      text += "    where:\n";
+      for (const std::string& selection : group.selections)
+        text += indented(selection, "      - ", "        ");
+      if (!group.none_of.empty()) text += "    not:\n";
+      for (const Term& term : group.none_of)
+        text += fmt::format("      - {}: {}\n", key_of(term), value_text(term));
+      text += fmt::format("    score: {}\n", group.score);
+    }
+    return text;
+  }
+
+  std::string verdicts() {
+    std::string text = "verdicts:\n";
+    std::vector<std::string> ids;
+    for (const int in_band : bands_) {
+      ids.push_back(fmt::format("indicator_{}", in_band));
+      const char* level = in_band >= 80   ? "high"
+                          : in_band >= 60 ? "medium"
+                          : in_band >= 40 ? "low"
+                                          : "informational";
+      text += fmt::format("  {}: {{condition: 1 of c{}_*, confidence: {}, level: {}}}\n",
+                          ids.back(), in_band, in_band, level);
+    }
+    return text +
+           fmt::format("responses:\n  - on: [{}]\n    actions: [{{action: report}}]\n",
+                       fmt::join(ids, ", ")) +
+           "safety: {mode: detect}\n";
+  }
+
+  // --- the head -------------------------------------------------------------------------------
+
+  // The same title and family are the same policy, imported again. UUID version 8 (RFC 9562).
+  std::string policy_id() const {
+    auto digest =
+        crypto::sha256(as_bytes("fleetsweep import\n" + head_.family + "\n" + head_.title));
+    digest.value[6] = static_cast<std::uint8_t>((digest.value[6] & 0x0f) | 0x80);
+    digest.value[8] = static_cast<std::uint8_t>((digest.value[8] & 0x3f) | 0x80);
+    const std::string hex = digest.hex();
+    return fmt::format("policy--{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4),
+                       hex.substr(12, 4), hex.substr(16, 4), hex.substr(20, 12));
+  }
+
+  std::string head() const {
+    std::string text =
+        "# Imported indicators. Review them: a feed is others' word, and all of it may be wrong "
+        "on your hosts.\n"
+        "# c80_* are the detections of confidence 80 to 84; a value's comment says where it stands "
+        "in its feed.\n";
+    text +=
+        fmt::format("# Licence of the feeds: {}\n",
+                    head_.license.empty() ? "unknown; ask their publisher before you pass this on"
+                                          : shown_note(head_.license));
+    text +=
+        fmt::format("apiVersion: fleetsweep/v1\nkind: Policy\nmetadata:\n  id: {}\n", policy_id());
+    text += fmt::format("  title: {}\n  version: 1\n  status: experimental\n  author: {}\n",
+                        yaml_text(head_.title), yaml_text(head_.author));
+    text += fmt::format("  created: {0}\n  valid_from: {0}\n  malware: {{family: {1}}}\n",
+                        to_rfc3339(head_.now), yaml_text(head_.family));
+    text += "  references:\n";
+    for (const std::string& source : head_.sources)
+      text += fmt::format("    - {{source_name: {}}}\n", yaml_text(shown_note(source)));
+    text += fmt::format("  authority: {{legal_basis: {}, issuer: {}, reference: {}}}{}\n",
+                        head_.legal_basis, yaml_text(head_.issuer), yaml_text(head_.reference),
+                        head_.issuer == "TODO" || head_.reference == "TODO"
+                            ? "  # TODO: who orders it, and under which number"
+                            : "");
+    return text + fmt::format("target: {{platform: {}}}\n", name(head_.platform));
+  }
+
+  const std::vector<Indicator>& indicators_;
+  const PolicyHead& head_;
+  std::map<HashKey, Members> hashes_;
+  std::map<AddressKey, Members> addresses_;
+  std::map<CommandKey, Members> commands_;
+  std::map<ValueKey, Members> values_;
+  std::map<CombinationKey, Members> combinations_;
+  std::string lists_;
+  std::vector<Group> groups_;
+  std::map<std::string, int> numbers_;
+  std::set<int> bands_;
+  WrittenPolicy written_;
+};
+
+}  // namespace
+
+WrittenPolicy write_policy(const std::vector<Indicator>& indicators, const PolicyHead& head) {
+  return Writer(indicators, head).write();
+}
+
+}  // namespace fleetsweep::indicators

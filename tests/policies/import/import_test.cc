@@ -1,0 +1,435 @@
+// Feeds in the shapes that their publishers document, written by us: documentation addresses,
+// example domains, hashes of texts of our own.
+
+#include "policies/compiler/import/import.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "policies/compiler/import/stix_pattern.h"
+#include "policies/compiler/import/text.h"
+#include "policies/compiler/import/write.h"
+#include "protocol/crypto/digest.h"
+#include "tests/policies/sample.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const std::string kHash = crypto::sha256(as_bytes("harmless one")).hex();
+const std::string kOther = crypto::sha256(as_bytes("harmless two")).hex();
+const std::string kMd5 = std::string(32, 'a');
+
+Imported imported(Format format, const std::string& text, std::string source = "feed",
+                  model::Platform platform = model::Platform::kLinux) {
+  const Context context{
+      .source = std::move(source), .now = to_timestamp(compiler::test_now()), .platform = platform};
+  auto result = import_feed(format, text, context);
+  FS_ASSERT(result.has_value());
+  return std::move(*result);
+}
+
+std::string complaint(Format format, const std::string& text, std::string source = "feed") {
+  const auto result = import_feed(
+      format, text, {.source = std::move(source), .now = to_timestamp(compiler::test_now())});
+  return result ? "" : result.error().message;
+}
+
+std::string shown(const Term& term) {
+  constexpr std::string_view kSigns[] = {"=", "~", "^", "$", "re", "in", ">", "<", "?"};
+  return fmt::format("{}{}{}", name(term.field), kSigns[static_cast<std::size_t>(term.match)],
+                     term.value);
+}
+
+// "hash file.size=3 file.hashes.MD5=... !file.name=x @7 c80 <2026-12-01"
+std::vector<std::string> shown(const Imported& result) {
+  std::vector<std::string> lines;
+  for (const Indicator& one : result.indicators) {
+    std::string line(name(one.kind));
+    for (const Term& term : one.all_of) line += " " + shown(term);
+    for (const Term& term : one.none_of) line += " !" + shown(term);
+    if (one.origins[0].line) line += fmt::format(" @{}", one.origins[0].line);
+    if (one.confidence) line += fmt::format(" c{}", *one.confidence);
+    if (one.expires) line += " <" + to_rfc3339(*one.expires).substr(0, 10);
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+// "3: value: why"
+std::vector<std::string> refusals(const Imported& result) {
+  std::vector<std::string> lines;
+  for (const NotTaken& one : result.not_taken)
+    lines.push_back(fmt::format("{}: {}: {}", one.origin.line, one.value, one.why));
+  return lines;
+}
+
+// --- STIX ---------------------------------------------------------------------------------------
+
+std::string bundle(const std::string& pattern, const std::string& more = "") {
+  std::string quoted;
+  for (const char c : pattern)
+    quoted += c == '\\' || c == '"' ? std::string("\\") + c : std::string(1, c);
+  return R"({"type":"bundle","id":"bundle--1","objects":[{"type":"identity","name":"us"},
+    {"type":"indicator","spec_version":"2.1","id":"indicator--7","name":"one of ours",
+     "pattern_type":"stix","valid_from":"2026-01-01T00:00:00.000Z",)" +
+         more + R"("pattern":")" + quoted + "\"}]}";
+}
+
+std::vector<std::string> stix(const std::string& pattern) {
+  return shown(imported(Format::kStix, bundle(pattern)));
+}
+std::vector<std::string> stix_refusals(const std::string& pattern) {
+  std::vector<std::string> whys;
+  for (const auto& one : imported(Format::kStix, bundle(pattern)).not_taken)
+    whys.push_back(one.why);
+  return whys;
+}
+
+TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
+  EXPECT_THAT(stix("[file:hashes.'SHA-256' = '" + kHash + "']"),
+              ElementsAre("hash file.hashes.SHA-256=" + kHash));
+  EXPECT_THAT(stix("[file:hashes.MD5 = '" + kMd5 + "' AND file:size = 25536]"),
+              ElementsAre("hash file.size=25536 file.hashes.MD5=" + kMd5));
+  EXPECT_THAT(stix("[ipv4-addr:value = '198.51.100.1' OR ipv4-addr:value = '198.51.100.2']"),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.1 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.2 <2026-12-23"));
+  EXPECT_THAT(stix("[ipv4-addr:value ISSUBSET '203.0.113.0/24']"),
+              ElementsAre("address network-traffic.dst_refin203.0.113.0/24 <2026-12-23"));
+  EXPECT_THAT(
+      stix("[network-traffic:dst_ref.value = '2001:DB8::7' AND network-traffic:dst_port = 443]"),
+      ElementsAre("address network-traffic.dst_ref=2001:db8::7 "
+                  "network-traffic.dst_port=443 <2026-12-23"));
+  EXPECT_THAT(stix("[domain-name:value IN ('A.example.org', 'b.example.net')]"),
+              ElementsAre("domain persistence.command~a.example.org <2026-12-23",
+                          "domain persistence.command~b.example.net <2026-12-23"));
+  EXPECT_THAT(
+      stix("[process:command_line MATCHES 'evil [0-9]{3}$'] OR [file:name LIKE 'kdev%']"),
+      ElementsAre("process process.command_linereevil [0-9]{3}$", "file name file.name^kdev"));
+  EXPECT_THAT(stix("[file:name LIKE '%a_c%']"), ElementsAre("file name file.namere^.*a.c.*$"));
+  EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp' AND file:name = 'it\\'s']"),
+              ElementsAre("file path file.path=/tmp/it's"));
+  EXPECT_THAT(stix("[file:name = 'kdevtmpfsi' AND NOT_A:x = 1]"), IsEmpty());
+  EXPECT_THAT(stix("[file:name = 'dropper' AND file:size NOT = 10 AND file:size >= 5]"),
+              ElementsAre("combination file.name=dropper file.size>4 !file.size=10"));
+}
+
+TEST(ImportStix, AndIsWrittenOutOverAnOrInBrackets) {
+  EXPECT_THAT(
+      stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND (file:size = 1 OR file:size = 2)]"),
+      ElementsAre(
+          "combination file.name=aaaa file.size=1", "combination file.name=aaaa file.size=2",
+          "combination file.name=bbbb file.size=1", "combination file.name=bbbb file.size=2"));
+}
+
+TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
+  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']"),
+              ElementsAre("several observations joined by FOLLOWEDBY (byte 21)"));
+  EXPECT_THAT(stix_refusals("[ipv4-addr:value = '198.51.100.1'] AND [file:name = 'bbbb']"),
+              ElementsAre("several observations joined by AND (byte 35)"));
+  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] REPEATS 5 TIMES WITHIN 60 SECONDS"),
+              ElementsAre("a qualifier of time or number (byte 37)"));
+  EXPECT_THAT(stix_refusals("[file:hashes.'SHA-512' = 'ab' OR email-addr:value = 'x@example.org']"),
+              ElementsAre("file:hashes.SHA-512: no field of the policy language (byte 1)",
+                          "email-addr:value: no field of the policy language (byte 33)"));
+  EXPECT_THAT(stix_refusals("[file:name MATCHES '(?!x)evil']"),
+              ElementsAre("negative lookahead ((?!) has no bounded time"));
+  EXPECT_THAT(stix_refusals("[file:name MATCHES '.']"),
+              ElementsAre("the pattern is found in nearly every name"));
+  EXPECT_THAT(stix_refusals("[EXISTS file:name]"), ElementsAre("EXISTS (byte 1)"));
+  EXPECT_THAT(stix_refusals("[file:name = 'aaaa' AND ipv4-addr:value = '198.51.100.1']"),
+              ElementsAre(HasSubstr("demands a file and a network-traffic at once")));
+  EXPECT_THAT(stix_refusals("[file:name != 'aaaa']"),
+              ElementsAre("it only says what must not be there"));
+  EXPECT_THAT(stix_refusals("[windows-registry-key:key = 'HKLM\\\\x']"),
+              ElementsAre(HasSubstr("--platform windows")));
+  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'"),
+              ElementsAre("not a pattern: byte 19: it ends where ']' was expected"));
+  EXPECT_THAT(stix_refusals("[file:name ~ 'aaaa']"), ElementsAre(HasSubstr("byte 11")));
+  EXPECT_THAT(stix_refusals(std::string(5000, '(')),
+              ElementsAre(HasSubstr("more than 32 brackets")));
+}
+
+TEST(ImportStix, OneAlternativeTheLanguageLacksLosesTheOthers) {
+  const auto result = imported(Format::kStix, bundle("[file:name = 'aaaa' OR mutex:name = 'm']"));
+  EXPECT_THAT(shown(result), ElementsAre("file name file.name=aaaa"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("mutex:name: no field")));
+}
+
+TEST(ImportStix, TheAuthorsConfidenceAndTimesAreForgotten) {
+  const auto result =
+      imported(Format::kStix, bundle("[ipv4-addr:value = '198.51.100.1']",
+                                     R"("confidence":85,"valid_until":"2027-02-01T00:00:00Z",)"));
+  ASSERT_THAT(shown(result),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.1 c85 <2027-02-01"));
+  EXPECT_EQ(result.indicators[0].origins[0].id, "indicator--7");
+  EXPECT_EQ(result.indicators[0].origins[0].note, "one of ours");
+  EXPECT_EQ(to_rfc3339(*result.indicators[0].valid_from), "2026-01-01T00:00:00Z");
+  const auto why = [](const std::string& more) {
+    return imported(Format::kStix, bundle("[file:name = 'aaaa']", more)).not_taken.at(0).why;
+  };
+  EXPECT_EQ(why(R"("valid_until":"2026-02-01T00:00:00Z",)"), "it expired on 2026-02-01T00:00:00Z");
+  EXPECT_EQ(why(R"("revoked":true,)"), "its author revoked it");
+  EXPECT_EQ(why(R"("valid_until":"soon",)"), "valid_until 'soon' is no time");
+  EXPECT_EQ(why(R"("confidence":101,)"), "its confidence is not 0 to 100");
+}
+
+TEST(ImportStix, APatternOfYaraIsTakenForOneOfStix) {
+  const auto result = imported(
+      Format::kStix,
+      R"({"type":"bundle","objects":[{"type":"indicator","id":"indicator--1","pattern_type":"yara",
+          "pattern":"rule r { condition: true }"}]})");
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a pattern of 'yara'")));
+}
+
+// --- Feodo Tracker ------------------------------------------------------------------------------
+
+constexpr const char* kFeodoHead =
+    "################################################################\r\n"
+    "# abuse.ch Feodo Tracker Botnet C2 IP Blocklist (CSV)          #\r\n"
+    "################################################################\r\n"
+    "\"first_seen_utc\",\"dst_ip\",\"dst_port\",\"c2_status\",\"last_online\",\"malware\"\r\n";
+
+TEST(ImportFeodo, AControllerThatWentOfflineLongAgoStillCounts) {
+  const auto result = imported(
+      Format::kFeodo,
+      std::string(kFeodoHead) +
+          "\"2026-11-01 "
+          "07:44:46\",\"198.51.100.7\",\"443\",\"online\",\"2026-11-20\",\"Example\"\r\n"
+          "\"2021-01-17 "
+          "07:44:46\",\"198.51.100.8\",\"8080\",\"offline\",\"2022-02-08\",\"Example\"\r\n"
+          "\"2026-11-01 "
+          "07:44:46\",\"198.51.100.999\",\"443\",\"online\",\"2026-11-20\",\"Example\"\r\n"
+          "\"2026-11-01 07:44:46\",\"198.51.100.9\",\"0\",\"online\",\"2026-11-20\",\"Example\"\r\n"
+          "\"2026-11-01 07:44:46\",\"198.51.100.9\",\"443\"\r\n"
+          "\"2026-11-01,\r\n"
+          "# END 2 entries\r\n");
+  EXPECT_THAT(shown(result), ElementsAre("address network-traffic.dst_ref=198.51.100.7 "
+                                         "network-traffic.dst_port=443 @5 <2026-12-20"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Example, online, last online 2026-11-20");
+  EXPECT_THAT(refusals(result), ElementsAre("6: 198.51.100.8: it expired on 2022-03-10T00:00:00Z",
+                                            "7: 198.51.100.999: not an IP address",
+                                            "8: 198.51.100.9: its port is not 1 to 65535",
+                                            HasSubstr("3 columns where the head line has 6"),
+                                            HasSubstr("a quote does not end")));
+}
+
+TEST(ImportFeodo, ItsJsonAndItsPlainTextSaySomethingElse) {
+  EXPECT_THAT(
+      shown(imported(Format::kFeodo,
+                     R"([{"ip_address":"198.51.100.7","port":443,"status":"online","hostname":null,
+                     "as_number":64496,"as_name":"EXAMPLE","country":"ZZ",
+                     "first_seen":"2026-11-01 07:44:46","last_online":"2026-11-20",
+                     "malware":"Example"}])")),
+      ElementsAre("address network-traffic.dst_ref=198.51.100.7 network-traffic.dst_port=443 "
+                  "<2026-12-20"));
+  EXPECT_THAT(shown(imported(Format::kFeodo, "# abuse.ch\n198.51.100.7\n")),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.7 @2 <2026-12-23"));
+}
+
+// --- Loki ---------------------------------------------------------------------------------------
+
+TEST(ImportLoki, AHashLosesItsComment) {
+  const auto result = imported(
+      Format::kLoki,
+      "# a comment\n\n" + kHash + ";Dropper; found in 2026 \n" + kMd5 + ";Other\nzz;Broken\n",
+      "iocs/hash-iocs.txt");
+  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " @3",
+                                         "hash file.hashes.MD5=" + kMd5 + " @4"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; found in 2026");
+  EXPECT_THAT(refusals(result), ElementsAre("5: zz: not an MD5, SHA-1 or SHA-256 in hex"));
+}
+
+TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
+  const auto result = imported(Format::kLoki,
+                               "# Droppers of our family\n"
+                               "/tmp/\\.[a-z]{3}/dropper$;75;/tmp/\\.bak/\n"
+                               "\\\\Temp\\\\evil\\.exe;80\n"
+                               "/usr/(?=bin)evil;60\n"
+                               "/opt/evil;-20\n"
+                               "/opt/evil;high\n"
+                               "/opt/evil\n",
+                               "filename-iocs.txt");
+  EXPECT_THAT(shown(result), ElementsAre("file path file.pathre/tmp/\\.[a-z]{3}/dropper$ "
+                                         "!file.pathre/tmp/\\.bak/ @2 c75"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Droppers of our family");
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("it is about Windows"), HasSubstr("lookahead"),
+                          HasSubstr("speaks for the file"), HasSubstr("'high' is no number"),
+                          HasSubstr("expected regex;score")));
+}
+
+TEST(ImportLoki, AnAddressAndADomainOfItsC2ListAreTheSame) {
+  EXPECT_THAT(
+      shown(imported(Format::kLoki, "198.51.100.7;One\nc2[.]example.org;Two\n", "c2-iocs.txt")),
+      ElementsAre("address network-traffic.dst_ref=198.51.100.7 @1 <2026-12-23",
+                  "domain persistence.command~c2.example.org @2 <2026-12-23"));
+  EXPECT_THAT(complaint(Format::kLoki, "x", "iocs.txt"), HasSubstr("which of Loki's lists"));
+}
+
+// --- MISP ---------------------------------------------------------------------------------------
+
+TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
+  const std::string event = R"({"response":[{"Event":{"info":"x","Attribute":[
+    {"uuid":"u1","type":"sha256","to_ids":true,"value":")" +
+                            kHash + R"(","comment":"dropper",
+     "Tag":[{"name":"misp:confidence-level=\"usually-confident\""}]},
+    {"uuid":"u2","type":"filename|md5","to_ids":true,"value":"evil.bin|)" +
+                            kMd5 + R"("},
+    {"uuid":"u3","type":"ip-dst|port","to_ids":true,"value":"198.51.100.7|8080"},
+    {"uuid":"u4","type":"domain|ip","to_ids":true,"value":"c2.example.org|198.51.100.8"},
+    {"uuid":"u5","type":"ip-dst","to_ids":false,"value":"198.51.100.9"},
+    {"uuid":"u6","type":"mutex","to_ids":true,"value":"Global\\x"},
+    {"uuid":"u7","type":"sha1","to_ids":true,"value":"123"},
+    {"uuid":"u8","type":"md5","to_ids":true,"deleted":true,"value":"x"}],
+    "Object":[{"name":"file","Attribute":[
+      {"uuid":"o1","type":"size-in-bytes","to_ids":false,"value":"4096"},
+      {"uuid":"o2","type":"sha256","to_ids":"1","value":")" +
+                            kOther + R"("},
+      {"uuid":"o3","type":"filename","to_ids":true,"value":"/tmp/evil"}]}]}}]})";
+  const auto result = imported(Format::kMisp, event);
+  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " c75",
+                                         "hash file.hashes.MD5=" + kMd5,
+                                         "address network-traffic.dst_ref=198.51.100.7 "
+                                         "network-traffic.dst_port=8080 <2026-12-23",
+                                         "domain persistence.command~c2.example.org <2026-12-23",
+                                         "address network-traffic.dst_ref=198.51.100.8 <2026-12-23",
+                                         "hash file.size=4096 file.hashes.SHA-256=" + kOther,
+                                         "file path file.path=/tmp/evil"));
+  EXPECT_EQ(result.indicators[0].origins[0].id, "u1");
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("to_ids is not set"),
+                          HasSubstr("no field of the policy language for the type 'mutex'"),
+                          HasSubstr("'123' is not a hash"), HasSubstr("it was deleted")));
+}
+
+// --- ClamAV -------------------------------------------------------------------------------------
+
+TEST(ImportClamav, TheSizeOfAHashIsLost) {
+  const auto result =
+      imported(Format::kClamav,
+               kMd5 + ":68:Unix.Trojan.Ours-1\n" + kHash + ":*:Unix.Trojan.Ours-2:73\n" +
+                   "1024:" + kMd5 + ":Win.Section-1\n" + kMd5 + ":x:Broken\nshort\n",
+               "ours.hsb");
+  EXPECT_THAT(shown(result), ElementsAre("hash file.size=68 file.hashes.MD5=" + kMd5 + " @1",
+                                         "hash file.hashes.SHA-256=" + kHash + " @2"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Unix.Trojan.Ours-1");
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("a section of a PE file"), HasSubstr("neither a number nor *"),
+                          HasSubstr("expected hash:size:name")));
+}
+
+// --- OpenIOC ------------------------------------------------------------------------------------
+
+std::string openioc(const std::string& inside) {
+  return R"(<?xml version="1.0" encoding="utf-8"?>
+<OpenIOC xmlns="http://openioc.org/schemas/OpenIOC_1.1" id="ioc-1" last-modified="2026-11-01T00:00:00">
+<metadata><short_description>Ours</short_description></metadata>
+<criteria><Indicator operator="OR">)" +
+         inside + "</Indicator></criteria></OpenIOC>";
+}
+std::string item(const std::string& search, const std::string& content,
+                 const std::string& condition = "is", const std::string& more = "") {
+  return "\n<IndicatorItem condition=\"" + condition + "\" preserve-case=\"false\" " +
+         (more.empty() ? "negate=\"false\"" : more) + "><Context document=\"" +
+         search.substr(0, search.find('/')) + "\" search=\"" + search +
+         "\" type=\"mir\"/><Content type=\"string\">" + content + "</Content></IndicatorItem>";
+}
+
+TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
+  const auto result = imported(
+      Format::kOpenioc,
+      openioc(item("FileItem/Md5sum", kMd5) + item("Network/DNS", "c2.example.org", "contains") +
+              "<Indicator operator=\"AND\">" + item("FileItem/FileName", "dropper") +
+              item("FileItem/SizeInBytes", "4096") +
+              item("FileItem/FullPath", "/opt/good/dropper", "is", "negate=\"true\"") +
+              "</Indicator>" + item("FileItem/FileName", "^evil[0-9]$", "matches") +
+              item("ProcessItem/HandleList/Handle/Name", "m") +
+              item("FileItem/FileName", "a", "near")));
+  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.MD5=" + kMd5 + " @5",
+                                         "domain persistence.command~c2.example.org @6 <2026-12-23",
+                                         "combination file.name=dropper file.size=4096 "
+                                         "!file.path=/opt/good/dropper @7",
+                                         "file name file.namere^evil[0-9]$ @10"));
+  EXPECT_TRUE(result.indicators[3].all_of[0].caseless);
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("'ProcessItem/HandleList/Handle/Name' (line 11)"),
+                          HasSubstr("the condition 'near' of FileItem/FileName (line 12)")));
+}
+
+TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
+  const auto result = imported(Format::kOpenioc, "<!DOCTYPE x [<!ENTITY a \"evil-evil\">]>" +
+                                                     openioc(item("FileItem/FileName", "&a;")));
+  EXPECT_THAT(shown(result), ElementsAre("file name file.name=&a; @5"));
+}
+
+// --- plain lists --------------------------------------------------------------------------------
+
+TEST(ImportPlain, ADefangedNameIsNotRecognized) {
+  const auto result = imported(Format::kPlain, "\xEF\xBB\xBF# ours\n" + kHash + "  dropper.bin\n" +
+                                                   "198[.]51[.]100[.]7 # c2\n"
+                                                   "198.51.100.8:8443\n"
+                                                   "hxxps://c2[.]example[.]org/a.sh\n"
+                                                   "C2(dot)example.net\n"
+                                                   "203.0.113.0/24\n"
+                                                   "/tmp/.X25-unix/.rsync\n"
+                                                   "not an indicator\n"
+                                                   "999.1.1.1\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("hash file.hashes.SHA-256=" + kHash + " @2",
+                          "address network-traffic.dst_ref=198.51.100.7 @3 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.8 "
+                          "network-traffic.dst_port=8443 @4 <2026-12-23",
+                          "url persistence.command~https://c2.example.org/a.sh @5 <2026-12-23",
+                          "domain persistence.command~c2.example.net @6 <2026-12-23",
+                          "address network-traffic.dst_refin203.0.113.0/24 @7 <2026-12-23",
+                          "file path file.path=/tmp/.X25-unix/.rsync @8"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "dropper.bin");
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("9: not an indicator: neither"),
+                                            HasSubstr("10: 999.1.1.1: neither")));
+}
+
+// --- all of them --------------------------------------------------------------------------------
+
+TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {
+  EXPECT_THAT(complaint(Format::kStix, "{\"type\":\"report\"}"), HasSubstr("'type' is 'report'"));
+  EXPECT_THAT(complaint(Format::kStix, "{"), HasSubstr("feed: not JSON"));
+  EXPECT_THAT(complaint(Format::kMisp, "{}"), HasSubstr("no Event"));
+  EXPECT_THAT(complaint(Format::kOpenioc, "<ioc/>"), HasSubstr("its first element is <ioc>"));
+  EXPECT_THAT(complaint(Format::kOpenioc, "<a"), HasSubstr("not XML"));
+  EXPECT_THAT(complaint(Format::kPlain, std::string(kFileBytes + 1, 'x')), HasSubstr("split it"));
+}
+
+TEST(Import, TheSameIndicatorOfTwoFeedsLosesOneOfItsSources) {
+  auto first = imported(Format::kLoki, kHash + ";One\n", "hash-iocs.txt").indicators;
+  auto second = imported(Format::kPlain, kHash + "\n", "list.txt").indicators;
+  second[0].confidence = 90;
+  first.push_back(second[0]);
+  const auto one = merged(first);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_EQ(one[0].confidence, 90);
+  ASSERT_EQ(one[0].origins.size(), 2u);
+  EXPECT_EQ(one[0].origins[0].source, "hash-iocs.txt");
+  EXPECT_EQ(one[0].origins[1].source, "list.txt");
+}
+
+TEST(Import, ATimeOfAFeedIsReadInAnotherZone) {
+  const auto read = [](const char* text) {
+    const auto time = feed_time(text);
+    return time ? to_rfc3339(*time) : std::string("none");
+  };
+  EXPECT_EQ(read("2026-11-01"), "2026-11-01T00:00:00Z");
+  EXPECT_EQ(read("2026-11-01 07:44:46"), "2026-11-01T07:44:46Z");
+  EXPECT_EQ(read("2026-11-01 07:44:46 UTC"), "2026-11-01T07:44:46Z");
+  EXPECT_EQ(read("2026-11-01T07:44:46.123456Z"), "2026-11-01T07:44:46Z");
+  EXPECT_EQ(read("2026-11-01T07:44:46+02:00"), "2026-11-01T05:44:46Z");
+  for (const char* bad :
+       {"", "2026-13-01", "2026-11-01T07:44", "2026-11-01T07:44:46.", "yesterday"})
+    EXPECT_EQ(read(bad), "none") << bad;
+}
+
+}  // namespace
+}  // namespace fleetsweep::indicators

