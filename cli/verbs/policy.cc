@@ -118,7 +118,7 @@ Status test(Session& session, const Options& options) {
 void add_policy_verbs(CLI::App& app, Session& session) {
   auto options = std::make_shared<Options>();
   CLI::App* policy = app.add_subcommand(
-      "policy", "what to look for and what to do about it: write, check, try, build");
+      "policy", "what to look for and what to do about it: write, import, check, try, build");
   policy->require_subcommand(1);
   const auto verb = [&](const char* name, const char* help, Status (*run)(Session&, const Options&),
                         const char* example) {
@@ -141,6 +141,7 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   verb("build", "compile to the bytes that an order names by digest", build,
        "build policy.yaml --out web.policy")
       ->add_option("--out", options->out, "default: FILE.policy");
+  add_policy_import(*policy, session);
 }
 
 }  // namespace fleetsweep::cli

@@ -10,6 +10,7 @@ void add_key_verbs(CLI::App& app, Session& session);
 void add_root_verbs(CLI::App& app, Session& session);
 void add_endpoints_verbs(CLI::App& app, Session& session);
 void add_policy_verbs(CLI::App& app, Session& session);
+void add_policy_import(CLI::App& policy, Session& session);  // policy import
 void add_order_verbs(CLI::App& app, Session& session);
 void add_inbox_verbs(CLI::App& order, Session& session);
 void add_campaign_verbs(CLI::App& app, Session& session);

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "cli/verbs/verbs.h"
+#include "protocol/base/bytes.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -59,6 +63,55 @@ TEST(PolicyVerbs, AnEmptyLineEndsWhatIsPrinted) {
     }
   const std::string kinsing = std::string(FS_SOURCE_DIR) + "/tests/policies/fixtures/kinsing.yaml";
   EXPECT_FALSE(run("lint", kinsing).out.ends_with("\n\n")) << "with warnings";
+}
+
+// A feed, and a host on which one of its files lies.
+struct Feed {
+  Feed() {
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(root + "/opt");
+    std::ofstream(root + "/opt/dropper") << "#!/bin/sh\n# harmless\n";
+    std::ofstream(root + "/opt/other") << "#!/bin/sh\n# another\n";
+    std::ofstream(feed) << crypto::sha256(as_bytes("#!/bin/sh\n# harmless\n")).hex()
+                        << "  dropper\n198.51.100.7\nno indicator at all\n";
+  }
+  const std::string folder = testing::TempDir() + "feed";
+  const std::string root = folder + "/root", feed = folder + "/list.txt",
+                    policy = folder + "/policy.yaml";
+};
+
+TEST(PolicyVerbs, AnImportedPolicyFindsNothingOnAHostWithIts) {
+  const Feed feed;
+  const std::string import = "plain " + feed.feed + " --family Ours --out " + feed.policy;
+  const Outcome unsaid = run("import", import);
+  EXPECT_EQ(unsaid.exit, kDone) << unsaid.err;
+  EXPECT_THAT(unsaid.err, testing::HasSubstr("taken: 1 hash, 1 address"));
+  EXPECT_THAT(unsaid.err, testing::HasSubstr("list.txt:3: no indicator at all: neither"));
+  EXPECT_THAT(unsaid.err, testing::HasSubstr("'issuer' still says TODO"));
+  EXPECT_EQ(run("lint", feed.policy).exit, kUsage) << "nobody orders it";
+
+  const Outcome said = run("import", import + " --issuer Us --reference T-1", true);
+  ASSERT_EQ(said.exit, kDone) << said.err;
+  const auto report = nlohmann::json::parse(said.out);
+  EXPECT_EQ(report["taken"], (nlohmann::json{{"address", 1}, {"hash", 1}}));
+  EXPECT_EQ(report["not_taken"][0]["line"], 3);
+  EXPECT_THAT(report["mistakes"], testing::IsEmpty());
+  EXPECT_EQ(run("lint", feed.policy).exit, kDone);
+
+  const auto found = nlohmann::json::parse(run("test", feed.policy + " " + feed.root, true).out);
+  ASSERT_EQ(found["findings"].size(), 1u) << found;
+  EXPECT_EQ(found["findings"][0]["file"]["path"], "/opt/dropper");
+  EXPECT_EQ(found["verdicts"][0]["id"], "indicator_50");
+}
+
+TEST(PolicyVerbs, ThatNothingWasTakenPassesForAnImport) {
+  const Feed feed;
+  std::ofstream(feed.feed, std::ios::trunc) << "no indicator\n";
+  const Outcome outcome = run("import", "plain " + feed.feed + " --family Ours");
+  EXPECT_EQ(outcome.exit, kUsage);
+  EXPECT_THAT(outcome.err, testing::HasSubstr("nothing was taken, 1 indicator refused"));
+  EXPECT_EQ(run("import", "stix " + feed.feed + " --family Ours").exit, kUsage);
+  EXPECT_EQ(run("import", "stix /no/such/file --family Ours").exit, kUsage);
 }
 
 }  // namespace

@@ -1,0 +1,190 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/verbs/verbs.h"
+#include "policies/compiler/compiler.h"
+#include "policies/compiler/import/import.h"
+#include "policies/compiler/import/write.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::cli {
+namespace {
+
+using nlohmann::json;
+namespace feeds = fleetsweep::indicators;
+
+constexpr std::size_t kNotTakenShown = 20;
+
+struct Options {
+  std::string format;
+  std::vector<std::string> files;
+  std::string out;
+  std::string platform = "linux";
+  std::string lifetime = "30d";
+  feeds::PolicyHead head;
+};
+
+struct Gathered {
+  std::vector<feeds::Indicator> indicators;
+  std::vector<feeds::NotTaken> not_taken;
+  std::size_t read = 0;  // before the same from several places became one
+};
+
+Result<Gathered> gather(const Options& options) {
+  FS_TRY(const Seconds lifetime, parse_seconds(options.lifetime));
+  Gathered all;
+  for (const std::string& file : options.files) {
+    FS_TRY(const std::string bytes, read_text_file(file));
+    const feeds::Context context{.source = file,
+                                 .now = options.head.now,
+                                 .platform = options.head.platform,
+                                 .lifetime = lifetime};
+    FS_TRY(feeds::Imported one,
+           feeds::import_feed(*from_name<feeds::Format>(options.format), bytes, context));
+    std::move(one.indicators.begin(), one.indicators.end(), std::back_inserter(all.indicators));
+    std::move(one.not_taken.begin(), one.not_taken.end(), std::back_inserter(all.not_taken));
+  }
+  all.read = all.indicators.size();
+  all.indicators = feeds::merged(std::move(all.indicators));
+  return all;
+}
+
+std::string place(const feeds::Origin& origin) {
+  std::string text = escaped(origin.source);
+  if (origin.line) text += fmt::format(":{}", origin.line);
+  return origin.id.empty() ? text : text + " " + origin.id;
+}
+
+json in_json(const std::vector<feeds::NotTaken>& not_taken) {
+  json list = json::array();
+  for (const feeds::NotTaken& one : not_taken)
+    list.push_back({{"file", escaped(one.origin.source)},
+                    {"line", one.origin.line},
+                    {"id", one.origin.id},
+                    {"value", one.value},
+                    {"why", one.why}});
+  return list;
+}
+
+std::string counts(const feeds::WrittenPolicy& written) {
+  std::vector<std::string> parts;
+  for (std::size_t kind = 0; kind < written.taken.size(); ++kind)
+    if (written.taken[kind])
+      parts.push_back(
+          fmt::format("{} {}", written.taken[kind], name(static_cast<feeds::Kind>(kind))));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+void tell(Console& console, const Gathered& all, const feeds::WrittenPolicy& written,
+          const std::vector<compiler::Diagnostic>& mistakes) {
+  console.note(fmt::format(
+      "taken: {}{}", counts(written),
+      all.read > all.indicators.size()
+          ? fmt::format("; {} stood there more than once", all.read - all.indicators.size())
+          : ""));
+  if (!all.not_taken.empty()) console.note(fmt::format("not taken: {}", all.not_taken.size()));
+  for (std::size_t i = 0; i < std::min(all.not_taken.size(), kNotTakenShown); ++i)
+    console.note(fmt::format("  {}: {}: {}", place(all.not_taken[i].origin), all.not_taken[i].value,
+                             all.not_taken[i].why));
+  if (all.not_taken.size() > kNotTakenShown)
+    console.note(fmt::format("  and {} more: --json names all of them",
+                             all.not_taken.size() - kNotTakenShown));
+  for (const compiler::Diagnostic& mistake : mistakes)
+    console.note(fmt::format("to do, line {}: {}{}", mistake.line, mistake.message,
+                             mistake.hint.empty() ? "" : ": " + mistake.hint));
+}
+
+Status import(Session& session, Options options) {
+  options.head.now = to_timestamp(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  options.head.platform = *from_name<model::Platform>(options.platform);
+  options.head.sources = options.files;
+  if (options.head.title.empty())
+    options.head.title = fmt::format("{}: imported indicators", options.head.family);
+  FS_TRY(Gathered all, gather(options));
+  feeds::WrittenPolicy written = feeds::write_policy(all.indicators, options.head);
+  std::move(written.not_taken.begin(), written.not_taken.end(), std::back_inserter(all.not_taken));
+  if (all.indicators.empty()) {
+    std::string why;
+    if (!all.not_taken.empty())
+      why = fmt::format("; the first: {}: {}: {}", place(all.not_taken[0].origin),
+                        all.not_taken[0].value, all.not_taken[0].why);
+    return fail(Code::kInvalid, "nothing was taken, {} refused{}\nnext:  --help has the formats",
+                counted(all.not_taken.size(), "indicator"), why);
+  }
+  const std::string shown = options.out.empty() ? "the policy" : options.out;
+  const compiler::ReadRule no_rules = [](const std::string&) -> Result<std::string> {
+    return fail(Code::kNotFound, "an import has no rules");
+  };
+  const auto compiled = compiler::compile_text(written.yaml, shown, no_rules, options.head.now);
+  if (!options.out.empty()) FS_CHECK(write_text_file(options.out, written.yaml));
+  if (session.console.json) {
+    json taken = json::object();
+    for (std::size_t kind = 0; kind < written.taken.size(); ++kind)
+      if (written.taken[kind])
+        taken[std::string(name(static_cast<feeds::Kind>(kind)))] = written.taken[kind];
+    json result = {{"taken", taken},
+                   {"repeated", all.read - all.indicators.size()},
+                   {"not_taken", in_json(all.not_taken)},
+                   {"mistakes", json::parse(compiler::diagnostics_json(compiled.diagnostics))}};
+    if (options.out.empty())
+      result["policy"] = written.yaml;
+    else
+      result["file"] = options.out;
+    session.console.print(result.dump());
+    return {};
+  }
+  if (options.out.empty())
+    session.console.print(std::string_view(written.yaml).substr(0, written.yaml.size() - 1));
+  else
+    session.console.print(fmt::format("{}  {} bytes", options.out, written.yaml.size()));
+  tell(session.console, all, written, compiled.diagnostics);
+  if (!options.out.empty())
+    session.console.next(fmt::format("review it, then fleetsweep policy lint {}", options.out));
+  return {};
+}
+
+}  // namespace
+
+void add_policy_import(CLI::App& policy, Session& session) {
+  auto options = std::make_shared<Options>();
+  CLI::App* sub = policy.add_subcommand(
+      "import", "feeds of indicators to a policy that reports, for review; changes no host");
+  sub->footer(
+      "Example: fleetsweep policy import loki hash-iocs.txt c2-iocs.txt --family Example --license "
+      "DRL-1.1 --out example.yaml\nFormats: docs/importing.md");
+  std::vector<std::string> formats;
+  for (const auto name : Names<feeds::Format>::kAll) formats.emplace_back(name);
+  sub->add_option("format", options->format, "of the files")
+      ->required()
+      ->check(CLI::IsMember(formats));
+  sub->add_option("files", options->files, "the feeds, as they were fetched")
+      ->required()
+      ->expected(-1);
+  sub->add_option("--family", options->head.family, "the malware's name")->required();
+  sub->add_option("--title", options->head.title, "of the policy");
+  sub->add_option("--author", options->head.author, "of the policy")
+      ->default_val("imported, not reviewed");
+  sub->add_option("--license", options->head.license, "of the feeds, an SPDX name");
+  sub->add_option("--legal-basis", options->head.legal_basis)
+      ->check(CLI::IsMember({"owner-consent", "contract", "court-order", "statutory"}))
+      ->capture_default_str();
+  sub->add_option("--issuer", options->head.issuer, "who orders it; TODO until you say it");
+  sub->add_option("--reference", options->head.reference, "a ticket; TODO until you say it");
+  sub->add_option("--confidence", options->head.confidence, "of what the feed does not say, 0-100")
+      ->check(CLI::Range(0, 100))
+      ->default_val(50);
+  sub->add_option("--lifetime", options->lifetime,
+                  "how long an address counts after it was last seen, or after now")
+      ->capture_default_str();
+  sub->add_option("--platform", options->platform)
+      ->check(CLI::IsMember({"linux", "windows"}))
+      ->capture_default_str();
+  sub->add_option("--scope", options->head.scope,
+                  "where files are looked for, such as /opt or @temporary; may be repeated. "
+                  "Default: everywhere");
+  sub->add_option("--out", options->out, "default: standard output");
+  sub->callback([&session, options] { session.finish(import(session, *options)); });
+}
+
+}  // namespace fleetsweep::cli
