@@ -85,4 +85,18 @@ std::vector<std::string> scan_summary(const json& report) {
   return lines;
 }
 
+json false_alarms(const json& report) {
+  json alarms = {{"verdicts", json::array()}, {"findings", json::array()}};
+  std::vector<json> numbers;
+  for (const json& verdict : report.value("verdicts", json::array())) {
+    if (shown(verdict, "level") == "informational") continue;
+    alarms["verdicts"].push_back(verdict);
+    for (const json& number : verdict.value("findings", json::array())) numbers.push_back(number);
+  }
+  for (const json& finding : report.value("findings", json::array()))
+    if (std::ranges::find(numbers, finding.value("number", json())) != numbers.end())
+      alarms["findings"].push_back(finding);
+  return alarms;
+}
+
 }  // namespace fleetsweep::cli

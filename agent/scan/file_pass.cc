@@ -206,7 +206,7 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
   }
   if (open && answer.status == Answer::Status::kPartial)
     tally_.add_unscannable(facts.identity.path, answer.detail);
-  if (known_ != nullptr && answer.status == Answer::Status::kRead)
+  if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)
     known_->learn(work.known, facts.identity.sha256, no);
 }
 

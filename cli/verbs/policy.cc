@@ -22,7 +22,8 @@ using nlohmann::json;
 
 struct Options {
   std::string file;
-  std::string folder;
+  std::vector<std::string> files;  // of `test`: the policies, or one policy and a folder
+  std::string goodware;
   std::string out;
 };
 
@@ -82,31 +83,75 @@ Status build(Session& session, const Options& options) {
 }
 
 // The engine that hosts run, on a folder: fleetsweep-scan stands beside this program.
-Status test(Session& session, const Options& options) {
-  FS_TRY(const compiler::Compiled compiled, compile(session, options));
+Result<json> scan(const model::Policy& policy, const std::string& folder) {
   char compiled_file[] = "/tmp/fleetsweep-policy-XXXXXX";
   const int descriptor = mkstemp(compiled_file);
   if (descriptor < 0)
     return fail(Code::kUnavailable, "no temporary file in /tmp: {}", std::strerror(errno));
   close(descriptor);
-  const Status written = write_text_file(compiled_file, as_text(codec::encode(compiled.policy)));
+  const Status written = write_text_file(compiled_file, as_text(codec::encode(policy)));
   const std::string scanner =
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fleetsweep-scan").string();
-  const auto scan =
-      written ? run({scanner, "--root", options.folder, "--policy", compiled_file, "--json"})
-              : Result<Output>(fail(written.error()));
+  const auto scan = written ? run({scanner, "--root", folder, "--policy", compiled_file, "--json"})
+                            : Result<Output>(fail(written.error()));
   unlink(compiled_file);
   if (!scan) return fail(scan.error());
-  const json report = json::parse(scan->text, nullptr, false);
+  json report = json::parse(scan->text, nullptr, false);
   if (!report.is_object())
     return fail(scan->exit_code == 0 ? Code::kInternal : Code::kInvalid,
                 "the scanner did not take {} (its own words stand above)\nnext:  give a folder "
                 "that can be read",
-                escaped(options.folder));
+                escaped(folder));
+  return report;
+}
+
+Status answered(const json& report) {
+  if (text_of(report, "reason") == "none") return {};
+  return fail(Code::kConflict, "the host would answer {}: {}\nnext:  see docs/reasons.md",
+              text_of(report, "reason"), report.value("detail", ""));
+}
+
+// Software that is known to be good: each verdict about it is a false alarm on every host that has
+// it.
+Status test_goodware(Session& session, const Options& options) {
+  json results = json::array();
+  std::size_t alarms = 0;
+  for (const std::string& file : options.files) {
+    FS_TRY(const compiler::Compiled compiled, compile(session, Options{.file = file}));
+    FS_TRY(const json report, scan(compiled.policy, options.goodware));
+    FS_CHECK(answered(report));
+    const json hits = false_alarms(report);
+    alarms += hits["verdicts"].size();
+    if (!session.console.json) {
+      session.console.print(fmt::format("{}: {}; {} scanned", file,
+                                        counted(hits["verdicts"].size(), "false alarm"),
+                                        counted(count_of(report, "scanned"), "file")));
+      if (!hits["verdicts"].empty()) session.console.table(scan_table(hits));
+    }
+    results.push_back({{"policy", file},
+                       {"scanned", count_of(report, "scanned")},
+                       {"verdicts", hits["verdicts"]},
+                       {"findings", hits["findings"]}});
+  }
+  if (session.console.json) session.console.print(results.dump());
+  if (alarms == 0) return {};
+  return fail(Code::kConflict,
+              "{} on good software\nnext:  narrow the detections that are named, or the condition",
+              counted(alarms, "false alarm"));
+}
+
+Status test(Session& session, const Options& options) {
+  if (!options.goodware.empty()) return test_goodware(session, options);
+  if (options.files.size() != 2)
+    return fail(Code::kInvalid,
+                "{} were given; expected a policy and a folder\nnext:  fleetsweep policy test "
+                "POLICY FOLDER, or POLICY... --goodware FOLDER",
+                counted(options.files.size(), "path"));
+  FS_TRY(const compiler::Compiled compiled,
+         compile(session, Options{.file = options.files.front()}));
+  FS_TRY(const json report, scan(compiled.policy, options.files.back()));
   if (session.console.json) session.console.print(report.dump());
-  if (text_of(report, "reason") != "none")
-    return fail(Code::kConflict, "the host would answer {}: {}\nnext:  see docs/reasons.md",
-                text_of(report, "reason"), report.value("detail", ""));
+  FS_CHECK(answered(report));
   if (session.console.json) return {};
   if (const auto rows = scan_table(report); rows.size() > 1) session.console.table(rows);
   for (const std::string& line : scan_summary(report)) session.console.print(line);
@@ -132,12 +177,22 @@ void add_policy_verbs(CLI::App& app, Session& session) {
        "lint policy.yaml");
   verb("explain", "in plain words what it looks for and what it does", explain,
        "explain policy.yaml");
-  CLI::App* trial = verb(
+  CLI::App* trial = policy->add_subcommand(
       "test",
       "run it against a folder and show what matches; changes nothing. 0 whether or not something "
-      "is found",
-      test, "test policies/catalog/lookalike/policy.yaml /srv/image");
-  trial->add_option("folder", options->folder, "taken as the root of a host")->required();
+      "is found; with --goodware 1 if anything is");
+  trial->footer(
+      "Example: fleetsweep policy test policies/catalog/lookalike/policy.yaml /srv/image\n"
+      "Example: fleetsweep policy test policies/catalog/*/policy.yaml --goodware "
+      "/srv/golden-image");
+  trial
+      ->add_option("paths", options->files,
+                   "a policy and a folder, which is taken as the root of a host")
+      ->required()
+      ->expected(-1);
+  trial->add_option("--goodware", options->goodware,
+                    "a folder with known good software, or /: all paths are policies");
+  trial->callback([&session, options] { session.finish(test(session, *options)); });
   verb("build", "compile to the bytes that an order names by digest", build,
        "build policy.yaml --out web.policy")
       ->add_option("--out", options->out, "default: FILE.policy");

@@ -114,5 +114,22 @@ TEST(PolicyVerbs, ThatNothingWasTakenPassesForAnImport) {
   EXPECT_EQ(run("import", "stix /no/such/file --family Ours").exit, kUsage);
 }
 
+TEST(PolicyVerbs, AFalseAlarmOnGoodSoftwarePasses) {
+  const Feed feed;
+  ASSERT_EQ(run("import", "plain " + feed.feed +
+                              " --family Ours --issuer Us --reference T-1 --out " + feed.policy)
+                .exit,
+            kDone);
+  const Outcome alarm = run("test", feed.policy + " " + kGood + " --goodware " + feed.root);
+  EXPECT_EQ(alarm.exit, kRefused);
+  EXPECT_THAT(alarm.out, testing::HasSubstr("policy.yaml: 1 false alarm; "));
+  EXPECT_THAT(alarm.out, testing::HasSubstr("/opt/dropper"));
+  EXPECT_THAT(alarm.err, testing::HasSubstr("1 false alarm on good software"));
+  std::filesystem::remove(feed.root + "/opt/dropper");
+  const Outcome good = run("test", feed.policy + " " + kGood + " --goodware " + feed.root, true);
+  EXPECT_EQ(good.exit, kDone) << good.out;
+  EXPECT_EQ(nlohmann::json::parse(good.out).size(), 2u) << "a policy was left out";
+}
+
 }  // namespace
 }  // namespace fleetsweep::cli

@@ -34,5 +34,17 @@ TEST(ScanReport, FilesThatWereSeenInPartAreSaid) {
               testing::Contains("2 files too large to be looked at whole"));
 }
 
+TEST(ScanReport, AVerdictForInformationIsCalledAFalseAlarm) {
+  const json report = json::parse(R"({"scanned": 3, "findings": [
+      {"number": 0, "detection": "a"}, {"number": 1, "detection": "b"}, {"number": 2, "detection": "c"}],
+      "verdicts": [{"id": "told", "level": "informational", "findings": [0]},
+                   {"id": "alarm", "level": "low", "findings": [1]}]})");
+  const json alarms = false_alarms(report);
+  ASSERT_EQ(alarms["verdicts"].size(), 1u);
+  EXPECT_EQ(alarms["verdicts"][0]["id"], "alarm");
+  ASSERT_EQ(alarms["findings"].size(), 1u);
+  EXPECT_EQ(alarms["findings"][0]["detection"], "b");
+}
+
 }  // namespace
 }  // namespace fleetsweep::cli
