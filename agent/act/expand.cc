@@ -41,20 +41,33 @@ bool is_unit_link(const std::string& link, const std::string& unit) {
   return link.starts_with(unit.substr(0, at + 1)) && link.ends_with(unit.substr(at + 1));
 }
 
+// Another name for the unit (Alias=): a link beside the units that leads to it.
+bool is_alias(const Tree& tree, const std::string& path, const std::string& unit_path) {
+  const auto parent = tree.parent(path);
+  char target[PATH_MAX];
+  const auto size =
+      parent ? ::readlinkat(parent->folder.get(), parent->leaf.c_str(), target, sizeof target) : -1;
+  if (size <= 0) return false;
+  const std::string leads_to(target, static_cast<std::size_t>(size));
+  return leads_to == base_name(unit_path) || plan::unmerged(leads_to) == plan::unmerged(unit_path);
+}
+
 std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {
   const std::string unit = base_name(unit_path);
   const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
-  std::vector<std::string> folders = {"/etc/systemd/system", "/run/systemd/system",
+  std::vector<std::string> folders = {"/etc/systemd/system",     "/run/systemd/system",
                                       "/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
-                                      "/etc/systemd/user"};
+                                      "/etc/systemd/user",       "/run/systemd/user"};
   if (std::find(folders.begin(), folders.end(), own_folder) == folders.end())
     folders.push_back(own_folder);
   std::vector<std::string> links;
   for (const auto& folder : folders)
-    for (const auto& name : names_at(tree, folder))
+    for (const auto& name : names_at(tree, folder)) {
+      if (is_alias(tree, folder + "/" + name, unit_path)) links.push_back(folder + "/" + name);
       if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
         for (const auto& link : names_at(tree, folder + "/" + name))
           if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
+    }
   return links;
 }
 
@@ -181,7 +194,9 @@ class Expansion {
 
   Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
     const bool is_unit = entry.kind == model::PersistenceKind::kSystemdUnit ||
-                         entry.kind == model::PersistenceKind::kSystemdTimer;
+                         entry.kind == model::PersistenceKind::kSystemdTimer ||
+                         entry.kind == model::PersistenceKind::kSystemdSocket ||
+                         entry.kind == model::PersistenceKind::kSystemdPath;
     const bool is_init = entry.kind == model::PersistenceKind::kInitScript;
     if (!entry.entry.empty()) {
       if (step.action.kind == ActionKind::kDisable)
@@ -207,14 +222,17 @@ class Expansion {
     Op& op = push(OpKind::kEdit, entry.file);
     op.store = store;
     op.text = entry.entry;
-    if (entry.kind == model::PersistenceKind::kLdSoPreload && !entry.command.empty()) {
-      // An earlier operation may have taken another library out of the same line.
+    op.join = lines::join_of(entry.kind);
+    if (const std::string part = plan::part_of(entry); !part.empty()) {
+      // An earlier operation may have taken another part out of the same line.
       auto& line =
-          preload_lines_.try_emplace({entry.file.path, entry.entry}, entry.entry).first->second;
+          partial_lines_.try_emplace({entry.file.path, entry.entry}, entry.entry).first->second;
       op.text = line;
-      op.rest = line = without_library(line, entry.command);
+      op.rest = line = entry.kind == model::PersistenceKind::kLdSoPreload
+                           ? without_library(line, part)
+                           : lines::without_word(line, part);
     }
-    op.may_empty = !step.package_owned;
+    op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path);
     return {};
   }
 
@@ -262,7 +280,7 @@ class Expansion {
   const Tree& tree_;
   const plan::Input& input_;
   const Nonce& salt_;
-  std::map<std::pair<std::string, std::string>, std::string> preload_lines_;
+  std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;  // device and inode of whole files
   Begin begin_;
 };

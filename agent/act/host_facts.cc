@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "agent/act/entry_facts.h"
 #include "agent/act/hard_links.h"
 #include "agent/act/lines.h"
 #include "agent/package_db/package_db.h"
@@ -113,6 +114,7 @@ class Facts {
         keys_[entry->file.path].insert(entry->entry);
     }
     links_ = names_of(tree, whole);
+    entries_.emplace(tree_, packages_, findings);
   }
 
   plan::ObjectFacts of(const model::Finding& finding) {
@@ -136,6 +138,12 @@ class Facts {
     if (const auto keys = keys_.find(file.path);
         keys != keys_.end() && are_last_keys(tree_, file.path, keys->second))
       return refused(Reason::kProtected, "root would have no key left to log in with");
+    if (is_entry)
+      if (std::string why =
+              entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity));
+          !why.empty())
+        return refused(Reason::kProtected, std::move(why));
+    if (is_whole_file(finding.identity)) facts.named_by = entries_->pam_lines_of(file.path);
     if (const auto links = links_.find({file.device, file.inode});
         links != links_.end() && is_whole_file(finding.identity))
       facts.names = links->second;
@@ -160,6 +168,7 @@ class Facts {
   std::string broken_;
   std::map<std::string, std::set<std::string>> keys_;
   Links links_;
+  std::optional<EntryFacts> entries_;
 };
 
 }  // namespace

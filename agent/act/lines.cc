@@ -7,28 +7,11 @@ namespace fleetsweep::act {
 
 namespace {
 
-// Each with its newline; the last may have none.
-std::vector<std::string_view> lines_of(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const auto end = text.find('\n');
-    const auto size = end == std::string_view::npos ? text.size() : end + 1;
-    lines.push_back(text.substr(0, size));
-    text.remove_prefix(size);
-  }
-  return lines;
-}
-
-std::string_view content(std::string_view line) {
-  if (line.ends_with('\n')) line.remove_suffix(1);
-  return line;
-}
-
 // The only position of a line with this content, if there is exactly one.
-std::optional<std::size_t> only(const std::vector<std::string_view>& lines, std::string_view text) {
+std::optional<std::size_t> only(const std::vector<lines::Line>& list, std::string_view text) {
   std::optional<std::size_t> at;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    if (content(lines[i]) != text) continue;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].text != text) continue;
     if (at) return std::nullopt;
     at = i;
   }
@@ -38,38 +21,37 @@ std::optional<std::size_t> only(const std::vector<std::string_view>& lines, std:
 }  // namespace
 
 std::optional<std::string> without_line(std::string_view text, std::string_view entry,
-                                        std::string_view rest) {
+                                        std::string_view rest, lines::Join join) {
   std::string result;
   bool found = false;
-  for (const auto line : lines_of(text)) {
-    if (content(line) != entry) {
-      result += line;
-      continue;
-    }
-    found = true;
-    if (rest.empty()) continue;
-    result += rest;
-    result += line.substr(entry.size());  // its newline, if it has one
+  for (const lines::Line& line : lines::logical_lines(text, join)) {
+    const bool is_it = line.text == entry;
+    found = found || is_it;
+    if (is_it && rest.empty()) continue;
+    result += is_it ? rest : line.text;
+    result += line.newline;
   }
   if (!found) return std::nullopt;
   return result;
 }
 
 std::optional<std::string> with_line_back(std::string_view before, std::string_view current,
-                                          std::string_view entry, std::string_view rest) {
-  auto now = lines_of(current);
-  if (std::any_of(now.begin(), now.end(), [&](auto line) { return content(line) == entry; }))
+                                          std::string_view entry, std::string_view rest,
+                                          lines::Join join) {
+  const auto now = lines::logical_lines(current, join);
+  if (std::any_of(now.begin(), now.end(), [&](const auto& line) { return line.text == entry; }))
     return std::string(current);  // somebody put it back already
-  const auto then = lines_of(before);
+  const auto then = lines::logical_lines(before, join);
   const auto was = only(then, entry);
   if (!was) return std::nullopt;
-  if (!rest.empty()) return only(now, rest) ? without_line(current, rest, entry) : std::nullopt;
+  if (!rest.empty())
+    return only(now, rest) ? without_line(current, rest, entry, join) : std::nullopt;
 
   std::optional<std::size_t> at;
   if (*was > 0)
-    if (const auto above = only(now, content(then[*was - 1]))) at = *above + 1;
+    if (const auto above = only(now, then[*was - 1].text)) at = *above + 1;
   if (!at && *was + 1 < then.size())
-    if (const auto below = only(now, content(then[*was + 1]))) at = *below;
+    if (const auto below = only(now, then[*was + 1].text)) at = *below;
   if (!at && then.size() == 1 && now.empty()) at = 0;
   if (!at) return std::nullopt;
 
@@ -78,9 +60,9 @@ std::optional<std::string> with_line_back(std::string_view before, std::string_v
     if (i == *at) {
       if (!result.empty() && !result.ends_with('\n')) result += '\n';
       result += entry;
-      if (i < now.size() || then[*was].ends_with('\n')) result += '\n';
+      if (i < now.size() || !then[*was].newline.empty()) result += '\n';
     }
-    if (i < now.size()) result += now[i];
+    if (i < now.size()) result.append(now[i].text).append(now[i].newline);
   }
   return result;
 }

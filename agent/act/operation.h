@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/act/outcome.h"
+#include "agent/lines/logical_lines.h"
 #include "protocol/model/finding.h"
 #include "protocol/model/receipt.h"
 
@@ -33,9 +34,10 @@ struct Op {
   bool any_content = false;   // kStore before an edit: whatever the file holds now
   std::string text;           // kEdit, kCollect of an entry: the line; kUnlink: the link's target
   std::string rest;           // kEdit: what stays of the line; empty: nothing
-  bool may_empty = false;     // kEdit: remove a file that has nothing left
-  bool clear_flags = false;   // kTake: immutable and append-only may be cleared
-  std::uint32_t uid = 0, gid = 0;  // kUnlink
+  lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
+  bool may_empty = false;                 // kEdit: remove a file that has nothing left
+  bool clear_flags = false;               // kTake: immutable and append-only may be cleared
+  std::uint32_t uid = 0, gid = 0;         // kUnlink
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
   bool tree = false;

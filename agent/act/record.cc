@@ -42,6 +42,7 @@ void pack(Packer& out, const Op& op) {
   out.flag(op.any_content);
   out.text(op.text);
   out.text(op.rest);
+  out.u8(static_cast<std::uint8_t>(op.join));
   out.flag(op.may_empty);
   out.flag(op.clear_flags);
   out.u32(op.uid);
@@ -68,6 +69,7 @@ Op unpack_op(Unpacker& in) {
   op.any_content = in.flag();
   op.text = in.text();
   op.rest = in.text();
+  op.join = in.one_of(lines::Join::kBraces);
   op.may_empty = in.flag();
   op.clear_flags = in.flag();
   op.uid = in.u32();

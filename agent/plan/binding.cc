@@ -23,14 +23,9 @@ bool is_same(const model::ProcessIdentity& a, const model::ProcessIdentity& b) {
   return !a.exe.path.empty() && is_same_program(a.exe, b.exe);
 }
 
-// One line of ld.so.preload may name several libraries; each is an entry of its own.
-std::string library_of(const model::PersistenceIdentity& entry) {
-  return entry.kind == model::PersistenceKind::kLdSoPreload ? entry.command : std::string();
-}
-
 bool is_same(const model::PersistenceIdentity& a, const model::PersistenceIdentity& b) {
   return a.kind == b.kind && a.file.path == b.file.path && a.entry_sha256 == b.entry_sha256 &&
-         library_of(a) == library_of(b);
+         part_of(a) == part_of(b);
 }
 
 bool is_same(const model::ConnectionIdentity& a, const model::ConnectionIdentity& b) {
@@ -51,6 +46,13 @@ template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
+
+std::string part_of(const model::PersistenceIdentity& entry) {
+  return entry.kind == model::PersistenceKind::kLdSoPreload ||
+                 entry.kind == model::PersistenceKind::kSystemdEnvironment
+             ? entry.command
+             : std::string();
+}
 
 bool is_same_object(const model::Identity& a, const model::Identity& b) {
   if (a.index() != b.index()) return false;
@@ -73,7 +75,7 @@ std::string object_key(const model::Identity& identity) {
                  },
                  [](const model::PersistenceIdentity& entry) {
                    return fmt::format("e:{}:{}:{}:{}", name(entry.kind), entry.entry_sha256.hex(),
-                                      entry.file.path, library_of(entry));
+                                      entry.file.path, part_of(entry));
                  },
                  [](const model::ConnectionIdentity& connection) {
                    return fmt::format("c:{}:{}:{}:{}:{}", connection.pid, connection.local_address,

@@ -9,9 +9,13 @@
 namespace fleetsweep::plan {
 
 // A file: path, dev, ino, size, mtime, ctime, sha256. A process: its program; the pid may differ.
-// Persistence: path and digest of the entry, in ld.so.preload the library too. A connection: the
+// Persistence: path and digest of the entry, and which part of its line. A connection: the
 // remote end and the program.
 bool is_same_object(const model::Identity& a, const model::Identity& b);
+
+// One line of ld.so.preload may name several libraries, one of a unit's environment several
+// variables: which of them the entry is. Empty for a kind whose entry is the whole line.
+std::string part_of(const model::PersistenceIdentity& entry);
 
 // Found by the same detection, and the same object.
 bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run);

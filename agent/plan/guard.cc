@@ -176,6 +176,22 @@ Refusal check_limits(const Input& input, const std::vector<const model::PlanStep
   return {};
 }
 
+Refusal check_names(const Input& input, const std::vector<model::PlanStep>& steps) {
+  std::set<std::string> removed;
+  for (const auto& step : steps)
+    if (step.action.kind == model::ActionKind::kRemove && step.skipped == Reason::kNone)
+      removed.insert(object_key(step.identity));
+  for (const auto& step : steps) {
+    if (step.skipped != Reason::kNone || !is_whole_file(step)) continue;
+    for (const auto& key : input.facts[step.finding].named_by)
+      if (!removed.contains(key))
+        return protect(file_of(step.identity).path,
+                       "a PAM configuration still names this module, and without it nobody may be "
+                       "able to log in: remove those lines in the same order");
+  }
+  return {};
+}
+
 Refusal check_object(const Input& input, const model::PlanStep& step) {
   if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity))
     return check_process(input, *process);

@@ -22,6 +22,9 @@ unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>&
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
 Refusal check_object(const Input& input, const model::PlanStep& step);
 
+// A file that entries name goes only together with all of them.
+Refusal check_names(const Input& input, const std::vector<model::PlanStep>& steps);
+
 // Changes the host: everything but report and collect.
 bool is_intrusive(model::ActionKind kind);
 

@@ -125,6 +125,11 @@ model::ObjectKind kind_of(const model::Identity& identity) {
   return kKinds[identity.index()];
 }
 
+bool is_line(const PlanStep& step) {
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return entry && !entry->entry.empty();
+}
+
 class Planner {
  public:
   explicit Planner(const Input& input) : input_(input) {
@@ -150,8 +155,11 @@ class Planner {
       if (acts && !judged.bound.empty() && !refusal_) refusal_ = check_independence(input_, judged);
     }
     drop_redundant_collects();
+    // Lines before files: what still names a file that is gone fails at every start.
     std::stable_sort(plan_.steps.begin(), plan_.steps.end(),
-                     [](const PlanStep& a, const PlanStep& b) { return a.phase < b.phase; });
+                     [](const PlanStep& a, const PlanStep& b) {
+                       return std::pair(a.phase, !is_line(a)) < std::pair(b.phase, !is_line(b));
+                     });
     if (refusal_) return refused(refusal_);
     return guard();
   }
@@ -266,6 +274,7 @@ class Planner {
     for (const auto& step : steps)
       if (step.skipped == Reason::kNone)
         if (const auto refusal = check_object(input_, step)) return refused(refusal);
+    if (const auto refusal = check_names(input_, steps)) return refused(refusal);
     return std::move(plan_);
   }
 

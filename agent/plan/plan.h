@@ -25,6 +25,9 @@ struct ObjectFacts {
   // with a reason here the whole plan is refused.
   model::Reason refuse = model::Reason::kNone;
   std::string why;
+  // object_key()s of the entries that name this file, and fail without it: it may go only when all
+  // of them go.
+  std::vector<std::string> named_by;
 };
 
 struct Running {

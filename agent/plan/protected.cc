@@ -138,8 +138,11 @@ bool matches_glob(std::string_view pattern, std::string_view path) {
 
 bool is_protected_text(std::string_view path) {
   const std::string plain = unmerged(path);
-  constexpr std::string_view kTextFolders[] = {
-      "/etc/sudoers.d", "/etc/pam.d", "/etc/ssh", "/etc/ld.so.conf.d", "/boot", "/proc", "/sys"};
+  constexpr std::string_view kTextFolders[] = {"/etc/ssh", "/boot", "/proc", "/sys"};
+  // Keys and moduli stay; of these a line may go.
+  if (plain == "/etc/ssh/sshd_config" || plain == "/etc/ssh/sshrc" ||
+      is_beneath("/etc/ssh/sshd_config.d", plain))
+    return false;
   return is_one_of(plain, kTexts) ||
          std::any_of(std::begin(kTextFolders), std::end(kTextFolders),
                      [&](auto folder) { return is_beneath(folder, plain); });

@@ -56,7 +56,7 @@ struct Edit {
 Checked<Edit> edit_of(Context& context, const Op& op) {
   Edit edit;
   FS_TRY(edit.before, stored_text(context, op.store));
-  auto after = without_line(edit.before, op.text, op.rest);
+  auto after = without_line(edit.before, op.text, op.rest, op.join);
   if (!after)
     return refuse(Reason::kGone, "{}: the line is not there any more", escaped(op.file.path));
   edit.after = std::move(*after);
@@ -185,7 +185,7 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
   FS_TRY(const std::string current, read_text(file.get(), op.file.path));
   FS_TRY(const std::string before, stored_text(context, op.store));
-  const auto merged = with_line_back(before, current, op.text, op.rest);
+  const auto merged = with_line_back(before, current, op.text, op.rest, op.join);
   if (!merged)
     return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",
                   escaped(op.file.path));
@@ -211,7 +211,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   if (state.undo.merge) {
     FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
     FS_TRY(const std::string current, read_text(file.get(), op.file.path));
-    auto merged = with_line_back(before, current, op.text, op.rest);
+    auto merged = with_line_back(before, current, op.text, op.rest, op.join);
     if (!merged || digest_of_text(*merged) != state.undo.after)
       return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
     text = std::move(*merged);

@@ -50,5 +50,15 @@ TEST(Lines, WhatStaysOfALineKeepsItsPlaceAndGivesItBack) {
   EXPECT_EQ(with_line_back("a bad\n", "a\na\n", "a bad", "a"), std::nullopt);
 }
 
+TEST(Lines, APartOfAContinuedLineGoesAndLeavesAnother) {
+  const std::string text = "A==\"1\", \\\n  RUN+=\"/x\"\n  RUN+=\"/x\"\nB\n";
+  EXPECT_EQ(without_line(text, "  RUN+=\"/x\"", "", lines::Join::kBackslash),
+            Text("A==\"1\", \\\n  RUN+=\"/x\"\nB\n"));
+  const std::string whole = "A==\"1\", \\\n  RUN+=\"/x\"";
+  const auto without = without_line(text, whole, "", lines::Join::kBackslash);
+  EXPECT_EQ(without, Text("  RUN+=\"/x\"\nB\n"));
+  EXPECT_EQ(with_line_back(text, *without, whole, "", lines::Join::kBackslash), Text(text));
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

@@ -39,7 +39,14 @@ TEST(Protected, PlacesOfMalwareAreNotProtected) {
 
 TEST(Protected, LinesOfAccountsAndPrivilegeStayButACronLineMayGo) {
   EXPECT_TRUE(is_protected_text("/etc/passwd"));
-  EXPECT_TRUE(is_protected_text("/etc/sudoers.d/x"));
+  for (const char* path :
+       {"/etc/sudoers", "/etc/shadow", "/etc/pam.conf", "/etc/ssh/ssh_host_rsa_key"})
+    EXPECT_TRUE(is_protected_text(path)) << path;
+  // One rule, one module, one setting may go; what may not, act finds out there (entry_facts.h).
+  for (const char* path : {"/etc/sudoers.d/x", "/etc/pam.d/sshd", "/etc/ssh/sshd_config"}) {
+    EXPECT_FALSE(is_protected_text(path)) << path;
+    EXPECT_TRUE(is_protected_file(path)) << path;
+  }
   EXPECT_FALSE(is_protected_text("/etc/crontab"));
   EXPECT_FALSE(is_protected_text("/root/.bashrc"));
   EXPECT_FALSE(is_protected_text("/etc/ld.so.preload"));

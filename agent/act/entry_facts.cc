@@ -1,0 +1,124 @@
+#include "agent/act/entry_facts.h"
+
+#include "agent/plan/binding.h"
+#include "agent/plan/pam.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using model::PersistenceKind;
+
+constexpr std::string_view kPamConf = "/etc/pam.conf";
+
+std::string text_of(const Tree& tree, const std::string& path) {
+  const auto parent = tree.parent(path);
+  if (!parent) return {};
+  const auto file = tree.file(*parent, path);
+  if (!file) return {};
+  std::string text(limits::kPersistenceBytes, '\0');
+  std::size_t have = 0;
+  for (ssize_t got = 0;
+       have < text.size() && (got = ::pread(file->get(), text.data() + have, text.size() - have,
+                                            static_cast<off_t>(have))) > 0;)
+    have += static_cast<std::size_t>(got);
+  text.resize(have);
+  return text;
+}
+
+std::vector<std::string> files_of(const Tree& tree, const std::string& folder) {
+  std::vector<std::string> paths;
+  if (const auto inside = tree.parent(folder + "/x"))
+    for (const auto& name : names_in(inside->folder.get())) paths.push_back(folder + "/" + name);
+  return paths;
+}
+
+// Without it others of the file, or of other files, would no longer be understood.
+bool is_rested_on(const model::PersistenceIdentity& entry) {
+  return entry.name.starts_with("Defaults") || entry.name.ends_with("_Alias") ||
+         entry.name.starts_with('@') || entry.name.starts_with('#');
+}
+
+// { within {
+bool is_nested(std::string_view statement) {
+  int depth = 0;
+  for (const char c : statement) {
+    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    if (depth > 1) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+EntryFacts::EntryFacts(const Tree& tree, const PackageDb& packages,
+                       const std::vector<model::Finding>& findings)
+    : tree_(tree), packages_(packages) {
+  for (const auto& finding : findings) {
+    const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
+    if (entry && entry->kind == PersistenceKind::kPamConfig)
+      found_[entry->file.path].insert(entry->entry);
+  }
+}
+
+std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) const {
+  switch (entry.kind) {
+    case PersistenceKind::kPamConfig:
+      return why_pam_line_stays(entry);
+    case PersistenceKind::kSudoers:
+      if (packages_.owner(entry.file.path)) return "a package owns the file: a human should look";
+      if (is_rested_on(entry)) return "other rules of sudo may rest on this one";
+      return {};
+    case PersistenceKind::kPackageManagerHook:
+      if (is_nested(entry.entry)) return "the hook stands within a block that holds more than it";
+      return {};
+    default:
+      return {};
+  }
+}
+
+std::string EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& entry) const {
+  const bool with_service = entry.file.path == kPamConf;
+  const std::string module = plan::pam_module_of(entry.entry, with_service);
+  const std::string name = module.substr(module.rfind('/') + 1);
+  // These two belong to a package and run what the line says.
+  if (name != "pam_exec.so" && name != "pam_script.so") {
+    std::vector<std::string> paths = {module};
+    if (!module.starts_with('/')) {
+      paths.clear();
+      for (const char* base : {"/usr/lib", "/usr/lib64", "/lib", "/lib64"}) {
+        paths.push_back(fmt::format("{}/security/{}", base, module));
+        for (const auto& folder : files_of(tree_, base))
+          if (folder.find("linux") != std::string::npos)
+            paths.push_back(fmt::format("{}/security/{}", folder, module));
+      }
+    }
+    for (const auto& path : paths)
+      if (packages_.owner(path))
+        return fmt::format("a package owns its module {}: a human should look", escaped(path));
+  }
+  return plan::why_pam_lines_stay(text_of(tree_, entry.file.path), found_.at(entry.file.path),
+                                  with_service);
+}
+
+std::vector<std::string> EntryFacts::pam_lines_of(const std::string& path) const {
+  std::vector<std::string> keys;
+  if (path.find("/security/") == std::string::npos || !path.ends_with(".so")) return keys;
+  std::vector<std::string> files = {std::string(kPamConf)};
+  for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"})
+    for (auto& file : files_of(tree_, folder)) files.push_back(std::move(file));
+  for (const auto& file : files)
+    for (const auto& line : plan::pam_lines_naming(
+             text_of(tree_, file), std::string_view(path).substr(path.rfind('/') + 1),
+             file == kPamConf)) {
+      model::PersistenceIdentity entry;
+      entry.kind = PersistenceKind::kPamConfig;
+      entry.file.path = file;
+      entry.entry_sha256 = crypto::sha256(as_bytes(line));
+      keys.push_back(plan::object_key(entry));
+    }
+  return keys;
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,43 @@
+#pragma once
+
+// Which lines of a configuration file belong together. Who finds an entry and who takes it out ask
+// the same functions, so that never a part of another statement is taken for it. Pure; works on
+// bytes, and everything returned lies in the text that was given.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::lines {
+
+enum class Join : std::uint8_t {
+  kNone,       // each line stands alone
+  kBackslash,  // one that ends with \ goes on in the next
+  kUnit,       // the same, and comments between its parts are skipped, as systemd does
+  kBraces,     // until its braces are closed, as in apt.conf
+};
+Join join_of(model::PersistenceKind kind);
+
+struct Line {
+  std::string_view text;     // without its last newline; others may be inside
+  std::string_view newline;  // "\n", or empty at the end of a file that has none
+  std::uint32_t number = 0;  // of its first line; 1 is the first
+};
+std::vector<Line> logical_lines(std::string_view text, Join join);
+
+// What stands there without the joints: one line.
+std::string joined(std::string_view line);
+
+// The words of `Environment="A=1" "B=x y" C=2`, after the first equals sign.
+struct Word {
+  std::string_view raw;  // as written, with its quotes
+  std::string value;     // without them
+};
+std::vector<Word> environment_words(std::string_view line);
+// The same line without the words that have this value; empty if it has no other.
+std::string without_word(std::string_view line, std::string_view value);
+
+}  // namespace fleetsweep::lines

@@ -1,0 +1,68 @@
+#include "agent/lines/logical_lines.h"
+
+#include <gtest/gtest.h>
+
+namespace fleetsweep::lines {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+Texts texts(std::string_view text, Join join) {
+  Texts result;
+  std::string all;
+  for (const Line& line : logical_lines(text, join)) {
+    result.emplace_back(line.text);
+    all.append(line.text).append(line.newline);
+  }
+  EXPECT_EQ(all, text);  // no byte is lost
+  return result;
+}
+
+TEST(LogicalLines, APartOfAContinuedLineIsTakenForALine) {
+  EXPECT_EQ(texts("a \\\nb\nb\n", Join::kBackslash), (Texts{"a \\\nb", "b"}));
+  EXPECT_EQ(texts("a \\\nb\nb", Join::kNone), (Texts{"a \\", "b", "b"}));
+  EXPECT_EQ(texts("a \\\r\nb\n", Join::kBackslash), (Texts{"a \\\r", "b"}));
+  EXPECT_EQ(texts("a \\", Join::kBackslash), (Texts{"a \\"}));
+  EXPECT_EQ(texts("a \\\n", Join::kBackslash), (Texts{"a \\"}));
+}
+
+TEST(LogicalLines, ACommentSwallowsTheLineBelowIt) {
+  EXPECT_EQ(texts("# a \\\nb\n", Join::kBackslash), (Texts{"# a \\", "b"}));
+  EXPECT_EQ(texts("; a \\\nb\n", Join::kUnit), (Texts{"; a \\", "b"}));
+}
+
+TEST(LogicalLines, SystemdGoesOnAfterACommentWithinALine) {
+  EXPECT_EQ(texts("a \\\n# why\nb\nc\n", Join::kUnit), (Texts{"a \\\n# why\nb", "c"}));
+  EXPECT_EQ(texts("a \\\n# why\nb\n", Join::kBackslash), (Texts{"a \\\n# why", "b"}));
+}
+
+TEST(LogicalLines, AnAptStatementIsCutInTwo) {
+  EXPECT_EQ(texts("A {\n\"}\"; // }\n};\nB \"1\";\n", Join::kBraces),
+            (Texts{"A {\n\"}\"; // }\n};", "B \"1\";"}));
+  EXPECT_EQ(texts("}\nA \"1\";\nB {\n", Join::kBraces), (Texts{"}", "A \"1\";", "B {"}));
+}
+
+TEST(LogicalLines, NumbersAreThoseOfAnEditor) {
+  const auto lines = logical_lines("a \\\nb\n\nc\n", Join::kBackslash);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1].number, 3u);
+  EXPECT_EQ(lines[2].number, 4u);
+}
+
+TEST(LogicalLines, AVariableIsTakenOutAndTheOthersStay) {
+  const auto without = [](std::string_view line, std::string_view word) {
+    return without_word(line, word);
+  };
+  EXPECT_EQ(without("Environment=\"A=1 2\" \"LD_PRELOAD=/x\" B=3", "LD_PRELOAD=/x"),
+            "Environment=\"A=1 2\" B=3");
+  EXPECT_EQ(without("Environment= LD_PRELOAD=/x B=3", "LD_PRELOAD=/x"), "Environment= B=3");
+  EXPECT_EQ(without("Environment=B=3 LD_PRELOAD=/x", "LD_PRELOAD=/x"), "Environment=B=3");
+  EXPECT_EQ(without("Environment=LD_PRELOAD=/x", "LD_PRELOAD=/x"), "");
+  EXPECT_EQ(without("Environment='LD_PRELOAD=/a b' C=1", "LD_PRELOAD=/a b"), "Environment=C=1");
+  EXPECT_EQ(without("Environment=A=1 \\\n LD_AUDIT=/x \\\n B=2", "LD_AUDIT=/x"),
+            "Environment=A=1 \\\n B=2");
+  EXPECT_EQ(without("Environment=LD_PRELOAD=/xy", "LD_PRELOAD=/x"), "Environment=LD_PRELOAD=/xy");
+}
+
+}  // namespace
+}  // namespace fleetsweep::lines
