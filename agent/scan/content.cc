@@ -107,6 +107,7 @@ Answer ContentReader::read(const Job& job, int fd) {
   if (!is_unread(work.answer) && job.hash) static_cast<void>(hash(work, {.sha256 = true}));
   Answer answer = std::move(work.answer);
   answer.bytes = work.bytes.bytes_read();
+  answer.operations = work.bytes.operations();
   answer.id = job.id;
   answer.magic = std::move(work.facts.magic);
   answer.head = std::move(work.facts.head);
@@ -116,7 +117,10 @@ Answer ContentReader::read(const Job& job, int fd) {
   answer.rules_done = std::move(work.facts.rules_done);
   answer.rules = std::move(work.facts.rules);
   if (!is_unread(answer) && is_changed(fd, job.facts.identity)) {
-    answer = {.id = job.id, .status = Answer::Status::kChanged, .bytes = answer.bytes};
+    answer = {.id = job.id,
+              .status = Answer::Status::kChanged,
+              .bytes = answer.bytes,
+              .operations = answer.operations};
     answer.detail = "changed while it was read";
   }
   return answer;

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "agent/scan/file_pass.h"
+#include "agent/scan/manners.h"
 #include "agent/scan/process.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/limits.h"
@@ -38,8 +39,11 @@ class Engine {
         matcher_(matcher),
         options_(options),
         collector_(matcher),
-        parser_(matcher, policy, options.parser,
-                [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); }) {
+        manners_(policy.limits),
+        parser_(
+            matcher, policy, options.parser,
+            [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); },
+            [this] { report(); }) {
     started_ = reported_ = Clock::now();
     if (policy.limits.timeout.count() > 0) deadline_ = started_ + policy.limits.timeout;
   }
@@ -72,6 +76,12 @@ class Engine {
     if (timed_out_) {
       done.reason = model::Reason::kTimeout;
       done.detail = fmt::format("not done after {} s", policy_.limits.timeout.count());
+    } else if (parser_.is_exhausted()) {
+      done.reason = model::Reason::kInternal;
+      done.detail =
+          fmt::format("the parser died {} times of what it read: {}", ParserClient::kRestartsMax,
+                      tally_.unscannable_paths.empty() ? std::string("see its log")
+                                                       : tally_.unscannable_paths.front());
     } else if (collector_.is_full()) {
       done.reason = model::Reason::kLimit;
       done.detail =
@@ -345,7 +355,8 @@ class Engine {
   }
 
   void on_answer(const Job& job, Answer answer) {
-    report();
+    operations_ += answer.operations;
+    keep_pace();
     const auto program = programs_.find(state_of(job.facts.identity));
     const auto sha256 = Digest::parse_hex(answer.sha256);
     if (program != programs_.end() && sha256 && !is_unread(answer))
@@ -379,8 +390,16 @@ class Engine {
   }
 
   bool is_stopped() {
-    if (++asked_ % kLookAtClockEvery == 0) report();
-    return timed_out_ || collector_.is_full();
+    if (++asked_ % kLookAtClockEvery == 0) keep_pace();
+    return timed_out_ || collector_.is_full() || parser_.is_exhausted();
+  }
+
+  void keep_pace() {
+    report();
+    manners_.keep(parser_.parser_pid(), operations_, [this] {
+      report();
+      return timed_out_;
+    });
   }
 
   void report() {
@@ -397,6 +416,7 @@ class Engine {
   const Matcher& matcher_;
   const EngineOptions& options_;
   Collector collector_;
+  Manners manners_;
   ParserClient parser_;
   PackageDb packages_;
   Tally tally_;
@@ -416,6 +436,7 @@ class Engine {
   std::optional<Clock::time_point> deadline_;
   bool timed_out_ = false;
   unsigned asked_ = 0;
+  std::uint64_t operations_ = 0;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 1024 * 1024;
 constexpr std::uint64_t kMayHaveHolesBytes = 1024 * 1024;
+constexpr std::size_t kOperationBytes = 128 * 1024;  // what the kernel asks of a disk at once
 constexpr std::size_t kExtents = 1'000'000;
 constexpr std::size_t kColdRanges = 1024;
 
@@ -51,6 +52,7 @@ Status FileBytes::read(std::span<std::uint8_t> target, std::uint64_t offset) {
 }
 
 void FileBytes::expect_cold(std::uint64_t begin, std::uint64_t end) {
+  operations_ += 1 + (end - begin - 1) / kOperationBytes;
   // What the kernel reads ahead would stay in the cache, and be taken for the tenant's.
   if (cold_.empty()) ::posix_fadvise(fd_, 0, 0, POSIX_FADV_RANDOM);
   if (!cold_.empty() && cold_.back().end == begin)

@@ -25,6 +25,7 @@ class FileBytes {
   // kUnavailable: errno.
   Status read(std::span<std::uint8_t> target, std::uint64_t offset);
   std::uint64_t bytes_read() const { return read_; }
+  std::uint64_t operations() const { return operations_; }  // reads that waited for the disk
 
   struct Extent {
     std::uint64_t begin = 0, end = 0;
@@ -52,7 +53,7 @@ class FileBytes {
 
   int fd_;
   std::uint64_t size_;
-  std::uint64_t read_ = 0;
+  std::uint64_t read_ = 0, operations_ = 0;
   bool uncached_ = true;      // as far as this kernel and file system can
   std::vector<Extent> cold_;  // what only we have brought into the page cache
 };

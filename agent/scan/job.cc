@@ -95,6 +95,7 @@ void write(Writer& writer, const Answer& answer) {
   writer.text(answer.detail);
   writer.small(answer.partial);
   writer.number(answer.bytes);
+  writer.number(answer.operations);
   writer.text(answer.magic);
   writer.text(as_text(answer.head));
   for (const std::string* hash : {&answer.sha256, &answer.sha1, &answer.md5}) writer.text(*hash);
@@ -124,6 +125,7 @@ Answer read_answer(Reader& reader) {
   answer.detail = escaped(reader.text().substr(0, limits::kTextBytes));
   answer.partial = reader.small() != 0;
   answer.bytes = reader.number();
+  answer.operations = reader.number();
   answer.magic = reader.text();
   answer.head = to_bytes(reader.text());
   answer.sha256 = hash_text(reader, 32);

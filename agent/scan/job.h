@@ -35,6 +35,7 @@ struct Answer {
   std::string detail;
   bool partial = false;  // not all of the content was looked at; `detail` says what is missing
   std::uint64_t bytes = 0;
+  std::uint64_t operations = 0;  // of the disk
   // Of FileFacts.
   std::string magic;
   Bytes head;

@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "agent/scan/engine.h"
+#include "agent/scan/manners.h"
 #include "agent/scan/options.h"
 #include "agent/scan/report.h"
 #include "protocol/base/limits.h"
@@ -140,6 +141,7 @@ int complain(const Error& error) {
 }
 
 int serve(const Options& options) {
+  be_idle();
   ::fcntl(kPipeFd, F_SETFD, FD_CLOEXEC);
   ::fcntl(kKeyFd, F_SETFD, FD_CLOEXEC);
   runtime::Pipe core{UniqueFd(kPipeFd)};

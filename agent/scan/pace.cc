@@ -36,7 +36,7 @@ Pace::Pace(unsigned processor_percent, std::uint64_t operations_per_second) {
 
 Microseconds Pace::Bucket::spend(Microseconds elapsed, double units) {
   if (rate <= 0) return {};
-  credit = std::min(burst, credit + as_seconds(elapsed) * rate) - units;
+  credit = std::min(burst, credit + as_seconds(elapsed) * rate - units);
   if (credit >= 0) return {};
   return duration_cast<Microseconds>(duration<double>(-credit / rate));
 }
@@ -69,23 +69,23 @@ std::optional<Pressure> parse_pressure(std::string_view text) {
   return result;
 }
 
-std::optional<Microseconds> Brake::rest(Microseconds now, const Pressure& worst) {
+std::optional<Microseconds> Brake::rest(Microseconds now, const Pressure& pressure) {
   if (!resting_) {
-    if (now < next_look_ || worst.average <= kPressurePercentMax) return std::nullopt;
-    resting_ = Rest{now, now, worst.total};
+    if (now < next_look_ || pressure.average <= kPressurePercentMax) return std::nullopt;
+    resting_ = Rest{now, now, pressure.total};
     return kSlice;
   }
   // While we slept nobody waited because of us.
   const double slept = as_seconds(std::max(now - resting_->slice_began, Microseconds(1)));
   const bool is_ours =
-      100 * as_seconds(worst.total - resting_->total) / slept <= kPressurePercentMax;
+      100 * as_seconds(pressure.total - resting_->total) / slept <= kPressurePercentMax;
   if (is_ours || now - resting_->began >= kRestMax) {
     next_look_ = now + (is_ours ? Microseconds(kOwnPressure) : Microseconds(kWorkMin));
     resting_.reset();
     return std::nullopt;
   }
   resting_->slice_began = now;
-  resting_->total = worst.total;
+  resting_->total = pressure.total;
   return kSlice;
 }
 

@@ -52,8 +52,9 @@ std::optional<Pressure> parse_pressure(std::string_view text);
 // looks whether others wait meanwhile: then it goes on resting, but never for ever.
 class Brake {
  public:
-  // One slice to rest, or nothing: go on working. `worst` of the three kinds.
-  std::optional<Microseconds> rest(Microseconds now, const Pressure& worst);
+  // One slice to rest, or nothing: go on working. The average is that of the worst kind, the total
+  // that of all kinds.
+  std::optional<Microseconds> rest(Microseconds now, const Pressure& pressure);
 
  private:
   struct Rest {

@@ -14,6 +14,8 @@ namespace fleetsweep::scan {
 
 struct ParserOptions {
   std::optional<runtime::User> user;  // to become, as root
+  // With an answer, beside the time that its bytes need; then it is replaced.
+  Duration patience = std::chrono::seconds(30);
 };
 
 // The first frame: the level reached, or why there is no parser.

@@ -4,9 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+
+#include "agent/scan/file_bytes.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/bulk_hash.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -14,20 +19,38 @@ namespace {
 constexpr std::size_t kBatchFiles = Channel::kDescriptors;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kBatchesUnderWay = 3;
-constexpr std::size_t kRestartsMax = 200;
 constexpr Duration kStartTimeout = std::chrono::seconds(30);
 constexpr Duration kSendTimeout = std::chrono::seconds(60);
 constexpr std::uint64_t kBytesPerSecondMin = 20'000'000;
 
-Duration patience(std::uint64_t bytes) {
-  return std::chrono::seconds(30 + bytes / kBytesPerSecondMin);
+Duration patience_for(std::uint64_t bytes) {
+  return std::chrono::seconds(bytes / kBytesPerSecondMin);
+}
+
+// Nothing where it cannot be read, or is too large for it.
+std::string sha256_of(int fd, std::uint64_t size) {
+  FileBytes bytes(fd, size);
+  const auto layout = bytes.layout();
+  if (layout.data_bytes > limits::kReadFileBytes || layout.hole_bytes > limits::kHashedHoleBytes)
+    return {};
+  crypto::BulkHash hash(crypto::HashKind::kSha256);
+  hash.reset();
+  const auto read = bytes.each_block(0, [&](BytesView block) {
+    hash.update(block);
+    return true;
+  });
+  return read ? to_hex(hash.finish()) : std::string();
 }
 
 }  // namespace
 
 ParserClient::ParserClient(const Matcher& matcher, const model::Policy& policy,
-                           ParserOptions options, OnAnswer on_answer)
-    : matcher_(matcher), policy_(policy), options_(options), on_answer_(std::move(on_answer)) {}
+                           ParserOptions options, OnAnswer on_answer, std::function<void()> on_wait)
+    : matcher_(matcher),
+      policy_(policy),
+      options_(options),
+      on_answer_(std::move(on_answer)),
+      on_wait_(std::move(on_wait)) {}
 
 ParserClient::~ParserClient() {
   stop();
@@ -103,11 +126,23 @@ bool ParserClient::send(const Batch& batch) {
   return channel_->send(writer.bytes(), descriptors, kSendTimeout).has_value();
 }
 
+// In moments: who asked for the scan hears of it, and can end it, while one large file is read.
+Result<std::optional<Bytes>> ParserClient::wait_for_answers(Duration patience) {
+  constexpr Duration kMoment = std::chrono::milliseconds(500);
+  while (true) {
+    auto frame = channel_->receive(std::min(patience, kMoment));
+    patience -= kMoment;
+    if (!frame || *frame || patience <= Duration(0)) return frame;
+    if (on_wait_) on_wait_();
+  }
+}
+
 bool ParserClient::receive_front() {
   if (!channel_) return false;
   std::uint64_t bytes = 0;
-  for (const Item& item : sent_.front()) bytes += item.job.facts.identity.size;
-  const auto frame = channel_->receive(patience(bytes));
+  for (const Item& item : sent_.front())
+    bytes += std::min(item.job.facts.identity.size, limits::kReadFileBytes);
+  const auto frame = wait_for_answers(options_.patience + patience_for(bytes));
   if (!frame || !*frame) return false;
   Reader reader(**frame);
   std::vector<Answer> answers;
@@ -133,7 +168,7 @@ void ParserClient::recover() {
 
 void ParserClient::alone(Item item) {
   if (!channel_) {
-    if (restarts_ >= kRestartsMax) return give_up(item, "the parser died too often");
+    if (is_exhausted()) return give_up(item, "the parser died too often");
     ++restarts_;
     const auto hello = spawn();
     if (!hello || !hello->sandbox_error.empty() || !hello->rules_error.empty()) {
@@ -151,9 +186,11 @@ void ParserClient::alone(Item item) {
   give_up(failed.front(), "the parser died of it");
 }
 
-void ParserClient::give_up(const Item& item, std::string reason) {
-  on_answer_(item.job,
-             {.id = item.job.id, .status = Answer::Status::kFailed, .detail = std::move(reason)});
+void ParserClient::give_up(const Item& item, const std::string& reason) {
+  const std::string sha256 = sha256_of(item.file.get(), item.job.facts.identity.size);
+  on_answer_(item.job, {.id = item.job.id,
+                        .status = Answer::Status::kFailed,
+                        .detail = sha256.empty() ? reason : reason + " (SHA-256 " + sha256 + ")"});
 }
 
 }  // namespace fleetsweep::scan

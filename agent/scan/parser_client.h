@@ -2,7 +2,8 @@
 
 // The walker's side of the parser: batches of open files go out, answers come back in order. A
 // parser that dies or stalls is replaced, its files are tried again one by one, and the one it dies
-// of alone is answered with kFailed.
+// of alone is answered with kFailed, and with the digest that its content has: to take that needs
+// no parser.
 
 #include <deque>
 #include <functional>
@@ -15,10 +16,11 @@ namespace fleetsweep::scan {
 class ParserClient {
  public:
   using OnAnswer = std::function<void(const Job&, Answer)>;
+  static constexpr std::size_t kRestartsMax = 50;
 
   // The matcher and the policy outlive it.
   ParserClient(const Matcher& matcher, const model::Policy& policy, ParserOptions options,
-               OnAnswer on_answer);
+               OnAnswer on_answer, std::function<void()> on_wait = {});
   ~ParserClient();  // ends the parser
 
   // kUnavailable: no sandbox; kInvalid: the rules do not compile.
@@ -28,6 +30,8 @@ class ParserClient {
   void finish();  // until everything is answered
 
   int parser_pid() const { return pid_; }
+  // It died too often: what is submitted is no longer read.
+  bool is_exhausted() const { return restarts_ >= kRestartsMax; }
 
  private:
   struct Item {
@@ -40,16 +44,18 @@ class ParserClient {
   void stop();
   void flush();
   bool send(const Batch& batch);
+  Result<std::optional<Bytes>> wait_for_answers(Duration patience);
   // One answered batch off the front; false when the parser is gone.
   bool receive_front();
   void recover();
   void alone(Item item);
-  void give_up(const Item& item, std::string reason);
+  void give_up(const Item& item, const std::string& reason);
 
   const Matcher& matcher_;
   const model::Policy& policy_;
   ParserOptions options_;
   OnAnswer on_answer_;
+  std::function<void()> on_wait_;  // called now and then while nothing comes; may be empty
   std::optional<Channel> channel_;
   int pid_ = -1;
   std::size_t restarts_ = 0;

@@ -49,10 +49,8 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
     out.push_back(
         fmt::format("cleaning what comes back {} more: it is reported, and a new order cleans it",
                     count_words(policy.verify.respawn_rounds, "time")));
-  if (policy.limits.cpu_percent && policy.limits.iops && policy.limits.rows)
-    out.push_back(fmt::format(
-        "keeping to {} % of a processor core, {} disk operations a second and {}",
-        policy.limits.cpu_percent, policy.limits.iops, count_words(policy.limits.rows, "finding")));
+  if (policy.limits.rows)
+    out.push_back(fmt::format("keeping to {}", count_words(policy.limits.rows, "finding")));
   if (defaults.scan_ahead) out.push_back("looking before the order's time has come");
   if (defaults.undo_ttl > Seconds{0})
     out.push_back(fmt::format("emptying the vault {} after the cleaning: its owner does that",
