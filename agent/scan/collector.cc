@@ -11,12 +11,14 @@ model::Identity identity_of_object(const Object& object) {
 
 }  // namespace
 
-bool Collector::is_full() const {
-  return findings_.size() >= limits::kFindings;
+bool Collector::is_full(std::size_t policy) const {
+  return found_[policy] >= limits::kFindings;
 }
 
 void Collector::record(std::uint16_t detection, const Object& object, std::uint32_t joined) {
-  if (is_full()) return;
+  const std::size_t policy = sweep_.policy_of(detection);
+  if (is_full(policy)) return;
+  ++found_[policy];
   const auto number = static_cast<std::uint32_t>(findings_.size());
   model::Finding finding;
   finding.detection = detection;

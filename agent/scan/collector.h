@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "agent/scan/evaluate/matcher.h"
+#include "agent/scan/sweep.h"
 
 namespace fleetsweep::scan {
 
 class Collector {
  public:
-  explicit Collector(const Matcher& matcher) : matcher_(matcher) {}
+  // Both outlive it.
+  Collector(const Matcher& matcher, const Sweep& sweep)
+      : matcher_(matcher), sweep_(sweep), found_(sweep.size()) {}
 
   // Also asks the detections that are joined to this one and are about its own object.
   void record(std::uint16_t detection, const Object& object, std::uint32_t joined);
@@ -20,10 +23,12 @@ class Collector {
   std::vector<Bound> binding(std::uint32_t finding) const;
   std::vector<std::uint32_t> findings_of(std::uint16_t detection) const;
   const std::vector<model::Finding>& findings() const { return findings_; }
-  bool is_full() const;
+  bool is_full(std::size_t policy) const;  // it matches too much: nothing more is taken
 
  private:
   const Matcher& matcher_;
+  const Sweep& sweep_;
+  std::vector<std::size_t> found_;  // per policy
   std::vector<model::Finding> findings_;
   std::deque<Object> objects_;
 };

@@ -59,7 +59,9 @@ struct ContentReader::Work {
   FileFacts facts{};
   std::vector<std::uint16_t> open{};  // detections that can still become true
   std::size_t have = 0;               // bytes in the buffer
-  std::vector<bool> may_match{};      // by rule, of a file that is not held whole
+  std::vector<bool> may_match{};      // by rule: what it needs to see was seen
+  std::vector<bool> searched{};       // by rule: it is open and gated
+  std::size_t closed = 0;             // of the searched ones, those that may not match yet
 
   bool is_whole() const { return have == facts.identity.size; }
   bool fail(const Error& error) {
@@ -83,17 +85,20 @@ ContentReader::ContentReader(const Matcher& matcher)
       buffer_(new std::uint8_t[limits::kRuleFileBytes]) {}
 
 Status ContentReader::compile_rules(const model::Policy& policy) {
+  std::vector<Literal> literals;
   for (const model::Rule& rule : policy.rules) {
     auto compiled = YaraRules::compile(rule.source);
     if (!compiled) return fail(compiled.error().within("rule " + rule.id));
-    Rule entry{std::move(*compiled), std::nullopt};
     const Gate gate = gate_of(rule.source);
     if (!gate.open) {
-      FS_TRY(auto literals, LiteralSet::compile(gate.literals));
-      entry.gate = std::move(literals);
+      literals.insert(literals.end(), gate.literals.begin(), gate.literals.end());
+      gate_of_literal_.resize(literals.size(), rules_.size());
     }
-    rules_.push_back(std::move(entry));
+    rules_.push_back({std::move(*compiled), !gate.open});
   }
+  if (literals.empty()) return {};
+  FS_TRY(auto gates, LiteralSet::compile(literals));
+  gates_ = std::move(gates);
   return {};
 }
 
@@ -144,6 +149,36 @@ std::size_t ContentReader::still_open(Work& work) const {
   return work.open.size();
 }
 
+// The rules of open detections; one without a gate may match whatever it is shown.
+void ContentReader::begin_search(Work& work) const {
+  work.may_match.assign(rules_.size(), false);
+  work.searched.assign(rules_.size(), false);
+  work.closed = 0;
+  for (const std::uint16_t detection : work.open) {
+    const int rule = matcher_.detection(detection).rule;
+    if (rule < 0) continue;
+    const auto index = static_cast<std::size_t>(rule);
+    if (!rules_[index].is_gated) {
+      work.may_match[index] = true;
+    } else if (!work.searched[index]) {
+      work.searched[index] = true;
+      ++work.closed;
+    }
+  }
+}
+
+void ContentReader::search(Work& work, BytesView content) const {
+  if (work.closed == 0) return;
+  gates_->find(content, [&](std::size_t literal) {
+    const std::size_t rule = gate_of_literal_[literal];
+    if (work.searched[rule] && !work.may_match[rule]) {
+      work.may_match[rule] = true;
+      --work.closed;
+    }
+    return work.closed == 0;
+  });
+}
+
 void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
   const BytesView start = parts.front().bytes;
   const auto deadline = std::chrono::steady_clock::now() + kRulesTimeout;
@@ -155,8 +190,7 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
     if (std::find(done.begin(), done.end(), index) != done.end()) continue;
     const Rule& compiled = rules_[index];
     bool complete = true;
-    const bool may_match =
-        work.is_whole() ? !compiled.gate || compiled.gate->occurs_in(start) : work.may_match[index];
+    const bool may_match = work.may_match[index];
     if (may_match) {
       if (work.facts.magic.empty()) work.facts.magic = magic_of(start);
       const std::string_view path = work.facts.identity.path;
@@ -188,24 +222,15 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
 }
 
 Status ContentReader::search_for_rules(Work& work) {
-  work.may_match.assign(rules_.size(), false);
-  std::vector<std::uint16_t> searched;
-  for (const std::uint16_t detection : work.open) {
-    const int rule = matcher_.detection(detection).rule;
-    if (rule < 0) continue;
-    const auto index = static_cast<std::uint16_t>(rule);
-    if (rules_[index].gate && work.bytes.layout().data_bytes <= limits::kReadFileBytes)
-      searched.push_back(index);
-    else
-      work.may_match[index] = true;
+  begin_search(work);
+  if (work.bytes.layout().data_bytes > limits::kReadFileBytes) {
+    work.may_match.assign(rules_.size(), true);
+    return {};
   }
-  if (searched.empty()) return {};
+  if (work.closed == 0) return {};
   return work.bytes.each_window([&](BytesView window) {
-    std::erase_if(searched, [&](std::uint16_t index) {
-      if (!work.may_match[index]) work.may_match[index] = rules_[index].gate->occurs_in(window);
-      return work.may_match[index];
-    });
-    return !searched.empty();
+    search(work, window);
+    return work.closed != 0;
   });
 }
 
@@ -289,6 +314,8 @@ void ContentReader::read_file(Work& work) {
     } else {
       if (!read_to(work, size)) return;
       const YaraBlock whole{0, BytesView(buffer_.get(), work.have)};
+      begin_search(work);
+      search(work, whole.bytes);
       run_rules(work, {&whole, 1});
     }
     if (is_unread(work.answer)) return;

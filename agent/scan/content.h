@@ -31,7 +31,7 @@ class ContentReader {
  private:
   struct Rule {
     YaraRules rules;
-    std::optional<LiteralSet> gate;
+    bool is_gated = false;
   };
   struct Work;
 
@@ -39,8 +39,10 @@ class ContentReader {
   void read_entries(Work& work);
   void read_large(Work& work);
   void run_rules(Work& work, std::span<const YaraBlock> parts);
-  // Of a file that is not held whole: whether what the rule needs to see occurs anywhere in it.
-  Status search_for_rules(Work& work);
+  // Which open rules may match at all: those whose literals occur in what is searched.
+  void begin_search(Work& work) const;
+  void search(Work& work, BytesView content) const;
+  Status search_for_rules(Work& work);  // in all of a file that is not held whole
   struct Hashes {
     bool sha256 = false, sha1 = false, md5 = false;
   };
@@ -51,6 +53,9 @@ class ContentReader {
 
   const Matcher& matcher_;
   std::vector<Rule> rules_;
+  // One search for all rules: which literal opens which.
+  std::optional<LiteralSet> gates_;
+  std::vector<std::size_t> gate_of_literal_;
   crypto::BulkHash sha256_, sha1_, md5_;
   std::unique_ptr<std::uint8_t[]> buffer_;
 };

@@ -32,63 +32,74 @@ FileState state_of(const model::FileIdentity& file) {
 
 class Engine {
  public:
-  Engine(const model::Policy& policy, const Root& root, const Matcher& matcher,
-         const EngineOptions& options)
-      : policy_(policy),
+  Engine(std::span<const model::Policy* const> policies, const Sweep& sweep, const Root& root,
+         const Matcher& matcher, const EngineOptions& options)
+      : policies_(policies),
+        sweep_(sweep),
         root_(root),
         matcher_(matcher),
         options_(options),
-        collector_(matcher),
-        manners_(policy.limits),
+        collector_(matcher, sweep),
+        manners_(sweep.policy().limits),
         parser_(
-            matcher, policy, options.parser,
+            matcher, sweep.policy(), options.parser,
             [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); },
-            [this] { report(); }) {
+            [this] { report(); }),
+        tallies_(sweep.size()),
+        timed_out_(sweep.size()) {
     started_ = reported_ = Clock::now();
-    if (policy.limits.timeout.count() > 0) deadline_ = started_ + policy.limits.timeout;
   }
 
-  model::ScanDone run() {
-    model::ScanDone done;
+  // A result for each policy. kInvalid: the rules of one of them do not compile.
+  Result<std::vector<model::ScanDone>> run() {
     const auto level = parser_.start();
-    if (!level) {
-      done.reason = level.error().code == Code::kInvalid ? model::Reason::kMalformed
-                                                         : model::Reason::kSandbox;
-      done.detail = level.error().message;
-      return done;
-    }
-    done.sandbox = *level;
+    if (!level && level.error().code == Code::kInvalid) return fail(level.error());
+    if (!level) return all_failed(model::Reason::kSandbox, level.error());
     if (options_.confine_walker)
-      if (const auto confined = options_.confine_walker(looks_at_processes()); !confined) {
-        done.reason = model::Reason::kSandbox;
-        done.detail = confined.error().message;
-        return done;
-      }
+      if (const auto confined = options_.confine_walker(looks_at_processes()); !confined)
+        return all_failed(model::Reason::kSandbox, confined.error());
     // After the parser was forked, which needs none of it.
     if (options_.table != nullptr) open_table();
-    if (const auto looked = look(); !looked) {
-      done.reason = model::Reason::kIo;
-      done.detail = looked.error().message;
-      return done;
-    }
+    if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())
       if (const auto saved = options_.table->save(*table_); !saved) complain(saved.error());
-    if (timed_out_) {
+    std::vector<model::ScanDone> results;
+    for (std::size_t i = 0; i < sweep_.size(); ++i) {
+      results.push_back(result_of(i));
+      results.back().sandbox = *level;
+    }
+    return results;
+  }
+
+  SweepCounts counts() const { return tallies_.all; }
+
+ private:
+  std::vector<model::ScanDone> all_failed(model::Reason reason, const Error& error) const {
+    model::ScanDone done;
+    done.reason = reason;
+    done.detail = error.message;
+    return std::vector<model::ScanDone>(sweep_.size(), done);
+  }
+
+  model::ScanDone result_of(std::size_t index) const {
+    const model::Policy& policy = *policies_[index];
+    model::ScanDone done;
+    if (timed_out_[index]) {
       done.reason = model::Reason::kTimeout;
-      done.detail = fmt::format("not done after {} s", policy_.limits.timeout.count());
+      done.detail = fmt::format("not done after {} s", policy.limits.timeout.count());
     } else if (parser_.is_exhausted()) {
+      const auto& paths = tallies_.of[index].unscannable_paths;
       done.reason = model::Reason::kInternal;
       done.detail =
           fmt::format("the parser died {} times of what it read: {}", ParserClient::kRestartsMax,
-                      tally_.unscannable_paths.empty() ? std::string("see its log")
-                                                       : tally_.unscannable_paths.front());
-    } else if (collector_.is_full()) {
+                      paths.empty() ? std::string("see its log") : paths.front());
+    } else if (collector_.is_full(index)) {
       done.reason = model::Reason::kLimit;
       done.detail =
           fmt::format("{} findings or more: the policy matches too much", limits::kFindings);
     }
-    done.result.findings = collector_.findings();
-    const auto verdicts = judge(policy_, done.result.findings);
+    done.result.findings = sweep_.findings_of(index, collector_.findings());
+    const auto verdicts = judge(policy, done.result.findings);
     if (!verdicts && done.reason == model::Reason::kNone) {
       done.reason = model::Reason::kLimit;
       done.detail = verdicts.error().message;
@@ -98,43 +109,45 @@ class Engine {
       return done;
     }
     for (const TrueVerdict& verdict : *verdicts) done.result.verdicts.push_back(verdict.verdict);
-    done.result.scanned = tally_.scanned;
-    done.result.scanned_bytes = tally_.scanned_bytes;
-    done.result.unscannable = tally_.unscannable;
-    done.result.unscannable_paths = tally_.unscannable_paths;
-    done.result.partial = tally_.partial;
-    done.result.partial_paths = tally_.partial_paths;
+    const Tally& tally = tallies_.of[index];
+    done.result.scanned = tally.scanned;
+    done.result.scanned_bytes = tally.scanned_bytes;
+    done.result.unscannable = tally.unscannable;
+    done.result.unscannable_paths = tally.unscannable_paths;
+    done.result.partial = tally.partial;
+    done.result.partial_paths = tally.partial_paths;
     return done;
   }
 
-  SweepCounts counts() const { return {tally_.opened, tally_.recalled}; }
-
- private:
   // Without what was known everything is read: dearer, never wrong.
   void open_table() {
     auto loaded = options_.table->load();
     if (!loaded && loaded.error().code != Code::kNotFound) complain(loaded.error());
     table_ = loaded ? std::move(*loaded) : IdentityTable();
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    known_.emplace(*table_, matcher_, policy_, std::chrono::nanoseconds(now).count());
+    known_.emplace(*table_, matcher_, sweep_.policy(), std::chrono::nanoseconds(now).count());
   }
 
   static void complain(const Error& error) {
     std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", error.message.c_str());
   }
 
-  bool wants(ObjectKind kind) const {
-    return std::any_of(policy_.detections.begin(), policy_.detections.end(),
-                       [kind](const model::Detection& d) { return d.object == kind; });
+  template <class Is>
+  Policies policies_with(Is is) const {
+    Policies who = 0;
+    for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
+      if (is(matcher_.detection(d))) who |= sweep_.bit_of(d);
+    return who;
   }
-
-  bool wants_running_files() const {
-    return std::any_of(policy_.detections.begin(), policy_.detections.end(),
-                       [](const auto& d) { return d.scope.deleted_exe || d.scope.memfd; });
+  Policies wants(ObjectKind kind) const {
+    return policies_with([kind](const model::Detection& d) { return d.object == kind; });
   }
-  bool looks_at_processes() const {
-    return wants(ObjectKind::kProcess) || wants(ObjectKind::kNetworkTraffic) ||
-           wants_running_files();
+  Policies wants_running_files() const {
+    return policies_with(
+        [](const model::Detection& d) { return d.scope.deleted_exe || d.scope.memfd; });
+  }
+  Policies looks_at_processes() const {
+    return wants(ObjectKind::kProcess) | wants(ObjectKind::kNetworkTraffic) | wants_running_files();
   }
 
   Status look() {
@@ -151,8 +164,9 @@ class Engine {
     }
 
     FilePass files(
-        root_, matcher_, packages_, parser_, collector_, tally_, known_ ? &*known_ : nullptr,
-        [this] { return is_stopped(); }, [this](Job& job) { complete(job); });
+        root_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
+        known_ ? &*known_ : nullptr, [this] { return is_stopped(); },
+        [this](Job& job) { complete(job); });
     files_ = &files;
     std::vector<Probe> probes, others;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
@@ -185,8 +199,9 @@ class Engine {
 
   void look_at_processes() {
     processes_ = list_processes(root_);
+    const Policies who = looks_at_processes();
     for (ProcessFacts& process : processes_) {
-      ++tally_.scanned;
+      tallies_.add_scanned(who);
       if (!process.identity.exe.path.empty())
         process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
       programs_[state_of(process.identity.exe)];
@@ -212,20 +227,22 @@ class Engine {
         std::vector<std::string> paths;
         std::string top;
         std::size_t depth;
-        Tally* tally;
+        Tallies* tallies;
+        Policies who;
         bool enter(const std::string& folder, const struct stat&) override {
           return folder == top || (depth == 2 && folder.ends_with(".d") &&
                                    folder.find('/', top.size() + 1) == std::string::npos);
         }
         void file(int, const std::string& path, const char*) override { paths.push_back(path); }
         void unreadable(const std::string& path, const std::string& reason) override {
-          tally->add_unscannable(path, reason);
+          tallies->add_unscannable(who, path, reason);
         }
         bool is_stopped() override { return false; }
       } files;
       files.top = place.path;
       files.depth = depth;
-      files.tally = &tally_;
+      files.tallies = &tallies_;
+      files.who = wants(ObjectKind::kPersistence);
       walk(root_, {place.path}, files);
       for (const std::string& path : files.paths)
         if (path.ends_with(place.suffix)) persistence_files_.emplace(path, place);
@@ -260,7 +277,7 @@ class Engine {
     UniqueFd file = root_.open_file(path);
     if (!file) {
       if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
-        tally_.add_unscannable(path, std::strerror(errno));
+        tallies_.add_unscannable(wants(ObjectKind::kPersistence), path, std::strerror(errno));
       return;
     }
     struct stat status {};
@@ -362,20 +379,22 @@ class Engine {
     if (program != programs_.end() && sha256 && !is_unread(answer))
       program->second.sha256 = *sha256;
     const bool is_of_walk = !job.wanted.empty();
+    const Policies who = job.entries ? wants(ObjectKind::kPersistence) : looks_at_processes();
     if (is_of_walk)
       files_->on_answer(job, answer);
     else
-      tally_.scanned_bytes += answer.bytes;
+      tallies_.add_bytes(who, answer.bytes);
     if (job.entries && answer.entries_read) return take_entries(job, answer);
     // What the walk could not read it has counted itself.
     if (is_unread(answer) ? !is_of_walk : job.entries)
-      tally_.add_unscannable(job.facts.identity.path, answer.detail);
+      tallies_.add_unscannable(who, job.facts.identity.path, answer.detail);
   }
 
   void take_entries(const Job& job, Answer& answer) {
     const auto sha256 = Digest::parse_hex(answer.sha256);
+    const Policies who = wants(ObjectKind::kPersistence);
     for (PersistenceEntry& entry : answer.entries) {
-      ++tally_.scanned;
+      tallies_.add_scanned(who);
       model::PersistenceIdentity identity;
       identity.kind = job.place;
       identity.file = job.facts.identity;
@@ -391,27 +410,33 @@ class Engine {
 
   bool is_stopped() {
     if (++asked_ % kLookAtClockEvery == 0) keep_pace();
-    return timed_out_ || collector_.is_full() || parser_.is_exhausted();
+    return is_over_ || parser_.is_exhausted();
   }
 
   void keep_pace() {
     report();
     manners_.keep(parser_.parser_pid(), operations_, [this] {
       report();
-      return timed_out_;
+      return is_over_;
     });
   }
 
   void report() {
     const auto now = Clock::now();
-    timed_out_ |= deadline_ && now > *deadline_;
+    is_over_ = true;
+    for (std::size_t i = 0; i < sweep_.size(); ++i) {
+      const Seconds timeout = policies_[i]->limits.timeout;
+      if (timeout.count() > 0 && now > started_ + timeout) timed_out_[i] = true;
+      is_over_ &= timed_out_[i] || collector_.is_full(i);
+    }
     if (!options_.on_progress || now - reported_ < kProgressEvery) return;
     reported_ = now;
-    options_.on_progress({tally_.scanned, tally_.scanned_bytes,
+    options_.on_progress({tallies_.all.scanned, tallies_.all.scanned_bytes,
                           static_cast<std::uint32_t>(collector_.findings().size())});
   }
 
-  const model::Policy& policy_;
+  std::span<const model::Policy* const> policies_;
+  const Sweep& sweep_;
   const Root& root_;
   const Matcher& matcher_;
   const EngineOptions& options_;
@@ -419,7 +444,7 @@ class Engine {
   Manners manners_;
   ParserClient parser_;
   PackageDb packages_;
-  Tally tally_;
+  Tallies tallies_;
   std::optional<IdentityTable> table_;
   std::optional<KnownFiles> known_;  // of the table
   FilePass* files_ = nullptr;
@@ -433,32 +458,83 @@ class Engine {
   std::map<FileState, Program> programs_;  // that run
   std::uint64_t last_id_ = 0;              // of jobs that are not the walk's
   Clock::time_point started_, reported_;
-  std::optional<Clock::time_point> deadline_;
-  bool timed_out_ = false;
+  std::vector<bool> timed_out_;  // per policy
+  bool is_over_ = false;         // nobody wants more
   unsigned asked_ = 0;
   std::uint64_t operations_ = 0;
 };
 
 }  // namespace
 
-model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
-                     const EngineOptions& options, SweepCounts* counts) {
+namespace {
+
+model::ScanDone refusal(model::Reason reason, std::string detail) {
   model::ScanDone done;
-  if (const Unfit reason = unfit(policy, facts); reason.reason != model::Reason::kNone) {
-    done.reason = reason.reason;
-    done.detail = reason.detail;
-    return done;
-  }
-  const auto matcher = Matcher::compile(policy);
-  if (!matcher) {
-    done.reason = model::Reason::kMalformed;
-    done.detail = matcher.error().message;
-    return done;
-  }
-  Engine engine(policy, root, *matcher, options);
-  done = engine.run();
-  if (counts != nullptr) *counts = engine.counts();
+  done.reason = reason;
+  done.detail = std::move(detail);
   return done;
+}
+
+// Why a policy cannot be compiled; nothing when it can.
+std::optional<Error> defect_of(const model::Policy& policy, const ParserOptions& options) {
+  const auto matcher = Matcher::compile(policy);
+  if (!matcher) return matcher.error();
+  ParserClient parser(*matcher, policy, options, [](const Job&, Answer) {});
+  const auto started = parser.start();
+  if (!started && started.error().code == Code::kInvalid) return started.error();
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
+                                  const model::Facts& facts, const Root& root,
+                                  const EngineOptions& options, SweepCounts* counts) {
+  std::vector<model::ScanDone> results(policies.size());
+  std::vector<std::size_t> fit;
+  for (std::size_t i = 0; i < policies.size(); ++i) {
+    if (const Unfit reason = unfit(policies[i], facts); reason.reason != model::Reason::kNone)
+      results[i] = refusal(reason.reason, reason.detail);
+    else
+      fit.push_back(i);
+  }
+  while (!fit.empty()) {
+    std::vector<model::Policy> swept;
+    std::vector<const model::Policy*> each;
+    for (const std::size_t i : fit) {
+      swept.push_back(policies[i]);
+      each.push_back(&policies[i]);
+    }
+    const Sweep sweep(swept);
+    swept.clear();
+    const auto matcher = Matcher::compile(sweep.policy());
+    std::optional<Error> defect;
+    if (matcher) {
+      Engine engine(each, sweep, root, *matcher, options);
+      auto done = engine.run();
+      if (done) {
+        if (counts != nullptr) *counts = engine.counts();
+        for (std::size_t n = 0; n < fit.size(); ++n) results[fit[n]] = std::move((*done)[n]);
+        return results;
+      }
+      defect = done.error();
+    } else {
+      defect = matcher.error();
+    }
+    // One of them is malformed: the others do not wait for its author.
+    const std::size_t before = fit.size();
+    std::erase_if(fit, [&](std::size_t i) {
+      const auto own = before == 1 ? defect : defect_of(policies[i], options.parser);
+      if (own) results[i] = refusal(model::Reason::kMalformed, own->message);
+      return own.has_value();
+    });
+    if (fit.size() == before) {
+      for (const std::size_t i : fit)
+        results[i] = refusal(model::Reason::kMalformed, defect->message);
+      return results;
+    }
+  }
+  return results;
 }
 
 }  // namespace fleetsweep::scan

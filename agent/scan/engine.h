@@ -1,13 +1,14 @@
 #pragma once
 
-// One scan of one policy: walks, asks the parser about what is still open, joins, judges. An error
-// is never a detection: what could not be read is counted as unscannable.
+// One scan of one or several policies: walks, asks the parser about what is still open, joins,
+// judges. An error is never a detection: what could not be read is counted as unscannable.
 
 #include <functional>
 
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/root.h"
+#include "agent/scan/sweep.h"
 #include "agent/scan/table_file.h"
 #include "protocol/model/local.h"
 
@@ -23,14 +24,13 @@ struct EngineOptions {
   std::function<Status(bool looks_at_processes)> confine_walker;
 };
 
-struct SweepCounts {
-  std::uint64_t opened = 0;    // files that a walk opened for reading
-  std::uint64_t recalled = 0;  // files that the identity table spared from it
-};
-
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.
-model::ScanDone scan(const model::Policy& policy, const model::Facts& facts, const Root& root,
-                     const EngineOptions& options, SweepCounts* counts = nullptr);
+//
+// All policies in one walk: at most kSweepPolicies. Each has its own result, as if it had been
+// scanned for alone, save that all wait for the last.
+std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
+                                  const model::Facts& facts, const Root& root,
+                                  const EngineOptions& options, SweepCounts* counts = nullptr);
 
 // Why this policy cannot be scanned for on this host, before anything is looked at.
 struct Unfit {

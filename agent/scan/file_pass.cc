@@ -11,27 +11,17 @@
 
 namespace fleetsweep::scan {
 
-void Tally::add_unscannable(const std::string& path, std::string_view reason) {
-  ++unscannable;
-  if (unscannable_paths.size() < limits::kUnscannablePaths)
-    unscannable_paths.push_back(escaped(path) + ": " + std::string(reason));
-}
-
-void Tally::add_partial(const std::string& path, std::string_view reason) {
-  ++partial;
-  if (partial_paths.size() < limits::kPartialPaths)
-    partial_paths.push_back(escaped(path) + ": " + std::string(reason));
-}
-
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-                   ParserClient& parser, Collector& collector, Tally& tally, KnownFiles* known,
-                   std::function<bool()> is_stopped, std::function<void(Job&)> complete)
+                   ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
+                   KnownFiles* known, std::function<bool()> is_stopped,
+                   std::function<void(Job&)> complete)
     : root_(root),
       matcher_(matcher),
       packages_(packages),
       parser_(parser),
       collector_(collector),
-      tally_(tally),
+      sweep_(sweep),
+      tallies_(tallies),
       known_(known),
       is_stopped_(std::move(is_stopped)),
       complete_(std::move(complete)) {
@@ -79,6 +69,12 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
   return below || !all_here_.empty();
 }
 
+Policies FilePass::policies_of(const Probes& probes) const {
+  Policies result = 0;
+  for (const Probe* probe : probes) result |= sweep_.bit_of(probe->detection);
+  return result;
+}
+
 void FilePass::keep_open(const FileFacts& facts, Probes& probes) const {
   std::erase_if(probes, [&](const Probe* probe) {
     return matcher_.match(probe->detection, facts, probe->binding) == Truth::kNo;
@@ -96,7 +92,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   for (const Probe* probe : some_here_)
     if (scopes_[probe->detection].contains(path)) probes.push_back(probe);
   if (probes.empty()) return;
-  ++tally_.scanned;
+  tallies_.add_scanned(policies_of(probes));
 
   FileFacts facts;
   facts.identity.path = path;
@@ -124,15 +120,16 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     if (known_ != nullptr) {
       known = known_->look_up(folder, facts, born_ns);
       recall(known, facts, probes);
-      if (probes.empty()) return void(++tally_.recalled);
+      if (probes.empty()) return void(++tallies_.all.recalled);
     }
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
-    if (errno != ENOENT && errno != ELOOP) tally_.add_unscannable(path, std::strerror(errno));
+    if (errno != ENOENT && errno != ELOOP)
+      tallies_.add_unscannable(policies_of(probes), path, std::strerror(errno));
     return;
   }
-  ++tally_.opened;
+  ++tallies_.all.opened;
   // What was opened may be another object than what was looked at: this one counts.
   const model::FileIdentity looked_at = facts.identity;
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_wanted(file.get()))
@@ -158,7 +155,7 @@ void FilePass::submit(FileFacts facts, UniqueFd file, const struct stat& status,
     probes_.push_back(std::move(probe));
     pointers.push_back(&probes_.back());
   }
-  ++tally_.scanned;
+  tallies_.add_scanned(policies_of(pointers));
   learn(facts, status, file.get());
   keep_open(facts, pointers);
   if (!pointers.empty())
@@ -190,28 +187,32 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
   if (found == under_way_.end()) return;
   UnderWay work = std::move(found->second);
   under_way_.erase(found);
-  tally_.scanned_bytes += answer.bytes;
+  const Policies who = policies_of(work.probes);
+  tallies_.add_bytes(who, answer.bytes);
 
   FileFacts& facts = work.facts;
-  if (is_unread(answer)) return tally_.add_unscannable(facts.identity.path, answer.detail);
+  if (is_unread(answer)) return tallies_.add_unscannable(who, facts.identity.path, answer.detail);
   apply(answer, facts);
-  if (answer.partial) tally_.add_partial(facts.identity.path, answer.detail);
-  bool open = false;
+  if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);
+  Policies open = 0;
   std::vector<std::uint16_t> no;
   for (const Probe* probe : work.probes) {
     const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
     if (truth == Truth::kNo) no.push_back(probe->detection);
     if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
-    open |= truth == Truth::kUnknown;
+    if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
   }
-  if (open && answer.status == Answer::Status::kPartial)
-    tally_.add_unscannable(facts.identity.path, answer.detail);
+  if (answer.status == Answer::Status::kPartial)
+    tallies_.add_unscannable(open, facts.identity.path, answer.detail);
   if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)
     known_->learn(work.known, facts.identity.sha256, no);
 }
 
 void FilePass::unreadable(const std::string& path, const std::string& reason) {
-  tally_.add_unscannable(path, reason);
+  Policies who = 0;
+  for (const Probe& probe : probes_)
+    if (scopes_[probe.detection].may_contain(path)) who |= sweep_.bit_of(probe.detection);
+  tallies_.add_unscannable(who, path, reason);
 }
 
 }  // namespace fleetsweep::scan

@@ -10,6 +10,7 @@
 #include "agent/scan/known_files.h"
 #include "agent/scan/parser_client.h"
 #include "agent/scan/scope.h"
+#include "agent/scan/sweep.h"
 #include "agent/scan/walk.h"
 
 namespace fleetsweep::scan {
@@ -21,27 +22,13 @@ struct Probe {
   std::vector<Bound> binding;
 };
 
-// Counts of the whole scan, over all its passes.
-struct Tally {
-  std::uint64_t scanned = 0;
-  std::uint64_t scanned_bytes = 0;
-  std::uint64_t opened = 0;    // files of a walk, for reading
-  std::uint64_t recalled = 0;  // files that the identity table spared from it
-  std::uint32_t unscannable = 0;
-  std::vector<std::string> unscannable_paths;
-  std::uint32_t partial = 0;
-  std::vector<std::string> partial_paths;
-  void add_unscannable(const std::string& path, std::string_view reason);
-  void add_partial(const std::string& path, std::string_view reason);
-};
-
 class FilePass : public WalkVisitor {
  public:
   // All outlive the pass. `is_stopped` is asked often; `complete` may add to a job what else its
   // file is read for; `known` may be null.
   FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-           ParserClient& parser, Collector& collector, Tally& tally, KnownFiles* known,
-           std::function<bool()> is_stopped, std::function<void(Job&)> complete);
+           ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
+           KnownFiles* known, std::function<bool()> is_stopped, std::function<void(Job&)> complete);
 
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
@@ -55,6 +42,7 @@ class FilePass : public WalkVisitor {
   bool is_stopped() override { return is_stopped_(); }
 
   using Probes = std::vector<const Probe*>;
+  Policies policies_of(const Probes& probes) const;
   void keep_open(const FileFacts& facts, Probes& probes) const;
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
@@ -70,7 +58,8 @@ class FilePass : public WalkVisitor {
   const PackageDb& packages_;
   ParserClient& parser_;
   Collector& collector_;
-  Tally& tally_;
+  const Sweep& sweep_;
+  Tallies& tallies_;
   KnownFiles* known_;
   std::function<bool()> is_stopped_;
   std::function<void(Job&)> complete_;

@@ -79,7 +79,7 @@ Job read_job(Reader& reader) {
   if (has_delta) job.facts.mtime_delta_ms = delta;
   if (const std::uint8_t owned = reader.small()) job.facts.package_owned = owned == 2;
   job.owner = reader.text();
-  read_list(reader, limits::kDetections,
+  read_list(reader, limits::kDetections * limits::kSweepPolicies,
             [&] { job.wanted.push_back(static_cast<std::uint16_t>(reader.number())); });
   job.hash = reader.small() != 0;
   job.entries = reader.small() != 0;
@@ -131,7 +131,7 @@ Answer read_answer(Reader& reader) {
   answer.sha256 = hash_text(reader, 32);
   answer.sha1 = hash_text(reader, 20);
   answer.md5 = hash_text(reader, 16);
-  read_list(reader, limits::kRules,
+  read_list(reader, limits::kRules * limits::kSweepPolicies,
             [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
   read_list(reader, kRuleMatches, [&] {
     const auto rule = static_cast<std::uint16_t>(reader.number());

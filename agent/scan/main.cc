@@ -128,7 +128,7 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
   };
   const auto table = request.verify ? std::nullopt : open_table(options);
   if (table) engine.table = &*table;
-  model::ScanDone done = scan(*policy, request.facts, *root, engine);
+  model::ScanDone done = std::move(scan({&*policy, 1}, request.facts, *root, engine).front());
   if (done.reason == model::Reason::kNone)
     if (const auto sealed = seal(done, request.policy); !sealed)
       return refused(model::Reason::kInternal, sealed.error().message);
@@ -154,17 +154,26 @@ int serve(const Options& options) {
   return sent ? kExitDone : complain(sent.error());
 }
 
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file) return fail(Code::kNotFound, "cannot read {}", path);
+  return bytes;
+}
+
 int by_hand(const Options& options) {
-  std::ifstream file(options.policy, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) {
-    complain({Code::kNotFound, "cannot read " + options.policy});
-    return kExitRefused;
-  }
-  const auto policy = codec::decode<model::Policy>(as_bytes(bytes));
-  if (!policy) {
-    complain(policy.error().within(options.policy));
-    return kExitRefused;
+  std::vector<model::Policy> policies;
+  std::vector<Digest> digests;
+  for (const std::string& path : options.policies) {
+    const auto bytes = read_file(path);
+    const auto policy = bytes ? codec::decode<model::Policy>(as_bytes(*bytes))
+                              : Result<model::Policy>(fail(bytes.error()));
+    if (!policy) {
+      complain(policy.error().within(path));
+      return kExitRefused;
+    }
+    policies.push_back(*policy);
+    digests.push_back(crypto::sha256(as_bytes(*bytes)));
   }
   const auto root = Root::open(options.root);
   if (!root) {
@@ -175,10 +184,16 @@ int by_hand(const Options& options) {
   const auto table = open_table(options);
   if (table) engine.table = &*table;
   SweepCounts counts;
-  model::ScanDone done = scan(*policy, host_facts(*root), *root, engine, &counts);
-  done.result.policy = crypto::sha256(as_bytes(bytes));
-  std::printf("%s\n", to_json(*policy, done, counts).c_str());
-  return done.reason == model::Reason::kNone ? kExitDone : kExitRefused;
+  std::vector<model::ScanDone> done = scan(policies, host_facts(*root), *root, engine, &counts);
+  bool is_done = true;
+  std::string text;
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    done[i].result.policy = digests[i];
+    text += (i == 0 ? "" : ",\n") + to_json(policies[i], done[i], counts);
+    is_done &= done[i].reason == model::Reason::kNone;
+  }
+  std::printf(done.size() == 1 ? "%s\n" : "[%s]\n", text.c_str());
+  return is_done ? kExitDone : kExitRefused;
 }
 
 int run(int argc, char** argv) {
@@ -186,7 +201,7 @@ int run(int argc, char** argv) {
   const auto options = read_options(argc, argv, status);
   if (!options) return status;
   raise_descriptor_limit();
-  return options->policy.empty() ? serve(*options) : by_hand(*options);
+  return options->policies.empty() ? serve(*options) : by_hand(*options);
 }
 
 }  // namespace

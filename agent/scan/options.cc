@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "protocol/base/limits.h"
 #include "protocol/base/version.h"
 
 namespace fleetsweep::scan {
@@ -26,7 +27,9 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
       "fleetsweep-scan");
   app.set_version_flag("--version", fmt::format("fleetsweep-scan {}", kVersion));
   app.add_option("--root", options.root, "the tree to look at")->capture_default_str();
-  app.add_option("--policy", options.policy, "a compiled policy to look for");
+  app.add_option("--policy", options.policies,
+                 "a compiled policy to look for; several are looked for in one walk")
+      ->expected(0, static_cast<int>(limits::kSweepPolicies));
   app.add_flag("--json", options.json, "print findings and verdicts as JSON");
   app.add_option(
       "--table", options.table,
@@ -41,13 +44,13 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
     status = app.exit(error, std::cout, std::cerr) == 0 ? 0 : kUsage;
     return std::nullopt;
   }
-  if (options.json && options.policy.empty()) {
+  if (options.json && options.policies.empty()) {
     std::cerr << "fleetsweep-scan: --json needs --policy FILE\n";
     status = kUsage;
     return std::nullopt;
   }
   struct stat pipe {};
-  if (options.policy.empty() && (::fstat(kPipeFd, &pipe) != 0 || !S_ISSOCK(pipe.st_mode))) {
+  if (options.policies.empty() && (::fstat(kPipeFd, &pipe) != 0 || !S_ISSOCK(pipe.st_mode))) {
     std::cerr << "fleetsweep-scan: it is started by fleetsweep-agent, which speaks on fd 3; by "
                  "hand it takes --policy FILE --json\n";
     status = kUsage;

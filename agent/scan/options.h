@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/runtime/sandbox/sandbox.h"
 
@@ -13,7 +14,7 @@ inline constexpr int kPipeFd = 3;  // to core
 
 struct Options {
   std::string root = "/";
-  std::string policy;  // manual mode: a compiled policy; otherwise requests come on fd 3
+  std::vector<std::string> policies;  // manual mode: compiled ones; none: requests come on fd 3
   bool json = false;
   std::string table;                         // the identity table's file; empty: none
   std::optional<runtime::User> parser_user;  // as root; nobody unless given

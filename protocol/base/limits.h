@@ -133,6 +133,7 @@ inline constexpr std::uint64_t kArchiveMemberBytes = 32ull << 20;
 // Above this many bytes out for each byte in, it is a bomb.
 inline constexpr std::uint64_t kArchiveRatio = 200;
 inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, before it counts
+inline constexpr std::size_t kSweepPolicies = 16;      // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;    // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;    // put to each of them
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;

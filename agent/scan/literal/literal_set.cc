@@ -37,14 +37,19 @@ Result<LiteralSet> LiteralSet::compile(const std::vector<Literal>& literals) {
   return LiteralSet(std::move(result));
 }
 
-bool LiteralSet::occurs_in(BytesView bytes) const {
-  const auto stop = [](unsigned, unsigned long long, unsigned long long, unsigned, void* found) {
-    *static_cast<bool*>(found) = true;
-    return 1;
+void LiteralSet::find(BytesView bytes, const std::function<bool(std::size_t)>& is_enough) const {
+  const auto report = [](unsigned id, unsigned long long, unsigned long long, unsigned,
+                         void* context) {
+    return (*static_cast<const std::function<bool(std::size_t)>*>(context))(id) ? 1 : 0;
   };
-  bool found = false;
   hs_scan(database_->database, reinterpret_cast<const char*>(bytes.data()),
-          static_cast<unsigned>(bytes.size()), 0, database_->scratch, stop, &found);
+          static_cast<unsigned>(bytes.size()), 0, database_->scratch, report,
+          const_cast<std::function<bool(std::size_t)>*>(&is_enough));
+}
+
+bool LiteralSet::occurs_in(BytesView bytes) const {
+  bool found = false;
+  find(bytes, [&found](std::size_t) { return found = true; });
   return found;
 }
 

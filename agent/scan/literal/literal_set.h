@@ -3,6 +3,7 @@
 // Many byte strings at once: does one of them occur? Hyperscan, 1 to 4 GB/s.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ class LiteralSet {
   LiteralSet& operator=(LiteralSet&&) noexcept;
   ~LiteralSet();
 
+  // Which of them occur, by their place in the list; `is_enough` is asked after each and ends it.
+  void find(BytesView bytes, const std::function<bool(std::size_t)>& is_enough) const;
   bool occurs_in(BytesView bytes) const;  // stops at the first
 
  private:

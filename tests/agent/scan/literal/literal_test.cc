@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <set>
 
 #include "agent/scan/literal/literal_set.h"
 #include "agent/scan/literal/regex_set.h"
@@ -49,6 +50,22 @@ TEST(RegexSet, AllMeansEveryPattern) {
   ASSERT_TRUE(set.has_value());
   EXPECT_TRUE(set->all("curl | sh; sh"));
   EXPECT_FALSE(set->all("sh sh sh"));
+}
+
+TEST(LiteralSet, SaysWhichLiteralsOccurUntilItIsEnough) {
+  const auto set =
+      LiteralSet::compile({{"absent", true}, {"Second", false}, {"third", true}, {"second", true}});
+  ASSERT_TRUE(set.has_value());
+  const auto found = [&](std::string_view text, std::size_t enough) {
+    std::set<std::size_t> which;
+    set->find(as_bytes(text), [&](std::size_t literal) {
+      which.insert(literal);
+      return which.size() == enough;
+    });
+    return which;
+  };
+  EXPECT_EQ(found("a THIRD second, second third", 9), (std::set<std::size_t>{1, 2, 3}));
+  EXPECT_EQ(found("third third second", 1), std::set<std::size_t>{2});
 }
 
 TEST(LiteralSet, BytesWithZerosAreFound) {
