@@ -25,12 +25,16 @@ void Collector::record(std::uint16_t detection, const Object& object, std::uint3
   finding.number = number;
   finding.joined = joined;
   finding.identity = identity_of_object(object);
+  const auto name_rule = [&](const auto& facts) {
+    const int rule = matcher_.detection(detection).rule;
+    for (const auto& [index, rule_name] : facts.rules)
+      if (rule == index && finding.rule.empty()) finding.rule = rule_name;
+  };
   if (const auto* file = std::get_if<FileFacts>(&object)) {
     finding.partial = file->partial;
-    const int rule = matcher_.detection(detection).rule;
-    for (const auto& [index, rule_name] : file->rules)
-      if (rule == index && finding.rule.empty()) finding.rule = rule_name;
+    name_rule(*file);
   }
+  if (const auto* process = std::get_if<ProcessFacts>(&object)) name_rule(*process);
   findings_.push_back(std::move(finding));
   objects_.push_back(object);
 

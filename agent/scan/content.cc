@@ -57,11 +57,12 @@ struct ContentReader::Work {
   FileBytes bytes;
   Answer answer{};
   FileFacts facts{};
-  std::vector<std::uint16_t> open{};  // detections that can still become true
-  std::size_t have = 0;               // bytes in the buffer
-  std::vector<bool> may_match{};      // by rule: what it needs to see was seen
-  std::vector<bool> searched{};       // by rule: it is open and gated
-  std::size_t closed = 0;             // of the searched ones, those that may not match yet
+  std::vector<std::uint16_t> open{};   // detections that can still become true
+  std::size_t have = 0;                // bytes in the buffer
+  std::vector<std::uint16_t> rules{};  // that are asked
+  std::vector<bool> may_match{};       // by rule: what it needs to see was seen
+  std::vector<bool> searched{};        // by rule: it is asked and gated
+  std::size_t closed = 0;              // of the searched ones, those that may not match yet
 
   bool is_whole() const { return have == facts.identity.size; }
   bool fail(const Error& error) {
@@ -109,6 +110,10 @@ Answer ContentReader::read(const Job& job, int fd) {
   // Entries first: they need the whole content, and the other questions find it in the buffer.
   if (job.entries) read_entries(work);
   if (!is_unread(work.answer) && !job.wanted.empty()) read_file(work);
+  if (!job.rules.empty()) {
+    work.rules = job.rules;
+    read_rules(work);
+  }
   if (!is_unread(work.answer) && job.hash) static_cast<void>(hash(work, {.sha256 = true}));
   Answer answer = std::move(work.answer);
   answer.bytes = work.bytes.bytes_read();
@@ -149,15 +154,12 @@ std::size_t ContentReader::still_open(Work& work) const {
   return work.open.size();
 }
 
-// The rules of open detections; one without a gate may match whatever it is shown.
+// A rule without a gate may match whatever it is shown.
 void ContentReader::begin_search(Work& work) const {
   work.may_match.assign(rules_.size(), false);
   work.searched.assign(rules_.size(), false);
   work.closed = 0;
-  for (const std::uint16_t detection : work.open) {
-    const int rule = matcher_.detection(detection).rule;
-    if (rule < 0) continue;
-    const auto index = static_cast<std::size_t>(rule);
+  for (const std::uint16_t index : work.rules) {
     if (!rules_[index].is_gated) {
       work.may_match[index] = true;
     } else if (!work.searched[index]) {
@@ -179,13 +181,20 @@ void ContentReader::search(Work& work, BytesView content) const {
   });
 }
 
+void ContentReader::read_rules(Work& work) {
+  const std::size_t size = work.facts.identity.size;
+  if (size > limits::kRuleFileBytes) return read_large(work);
+  if (!read_to(work, size)) return;
+  const YaraBlock whole{0, BytesView(buffer_.get(), work.have)};
+  begin_search(work);
+  search(work, whole.bytes);
+  run_rules(work, {&whole, 1});
+}
+
 void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
   const BytesView start = parts.front().bytes;
   const auto deadline = std::chrono::steady_clock::now() + kRulesTimeout;
-  for (const std::uint16_t detection : work.open) {
-    const int rule = matcher_.detection(detection).rule;
-    if (rule < 0) continue;
-    const auto index = static_cast<std::uint16_t>(rule);
+  for (const std::uint16_t index : work.rules) {
     auto& done = work.facts.rules_done;
     if (std::find(done.begin(), done.end(), index) != done.end()) continue;
     const Rule& compiled = rules_[index];
@@ -237,12 +246,9 @@ Status ContentReader::search_for_rules(Work& work) {
 void ContentReader::read_large(Work& work) {
   if (const auto searched = search_for_rules(work); !searched)
     return static_cast<void>(work.fail(searched.error()));
-  const auto is_wanted = [&](std::uint16_t detection) {
-    const int rule = matcher_.detection(detection).rule;
-    return rule >= 0 && work.may_match[static_cast<std::uint16_t>(rule)];
-  };
+  const auto is_wanted = [&](std::uint16_t rule) { return work.may_match[rule]; };
   std::vector<YaraBlock> parts(1);
-  if (std::any_of(work.open.begin(), work.open.end(), is_wanted)) {
+  if (std::any_of(work.rules.begin(), work.rules.end(), is_wanted)) {
     if (!read_to(work, limits::kRuleHeadBytes)) return;
     const std::uint64_t base = work.facts.identity.size - limits::kRuleTailBytes;
     const std::span<std::uint8_t> tail(buffer_.get() + work.have, limits::kRuleTailBytes);
@@ -309,15 +315,10 @@ void ContentReader::read_file(Work& work) {
   if (still_open(work) == 0) return;
 
   if (rules) {
-    if (size > limits::kRuleFileBytes) {
-      read_large(work);
-    } else {
-      if (!read_to(work, size)) return;
-      const YaraBlock whole{0, BytesView(buffer_.get(), work.have)};
-      begin_search(work);
-      search(work, whole.bytes);
-      run_rules(work, {&whole, 1});
-    }
+    for (const std::uint16_t detection : work.open)
+      if (const int rule = matcher_.detection(detection).rule; rule >= 0)
+        work.rules.push_back(static_cast<std::uint16_t>(rule));
+    read_rules(work);
     if (is_unread(work.answer)) return;
     // Where a rule saw only the start no hash will decide: a hole of a terabyte is not read for it.
     if (work.answer.status == Answer::Status::kPartial)

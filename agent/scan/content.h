@@ -38,8 +38,9 @@ class ContentReader {
   void read_file(Work& work);
   void read_entries(Work& work);
   void read_large(Work& work);
+  void read_rules(Work& work);
   void run_rules(Work& work, std::span<const YaraBlock> parts);
-  // Which open rules may match at all: those whose literals occur in what is searched.
+  // Which of the rules may match at all: those whose literals occur in what is searched.
   void begin_search(Work& work) const;
   void search(Work& work, BytesView content) const;
   Status search_for_rules(Work& work);  // in all of a file that is not held whole

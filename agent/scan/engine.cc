@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <set>
-#include <tuple>
 
 #include "agent/scan/file_pass.h"
 #include "agent/scan/manners.h"
-#include "agent/scan/process.h"
+#include "agent/scan/process_pass.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -22,13 +20,6 @@ using Clock = std::chrono::steady_clock;
 using model::ObjectKind;
 constexpr Duration kProgressEvery = std::chrono::seconds(1);
 constexpr unsigned kLookAtClockEvery = 64;
-
-// The same file with the same content.
-using FileState =
-    std::tuple<std::uint64_t, std::uint64_t, std::uint64_t, std::int64_t, std::int64_t>;
-FileState state_of(const model::FileIdentity& file) {
-  return {file.device, file.inode, file.size, file.mtime_ns, file.ctime_ns};
-}
 
 class Engine {
  public:
@@ -46,6 +37,8 @@ class Engine {
             [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); },
             [this] { report(); }),
         tallies_(sweep.size()),
+        running_(root, matcher, packages_, parser_, collector_, sweep, tallies_,
+                 [this] { return is_stopped(); }),
         timed_out_(sweep.size()) {
     started_ = reported_ = Clock::now();
   }
@@ -56,7 +49,7 @@ class Engine {
     if (!level && level.error().code == Code::kInvalid) return fail(level.error());
     if (!level) return all_failed(model::Reason::kSandbox, level.error());
     if (options_.confine_walker)
-      if (const auto confined = options_.confine_walker(looks_at_processes()); !confined)
+      if (const auto confined = options_.confine_walker(running_.is_wanted()); !confined)
         return all_failed(model::Reason::kSandbox, confined.error());
     // After the parser was forked, which needs none of it.
     if (options_.table != nullptr) open_table();
@@ -132,24 +125,6 @@ class Engine {
     std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", error.message.c_str());
   }
 
-  template <class Is>
-  Policies policies_with(Is is) const {
-    Policies who = 0;
-    for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
-      if (is(matcher_.detection(d))) who |= sweep_.bit_of(d);
-    return who;
-  }
-  Policies wants(ObjectKind kind) const {
-    return policies_with([kind](const model::Detection& d) { return d.object == kind; });
-  }
-  Policies wants_running_files() const {
-    return policies_with(
-        [](const model::Detection& d) { return d.scope.deleted_exe || d.scope.memfd; });
-  }
-  Policies looks_at_processes() const {
-    return wants(ObjectKind::kProcess) | wants(ObjectKind::kNetworkTraffic) | wants_running_files();
-  }
-
   Status look() {
     bool owned = false;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
@@ -157,11 +132,7 @@ class Engine {
     if (owned) {
       FS_TRY(packages_, PackageDb::open(root_.path()));
     }
-    if (looks_at_processes()) look_at_processes();
-    if (wants(ObjectKind::kNetworkTraffic)) {
-      for (ConnectionFacts& facts : list_connections(root_, processes_))
-        connections_.emplace_back(std::move(facts));
-    }
+    if (running_.is_wanted()) running_.list();
 
     FilePass files(
         root_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
@@ -172,11 +143,11 @@ class Engine {
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
       if (matcher_.detection(d).for_each < 0)
         (matcher_.detection(d).object == ObjectKind::kFile ? probes : others).push_back({d});
-    if (wants_running_files()) look_at_running_files(probes);
+    running_.submit_running_files(files, probes);
     // Only now: a program that runs though it was deleted is not the file at its path.
-    if (wants(ObjectKind::kPersistence)) list_persistence();
+    if (sweep_.wanting(ObjectKind::kPersistence)) list_persistence();
     // Files first: what the walk reads is not opened again for its process or its entries.
-    for (const Probe& probe : others) find_candidates(probe);
+    for (const Probe& probe : others) running_.find_candidates(probe);
     if (!probes.empty()) files.run(std::move(probes));
     read_persistence();
     for (const Probe& probe : others) ask_all(probe);
@@ -195,24 +166,6 @@ class Engine {
     }
     files_ = nullptr;
     return {};
-  }
-
-  void look_at_processes() {
-    processes_ = list_processes(root_);
-    const Policies who = looks_at_processes();
-    for (ProcessFacts& process : processes_) {
-      tallies_.add_scanned(who);
-      if (!process.identity.exe.path.empty())
-        process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
-      programs_[state_of(process.identity.exe)];
-    }
-  }
-
-  void find_candidates(const Probe& probe) {
-    if (matcher_.detection(probe.detection).object != ObjectKind::kProcess) return;
-    for (const ProcessFacts& process : processes_)
-      if (matcher_.match(probe.detection, Object(process), probe.binding) != Truth::kNo)
-        programs_[state_of(process.identity.exe)].is_wanted = true;
   }
 
   void list_persistence() {
@@ -242,7 +195,7 @@ class Engine {
       files.top = place.path;
       files.depth = depth;
       files.tallies = &tallies_;
-      files.who = wants(ObjectKind::kPersistence);
+      files.who = sweep_.wanting(ObjectKind::kPersistence);
       walk(root_, {place.path}, files);
       for (const std::string& path : files.paths)
         if (path.ends_with(place.suffix)) persistence_files_.emplace(path, place);
@@ -251,8 +204,7 @@ class Engine {
 
   // The walk reads this file: what others ask of it comes along.
   void complete(Job& job) {
-    const auto program = programs_.find(state_of(job.facts.identity));
-    job.hash = program != programs_.end() && program->second.is_wanted;
+    running_.complete(job);
     const auto found = persistence_files_.find(job.facts.identity.path);
     if (found == persistence_files_.end()) return;
     ask_for_entries(job, found->second);
@@ -277,7 +229,8 @@ class Engine {
     UniqueFd file = root_.open_file(path);
     if (!file) {
       if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
-        tallies_.add_unscannable(wants(ObjectKind::kPersistence), path, std::strerror(errno));
+        tallies_.add_unscannable(sweep_.wanting(ObjectKind::kPersistence), path,
+                                 std::strerror(errno));
       return;
     }
     struct stat status {};
@@ -289,97 +242,21 @@ class Engine {
     parser_.submit(std::move(job), std::move(file));
   }
 
-  // Programs whose file is gone, or never was one.
-  void look_at_running_files(const std::vector<Probe>& all) {
-    std::set<FileState> seen;  // several processes may run one program
-    for (const ProcessFacts& process : processes_) {
-      const bool memfd = process.identity.exe.path.starts_with("/memfd:");
-      if (!process.identity.exe_deleted || !seen.insert(state_of(process.identity.exe)).second)
-        continue;
-      std::vector<Probe> probes;
-      for (const Probe& probe : all) {
-        const model::FileScope& scope = matcher_.detection(probe.detection).scope;
-        if (memfd ? scope.memfd : scope.deleted_exe) probes.push_back(probe);
-      }
-      struct stat status {};
-      UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status);
-      if (!file) continue;
-      FileFacts facts;
-      facts.identity = process.identity.exe;
-      facts.stage = FileStage::kStat;
-      facts.mtime_delta_ms = 0;
-      facts.package_owned = false;
-      files_->submit(std::move(facts), std::move(file), status, std::move(probes));
-    }
-    parser_.finish();
-  }
-
-  // The program's own bytes, whatever stands at its path by now.
-  static UniqueFd open_exe(const ProcessFacts& process, struct stat& status) {
-    const std::string path = "/proc/" + std::to_string(process.identity.pid) + "/exe";
-    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-        status.st_ino != process.identity.exe.inode)
-      return {};
-    return file;
-  }
-
   // Every object of the kind, except files.
   void ask_all(const Probe& probe) {
-    const auto ask = [&](const Object& object) {
+    running_.ask_all(probe);
+    if (matcher_.detection(probe.detection).object != ObjectKind::kPersistence) return;
+    for (const Object& object : persistence_)
       if (matcher_.match(probe.detection, object, probe.binding) == Truth::kYes)
         collector_.record(probe.detection, object, probe.joined);
-    };
-    switch (matcher_.detection(probe.detection).object) {
-      case ObjectKind::kProcess:
-        for (ProcessFacts& process : processes_) {
-          if (is_stopped()) return;
-          if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo)
-            continue;
-          // Its identity is the program's content.
-          hash_exe(process);
-          ask(Object(process));
-        }
-        break;
-      case ObjectKind::kPersistence:
-        for (const Object& object : persistence_) ask(object);
-        break;
-      case ObjectKind::kNetworkTraffic:
-        for (const Object& object : connections_) ask(object);
-        break;
-      default:
-        break;
-    }
-  }
-
-  void hash_exe(ProcessFacts& process) {
-    if (process.identity.exe.path.empty() || !process.exe_sha256.empty()) return;
-    const Program& program = programs_[state_of(process.identity.exe)];
-    if (!program.sha256) {
-      struct stat status {};
-      UniqueFd file = open_exe(process, status);
-      if (!file) return;
-      Job job;
-      job.id = ++last_id_;
-      job.hash = true;
-      job.facts.identity = process.identity.exe;
-      parser_.submit(std::move(job), std::move(file));
-      parser_.finish();
-    }
-    if (!program.sha256) return;
-    process.exe_sha256 = program.sha256->hex();
-    process.identity.exe.sha256 = *program.sha256;
   }
 
   void on_answer(const Job& job, Answer answer) {
     operations_ += answer.operations;
     keep_pace();
-    const auto program = programs_.find(state_of(job.facts.identity));
-    const auto sha256 = Digest::parse_hex(answer.sha256);
-    if (program != programs_.end() && sha256 && !is_unread(answer))
-      program->second.sha256 = *sha256;
+    running_.on_answer(job, answer);
     const bool is_of_walk = !job.wanted.empty();
-    const Policies who = job.entries ? wants(ObjectKind::kPersistence) : looks_at_processes();
+    const Policies who = job.entries ? sweep_.wanting(ObjectKind::kPersistence) : running_.who();
     if (is_of_walk)
       files_->on_answer(job, answer);
     else
@@ -392,7 +269,7 @@ class Engine {
 
   void take_entries(const Job& job, Answer& answer) {
     const auto sha256 = Digest::parse_hex(answer.sha256);
-    const Policies who = wants(ObjectKind::kPersistence);
+    const Policies who = sweep_.wanting(ObjectKind::kPersistence);
     for (PersistenceEntry& entry : answer.entries) {
       tallies_.add_scanned(who);
       model::PersistenceIdentity identity;
@@ -448,15 +325,10 @@ class Engine {
   std::optional<IdentityTable> table_;
   std::optional<KnownFiles> known_;  // of the table
   FilePass* files_ = nullptr;
-  std::vector<ProcessFacts> processes_;
-  std::vector<Object> connections_, persistence_;
+  ProcessPass running_;
+  std::vector<Object> persistence_;
   std::multimap<std::string, PersistencePlace> persistence_files_;  // not yet read
-  struct Program {
-    bool is_wanted = false;  // a process detection may ask for it
-    std::optional<Digest> sha256{};
-  };
-  std::map<FileState, Program> programs_;  // that run
-  std::uint64_t last_id_ = 0;              // of jobs that are not the walk's
+  std::uint64_t last_id_ = 0;                                       // of jobs of persistence
   Clock::time_point started_, reported_;
   std::vector<bool> timed_out_;  // per policy
   bool is_over_ = false;         // nobody wants more

@@ -60,6 +60,8 @@ void write(Writer& writer, const Job& job) {
   writer.number(job.wanted.size());
   for (const std::uint16_t detection : job.wanted) writer.number(detection);
   writer.small(job.hash);
+  writer.number(job.rules.size());
+  for (const std::uint16_t rule : job.rules) writer.number(rule);
   writer.small(job.entries);
   writer.small(static_cast<std::uint8_t>(job.format));
   writer.text(job.user);
@@ -82,6 +84,8 @@ Job read_job(Reader& reader) {
   read_list(reader, limits::kDetections * limits::kSweepPolicies,
             [&] { job.wanted.push_back(static_cast<std::uint16_t>(reader.number())); });
   job.hash = reader.small() != 0;
+  read_list(reader, limits::kRules,
+            [&] { job.rules.push_back(static_cast<std::uint16_t>(reader.number())); });
   job.entries = reader.small() != 0;
   job.format = static_cast<Format>(reader.small());
   job.user = reader.text();

@@ -17,6 +17,7 @@ struct Job {
   std::string owner;                  // name or number of the user, for rules
   std::vector<std::uint16_t> wanted;  // file detections that are still open
   bool hash = false;                  // SHA-256, whatever else is asked
+  std::vector<std::uint16_t> rules;   // all of the content is asked for these, and for nothing else
   bool entries = false;               // of persistence
   Format format = Format::kLines;     // of the entries
   std::string user;

@@ -1,15 +1,14 @@
 #include "agent/scan/process.h"
 
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <map>
 
+#include "agent/scan/raw_file.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -17,34 +16,15 @@ namespace {
 
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 constexpr std::size_t kCommandNameBytes = 15;        // TASK_COMM_LEN - 1
-
-std::string read_all(const std::string& path, std::size_t most) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  std::string text;
-  char block[4096];
-  while (fd && text.size() < most) {
-    const ssize_t count = ::read(fd.get(), block, std::min(sizeof block, most - text.size()));
-    if (count <= 0) break;
-    text.append(block, static_cast<std::size_t>(count));
-  }
-  return text;
-}
-
-std::string link_of(const std::string& path) {
-  char target[PATH_MAX];
-  const ssize_t size = ::readlink(path.c_str(), target, sizeof target);
-  return size <= 0 ? std::string() : std::string(target, static_cast<std::size_t>(size));
-}
+constexpr std::size_t kStatusBytes = 64 * 1024;
+constexpr std::size_t kMapsBytes = 16 << 20;
+constexpr std::size_t kEnvironmentBytes = 1 << 20;
+constexpr std::size_t kTexts = 4096;  // files mapped, names in an environment
 
 std::vector<int> list_pids() {
   std::vector<int> pids;
-  DIR* folder = ::opendir("/proc");
-  if (folder == nullptr) return pids;
-  while (const dirent* entry = ::readdir(folder)) {
-    const int pid = std::atoi(entry->d_name);
-    if (pid > 0) pids.push_back(pid);
-  }
-  ::closedir(folder);
+  for (const raw::Entry& entry : raw::list("/proc"))
+    if (const int pid = std::atoi(entry.name.c_str()); pid > 0) pids.push_back(pid);
   std::sort(pids.begin(), pids.end());
   return pids;
 }
@@ -52,7 +32,7 @@ std::vector<int> list_pids() {
 // Ourselves and the parser; the agent's other processes are protected where acting is decided.
 bool is_ours(int pid) {
   return pid == ::getpid() ||
-         read_all("/proc/" + std::to_string(pid) + "/status", 4096)
+         raw::read("/proc/" + std::to_string(pid) + "/status", 4096)
                  .find("\nPPid:\t" + std::to_string(::getpid()) + "\n") != std::string::npos;
 }
 
@@ -62,16 +42,53 @@ bool is_ours(int pid) {
 std::optional<std::string> in_root(const Root& root, int pid, std::string exe) {
   const std::string folder = "/proc/" + std::to_string(pid);
   if (root.is_whole()) return exe;
-  if (link_of(folder + "/ns/mnt") != link_of("/proc/self/ns/mnt") && root.is_root_of(pid))
+  if (raw::link(folder + "/ns/mnt") != raw::link("/proc/self/ns/mnt") && root.is_root_of(pid))
     return exe;
   if (!exe.starts_with(root.path() + "/")) return std::nullopt;
   return exe.substr(root.path().size());
 }
 
-std::optional<ProcessFacts> read_process(const Root& root, int pid) {
+// Paths of what it runs, in the root's spelling where they lie in it.
+std::vector<std::string> mapped_files(const Root& root, int pid) {
+  std::vector<std::string> files;
   const std::string folder = "/proc/" + std::to_string(pid);
-  const auto stat_line = parse_stat_line(read_all(folder + "/stat", 4096));
+  for_each_line(raw::read(folder + "/maps", kMapsBytes), [&](std::string_view line) {
+    auto mapping = parse_mapping(line);
+    if (!mapping || !mapping->executable || !mapping->path.starts_with('/') ||
+        files.size() >= kTexts)
+      return;
+    std::string path = in_root(root, pid, mapping->path).value_or(mapping->path);
+    if (std::find(files.begin(), files.end(), path) == files.end())
+      files.push_back(std::move(path));
+  });
+  return files;
+}
+
+void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts) {
+  const int pid = facts.identity.pid;
+  const std::string folder = "/proc/" + std::to_string(pid);
+  if (needs.mapped_files) facts.mapped_files = mapped_files(root, pid);
+  if (needs.environment)
+    facts.environment_names = environment_names(raw::read(folder + "/environ", kEnvironmentBytes));
+  if (needs.capabilities || needs.user) {
+    const std::string status = raw::read(folder + "/status", kStatusBytes);
+    if (const auto mask = effective_capabilities(status))
+      facts.capabilities = capability_names(*mask);
+    if (const auto uid = effective_user(status)) facts.user = root.user_name(*uid);
+  }
+  if (needs.cwd) {
+    std::string cwd = raw::link(folder + "/cwd");
+    facts.cwd = in_root(root, pid, cwd).value_or(cwd);
+  }
+  if (needs.container)
+    facts.container_id = container_id(raw::read(folder + "/cgroup", kStatusBytes));
+}
+
+std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  const auto stat_line = parse_stat_line(raw::read(folder + "/stat", 4096));
   if (!stat_line) return std::nullopt;
+  parent = stat_line->parent;
   ProcessFacts facts;
   model::ProcessIdentity& identity = facts.identity;
   identity.pid = pid;
@@ -79,7 +96,7 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid) {
   identity.name = stat_line->name;
   facts.is_kernel_thread = (stat_line->flags & kKernelThread) != 0;
 
-  std::string exe = link_of(folder + "/exe");
+  std::string exe = raw::link(folder + "/exe");
   constexpr std::string_view kDeleted = " (deleted)";
   if (exe.ends_with(kDeleted)) {
     identity.exe_deleted = true;
@@ -100,7 +117,7 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid) {
     identity.exe.path = exe;
   }
   facts.exe_alias = root.alias(exe);
-  std::string command = read_all(folder + "/cmdline", limits::kLineBytes);
+  std::string command = raw::read(folder + "/cmdline", limits::kLineBytes);
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
   identity.command_line = std::move(command);
@@ -111,34 +128,6 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid) {
   facts.looks_like_kernel_thread = !facts.is_kernel_thread && !exe.empty() &&
                                    is_kernel_thread_name(identity.name, identity.command_line);
   return facts;
-}
-
-std::optional<std::uint64_t> hex_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::string address_text(const Bytes& bytes) {
-  char text[INET6_ADDRSTRLEN] = {};
-  constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  // An IPv4 peer of a dual-stack socket is an IPv4 peer.
-  if (bytes.size() == 16 && std::equal(std::begin(kMapped), std::end(kMapped), bytes.begin()))
-    ::inet_ntop(AF_INET, bytes.data() + 12, text, sizeof text);
-  else
-    ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
-  return text;
-}
-
-std::vector<std::string_view> words(std::string_view text) {
-  std::vector<std::string_view> result;
-  while (true) {
-    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
-    if (text.empty()) return result;
-    result.push_back(text.substr(0, text.find_first_of(" \t")));
-    text.remove_prefix(result.back().size());
-  }
 }
 
 }  // namespace
@@ -152,13 +141,16 @@ std::optional<StatLine> parse_stat_line(std::string_view text) {
   StatLine line;
   line.name = text.substr(open + 1, close - open - 1);
   const auto fields = words(text.substr(close + 1));
-  constexpr std::size_t kFlags = 9 - 3, kStart = 22 - 3;  // proc(5) counts from 1; state is 3
+  // proc(5) counts from 1; state is 3
+  constexpr std::size_t kParent = 4 - 3, kFlags = 9 - 3, kStart = 22 - 3;
   if (fields.size() <= kStart) return std::nullopt;
-  const auto number = [&](std::size_t field, std::uint64_t& value) {
+  const auto number = [&](std::size_t field, auto& value) {
     return std::from_chars(fields[field].data(), fields[field].data() + fields[field].size(), value)
                .ec == std::errc();
   };
-  if (!number(kFlags, line.flags) || !number(kStart, line.start_ticks)) return std::nullopt;
+  if (!number(kParent, line.parent) || !number(kFlags, line.flags) ||
+      !number(kStart, line.start_ticks))
+    return std::nullopt;
   return line;
 }
 
@@ -177,89 +169,180 @@ bool is_kernel_thread_name(std::string_view name, std::string_view command_line)
                      [&](std::string_view start) { return name.starts_with(start); });
 }
 
-std::vector<ProcessFacts> list_processes(const Root& root) {
+std::optional<Mapping> parse_mapping(std::string_view line) {
+  // "7f00-7f01 r-xp 00000000 08:01 1234   /usr/lib/libc.so.6"; the path may hold spaces.
+  Mapping mapping;
+  std::string_view fields[5];
+  for (std::string_view& field : fields) {
+    field = line.substr(0, line.find(' '));
+    line.remove_prefix(std::min(line.find_first_not_of(' ', field.size()), line.size()));
+  }
+  const std::size_t dash = fields[0].find('-');
+  const auto hex = [](std::string_view text, std::uint64_t& value) {
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    return !text.empty() && parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+  };
+  if (dash == std::string_view::npos || fields[1].size() != 4 ||
+      !hex(fields[0].substr(0, dash), mapping.start) ||
+      !hex(fields[0].substr(dash + 1), mapping.end) || mapping.end < mapping.start ||
+      std::from_chars(fields[4].data(), fields[4].data() + fields[4].size(), mapping.inode).ec !=
+          std::errc())
+    return std::nullopt;
+  mapping.readable = fields[1][0] == 'r';
+  mapping.writable = fields[1][1] == 'w';
+  mapping.executable = fields[1][2] == 'x';
+  mapping.shared = fields[1][3] == 's';
+  mapping.device = fields[3];
+  mapping.path = line;
+  return mapping;
+}
+
+std::vector<std::string> environment_names(std::string_view environ) {
+  std::vector<std::string> names;
+  while (!environ.empty() && names.size() < kTexts) {
+    const std::string_view entry = environ.substr(0, environ.find('\0'));
+    environ.remove_prefix(std::min(entry.size() + 1, environ.size()));
+    const std::size_t equals = entry.find('=');
+    if (equals != 0 && equals != std::string_view::npos)
+      names.emplace_back(entry.substr(0, equals));
+  }
+  return names;
+}
+
+std::vector<std::string> capability_names(std::uint64_t mask) {
+  // include/uapi/linux/capability.h, in order.
+  constexpr std::string_view kNames[] = {"cap_chown",
+                                         "cap_dac_override",
+                                         "cap_dac_read_search",
+                                         "cap_fowner",
+                                         "cap_fsetid",
+                                         "cap_kill",
+                                         "cap_setgid",
+                                         "cap_setuid",
+                                         "cap_setpcap",
+                                         "cap_linux_immutable",
+                                         "cap_net_bind_service",
+                                         "cap_net_broadcast",
+                                         "cap_net_admin",
+                                         "cap_net_raw",
+                                         "cap_ipc_lock",
+                                         "cap_ipc_owner",
+                                         "cap_sys_module",
+                                         "cap_sys_rawio",
+                                         "cap_sys_chroot",
+                                         "cap_sys_ptrace",
+                                         "cap_sys_pacct",
+                                         "cap_sys_admin",
+                                         "cap_sys_boot",
+                                         "cap_sys_nice",
+                                         "cap_sys_resource",
+                                         "cap_sys_time",
+                                         "cap_sys_tty_config",
+                                         "cap_mknod",
+                                         "cap_lease",
+                                         "cap_audit_write",
+                                         "cap_audit_control",
+                                         "cap_setfcap",
+                                         "cap_mac_override",
+                                         "cap_mac_admin",
+                                         "cap_syslog",
+                                         "cap_wake_alarm",
+                                         "cap_block_suspend",
+                                         "cap_audit_read",
+                                         "cap_perfmon",
+                                         "cap_bpf",
+                                         "cap_checkpoint_restore"};
+  std::vector<std::string> names;
+  for (std::size_t bit = 0; bit < std::size(kNames); ++bit)
+    if (mask >> bit & 1) names.emplace_back(kNames[bit]);
+  return names;
+}
+
+namespace {
+
+// The words behind "Uid:" and its like.
+std::vector<std::string_view> status_words(std::string_view status, std::string_view field) {
+  std::vector<std::string_view> found;
+  for_each_line(status, [&](std::string_view line) {
+    if (line.starts_with(field)) found = words(line.substr(field.size()));
+  });
+  return found;
+}
+
+template <class T>
+std::optional<T> number_of(std::string_view text, int base) {
+  T value{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> effective_capabilities(std::string_view status) {
+  const auto found = status_words(status, "CapEff:");
+  return found.empty() ? std::nullopt : number_of<std::uint64_t>(found[0], 16);
+}
+
+std::optional<unsigned> effective_user(std::string_view status) {
+  const auto found = status_words(status, "Uid:");  // real, effective, saved, file system
+  return found.size() < 2 ? std::nullopt : number_of<unsigned>(found[1], 10);
+}
+
+std::string container_id(std::string_view cgroup) {
+  constexpr std::size_t kDigits = 64;
+  std::string_view id;
+  for (std::size_t at = 0; at < cgroup.size();) {
+    const std::size_t end =
+        std::min(cgroup.find_first_not_of("0123456789abcdef", at), cgroup.size());
+    const bool is_word = at == 0 || std::isalnum(static_cast<unsigned char>(cgroup[at - 1])) == 0;
+    const bool ends =
+        end == cgroup.size() || std::isalnum(static_cast<unsigned char>(cgroup[end])) == 0;
+    if (end - at == kDigits && is_word && ends) id = cgroup.substr(at, kDigits);
+    at = end + 1;
+  }
+  return std::string(id);
+}
+
+std::optional<std::uint64_t> start_ticks_of(int pid) {
+  const auto line = parse_stat_line(raw::read("/proc/" + std::to_string(pid) + "/stat", 4096));
+  return line ? std::optional(line->start_ticks) : std::nullopt;
+}
+
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs) {
   std::vector<ProcessFacts> result;
+  std::vector<int> parents;
+  std::map<int, std::size_t> known;
   for (const int pid : list_pids()) {
     if (is_ours(pid)) continue;
-    if (auto facts = read_process(root, pid)) result.push_back(std::move(*facts));
+    int parent = 0;
+    auto facts = read_process(root, pid, parent);
+    if (!facts) continue;
+    read_more(root, needs, *facts);
+    known[pid] = result.size();
+    parents.push_back(parent);
+    result.push_back(std::move(*facts));
+  }
+  for (std::size_t i = 0; needs.parent && i < result.size(); ++i) {
+    const auto parent = known.find(parents[i]);
+    if (parent == known.end()) continue;
+    const ProcessFacts& from = result[parent->second];
+    result[i].parent_name = from.identity.name;
+    result[i].parent_exe = from.identity.exe.path;
+    result[i].parent_exe_alias = from.exe_alias;
+    result[i].parent_command_line = from.identity.command_line;
   }
   return result;
 }
 
-std::optional<SocketLine> parse_socket_line(std::string_view line) {
-  // "0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0 12345 ..."
-  const auto fields = words(line);
-  if (fields.size() < 10 || !fields[0].ends_with(':')) return std::nullopt;
-  const auto end_point = [](std::string_view text, std::string& address, std::uint16_t& port) {
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return false;
-    const auto port_number = hex_number(text.substr(colon + 1));
-    const std::string_view digits = text.substr(0, colon);
-    if (!port_number || (digits.size() != 8 && digits.size() != 32)) return false;
-    // 32-bit words in the byte order of the host, which is little-endian here.
-    Bytes bytes;
-    for (std::size_t word = 0; word < digits.size(); word += 8) {
-      const auto value = hex_number(digits.substr(word, 8));
-      if (!value) return false;
-      for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(*value >> (8 * i)));
-    }
-    address = address_text(bytes);
-    port = static_cast<std::uint16_t>(*port_number);
-    return true;
-  };
-  SocketLine result;
-  model::ConnectionIdentity& identity = result.identity;
-  if (!end_point(fields[1], identity.local_address, identity.local_port) ||
-      !end_point(fields[2], identity.remote_address, identity.remote_port))
-    return std::nullopt;
-  const auto& inode = fields[9];
-  if (std::from_chars(inode.data(), inode.data() + inode.size(), result.inode).ec != std::errc())
-    return std::nullopt;
-  return result;
-}
-
-std::vector<ConnectionFacts> list_connections(const Root& root,
-                                              const std::vector<ProcessFacts>& processes) {
-  std::map<std::uint64_t, const ProcessFacts*> owners;  // socket inode -> process
-  std::map<std::string, int> namespaces;                // network namespace -> a process in it
-  if (root.is_whole()) namespaces[link_of("/proc/self/ns/net")] = ::getpid();
-  for (const ProcessFacts& process : processes) {
-    const std::string folder = "/proc/" + std::to_string(process.identity.pid);
-    namespaces.try_emplace(link_of(folder + "/ns/net"), process.identity.pid);
-    DIR* descriptors = ::opendir((folder + "/fd").c_str());
-    if (descriptors == nullptr) continue;
-    while (const dirent* entry = ::readdir(descriptors)) {
-      const std::string target = link_of(folder + "/fd/" + entry->d_name);
-      constexpr std::string_view kSocket = "socket:[";
-      if (target.starts_with(kSocket))
-        owners.try_emplace(std::strtoull(target.c_str() + kSocket.size(), nullptr, 10), &process);
-    }
-    ::closedir(descriptors);
+std::vector<std::string_view> words(std::string_view text) {
+  std::vector<std::string_view> result;
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+    if (text.empty()) return result;
+    result.push_back(text.substr(0, text.find_first_of(" \t")));
+    text.remove_prefix(result.back().size());
   }
-  constexpr std::size_t kTableBytes = 64 << 20;
-  std::vector<ConnectionFacts> result;
-  for (const auto& [name, pid] : namespaces) {
-    for (const char* table : {"tcp", "tcp6", "udp", "udp6"}) {
-      const std::string text =
-          read_all("/proc/" + std::to_string(pid) + "/net/" + table, kTableBytes);
-      for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        const auto line = parse_socket_line(std::string_view(text).substr(at, end - at));
-        at = end + 1;
-        if (!line) continue;
-        const auto owner = owners.find(line->inode);
-        if (owner == owners.end() && !root.is_whole()) continue;
-        ConnectionFacts facts{line->identity, {}};
-        if (owner != owners.end()) {
-          facts.identity.pid = owner->second->identity.pid;
-          facts.identity.exe = owner->second->identity.exe;
-          facts.process_name = owner->second->identity.name;
-        }
-        result.push_back(std::move(facts));
-      }
-    }
-  }
-  return result;
 }
 
 }  // namespace fleetsweep::scan

@@ -1,34 +1,29 @@
 #pragma once
 
-// Running programs and their connections, as /proc tells, without any tool of the host.
+// Running programs, as /proc tells, without any tool of the host. A process that ends while it is
+// looked at is one that is not there.
 
-#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "agent/scan/evaluate/facts.h"
+#include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/root.h"
 
 namespace fleetsweep::scan {
 
 // All processes; of a root that is a folder, those whose program lies in it or whose / it is.
 // Processes of our own family are left out. Hashes and package ownership are not filled in.
-std::vector<ProcessFacts> list_processes(const Root& root);
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {});
 
-// TCP and UDP sockets that are open, in every network namespace of these processes; of a root that
-// is a folder, only the sockets of its processes.
-std::vector<ConnectionFacts> list_connections(const Root& root,
-                                              const std::vector<ProcessFacts>& processes);
-
-// One line of /proc/net/{tcp,tcp6,udp,udp6}; nothing for its header. The inode names the socket.
-struct SocketLine {
-  model::ConnectionIdentity identity;
-  std::uint64_t inode = 0;
-};
-std::optional<SocketLine> parse_socket_line(std::string_view line);
+// When it was started; nothing: it ended.
+std::optional<std::uint64_t> start_ticks_of(int pid);
 
 // What /proc/PID/stat says that we need; nothing when it is malformed.
 struct StatLine {
   std::string name;
+  int parent = 0;
   std::uint64_t flags = 0;
   std::uint64_t start_ticks = 0;
 };
@@ -36,5 +31,40 @@ std::optional<StatLine> parse_stat_line(std::string_view text);
 
 // "kworker/0:1", "[kswapd0]", "kdevtmpfsi": the name of a kernel thread or one made to look so.
 bool is_kernel_thread_name(std::string_view name, std::string_view command_line);
+
+// One line of /proc/PID/maps. Paths as the kernel writes them, with " (deleted)".
+struct Mapping {
+  std::uint64_t start = 0, end = 0;
+  bool readable = false, writable = false, executable = false, shared = false;
+  std::string device;
+  std::uint64_t inode = 0;
+  std::string path;
+};
+std::optional<Mapping> parse_mapping(std::string_view line);
+
+// Of /proc/PID/environ: the names, without what they stand for.
+std::vector<std::string> environment_names(std::string_view environ);
+
+// Of /proc/PID/status: the effective capabilities by name, and the effective user's number.
+std::vector<std::string> capability_names(std::uint64_t mask);
+std::optional<std::uint64_t> effective_capabilities(std::string_view status);
+std::optional<unsigned> effective_user(std::string_view status);
+
+// Of /proc/PID/cgroup: the 64 hexadecimal digits by which docker, containerd, podman and cri-o name
+// a container; the innermost. Empty: none.
+std::string container_id(std::string_view cgroup);
+
+// Calls `take` with each line, without its end.
+template <class Take>
+void for_each_line(std::string_view text, Take take) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(line.size() == text.size() ? line.size() : line.size() + 1);
+    take(line);
+  }
+}
+
+// Its parts between spaces.
+std::vector<std::string_view> words(std::string_view line);
 
 }  // namespace fleetsweep::scan

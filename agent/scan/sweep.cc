@@ -46,6 +46,20 @@ Sweep::Sweep(std::span<const model::Policy> policies) {
   }
 }
 
+Policies Sweep::wanting(model::ObjectKind kind) const {
+  Policies who = 0;
+  for (std::uint16_t d = 0; d < owner_.size(); ++d)
+    if (all_.detections[d].object == kind) who |= bit_of(d);
+  return who;
+}
+
+Policies Sweep::wanting_processes() const {
+  Policies who = wanting(model::ObjectKind::kProcess) | wanting(model::ObjectKind::kNetworkTraffic);
+  for (std::uint16_t d = 0; d < owner_.size(); ++d)
+    if (all_.detections[d].scope.deleted_exe || all_.detections[d].scope.memfd) who |= bit_of(d);
+  return who;
+}
+
 std::vector<model::Finding> Sweep::findings_of(std::size_t policy,
                                                const std::vector<model::Finding>& all) const {
   std::vector<model::Finding> result;

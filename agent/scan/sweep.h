@@ -30,6 +30,8 @@ class Sweep {
   std::size_t size() const { return first_.size(); }
   std::size_t policy_of(std::uint16_t detection) const { return owner_[detection]; }
   Policies bit_of(std::uint16_t detection) const { return Policies{1} << owner_[detection]; }
+  Policies wanting(model::ObjectKind kind) const;
+  Policies wanting_processes() const;  // or connections, or the files of running programs
   // Of one policy, numbered as if nothing else had been found.
   std::vector<model::Finding> findings_of(std::size_t policy,
                                           const std::vector<model::Finding>& all) const;

@@ -163,11 +163,16 @@ class DetectionReader {
       return sink_.error(node.at, fmt::format("no rule '{}'", shown(*id)),
                          known.empty() ? "define it under 'rules:'" : name_hint(*id, known));
     }
-    if (detection_.object != ObjectKind::kFile)
-      return sink_.error(
-          node.at,
-          fmt::format("'yara' reads files; this detection looks for a {}", name(detection_.object)),
-          "use 'object: file', and join the process to it with for_each");
+    if (detection_.object != ObjectKind::kFile && detection_.object != ObjectKind::kProcess)
+      return sink_.error(node.at,
+                         fmt::format("'yara' reads files and the memory of processes; this "
+                                     "detection looks for a {}",
+                                     name(detection_.object)),
+                         "use 'object: file', and join the other to it with for_each");
+    if (detection_.object == ObjectKind::kProcess && !fields_.has("where"))
+      return sink_.error(node.at,
+                         fmt::format("'{}' would read the memory of every process", entry_.key),
+                         "say in 'where' which processes are candidates");
     detection_.rule = static_cast<std::int16_t>(rule);
   }
 

@@ -89,7 +89,7 @@ void explain_detections(const Policy& policy, std::string& out) {
     add_selections(d.any_of, "", out);
     if (d.rule >= 0)
       out += fmt::format("    {}{}\n", d.any_of.empty() ? "" : "and ",
-                         rule_words(policy.rules[static_cast<std::size_t>(d.rule)]));
+                         rule_words(policy.rules[static_cast<std::size_t>(d.rule)], d.object));
     add_selections(d.none_of, "but not if ", out);
   }
 }

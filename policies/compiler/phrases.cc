@@ -300,9 +300,11 @@ std::string scope_words(const model::FileScope& scope) {
   return text;
 }
 
-std::string rule_words(const model::Rule& rule) {
-  std::string text =
-      fmt::format("its content matches the YARA rule {} ({})", spoken(rule.id), rule.license);
+std::string rule_words(const model::Rule& rule, model::ObjectKind object) {
+  const bool is_process = object == model::ObjectKind::kProcess;
+  std::string text = fmt::format("its {} matches the YARA rule {} ({})",
+                                 is_process ? "memory" : "content", spoken(rule.id), rule.license);
+  if (is_process) return text;
   std::vector<std::string> bounds;
   if (!rule.magic.empty())
     bounds.push_back("its content is " + std::string(choice_words(rule.magic)));

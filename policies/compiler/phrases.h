@@ -28,7 +28,7 @@ std::string_view choice_words(std::string_view choice);
 
 std::string predicate_words(const model::Predicate& predicate);
 std::string scope_words(const model::FileScope& scope);
-std::string rule_words(const model::Rule& rule);
+std::string rule_words(const model::Rule& rule, model::ObjectKind object);
 std::string precondition_words(const model::Precondition& precondition);
 
 }  // namespace fleetsweep::compiler

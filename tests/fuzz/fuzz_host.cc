@@ -23,8 +23,10 @@
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/identity_table.h"
 #include "agent/scan/job.h"
+#include "agent/scan/memory.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/process.h"
+#include "agent/scan/sockets.h"
 #include "agent/scan/yara/source.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
@@ -191,6 +193,15 @@ void enrolled(std::string_view text) {
   (void)agent::verify_membership(*enrolment);
 }
 
+void read_proc(std::string_view text) {
+  for (const auto& region : scan::regions_to_scan(text)) FS_ASSERT(region.start < region.end);
+  (void)scan::environment_names(text);
+  (void)scan::effective_user(text);
+  if (const auto mask = scan::effective_capabilities(text)) (void)scan::capability_names(*mask);
+  FS_ASSERT(scan::container_id(text).size() % 64 == 0);
+  scan::for_each_line(text, [](std::string_view line) { (void)scan::parse_packet_line(line); });
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   const std::string_view text = as_text(bytes);
   if (which < fuzz::kFormats) return parse_entries(which, text);
@@ -232,6 +243,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return (void)scan::capability_names(bytes);
     case fuzz::kIdentityTable:
       return remember(bytes);
+    case fuzz::kProcText:
+      return read_proc(text);
     default:
       enrolled(text);
   }

@@ -28,6 +28,7 @@ enum HostCase : std::uint8_t {
   kCurveKey,
   kCapabilities,
   kIdentityTable,
+  kProcText,  // maps, environ, status, cgroup, mountinfo and modules of /proc
   kCases,
 };
 

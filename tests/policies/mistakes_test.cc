@@ -52,6 +52,19 @@ TEST(Mistakes, AnUnknownFieldIsIgnored) {
               ElementsAre("39:1 error: a policy has no field 'safty' | did you mean 'safety'?"));
 }
 
+TEST(Mistakes, ARuleReadsTheMemoryOfEveryProcess) {
+  constexpr char kWhere[] = "    where: {process.exe.path: '{{content.file.path}}'}\n";
+  EXPECT_THAT(mistakes(with("for_each: content\n", "for_each: content\n    yara: sample\n")),
+              testing::IsEmpty());
+  EXPECT_THAT(mistakes(with(kWhere, "    yara: sample\n")),
+              testing::Contains(HasSubstr("'started' would read the memory of every process | say "
+                                          "in 'where' which processes are candidates")));
+  EXPECT_THAT(
+      mistakes(with("object: network-traffic\n", "object: network-traffic\n    yara: sample\n")),
+      ElementsAre(HasSubstr("'yara' reads files and the memory of processes; this "
+                            "detection looks for a network-traffic")));
+}
+
 TEST(Mistakes, ADuplicateKeyWins) {
   EXPECT_THAT(mistakes(with("title: Sample", "title: Sample\n  title: Other")),
               ElementsAre("6:3 error: 'title' stands here twice | the first is on line 5"));

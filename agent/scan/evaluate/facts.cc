@@ -76,6 +76,13 @@ FieldValue attribute_field(const FileAttributes& file, Field field) {
   }
 }
 
+FieldValue text_if_any(std::string_view value, std::string_view alias = {}) {
+  return value.empty() ? absent() : text(value, alias);
+}
+FieldValue texts(std::span<const std::string> values) {
+  return values.empty() ? absent() : FieldValue{Kind::kTexts, {}, {}, 0, values};
+}
+
 FieldValue field_of(const ProcessFacts& process, Field field) {
   const model::ProcessIdentity& identity = process.identity;
   const bool has_exe = !identity.exe.path.empty();
@@ -98,6 +105,26 @@ FieldValue field_of(const ProcessFacts& process, Field field) {
       return number(process.is_kernel_thread);
     case Field::kProcessLooksLikeKernelThread:
       return number(process.looks_like_kernel_thread);
+    case Field::kProcessExeIsMemfd:
+      return number(identity.exe_deleted && identity.exe.path.starts_with("/memfd:"));
+    case Field::kProcessParentName:
+      return text_if_any(process.parent_name);
+    case Field::kProcessParentExePath:
+      return text_if_any(process.parent_exe, process.parent_exe_alias);
+    case Field::kProcessParentCommandLine:
+      return text_if_any(process.parent_command_line);
+    case Field::kProcessMappedFiles:
+      return texts(process.mapped_files);
+    case Field::kProcessEnvironmentNames:
+      return texts(process.environment_names);
+    case Field::kProcessCapabilities:
+      return texts(process.capabilities);
+    case Field::kProcessUser:
+      return text_if_any(process.user);
+    case Field::kProcessCwd:
+      return text_if_any(process.cwd);
+    case Field::kProcessContainerId:
+      return text_if_any(process.container_id);
     default:
       return absent();
   }
@@ -129,11 +156,11 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
   const model::ConnectionIdentity& identity = connection.identity;
   switch (field) {
     case Field::kNetworkDstRef:
-      return text(identity.remote_address);
+      return text_if_any(identity.remote_address);
     case Field::kNetworkDstPort:
       return number(identity.remote_port);
     case Field::kNetworkSrcRef:
-      return text(identity.local_address);
+      return text_if_any(identity.local_address);
     case Field::kNetworkProtocol:
       return identity.protocol.empty() ? absent() : text(identity.protocol);
     case Field::kNetworkIsListening:
@@ -143,7 +170,9 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
     case Field::kNetworkProcessName:
       return connection.process_name.empty() ? absent() : text(connection.process_name);
     case Field::kNetworkProcessExePath:
-      return identity.exe.path.empty() ? absent() : text(identity.exe.path);
+      return text_if_any(identity.exe.path);
+    case Field::kNetworkProcessExeDeleted:
+      return number(connection.exe_deleted);
     default:
       return absent();
   }

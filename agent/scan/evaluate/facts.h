@@ -57,6 +57,14 @@ struct ProcessFacts {
   std::string exe_sha256;  // hex; empty: not computed
   std::string exe_alias;
   std::optional<bool> exe_package_owned;
+  // Only what a detection asks for is filled in (ProcessNeeds).
+  std::string parent_name, parent_exe, parent_exe_alias, parent_command_line;
+  std::vector<std::string> mapped_files;  // executable ones; one whose file is gone: " (deleted)"
+  std::vector<std::string> environment_names;
+  std::vector<std::string> capabilities;  // effective
+  std::string user, cwd, container_id;
+  std::vector<std::uint16_t> rules_done;  // as for a file, on its memory
+  std::vector<std::pair<std::uint16_t, std::string>> rules;
 };
 
 struct PersistenceFacts {
@@ -66,6 +74,7 @@ struct PersistenceFacts {
 struct ConnectionFacts {
   model::ConnectionIdentity identity;
   std::string process_name;
+  bool exe_deleted = false;
 };
 
 using Object = std::variant<FileFacts, ProcessFacts, PersistenceFacts, ConnectionFacts>;

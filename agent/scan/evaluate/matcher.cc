@@ -106,6 +106,29 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
       case Field::kFileMd5:
         needs.md5 = true;
         break;
+      case Field::kProcessParentName:
+      case Field::kProcessParentExePath:
+      case Field::kProcessParentCommandLine:
+        needs.process.parent = true;
+        break;
+      case Field::kProcessMappedFiles:
+        needs.process.mapped_files = true;
+        break;
+      case Field::kProcessEnvironmentNames:
+        needs.process.environment = true;
+        break;
+      case Field::kProcessCapabilities:
+        needs.process.capabilities = true;
+        break;
+      case Field::kProcessUser:
+        needs.process.user = true;
+        break;
+      case Field::kProcessCwd:
+        needs.process.cwd = true;
+        break;
+      case Field::kProcessContainerId:
+        needs.process.container = true;
+        break;
       default:
         break;
     }
@@ -158,13 +181,22 @@ struct Matcher::Compiled {
       return Truth::kNo;
     if (file.stage >= FileStage::kHead && !one.rule_magic.empty() && file.magic != one.rule_magic)
       return Truth::kNo;
-    for (const auto& [index, rule_name] : file.rules)
-      if (index == rule) return Truth::kYes;
-    const bool done =
-        std::find(file.rules_done.begin(), file.rules_done.end(), rule) != file.rules_done.end();
-    return done ? Truth::kNo : Truth::kUnknown;
+    return rule_truth(rule, file.rules, file.rules_done);
   }
-  Truth rule_truth(const One&, const Object&) const { return Truth::kYes; }
+  // Of a process its memory is asked; there a rule has no limits.
+  Truth rule_truth(const One& one, const Object& object) const {
+    const auto* process = std::get_if<ProcessFacts>(&object);
+    if (one.detection.rule < 0 || process == nullptr) return Truth::kYes;
+    return rule_truth(static_cast<std::uint16_t>(one.detection.rule), process->rules,
+                      process->rules_done);
+  }
+  static Truth rule_truth(std::uint16_t rule,
+                          const std::vector<std::pair<std::uint16_t, std::string>>& matches,
+                          const std::vector<std::uint16_t>& done) {
+    for (const auto& [index, rule_name] : matches)
+      if (index == rule) return Truth::kYes;
+    return std::find(done.begin(), done.end(), rule) != done.end() ? Truth::kNo : Truth::kUnknown;
+  }
 
   template <class Facts>
   Truth match(const One& one, const Facts& facts, Binding binding) const {
@@ -189,9 +221,11 @@ Result<Matcher> Matcher::compile(const model::Policy& policy) {
   auto compiled = std::make_unique<Compiled>();
   for (std::size_t i = 0; i < policy.detections.size(); ++i) {
     const model::Detection& detection = policy.detections[i];
+    const bool takes_rule = detection.object == ObjectKind::kFile ||
+                            (detection.object == ObjectKind::kProcess && !detection.any_of.empty());
     if (detection.for_each >= static_cast<int>(i) ||
         detection.rule >= static_cast<int>(policy.rules.size()) ||
-        (detection.rule >= 0 && detection.object != ObjectKind::kFile))
+        (detection.rule >= 0 && !takes_rule))
       return fail(Code::kInvalid, "detection {}: for_each or rule names nothing it may name",
                   detection.id);
     // A template may name the detections of its own chain, and no others.
@@ -252,6 +286,20 @@ std::uint16_t Matcher::detections() const {
 }
 const Needs& Matcher::needs(std::uint16_t detection) const {
   return compiled_->all[detection].needs;
+}
+ProcessNeeds Matcher::process_needs() const {
+  ProcessNeeds all;
+  for (const auto& one : compiled_->all) {
+    const ProcessNeeds& needs = one.needs.process;
+    all.parent |= needs.parent;
+    all.mapped_files |= needs.mapped_files;
+    all.environment |= needs.environment;
+    all.capabilities |= needs.capabilities;
+    all.user |= needs.user;
+    all.cwd |= needs.cwd;
+    all.container |= needs.container;
+  }
+  return all;
 }
 bool Matcher::has_rules() const {
   return std::any_of(compiled_->all.begin(), compiled_->all.end(),

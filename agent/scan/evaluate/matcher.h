@@ -24,6 +24,12 @@ struct Bound {
 };
 using Binding = std::span<const Bound>;
 
+// What has to be read of every process, beyond its stat, program and command line.
+struct ProcessNeeds {
+  bool parent = false, mapped_files = false, environment = false, capabilities = false;
+  bool user = false, cwd = false, container = false;
+};
+
 // What has to be known of an object, beyond its stat, before a detection can be decided.
 struct Needs {
   bool stat = false;  // size, times or owner can say no before the file is opened
@@ -35,6 +41,7 @@ struct Needs {
   std::size_t head_bytes = 0;
   bool sha256 = false, sha1 = false, md5 = false;
   bool rule = false;
+  ProcessNeeds process;
 };
 
 class Matcher {
@@ -53,6 +60,7 @@ class Matcher {
   const model::Detection& detection(std::uint16_t index) const;
   std::uint16_t detections() const;
   const Needs& needs(std::uint16_t detection) const;
+  ProcessNeeds process_needs() const;  // of all detections
   bool has_rules() const;
   // Asks about the object of the detection it is joined to.
   bool is_about_parent(std::uint16_t detection) const;

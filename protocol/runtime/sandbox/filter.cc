@@ -54,7 +54,6 @@ constexpr int kAllRefuse[] = {
     SCMP_SYS(execveat),
     SCMP_SYS(ptrace),
     SCMP_SYS(process_vm_writev),
-    SCMP_SYS(process_vm_readv),
     SCMP_SYS(kcmp),
     SCMP_SYS(pidfd_getfd),
     SCMP_SYS(userfaultfd),
@@ -86,6 +85,9 @@ constexpr int kAllRefuse[] = {
     SCMP_SYS(keyctl),
     SCMP_SYS(io_uring_setup),
 };
+
+// Who looks into the memory of others is the walker alone, by the kernel's rules for ptrace.
+constexpr int kMemoryCalls[] = {SCMP_SYS(process_vm_readv)};
 
 // How anyone comes to a network: an open descriptor can still be read and written.
 constexpr int kNetworkCalls[] = {
@@ -128,14 +130,16 @@ int refuse(scmp_filter_ctx filter, std::span<const int> calls) {
   return 0;
 }
 
-int add_actor_rules(scmp_filter_ctx filter) {
+// What all of these profiles refuse, and these calls.
+int add_refusals(scmp_filter_ctx filter, std::initializer_list<std::span<const int>> more) {
   if (const int error = refuse(filter, kAllRefuse)) return error;
-  return refuse(filter, kNetworkCalls);
+  for (const std::span<const int> calls : more)
+    if (const int error = refuse(filter, calls)) return error;
+  return 0;
 }
 
 int add_reader_rules(scmp_filter_ctx filter) {
-  if (const int error = add_actor_rules(filter)) return error;
-  if (const int error = refuse(filter, kReaderRefuses)) return error;
+  if (const int error = add_refusals(filter, {kNetworkCalls, kReaderRefuses})) return error;
   for (const scmp_datum_t mode : {O_WRONLY, O_RDWR})
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 1,
                                            SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, mode)))
@@ -150,9 +154,9 @@ int add_rules(scmp_filter_ctx filter, Profile profile) {
     case Profile::kReader:
       return add_reader_rules(filter);
     case Profile::kActor:
-      return add_actor_rules(filter);
+      return add_refusals(filter, {kNetworkCalls, kMemoryCalls});
     case Profile::kNetwork:
-      return refuse(filter, kAllRefuse);
+      return add_refusals(filter, {kMemoryCalls});
   }
   return -EINVAL;
 }

@@ -45,7 +45,7 @@ Result<bool> restrict_files(FileAccess access);
 // What a system call filter leaves.
 //   kParser: an allow-list: read and write what is open, memory, time, exit. Anything else kills.
 //   kReader: everything but what starts programs, opens the network, traces, mounts, loads, or
-//   changes files; those kill.
+//   changes files; those kill. It alone may read the memory of other processes.
 //   kActor: for the process that changes the host: everything but what starts programs, opens the
 //   network, traces, mounts or changes the kernel; those kill.
 //   kNetwork: for the process with the network: everything but what starts programs, traces, mounts

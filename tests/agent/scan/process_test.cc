@@ -36,23 +36,46 @@ TEST(Process, KernelThreadNamesAreKnown) {
     EXPECT_FALSE(is_kernel_thread_name(name, "")) << name;
 }
 
-TEST(Process, SocketLinesOfBothFamiliesAreRead) {
-  const auto four = parse_socket_line(
-      "   1: 0100007F:1F90 AC10D82D:01BB 01 00000000:00000000 00:00000000 00000000  1000        0 "
-      "12345 1 0");
-  ASSERT_TRUE(four.has_value());
-  EXPECT_EQ(four->identity.local_address, "127.0.0.1");
-  EXPECT_EQ(four->identity.local_port, 8080);
-  EXPECT_EQ(four->identity.remote_address, "45.216.16.172");
-  EXPECT_EQ(four->identity.remote_port, 443);
-  EXPECT_EQ(four->inode, 12345u);
-  const auto six = parse_socket_line(
-      "0: 00000000000000000000000001000000:0016 0000000000000000FFFF00000100007F:0050 01 0:0 0:0 0 "
-      "0 0 77");
-  ASSERT_TRUE(six.has_value());
-  EXPECT_EQ(six->identity.local_address, "::1");
-  EXPECT_EQ(six->identity.remote_address, "127.0.0.1");
-  EXPECT_FALSE(parse_socket_line("  sl  local_address rem_address   st tx_queue").has_value());
+TEST(Process, AMappingWithSpacesInItsPathIsCutShort) {
+  const auto mapping =
+      parse_mapping("7f1a2000-7f1a3000 r-xs 00000000 08:01 4711      /tmp/a b (deleted)");
+  ASSERT_TRUE(mapping.has_value());
+  EXPECT_EQ(mapping->start, 0x7f1a2000u);
+  EXPECT_EQ(mapping->end, 0x7f1a3000u);
+  EXPECT_TRUE(mapping->readable && mapping->executable && mapping->shared);
+  EXPECT_FALSE(mapping->writable);
+  EXPECT_EQ(mapping->inode, 4711u);
+  EXPECT_EQ(mapping->path, "/tmp/a b (deleted)");
+  EXPECT_EQ(parse_mapping("7f-80 rwxp 0 00:00 0")->path, "");
+  for (const char* broken : {"", "7f", "80-7f rwxp 0 00:00 0", "7f-80 rwx 0 00:00 0", "7f-80 rwxp"})
+    EXPECT_FALSE(parse_mapping(broken).has_value()) << broken;
+}
+
+TEST(Process, AContainerIsKnownByTheIdOfItsInnermostScope) {
+  const std::string id(64, 'a'), pod(64, 'b');
+  EXPECT_EQ(container_id("0::/system.slice/docker-" + id + ".scope\n"), id);
+  EXPECT_EQ(container_id("12:pids:/docker/" + id + "\n0::/\n"), id);
+  EXPECT_EQ(container_id("0::/kubepods.slice/" + pod + "/cri-containerd-" + id + ".scope"), id);
+  EXPECT_EQ(container_id("0::/machine.slice/libpod-" + id + ".scope/container"), id);
+  EXPECT_EQ(container_id("0::/x-" + id + "f"), "") << "65 digits";
+  EXPECT_EQ(container_id("0::/x" + id), "") << "a part of a longer word";
+  EXPECT_EQ(container_id("0::/user.slice/session-1.scope"), "");
+}
+
+TEST(Process, ValuesOfAnEnvironmentLeaveTheProcess) {
+  using namespace std::string_literals;
+  EXPECT_EQ(environment_names("AAZHDE=secret\0PATH=/bin\0=x\0broken\0A=b=c"s),
+            (std::vector<std::string>{"AAZHDE", "PATH", "A"}));
+}
+
+TEST(Process, CapabilitiesAreNamedByTheWrongBit) {
+  EXPECT_EQ(capability_names(1u << 13 | 1u),
+            (std::vector<std::string>{"cap_chown", "cap_net_raw"}));
+  EXPECT_EQ(capability_names(~std::uint64_t{0}).size(), 41u);
+  const std::string status = "Name:\tx\nUid:\t1000\t65534\t0\t0\nCapEff:\t0000000000002000\n";
+  EXPECT_EQ(effective_capabilities(status), 0x2000u);
+  EXPECT_EQ(effective_user(status), 65534u);
+  EXPECT_FALSE(effective_capabilities("Name:\tx\n").has_value());
 }
 
 class ProcessScanTest : public TreeTest {
@@ -120,6 +143,70 @@ TEST_F(ProcessScanTest, ALongNameIsNotCutWhereTheProgramTellsTheRest) {
   policy.detections.push_back(detection("d", ObjectKind::kProcess,
                                         {is(Field::kProcessName, "a-name-longer-than-fifteen")}));
   EXPECT_EQ(pids(scan(policy)), std::set<int>{pid});
+}
+
+TEST_F(ProcessScanTest, WhatALivingProcessShowsIsNotSeen) {
+  ::setenv("FLEETSWEEP_LOOKALIKE", "hidden", 1);
+  const pid_t pid = start_program("/opt/lookalike");
+  ::unsetenv("FLEETSWEEP_LOOKALIKE");
+  char cwd[4096];
+  ASSERT_NE(::getcwd(cwd, sizeof cwd), nullptr);
+  const std::pair<const char*, model::Predicate> fields[] = {
+      {"environment", is(Field::kProcessEnvironmentNames, "FLEETSWEEP_LOOKALIKE")},
+      {"no_values", is(Field::kProcessEnvironmentNames, "hidden", Match::kContains)},
+      {"mapped", is(Field::kProcessMappedFiles, "/opt/lookalike")},
+      {"cwd", is(Field::kProcessCwd, cwd)},
+      {"user", is(Field::kProcessUser, std::to_string(::geteuid()))},
+      {"memfd", number(Field::kProcessExeIsMemfd, 1)},
+      {"capability", is(Field::kProcessCapabilities, "cap_sys_ptrace")},
+  };
+  model::Policy policy;
+  for (const auto& [id, predicate] : fields)
+    policy.detections.push_back(detection(id, ObjectKind::kProcess, {predicate}));
+  std::set<std::string> found;
+  const auto result = scan(policy);
+  for (const auto& finding : result["findings"]) {
+    EXPECT_EQ(finding["process"]["pid"], pid);
+    found.insert(finding["detection"]);
+  }
+  std::set<std::string> expected{"environment", "mapped", "cwd", "user"};
+  if (::geteuid() == 0) expected.insert("capability");
+  EXPECT_EQ(found, expected) << result.dump(1);
+}
+
+TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {
+  write("/opt/parent.sh", "");
+  fs::create_directories(at("/bin"));
+  fs::copy_file("/bin/sleep", at("/bin/child"));
+  fs::copy_file(fs::canonical("/bin/sh"), at("/bin/parent"));
+  int ready[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  const pid_t parent = ::fork();
+  if (parent == 0) {
+    ::setpgid(0, 0);
+    const std::string line = at("/bin/child").string() + " 1000 & echo $!; wait";
+    ::dup2(ready[1], 1);
+    ::execl(at("/bin/parent").c_str(), "parent", "-c", line.c_str(), nullptr);
+    ::_exit(1);
+  }
+  ::close(ready[1]);
+  char text[32] = {};
+  ASSERT_GT(::read(ready[0], text, sizeof text - 1), 0);
+  ::close(ready[0]);
+  started_.push_back(parent);
+  const pid_t child = std::atoi(text);
+  // It is the other program once /proc says so.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::error_code ignored;
+  while (fs::read_symlink("/proc/" + std::to_string(child) + "/exe", ignored) != at("/bin/child"))
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  model::Policy policy;
+  policy.detections.push_back(detection(
+      "d", ObjectKind::kProcess,
+      {is(Field::kProcessParentExePath, "/bin/parent"), is(Field::kProcessParentName, "parent"),
+       is(Field::kProcessParentCommandLine, "parent -c", Match::kStartsWith)}));
+  EXPECT_EQ(pids(scan(policy)), std::set<int>{child});
+  ::kill(child, SIGKILL);
 }
 
 TEST_F(ProcessScanTest, AContainerSeesTheProcessesOfItsNodeByTheirOwnPaths) {

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,6 +192,24 @@ const std::vector<std::pair<const char*, std::function<void()>>> kNobodyDoes = {
     {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
     {"chroot", [] { ::syscall(SYS_chroot, "/"); }},
 };
+
+// Of a process of its own user, which is what the kernel lets anybody do.
+void read_own_memory() {
+  char from = 'x', to = 0;
+  const iovec ours{&to, 1}, theirs{&from, 1};
+  ::process_vm_readv(::getpid(), &ours, 1, &theirs, 1, 0);
+}
+
+TEST(Sandbox, TheReaderAloneLooksIntoMemory) {
+  expect_exit(under(Profile::kReader,
+                    [] {
+                      read_own_memory();
+                      return kSurvived;
+                    }),
+              kSurvived);
+  for (const Profile other : {Profile::kActor, Profile::kNetwork, Profile::kParser})
+    expect_never(other, {{"process_vm_readv", read_own_memory}});
+}
 
 TEST(Sandbox, WhoHasTheNetworkTalksAndWritesButStartsTracesAndMountsNothing) {
   const int status = under(Profile::kNetwork, [] {

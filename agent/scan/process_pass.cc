@@ -1,0 +1,176 @@
+#include "agent/scan/process_pass.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <set>
+
+#include "agent/scan/memory.h"
+#include "agent/scan/process.h"
+#include "agent/scan/sockets.h"
+
+namespace fleetsweep::scan {
+
+using model::ObjectKind;
+
+namespace {
+
+// The program's own bytes, whatever stands at its path by now.
+UniqueFd open_exe(const ProcessFacts& process, struct stat& status) {
+  const std::string path = "/proc/" + std::to_string(process.identity.pid) + "/exe";
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_ino != process.identity.exe.inode)
+    return {};
+  return file;
+}
+
+bool is_memfd(const ProcessFacts& process) {
+  return process.identity.exe.path.starts_with("/memfd:");
+}
+
+}  // namespace
+
+FileState state_of(const model::FileIdentity& file) {
+  return {file.device, file.inode, file.size, file.mtime_ns, file.ctime_ns};
+}
+
+ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const PackageDb& packages,
+                         ParserClient& parser, Collector& collector, const Sweep& sweep,
+                         Tallies& tallies, std::function<bool()> is_stopped)
+    : root_(root),
+      matcher_(matcher),
+      packages_(packages),
+      parser_(parser),
+      collector_(collector),
+      sweep_(sweep),
+      tallies_(tallies),
+      is_stopped_(std::move(is_stopped)) {}
+
+void ProcessPass::list() {
+  processes_ = list_processes(root_, matcher_.process_needs());
+  for (ProcessFacts& process : processes_) {
+    tallies_.add_scanned(who());
+    if (!process.identity.exe.path.empty())
+      process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
+    programs_[state_of(process.identity.exe)];
+  }
+  if (!sweep_.wanting(ObjectKind::kNetworkTraffic)) return;
+  for (ConnectionFacts& facts : list_connections(root_, processes_))
+    connections_.emplace_back(std::move(facts));
+}
+
+void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>& all) {
+  std::set<FileState> seen;  // several processes may run one program
+  for (const ProcessFacts& process : processes_) {
+    if (!process.identity.exe_deleted || !seen.insert(state_of(process.identity.exe)).second)
+      continue;
+    std::vector<Probe> probes;
+    for (const Probe& probe : all) {
+      const model::FileScope& scope = matcher_.detection(probe.detection).scope;
+      if (is_memfd(process) ? scope.memfd : scope.deleted_exe) probes.push_back(probe);
+    }
+    struct stat status {};
+    UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status);
+    if (!file) continue;
+    FileFacts facts;
+    facts.identity = process.identity.exe;
+    facts.stage = FileStage::kStat;
+    facts.mtime_delta_ms = 0;
+    facts.package_owned = false;
+    files.submit(std::move(facts), std::move(file), status, std::move(probes));
+  }
+  parser_.finish();
+}
+
+void ProcessPass::find_candidates(const Probe& probe) {
+  if (matcher_.detection(probe.detection).object != ObjectKind::kProcess) return;
+  for (const ProcessFacts& process : processes_)
+    if (matcher_.match(probe.detection, Object(process), probe.binding) != Truth::kNo)
+      programs_[state_of(process.identity.exe)].is_wanted = true;
+}
+
+void ProcessPass::complete(Job& job) const {
+  const auto program = programs_.find(state_of(job.facts.identity));
+  job.hash = program != programs_.end() && program->second.is_wanted;
+}
+
+void ProcessPass::ask_all(const Probe& probe) {
+  const model::Detection& detection = matcher_.detection(probe.detection);
+  const auto ask = [&](const Object& object) {
+    if (matcher_.match(probe.detection, object, probe.binding) == Truth::kYes)
+      collector_.record(probe.detection, object, probe.joined);
+  };
+  if (detection.object == ObjectKind::kNetworkTraffic)
+    for (const Object& object : connections_) ask(object);
+  if (detection.object != ObjectKind::kProcess) return;
+  for (ProcessFacts& process : processes_) {
+    if (is_stopped_()) return;
+    if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo) continue;
+    // Its identity is the program's content.
+    hash_exe(process);
+    // Memory last, and only of those that everything else leaves over.
+    if (detection.rule >= 0 &&
+        matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kUnknown)
+      scan_memory(process, static_cast<std::uint16_t>(detection.rule));
+    ask(Object(process));
+  }
+}
+
+void ProcessPass::hash_exe(ProcessFacts& process) {
+  if (process.identity.exe.path.empty() || !process.exe_sha256.empty()) return;
+  const Program& program = programs_[state_of(process.identity.exe)];
+  if (!program.sha256) {
+    struct stat status {};
+    UniqueFd file = open_exe(process, status);
+    if (!file) return;
+    Job job;
+    job.id = ++last_id_;
+    job.hash = true;
+    job.facts.identity = process.identity.exe;
+    parser_.submit(std::move(job), std::move(file));
+    parser_.finish();
+  }
+  if (!program.sha256) return;
+  process.exe_sha256 = program.sha256->hex();
+  process.identity.exe.sha256 = *program.sha256;
+}
+
+void ProcessPass::scan_memory(ProcessFacts& process, std::uint16_t rule) {
+  const int pid = process.identity.pid;
+  const std::string what = fmt::format("memory of process {} ({})", pid, process.identity.name);
+  scanned_ = &process;
+  const auto read = read_memory(pid, [&](UniqueFd image) {
+    struct stat status {};
+    if (::fstat(image.get(), &status) != 0) return;
+    Job job;
+    job.id = ++last_id_;
+    job.rules = {rule};
+    job.facts.identity = identity_of(what, status);
+    parser_.submit(std::move(job), std::move(image));
+  });
+  parser_.finish();
+  scanned_ = nullptr;
+  const Policies asked = sweep_.wanting(ObjectKind::kProcess);
+  if (!read && read.error().code != Code::kNotFound)
+    tallies_.add_unscannable(asked, what, read.error().message);
+  if (read && read->is_partial)
+    tallies_.add_partial(asked, what, fmt::format("rules saw only {} bytes", read->bytes));
+  // Another process by now: what was read may be of that one.
+  if (start_ticks_of(pid) != process.identity.start_ticks) process.rules.clear();
+  process.rules_done.push_back(rule);
+}
+
+void ProcessPass::on_answer(const Job& job, const Answer& answer) {
+  if (scanned_ != nullptr && !job.rules.empty()) {
+    scanned_->rules.insert(scanned_->rules.end(), answer.rules.begin(), answer.rules.end());
+    if (answer.status == Answer::Status::kPartial)  // a rule took too long
+      tallies_.add_unscannable(sweep_.wanting(ObjectKind::kProcess), job.facts.identity.path,
+                               answer.detail);
+  }
+  const auto program = programs_.find(state_of(job.facts.identity));
+  const auto sha256 = Digest::parse_hex(answer.sha256);
+  if (program != programs_.end() && sha256 && !is_unread(answer)) program->second.sha256 = *sha256;
+}
+
+}  // namespace fleetsweep::scan

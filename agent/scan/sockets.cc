@@ -1,0 +1,150 @@
+#include "agent/scan/sockets.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <map>
+
+#include "agent/scan/process.h"
+#include "agent/scan/raw_file.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr std::size_t kTableBytes = 64 << 20;
+
+using Owners = std::map<std::uint64_t, const ProcessFacts*>;  // by the socket's inode
+
+std::optional<std::uint64_t> hex_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::string address_text(const Bytes& bytes) {
+  char text[INET6_ADDRSTRLEN] = {};
+  constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  // An IPv4 peer of a dual-stack socket is an IPv4 peer.
+  if (bytes.size() == 16 && std::equal(std::begin(kMapped), std::end(kMapped), bytes.begin()))
+    ::inet_ntop(AF_INET, bytes.data() + 12, text, sizeof text);
+  else
+    ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
+  return text;
+}
+
+Owners owners_of(const std::vector<ProcessFacts>& processes) {
+  Owners owners;
+  for (const ProcessFacts& process : processes) {
+    const std::string folder = "/proc/" + std::to_string(process.identity.pid) + "/fd";
+    for (const raw::Entry& entry : raw::list(folder)) {
+      const std::string target = raw::link(folder + "/" + entry.name);
+      constexpr std::string_view kSocket = "socket:[";
+      if (target.starts_with(kSocket))
+        owners.try_emplace(std::strtoull(target.c_str() + kSocket.size(), nullptr, 10), &process);
+    }
+  }
+  return owners;
+}
+
+}  // namespace
+
+std::optional<SocketLine> parse_socket_line(std::string_view line) {
+  // "0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000 0 12345 ..."
+  const auto fields = words(line);
+  if (fields.size() < 10 || !fields[0].ends_with(':')) return std::nullopt;
+  const auto end_point = [](std::string_view text, std::string& address, std::uint16_t& port) {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return false;
+    const auto port_number = hex_number(text.substr(colon + 1));
+    const std::string_view digits = text.substr(0, colon);
+    if (!port_number || (digits.size() != 8 && digits.size() != 32)) return false;
+    // 32-bit words in the byte order of the host, which is little-endian here.
+    Bytes bytes;
+    for (std::size_t word = 0; word < digits.size(); word += 8) {
+      const auto value = hex_number(digits.substr(word, 8));
+      if (!value) return false;
+      for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(*value >> (8 * i)));
+    }
+    address = address_text(bytes);
+    port = static_cast<std::uint16_t>(*port_number);
+    return true;
+  };
+  SocketLine result;
+  model::ConnectionIdentity& identity = result.identity;
+  if (!end_point(fields[1], identity.local_address, identity.local_port) ||
+      !end_point(fields[2], identity.remote_address, identity.remote_port))
+    return std::nullopt;
+  identity.listening = fields[3] == "0A";   // TCP_LISTEN, include/net/tcp_states.h
+  result.is_connected = fields[3] == "01";  // TCP_ESTABLISHED; of UDP too
+  const auto& inode = fields[9];
+  if (std::from_chars(inode.data(), inode.data() + inode.size(), result.inode).ec != std::errc())
+    return std::nullopt;
+  return result;
+}
+
+std::optional<std::uint64_t> parse_packet_line(std::string_view line) {
+  // "sk RefCnt Type Proto Iface R Rmem User Inode"
+  const auto fields = words(line);
+  std::uint64_t inode = 0;
+  if (fields.size() < 9 ||
+      std::from_chars(fields[8].data(), fields[8].data() + fields[8].size(), inode).ec !=
+          std::errc())
+    return std::nullopt;
+  return inode;
+}
+
+std::vector<ConnectionFacts> list_connections(const Root& root,
+                                              const std::vector<ProcessFacts>& processes) {
+  std::map<std::string, std::string> namespaces;  // and where a process in it shows its tables
+  if (root.is_whole()) namespaces[raw::link("/proc/self/ns/net")] = "/proc/self/net/";
+  for (const ProcessFacts& process : processes) {
+    const std::string folder = "/proc/" + std::to_string(process.identity.pid);
+    if (std::string name = raw::link(folder + "/ns/net"); !name.empty())
+      namespaces.try_emplace(std::move(name), folder + "/net/");
+  }
+  const Owners owners = owners_of(processes);
+  std::vector<ConnectionFacts> result;
+  const auto add = [&](model::ConnectionIdentity identity, std::uint64_t inode) {
+    const auto owner = owners.find(inode);
+    if (owner == owners.end() && !root.is_whole()) return;
+    ConnectionFacts facts{.identity = std::move(identity)};
+    if (owner != owners.end()) {
+      facts.identity.pid = owner->second->identity.pid;
+      facts.identity.exe = owner->second->identity.exe;
+      facts.process_name = owner->second->identity.name;
+      facts.exe_deleted = owner->second->identity.exe_deleted;
+    }
+    result.push_back(std::move(facts));
+  };
+  constexpr struct {
+    const char *file, *protocol;
+  } kTables[] = {{"tcp", "tcp"},   {"tcp6", "tcp"},   {"udp", "udp"}, {"udp6", "udp"},
+                 {"icmp", "icmp"}, {"icmp6", "icmp"}, {"raw", "raw"}, {"raw6", "raw"}};
+  for (const auto& [name, tables] : namespaces) {
+    for (const auto& table : kTables) {
+      const bool is_udp = std::string_view(table.protocol) == "udp";
+      for_each_line(raw::read(tables + table.file, kTableBytes), [&](std::string_view text) {
+        auto line = parse_socket_line(text);
+        if (!line) return;
+        line->identity.protocol = table.protocol;
+        // A datagram socket without a peer takes what comes.
+        if (is_udp) line->identity.listening = !line->is_connected;
+        add(std::move(line->identity), line->inode);
+      });
+    }
+    for_each_line(raw::read(tables + "packet", kTableBytes), [&](std::string_view text) {
+      if (const auto inode = parse_packet_line(text)) {
+        model::ConnectionIdentity identity;
+        identity.protocol = "packet";
+        add(std::move(identity), *inode);
+      }
+    });
+  }
+  return result;
+}
+
+}  // namespace fleetsweep::scan
