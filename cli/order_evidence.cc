@@ -161,7 +161,8 @@ Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust
     numbers.found += receipt->state == HostState::kFound;
     numbers.clean += receipt->state == HostState::kClean;
     numbers.refused +=
-        receipt->state == HostState::kRefused || receipt->state == HostState::kFailed;
+        receipt->state == HostState::kRefused || receipt->state == HostState::kFailed ||
+        receipt->state == HostState::kUntrusted;
     numbers.matched += receipt->matched;
   }
   return numbers;

@@ -138,6 +138,7 @@ class Core {
     std::uint64_t scanned = 0;
     std::uint64_t scanned_bytes = 0;
     std::uint32_t unscannable = 0;
+    std::vector<std::string> mismatches;
     bool asked_to_stop = false;
     bool resumed = false;  // kAct: after a crash, from act's journal
     bool by_reboot = false;
@@ -208,6 +209,7 @@ class Core {
     std::vector<std::string> paths;
     bool local = false;
   };
+  bool is_untrusted() const { return active_ && !active_->mismatches.empty(); }
   void reserve(Say& say, Job& job) const;
   std::string done_text(const Job& job) const;
   void report(const Job& job, Say say, Effects& effects, const Now& now);

@@ -80,8 +80,11 @@ Effects Core::on_scan_done(const model::ScanDone& done, const model::Policy& pol
     active_->scanned = done.result.scanned;
     active_->scanned_bytes = done.result.scanned_bytes;
     active_->unscannable = done.result.unscannable;
+    active_->mismatches = done.result.mismatches;
     for (const std::string& what : done.result.unscannable_paths)
       effects.notes.push_back({"unscannable", {{"what", what}}, true});
+    for (const std::string& what : done.result.mismatches)
+      effects.notes.push_back({"mismatch", {{"what", what}}, true});
     if (!read)
       end_without_result(Reason::kPoison, "reading it killed this agent twice", effects, now);
     else if (done.reason != Reason::kNone)
@@ -131,6 +134,12 @@ void Core::report_interrupted(Effects& effects, const Now& now) {
   report(active_->job, std::move(say), effects, now);
 }
 
+// What was found or not found here is what something lets us see: no other word holds. Nor is such
+// a host cleaned: what is removed may be put back unseen, and no rescan could tell.
+constexpr HostState trusted(HostState state, bool is_untrusted) {
+  return is_untrusted ? HostState::kUntrusted : state;
+}
+
 // Nothing was found, and not everything was looked at: a good word with a reservation.
 void Core::reserve(Say& say, Job& job) const {
   if (active_->unscannable > 0) say.reason = Reason::kUnscannable;
@@ -139,6 +148,13 @@ void Core::reserve(Say& say, Job& job) const {
 
 std::string Core::done_text(const Job& job) const {
   std::string text = fmt::format("done: {}", name(job.state));
+  if (is_untrusted())
+    text += fmt::format(
+        ": this host contradicts itself: {}{}: scan its disk from rescue media (docs/runbooks.md)",
+        active_->mismatches.front(),
+        active_->mismatches.size() == 1
+            ? ""
+            : fmt::format(", and {} more (in the log)", active_->mismatches.size() - 1));
   if (job.reason == Reason::kUnscannable)
     text += fmt::format(", but {} objects could not be read", active_->unscannable);
   return text;
@@ -177,7 +193,8 @@ void Core::end_dry_run(const model::ScanDone& done, const model::Policy& policy,
                        const Now& now) {
   Job job = active_->job;
   job.phase = Phase::kDone;
-  job.state = done.result.verdicts.empty() ? HostState::kClean : HostState::kFound;
+  job.state =
+      trusted(done.result.verdicts.empty() ? HostState::kClean : HostState::kFound, is_untrusted());
   job.reason = Reason::kNone;
   Say say;
   say.kind = ReceiptKind::kScan;
@@ -213,14 +230,15 @@ void Core::end_scan_before_apply(const model::ScanDone& done, const model::Polic
     active_.reset();  // a window closed: considered again in its time
     return;
   }
-  if (plan::calls_for_action(policy, done.result.verdicts)) return act(done, effects);
+  if (!is_untrusted() && plan::calls_for_action(policy, done.result.verdicts))
+    return act(done, effects);
 
   Job job = active_->job;
   job.phase = Phase::kDone;
-  job.state = HostState::kClean;
+  job.state = trusted(HostState::kClean, is_untrusted());
   Say say;
   say.kind = ReceiptKind::kClean;
-  say.state = HostState::kClean;
+  say.state = job.state;
   say.started = job.started;
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
@@ -376,7 +394,7 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
   if (is_gone) ++job.rescans;
   const bool is_last = job.rescans >= std::max<std::size_t>(policy.verify.rescans.size(), 1);
   // A rescan after a reboot can only take the good word back.
-  if (is_gone && (by_reboot || !is_last)) {
+  if (is_gone && !is_untrusted() && (by_reboot || !is_last)) {
     remember(job, effects);
     active_.reset();
     return;
@@ -400,12 +418,13 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
   }
+  say.state = trusted(say.state, is_untrusted());
   job.phase = Phase::kDone;
   job.cleaned_objects.clear();
   job.state = say.state;
   job.reason = say.reason;
   if (is_gone) reserve(say, job);
-  if (!is_gone) job.reboot_rescan = false;
+  if (!is_gone || is_untrusted()) job.reboot_rescan = false;
   report(job, std::move(say), effects, now);
   remember(job, effects);
   reasons_[job.order] = done_text(job);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "agent/scan/cross_view.h"
 #include "agent/scan/file_pass.h"
 #include "agent/scan/manners.h"
 #include "agent/scan/process_pass.h"
@@ -53,12 +54,13 @@ class Engine {
         return all_failed(model::Reason::kSandbox, confined.error());
     // After the parser was forked, which needs none of it.
     if (options_.table != nullptr) open_table();
+    const Mismatches mismatches = cross_view_.look(root_);
     if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())
       if (const auto saved = options_.table->save(*table_); !saved) complain(saved.error());
     std::vector<model::ScanDone> results;
     for (std::size_t i = 0; i < sweep_.size(); ++i) {
-      results.push_back(result_of(i));
+      results.push_back(result_of(i, mismatches));
       results.back().sandbox = *level;
     }
     return results;
@@ -74,7 +76,7 @@ class Engine {
     return std::vector<model::ScanDone>(sweep_.size(), done);
   }
 
-  model::ScanDone result_of(std::size_t index) const {
+  model::ScanDone result_of(std::size_t index, const Mismatches& mismatches) const {
     const model::Policy& policy = *policies_[index];
     model::ScanDone done;
     if (timed_out_[index]) {
@@ -105,6 +107,7 @@ class Engine {
     const Tally& tally = tallies_.of[index];
     done.result.scanned = tally.scanned;
     done.result.scanned_bytes = tally.scanned_bytes;
+    done.result.mismatches = mismatches;
     done.result.unscannable = tally.unscannable;
     done.result.unscannable_paths = tally.unscannable_paths;
     done.result.partial = tally.partial;
@@ -320,6 +323,7 @@ class Engine {
   Collector collector_;
   Manners manners_;
   ParserClient parser_;
+  const CrossView cross_view_;
   PackageDb packages_;
   Tallies tallies_;
   std::optional<IdentityTable> table_;

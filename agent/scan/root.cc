@@ -99,6 +99,14 @@ UniqueFd Root::open_file(const std::string& path) const {
   return open_beneath(fd_.get(), path.c_str());
 }
 
+UniqueFd Root::open_followed(const std::string& path) const {
+  open_how how{};
+  how.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return UniqueFd(
+      static_cast<int>(::syscall(SYS_openat2, fd_.get(), path.c_str(), &how, sizeof how)));
+}
+
 Result<std::string> Root::read_small(const std::string& path, std::size_t bytes_max) const {
   const UniqueFd fd = open_file(path);
   if (!fd)

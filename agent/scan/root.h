@@ -32,6 +32,8 @@ class Root {
   // `path` starts with '/'. errno is left as openat2 set it.
   UniqueFd open_folder(const std::string& path) const;
   UniqueFd open_file(const std::string& path) const;  // any kind; never blocks
+  // The file that a path leads to through links, which stay in the root too.
+  UniqueFd open_followed(const std::string& path) const;
   // The text of a small regular file; kNotFound, kInvalid (too large, not a file), kUnavailable.
   Result<std::string> read_small(const std::string& path, std::size_t bytes_max) const;
 

@@ -20,6 +20,7 @@
 #include "agent/local/enrolment.h"
 #include "agent/package_db/package_db.h"
 #include "agent/scan/attributes.h"
+#include "agent/scan/cross_view.h"
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/identity_table.h"
 #include "agent/scan/job.h"
@@ -199,6 +200,10 @@ void read_proc(std::string_view text) {
   (void)scan::effective_user(text);
   if (const auto mask = scan::effective_capabilities(text)) (void)scan::capability_names(*mask);
   FS_ASSERT(scan::container_id(text).size() % 64 == 0);
+  (void)scan::covered_processes("/proc", text);
+  (void)scan::module_oddities(text, {"ext4"});
+  (void)scan::foreign_lines(text, {"/usr/lib/libc.so.6"});
+  (void)scan::is_altered_loader(text);
   scan::for_each_line(text, [](std::string_view line) { (void)scan::parse_packet_line(line); });
 }
 

@@ -86,6 +86,56 @@ TEST_F(AgentCore, CleaningIsBoundToTheDryRunAndDoneMeansRescannedAndGone) {
   EXPECT_EQ(host.receipts().size(), 3u);
 }
 
+model::ScanDone contradicted(model::ScanDone done) {
+  done.result.mismatches = {"process 4711 answers to pidfd_open, and /proc does not list it",
+                            "/tmp: its link count stands for 3 subfolders, and 2 are listed"};
+  return done;
+}
+
+TEST_F(AgentCore, AHostThatContradictsItselfIsCalledClean) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(contradicted(host.clean()));
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  EXPECT_EQ(host.last().state, HostState::kUntrusted);
+  EXPECT_NE(host.core->why(id).find("process 4711 answers"), std::string::npos)
+      << host.core->why(id);
+  EXPECT_NE(host.core->why(id).find("and 1 more"), std::string::npos);
+}
+
+TEST_F(AgentCore, WhatAHostThatContradictsItselfShowsIsLost) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(contradicted(host.found()));
+  EXPECT_EQ(host.last().state, HostState::kUntrusted);
+  EXPECT_EQ(host.last().matched, 1u);
+  EXPECT_EQ(host.last().items.size(), 1u);
+}
+
+TEST_F(AgentCore, AHostThatContradictsItselfIsCleaned) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  ASSERT_EQ(host.scans(), 2u);
+  host.scan_answers(contradicted(host.found()));
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kUntrusted);
+  EXPECT_EQ(host.last().acted, 0u);
+}
+
+TEST_F(AgentCore, ARescanThatIsLiedToVerifies) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(contradicted(host.clean()));
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kUntrusted);
+  const std::size_t before = host.receipts().size();
+  host.pass(hours(1));
+  EXPECT_EQ(host.receipts().size(), before) << "a later rescan gave it a good word";
+}
+
 TEST_F(AgentCore, SameObjectStillThereIsResidual) {
   host.connect();
   acting();

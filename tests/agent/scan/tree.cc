@@ -87,13 +87,13 @@ void TreeTest::write(const std::string& path, const std::string& content) {
 }
 
 nlohmann::json TreeTest::scan(const model::Policy& policy, const std::string& before,
-                              const std::string& options) {
+                              const std::string& options, const std::string& root) {
   const fs::path file = folder_ / "policy.bin";
   const Bytes bytes = codec::encode(policy);
   std::ofstream(file, std::ios::binary) << as_text(bytes);
   const std::string command = before + " " FS_BINARY_DIR "/fleetsweep-scan --root '" +
-                              root_.string() + "' --policy '" + file.string() + "' --json " +
-                              options;
+                              (root.empty() ? root_.string() : root) + "' --policy '" +
+                              file.string() + "' --json " + options;
   std::FILE* pipe = ::popen(command.c_str(), "r");
   EXPECT_NE(pipe, nullptr);
   std::string text;

@@ -34,9 +34,9 @@ class TreeTest : public testing::Test {
   // Runs the program that lies there, at first a copy of /bin/sleep; killed at the end.
   pid_t start_program(const std::string& path);
   // Runs the program by hand mode and gives its JSON; `before` is put in front (strace ...),
-  // `options` at the end.
+  // `options` at the end. Of another root than the tree if one is named.
   nlohmann::json scan(const model::Policy& policy, const std::string& before = "",
-                      const std::string& options = "");
+                      const std::string& options = "", const std::string& root = "");
   // "detection path" of each finding that is a file.
   static std::set<std::string> files(const nlohmann::json& result);
   // "detection entry-or-path" of each finding that is a persistence entry.

@@ -1,0 +1,31 @@
+#include "agent/scan/cross_view.h"
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+
+CrossView::CrossView()
+    : sock_diag_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)) {
+}
+
+Mismatches CrossView::look(const Root& root) const {
+  Mismatches all;
+  const auto add = [&all](Mismatches some) {
+    for (std::string& one : some)
+      if (all.size() < limits::kMismatches) all.push_back(std::move(one));
+  };
+  if (root.is_whole()) {
+    add(foreign_memory());
+    add(hidden_processes("/proc"));
+    add(hidden_modules("/proc", "/sys"));
+    add(hidden_sockets("/proc/self", sock_diag_.get()));
+  }
+  add(altered_loaders(root));
+  add(hidden_files(root));
+  return all;
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,112 @@
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <set>
+
+#include "agent/scan/cross_view.h"
+#include "agent/scan/looks.h"
+#include "agent/scan/process.h"
+#include "agent/scan/raw_file.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr int kPidLimit = 4 * 1024 * 1024;  // PID_MAX_LIMIT, include/linux/threads.h
+constexpr std::size_t kTextBytes = 4 << 20;
+
+// All of `text`, as a number.
+bool read_number(std::string_view text, int& value) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
+std::set<int> listed_processes(const std::string& proc) {
+  std::set<int> pids;
+  for (const raw::Entry& entry : raw::list(proc))
+    if (int pid = 0; read_number(std::string_view(entry.name), pid)) pids.insert(pid);
+  return pids;
+}
+
+int pid_max() {
+  const std::string text = raw::read("/proc/sys/kernel/pid_max", 32);
+  int most = 0;
+  return read_number(std::string_view(text).substr(0, text.find('\n')), most) ? most : kPidLimit;
+}
+
+UniqueFd open_process(int pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool has_ended(int pidfd) {
+  pollfd item{pidfd, POLLIN, 0};
+  return ::poll(&item, 1, 0) != 0;
+}
+
+bool may_look_at_all() {
+  const auto mask = effective_capabilities(raw::read("/proc/self/status", kTextBytes));
+  return mask && (*mask >> CAP_SYS_PTRACE & 1) != 0;
+}
+
+}  // namespace
+
+Mismatches covered_processes(const std::string& proc, std::string_view mountinfo) {
+  Mismatches found;
+  for_each_line(mountinfo, [&](std::string_view line) {
+    const auto fields = words(line);  // id parent major:minor root mount-point options ...
+    if (fields.size() < 5 || !fields[4].starts_with(proc + "/")) return;
+    const std::string_view point = fields[4].substr(proc.size() + 1);
+    if (int pid = 0; read_number(point.substr(0, point.find('/')), pid))
+      found.push_back(fmt::format(
+          "something is mounted over {}: what it tells of process {} is not what the kernel tells",
+          escaped(fields[4]), pid));
+  });
+  return found;
+}
+
+Mismatches hidden_processes(const std::string& proc) {
+  if (raw::link(proc + "/self") != std::to_string(::getpid())) return {};
+  const std::string mountinfo = raw::read(proc + "/self/mountinfo", kTextBytes);
+  Mismatches found = covered_processes(proc, mountinfo);
+  if (mountinfo.find("hidepid=") != std::string::npos && !may_look_at_all()) return found;
+
+  std::vector<int> answering;
+  const int last = pid_max();
+  for (int pid = 1; pid < last; ++pid) {
+    const UniqueFd process = open_process(pid);
+    if (process)
+      answering.push_back(pid);
+    else if (errno == ENOSYS)
+      return found;
+  }
+  // One that is alive before and after a listing was alive while it was made.
+  const auto look = [&] {
+    struct Alive {
+      int pid;
+      UniqueFd process;
+    };
+    std::vector<Alive> alive;
+    const std::set<int> before = listed_processes(proc);
+    for (const int pid : answering)
+      if (!before.contains(pid))
+        if (UniqueFd process = open_process(pid); process)
+          alive.push_back({pid, std::move(process)});
+    std::vector<int> hidden;
+    if (alive.empty()) return hidden;
+    const std::set<int> listed = listed_processes(proc);
+    for (const Alive& one : alive)
+      if (!listed.contains(one.pid) && !has_ended(one.process.get())) hidden.push_back(one.pid);
+    return hidden;
+  };
+  for (const int pid : seen_each_time(look))
+    found.push_back(
+        fmt::format("process {} answers to pidfd_open, and {} does not list it", pid, proc));
+  return found;
+}
+
+}  // namespace fleetsweep::scan
