@@ -13,6 +13,7 @@
 #include "agent/act/entry_facts.h"
 #include "agent/act/hard_links.h"
 #include "agent/act/lines.h"
+#include "agent/overlay/overlay.h"
 #include "agent/package_db/package_db.h"
 #include "agent/plan/binding.h"
 #include "protocol/crypto/bulk_hash.h"
@@ -100,7 +101,10 @@ bool are_last_keys(const Tree& tree, const std::string& path, const std::set<std
 class Facts {
  public:
   Facts(const Tree& tree, const std::vector<model::Finding>& findings)
-      : tree_(tree), protected_(protected_inodes(tree)), of_init_(inodes_of_init(tree)) {
+      : tree_(tree),
+        protected_(protected_inodes(tree)),
+        of_init_(inodes_of_init(tree)),
+        images_(tree.is_whole_host() ? ImageLayers::of_host() : ImageLayers({})) {
     if (auto opened = PackageDb::open(tree.root()))
       packages_ = std::move(*opened);
     else
@@ -122,6 +126,7 @@ class Facts {
     const bool is_entry = std::holds_alternative<model::PersistenceIdentity>(finding.identity);
     const auto& file = plan::file_of(finding.identity);
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
+    facts.in_image = images_.of(file.path).has_value();
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;
       facts.why = std::move(why);
@@ -164,6 +169,7 @@ class Facts {
   const Tree& tree_;
   std::set<Inode> protected_;
   std::set<Inode> of_init_;
+  const ImageLayers images_;
   PackageDb packages_;
   std::string broken_;
   std::map<std::string, std::set<std::string>> keys_;

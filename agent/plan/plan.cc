@@ -223,6 +223,9 @@ class Planner {
   Reason skip(const PlanStep& step, const Judged& judged, const Finding& finding) const {
     if (!is_intrusive(step.action.kind)) return Reason::kNone;
     if (!judged.bound.contains(finding.number)) return Reason::kChanged;
+    if (input_.facts[step.finding].in_image &&
+        !std::holds_alternative<model::ProcessIdentity>(step.identity))
+      return Reason::kProtected;
     const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
     const bool is_whole_file = step.action.kind == ActionKind::kQuarantine ||
                                (step.action.kind == ActionKind::kRemove && entry->entry.empty());

@@ -28,6 +28,9 @@ struct ObjectFacts {
   // object_key()s of the entries that name this file, and fail without it: it may go only when all
   // of them go.
   std::vector<std::string> named_by;
+  // In a layer of a container image: reported, never touched. Other containers share it, and the
+  // next one is made from it again.
+  bool in_image = false;
 };
 
 struct Running {

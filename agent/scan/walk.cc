@@ -9,6 +9,9 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <set>
+
+#include "agent/overlay/overlay.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -25,8 +28,9 @@ struct Entry {
 
 class Walk {
  public:
-  Walk(const Root& root, WalkVisitor& visitor)
-      : root_(root), visitor_(visitor), block_(kBlockBytes) {}
+  // `views` are folders that show again what is walked elsewhere.
+  Walk(const Root& root, WalkVisitor& visitor, const std::vector<std::string>& views)
+      : root_(root), visitor_(visitor), views_(views.begin(), views.end()), block_(kBlockBytes) {}
 
   void run(std::vector<std::string> starts) {
     for (const std::string& start : starts) {
@@ -46,6 +50,7 @@ class Walk {
   };
 
   void folder(const Pending& pending) {
+    if (!pending.is_start && views_.contains(pending.path)) return;
     const UniqueFd fd = root_.open_folder(pending.path);
     if (!fd) {
       if (pending.is_start && errno == ENOTDIR) return single(pending.path);
@@ -115,6 +120,7 @@ class Walk {
 
   const Root& root_;
   WalkVisitor& visitor_;
+  const std::set<std::string> views_;
   std::vector<char> block_;
   std::string path_;
   std::vector<Pending> pending_;
@@ -170,7 +176,11 @@ void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visito
     };
     if (std::none_of(kept.begin(), kept.end(), holds)) kept.push_back(std::move(start));
   }
-  Walk(root, visitor).run(std::move(kept));
+  // Containers: layers that several share are walked once, and what is put together from them
+  // never.
+  const std::vector<std::string> views =
+      root.is_whole() ? seen_by_layers(reachable_overlays(), kept) : std::vector<std::string>{};
+  Walk(root, visitor, views).run(std::move(kept));
 }
 
 }  // namespace fleetsweep::scan

@@ -1,7 +1,8 @@
 #pragma once
 
 // Every regular file beneath some folders, once, without following links. Pseudo and network file
-// systems are left out; tmpfs never is.
+// systems are left out, and on the host itself what a container sees as its /, where the layers
+// that it is put together from are walked; tmpfs never is.
 
 #include <sys/stat.h>
 

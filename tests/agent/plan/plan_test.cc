@@ -287,6 +287,23 @@ TEST(Plan, ATamperedPackageFileIsReportedOrStopsAllButLosesItsBadLine) {
   EXPECT_EQ(line.plan().refused, Reason::kNone);
 }
 
+TEST(Plan, AFileOfAContainerImageIsTakenOrKeepsTheRestFromBeingCleaned) {
+  auto world = World::infected();
+  world.facts[0].in_image = true;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone);
+  std::size_t done = 0;
+  for (const auto& step : plan.steps) {
+    const bool is_process = std::holds_alternative<model::ProcessIdentity>(step.identity);
+    if (is_intrusive(step.action.kind) && step.finding == 0 && !is_process) {
+      EXPECT_EQ(step.skipped, Reason::kProtected);
+    } else {
+      done += is_intrusive(step.action.kind) && step.skipped == Reason::kNone;
+    }
+  }
+  EXPECT_GT(done, 0u);
+}
+
 TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   auto world = World::infected();
   world.find(kName, file("/usr/sbin/sshd", 30));

@@ -1,0 +1,181 @@
+#include "agent/overlay/overlay.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
+
+namespace fleetsweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kStores[] = {"/overlay2/",  // docker
+                                        "/io.containerd.snapshotter.v1.overlayfs/snapshots/",
+                                        "/containers/storage/overlay/"};  // podman, cri-o
+
+std::string_view next_word(std::string_view& line) {
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(word.size() + 1, line.size()));
+  return word;
+}
+
+// proc(5): space, tab, newline and backslash are written as \ooo.
+std::string unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::string_view digits = text.substr(std::min(at + 1, text.size()), 3);
+    const bool is_octal = text[at] == '\\' && digits.size() == 3 &&
+                          digits.find_first_not_of("01234567") == std::string_view::npos;
+    if (!is_octal) {
+      result += text[at];
+      continue;
+    }
+    result += static_cast<char>((digits[0] - '0') * 64 + (digits[1] - '0') * 8 + digits[2] - '0');
+    at += 3;
+  }
+  return result;
+}
+
+// Folders with ':' between them; one that belongs to a name has a backslash before it.
+void add_folders(std::string_view list, std::vector<std::string>& folders) {
+  std::string folder;
+  for (std::size_t at = 0; at <= list.size(); ++at) {
+    if (at == list.size() || list[at] == ':') {
+      if (!folder.empty()) folders.push_back(std::exchange(folder, {}));
+    } else {
+      if (list[at] == '\\' && at + 1 < list.size()) ++at;
+      folder += list[at];
+    }
+  }
+}
+
+// Options are separated by commas, which a folder's name has with a backslash.
+Overlay parse_options(std::string_view options, std::string mount_point) {
+  Overlay overlay{.mount_point = std::move(mount_point), .upper = {}, .lowers = {}};
+  for (std::size_t start = 0; start < options.size();) {
+    std::size_t end = start;
+    while (end < options.size() && options[end] != ',') end += options[end] == '\\' ? 2 : 1;
+    end = std::min(end, options.size());
+    const std::string option = unescaped(options.substr(start, end - start));
+    const std::size_t equals = option.find('=');
+    const std::string_view key = std::string_view(option).substr(0, equals);
+    const std::string_view value = equals == std::string::npos
+                                       ? std::string_view{}
+                                       : std::string_view(option).substr(equals + 1);
+    if (key == "upperdir")
+      overlay.upper = value;
+    else if (key == "lowerdir" || key == "lowerdir+" || key == "datadir+")
+      add_folders(value, overlay.lowers);
+    start = end + 1;
+  }
+  return overlay;
+}
+
+bool is_beneath(std::string_view folder, std::string_view path) {
+  return folder == "/" || path == folder ||
+         (path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Containerd gives layers relative to the folder of all snapshots, in which the upper one lies too.
+std::string real_layer(const std::string& layer, const std::string& upper) {
+  std::error_code error;
+  if (layer.starts_with('/')) return fs::canonical(layer, error).string();
+  for (fs::path folder = fs::path(upper).parent_path(); folder.has_relative_path();
+       folder = folder.parent_path())
+    if (const fs::path found = fs::canonical(folder / layer, error); !error) return found.string();
+  return {};
+}
+
+// False: a layer is not there, or the mount lies over it.
+bool resolve(Overlay& overlay) {
+  for (std::string& lower : overlay.lowers) lower = real_layer(lower, overlay.upper);
+  std::error_code error;
+  if (!overlay.upper.empty()) overlay.upper = fs::canonical(overlay.upper, error).string();
+  if (error) return false;
+  const auto is_reached = [&](const std::string& layer) {
+    return !layer.empty() && !is_beneath(overlay.mount_point, layer);
+  };
+  return std::all_of(overlay.lowers.begin(), overlay.lowers.end(), is_reached) &&
+         (overlay.upper.empty() || is_reached(overlay.upper));
+}
+
+}  // namespace
+
+std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
+  std::vector<Overlay> overlays;
+  while (!mountinfo.empty()) {
+    std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
+    mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
+    // id parent device root mount-point options fields... - type source options
+    for (int i = 0; i < 4; ++i) next_word(line);
+    std::string mount_point = unescaped(next_word(line));
+    while (!line.empty() && next_word(line) != "-") continue;
+    if (next_word(line) != "overlay") continue;
+    next_word(line);
+    overlays.push_back(parse_options(next_word(line), std::move(mount_point)));
+  }
+  return overlays;
+}
+
+std::vector<Overlay> reachable_overlays() {
+  std::vector<Overlay> overlays = parse_overlays(text_of("/proc/self/mountinfo"));
+  std::erase_if(overlays, [](Overlay& overlay) { return !resolve(overlay); });
+  return overlays;
+}
+
+std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
+                                        const std::vector<std::string>& folders) {
+  const auto is_walked = [&](const std::string& layer) {
+    return std::any_of(folders.begin(), folders.end(),
+                       [&](const std::string& folder) { return is_beneath(folder, layer); });
+  };
+  std::vector<std::string> seen;
+  for (const Overlay& overlay : overlays)
+    if (std::all_of(overlay.lowers.begin(), overlay.lowers.end(), is_walked) &&
+        (overlay.upper.empty() || is_walked(overlay.upper)))
+      seen.push_back(overlay.mount_point);
+  return seen;
+}
+
+ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
+  for (const Overlay& overlay : overlays)
+    for (const std::string& lower : overlay.lowers)
+      if (std::any_of(std::begin(kStores), std::end(kStores), [&](std::string_view store) {
+            return lower.find(store) != std::string::npos;
+          }))
+        layers_.push_back(lower);
+}
+
+ImageLayers ImageLayers::of_host() {
+  std::vector<Overlay> overlays;
+  std::set<std::string> namespaces;
+  std::error_code error;
+  for (fs::directory_iterator process("/proc", error), end; process != end;
+       process.increment(error)) {
+    const fs::path folder = process->path();
+    const fs::path space = fs::read_symlink(folder / "ns/mnt", error);
+    if (error || !namespaces.insert(space.string()).second) continue;
+    for (Overlay& overlay : parse_overlays(text_of((folder / "mountinfo").string()))) {
+      resolve(overlay);  // those layers that are there count, whatever became of the others
+      overlays.push_back(std::move(overlay));
+    }
+  }
+  return ImageLayers(overlays);
+}
+
+std::optional<std::string> ImageLayers::of(std::string_view path) const {
+  for (const std::string& layer : layers_)
+    if (is_beneath(layer, path)) return layer;
+  return std::nullopt;
+}
+
+}  // namespace fleetsweep

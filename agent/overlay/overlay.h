@@ -1,0 +1,45 @@
+#pragma once
+
+// Overlay mounts: what a container sees as its / is put together from a folder of its own (upper)
+// and from the layers of its image (lower), which other containers share.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fleetsweep {
+
+struct Overlay {
+  std::string mount_point;
+  std::string upper;                // empty: nothing can be written
+  std::vector<std::string> lowers;  // the topmost first; relative ones as they were given
+  bool operator==(const Overlay&) const = default;
+};
+
+// Of /proc/PID/mountinfo. Pure.
+std::vector<Overlay> parse_overlays(std::string_view mountinfo);
+
+// Those that this process can reach, layers as the folders they are now. One whose layers cannot be
+// reached (its mount lies over them) is left out.
+std::vector<Overlay> reachable_overlays();
+
+// Mount points of overlays whose layers all lie beneath these folders: who walks the folders sees
+// everything once, and who walks the mount point sees it again.
+std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
+                                        const std::vector<std::string>& folders);
+
+// Image layers that containers use at the moment, whatever mount namespace they are in.
+class ImageLayers {
+ public:
+  static ImageLayers of_host();
+  explicit ImageLayers(const std::vector<Overlay>& overlays);
+  // The layer's folder. Only those in the stores of docker, containerd, podman and cri-o count: any
+  // root can mount any folder as a lower layer, and would so be out of reach.
+  std::optional<std::string> of(std::string_view path) const;
+
+ private:
+  std::vector<std::string> layers_;
+};
+
+}  // namespace fleetsweep
