@@ -160,9 +160,9 @@ Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust
   for (const auto& [agent, receipt] : newest) {
     numbers.found += receipt->state == HostState::kFound;
     numbers.clean += receipt->state == HostState::kClean;
-    numbers.refused +=
-        receipt->state == HostState::kRefused || receipt->state == HostState::kFailed ||
-        receipt->state == HostState::kUntrusted;
+    numbers.refused += receipt->state == HostState::kRefused ||
+                       receipt->state == HostState::kFailed ||
+                       receipt->state == HostState::kUntrusted;
     numbers.matched += receipt->matched;
   }
   return numbers;
