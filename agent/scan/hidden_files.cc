@@ -72,7 +72,9 @@ std::vector<Odd> look_at(const Root& root, const std::string& folder,
   view.links = before.st_nlink;
   view.counts_subfolders = counts_subfolders(fd.get(), view.links);
   std::set<std::string> listed;
-  for (raw::Entry& entry : raw::list(fd.get())) {
+  auto entries = raw::list(fd.get());
+  if (!entries) return {};
+  for (raw::Entry& entry : *entries) {
     struct stat status {};
     const bool exists = ::syscall(SYS_newfstatat, fd.get(), entry.name.c_str(), &status,
                                   AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;

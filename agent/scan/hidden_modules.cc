@@ -49,7 +49,8 @@ Mismatches hidden_modules(const std::string& proc, const std::string& sys) {
     for (raw::Entry& entry : raw::list(sys + "/module"))
       if (exists(sys + "/module/" + entry.name + "/initstate"))
         in_sys.push_back(std::move(entry.name));
-    return module_oddities(raw::read(proc + "/modules", kTextBytes), in_sys);
+    const UniqueFd modules = raw::open(proc + "/modules");
+    return modules ? module_oddities(raw::read(modules.get(), kTextBytes), in_sys) : Mismatches{};
   });
 }
 

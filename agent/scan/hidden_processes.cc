@@ -91,14 +91,16 @@ Mismatches hidden_processes(const std::string& proc) {
       UniqueFd process;
     };
     std::vector<Alive> alive;
+    std::vector<int> hidden;
     const std::set<int> before = listed_processes(proc);
+    if (!before.contains(::getpid())) return hidden;  // it could not be read
     for (const int pid : answering)
       if (!before.contains(pid))
         if (UniqueFd process = open_process(pid); process)
           alive.push_back({pid, std::move(process)});
-    std::vector<int> hidden;
     if (alive.empty()) return hidden;
     const std::set<int> listed = listed_processes(proc);
+    if (!listed.contains(::getpid())) return hidden;
     for (const Alive& one : alive)
       if (!listed.contains(one.pid) && !has_ended(one.process.get())) hidden.push_back(one.pid);
     return hidden;

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "agent/scan/cross_view.h"
@@ -63,13 +64,14 @@ bool add_sockets(int netlink, std::uint8_t family, Sockets& sockets) {
   }
 }
 
-std::set<std::uint64_t> listed_sockets(const std::string& proc) {
+// Nothing: the table could not be read; it always has a header.
+std::optional<std::set<std::uint64_t>> listed_sockets(const std::string& table) {
+  const std::string text = raw::read(table, kTableBytes);
+  if (text.empty()) return std::nullopt;
   std::set<std::uint64_t> inodes;
-  for (const char* table : {"/net/tcp", "/net/tcp6"}) {
-    for_each_line(raw::read(proc + table, kTableBytes), [&](std::string_view text) {
-      if (const auto line = parse_socket_line(text)) inodes.insert(line->inode);
-    });
-  }
+  for_each_line(text, [&](std::string_view line) {
+    if (const auto socket = parse_socket_line(line)) inodes.insert(socket->inode);
+  });
   return inodes;
 }
 
@@ -77,32 +79,28 @@ std::set<std::uint64_t> listed_sockets(const std::string& proc) {
 
 Mismatches hidden_sockets(const std::string& proc, int sock_diag) {
   if (sock_diag < 0) return {};
-  bool tells = true;
-  const auto ask = [&] {
-    Sockets sockets;
-    for (const std::uint8_t family : {AF_INET, AF_INET6})
-      tells = tells && add_sockets(sock_diag, family, sockets);
-    return sockets;
-  };
-  const auto hidden = seen_each_time([&] {
+  const auto look = [&](std::uint8_t family, const std::string& table) {
     std::vector<std::pair<std::uint64_t, std::string>> missing;
-    Sockets before = ask();
-    const std::set<std::uint64_t> listed = listed_sockets(proc);
-    for (auto& [inode, what] : before)
-      if (!listed.contains(inode)) missing.emplace_back(inode, std::move(what));
+    Sockets before, after;
+    if (!add_sockets(sock_diag, family, before)) return missing;
+    const auto listed = listed_sockets(table);
+    for (const auto& [inode, what] : before)
+      if (listed && !listed->contains(inode)) missing.emplace_back(inode, what);
     if (missing.empty()) return missing;
     // Closed in between is not hidden.
-    const Sockets after = ask();
+    const bool tells = add_sockets(sock_diag, family, after);
     std::erase_if(missing, [&](const auto& one) {
       const auto still = after.find(one.first);
       return !tells || still == after.end() || still->second != one.second;
     });
     return missing;
-  });
+  };
   Mismatches found;
-  for (const auto& [inode, what] : hidden)
-    found.push_back(
-        fmt::format("the kernel knows the {}, and /proc/net/tcp does not list it", what));
+  for (const auto& [family, table] : {std::pair<std::uint8_t, std::string>{AF_INET, "/net/tcp"},
+                                      std::pair<std::uint8_t, std::string>{AF_INET6, "/net/tcp6"}})
+    for (const auto& [inode, what] :
+         seen_each_time([&, f = family, t = proc + table] { return look(f, t); }))
+      found.push_back(fmt::format("the kernel knows the {}, and {} does not list it", what, table));
   return found;
 }
 

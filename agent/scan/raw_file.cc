@@ -52,13 +52,14 @@ std::string link(const std::string& path) {
   return size <= 0 ? std::string() : std::string(target, static_cast<std::size_t>(size));
 }
 
-std::vector<Entry> list(int folder) {
+std::optional<std::vector<Entry>> list(int folder) {
   std::vector<Entry> entries;
-  if (folder < 0 || ::syscall(SYS_lseek, folder, 0, SEEK_SET) < 0) return entries;
+  if (folder < 0 || ::syscall(SYS_lseek, folder, 0, SEEK_SET) < 0) return std::nullopt;
   std::vector<char> block(kBlockBytes);
   while (true) {
     const long size = ::syscall(SYS_getdents64, folder, block.data(), block.size());
-    if (size <= 0) return entries;
+    if (size < 0) return std::nullopt;
+    if (size == 0) return entries;
     for (long at = 0; at < size;) {
       const auto* entry = reinterpret_cast<const KernelEntry*>(block.data() + at);
       at += entry->length;
@@ -70,7 +71,7 @@ std::vector<Entry> list(int folder) {
 
 std::vector<Entry> list(const std::string& folder) {
   const UniqueFd fd = open(folder, O_DIRECTORY);
-  return list(fd.get());
+  return list(fd.get()).value_or(std::vector<Entry>{});
 }
 
 }  // namespace fleetsweep::scan::raw

@@ -3,6 +3,7 @@
 // Reading by the system calls themselves: a library that was preloaded into us to hide things
 // changes the C library's functions, not the kernel's.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct Entry {
   std::string name;
   std::uint8_t type = 0;  // DT_DIR ...; DT_UNKNOWN on some file systems
 };
-// Without "." and ".."; from the start, whatever was read before. Nothing when it cannot be read.
-std::vector<Entry> list(int folder);
-std::vector<Entry> list(const std::string& folder);
+// Without "." and ".."; from the start, whatever was read before. Nothing when not all of it can be
+// read.
+std::optional<std::vector<Entry>> list(int folder);
+std::vector<Entry> list(const std::string& folder);  // none
 
 }  // namespace fleetsweep::scan::raw

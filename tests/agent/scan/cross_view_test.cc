@@ -225,6 +225,20 @@ TEST(CrossView, AForeignProgramInOurMemoryIsTakenForOurs) {
   EXPECT_TRUE(has(found, "runs a program without a file, which"));
 }
 
+// By the program itself, when it has given up what it does not need.
+TEST_F(CrossViewTree, AConfinedScannerSeesNoContradiction) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  const pid_t pid = start_program("/opt/hidden");
+  const std::string folder = "/proc/" + std::to_string(pid);
+  const auto result = scan({},
+                           "unshare -m --propagation private sh -c 'mount --bind /proc/1 " +
+                               folder + " && exec \"$@\"' sh",
+                           "/");
+  EXPECT_EQ(result["reason"], "none");
+  EXPECT_TRUE(has(result["mismatches"].get<Mismatches>(), "mounted over " + folder + ":"))
+      << result.dump(1);
+}
+
 TEST_F(CrossViewTree, ALibraryPreloadedIntoTheScannerIsBelieved) {
   EXPECT_TRUE(has_none(scan({}, "", "", "/")["mismatches"].get<Mismatches>()));
   const fs::path library = folder_ / "libquiet.so";
