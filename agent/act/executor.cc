@@ -32,6 +32,12 @@ bool has_failed(const Context& context, std::uint32_t step) {
   return false;
 }
 
+// A disk or a right, not what somebody did to the object: it may be tried again.
+bool may_pass(Reason reason) {
+  return reason == Reason::kIo || reason == Reason::kDiskFull || reason == Reason::kPermission ||
+         reason == Reason::kTimeout;
+}
+
 // Processes of a family that the plan did not know.
 std::size_t started_since(const Context& context) {
   std::set<std::int32_t> planned, stopped;
@@ -123,6 +129,10 @@ Status Executor::run_op(Context& context, std::uint32_t index, bool forward) {
   const auto post = action.perform(context, index);
   fault_point("performed");
   if (post) return ledger_.write(context.transaction, Done{index, *post});
+  // It may have failed past the point of no return: then it is done all the same.
+  if (may_pass(post.error().reason))
+    if (const auto recovery = action.recover(context, index); recovery && recovery->done)
+      return ledger_.write(context.transaction, Done{index, recovery->post});
   last_detail_ = post.error().detail;
   return ledger_.write(context.transaction, Failed{index, post.error().reason});
 }
@@ -138,7 +148,11 @@ Status Executor::roll_back(Context& context, std::uint32_t step) {
 
 Status Executor::undo_op(Context& context, std::uint32_t index) {
   const Action& action = action_of(context.op(index).kind);
-  if (context.op_state(index).stage != OpStage::kUndoIntended) {
+  const OpState& state = context.op_state(index);
+  if (state.stage == OpStage::kUndoFailed && state.undo && may_pass(state.reason)) {
+    // It may have come far: by the same plan it goes on from there.
+    FS_CHECK(ledger_.write(context.transaction, UndoIntended{index, *state.undo}));
+  } else if (state.stage != OpStage::kUndoIntended) {
     const auto intent = action.plan_undo(context, index);
     if (!intent) {
       last_detail_ = intent.error().detail;
@@ -209,6 +223,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   Context context{tree_, vault_, ledger_, provenance_, transaction};
 
   UndoEnd end;
+  std::set<std::uint32_t> stuck;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
     const OpStage stage = context.op_state(i).stage;
     if (stage != OpStage::kDone && stage != OpStage::kUndoIntended && stage != OpStage::kUndoFailed)
@@ -218,7 +233,13 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
         end = {HostState::kFailed, stop->reason, stop->detail};
         break;
       }
+    // What stopped one operation of a step stops those before it, which built on each other: the
+    // next undo goes on there. A conflict is final, and the rest comes back all the same.
+    if (stuck.contains(context.op(i).step)) continue;
     FS_CHECK(undo_op(context, i));
+    const OpState& state = context.op_state(i);
+    if (state.stage == OpStage::kUndoFailed && may_pass(state.reason))
+      stuck.insert(context.op(i).step);
   }
 
   bool killed = false;

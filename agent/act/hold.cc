@@ -125,7 +125,9 @@ Checked<void> Hold::take(std::int32_t pid) const {
 }
 
 Checked<void> Hold::give_back(std::int32_t pid, const std::string& group) const {
-  if (!mount_ || !has(pid)) return {};
+  if (!mount_) return refuse(Reason::kIo, "continue process {}: no cgroups are seen here", pid);
+  // If that cannot be read it is written all the same: whoever runs moves to where it was.
+  if (const auto now = group_of(pid); now && *now != group_) return {};
   const std::string value = std::to_string(pid);
   int error = write_value(mount_->path + group + "/cgroup.procs", value);
   if (error == ENOENT || error == ENODEV)

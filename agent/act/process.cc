@@ -20,13 +20,19 @@ namespace {
 
 constexpr unsigned kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
 
-std::string read_proc(std::int32_t pid, const char* name) {
-  UniqueFd file(::open(fmt::format("/proc/{}/{}", pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+Checked<std::string> read_proc(std::int32_t pid, const char* name) {
+  const std::string path = fmt::format("/proc/{}/{}", pid, name);
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return refuse_errno("open", path, errno);
   std::string text;
   char buffer[4096];
-  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer, sizeof buffer)) > 0;)
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse_errno("read", path, errno);
+    if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
-  return text;
+  }
 }
 
 std::vector<std::int32_t> all_pids() {
@@ -76,7 +82,8 @@ std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool&
 }  // namespace
 
 Checked<ProcessStat> process_stat(std::int32_t pid) {
-  const std::string text = read_proc(pid, "stat");
+  // Gone only if the kernel says so: a process that cannot be looked at is still there.
+  FS_TRY(const std::string text, read_proc(pid, "stat"));
   // The name may hold spaces and brackets: fields are counted from the last bracket.
   const auto bracket = text.rfind(')');
   if (bracket == std::string::npos) return refuse(Reason::kGone, "process {} is gone", pid);
@@ -132,7 +139,7 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
     process.exe.size = static_cast<std::uint64_t>(status.st_size);
     process.exe.mtime_ns = nanoseconds(status.st_mtim);
     process.exe.ctime_ns = nanoseconds(status.st_ctim);
-    process.name = read_proc(pid, "comm");
+    process.name = read_proc(pid, "comm").value_or("");
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
   }

@@ -92,7 +92,7 @@ struct OpState {
   Reason reason = Reason::kNone;
   Intent intent;
   Post post;
-  UndoIntent undo;
+  std::optional<UndoIntent> undo;
   std::vector<Frozen> frozen;
 };
 

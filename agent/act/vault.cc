@@ -63,7 +63,7 @@ Result<Bytes> get(int fd, std::size_t size) {
   for (std::size_t at = 0; at < size;) {
     const auto got = ::read(fd, bytes.data() + at, size - at);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail(Code::kUnavailable, "vault: {}", std::strerror(errno));
+    if (got < 0) return fail(Code::kInternal, "vault: {}", std::strerror(errno));
     if (got == 0) return fail(Code::kUntrusted, "vault: a file that was cut");
     at += static_cast<std::size_t>(got);
   }
@@ -193,7 +193,9 @@ Result<Metadata> Vault::load(const Nonce& transaction, const std::string& name,
                              const Sink& sink) const {
   const std::string where = path(transaction, name);
   UniqueFd file(::open(where.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return fail(Code::kNotFound, "{}: {}", where, std::strerror(errno));
+  if (!file)
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kInternal, "{}: {}", where,
+                std::strerror(errno));
   FS_TRY(const Bytes magic, get(file.get(), kMagic.size()));
   if (as_text(magic) != kMagic) return fail(Code::kUntrusted, "{}: not a vault file", where);
   FS_TRY(const Bytes wrapped, get(file.get(), kWrappedBytes));

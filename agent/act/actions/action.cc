@@ -47,7 +47,7 @@ bool may_restore_time(const OpState& op, const Parent& parent) {
 }
 
 Checked<void> restore_time(const OpState& op, const Parent& parent) {
-  if (op.undo.restore_parent_mtime)
+  if (op.undo->restore_parent_mtime)
     FS_CHECK(set_mtime(parent.folder.get(), op.intent.parent_mtime_ns));
   if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", "a folder", errno);
   return {};
@@ -68,6 +68,11 @@ Checked<Parent> undo_parent(Context& context, std::uint32_t op) {
 
 std::string hidden_name(const Op& op) {
   return fmt::format(".fsq-{:016x}", op.token);
+}
+
+void put_back(const Op& op, const Intent& intent, const Parent& parent) {
+  if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
 }
 
 std::string temporary_name(const Op& op) {

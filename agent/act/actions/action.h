@@ -50,6 +50,8 @@ Checked<void> restore_time(const OpState& op, const Parent& parent);
 Checked<Parent> undo_parent(Context& context, std::uint32_t op);
 
 std::string hidden_name(const Op& op);     // what is on its way out
+// The hidden name under its own again, unless something else has that now.
+void put_back(const Op& op, const Intent& intent, const Parent& parent);
 std::string temporary_name(const Op& op);  // what is on its way in
 std::string vault_name(std::uint32_t op);
 

@@ -86,17 +86,18 @@ Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
   UniqueFd out(::openat(parent.folder.get(), temporary.c_str(),
                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   const auto digest = out ? digest_of(out.get()) : Checked<Digest>(Digest{});
-  if (digest && *digest == intent.before) {
-    if (::unlinkat(parent.folder.get(), temporary.c_str(), 0) != 0)
-      return refuse_errno("edit", op.file.path, errno);
+  const bool is_read = digest && *digest == intent.before;
+  if (is_read && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) {
     if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
     return {};
   }
+  const int error = errno;
   if (rename_in(parent.folder.get(), temporary, parent.leaf,
                 exchanged ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) {
     if (exchanged) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
   }
+  if (is_read) return refuse_errno("edit", op.file.path, error);
   return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
 }
 
@@ -195,31 +196,38 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   return intent;
 }
 
+// After an exchange the edited file has this name.
+Checked<void> remove_temporary(const Op& op, const Parent& parent) {
+  if (::unlinkat(parent.folder.get(), temporary_name(op).c_str(), 0) != 0 && errno != ENOENT)
+    return refuse_errno("restore", op.file.path, errno);
+  return {};
+}
+
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Digest now, current_digest(context, parent, op));
   const std::string temporary = temporary_name(op);
-  if (now == state.undo.after) {  // an undo that was interrupted had come so far
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+  if (now == state.undo->after) {  // an undo that was interrupted had come so far
+    FS_CHECK(remove_temporary(op, parent));
     return restore_time(state, parent);
   }
   FS_TRY(const std::string before, stored_text(context, op.store));
   FS_TRY(Metadata metadata, stored_metadata(context, op.store));
   std::string text = before;
-  if (state.undo.merge) {
+  if (state.undo->merge) {
     FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
     FS_TRY(const std::string current, read_text(file.get(), op.file.path));
     auto merged = with_line_back(before, current, op.text, op.rest, op.join);
-    if (!merged || digest_of_text(*merged) != state.undo.after)
+    if (!merged || digest_of_text(*merged) != state.undo->after)
       return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
     text = std::move(*merged);
     FS_TRY(metadata, read_metadata(file.get(), op.file.path));
   } else if (now != state.intent.after) {
     return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
   }
-  FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo.merge));
+  FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo->merge));
   fault_point("edit-undo-written");
   const bool was_removed = now.is_zero();
   if (rename_in(parent.folder.get(), temporary, parent.leaf,
@@ -228,7 +236,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
     return refuse_errno("restore", op.file.path, error);
   }
-  if (!was_removed) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+  if (!was_removed) FS_CHECK(remove_temporary(op, parent));
   return restore_time(state, parent);
 }
 

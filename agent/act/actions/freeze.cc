@@ -136,7 +136,8 @@ Checked<void> thaw(Context& context, std::uint32_t index) {
   const Hold hold(context.transaction);
   for (const auto& process : context.op_state(index).frozen) {
     const auto pidfd = open_process({process.pid, process.start_ticks}, {});
-    if (!pidfd) continue;  // killed by this transaction, or gone by itself
+    if (!pidfd && is_gone(pidfd.error())) continue;  // killed by this transaction, or by itself
+    if (!pidfd) return fail(pidfd.error());
     if (!process.group.empty()) {
       FS_CHECK(hold.give_back(process.pid, process.group));
       continue;
@@ -160,10 +161,18 @@ Checked<void> end(Context& context, const ProcessKey& process, const model::File
   FS_TRY(const UniqueFd pidfd, open_process(process, exe));
   FS_CHECK(send_signal(pidfd.get(), SIGKILL));
   // A v1 freezer keeps even this signal waiting.
+  const Hold hold(context.transaction);
   const Frozen* frozen = record_in_transaction(context, process);
-  FS_CHECK(Hold(context.transaction)
-               .give_back(process.pid, frozen != nullptr ? frozen->group : any_origin(context)));
-  return wait_exit(pidfd.get(), kExitSeconds);
+  const bool is_held = frozen != nullptr ? !frozen->group.empty() : hold.has(process.pid);
+  Checked<void> thawed;
+  for (int attempt = 0; is_held && attempt < 2; ++attempt)
+    if (thawed =
+            hold.give_back(process.pid, frozen != nullptr ? frozen->group : any_origin(context));
+        thawed)
+      break;
+  // In v2 it dies in the hold as well.
+  const auto exited = wait_exit(pidfd.get(), kExitSeconds);
+  return exited || thawed ? exited : thawed;
 }
 
 }  // namespace fleetsweep::act

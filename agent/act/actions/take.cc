@@ -71,17 +71,19 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   return intent_in(parent);
 }
 
-// A hidden name that is not our file goes back to where it was.
+// A hidden name that is not our file, or cannot go, goes back to where it was.
 Checked<Post> finish(const Op& op, const Intent& intent, const Parent& parent) {
   const auto hidden = stat_in(parent, hidden_name(op));
   if (!hidden || !S_ISREG(hidden->st_mode) || !is_same_file(*hidden, op.file)) {
-    if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
-      (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    put_back(op, intent, parent);
     return refuse(Reason::kRaced, "{}: another file was put in its place while we acted",
                   escaped(op.file.path));
   }
-  if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0)
-    return refuse_errno("unlink", op.file.path, errno);
+  if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0) {
+    const int error = errno;
+    put_back(op, intent, parent);
+    return refuse_errno("unlink", op.file.path, error);
+  }
   fault_point("unlinked");
   if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return post_in(parent);

@@ -35,12 +35,14 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 
 Checked<Post> finish(const Op& op, const Intent& intent, const Parent& parent) {
   if (!is_our_link(parent, hidden_name(op), op)) {
-    if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
-      (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    put_back(op, intent, parent);
     return refuse(Reason::kRaced, "{}: replaced while we acted", escaped(op.file.path));
   }
-  if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0)
-    return refuse_errno("unlink", op.file.path, errno);
+  if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0) {
+    const int error = errno;
+    put_back(op, intent, parent);
+    return refuse_errno("unlink", op.file.path, error);
+  }
   if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return post_in(parent);
 }
@@ -78,7 +80,13 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
   const std::string temporary = temporary_name(op);
   (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-  if (!is_there(parent, parent.leaf)) {
+  if (is_there(parent, parent.leaf)) {  // an undo that was interrupted had come so far
+    char target[PATH_MAX];
+    const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
+    if (size < 0 || std::string_view(target, static_cast<std::size_t>(size)) != op.text)
+      return refuse(Reason::kConflict, "{}: something else has this name now",
+                    escaped(op.file.path));
+  } else {
     if (::symlinkat(op.text.c_str(), parent.folder.get(), temporary.c_str()) != 0)
       return refuse_errno("restore", op.file.path, errno);
     const timespec times[2] = {to_timespec(op.file.mtime_ns), to_timespec(op.file.mtime_ns)};

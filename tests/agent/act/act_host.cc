@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,11 +145,13 @@ std::string Answer::text() const {
   return text;
 }
 
-ActHost::ActHost()
-    : policy(a_policy()), tenant([](model::Root& root) {
+ActHost::ActHost(const std::string& beneath)
+    : policy(a_policy()),
+      tenant([](model::Root& root) {
         root.issued = now() - fixture::kDay;
         root.expires = now() + 30 * fixture::kDay;
-      }) {
+      }),
+      folder_(beneath) {
   root_ = folder_ / "root";
   state_ = folder_ / "agent/act";
   fs::create_directories(root_);
@@ -400,6 +403,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     ::dup2(key_end, 4);
     ::close(pipe);
     ::close(key_end);
+    if (tracer) ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
   }
@@ -411,6 +415,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
   if (request != nullptr) {
     EXPECT_TRUE(ours.send(*request));
   }
+  if (tracer) tracer(pid);
   if (meanwhile) {
     int stopped = 0;
     EXPECT_EQ(::waitpid(pid, &stopped, WUNTRACED), pid);
@@ -430,6 +435,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     if (auto* step = std::get_if<model::ActStep>(&received->message)) answer.steps.push_back(*step);
     if (auto* done = std::get_if<model::ActDone>(&received->message)) answer.done = *done;
   }
+  if (tracer) return answer;
   int status = 0;
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);
   const bool was_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;

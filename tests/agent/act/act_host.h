@@ -35,7 +35,7 @@ struct Answer {
 
 class ActHost {
  public:
-  ActHost();
+  explicit ActHost(const std::string& beneath = "/tmp");
   ~ActHost();
 
   const std::string& root() const { return root_; }
@@ -77,6 +77,8 @@ class ActHost {
   // Only in `meanwhile`: what core says to the one that is running.
   void say(const model::LocalMessage& message);
   Answer run_locally(const DocumentId& order);
+  // Runs act until it is gone, as its tracer: it has asked for that.
+  std::function<void(pid_t)> tracer;
   // Through this shell prefix, with $STATE: to put it on another file system.
   std::string prefix;
 

@@ -14,10 +14,9 @@ namespace fleetsweep::act {
 
 class TempDir {
  public:
-  TempDir() {
-    char name[] = "/tmp/fleetsweep-act-test-XXXXXX";
-    EXPECT_NE(::mkdtemp(name), nullptr);
-    path_ = name;
+  explicit TempDir(const std::string& beneath = "/tmp")
+      : path_(beneath + "/fleetsweep-act-test-XXXXXX") {
+    EXPECT_NE(::mkdtemp(path_.data()), nullptr);
   }
   ~TempDir() {
     std::error_code error;
