@@ -15,7 +15,11 @@ constexpr std::string_view kControlSet = "ControlSet";
 constexpr std::string_view kBetween = "\\\\";  // a key, and the name of its value
 
 std::string bounded(std::string text) {
-  text.resize(std::min(text.size(), limits::kLineBytes));
+  if (text.size() <= limits::kLineBytes) return text;
+  text.resize(limits::kLineBytes);
+  // Not in the middle of a character.
+  while (!text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();
+  if (!text.empty() && (text.back() & 0x80) != 0) text.pop_back();
   return text;
 }
 
@@ -91,7 +95,9 @@ class Starts {
 
  private:
   void add(Autostart entry) {
-    if (entries_.size() < limits::kPersistenceEntries)
+    constexpr std::size_t kBytes = 2u << 20;  // what one answer carries
+    bytes_ += entry.name.size() + entry.entry.size() + entry.command.size() + entry.user.size();
+    if (entries_.size() < limits::kPersistenceEntries && bytes_ < kBytes)
       entries_.push_back(std::move(entry));
     else
       complete_ = false;
@@ -155,6 +161,7 @@ class Starts {
   Role role_;
   bool& complete_;
   std::vector<Autostart> entries_;
+  std::size_t bytes_ = 0;
 };
 
 // Key and, if there is one, name of a value; the key from the root of its hive.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "agent/hive/limits.h"
 #include "agent/scan/file_bytes.h"
 #include "protocol/base/limits.h"
 
@@ -86,6 +87,7 @@ ContentReader::ContentReader(const Matcher& matcher)
       buffer_(new std::uint8_t[limits::kRuleFileBytes]) {}
 
 Status ContentReader::compile_rules(const model::Policy& policy) {
+  wanted_keys_ = hive::wanted_keys(policy);
   std::vector<Literal> literals;
   for (const model::Rule& rule : policy.rules) {
     auto compiled = YaraRules::compile(rule.source);
@@ -107,6 +109,7 @@ Answer ContentReader::read(const Job& job, int fd) {
   Work work{job, {fd, job.facts.identity.size}};
   work.facts = job.facts;
   work.open = job.wanted;
+  if (job.hive.kind != HiveJob::Kind::kNone) read_registry(work);
   // Entries first: they need the whole content, and the other questions find it in the buffer.
   if (job.entries) read_entries(work);
   if (!is_unread(work.answer) && !job.wanted.empty()) read_file(work);
@@ -350,6 +353,25 @@ void ContentReader::read_entries(Work& work) {
   work.answer.entries_read = true;
   work.answer.entries = parse_persistence(work.job.format, work.facts.identity.path, work.job.user,
                                           as_text(BytesView(buffer_.get(), work.have)));
+}
+
+void ContentReader::read_registry(Work& work) {
+  const std::uint64_t size = work.facts.identity.size;
+  const auto failed = [&](std::string detail) {
+    work.answer.status = Answer::Status::kFailed;
+    work.answer.detail = std::move(detail);
+  };
+  if (size > limits::kHiveBytes)
+    return failed(fmt::format("larger than {} bytes for a hive", limits::kHiveBytes));
+  Bytes content(size);
+  if (const auto all = work.bytes.read(content, 0); !all)
+    return static_cast<void>(work.fail(all.error()));
+  sha256_.reset();
+  sha256_.update(content);
+  work.facts.sha256 = to_hex(sha256_.finish());
+  auto read = read_hive(work.job.hive, content, wanted_keys_, work.answer.detail);
+  if (!read) return failed(read.error().message);
+  work.answer.hive = std::move(*read);
 }
 
 }  // namespace fleetsweep::scan

@@ -37,6 +37,7 @@ class ContentReader {
 
   void read_file(Work& work);
   void read_entries(Work& work);
+  void read_registry(Work& work);
   void read_large(Work& work);
   void read_rules(Work& work);
   void run_rules(Work& work, std::span<const YaraBlock> parts);
@@ -57,6 +58,7 @@ class ContentReader {
   // One search for all rules: which literal opens which.
   std::optional<LiteralSet> gates_;
   std::vector<std::size_t> gate_of_literal_;
+  hive::Wanted wanted_keys_;
   crypto::BulkHash sha256_, sha1_, md5_;
   std::unique_ptr<std::uint8_t[]> buffer_;
 };

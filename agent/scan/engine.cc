@@ -10,6 +10,8 @@
 #include "agent/scan/file_pass.h"
 #include "agent/scan/manners.h"
 #include "agent/scan/process_pass.h"
+#include "agent/scan/registry.h"
+#include "agent/scan/windows.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -24,10 +26,12 @@ constexpr unsigned kLookAtClockEvery = 64;
 
 class Engine {
  public:
-  Engine(std::span<const model::Policy* const> policies, const Sweep& sweep, const Root& root,
-         const Matcher& matcher, const EngineOptions& options)
+  Engine(std::span<const model::Policy* const> policies, const Sweep& sweep,
+         const model::Facts& facts, const Root& root, const Matcher& matcher,
+         const EngineOptions& options)
       : policies_(policies),
         sweep_(sweep),
+        facts_(facts),
         root_(root),
         matcher_(matcher),
         options_(options),
@@ -55,6 +59,7 @@ class Engine {
     // After the parser was forked, which needs none of it.
     if (options_.table != nullptr) open_table();
     const Mismatches mismatches = cross_view_.look(root_);
+    if (root_.is_windows()) look_at_registry();
     if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())
       if (const auto saved = options_.table->save(*table_); !saved) complain(saved.error());
@@ -79,7 +84,11 @@ class Engine {
   model::ScanDone result_of(std::size_t index, const Mismatches& mismatches) const {
     const model::Policy& policy = *policies_[index];
     model::ScanDone done;
-    if (timed_out_[index]) {
+    // Only now is it known which version of Windows lies there.
+    if (const Unfit reason = unmet(policy, facts_); reason.reason != model::Reason::kNone) {
+      done.reason = reason.reason;
+      done.detail = reason.detail;
+    } else if (timed_out_[index]) {
       done.reason = model::Reason::kTimeout;
       done.detail = fmt::format("not done after {} s", policy.limits.timeout.count());
     } else if (parser_.is_exhausted()) {
@@ -171,6 +180,20 @@ class Engine {
     return {};
   }
 
+  // What Windows calls itself stands there too.
+  void look_at_registry() {
+    registry_.submit([this](Job job, UniqueFd file) {
+      job.id = ++last_id_;
+      parser_.submit(std::move(job), std::move(file));
+      parser_.finish();  // one at a time: an answer may fill a frame
+    });
+    registry_.finish();
+    facts_.os_version = registry_.version();
+    persistence_ = std::move(registry_.entries());
+    for (std::size_t i = persistence_.size() + registry_.values().size(); i > 0; --i)
+      tallies_.add_scanned(sweep_.everybody());
+  }
+
   void list_persistence() {
     for (const PersistencePlace& place : persistence_places(root_)) {
       if (!place.is_folder) {
@@ -248,8 +271,14 @@ class Engine {
   // Every object of the kind, except files.
   void ask_all(const Probe& probe) {
     running_.ask_all(probe);
-    if (matcher_.detection(probe.detection).object != ObjectKind::kPersistence) return;
-    for (const Object& object : persistence_)
+    if (matcher_.detection(probe.detection).object == ObjectKind::kPersistence)
+      ask(probe, persistence_);
+    if (matcher_.detection(probe.detection).object == ObjectKind::kWindowsRegistryKey)
+      ask(probe, registry_.values());
+  }
+
+  void ask(const Probe& probe, const std::vector<Object>& objects) {
+    for (const Object& object : objects)
       if (matcher_.match(probe.detection, object, probe.binding) == Truth::kYes)
         collector_.record(probe.detection, object, probe.joined);
   }
@@ -257,6 +286,10 @@ class Engine {
   void on_answer(const Job& job, Answer answer) {
     operations_ += answer.operations;
     keep_pace();
+    if (registry_.on_answer(job, answer)) {
+      tallies_.add_bytes(sweep_.everybody(), answer.bytes);
+      return;
+    }
     running_.on_answer(job, answer);
     const bool is_of_walk = !job.wanted.empty();
     const Policies who = job.entries ? sweep_.wanting(ObjectKind::kPersistence) : running_.who();
@@ -317,6 +350,7 @@ class Engine {
 
   std::span<const model::Policy* const> policies_;
   const Sweep& sweep_;
+  model::Facts facts_;
   const Root& root_;
   const Matcher& matcher_;
   const EngineOptions& options_;
@@ -326,6 +360,9 @@ class Engine {
   const CrossView cross_view_;
   PackageDb packages_;
   Tallies tallies_;
+  Registry registry_{root_, [this](const std::string& path, std::string_view why) {
+                       tallies_.add_unscannable(sweep_.everybody(), path, why);
+                     }};
   std::optional<IdentityTable> table_;
   std::optional<KnownFiles> known_;  // of the table
   FilePass* files_ = nullptr;
@@ -367,26 +404,37 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
                                   const model::Facts& facts, const Root& root,
                                   const EngineOptions& options, SweepCounts* counts) {
   std::vector<model::ScanDone> results(policies.size());
+  std::vector<model::Policy> prepared(policies.size());
   std::vector<std::size_t> fit;
+  // Whatever runs here: what lies beneath the root decides.
+  model::Facts here = facts;
+  if (root.is_windows()) here.os = host_facts(root).os;
   for (std::size_t i = 0; i < policies.size(); ++i) {
-    if (const Unfit reason = unfit(policies[i], facts); reason.reason != model::Reason::kNone)
+    Unfit reason = unfit(policies[i], here);
+    if (reason.reason == model::Reason::kNone && !root.is_windows())
+      reason = unmet(policies[i], here);
+    if (reason.reason != model::Reason::kNone)
       results[i] = refusal(reason.reason, reason.detail);
-    else
+    else if (auto named = with_names(policies[i], root); !named)
+      results[i] = refusal(model::Reason::kMalformed, named.error().message);
+    else {
       fit.push_back(i);
+      prepared[i] = std::move(*named);
+    }
   }
   while (!fit.empty()) {
     std::vector<model::Policy> swept;
     std::vector<const model::Policy*> each;
     for (const std::size_t i : fit) {
-      swept.push_back(policies[i]);
-      each.push_back(&policies[i]);
+      swept.push_back(prepared[i]);
+      each.push_back(&prepared[i]);
     }
     const Sweep sweep(swept);
     swept.clear();
     const auto matcher = Matcher::compile(sweep.policy());
     std::optional<Error> defect;
     if (matcher) {
-      Engine engine(each, sweep, root, *matcher, options);
+      Engine engine(each, sweep, here, root, *matcher, options);
       auto done = engine.run();
       if (done) {
         if (counts != nullptr) *counts = engine.counts();
@@ -400,7 +448,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     // One of them is malformed: the others do not wait for its author.
     const std::size_t before = fit.size();
     std::erase_if(fit, [&](std::size_t i) {
-      const auto own = before == 1 ? defect : defect_of(policies[i], options.parser);
+      const auto own = before == 1 ? defect : defect_of(prepared[i], options.parser);
       if (own) results[i] = refusal(model::Reason::kMalformed, own->message);
       return own.has_value();
     });

@@ -38,6 +38,7 @@ struct Unfit {
   std::string detail;
 };
 Unfit unfit(const model::Policy& policy, const model::Facts& facts);
+Unfit unmet(const model::Policy& policy, const model::Facts& facts);  // its preconditions
 
 // What this host says about itself, from uname(2) and the root's os-release.
 model::Facts host_facts(const Root& root);

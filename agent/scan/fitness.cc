@@ -57,6 +57,8 @@ bool holds(const model::Precondition& precondition, const model::Facts& facts) {
   return operation == "<" && *order < 0;
 }
 
+constexpr const char* kWindows = "windows";
+
 bool wants_windows(const model::Detection& detection) {
   if (detection.object == model::ObjectKind::kWindowsRegistryKey) return true;
   for (const model::Selection& selection : detection.any_of) {
@@ -77,10 +79,15 @@ Unfit unfit(const model::Policy& policy, const model::Facts& facts) {
   if (policy.platform != model::Platform::kAny && name(policy.platform) != facts.os)
     return {model::Reason::kPlatform,
             fmt::format("the policy is for {}, this host is {}", name(policy.platform), facts.os)};
-  for (const model::Detection& detection : policy.detections)
-    if (wants_windows(detection))
-      return {model::Reason::kPlatform,
-              fmt::format("detection {} looks for Windows objects", detection.id)};
+  if (facts.os != kWindows)
+    for (const model::Detection& detection : policy.detections)
+      if (wants_windows(detection))
+        return {model::Reason::kPlatform,
+                fmt::format("detection {} looks for Windows objects", detection.id)};
+  return {};
+}
+
+Unfit unmet(const model::Policy& policy, const model::Facts& facts) {
   for (const model::Precondition& precondition : policy.preconditions)
     if (!holds(precondition, facts))
       return {
@@ -95,7 +102,7 @@ model::Facts host_facts(const Root& root) {
   utsname names{};
   ::uname(&names);
   facts.hostname = names.nodename;
-  facts.os = "linux";
+  facts.os = root.is_windows() ? kWindows : "linux";
   facts.kernel = names.release;
   facts.arch = names.machine;
   constexpr std::size_t kOsReleaseBytes = 64 * 1024;

@@ -65,6 +65,7 @@ void write(Writer& writer, const Job& job) {
   writer.small(job.entries);
   writer.small(static_cast<std::uint8_t>(job.format));
   writer.text(job.user);
+  write(writer, job.hive);
 }
 
 Job read_job(Reader& reader) {
@@ -89,6 +90,7 @@ Job read_job(Reader& reader) {
   job.entries = reader.small() != 0;
   job.format = static_cast<Format>(reader.small());
   job.user = reader.text();
+  job.hive = read_hive_job(reader);
   job.facts.stage = FileStage::kStat;
   return job;
 }
@@ -117,6 +119,7 @@ void write(Writer& writer, const Answer& answer) {
     writer.text(entry.entry);
     writer.text(entry.command);
   }
+  write(writer, answer.hive);
 }
 
 Answer read_answer(Reader& reader) {
@@ -151,6 +154,7 @@ Answer read_answer(Reader& reader) {
     entry.command = reader.text();
     answer.entries.push_back(std::move(entry));
   });
+  answer.hive = read_hive_answer(reader);
   return answer;
 }
 

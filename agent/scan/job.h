@@ -7,6 +7,7 @@
 
 #include "agent/scan/channel.h"
 #include "agent/scan/evaluate/facts.h"
+#include "agent/scan/hive_job.h"
 #include "agent/scan/persistence.h"
 
 namespace fleetsweep::scan {
@@ -21,6 +22,7 @@ struct Job {
   bool entries = false;               // of persistence
   Format format = Format::kLines;     // of the entries
   std::string user;
+  HiveJob hive;                                                  // not kNone: nothing else is asked
   model::PersistenceKind place = model::PersistenceKind::kCron;  // stays with the walker
 };
 
@@ -45,6 +47,7 @@ struct Answer {
   std::vector<std::pair<std::uint16_t, std::string>> rules;
   bool entries_read = false;  // all of them
   std::vector<PersistenceEntry> entries;
+  HiveAnswer hive;
 };
 
 inline bool is_unread(const Answer& answer) {

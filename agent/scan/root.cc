@@ -11,6 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "agent/hive/paths.h"
+#include "agent/hive/volume.h"
+
 namespace fleetsweep::scan {
 namespace {
 
@@ -78,6 +81,7 @@ Result<Root> Root::open(const std::string& folder) {
   root.path_ = real;
   root.fd_.reset(::open(real, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.fd_) return fail(Code::kNotFound, "root {}: {}", escaped(folder), std::strerror(errno));
+  root.is_windows_ = hive::holds_windows(root.path_);
   root.read_links();
   root.read_homes();
   return root;
@@ -197,6 +201,7 @@ std::string Root::real(std::string_view path) const {
 }
 
 std::string Root::alias(std::string_view path) const {
+  if (is_windows_) return hive::spelling_of(path);
   for (const Link& link : links_)
     if (path.starts_with(link.real)) return link.alias + std::string(path.substr(link.real.size()));
   return {};

@@ -24,7 +24,8 @@ class Root {
  public:
   static Result<Root> open(const std::string& folder);
 
-  bool is_whole() const { return path_ == "/"; }  // the host itself, not a folder of it
+  bool is_whole() const { return path_ == "/"; }   // the host itself, not a folder of it
+  bool is_windows() const { return is_windows_; }  // a volume of Windows
   const std::string& path() const { return path_; }
   // The very folder that is / to this process.
   bool is_root_of(int pid) const;
@@ -54,6 +55,7 @@ class Root {
     std::string alias, real;  // "/lib/", "/usr/lib/"
   };
   std::string path_;
+  bool is_windows_ = false;
   UniqueFd fd_;
   std::vector<Link> links_;
   std::vector<Home> homes_;

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "agent/hive/paths.h"
+#include "agent/hive/text.h"
+#include "agent/scan/windows.h"
+
 namespace fleetsweep::scan {
 namespace {
 
@@ -74,6 +78,18 @@ Scope Scope::of(const model::FileScope& scope, const Root& root) {
     for (const std::string_view part : components(real)) pattern.emplace_back(part);
     result.patterns_.push_back(std::move(pattern));
   };
+  if (root.is_windows()) {
+    result.folded_ = true;
+    for (const std::string& path : scope.paths)
+      for (const std::string& glob : hive::globs_of(path)) {
+        add(hive::lower(glob));
+        // The walk begins where no wildcard stands yet.
+        std::string start = glob.substr(0, glob.find_first_of("*?"));
+        if (start.size() < glob.size()) start.resize(start.rfind('/'));
+        for (std::string& found : resolve(root, start)) result.starts_.push_back(std::move(found));
+      }
+    return result;
+  }
   constexpr std::string_view kHome = "@home";
   for (const std::string& path : scope.paths) {
     if (!path.starts_with(kHome)) {
@@ -85,9 +101,16 @@ Scope Scope::of(const model::FileScope& scope, const Root& root) {
   return result;
 }
 
+std::vector<std::string_view> Scope::names_of(std::string_view path, std::string& folded) const {
+  if (!folded_) return components(path);
+  folded = hive::lower(path);
+  return components(folded);
+}
+
 bool Scope::contains(std::string_view file) const {
   if (everywhere_) return true;
-  const auto names = components(file);
+  std::string folded;
+  const auto names = names_of(file, folded);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
                      [&](const Pattern& pattern) { return covers(pattern, names, below); });
@@ -95,7 +118,8 @@ bool Scope::contains(std::string_view file) const {
 
 bool Scope::covers_files_of(std::string_view folder) const {
   if (everywhere_) return true;
-  const auto names = components(folder);
+  std::string folded;
+  const auto names = names_of(folder, folded);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
                      [&](const Pattern& pattern) { return covers(pattern, names, below - 1); });
@@ -103,7 +127,8 @@ bool Scope::covers_files_of(std::string_view folder) const {
 
 bool Scope::may_contain(std::string_view folder) const {
   if (everywhere_) return true;
-  const auto names = components(folder);
+  std::string folded;
+  const auto names = names_of(folder, folded);
   const std::size_t below = depth_ == 0 ? kUnlimited : depth_;
   return std::any_of(patterns_.begin(), patterns_.end(),
                      [&](const Pattern& pattern) { return leads_to(pattern, names, below); });
@@ -111,6 +136,7 @@ bool Scope::may_contain(std::string_view folder) const {
 
 std::vector<std::string> Scope::starts() const {
   if (everywhere_) return {"/"};
+  if (folded_) return starts_;
   std::vector<std::string> result;
   for (const Pattern& pattern : patterns_) {
     std::string path;

@@ -14,7 +14,8 @@ namespace fleetsweep::scan {
 
 class Scope {
  public:
-  // "@home" stands for each home. Paths are taken to their real spelling in this root.
+  // "@home" stands for each home. Paths are taken to their real spelling in this root; of a volume
+  // of Windows they are written as that does ("%APPDATA%\x").
   static Scope of(const model::FileScope& scope, const Root& root);
 
   bool contains(std::string_view file) const;
@@ -27,7 +28,10 @@ class Scope {
 
  private:
   using Pattern = std::vector<std::string>;  // components
+  std::vector<std::string_view> names_of(std::string_view path, std::string& folded) const;
   std::vector<Pattern> patterns_;
+  bool folded_ = false;              // names have no case: patterns are in lower case
+  std::vector<std::string> starts_;  // then only: as they stand on the disk
   bool everywhere_ = false;
   std::size_t depth_ = 0;  // 0: unlimited
 };

@@ -30,6 +30,7 @@ class Sweep {
   std::size_t size() const { return first_.size(); }
   std::size_t policy_of(std::uint16_t detection) const { return owner_[detection]; }
   Policies bit_of(std::uint16_t detection) const { return Policies{1} << owner_[detection]; }
+  Policies everybody() const { return static_cast<Policies>((std::uint64_t{1} << size()) - 1); }
   Policies wanting(model::ObjectKind kind) const;
   Policies wanting_processes() const;  // or connections, or the files of running programs
   // Of one policy, numbered as if nothing else had been found.

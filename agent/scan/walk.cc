@@ -30,7 +30,12 @@ class Walk {
  public:
   // `views` are folders that show again what is walked elsewhere.
   Walk(const Root& root, WalkVisitor& visitor, const std::vector<std::string>& views)
-      : root_(root), visitor_(visitor), views_(views.begin(), views.end()), block_(kBlockBytes) {}
+      : root_(root), visitor_(visitor), views_(views.begin(), views.end()), block_(kBlockBytes) {
+    // Whoever names a folder wants it looked at: ntfs-3g, too, is a file system of FUSE.
+    struct stat status {};
+    const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
+    if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = false;
+  }
 
   void run(std::vector<std::string> starts) {
     for (const std::string& start : starts) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "agent/hive/paths.h"
 #include "agent/scan/evaluate/disguise.h"
 
 namespace fleetsweep::scan {
@@ -178,12 +179,30 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
   }
 }
 
+FieldValue field_of(const RegistryFacts& value, Field field) {
+  const model::RegistryIdentity& identity = value.identity;
+  switch (field) {
+    case Field::kRegistryKey:
+      return {Kind::kTexts, identity.key, {}, 0, value.spellings};
+    case Field::kRegistryValueName:
+      return text(identity.value_name);
+    case Field::kRegistryValueData:
+      return text(identity.data);
+    case Field::kRegistryValueDataType:
+      return text(identity.data_type);
+    default:
+      return absent();
+  }
+}
+
 }  // namespace
 
 FieldValue field_of(const FileFacts& file, Field field) {
   switch (field) {
     case Field::kFilePath:
-      return text(file.identity.path, file.alias);
+      // What joins fill in is the first one.
+      return hive::is_windows_path(file.alias) ? text(file.alias, file.identity.path)
+                                               : text(file.identity.path, file.alias);
     case Field::kFileName:
       return text(base_name(file.identity.path));
     case Field::kFileExtension: {

@@ -36,7 +36,8 @@ struct FileAttributes {
 struct FileFacts {
   FileStage stage = FileStage::kName;
   model::FileIdentity identity;
-  std::string alias;  // the same path through a link of the system's own, as /lib for /usr/lib
+  std::string alias;  // the same path through a link of the system's own, as /lib for /usr/lib;
+                      // on a volume of Windows what that calls it: C:\Users\...
   std::string type = "regular";
   std::optional<std::int64_t> mtime_delta_ms;  // mtime minus the parent directory's
   std::optional<bool> package_owned;
@@ -77,7 +78,13 @@ struct ConnectionFacts {
   bool exe_deleted = false;
 };
 
-using Object = std::variant<FileFacts, ProcessFacts, PersistenceFacts, ConnectionFacts>;
+struct RegistryFacts {
+  model::RegistryIdentity identity;
+  std::vector<std::string> spellings;  // of its key
+};
+
+using Object =
+    std::variant<FileFacts, ProcessFacts, PersistenceFacts, ConnectionFacts, RegistryFacts>;
 
 // One value of an object; kUnknown while a later step may still tell.
 struct FieldValue {

@@ -1,0 +1,75 @@
+#include "agent/hive/paths.h"
+
+#include <algorithm>
+
+#include "agent/hive/text.h"
+
+namespace fleetsweep::hive {
+namespace {
+
+struct Variable {
+  std::string_view name;
+  std::vector<std::string_view> globs;
+};
+
+const std::vector<Variable>& variables() {
+  static const std::vector<Variable> kVariables = {
+      {"%SystemDrive%", {""}},
+      {"%SystemRoot%", {"/Windows"}},
+      {"%windir%", {"/Windows"}},
+      {"%ProgramFiles%", {"/Program Files"}},
+      {"%ProgramFiles(x86)%", {"/Program Files (x86)"}},
+      {"%CommonProgramFiles%", {"/Program Files/Common Files"}},
+      {"%ProgramData%", {"/ProgramData", "/Documents and Settings/All Users/Application Data"}},
+      {"%ALLUSERSPROFILE%", {"/ProgramData", "/Documents and Settings/All Users"}},
+      {"%PUBLIC%", {"/Users/Public"}},
+      {"%USERPROFILE%", {"/Users/*", "/Documents and Settings/*"}},
+      {"%APPDATA%", {"/Users/*/AppData/Roaming", "/Documents and Settings/*/Application Data"}},
+      {"%LOCALAPPDATA%",
+       {"/Users/*/AppData/Local", "/Documents and Settings/*/Local Settings/Application Data"}},
+      {"%TEMP%",
+       {"/Users/*/AppData/Local/Temp", "/Documents and Settings/*/Local Settings/Temp",
+        "/Windows/Temp"}},
+      {"%TMP%",
+       {"/Users/*/AppData/Local/Temp", "/Documents and Settings/*/Local Settings/Temp",
+        "/Windows/Temp"}}};
+  return kVariables;
+}
+
+std::string slashes(std::string_view path) {
+  std::string text(path);
+  std::replace(text.begin(), text.end(), '\\', '/');
+  while (text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+std::vector<std::string> globs_of(std::string_view path) {
+  if (path.size() >= 2 && path[1] == ':') {
+    if (path[0] != 'C' && path[0] != 'c') return {};
+    const std::string below = slashes(path.substr(2));
+    return {below.empty() ? "/" : below};
+  }
+  const std::size_t end = path.starts_with('%') ? path.find('%', 1) : std::string_view::npos;
+  if (end == std::string_view::npos) return {};
+  const std::string below = slashes(path.substr(end + 1));
+  std::vector<std::string> globs;
+  for (const Variable& variable : variables())
+    if (is_equal(variable.name, path.substr(0, end + 1)))
+      for (const std::string_view glob : variable.globs) globs.push_back(std::string(glob) + below);
+  return globs;
+}
+
+std::string spelling_of(std::string_view path) {
+  std::string text = "C:";
+  text += path;
+  std::replace(text.begin(), text.end(), '/', '\\');
+  return text;
+}
+
+bool is_windows_path(std::string_view path) {
+  return path.starts_with('%') || (path.size() >= 2 && path[1] == ':');
+}
+
+}  // namespace fleetsweep::hive

@@ -1,0 +1,139 @@
+#include "agent/scan/registry.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "agent/hive/text.h"
+#include "agent/scan/windows.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+constexpr const char* kHives[] = {"/Windows/System32/config/SYSTEM",
+                                  "/Windows/System32/config/SOFTWARE",
+                                  "/Windows/System32/config/DEFAULT",
+                                  "/Users/*/NTUSER.DAT",
+                                  "/Users/*/AppData/Local/Microsoft/Windows/UsrClass.dat",
+                                  "/Documents and Settings/*/NTUSER.DAT",
+                                  "/Windows/ServiceProfiles/*/NTUSER.DAT"};
+// As deep as Windows itself nests them.
+constexpr int kTaskDepth = 8;
+
+// Whose a hive is: the folder of the profile.
+std::string profile_of(const std::string& path) {
+  std::size_t from = path.find('/', 1);
+  if (from == std::string::npos) return {};
+  return path.substr(from + 1, path.find('/', from + 1) - from - 1);
+}
+
+bool is_of_user(hive::Role role) {
+  return role == hive::Role::kUser || role == hive::Role::kUserClasses;
+}
+
+constexpr std::string_view kTasks = "/windows/system32/tasks/";
+
+}  // namespace
+
+void Registry::submit(const Submit& submit) {
+  for (const char* glob : kHives)
+    for (const std::string& path : resolve(root_, glob)) {
+      open(path, hive::role_of(path), HiveJob::Kind::kHive, submit);
+      for (const std::string& log : resolve(root_, path + ".LOG?"))
+        open(log, hive::role_of(path), HiveJob::Kind::kLog, submit);
+    }
+  std::string glob = "/Windows/System32/Tasks";
+  for (int depth = 0; depth < kTaskDepth; ++depth) {
+    glob += "/*";
+    for (const std::string& path : resolve(root_, glob))
+      open(path, hive::Role::kNone, HiveJob::Kind::kTask, submit);
+  }
+}
+
+void Registry::open(const std::string& path, hive::Role role, HiveJob::Kind kind,
+                    const Submit& submit) {
+  UniqueFd file = root_.open_file(path);
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) {
+    // A folder of tasks is listed with them; a link leads nowhere.
+    if (errno != ELOOP && errno != ENOENT) unscannable_(path, std::strerror(errno));
+    return;
+  }
+  if (!S_ISREG(status.st_mode) || status.st_size == 0) return;
+  Job job;
+  job.facts.identity = identity_of(path, status);
+  job.hive = {kind, role};
+  submit(std::move(job), std::move(file));
+}
+
+bool Registry::on_answer(const Job& job, const Answer& answer) {
+  const std::string& path = job.facts.identity.path;
+  if (job.hive.kind == HiveJob::Kind::kNone) return false;
+  if (job.hive.kind == HiveJob::Kind::kLog) {
+    if (answer.hive.sequence != 0) {
+      // A log may spell its hive in another case.
+      std::uint32_t& last =
+          logged_[hive::lower(path.substr(0, path.size() - std::strlen(".LOG1")))];
+      last = std::max(last, answer.hive.sequence);
+    }
+    return true;
+  }
+  if (is_unread(answer)) {
+    unscannable_(path, answer.detail);
+    return true;
+  }
+  if (!answer.detail.empty()) unscannable_(path, answer.detail);
+  if (!answer.hive.is_dirty) sequences_[hive::lower(path)] = {path, answer.hive.sequence};
+  const auto sha256 = Digest::parse_hex(answer.sha256);
+  take(job, answer.hive, sha256 ? *sha256 : Digest{});
+  return true;
+}
+
+void Registry::take(const Job& job, const HiveAnswer& answer, const Digest& sha256) {
+  const std::string& path = job.facts.identity.path;
+  const std::string owner = is_of_user(job.hive.role) ? profile_of(path) : std::string();
+  if (job.hive.role == hive::Role::kSoftware) version_ = answer.version;
+  for (const hive::Autostart& start : answer.starts) {
+    model::PersistenceIdentity identity;
+    identity.kind = start.kind;
+    identity.file = job.facts.identity;
+    identity.file.sha256 = sha256;
+    identity.name = start.name;
+    if (job.hive.kind == HiveJob::Kind::kTask) {
+      std::string below = path.substr(kTasks.size());
+      std::replace(below.begin(), below.end(), '/', '\\');
+      identity.name = std::move(below);
+    }
+    identity.entry = start.entry;
+    identity.command = start.command;
+    identity.user = start.user.empty() ? owner : start.user;
+    // A hive changes with every start of Windows; what counts is that this entry says the same.
+    identity.entry_sha256 =
+        start.entry.empty()
+            ? sha256
+            : crypto::sha256(as_bytes(start.entry + "\n" + start.command + "\n" + start.user));
+    entries_.emplace_back(PersistenceFacts{std::move(identity)});
+  }
+  for (const hive::RegistryValue& value : answer.values) {
+    model::RegistryIdentity identity;
+    identity.hive = job.facts.identity;
+    identity.hive.sha256 = sha256;
+    identity.key = value.key;
+    identity.value_name = value.name;
+    identity.data_type = value.type;
+    identity.data = value.data;
+    values_.emplace_back(RegistryFacts{std::move(identity), hive::spellings(value.key)});
+  }
+}
+
+void Registry::finish() {
+  for (const auto& [path, last] : logged_) {
+    const auto hive = sequences_.find(path);
+    if (hive != sequences_.end() && last > hive->second.second)
+      unscannable_(hive->second.first, "read as it stands: its log holds newer changes");
+  }
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,101 @@
+#include "agent/scan/windows.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "agent/hive/paths.h"
+#include "agent/hive/text.h"
+#include "agent/scan/scope.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+// Sorted, as far as limits::kPredicateValues; none if it cannot be read.
+std::set<std::string> names_in(const Root& root, const std::string& folder) {
+  std::set<std::string> names;
+  UniqueFd fd = root.open_folder(folder);
+  if (!fd) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd.get()), ::closedir);
+  if (!listing) return names;
+  static_cast<void>(fd.release());
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && names.size() < limits::kPredicateValues) names.emplace(name);
+  }
+  return names;
+}
+
+// "{{@names_under(%APPDATA%, %ProgramFiles%)}}" is what the compiler leaves of it.
+constexpr std::string_view kOpen = "{{@names_under(", kClose = ")}}";
+
+Result<std::vector<model::Value>> names_of(const Root& root, std::string_view folders) {
+  std::set<std::string> names;
+  while (!folders.empty()) {
+    std::string_view folder = folders.substr(0, folders.find(','));
+    folders.remove_prefix(std::min(folder.size() + 1, folders.size()));
+    while (folder.starts_with(' ')) folder.remove_prefix(1);
+    while (folder.ends_with(' ')) folder.remove_suffix(1);
+    const auto globs = hive::globs_of(folder);
+    if (globs.empty())
+      return fail(Code::kInvalid, "@names_under: no folder {} on this host", escaped(folder));
+    for (const std::string& glob : globs)
+      for (const std::string& path : resolve(root, glob)) names.merge(names_in(root, path));
+  }
+  if (names.size() > limits::kPredicateValues)
+    return fail(Code::kInvalid, "@names_under: more than {} names", limits::kPredicateValues);
+  std::vector<model::Value> values;
+  for (const std::string& name : names) values.push_back({.text = name});
+  // No file is called so: of nothing, nothing is the name.
+  if (values.empty()) values.push_back({.text = "/"});
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string> resolve(const Root& root, std::string_view glob) {
+  std::vector<std::string> found(1);
+  while (!glob.empty() && !found.empty()) {
+    const std::size_t from = std::min(glob.find_first_not_of('/'), glob.size());
+    glob.remove_prefix(from);
+    const std::string wanted = hive::lower(glob.substr(0, glob.find('/')));
+    if (wanted.empty()) break;
+    glob.remove_prefix(wanted.size());
+    std::vector<std::string> next;
+    for (const std::string& folder : found) {
+      const std::string inside = folder + '/';
+      for (const std::string& name : names_in(root, inside))
+        if (matches_glob(wanted, hive::lower(name))) next.push_back(inside + name);
+    }
+    found = std::move(next);
+  }
+  if (found.size() == 1 && found.front().empty()) found.front().push_back('/');
+  return found;
+}
+
+Result<model::Policy> with_names(model::Policy policy, const Root& root) {
+  for (model::Detection& detection : policy.detections)
+    for (auto* list : {&detection.any_of, &detection.none_of})
+      for (model::Selection& selection : *list)
+        for (model::Predicate& predicate : selection) {
+          std::vector<model::Value> values;
+          for (model::Value& value : predicate.values) {
+            const std::string_view text = value.text;
+            if (!value.templated || !text.starts_with(kOpen) || !text.ends_with(kClose)) {
+              values.push_back(std::move(value));
+              continue;
+            }
+            FS_TRY(const auto names,
+                   names_of(root,
+                            text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size())));
+            values.insert(values.end(), names.begin(), names.end());
+          }
+          predicate.values = std::move(values);
+        }
+  return policy;
+}
+
+}  // namespace fleetsweep::scan

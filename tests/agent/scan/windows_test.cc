@@ -1,0 +1,252 @@
+// Volumes of Windows, with hives that the tests write and files that only look like malware.
+
+#include "agent/scan/windows.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "agent/scan/scope.h"
+#include "policies/compiler/compiler.h"
+#include "tests/agent/hive/hive_builder.h"
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using hive::HiveBuilder;
+using model::Field;
+using model::Match;
+using model::ObjectKind;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+using Names = std::set<std::string>;
+
+constexpr char kConfig[] = "/WINDOWS/system32/Config/";
+constexpr char kRun[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
+constexpr char kLoader[] = "/Users/Ann/AppData/Local/Qwertz/mfpmp.ocx";
+
+class WindowsTest : public TreeTest {
+ protected:
+  void SetUp() override {
+    TreeTest::SetUp();
+    put(std::string(kConfig) + "SOFTWARE", software());
+    put(std::string(kConfig) + "SYSTEM",
+        HiveBuilder().text("ControlSet001\\Services\\EventLog", "ImagePath", "svchost.exe"));
+    put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "OneDrive", "C:\\OneDrive.exe"));
+    put("/Users/Bob/ntuser.dat", HiveBuilder().text(kRun, "OneDrive", "C:\\OneDrive.exe"));
+  }
+
+  static HiveBuilder software() {
+    constexpr char kVersion[] = "Microsoft\\Windows NT\\CurrentVersion";
+    return HiveBuilder()
+        .number(kVersion, "CurrentMajorVersionNumber", 10)
+        .number(kVersion, "CurrentMinorVersionNumber", 0)
+        .text(kVersion, "CurrentBuild", "19045");
+  }
+
+  void put(const std::string& path, const HiveBuilder& builder) {
+    write(path, to_text(builder.build()));
+  }
+
+  static model::Policy policy_of(std::vector<model::Detection> detections) {
+    model::Policy policy;
+    policy.platform = model::Platform::kWindows;
+    policy.detections = std::move(detections);
+    policy.verdicts.push_back(
+        {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+    return policy;
+  }
+
+  static model::Policy emotet(const char* path = "/tests/policies/fixtures/emotet.yaml") {
+    const auto compiled =
+        compiler::compile_file(std::string(FS_SOURCE_DIR) + path,
+                               std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+    EXPECT_TRUE(compiled && compiled->ok());
+    return compiled->policy;
+  }
+
+  // A file of this size and content's beginning, changed a week before its folder.
+  void plant_loader(const std::string& path) {
+    write(path, "MZ" + std::string(20'000, '\1'));
+    const auto set = [&](const std::string& at_path, std::int64_t seconds) {
+      const timespec times[2] = {{seconds, 0}, {seconds, 0}};
+      ASSERT_EQ(::utimensat(AT_FDCWD, at(at_path).c_str(), times, 0), 0);
+    };
+    set(path, 1'611'000'000);
+    set(path.substr(0, path.rfind('/')), 1'611'000'000 + 7 * 86400);
+  }
+
+  static Names verdicts(const nlohmann::json& result) {
+    Names names;
+    for (const auto& verdict : result["verdicts"]) names.insert(verdict["id"]);
+    return names;
+  }
+};
+
+TEST_F(WindowsTest, AFolderIsFoundWhateverTheCaseOfItsName) {
+  const auto root = Root::open(root_.string());
+  ASSERT_TRUE(root);
+  EXPECT_TRUE(root->is_windows());
+  EXPECT_THAT(resolve(*root, "/windows/SYSTEM32/config/software"),
+              ElementsAre(std::string(kConfig) + "SOFTWARE"));
+  EXPECT_THAT(resolve(*root, "/users/*/NTUSER.dat"),
+              UnorderedElementsAre("/Users/Ann/NTUSER.DAT", "/Users/Bob/ntuser.dat"));
+  EXPECT_THAT(resolve(*root, "/nowhere/x"), IsEmpty());
+  EXPECT_THAT(resolve(*root, "/"), ElementsAre("/"));
+}
+
+TEST_F(WindowsTest, APolicyForLinuxIsRefusedAndOneForWindowsIsNot) {
+  model::Policy policy =
+      policy_of({detection("d", ObjectKind::kFile, {is(Field::kFileName, "x")})});
+  EXPECT_EQ(scan(policy)["reason"], "none");
+  policy.platform = model::Platform::kLinux;
+  EXPECT_EQ(scan(policy)["reason"], "platform");
+}
+
+TEST_F(WindowsTest, ThePreconditionIsHeldAgainstWhatWindowsCallsItself) {
+  model::Policy policy =
+      policy_of({detection("d", ObjectKind::kFile, {is(Field::kFileName, "x")})});
+  policy.preconditions.push_back({"os.version", ">=", "6.1"});
+  EXPECT_EQ(scan(policy)["reason"], "none");
+  policy.preconditions[0].value = "10.0.22000";
+  const auto result = scan(policy);
+  EXPECT_EQ(result["reason"], "precondition");
+  EXPECT_THAT(result["detail"].get<std::string>(), HasSubstr("10.0.19045"));
+}
+
+TEST_F(WindowsTest, AVariableStandsForTheFolderOfEveryProfile) {
+  write("/Users/Ann/AppData/Local/Temp/UDP1.tmp", "x");
+  write("/Users/Bob/appdata/local/temp/udp2.TMP", "x");
+  write("/Windows/Elsewhere/udp3.tmp", "x");
+  auto detection_of = detection("d", ObjectKind::kFile, {is(Field::kFileExtension, "tmp")});
+  detection_of.scope.paths = {"%TEMP%"};
+  EXPECT_EQ(files(scan(policy_of({detection_of}))),
+            (Names{"d /Users/Ann/AppData/Local/Temp/UDP1.tmp",
+                   "d /Users/Bob/appdata/local/temp/udp2.TMP"}));
+}
+
+TEST_F(WindowsTest, APathIsComparedAsWindowsWritesIt) {
+  write("/Users/Ann/x.dll", "x");
+  EXPECT_EQ(files(scan(policy_of({detection("d", ObjectKind::kFile,
+                                            {is(Field::kFilePath, "c:\\users\\ANN\\X.DLL")})}))),
+            (Names{"d /Users/Ann/x.dll"}));
+}
+
+TEST_F(WindowsTest, AValueOfTheRegistryIsFoundInEveryHiveThatHoldsIt) {
+  put("/Users/Ann/NTUSER.DAT",
+      HiveBuilder().text(kRun, "bad", "C:\\bad.exe").text(kRun, "good", "C:\\good.exe"));
+  const auto result =
+      scan(policy_of({detection("d", ObjectKind::kWindowsRegistryKey,
+                                {is(Field::kRegistryKey, "HKCU\\" + std::string(kRun)),
+                                 is(Field::kRegistryValueData, "bad", Match::kContains)})}));
+  ASSERT_EQ(result["findings"].size(), 1u) << result;
+  const auto& registry = result["findings"][0]["registry"];
+  EXPECT_EQ(registry["hive"]["path"], "/Users/Ann/NTUSER.DAT");
+  EXPECT_EQ(registry["key"], "HKEY_CURRENT_USER\\" + std::string(kRun));
+  EXPECT_EQ(registry["value_name"], "bad");
+  EXPECT_EQ(registry["data_type"], "REG_SZ");
+  EXPECT_EQ(registry["data"], "C:\\bad.exe");
+}
+
+TEST_F(WindowsTest, WhatStartsByItselfIsFoundWithItsKindAndWhoseItIs) {
+  put(std::string(kConfig) + "SYSTEM",
+      HiveBuilder()
+          .text("ControlSet001\\Services\\bad", "ImagePath", "C:\\bad.exe")
+          .text("ControlSet002\\Services\\bad", "ImagePath", "C:\\bad.exe"));
+  put("/Users/Bob/ntuser.dat",
+      HiveBuilder().text("Software\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce",
+                         "bad", "C:\\bad.exe"));
+  put(std::string(kConfig) + "SOFTWARE",
+      software().text("Microsoft\\Windows NT\\CurrentVersion\\Winlogon", "Shell", "C:\\bad.exe"));
+  write("/WINDOWS/system32/Tasks/Microsoft/bad",
+        "<Task><Exec><Command>C:\\bad.exe</Command></Exec></Task>");
+  const auto result = scan(policy_of(
+      {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")})}));
+  Names found;
+  for (const auto& finding : result["findings"])
+    found.insert(fmt::format("{} {} {}", finding["persistence"]["kind"].get<std::string>(),
+                             finding["persistence"]["name"].get<std::string>(),
+                             finding["persistence"]["user"].get<std::string>()));
+  EXPECT_EQ(result["findings"].size(), 5u);
+  EXPECT_EQ(found, (Names{"win_service bad ", "win_run bad Bob", "win_winlogon Shell ",
+                          "win_task Microsoft\\bad "}));
+}
+
+TEST_F(WindowsTest, EmotetIsFoundByItsFileItsRunValueItsServiceAndItsTimes) {
+  plant_loader(kLoader);
+  put("/Users/Ann/NTUSER.DAT",
+      HiveBuilder().text(kRun, "mfpmp.ocx",
+                         "C:\\Windows\\SysWOW64\\rundll32.exe "
+                         "\"C:\\Users\\Ann\\AppData\\Local\\Qwertz\\mfpmp.ocx\",ShowDialogA"));
+  put(std::string(kConfig) + "SYSTEM",
+      HiveBuilder().text("ControlSet001\\Services\\mfpmp.ocx", "ImagePath",
+                         "rundll32.exe C:\\Users\\Ann\\AppData\\Local\\Qwertz\\mfpmp.ocx,RunDLL"));
+  const auto result = scan(emotet());
+  EXPECT_EQ(result["reason"], "none") << result["detail"];
+  EXPECT_EQ(verdicts(result), (Names{"emotet_joined"}));
+  Names detections;
+  for (const auto& finding : result["findings"]) detections.insert(finding["detection"]);
+  EXPECT_EQ(detections, (Names{"loader_file", "link_timestomp", "link_run_value", "link_service"}));
+  // The shipped one, too.
+  EXPECT_EQ(verdicts(scan(emotet("/policies/catalog/emotet/policy.yaml"))),
+            (Names{"emotet_joined"}));
+}
+
+TEST_F(WindowsTest, NearMissesOfEmotetGiveNoVerdict) {
+  // Of an installed program, with another ending, and one that nothing starts.
+  plant_loader("/Users/Ann/AppData/Local/Vendor/tool.ocx");
+  write("/Users/Ann/AppData/Roaming/Vendor/readme.txt", "x");
+  plant_loader("/Users/Ann/AppData/Local/Qwertz/mfpmp.dll");
+  write("/Users/Bob/AppData/Local/Asdfgh/other.ocx", "MZ" + std::string(20'000, '\1'));
+  put("/Users/Bob/ntuser.dat", HiveBuilder().text(kRun, "other.ocx", "C:\\other.exe"));
+  EXPECT_EQ(verdicts(scan(emotet())), Names{});
+}
+
+TEST_F(WindowsTest, AHiveThatWasNotBroughtToItsEndIsReadAndSaidToBeOld) {
+  Bytes hive = HiveBuilder().text(kRun, "bad", "C:\\bad.exe").build();
+  hive::make_dirty(hive);
+  write("/Users/Ann/NTUSER.DAT", to_text(hive));
+  const auto result = scan(policy_of(
+      {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")})}));
+  EXPECT_EQ(result["findings"].size(), 1u);
+  EXPECT_EQ(result["unscannable"], 1);
+  EXPECT_THAT(result["unscannable_paths"][0].get<std::string>(),
+              HasSubstr("/Users/Ann/NTUSER.DAT: read as it stands"));
+}
+
+TEST_F(WindowsTest, ALogThatIsNewerThanItsHiveIsNoticed) {
+  Bytes log(512 + 64);
+  const auto put_text = [&](std::size_t at, std::string_view text) {
+    std::copy(text.begin(), text.end(), log.begin() + static_cast<std::ptrdiff_t>(at));
+  };
+  put_text(0, "regf");
+  put_text(512, "HvLE");
+  log[512 + 4] = 64;
+  hive::seal_header(log);
+  const model::Policy policy =
+      policy_of({detection("d", ObjectKind::kFile, {is(Field::kFileName, "none")})});
+  for (const std::uint8_t sequence : {7, 8}) {  // the hive's is 7
+    log[512 + 12] = sequence;
+    write("/Users/Ann/ntuser.dat.LOG1", to_text(log));
+    EXPECT_EQ(scan(policy)["unscannable"], sequence == 7 ? 0 : 1);
+  }
+}
+
+TEST_F(WindowsTest, AHiveThatIsNoneIsUnscannableAndTheScanGoesOn) {
+  write(std::string(kConfig) + "SYSTEM", std::string(20'000, 'x'));
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
+  const auto result = scan(policy_of(
+      {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")})}));
+  EXPECT_EQ(result["reason"], "none");
+  EXPECT_EQ(result["findings"].size(), 1u);
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
