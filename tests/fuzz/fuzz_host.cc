@@ -17,6 +17,7 @@
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
+#include "agent/hive/registry.h"
 #include "agent/local/enrolment.h"
 #include "agent/package_db/package_db.h"
 #include "agent/scan/attributes.h"
@@ -207,6 +208,32 @@ void read_proc(std::string_view text) {
   scan::for_each_line(text, [](std::string_view line) { (void)scan::parse_packet_line(line); });
 }
 
+// Size and checksum are put right, or nothing would get past them.
+void read_hive(BytesView input) {
+  if (input.size() < 2 * hive::kHeaderBytes) return;
+  Bytes bytes = to_bytes(input.first(input.size() / hive::kHeaderBytes * hive::kHeaderBytes));
+  const auto put = [&](std::size_t at, std::size_t number) {
+    for (int i = 0; i < 4; ++i) bytes[at + i] = static_cast<std::uint8_t>(number >> 8 * i);
+  };
+  put(40, bytes.size() - hive::kHeaderBytes);
+  put(508, hive::header_checksum(bytes));
+  (void)hive::last_logged(bytes);
+  const auto hive = hive::Hive::open(bytes);
+  if (!hive) return;
+  bool complete = true;
+  for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
+    (void)hive::values_of(*hive, role, {.all = true}, complete);
+    for (const auto& start : hive::autostarts_of(*hive, role, complete)) {
+      const auto after = hive::changed(
+          bytes, role, {hive::Change::Kind::kRemoveEntry, start.entry, start.command});
+      // What was taken out is gone, and only a hive that can be read again is given.
+      if (!after) continue;
+      const auto again = hive::Hive::open(*after);
+      FS_ASSERT(again && after->size() == bytes.size() && !again->is_dirty());
+    }
+  }
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   const std::string_view text = as_text(bytes);
   if (which < fuzz::kFormats) return parse_entries(which, text);
@@ -242,6 +269,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return load_anchor(bytes);
     case fuzz::kOperatorKey:
       return read_operator_key(text);
+    case fuzz::kHive:
+      return read_hive(bytes);
     case fuzz::kCurveKey:
       return read_curve_key(text);
     case fuzz::kCapabilities:

@@ -29,6 +29,7 @@ enum HostCase : std::uint8_t {
   kCapabilities,
   kIdentityTable,
   kProcText,  // maps, environ, status, cgroup, mountinfo and modules of /proc
+  kHive,
   kCases,
 };
 

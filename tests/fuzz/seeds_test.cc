@@ -15,6 +15,7 @@
 #include "cli/report_file.h"
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
+#include "tests/agent/hive/hive_builder.h"
 #include "tests/cli/closed_campaign.h"
 #include "tests/fuzz/host_cases.h"
 #include "tests/fuzz/tenant.h"
@@ -47,6 +48,16 @@ class TrustSeeds : public testing::Test {
   }
   const Tenant tenant_;
 };
+
+TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
+  const Bytes hive =
+      hive::HiveBuilder()
+          .text("ControlSet001\\Services\\a", "ImagePath", "C:\\a.exe")
+          .text("Microsoft\\Windows\\CurrentVersion\\Run", "b", "C:\\b.exe")
+          .text("Software\\Microsoft\\Windows\\CurrentVersion\\Run", "c", "C:\\c.exe")
+          .build();
+  expect_seed("host/hive", {kHive}, hive);
+}
 
 TEST_F(TrustSeeds, ADocumentIsRefusedBeforeItIsLookedAt) {
   model::Release release;
