@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "agent/act/hive_editor.h"
 #include "agent/act/lines.h"
 #include "agent/plan/binding.h"
 #include "protocol/crypto/digest.h"
@@ -86,6 +87,10 @@ std::vector<std::string> init_links(const Tree& tree, const std::string& script_
   return links;
 }
 
+bool is_of_windows(const model::PersistenceIdentity& entry) {
+  return name(entry.kind).starts_with("win_");
+}
+
 class Expansion {
  public:
   Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt)
@@ -154,6 +159,9 @@ class Expansion {
         return take(step, std::get<model::FileIdentity>(step.identity));
       case ActionKind::kRemove:
       case ActionKind::kDisable:
+        if (const auto* value = std::get_if<model::RegistryIdentity>(&step.identity))
+          return change_hive(value->hive, hive::Change::Kind::kRemoveValue,
+                             value->key + "\\\\" + value->value_name, value->data);
         return on_entry(step, std::get<model::PersistenceIdentity>(step.identity));
       default:
         return refuse(Reason::kCapability, "this agent has no action '{}'", name(step.action.kind));
@@ -169,6 +177,10 @@ class Expansion {
       op.start_ticks = process->start_ticks;
     } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
       op.text = entry->entry;
+      if (is_of_windows(*entry)) op.text += "\n" + entry->command;
+    } else if (const auto* value = std::get_if<model::RegistryIdentity>(&step.identity)) {
+      op.text = fmt::format("{}\\\\{}\n{}\n{}", value->key, value->value_name, value->data_type,
+                            value->data);
     } else if (const auto* connection = std::get_if<model::ConnectionIdentity>(&step.identity)) {
       op.text = fmt::format("{}:{} -> {}:{} by process {}", connection->local_address,
                             connection->local_port, connection->remote_address,
@@ -192,7 +204,51 @@ class Expansion {
     return {};
   }
 
+  // Store and edit: the original goes into the vault first.
+  Checked<void> change_hive(const model::FileIdentity& file, hive::Change::Kind kind,
+                            const std::string& entry, const std::string& expected) {
+    const std::string change(kChangeNames[static_cast<std::size_t>(kind)]);
+    const auto store = static_cast<std::uint32_t>(begin_.ops.size());
+    Op& first = push(OpKind::kStore, file);
+    first.any_content = true;
+    first.what = {change};
+    Op& op = push(OpKind::kEdit, file);
+    op.store = store;
+    op.text = entry;
+    op.rest = expected;
+    op.what = {change};
+    return {};
+  }
+
+  Checked<void> on_windows(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    using Kind = hive::Change::Kind;
+    const bool removes = step.action.kind == ActionKind::kRemove;
+    if (entry.kind != model::PersistenceKind::kWindowsTask) {
+      if (!removes && entry.kind != model::PersistenceKind::kWindowsService)
+        return refuse(Reason::kCapability, "only services can be disabled, not {} {}",
+                      name(entry.kind), escaped(entry.entry));
+      return change_hive(entry.file, removes ? Kind::kRemoveEntry : Kind::kDisableService,
+                         entry.entry, entry.command);
+    }
+    if (!removes)
+      return refuse(Reason::kCapability, "a task can be removed, not disabled: {}",
+                    escaped(entry.file.path));
+    // Its keys first: without them nothing reads the file.
+    const auto path = find_folded(tree_, "/Windows/System32/config/SOFTWARE");
+    if (!path) return refuse(Reason::kGone, "no hive SOFTWARE beneath the root");
+    FS_TRY(const Parent parent, tree_.parent(*path));
+    struct stat status {};
+    if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return refuse_errno("stat", *path, errno);
+    model::FileIdentity software;
+    software.path = *path;
+    software.size = static_cast<std::uint64_t>(status.st_size);
+    FS_CHECK(change_hive(software, Kind::kRemoveTask, entry.name, {}));
+    return take(step, entry.file);
+  }
+
   Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    if (is_of_windows(entry)) return on_windows(step, entry);
     const bool is_unit = entry.kind == model::PersistenceKind::kSystemdUnit ||
                          entry.kind == model::PersistenceKind::kSystemdTimer ||
                          entry.kind == model::PersistenceKind::kSystemdSocket ||

@@ -148,7 +148,15 @@ Checked<Digest> digest_of(int fd) {
 }
 
 int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags) {
-  return ::renameat2(folder, from.c_str(), folder, to.c_str(), flags);
+  if (::renameat2(folder, from.c_str(), folder, to.c_str(), flags) == 0) return 0;
+  // NTFS through FUSE knows no flags: what stands in the way is looked for first.
+  struct stat status {};
+  if (errno != EINVAL || flags != RENAME_NOREPLACE) return -1;
+  if (::fstatat(folder, to.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return errno == ENOENT ? ::renameat(folder, from.c_str(), folder, to.c_str()) : -1;
 }
 
 Status write_all(int fd, BytesView bytes) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/act/serve.h"
+#include "agent/hive/volume.h"
 #include "protocol/base/version.h"
 #include "protocol/runtime/sandbox/sandbox.h"
 
@@ -63,6 +64,18 @@ int run(int count, char** arguments) {
     }
   }
   if (options.state.empty()) return usage("--state is missing");
+
+  // Before there is a key in this process: what reads a hive must never have had one.
+  std::unique_ptr<HiveEditor> hives;
+  if (hive::holds_windows(options.root)) {
+    auto started = HiveEditor::start();
+    if (!started) {
+      std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());
+      return kBroken;
+    }
+    hives = std::move(*started);
+    options.hives = hives.get();
+  }
 
   crypto::MacKey key{};
   if (::read(kKeyFd, key.data(), key.size()) != static_cast<ssize_t>(key.size()))

@@ -44,7 +44,9 @@ struct Op {
   bool whole_program = false;  // every process of it: its file is malware and goes too
   // With `tree`: programs beneath or like one of `spared`, or beneath none of `roots`, go on.
   std::vector<std::string> spared, roots;
-  std::vector<std::string> what;  // kCollect
+  // kCollect: what of it. kEdit of a registry hive and its kStore: the change, as kChangeNames
+  // calls it; `text` is the entry, `rest` what it was found to say.
+  std::vector<std::string> what;
   std::uint64_t bytes_max = 0;
   bool operator==(const Op&) const = default;
 };

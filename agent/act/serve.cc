@@ -124,7 +124,7 @@ class Server {
         vault_(std::move(vault)),
         ledger_(std::move(ledger)),
         executor_(
-            tree_, vault_, ledger_,
+            tree_, vault_, ledger_, options.hives,
             [this](std::uint32_t number, const Step& step) { show(number, step); },
             [this] { return must_end(); }) {}
 
@@ -303,6 +303,8 @@ class Server {
     const auto pids = own_pids();
     plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
                       consent,           order.limits, 0,       request.scanned, id};
+    input.platform =
+        options_.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;
     input.items_max =
         trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
     const model::Plan plan = plan::make_plan(input);

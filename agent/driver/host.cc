@@ -11,6 +11,7 @@
 
 #include <charconv>
 
+#include "agent/hive/volume.h"
 #include "protocol/base/unique_fd.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/runtime/files/files.h"
@@ -81,7 +82,7 @@ model::Facts read_facts(const std::string& root, std::vector<std::string> labels
   model::Facts facts;
   utsname system{};
   ::uname(&system);
-  facts.os = "linux";
+  facts.os = hive::holds_windows(root) ? "windows" : "linux";
   facts.kernel = system.release;
   facts.arch = system.machine;
   facts.hostname = first_line(read_text(root, "/etc/hostname"));

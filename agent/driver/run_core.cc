@@ -33,12 +33,13 @@ Result<bool> first_word(runtime::Pipe& monitor) {
   return command->verb == "halt";
 }
 
-std::vector<std::string> capabilities() {
+std::vector<std::string> capabilities(bool is_windows) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kCount<model::ActionKind>; ++i) {
     const auto kind = static_cast<model::ActionKind>(i);
     if (plan::is_available(kind)) names.emplace_back(name(kind));
   }
+  if (is_windows) names.emplace_back(name(model::ObjectKind::kWindowsRegistryKey));
   return names;
 }
 
@@ -87,7 +88,10 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
   identity.host.agent = enrolment.agent;
   identity.host.jurisdiction = membership.jurisdiction;
   identity.host.groups = membership.groups;
-  identity.host.capabilities = capabilities();
+  identity.facts = read_facts(options.root, options.labels);
+  const bool is_windows = identity.facts.os == name(model::Platform::kWindows);
+  identity.host.platform = is_windows ? model::Platform::kWindows : model::Platform::kLinux;
+  identity.host.capabilities = capabilities(is_windows);
   identity.host.sandbox = sandbox;
   identity.host.halted = halted;
   const std::string consent_path = options.state + "/consent.conf";
@@ -95,7 +99,6 @@ Status run_core(const CoreOptions& options, const event_log::EventLog& log) {
     identity.host.consent = *consent;
   else
     identity.host.halted = true;  // the driver says so, and looks again when the file changes
-  identity.facts = read_facts(options.root, options.labels);
   identity.version = std::string(kVersion);
   identity.program = read_program_digest();
   identity.boot = read_boot_id();

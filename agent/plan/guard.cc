@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/hive/paths.h"
+#include "agent/hive/text.h"
 #include "agent/plan/binding.h"
 #include "protocol/base/limits.h"
 
@@ -48,10 +50,21 @@ Refusal protect(std::string_view path, std::string_view why) {
   return {Reason::kProtected, fmt::format("{}: {}", escaped(path), why)};
 }
 
+// Names of Windows have no case.
+bool is_windows_protected(const std::string& pattern, std::string_view path) {
+  const std::string folded = hive::lower(path);
+  const auto globs = hive::globs_of(pattern);
+  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
+    const std::string wanted = hive::lower(glob);
+    return matches_glob(wanted, folded) || matches_glob(wanted + "/**", folded);
+  });
+}
+
 // What the policy, this agent and the host's owner keep out of reach.
 Refusal check_path(const Input& input, std::string_view path) {
   for (const auto& pattern : input.policy.limits.protect)
-    if (matches_glob(pattern, path) || is_beneath(pattern, path))
+    if (hive::is_windows_path(pattern) ? is_windows_protected(pattern, path)
+                                       : matches_glob(pattern, path) || is_beneath(pattern, path))
       return protect(path, "protected by the policy");
   for (const auto& folder : input.own)
     if (is_beneath(folder, path)) return protect(path, "belongs to this agent");
@@ -112,10 +125,10 @@ bool is_intrusive(model::ActionKind kind) {
   return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect;
 }
 
-Refusal check_capability(const model::Policy& policy) {
-  if (policy.platform != model::Platform::kAny && policy.platform != model::Platform::kLinux)
-    return {Reason::kPlatform,
-            fmt::format("the policy is for {}, this host runs linux", name(policy.platform))};
+Refusal check_capability(const model::Policy& policy, model::Platform here) {
+  if (policy.platform != model::Platform::kAny && policy.platform != here)
+    return {Reason::kPlatform, fmt::format("the policy is for {}, this host runs {}",
+                                           name(policy.platform), name(here))};
   for (const auto& response : policy.responses)
     for (const auto& action : response.actions) {
       if (!is_available(action.kind))
@@ -156,7 +169,8 @@ Refusal check_limits(const Input& input, const std::vector<const model::PlanStep
   for (const auto* step : objects) {
     files += std::holds_alternative<model::FileIdentity>(step->identity);
     processes += std::holds_alternative<model::ProcessIdentity>(step->identity);
-    entries += std::holds_alternative<model::PersistenceIdentity>(step->identity);
+    entries += std::holds_alternative<model::PersistenceIdentity>(step->identity) ||
+               std::holds_alternative<model::RegistryIdentity>(step->identity);
     if (is_whole_file(*step)) bytes += file_of(step->identity).size;
   }
   if (objects.size() > items) return over("objects", objects.size(), items);

@@ -15,7 +15,7 @@ struct Refusal {
 };
 
 // Any action of the policy that this engine lacks: found before anything is looked at.
-Refusal check_capability(const model::Policy& policy);
+Refusal check_capability(const model::Policy& policy, model::Platform here);
 // Different object types; a hash, or a YARA rule scored 90 or more, counts as two.
 unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);
 // `objects`: distinct, of steps that change something.

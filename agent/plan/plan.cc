@@ -109,6 +109,8 @@ bool takes(ActionKind action, const model::Identity& identity) {
     case ActionKind::kKill:
       return std::holds_alternative<model::ProcessIdentity>(identity);
     case ActionKind::kRemove:
+      return std::holds_alternative<model::PersistenceIdentity>(identity) ||
+             std::holds_alternative<model::RegistryIdentity>(identity);
     case ActionKind::kDisable:
       return std::holds_alternative<model::PersistenceIdentity>(identity);
     case ActionKind::kQuarantine:
@@ -119,9 +121,9 @@ bool takes(ActionKind action, const model::Identity& identity) {
 }
 
 model::ObjectKind kind_of(const model::Identity& identity) {
-  constexpr model::ObjectKind kKinds[] = {model::ObjectKind::kFile, model::ObjectKind::kProcess,
-                                          model::ObjectKind::kPersistence,
-                                          model::ObjectKind::kNetworkTraffic};
+  constexpr model::ObjectKind kKinds[] = {
+      model::ObjectKind::kFile, model::ObjectKind::kProcess, model::ObjectKind::kPersistence,
+      model::ObjectKind::kNetworkTraffic, model::ObjectKind::kWindowsRegistryKey};
   return kKinds[identity.index()];
 }
 
@@ -140,7 +142,8 @@ class Planner {
 
   model::Plan make() {
     plan_.transaction = input_.transaction;
-    if (const auto refusal = check_capability(input_.policy)) return refused(refusal);
+    if (const auto refusal = check_capability(input_.policy, input_.platform))
+      return refused(refusal);
     const auto verdicts = judge_bound(input_, bound_);
     if (!verdicts) return refused({Reason::kLimit, verdicts.error().message});
     for (const auto& judged : *verdicts) {
@@ -227,8 +230,9 @@ class Planner {
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
     const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
-    const bool is_whole_file = step.action.kind == ActionKind::kQuarantine ||
-                               (step.action.kind == ActionKind::kRemove && entry->entry.empty());
+    const bool is_whole_file =
+        step.action.kind == ActionKind::kQuarantine ||
+        (step.action.kind == ActionKind::kRemove && entry && entry->entry.empty());
     if (!is_whole_file) return Reason::kNone;
     if (file_of(step.identity).sha256.is_zero()) return Reason::kUnscannable;
     // package_owned: report. (Under `never` the guard refuses the whole plan.)

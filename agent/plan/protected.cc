@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/hive/text.h"
+
 namespace fleetsweep::plan {
 
 namespace {
@@ -148,7 +150,27 @@ bool is_protected_text(std::string_view path) {
                      [&](auto folder) { return is_beneath(folder, plain); });
 }
 
+namespace {
+
+// Without these Windows does not start, or lets nobody in. Names there have no case.
+bool is_protected_windows_file(std::string_view path) {
+  constexpr std::string_view kFolder = "/windows/system32/";
+  constexpr std::string_view kFiles[] = {
+      "ntoskrnl.exe", "hal.dll",      "ntdll.dll",    "kernel32.dll", "kernelbase.dll",
+      "user32.dll",   "winload.exe",  "winload.efi",  "smss.exe",     "csrss.exe",
+      "wininit.exe",  "winlogon.exe", "services.exe", "lsass.exe",    "svchost.exe",
+      "userinit.exe", "rundll32.exe", "logonui.exe"};
+  const std::string folded = hive::lower(path);
+  if (folded == "/windows/explorer.exe" || is_beneath("/windows/system32/config", folded) ||
+      folded.ends_with("/ntuser.dat"))
+    return true;
+  return folded.starts_with(kFolder) && is_one_of(folded.substr(kFolder.size()), kFiles);
+}
+
+}  // namespace
+
 bool is_protected_file(std::string_view path) {
+  if (is_protected_windows_file(path)) return true;
   const std::string plain = unmerged(path);
   // Depth 1: "/vmlinuz", "/bin", "/" itself.
   if (plain.empty() || plain[0] != '/' || plain.find('/', 1) == std::string::npos) return true;

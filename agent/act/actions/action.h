@@ -8,6 +8,7 @@
 //   plan_undo, undo  the same for taking it back; undo may run again after a crash
 
 #include "agent/act/files.h"
+#include "agent/act/hive_editor.h"
 #include "agent/act/ledger.h"
 #include "agent/act/provenance.h"
 #include "agent/act/vault.h"
@@ -20,6 +21,7 @@ struct Context {
   Ledger& ledger;
   Provenance& provenance;
   Nonce transaction;
+  HiveEditor* hives;  // only of a volume of Windows
 
   const Transaction& state() const { return *ledger.find(transaction); }
   const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }

@@ -1,5 +1,6 @@
 // Takes a line out of a file (engine.md 2.2): the new content goes to a temporary file with the old
 // one's owner, mode and attributes, the two swap places, and what came out must be what was read.
+// A registry hive is edited the same way; what it becomes a process of its own says.
 
 #include "agent/act/actions/action.h"
 #include "agent/act/faults.h"
@@ -48,14 +49,29 @@ Checked<Digest> current_digest(Context& context, const Parent& parent, const Op&
   return digest_of(file->get());
 }
 
+std::optional<hive::Change::Kind> change_of(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kChangeNames); ++i)
+    if (kChangeNames[i] == name) return static_cast<hive::Change::Kind>(i);
+  return std::nullopt;
+}
+
 struct Edit {
   std::string before, after;
   bool removes = false;
 };
 
-Checked<Edit> edit_of(Context& context, const Op& op) {
+Checked<Edit> edit_of(Context& context, const Op& op, const Parent& parent) {
   Edit edit;
   FS_TRY(edit.before, stored_text(context, op.store));
+  if (!op.what.empty()) {
+    const auto kind = change_of(op.what.front());
+    if (!kind || context.hives == nullptr)
+      return refuse(Reason::kCapability, "{}: no hive of a volume of Windows",
+                    escaped(op.file.path));
+    FS_TRY(edit.after,
+           context.hives->edited(parent, op.file.path, edit.before, {*kind, op.text, op.rest}));
+    return edit;
+  }
   auto after = without_line(edit.before, op.text, op.rest, op.join);
   if (!after)
     return refuse(Reason::kGone, "{}: the line is not there any more", escaped(op.file.path));
@@ -70,7 +86,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
   if (((flags_of(file.get()) | flags_of(parent.folder.get())) & kLockingFlags) != 0)
     return refuse(Reason::kImmutable, "{}: immutable or append-only", escaped(op.file.path));
-  FS_TRY(const Edit edit, edit_of(context, op));
+  FS_TRY(const Edit edit, edit_of(context, op, parent));
   FS_TRY(const Digest now, digest_of(file.get()));
   Intent intent = intent_in(parent);
   intent.before = context.op_state(op.store).post.digest;
@@ -122,11 +138,23 @@ Checked<void> write_file(const Parent& parent, const std::string& name, std::str
   return written;
 }
 
+// The new file takes the old one's name. Where they can, the two swap places, and false says that
+// the file system (NTFS) cannot: then the old one is gone at once, and the vault has it.
+Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
+  const int folder = parent.folder.get();
+  if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) return true;
+  if (errno == EINVAL && ::renameat(folder, temporary.c_str(), folder, parent.leaf.c_str()) == 0)
+    return false;
+  const int error = errno;
+  (void)::unlinkat(folder, temporary.c_str(), 0);
+  return refuse_errno("edit", path, error);
+}
+
 Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
-  FS_TRY(const Edit edit, edit_of(context, op));
+  FS_TRY(const Edit edit, edit_of(context, op, parent));
   if (edit.removes) {
     if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
       return refuse_errno("edit", op.file.path, errno);
@@ -141,14 +169,24 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
     return fail(written.error());
   }
   fault_point("edit-written");
-  if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) {
-    const int error = errno;
+  const auto now = current_digest(context, parent, op);
+  if (!now || *now != intent.before) {
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-    return refuse_errno("edit", op.file.path, error);
+    if (!now) return fail(now.error());
+    return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
+  }
+  const auto exchanged = exchange(parent, temporary, op.file.path);
+  if (!exchanged) {
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    return fail(exchanged.error());
   }
   fault_point("edit-exchanged");
-  FS_CHECK(settle(op, intent, parent, temporary, true));
+  if (*exchanged) {
+    FS_CHECK(settle(op, intent, parent, temporary, true));
+  } else if (::fsync(parent.folder.get()) != 0) {
+    return refuse_errno("fsync", op.file.path, errno);
+  }
   return post_in(parent);
 }
 
@@ -183,6 +221,9 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   // Edited since we did: the line goes back beside the neighbour it had, the rest stays.
   if (now.is_zero())
     return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
+  if (!op.what.empty())
+    return refuse(Reason::kConflict, "{}: the hive was written to after cleaning",
+                  escaped(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
   FS_TRY(const std::string current, read_text(file.get(), op.file.path));
   FS_TRY(const std::string before, stored_text(context, op.store));
@@ -229,14 +270,16 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   }
   FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo->merge));
   fault_point("edit-undo-written");
-  const bool was_removed = now.is_zero();
-  if (rename_in(parent.folder.get(), temporary, parent.leaf,
-                was_removed ? RENAME_NOREPLACE : RENAME_EXCHANGE) != 0) {
-    const int error = errno;
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-    return refuse_errno("restore", op.file.path, error);
+  if (now.is_zero()) {
+    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
+      const int error = errno;
+      (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+      return refuse_errno("restore", op.file.path, error);
+    }
+  } else {
+    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+    if (exchanged) FS_CHECK(remove_temporary(op, parent));
   }
-  if (!was_removed) FS_CHECK(remove_temporary(op, parent));
   return restore_time(state, parent);
 }
 

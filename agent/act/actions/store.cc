@@ -1,6 +1,7 @@
 // Copies a file into the vault before anything is taken from it.
 
 #include "agent/act/actions/action.h"
+#include "agent/hive/limits.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
@@ -17,9 +18,9 @@ Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) 
   if (op.any_content && status.st_nlink > 1)
     return refuse(Reason::kHardLinks, "{}: has {} names, a line cannot be taken out of one",
                   escaped(op.file.path), status.st_nlink);
-  if (op.any_content && static_cast<std::uint64_t>(status.st_size) > limits::kEditBytes)
-    return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(op.file.path),
-                  limits::kEditBytes);
+  const std::uint64_t most = op.what.empty() ? limits::kEditBytes : limits::kHiveBytes;
+  if (op.any_content && static_cast<std::uint64_t>(status.st_size) > most)
+    return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(op.file.path), most);
   return file;
 }
 

@@ -386,9 +386,10 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
       std::string(FS_BINARY_DIR) + (is_disturbed ? "/fleetsweep-act-faults" : "/fleetsweep-act");
   std::vector<std::string> words = {binary, "--root", root_, "--state", state_};
   words.insert(words.end(), more.begin(), more.end());
-  if (!prefix.empty())
+  if (!prefix.empty() || !launcher.empty())
     words = {"/usr/bin/unshare", "-m", "/bin/sh", "-c",
-             prefix + " && exec " + binary + " --root " + root_ + " --state " + state_};
+             (prefix.empty() ? "true" : prefix) + " && exec " + launcher + " " + binary +
+                 " --root " + root_ + " --state " + state_};
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

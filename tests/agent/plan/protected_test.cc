@@ -59,6 +59,16 @@ TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
   EXPECT_FALSE(is_protected_program("/tmp/sshd"));
 }
 
+TEST(Protected, WhatWindowsNeedsToStartIsNamedInAnyCase) {
+  for (const char* path :
+       {"/Windows/System32/ntoskrnl.exe", "/WINDOWS/system32/Winlogon.exe", "/windows/explorer.exe",
+        "/Windows/System32/config/SYSTEM", "/Users/Ann/NTUSER.DAT"})
+    EXPECT_TRUE(is_protected_file(path)) << path;
+  for (const char* path : {"/Windows/SysWOW64/Qwertz/mfpmp.ocx", "/Windows/System32/evil.exe",
+                           "/Users/Ann/AppData/Local/Qwertz/winlogon.exe"})
+    EXPECT_FALSE(is_protected_file(path)) << path;
+}
+
 TEST(Protected, GlobsMatchWholeComponents) {
   EXPECT_TRUE(matches_glob("/opt/*/keep", "/opt/a/keep"));
   EXPECT_FALSE(matches_glob("/opt/*/keep", "/opt/a/b/keep"));

@@ -1,0 +1,41 @@
+#pragma once
+
+// Edits registry hives without reading them: a process of its own does that, forked before there is
+// a key in memory, without any privilege or file of its own, behind the parser's filter. It is
+// given the old hive and its logs as descriptors and an empty one for the new; what it writes is
+// only taken if it is as long as the old one and differs in few bytes.
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "agent/act/files.h"
+#include "agent/hive/registry.h"
+
+namespace fleetsweep::act {
+
+// In the order of hive::Change::Kind.
+inline constexpr std::string_view kChangeNames[] = {"remove_entry", "disable_service",
+                                                    "remove_value", "remove_task"};
+
+class HiveEditor {
+ public:
+  // Call it before anything secret is read. kUnavailable: no process, or no sandbox for it.
+  static Result<std::unique_ptr<HiveEditor>> start();
+  ~HiveEditor();  // ends the process
+
+  // The hive at `path`, with its logs beside it in `parent`, as it is after the change. kConflict:
+  // dirty or damaged; kGone: it no longer says what was found.
+  Checked<std::string> edited(const Parent& parent, std::string_view path, std::string_view before,
+                              const hive::Change& change);
+
+ private:
+  explicit HiveEditor(UniqueFd socket, int pid) : socket_(std::move(socket)), pid_(pid) {}
+  UniqueFd socket_;
+  int pid_;
+};
+
+// The path as it is spelt on the disk; nothing if there is no such file.
+std::optional<std::string> find_folded(const Tree& tree, std::string_view path);
+
+}  // namespace fleetsweep::act

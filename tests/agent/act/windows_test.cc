@@ -1,0 +1,251 @@
+// Cleaning a volume of Windows: the real scanner finds what the tests planted, the real act cleans.
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "agent/hive/registry.h"
+#include "agent/hive/text.h"
+#include "agent/scan/engine.h"
+#include "policies/compiler/compiler.h"
+#include "tests/agent/act/act_host.h"
+#include "tests/agent/hive/hive_builder.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using hive::HiveBuilder;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+using testing::HasSubstr;
+
+constexpr char kConfig[] = "/Windows/System32/config/";
+constexpr char kUserHive[] = "/Users/Ann/NTUSER.DAT";
+constexpr char kLoader[] = "/Users/Ann/AppData/Local/Qwertz/mfpmp.ocx";
+constexpr char kRun[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
+constexpr char kCache[] = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
+
+class WindowsCleaning : public testing::Test {
+ protected:
+  WindowsCleaning() {
+    put(std::string(kConfig) + "SOFTWARE",
+        HiveBuilder()
+            .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
+            .text(std::string(kCache) + "Tree\\Updater", "Id", "{1}")
+            .text(std::string(kCache) + "Tasks\\{1}", "Path", "\\Updater")
+            .build());
+    HiveBuilder system;
+    for (const char* set : {"ControlSet001", "ControlSet002"})
+      system.text(std::string(set) + "\\Services\\mfpmp.ocx", "ImagePath", command())
+          .number(std::string(set) + "\\Services\\mfpmp.ocx", "Start", 2)
+          .text(std::string(set) + "\\Services\\EventLog", "ImagePath", "svchost.exe -k local")
+          .number(std::string(set) + "\\Services\\EventLog", "Start", 2);
+    put(std::string(kConfig) + "SYSTEM", system.build());
+    put(kUserHive, HiveBuilder()
+                       .text(kRun, "OneDrive", "C:\\OneDrive.exe /background")
+                       .text(kRun, "mfpmp.ocx", command())
+                       .build());
+    put(kLoader, to_bytes("MZ" + std::string(20'000, '\1')));
+    write("/Windows/System32/Tasks/Updater",
+          "<Task><Exec><Command>" + command() + "</Command></Exec></Task>");
+    const auto compiled =
+        compiler::compile_file(FS_SOURCE_DIR "/tests/policies/fixtures/emotet.yaml",
+                               std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+    EXPECT_TRUE(compiled && compiled->ok());
+    host_.policy = compiled->policy;
+  }
+
+  static std::string command() {
+    return "C:\\Windows\\SysWOW64\\rundll32.exe "
+           "C:\\Users\\Ann\\AppData\\Local\\Qwertz\\mfpmp.ocx,ShowDialogA";
+  }
+
+  void put(const std::string& path, const Bytes& bytes) { write(path, to_text(bytes)); }
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(host_.at(path)).parent_path());
+    std::ofstream(host_.at(path), std::ios::binary) << text;
+  }
+  Bytes bytes_of(const std::string& path) const {
+    std::ostringstream text;
+    text << std::ifstream(host_.at(path), std::ios::binary).rdbuf();
+    return to_bytes(text.str());
+  }
+
+  // The verdicts, with what the host now shows as findings.
+  std::vector<std::string> scan() {
+    const auto root = scan::Root::open(host_.root());
+    const model::ScanDone done =
+        scan::scan(host_.policy, scan::host_facts(*root), *root, scan::EngineOptions{});
+    EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+    host_.findings = done.result.findings;
+    std::vector<std::string> names;
+    for (const auto verdict : done.result.verdicts)
+      names.push_back(host_.policy.verdicts[verdict].id);
+    return names;
+  }
+
+  // One detection of entries that start the look-alike, and one action for them.
+  void ask_for(model::PersistenceKind kind, ActionKind action) {
+    model::Policy policy;
+    policy.platform = model::Platform::kWindows;
+    model::Detection detection;
+    detection.id = "entry";
+    detection.object = model::ObjectKind::kPersistence;
+    detection.any_of.push_back(
+        {{.field = model::Field::kPersistenceKind, .values = {{.text = std::string(name(kind))}}},
+         {.field = model::Field::kPersistenceCommand, .values = {{.text = command()}}}});
+    policy.detections.push_back(detection);
+    policy.verdicts.push_back({.id = "v",
+                               .condition = {model::Condition::Kind::kAtLeast, 1, {0}, {}},
+                               .confidence = 95,
+                               .level = "high"});
+    model::Action one;
+    one.kind = action;
+    one.select.push_back({.detections = {0}});
+    policy.responses.push_back({{0}, 90, {one}});
+    policy.limits.independent_min = 1;
+    host_.policy = policy;
+  }
+
+  static std::string value_at(const Bytes& bytes, const std::string& key, const char* name) {
+    const auto hive = hive::Hive::open(bytes);
+    if (!hive) return "no hive";
+    const auto at = hive->find(hive->root(), key);
+    const auto value = at ? hive->value(*at, name) : std::nullopt;
+    return value ? hive::text_of(*value) : "none";
+  }
+
+  ActHost host_;
+};
+
+TEST_F(WindowsCleaning, EmotetIsCleanedVerifiedAndUndoneByteForByte) {
+  ASSERT_EQ(scan(), std::vector<std::string>{"emotet_joined"});
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+
+  EXPECT_FALSE(std::filesystem::exists(host_.at(kLoader)));
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "mfpmp.ocx"), "none");
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "OneDrive"), "C:\\OneDrive.exe /background");
+  const Bytes system = bytes_of(std::string(kConfig) + "SYSTEM");
+  for (const std::string set : {"ControlSet001", "ControlSet002"}) {
+    EXPECT_EQ(value_at(system, set + "\\Services\\mfpmp.ocx", "ImagePath"), "none");
+    EXPECT_EQ(value_at(system, set + "\\Services\\EventLog", "ImagePath"), "svchost.exe -k local");
+  }
+  EXPECT_TRUE(scan().empty());
+
+  const auto undone = host_.run(host_.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host_.manifest(), before);
+}
+
+TEST_F(WindowsCleaning, WhatThePolicyProtectsIsLeftAloneWhateverItsCase) {
+  host_.policy.limits.protect = {"%LOCALAPPDATA%\\QWERTZ"};
+  scan();
+  host_.dry_run = host_.findings;
+  const auto answer = host_.run(host_.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused);
+  EXPECT_EQ(answer.reason(), model::Reason::kProtected) << answer.text();
+  EXPECT_TRUE(std::filesystem::exists(host_.at(kLoader)));
+}
+
+TEST_F(WindowsCleaning, AServiceIsDisabledAndEnabledAgain) {
+  ask_for(model::PersistenceKind::kWindowsService, ActionKind::kDisable);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 2u);
+  host_.dry_run = host_.findings;
+  const Bytes before = bytes_of(std::string(kConfig) + "SYSTEM");
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const Bytes after = bytes_of(std::string(kConfig) + "SYSTEM");
+  for (const std::string set : {"ControlSet001", "ControlSet002"}) {
+    EXPECT_EQ(value_at(after, set + "\\Services\\mfpmp.ocx", "Start"), "4");
+    EXPECT_EQ(value_at(after, set + "\\Services\\EventLog", "Start"), "2");
+  }
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(bytes_of(std::string(kConfig) + "SYSTEM"), before);
+}
+
+TEST_F(WindowsCleaning, ATaskGoesWithItsFileAndBothItsKeys) {
+  ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const Bytes software = bytes_of(std::string(kConfig) + "SOFTWARE");
+  EXPECT_EQ(value_at(software, std::string(kCache) + "Tree\\Updater", "Id"), "none");
+  EXPECT_EQ(value_at(software, std::string(kCache) + "Tasks\\{1}", "Path"), "none");
+  EXPECT_FALSE(std::filesystem::exists(host_.at("/Windows/System32/Tasks/Updater")));
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.manifest(), before);
+}
+
+TEST_F(WindowsCleaning, ADirtyHiveIsNotWrittenToAndSaysWhatToDo) {
+  Bytes hive = bytes_of(kUserHive);
+  hive::make_dirty(hive);
+  put(kUserHive, hive);
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const auto answer = host_.run(host_.request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  const auto item = answer.item(kUserHive, ActionKind::kRemove);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->reason, model::Reason::kConflict);
+  EXPECT_THAT(answer.text(), HasSubstr("start Windows once"));
+  EXPECT_EQ(bytes_of(kUserHive), hive);
+}
+
+// NTFS cannot swap two names, and through FUSE it takes no flags of rename at all.
+TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
+  ASSERT_EQ(scan(), std::vector<std::string>{"emotet_joined"});
+  host_.dry_run = host_.findings;
+  const std::string before = host_.contents();
+  const auto request = host_.request();
+  host_.launcher = "strace -f -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EINVAL";
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_TRUE(scan().empty());
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.contents(), before);
+}
+
+TEST_F(WindowsCleaning, AHiveThatWindowsWroteToSinceIsNotTakenBack) {
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  const auto changed =
+      hive::edited(bytes_of(kUserHive), {{hive::Edit::Kind::kDeleteValue, kRun, "OneDrive", 0}});
+  ASSERT_TRUE(changed);
+  put(kUserHive, *changed);
+  const auto undone = host_.run(host_.undo_request(request));
+  EXPECT_NE(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(bytes_of(kUserHive), *changed);
+}
+
+TEST_F(WindowsCleaning, AnEntryThatSaysSomethingElseByNowStays) {
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  put(kUserHive, HiveBuilder().text(kRun, "mfpmp.ocx", "C:\\good.exe").build());
+  const auto answer = host_.run(host_.request());
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "mfpmp.ocx"), "C:\\good.exe") << answer.text();
+  EXPECT_EQ(answer.item(kUserHive, ActionKind::kRemove)->outcome, Outcome::kSkipped);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
