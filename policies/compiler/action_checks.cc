@@ -86,9 +86,7 @@ bool disables_all(const model::Selection& selection) {
 }
 
 void check_engine(const model::Action& action, Position at, Draft& draft) {
-  if (draft.policy.platform == model::Platform::kWindows ||
-      draft.policy.platform == model::Platform::kMacos)
-    return;
+  if (draft.policy.platform == model::Platform::kMacos) return;
   const bool takes_all = std::all_of(action.select.begin(), action.select.end(),
                                      [](const auto& one) { return agents_take(one.kind); });
   if (!agents_do(action.kind) || !takes_all)
@@ -122,8 +120,7 @@ bool looks_for_windows(const Detection& detection) {
       detection.any_of.begin(), detection.any_of.end(), [](const model::Selection& selection) {
         const auto kinds = kinds_of(selection);
         return kinds && std::all_of(kinds->begin(), kinds->end(), [](model::PersistenceKind kind) {
-                 return kind == model::PersistenceKind::kWindowsService ||
-                        kind == model::PersistenceKind::kWindowsTask;
+                 return name(kind).starts_with("win_");
                });
       });
 }

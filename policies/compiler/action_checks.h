@@ -8,7 +8,7 @@ namespace fleetsweep::compiler {
 
 bool changes_host(model::ActionKind kind);
 
-// Some alternative of it finds nothing but services or tasks of Windows.
+// Some alternative of it finds nothing but entries of Windows.
 bool looks_for_windows(const model::Detection& detection);
 
 void check_actions(Draft& draft);

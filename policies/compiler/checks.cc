@@ -235,7 +235,7 @@ void check_platform(Draft& draft) {
           "target: {platform: windows}");
     if (looks_for_windows(detection) && platform != model::Platform::kWindows)
       draft.sink.error(draft.detections[i].name,
-                       fmt::format("'{}' looks for Windows services or tasks on {}", detection.id,
+                       fmt::format("'{}' looks for entries of Windows on {}", detection.id,
                                    name(platform)),
                        "target: {platform: windows}");
   }

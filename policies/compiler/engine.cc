@@ -30,7 +30,8 @@ bool agents_take(model::Selector::Kind kind) {
 bool agents_disable(model::PersistenceKind kind) {
   return kind == model::PersistenceKind::kSystemdUnit ||
          kind == model::PersistenceKind::kSystemdTimer ||
-         kind == model::PersistenceKind::kInitScript;
+         kind == model::PersistenceKind::kInitScript ||
+         kind == model::PersistenceKind::kWindowsService;
 }
 
 }  // namespace fleetsweep::compiler

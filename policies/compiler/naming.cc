@@ -29,7 +29,7 @@ bool is_of_units(const Selection& selection) {
   constexpr model::PersistenceKind kNamed[] = {
       model::PersistenceKind::kSystemdUnit, model::PersistenceKind::kSystemdTimer,
       model::PersistenceKind::kInitScript, model::PersistenceKind::kWindowsService,
-      model::PersistenceKind::kWindowsTask};
+      model::PersistenceKind::kWindowsTask, model::PersistenceKind::kWindowsRun};
   return kind != selection.end() &&
          std::all_of(kind->values.begin(), kind->values.end(), [&](const model::Value& value) {
            return std::any_of(std::begin(kNamed), std::end(kNamed),

@@ -28,18 +28,17 @@ std::vector<std::string> missing_actions(const model::Policy& policy) {
 
 std::vector<std::string> not_carried_out(const model::Policy& policy,
                                          const AuthorDefaults& defaults) {
-  if (policy.platform != model::Platform::kAny && policy.platform != model::Platform::kLinux)
+  if (policy.platform == model::Platform::kMacos)
     return {"any of it: they run on Linux and refuse this policy (reason platform)"};
   std::vector<std::string> out;
+  if (policy.platform == model::Platform::kWindows)
+    out.push_back("anything on a Windows that runs: they run on Linux and look at its volume, "
+                  "mounted and named by 'root'; of running processes they see none");
   if (const auto missing = missing_actions(policy); !missing.empty())
     out.push_back(
         fmt::format("{}: they refuse an apply order of this policy and do nothing at all "
                     "(reason capability); a dry run works",
                     joined(missing, "and")));
-  const auto takes_registry = [](const model::Action& action) {
-    return std::find(action.what.begin(), action.what.end(), "reg_export") != action.what.end();
-  };
-  if (any_action(policy, takes_registry)) out.push_back("keeping a copy of registry keys");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
   std::vector<std::string> checks;

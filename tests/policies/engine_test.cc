@@ -70,7 +70,7 @@ TEST(Engine, WindowsServicesAreLookedForOnLinux) {
   EXPECT_THAT(mistakes(with("  talks:\n",
                             "  service: {object: persistence, where: {persistence.kind: "
                             "win_service}}\n  talks:\n")),
-              Contains(HasSubstr("error: 'service' looks for Windows services or tasks on linux")));
+              Contains(HasSubstr("error: 'service' looks for entries of Windows on linux")));
 }
 
 }  // namespace fleetsweep::compiler

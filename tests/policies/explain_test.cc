@@ -73,7 +73,7 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   EXPECT_THAT(explain(locked.policy, locked.defaults),
               testing::HasSubstr("taking a locked file at the next reboot"));
   EXPECT_THAT(explained(kHere + "fixtures/emotet.yaml"),
-              testing::HasSubstr("any of it: they run on Linux and refuse this policy"));
+              testing::HasSubstr("anything on a Windows that runs: they run on Linux"));
 }
 
 TEST(Explain, WhenItIsValidAndWhereItErrsIsLeftOut) {
