@@ -73,7 +73,16 @@ TEST_P(Catalog, AnAgentCannotMatchAShippedPolicy) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Catalog,
-                         testing::Values("lookalike", "eicar", "kinsing", "emotet"));
+                         testing::Values("lookalike", "eicar", "kinsing", "emotet", "xorddos",
+                                         "perfctl", "outlaw", "bpfdoor", "xz-backdoor",
+                                         "web-shells", "mirai-like", "coinminer-generic"));
+
+TEST(CatalogOfFamilies, OneIsShippedThatNoTestKnows) {
+  std::size_t families = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kCatalog))
+    families += entry.is_directory();
+  EXPECT_EQ(families, 12u) << "add it to the values above, and to tests/agent/catalog";
+}
 
 TEST(CatalogLookalike, ANearMissIsTakenForTheFamily) {
   const scan::YaraLibrary library;
