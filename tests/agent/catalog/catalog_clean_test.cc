@@ -174,9 +174,9 @@ TEST_P(CatalogClean, AFamilyIsMissedOrTakesItsNeighbourWithIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, CatalogClean,
-                         testing::Values("lookalike", "kinsing", "xorddos", "perfctl", "outlaw",
-                                         "bpfdoor", "xz-backdoor", "web-shells", "mirai-like",
-                                         "coinminer-generic"));
+                         testing::Values("lookalike", "eicar", "kinsing", "xorddos", "perfctl",
+                                         "outlaw", "bpfdoor", "xz-backdoor", "web-shells",
+                                         "mirai-like", "coinminer-generic"));
 
 }  // namespace
 }  // namespace fleetsweep::catalog

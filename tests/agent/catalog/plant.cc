@@ -12,6 +12,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const std::string kCatalog = std::string(FS_SOURCE_DIR) + "/policies/catalog/";
+
 // \n and \xNN.
 std::string unescaped(std::string_view text) {
   std::string result;
@@ -43,7 +45,7 @@ Planted parsed(std::string line) {
   one.expected = static_cast<Expected>(sign[0]);
   one.path = unescaped(word(line));
   one.text = unescaped(line);
-  constexpr std::string_view kVerbs[] = {"program", "run", "ghost", "text", "line"};
+  constexpr std::string_view kVerbs[] = {"program", "run", "ghost", "text", "line", "made"};
   const auto found = std::find(std::begin(kVerbs), std::end(kVerbs), verb);
   FS_ASSERT(found != std::end(kVerbs));
   one.shape = static_cast<Shape>(found - std::begin(kVerbs));
@@ -61,7 +63,7 @@ void make_program(const std::string& path, const std::string& text) {
   write(path, text, std::ios::app);
 }
 
-void put(Planted& one, act::ActHost& host) {
+void put(Planted& one, const std::string& family, act::ActHost& host) {
   const std::string path = host.at(one.path);
   switch (one.shape) {
     case Shape::kProgram:
@@ -76,6 +78,9 @@ void put(Planted& one, act::ActHost& host) {
       return;
     case Shape::kText:
       return write(path, one.text, std::ios::trunc);
+    case Shape::kMade:
+      return write(path, act::output_of("sh " + kCatalog + family + "/testdata/make"),
+                   std::ios::trunc);
     case Shape::kLine:
       return write(path, one.text + "\n", std::ios::app);
   }
@@ -121,14 +126,13 @@ std::vector<Planted> plant(const std::string& family, act::ActHost& host) {
         std::ios::trunc);
   write(host.at("/etc/crontab"), "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n",
         std::ios::trunc);
-  std::ifstream file(std::string(FS_SOURCE_DIR) + "/policies/catalog/" + family +
-                     "/testdata/plant.txt");
+  std::ifstream file(kCatalog + family + "/testdata/plant.txt");
   FS_ASSERT(file.is_open());
   std::vector<Planted> all;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
     all.push_back(parsed(line));
-    put(all.back(), host);
+    put(all.back(), family, host);
   }
   return all;
 }

@@ -11,7 +11,7 @@
 namespace fleetsweep::catalog {
 
 enum class Expected : char { kGoes = '+', kIsReported = '?', kStays = '-' };
-enum class Shape { kProgram, kRunning, kGhost, kText, kLine };
+enum class Shape { kProgram, kRunning, kGhost, kText, kLine, kMade };
 
 struct Planted {
   Expected expected = Expected::kStays;
