@@ -12,6 +12,7 @@
 #include "cli/scan_report.h"
 #include "cli/verbs/verbs.h"
 #include "policies/compiler/compiler.h"
+#include "policies/compiler/cost.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 
@@ -25,6 +26,7 @@ struct Options {
   std::vector<std::string> files;  // of `test`: the policies, or one policy and a folder
   std::string goodware;
   std::string out;
+  compiler::HostProfile host;
 };
 
 Result<compiler::Compiled> read_policy(const Options& options) {
@@ -59,10 +61,34 @@ Status lint(Session& session, const Options& options) {
   return {};
 }
 
+// Without its last line end, which print() adds.
+std::string shown_cost(const compiler::PolicyCost& cost, const compiler::HostProfile& host) {
+  std::string text = compiler::cost_text(cost, host);
+  text.pop_back();
+  return text;
+}
+
 Status explain(Session& session, const Options& options) {
   FS_TRY(const compiler::Compiled compiled, compile(session, options));
+  const compiler::PolicyCost cost = compiler::predict_cost(compiled.policy, options.host);
   const std::string text = compiler::explain(compiled.policy, compiled.defaults);
-  session.console.print(session.console.json ? json{{"text", text}}.dump() : text);
+  if (!session.console.json) {
+    session.console.print(text + "\n\n" + shown_cost(cost, options.host));
+    return {};
+  }
+  json detections = json::array();
+  for (const compiler::DetectionCost& one : cost.detections)
+    detections.push_back({{"id", one.id}, {"opened", one.opened}, {"bytes_read", one.bytes_read}});
+  session.console.print(json{
+      {"text", text},
+      {"cost",
+       {{"host", {{"files", options.host.files}, {"bytes", options.host.bytes}}},
+        {"walked", cost.walked},
+        {"opened", cost.opened},
+        {"bytes_read", cost.bytes_read},
+        {"cpu_seconds", cost.cpu_seconds},
+        {"detections",
+         detections}}}}.dump());
   return {};
 }
 
@@ -175,8 +201,11 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   };
   verb("lint", "every mistake of the file at once, with line, column and hint", lint,
        "lint policy.yaml");
-  verb("explain", "in plain words what it looks for and what it does", explain,
-       "explain policy.yaml");
+  CLI::App* plain = verb("explain", "in plain words what it looks for, what it does and costs",
+                         explain, "explain policy.yaml");
+  plain->add_option("--files", options->host.files, "of a host, as its receipts count them")
+      ->capture_default_str();
+  plain->add_option("--bytes", options->host.bytes, "of all its files")->capture_default_str();
   CLI::App* trial = policy->add_subcommand(
       "test",
       "run it against a folder and show what matches; changes nothing. 0 whether or not something "

@@ -7,6 +7,7 @@
 
 #include "policies/compiler/action_checks.h"
 #include "policies/compiler/condition.h"
+#include "policies/compiler/cost.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/naming.h"
 #include "policies/compiler/strength.h"
@@ -59,6 +60,14 @@ bool reads_whole_disk(const model::FileScope& scope) {
   return scope.paths.empty() || std::any_of(scope.paths.begin(), scope.paths.end(), is_whole_disk);
 }
 
+// Of all bytes of a host, by a detection that hashes.
+double share_read(const model::Policy& policy, std::string_view detection) {
+  const HostProfile host;
+  for (const DetectionCost& one : predict_cost(policy, host).detections)
+    if (one.id == detection && one.hashes) return one.bytes_read / static_cast<double>(host.bytes);
+  return 0;
+}
+
 void check_cost(Draft& draft) {
   for (std::size_t i = 0; i < draft.policy.detections.size(); ++i) {
     const Detection& detection = draft.policy.detections[i];
@@ -81,6 +90,11 @@ void check_cost(Draft& draft) {
       draft.sink.error(place.name,
                        fmt::format("'{}' would hash every file of the disk", detection.id),
                        "add file.size, file.magic or scope.paths");
+    else if (const double share = share_read(draft.policy, detection.id); share >= kReadsMuch)
+      draft.sink.warning(
+          place.name,
+          fmt::format("'{}' would read about {:.0f} % of a disk", detection.id, share * 100),
+          "sizes of the files, file.magic or scope.paths leave most of it unread");
     if (detection.rule < 0 || all_narrow) continue;
     const auto& rule = draft.policy.rules[static_cast<std::size_t>(detection.rule)];
     if (rule.magic.empty() && rule.size_max == 0)
