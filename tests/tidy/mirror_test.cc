@@ -29,6 +29,8 @@ const std::map<std::string, Elsewhere> kElsewhere = {
     {"controller/gateway", {"controller/service", "real sockets need the whole service"}},
     {"controller/store", {"contract/store", "one contract, two stores"}},
     {"policies/compiler", {"policies", "the compiler and the catalogue are read together"}},
+    {"policies/compiler/import",
+     {"policies/import", "with the tests of the compiler that reads it"}},
     {"policies/compiler/regex_check", {"policies/regex_test.cc", "asked through the compiler"}},
     {"policies/compiler/yara_check", {"policies/yara_text_test.cc", "asked through the compiler"}},
     {"protocol/runtime/witness_client",
