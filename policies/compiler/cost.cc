@@ -31,6 +31,7 @@ constexpr double kLiteralByte = 1 / 2.0e9;
 struct Share {
   double files = 0;
   double bytes = 0;
+  bool operator==(const Share&) const = default;
 };
 struct FolderShare {
   std::string_view folder;
@@ -144,6 +145,7 @@ Share narrowed(const Predicate& p, const HostProfile& host) {
 struct Reading {
   Share opened, read;
   bool hashes = false;
+  bool operator==(const Reading&) const = default;
 };
 
 Reading reading_of(const model::Selection& selection, const Detection& detection,
@@ -184,8 +186,12 @@ PolicyCost predict_cost(const model::Policy& policy, const HostProfile& host) {
   for (const Detection& detection : policy.detections) {
     if (detection.object != ObjectKind::kFile || detection.for_each >= 0) continue;
     Reading all;
+    std::vector<Reading> seen;
     for (const auto& selection : detection.any_of) {
       const Reading one = reading_of(selection, detection, policy, host);
+      // Alternatives that narrow alike, such as a list of hashes in two parts, read the same files.
+      if (std::find(seen.begin(), seen.end(), one) != seen.end()) continue;
+      seen.push_back(one);
       all.opened = plus(all.opened, one.opened);
       all.read = plus(all.read, one.read);
       all.hashes = all.hashes || one.hashes;
