@@ -35,8 +35,8 @@ struct PolicyCost {
 
 PolicyCost predict_cost(const model::Policy& policy, const HostProfile& host);
 
-// A share of the disk's bytes from which on a detection by hash is warned of. All programs (ELF) are
-// half of it, and a policy may well ask for those.
+// A share of the disk's bytes from which on a detection by hash is warned of. All programs (ELF)
+// are half of it, and a policy may well ask for those.
 inline constexpr double kReadsMuch = 0.6;
 
 // Lines for `explain`.
