@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "agent/driver/host.h"
 #include "agent/local/control.h"
@@ -200,6 +201,35 @@ int run_command(const Options& options) {
   return show(options, *reply);
 }
 
+Json baseline_json(const std::string& text) {
+  Json entries = Json::array();
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t first = line.find('\t'), second = line.find('\t', first + 1);
+    if (second == std::string::npos) continue;
+    entries.push_back({{"kind", escaped(line.substr(0, first))},
+                       {"sha256", escaped(line.substr(first + 1, second - first - 1))},
+                       {"path", escaped(line.substr(second + 1))}});
+  }
+  return {{"entries", std::move(entries)}};
+}
+
+int run_baseline(const Options& options) {
+  const auto text =
+      options.show ? read_baseline(options.baseline.state) : write_baseline(options.baseline);
+  if (!text) return complain(text.error());
+  const Json json = baseline_json(*text);
+  if (options.json)
+    std::printf("%s\n", json.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  else if (options.show)
+    std::fputs(text->c_str(), stdout);
+  else
+    std::printf("%zu entries in %s/baseline: read them with `fleetsweep-agent baseline show`\n",
+                json["entries"].size(), options.baseline.state.c_str());
+  return kDone;
+}
+
 int run(int count, char** arguments) {
   const Parsed parsed = parse_options(count, arguments);
   if (parsed.exit) return *parsed.exit;
@@ -212,6 +242,8 @@ int run(int count, char** arguments) {
       return run_core_process(parsed.options);
     case Options::Verb::kCommand:
       return run_command(parsed.options);
+    case Options::Verb::kBaseline:
+      return run_baseline(parsed.options);
   }
   return kBroken;
 }

@@ -241,6 +241,24 @@ Parsed parse_options(int count, char** arguments) {
       ->required();
   stop->footer("Example: fleetsweep-agent stop /media/usb/stop.dsse");
 
+  auto* baseline = app.add_subcommand(
+      "baseline", "what is meant to start by itself on this host, for policies that hunt the rest");
+  baseline->require_subcommand(1);
+  auto* write = baseline->add_subcommand("write", "take what starts by itself now as meant to");
+  auto* shown = baseline->add_subcommand("show", "the baseline as it was written");
+  for (CLI::App* sub : {write, shown}) {
+    sub->add_option("--state", options.state, "folder of the agent's state")->capture_default_str();
+    sub->add_flag("--json", options.json, "print it as JSON");
+  }
+  options.baseline.libexec = std::filesystem::path(own_path()).parent_path().string();
+  write->add_option("--root", options.baseline.root, "the tree the agent looks after")
+      ->capture_default_str();
+  write->add_option("--libexec", options.baseline.libexec, "where fleetsweep-scan is")
+      ->capture_default_str();
+  write->add_flag("--replace", options.baseline.replace, "the one that was written before");
+  write->footer("Example: fleetsweep-agent baseline write --state /var/lib/fleetsweep/agent");
+  shown->footer("Example: fleetsweep-agent baseline show --json");
+
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {
@@ -267,6 +285,10 @@ Parsed parse_options(int count, char** arguments) {
     options.core.reconnect_max = *max;
     options.core.rekey_interval = *interval;
     options.core.sandbox = *level;
+  } else if (*baseline) {
+    options.verb = Verb::kBaseline;
+    options.show = static_cast<bool>(*shown);
+    options.baseline.state = options.state;
   } else {
     options.verb = Verb::kCommand;
     for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo, stop})

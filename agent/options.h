@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "agent/driver/run_core.h"
+#include "agent/local/baseline.h"
 #include "agent/local/enrol.h"
 #include "agent/monitor/monitor.h"
 
 namespace fleetsweep::agent {
 
 struct Options {
-  enum class Verb { kEnrol, kRun, kCore, kCommand } verb = Verb::kRun;
+  enum class Verb { kEnrol, kRun, kCore, kCommand, kBaseline } verb = Verb::kRun;
   std::string state;
   bool json = false;
   EnrolOptions enrol;           // kEnrol
@@ -21,6 +22,8 @@ struct Options {
   CoreOptions core;             // kCore
   model::LocalCommand command;  // kCommand: status, why, halt, resume, rekey, undo, stop
   std::string stop_file;        // of stop
+  BaselineOptions baseline;     // kBaseline
+  bool show = false;            // kBaseline: show it, else write it
 };
 
 // Help, --version and mistakes are printed here; then `exit` says with which code to end.

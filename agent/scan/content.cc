@@ -8,6 +8,7 @@
 
 #include "agent/hive/limits.h"
 #include "agent/scan/file_bytes.h"
+#include "agent/scan/root.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -344,15 +345,25 @@ void ContentReader::read_file(Work& work) {
 
 void ContentReader::read_entries(Work& work) {
   const std::size_t size = work.facts.identity.size;
+  const Hashes wanted{.sha256 = true, .md5 = work.job.md5};
+  if (work.job.format == Format::kWhole) {  // a program may be large; nothing is read in it
+    work.answer.entries_read = hash(work, wanted);
+    if (work.answer.entries_read)
+      work.answer.entries =
+          parse_persistence(work.job.format, work.facts.identity.path, work.job.user, {});
+    return;
+  }
   if (size > limits::kPersistenceBytes) {
     work.answer.detail =
         fmt::format("larger than {} bytes for a file of this kind", limits::kPersistenceBytes);
     return;
   }
-  if (!read_to(work, size) || !hash(work, {.sha256 = true})) return;
+  if (!read_to(work, size) || !hash(work, wanted)) return;
   work.answer.entries_read = true;
-  work.answer.entries = parse_persistence(work.job.format, work.facts.identity.path, work.job.user,
-                                          as_text(BytesView(buffer_.get(), work.have)));
+  const std::string_view text = as_text(BytesView(buffer_.get(), work.have));
+  work.answer.entries =
+      parse_persistence(work.job.format, work.facts.identity.path, work.job.user, text);
+  work.answer.followed = followed_files(work.job.format, text);
 }
 
 void ContentReader::read_registry(Work& work) {

@@ -9,6 +9,7 @@
 #include "agent/scan/cross_view.h"
 #include "agent/scan/file_pass.h"
 #include "agent/scan/manners.h"
+#include "agent/scan/persistence_pass.h"
 #include "agent/scan/process_pass.h"
 #include "agent/scan/registry.h"
 #include "agent/scan/windows.h"
@@ -44,6 +45,8 @@ class Engine {
         tallies_(sweep.size()),
         running_(root, matcher, packages_, parser_, collector_, sweep, tallies_,
                  [this] { return is_stopped(); }),
+        persistence_(root, packages_, parser_, tallies_, sweep.wanting(ObjectKind::kPersistence),
+                     [this] { return is_stopped(); }),
         timed_out_(sweep.size()) {
     started_ = reported_ = Clock::now();
   }
@@ -157,11 +160,12 @@ class Engine {
         (matcher_.detection(d).object == ObjectKind::kFile ? probes : others).push_back({d});
     running_.submit_running_files(files, probes);
     // Only now: a program that runs though it was deleted is not the file at its path.
-    if (sweep_.wanting(ObjectKind::kPersistence)) list_persistence();
+    if (const PersistenceKinds kinds = wanted_kinds(sweep_.policy()); kinds.any())
+      persistence_.list(kinds, owned, &options_.baseline);
     // Files first: what the walk reads is not opened again for its process or its entries.
     for (const Probe& probe : others) running_.find_candidates(probe);
     if (!probes.empty()) files.run(std::move(probes));
-    read_persistence();
+    persistence_.read();
     for (const Probe& probe : others) ask_all(probe);
     // In the order of the policy: what a detection is joined to stands before it.
     for (std::uint16_t d = 0; d < matcher_.detections() && !is_stopped(); ++d) {
@@ -189,90 +193,23 @@ class Engine {
     });
     registry_.finish();
     facts_.os_version = registry_.version();
-    persistence_ = std::move(registry_.entries());
-    for (std::size_t i = persistence_.size() + registry_.values().size(); i > 0; --i)
+    for (std::size_t i = registry_.entries().size() + registry_.values().size(); i > 0; --i)
       tallies_.add_scanned(sweep_.everybody());
-  }
-
-  void list_persistence() {
-    for (const PersistencePlace& place : persistence_places(root_)) {
-      if (!place.is_folder) {
-        persistence_files_.emplace(place.path, place);
-        continue;
-      }
-      // Files of the folder, and the drop-ins of its units.
-      const std::size_t depth = place.format == Format::kUnit ? 2 : 1;
-      struct Files : WalkVisitor {
-        std::vector<std::string> paths;
-        std::string top;
-        std::size_t depth;
-        Tallies* tallies;
-        Policies who;
-        bool enter(const std::string& folder, const struct stat&) override {
-          return folder == top || (depth == 2 && folder.ends_with(".d") &&
-                                   folder.find('/', top.size() + 1) == std::string::npos);
-        }
-        void file(int, const std::string& path, const char*) override { paths.push_back(path); }
-        void unreadable(const std::string& path, const std::string& reason) override {
-          tallies->add_unscannable(who, path, reason);
-        }
-        bool is_stopped() override { return false; }
-      } files;
-      files.top = place.path;
-      files.depth = depth;
-      files.tallies = &tallies_;
-      files.who = sweep_.wanting(ObjectKind::kPersistence);
-      walk(root_, {place.path}, files);
-      for (const std::string& path : files.paths)
-        if (path.ends_with(place.suffix)) persistence_files_.emplace(path, place);
-    }
   }
 
   // The walk reads this file: what others ask of it comes along.
   void complete(Job& job) {
     running_.complete(job);
-    const auto found = persistence_files_.find(job.facts.identity.path);
-    if (found == persistence_files_.end()) return;
-    ask_for_entries(job, found->second);
-    persistence_files_.erase(found);
-  }
-
-  static void ask_for_entries(Job& job, const PersistencePlace& place) {
-    job.entries = true;
-    job.place = place.kind;
-    job.format = place.format;
-    job.user = place.user;
-  }
-
-  // Those that no walk has read.
-  void read_persistence() {
-    for (const auto& [path, place] : std::exchange(persistence_files_, {}))
-      open_persistence(place, path);
-    parser_.finish();
-  }
-
-  void open_persistence(const PersistencePlace& place, const std::string& path) {
-    UniqueFd file = root_.open_file(path);
-    if (!file) {
-      if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
-        tallies_.add_unscannable(sweep_.wanting(ObjectKind::kPersistence), path,
-                                 std::strerror(errno));
-      return;
-    }
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-    Job job;
-    job.id = ++last_id_;
-    job.facts.identity = identity_of(path, status);
-    ask_for_entries(job, place);
-    parser_.submit(std::move(job), std::move(file));
+    persistence_.join(job);
   }
 
   // Every object of the kind, except files.
   void ask_all(const Probe& probe) {
     running_.ask_all(probe);
-    if (matcher_.detection(probe.detection).object == ObjectKind::kPersistence)
-      ask(probe, persistence_);
+    if (matcher_.detection(probe.detection).object == ObjectKind::kPersistence) {
+      ask(probe, persistence_.entries());
+      ask(probe, registry_.entries());
+    }
     if (matcher_.detection(probe.detection).object == ObjectKind::kWindowsRegistryKey)
       ask(probe, registry_.values());
   }
@@ -297,28 +234,10 @@ class Engine {
       files_->on_answer(job, answer);
     else
       tallies_.add_bytes(who, answer.bytes);
-    if (job.entries && answer.entries_read) return take_entries(job, answer);
+    if (job.entries && answer.entries_read) return persistence_.take(job, answer);
     // What the walk could not read it has counted itself.
     if (is_unread(answer) ? !is_of_walk : job.entries)
       tallies_.add_unscannable(who, job.facts.identity.path, answer.detail);
-  }
-
-  void take_entries(const Job& job, Answer& answer) {
-    const auto sha256 = Digest::parse_hex(answer.sha256);
-    const Policies who = sweep_.wanting(ObjectKind::kPersistence);
-    for (PersistenceEntry& entry : answer.entries) {
-      tallies_.add_scanned(who);
-      model::PersistenceIdentity identity;
-      identity.kind = job.place;
-      identity.file = job.facts.identity;
-      if (sha256) identity.file.sha256 = *sha256;
-      identity.entry_sha256 =
-          entry.entry.empty() ? identity.file.sha256 : crypto::sha256(as_bytes(entry.entry));
-      identity.name = std::move(entry.name);
-      identity.entry = std::move(entry.entry);
-      identity.command = std::move(entry.command);
-      persistence_.emplace_back(PersistenceFacts{std::move(identity)});
-    }
   }
 
   bool is_stopped() {
@@ -367,9 +286,8 @@ class Engine {
   std::optional<KnownFiles> known_;  // of the table
   FilePass* files_ = nullptr;
   ProcessPass running_;
-  std::vector<Object> persistence_;
-  std::multimap<std::string, PersistencePlace> persistence_files_;  // not yet read
-  std::uint64_t last_id_ = 0;                                       // of jobs of persistence
+  PersistencePass persistence_;
+  std::uint64_t last_id_ = 0;  // of jobs of the registry
   Clock::time_point started_, reported_;
   std::vector<bool> timed_out_;  // per policy
   bool is_over_ = false;         // nobody wants more

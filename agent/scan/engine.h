@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "agent/scan/baseline.h"
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/root.h"
@@ -22,6 +23,7 @@ struct EngineOptions {
   const TableFile* table = nullptr;
   // Called once the parser runs: what the walker itself still gives up. May be empty.
   std::function<Status(bool looks_at_processes)> confine_walker;
+  Baseline baseline;  // of the host's owner; may be empty
 };
 
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.

@@ -23,6 +23,12 @@ std::string hash_text(Reader& reader, std::size_t bytes) {
   return fine ? text : std::string();
 }
 
+Format read_format(Reader& reader) {
+  const std::uint8_t value = reader.small();
+  if (value >= model::kEntryFormats) reader.spoil();
+  return value < model::kEntryFormats ? static_cast<Format>(value) : Format::kLines;
+}
+
 bool is_identifier(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -63,6 +69,7 @@ void write(Writer& writer, const Job& job) {
   writer.number(job.rules.size());
   for (const std::uint16_t rule : job.rules) writer.number(rule);
   writer.small(job.entries);
+  writer.small(job.md5);
   writer.small(static_cast<std::uint8_t>(job.format));
   writer.text(job.user);
   write(writer, job.hive);
@@ -88,7 +95,8 @@ Job read_job(Reader& reader) {
   read_list(reader, limits::kRules,
             [&] { job.rules.push_back(static_cast<std::uint16_t>(reader.number())); });
   job.entries = reader.small() != 0;
-  job.format = static_cast<Format>(reader.small());
+  job.md5 = reader.small() != 0;
+  job.format = read_format(reader);
   job.user = reader.text();
   job.hive = read_hive_job(reader);
   job.facts.stage = FileStage::kStat;
@@ -118,6 +126,14 @@ void write(Writer& writer, const Answer& answer) {
     writer.text(entry.name);
     writer.text(entry.entry);
     writer.text(entry.command);
+    writer.text(entry.user);
+    writer.number(entry.line);
+    writer.small(entry.of_loader);
+  }
+  writer.number(answer.followed.size());
+  for (const FollowedFile& file : answer.followed) {
+    writer.small(static_cast<std::uint8_t>(file.format));
+    writer.text(file.path);
   }
   write(writer, answer.hive);
 }
@@ -152,7 +168,16 @@ Answer read_answer(Reader& reader) {
     entry.name = reader.text();
     entry.entry = reader.text();
     entry.command = reader.text();
+    entry.user = reader.text();
+    entry.line = static_cast<std::uint32_t>(reader.number());
+    entry.of_loader = reader.small() != 0;
     answer.entries.push_back(std::move(entry));
+  });
+  read_list(reader, limits::kPersistenceFollowed, [&] {
+    const Format format = read_format(reader);
+    std::string path = reader.text().substr(0, limits::kPathBytes);
+    if (path.starts_with('/') || path.starts_with("@home/"))
+      answer.followed.push_back({format, std::move(path)});
   });
   answer.hive = read_hive_answer(reader);
   return answer;

@@ -20,6 +20,7 @@ struct Job {
   bool hash = false;                  // SHA-256, whatever else is asked
   std::vector<std::uint16_t> rules;   // all of the content is asked for these, and for nothing else
   bool entries = false;               // of persistence
+  bool md5 = false;                   // beside the entries: whether the file is its package's
   Format format = Format::kLines;     // of the entries
   std::string user;
   HiveJob hive;                                                  // not kNone: nothing else is asked
@@ -48,6 +49,7 @@ struct Answer {
   bool entries_read = false;  // all of them
   std::vector<PersistenceEntry> entries;
   HiveAnswer hive;
+  std::vector<FollowedFile> followed;  // other files that this one names
 };
 
 inline bool is_unread(const Answer& answer) {

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "agent/scan/baseline_scan.h"
 #include "agent/scan/engine.h"
 #include "agent/scan/manners.h"
 #include "agent/scan/options.h"
@@ -59,6 +60,28 @@ EngineOptions engine_options(const Options& options) {
   result.parser.user = options.parser_user;
   result.confine_walker = confine_walker;
   return result;
+}
+
+bool asks_for_baseline(const model::Policy& policy) {
+  const auto asks = [](const model::Selection& selection) {
+    return std::any_of(selection.begin(), selection.end(), [](const model::Predicate& predicate) {
+      return predicate.field == model::Field::kPersistenceInBaseline;
+    });
+  };
+  return std::any_of(policy.detections.begin(), policy.detections.end(), [&](const auto& one) {
+    return std::any_of(one.any_of.begin(), one.any_of.end(), asks) ||
+           std::any_of(one.none_of.begin(), one.none_of.end(), asks);
+  });
+}
+
+// Before this process gives its rights up. Without a file nothing is in the baseline; one that
+// cannot be trusted is an error, or a hunt would report everything, or nothing.
+Result<Baseline> baseline_for(std::span<const model::Policy> policies, const std::string& path) {
+  if (path.empty() || std::none_of(policies.begin(), policies.end(), asks_for_baseline))
+    return Baseline();
+  auto baseline = Baseline::read(path);
+  if (!baseline && baseline.error().code == Code::kNotFound) return Baseline();
+  return baseline;
 }
 
 // Read only now, after the last parser was forked: a parser must never have had it in its memory.
@@ -122,6 +145,9 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
   const auto root = Root::open(options.root);
   if (!root) return refused(model::Reason::kIo, root.error().message);
   EngineOptions engine = engine_options(options);
+  auto baseline = baseline_for({&*policy, 1}, options.baseline);
+  if (!baseline) return refused(model::Reason::kIo, baseline.error().message);
+  engine.baseline = std::move(*baseline);
   engine.on_progress = [&core](const model::ScanProgress& progress) {
     // Core went away, or wants no more of this: nothing more is read.
     if (!core.send(progress)) std::_Exit(kExitDone);
@@ -181,6 +207,12 @@ int by_hand(const Options& options) {
     return kExitRefused;
   }
   EngineOptions engine = engine_options(options);
+  auto baseline = baseline_for(policies, options.baseline);
+  if (!baseline) {
+    complain(baseline.error());
+    return kExitRefused;
+  }
+  engine.baseline = std::move(*baseline);
   const auto table = open_table(options);
   if (table) engine.table = &*table;
   SweepCounts counts;
@@ -196,11 +228,29 @@ int by_hand(const Options& options) {
   return is_done ? kExitDone : kExitRefused;
 }
 
+int list_persistence(const Options& options) {
+  const auto root = Root::open(options.root);
+  if (!root) {
+    complain(root.error());
+    return kExitRefused;
+  }
+  const auto scanned = scan_baseline(*root, engine_options(options));
+  if (!scanned) return complain(scanned.error());
+  if (scanned->unread > 0)
+    std::fprintf(stderr, "fleetsweep-scan: %u places could not be read and are not in the list:\n",
+                 scanned->unread);
+  for (const std::string& path : scanned->unread_paths)
+    std::fprintf(stderr, "  %s\n", escaped(path).c_str());
+  std::fputs(scanned->baseline.text().c_str(), stdout);
+  return kExitDone;
+}
+
 int run(int argc, char** argv) {
   int status = 0;
   const auto options = read_options(argc, argv, status);
   if (!options) return status;
   raise_descriptor_limit();
+  if (options->list_persistence) return list_persistence(*options);
   return options->policies.empty() ? serve(*options) : by_hand(*options);
 }
 

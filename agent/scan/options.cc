@@ -35,6 +35,11 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
       "--table", options.table,
       "keeps what is known of unchanged files, so that they are not read again; a rescan "
       "after a cleaning never uses it");
+  app.add_flag("--list-persistence", options.list_persistence,
+               "print what starts by itself here as a baseline");
+  app.add_option("--baseline", options.baseline,
+                 "the owner's list of what is meant to start by itself");
+  app.footer("Example: fleetsweep-scan --root /mnt/image --list-persistence");
   app.add_option("--parser-user", user, "uid and gid of the parser, when started as root")
       ->check(CLI::Range(1u, 4294967294u))
       ->capture_default_str();
@@ -50,9 +55,10 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
     return std::nullopt;
   }
   struct stat pipe {};
-  if (options.policies.empty() && (::fstat(kPipeFd, &pipe) != 0 || !S_ISSOCK(pipe.st_mode))) {
+  const bool by_hand = !options.policies.empty() || options.list_persistence;
+  if (!by_hand && (::fstat(kPipeFd, &pipe) != 0 || !S_ISSOCK(pipe.st_mode))) {
     std::cerr << "fleetsweep-scan: it is started by fleetsweep-agent, which speaks on fd 3; by "
-                 "hand it takes --policy FILE --json\n";
+                 "hand it takes --policy FILE --json, or --list-persistence\n";
     status = kUsage;
     return std::nullopt;
   }

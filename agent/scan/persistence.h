@@ -1,48 +1,45 @@
 #pragma once
 
-// What starts by itself: where such entries stand, and how their files are read. Pure; the walker
-// opens the files and the parser calls parse_persistence().
+// What starts by itself: how the files of protocol/model/persistence_places.h are read. Pure; the
+// walker opens the files (persistence_pass.h) and the parser calls parse_persistence().
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "agent/scan/root.h"
-#include "protocol/model/finding.h"
+#include "protocol/model/persistence_places.h"
 
 namespace fleetsweep::scan {
 
-enum class Format : std::uint8_t {
-  kSystemCrontab,  // five fields (or @word), user, command
-  kUserCrontab,    // five fields (or @word), command
-  kAnacrontab,     // period, delay, name, command
-  kWhole,          // the file is the entry: an init script, a script in cron.daily
-  kAtJob,          // a shell script whose prologue at(1) wrote
-  kUnit,           // a systemd unit
-  kLines,          // each line that is not a comment
-  kLibraries,      // ld.so.preload: libraries separated by spaces or colons
-};
-
-// Files of one folder, or one file.
-struct PersistencePlace {
-  model::PersistenceKind kind = model::PersistenceKind::kCron;
-  Format format = Format::kLines;
-  std::string path;
-  bool is_folder = false;
-  std::string user;    // whose it is; empty: the name of the file where that is a user, or nobody
-  std::string suffix;  // only files that end so
-};
-// All of them, homes filled in; each at its real path.
-std::vector<PersistencePlace> persistence_places(const Root& root);
+using Format = model::EntryFormat;
 
 struct PersistenceEntry {
   std::string name;
-  std::string entry;  // empty: the whole file
+  std::string entry;  // the line, or the lines that belong together; empty: the whole file
   std::string command;
+  std::string user;        // whom it runs as, where that is said
+  std::uint32_t line = 0;  // of the entry's first line; 0: the whole file
+  bool of_loader = false;  // what a unit tells the loader: systemd_environment, whatever the place
   bool operator==(const PersistenceEntry&) const = default;
 };
 // `path` is the file's, `user` as in the place. At most kPersistenceEntries.
 std::vector<PersistenceEntry> parse_persistence(Format format, const std::string& path,
                                                 const std::string& user, std::string_view text);
+
+// A file that another one names: EnvironmentFile, Include, AuthorizedKeysFile.
+struct FollowedFile {
+  Format format = Format::kLines;
+  std::string path;  // as in a PersistencePlace: @home and * may stand in it
+  bool operator==(const FollowedFile&) const = default;
+};
+std::vector<FollowedFile> followed_files(Format format, std::string_view text);
+// Of the files that one with this format can name.
+model::PersistenceKind kind_of_followed(Format format);
+
+// systemd_timer for x.timer and for x.timer.d/y.conf, and so on.
+model::PersistenceKind kind_of_unit(std::string_view path);
+
+// A variable that makes each program that is started load or run something.
+bool is_of_loader(std::string_view variable);
 
 }  // namespace fleetsweep::scan

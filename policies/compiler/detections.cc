@@ -122,9 +122,9 @@ class DetectionReader {
     // Homes are the host's to know; it reads them from its passwd file.
     if (path == "@home" || path.starts_with("@home/")) return add_path(path);
     if (path.starts_with('@')) {
-      if (const Location* location = find_location(path))
-        for (const auto one : location->paths) add_path(std::string(one));
-      else
+      const auto paths = location_paths(path);
+      for (const auto one : paths) add_path(std::string(one));
+      if (paths.empty())
         sink_.error(node.at, fmt::format("no location '{}'", shown(path)),
                     name_hint(path, location_names()));
       return;

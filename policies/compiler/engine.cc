@@ -30,6 +30,8 @@ bool agents_take(model::Selector::Kind kind) {
 bool agents_disable(model::PersistenceKind kind) {
   return kind == model::PersistenceKind::kSystemdUnit ||
          kind == model::PersistenceKind::kSystemdTimer ||
+         kind == model::PersistenceKind::kSystemdSocket ||
+         kind == model::PersistenceKind::kSystemdPath ||
          kind == model::PersistenceKind::kInitScript ||
          kind == model::PersistenceKind::kWindowsService;
 }

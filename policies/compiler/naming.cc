@@ -21,15 +21,35 @@ using model::Selection;
 constexpr std::size_t kPartBytes = 2;    // one letter is in every name
 constexpr std::size_t kBytesAtZero = 8;  // fewer are the mark of a format: 7f454c46
 
-// persistence.name is a unit or script only in these; in a crontab it is the user of every line.
+// persistence.name is the name of the one thing only in these; in a crontab it is the user of every
+// line.
 bool is_of_units(const Selection& selection) {
   const auto kind = std::find_if(selection.begin(), selection.end(), [](const Predicate& p) {
     return p.field == Field::kPersistenceKind && p.match == Match::kEquals;
   });
-  constexpr model::PersistenceKind kNamed[] = {
-      model::PersistenceKind::kSystemdUnit, model::PersistenceKind::kSystemdTimer,
-      model::PersistenceKind::kInitScript, model::PersistenceKind::kWindowsService,
-      model::PersistenceKind::kWindowsTask, model::PersistenceKind::kWindowsRun};
+  using Kind = model::PersistenceKind;
+  constexpr Kind kNamed[] = {Kind::kSystemdUnit,
+                             Kind::kSystemdTimer,
+                             Kind::kSystemdSocket,
+                             Kind::kSystemdPath,
+                             Kind::kInitScript,
+                             Kind::kWindowsService,
+                             Kind::kWindowsTask,
+                             Kind::kWindowsRun,
+                             Kind::kXdgAutostart,
+                             Kind::kSystemdGenerator,
+                             Kind::kDbusService,
+                             Kind::kMotdScript,
+                             Kind::kNetworkmanagerDispatcher,
+                             Kind::kPolkitRule,
+                             Kind::kPamModule,
+                             Kind::kKernelModule,
+                             Kind::kModprobeHook,
+                             Kind::kBinfmt,
+                             Kind::kSetuidProgram,
+                             Kind::kFileCapability,
+                             Kind::kPathShadow,
+                             Kind::kWebScript};
   return kind != selection.end() &&
          std::all_of(kind->values.begin(), kind->values.end(), [&](const model::Value& value) {
            return std::any_of(std::begin(kNamed), std::end(kNamed),

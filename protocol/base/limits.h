@@ -115,6 +115,10 @@ inline constexpr std::size_t kDetailBytes = 64 * 1024;  // what one process tell
 inline constexpr std::size_t kLocalReplyBytes = 1024 * 1024;
 inline constexpr std::size_t kPersistenceBytes = 1024 * 1024;  // of one crontab, unit, profile ...
 inline constexpr std::size_t kPersistenceEntries = 20'000;     // in one of them
+inline constexpr std::size_t kPersistenceFiles = 200'000;      // of one place
+inline constexpr std::size_t kPersistenceFollowed = 256;       // files that one of them names
+inline constexpr std::size_t kBaselineBytes = 64 * 1024 * 1024;
+inline constexpr std::size_t kBaselineMistakes = 10;  // lines that are named when it is refused
 // A file up to this size is read whole by rules; of a larger one they see head and tail, and what
 // they need to see at all is searched in all of it.
 inline constexpr std::size_t kRuleFileBytes = 64ull << 20;
@@ -133,9 +137,9 @@ inline constexpr std::uint64_t kArchiveMemberBytes = 32ull << 20;
 // Above this many bytes out for each byte in, it is a bomb.
 inline constexpr std::uint64_t kArchiveRatio = 200;
 inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, before it counts
-inline constexpr std::size_t kSweepPolicies = 16;      // answered in one walk
-inline constexpr std::size_t kKnownFiles = 400'000;    // unchanged files whose content is known
-inline constexpr std::size_t kKnownQuestions = 128;    // put to each of them
+inline constexpr std::size_t kSweepPolicies = 16;                // answered in one walk
+inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
+inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;

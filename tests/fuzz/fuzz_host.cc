@@ -18,9 +18,12 @@
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
 #include "agent/hive/registry.h"
+#include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
 #include "agent/package_db/package_db.h"
+#include "agent/plan/pam.h"
 #include "agent/scan/attributes.h"
+#include "agent/scan/baseline.h"
 #include "agent/scan/cross_view.h"
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/identity_table.h"
@@ -44,20 +47,51 @@ namespace {
 using namespace fleetsweep;
 
 void parse_entries(std::uint8_t format, std::string_view text) {
-  for (const auto& entry :
-       scan::parse_persistence(static_cast<scan::Format>(format), "/etc/file", "user", text)) {
+  const auto of = static_cast<scan::Format>(format);
+  for (const auto& entry : scan::parse_persistence(of, "/etc/file", "user", text)) {
     // What is found in a file must be a line of it, or removing it would remove something else.
     if (!entry.entry.empty()) FS_ASSERT(text.find(entry.entry) != std::string_view::npos);
+    if (entry.of_loader && entry.entry.size() < limits::kLineBytes) {
+      FS_ASSERT(act::without_line(text, entry.entry, "x", lines::Join::kUnit));
+      const std::string rest = lines::without_word(entry.entry, entry.command);
+      FS_ASSERT(rest.size() < entry.entry.size());
+      for (const auto& word : lines::environment_words(rest))
+        FS_ASSERT(word.value != entry.command);
+    }
   }
+  FS_ASSERT(scan::followed_files(of, text).size() <= limits::kPersistenceFollowed);
 }
 
+// Of each way to join lines: no byte is lost, and what is taken out can be put back.
 void edit(std::string_view text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  if (const auto without = act::without_line(text, line)) {
-    FS_ASSERT(without->size() < text.size());
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(lines::Join::kBraces); ++i) {
+    const auto join = static_cast<lines::Join>(i);
+    const auto all = lines::logical_lines(text, join);
+    std::size_t bytes = 0;
+    for (const auto& line : all) bytes += line.text.size() + line.newline.size();
+    FS_ASSERT(bytes == text.size());
+    if (all.empty()) continue;
+    const std::string_view line = all.front().text;
+    const auto without = act::without_line(text, line, "", join);
+    FS_ASSERT(without && without->size() <= text.size());
+    if (join != lines::Join::kNone) continue;  // what is left may join anew
     FS_ASSERT(!act::without_line(*without, line));
     if (const auto back = act::with_line_back(text, *without, line)) FS_ASSERT(*back == text);
   }
+}
+
+void list(std::string_view text) {
+  const auto baseline = scan::Baseline::parse(text);
+  if (!baseline) return;
+  const std::string once = baseline->text();
+  const auto again = scan::Baseline::parse(once);
+  FS_ASSERT(again && again->size() == baseline->size() && again->text() == once);
+}
+
+void authenticate(std::string_view text) {
+  const auto named = plan::pam_lines_naming(text, "pam_x.so", false);
+  (void)plan::why_pam_lines_stay(text, {named.begin(), named.end()}, false);
+  (void)plan::why_pam_lines_stay(text, {}, true);
 }
 
 // Local records are not signed, so several bytes may mean one record; but what is written must mean
@@ -279,6 +313,13 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return remember(bytes);
     case fuzz::kProcText:
       return read_proc(text);
+    case fuzz::kEntries:
+      if (!text.empty()) parse_entries(bytes[0] % model::kEntryFormats, text.substr(1));
+      return;
+    case fuzz::kBaseline:
+      return list(text);
+    case fuzz::kPam:
+      return authenticate(text);
     default:
       enrolled(text);
   }

@@ -6,6 +6,7 @@
 
 namespace fleetsweep::fuzz {
 
+// Those that were there first; kEntries has them all.
 inline constexpr auto kFormats = static_cast<std::uint8_t>(scan::Format::kLibraries) + 1;
 
 enum HostCase : std::uint8_t {
@@ -30,6 +31,9 @@ enum HostCase : std::uint8_t {
   kIdentityTable,
   kProcText,  // maps, environ, status, cgroup, mountinfo and modules of /proc
   kHive,
+  kEntries,  // of the format that the second byte chooses
+  kBaseline,
+  kPam,
   kCases,
 };
 

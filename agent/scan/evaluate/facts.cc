@@ -148,6 +148,10 @@ FieldValue field_of(const PersistenceFacts& persistence, Field field) {
       return identity.user.empty() ? absent() : text(identity.user);
     case Field::kPersistenceLine:
       return number(identity.line);
+    case Field::kPersistencePackageOwned:
+      return boolean(persistence.package_owned);
+    case Field::kPersistenceInBaseline:
+      return number(persistence.in_baseline);
     default:
       return absent();
   }

@@ -70,6 +70,8 @@ struct ProcessFacts {
 
 struct PersistenceFacts {
   model::PersistenceIdentity identity;
+  std::optional<bool> package_owned;  // and unchanged since
+  bool in_baseline = false;
 };
 
 struct ConnectionFacts {

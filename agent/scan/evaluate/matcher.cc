@@ -87,6 +87,7 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
         break;
       case Field::kFilePackageOwned:
       case Field::kProcessExePackageOwned:
+      case Field::kPersistencePackageOwned:
         needs.stat = needs.package_owned = true;
         break;
       case Field::kFileMtimeDeltaToParent:

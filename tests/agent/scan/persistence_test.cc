@@ -1,5 +1,9 @@
 #include "agent/scan/persistence.h"
 
+#include <algorithm>
+
+#include "agent/lines/logical_lines.h"
+#include "protocol/base/limits.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -9,79 +13,197 @@ using Entries = std::vector<PersistenceEntry>;
 using model::Field;
 using Names = std::set<std::string>;
 
+// What counts for a person: the entry's name, its text, what it runs, as whom, and where it stands.
+Entries parse(Format format, std::string_view text, const std::string& path = "/etc/file",
+              const std::string& user = "") {
+  return parse_persistence(format, path, user, text);
+}
+
 TEST(Persistence, ASystemCrontabHasAUserBeforeItsCommand) {
-  EXPECT_EQ(
-      parse_persistence(Format::kSystemCrontab, "/etc/crontab", "",
-                        "# comment\nSHELL=/bin/sh\n\n*/3 * * * *\troot  /etc/cron.hourly/gcc.sh\n"
-                        "@reboot daemon run it\n"),
-      (Entries{{"", "SHELL=/bin/sh", ""},
-               {"root", "*/3 * * * *\troot  /etc/cron.hourly/gcc.sh", "/etc/cron.hourly/gcc.sh"},
-               {"daemon", "@reboot daemon run it", "run it"}}));
+  EXPECT_EQ(parse(Format::kSystemCrontab,
+                  "# comment\nSHELL=/bin/sh\n\n*/3 * * * *\troot  /etc/cron.hourly/gcc.sh\n"
+                  "@reboot daemon run it\n"),
+            (Entries{{"", "SHELL=/bin/sh", "", "", 2},
+                     {"root", "*/3 * * * *\troot  /etc/cron.hourly/gcc.sh",
+                      "/etc/cron.hourly/gcc.sh", "root", 4},
+                     {"daemon", "@reboot daemon run it", "run it", "daemon", 5}}));
 }
 
 TEST(Persistence, AUserCrontabIsNamedByItsFile) {
-  EXPECT_EQ(parse_persistence(Format::kUserCrontab, "/var/spool/cron/crontabs/alice", "",
-                              "5 6 * * 0 ~/.configrc5/a/upd>/dev/null A=b"),
+  EXPECT_EQ(parse(Format::kUserCrontab, "5 6 * * 0 ~/.configrc5/a/upd>/dev/null A=b",
+                  "/var/spool/cron/crontabs/alice"),
             (Entries{{"alice", "5 6 * * 0 ~/.configrc5/a/upd>/dev/null A=b",
-                      "~/.configrc5/a/upd>/dev/null A=b"}}));
+                      "~/.configrc5/a/upd>/dev/null A=b", "alice", 1}}));
 }
 
 TEST(Persistence, AnAssignmentWithSpacesIsNoCommand) {
-  EXPECT_EQ(parse_persistence(Format::kUserCrontab, "/x/u", "", "MAILTO = root\n"),
-            (Entries{{"u", "MAILTO = root", ""}}));
+  EXPECT_EQ(parse(Format::kUserCrontab, "MAILTO = root\n", "/x/u"),
+            (Entries{{"u", "MAILTO = root", "", "u", 1}}));
 }
 
 TEST(Persistence, AnacrontabHasANameBeforeItsCommand) {
-  const auto entries = parse_persistence(Format::kAnacrontab, "/etc/anacrontab", "root",
-                                         "7 10 weekly run-parts /x\n");
+  const auto entries = parse(Format::kAnacrontab, "7 10 weekly run-parts /x\n");
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].command, "run-parts /x");
 }
 
 TEST(Persistence, PreloadedLibrariesAreOneEntryEach) {
-  EXPECT_EQ(parse_persistence(Format::kLibraries, "/etc/ld.so.preload", "",
-                              "/lib/libgcwrap.so:/lib/b.so c.so\n\n  # nothing\n/d.so # why"),
-            (Entries{{"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/libgcwrap.so"},
-                     {"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/b.so"},
-                     {"", "/lib/libgcwrap.so:/lib/b.so c.so", "c.so"},
-                     {"", "/d.so # why", "/d.so"}}));
+  EXPECT_EQ(
+      parse(Format::kLibraries, "/lib/libgcwrap.so:/lib/b.so c.so\n\n  # nothing\n/d.so # why"),
+      (Entries{{"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/libgcwrap.so", "", 1},
+               {"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/b.so", "", 1},
+               {"", "/lib/libgcwrap.so:/lib/b.so c.so", "c.so", "", 1},
+               {"", "/d.so # why", "/d.so", "", 4}}));
 }
 
-TEST(Persistence, AUnitSaysAllItRuns) {
-  const auto entries = parse_persistence(Format::kUnit, "/lib/systemd/system/bot.service", "",
-                                         "[Service]\nExecStartPre=-/bin/mkdir /x\n ExecStart = "
-                                         "/etc/kinsing \\\n  --flag\n#ExecStart=no\n");
-  ASSERT_EQ(entries.size(), 1u);
-  EXPECT_EQ(entries[0].name, "bot.service");
-  EXPECT_EQ(entries[0].entry, "");
-  EXPECT_EQ(entries[0].command, "-/bin/mkdir /x; /etc/kinsing    --flag");
+TEST(Persistence, AUnitSaysAllItRunsAndAsWhom) {
+  EXPECT_EQ(parse(Format::kUnit,
+                  "[Service]\nExecStartPre=-/bin/mkdir /x\n ExecStart = "
+                  "/etc/kinsing \\\n  --flag\n#ExecStart=no\nUser=games\n",
+                  "/lib/systemd/system/bot.service", "root"),
+            (Entries{{"bot.service", "", "-/bin/mkdir /x; /etc/kinsing    --flag", "games", 0}}));
+}
+
+TEST(Persistence, WhatAUnitTellsTheLoaderIsAnEntryOfItsOwn) {
+  EXPECT_EQ(parse(Format::kUnit,
+                  "[Service]\nEnvironment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so\n",
+                  "/lib/systemd/system/x.service"),
+            (Entries{{"x.service", "", "", "", 0},
+                     {"x.service", "Environment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so",
+                      "LD_PRELOAD=/a b.so", "", 2, true},
+                     {"x.service", "Environment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so",
+                      "LD_AUDIT=/c.so", "", 2, true}}));
 }
 
 TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
-  EXPECT_EQ(parse_persistence(Format::kUnit, "/etc/systemd/system/ssh.service.d/x.conf", "",
-                              "[Service]\nExecStart=/tmp/x\n")[0]
+  EXPECT_EQ(parse(Format::kUnit, "[Service]\nExecStart=/tmp/x\n",
+                  "/etc/systemd/system/ssh.service.d/x.conf")[0]
                 .name,
             "ssh.service");
-  EXPECT_EQ(
-      parse_persistence(Format::kUnit, "/x/perf.timer", "", "[Timer]\nOnBootSec=1\n")[0].command,
-      "perf.service");
-  EXPECT_EQ(
-      parse_persistence(Format::kUnit, "/x/perf.timer", "", "[Timer]\nUnit=a.service\n")[0].command,
-      "a.service");
+  EXPECT_EQ(parse(Format::kUnit, "[Timer]\nOnBootSec=1\n", "/x/perf.timer")[0].command,
+            "perf.service");
+  EXPECT_EQ(parse(Format::kUnit, "[Timer]\nUnit=a.service\n", "/x/perf.timer")[0].command,
+            "a.service");
+  EXPECT_EQ(kind_of_unit("/x/ssh.socket.d/y.conf"), model::PersistenceKind::kSystemdSocket);
 }
 
 TEST(Persistence, AnAtJobIsWhatFollowsItsPrologue) {
+  EXPECT_EQ(parse(Format::kAtJob,
+                  "#!/bin/sh\numask 22\ncd /root || {\n echo no >&2\n exit 1\n}\n/tmp/x\n")[0]
+                .command,
+            "/tmp/x");
+}
+
+TEST(Persistence, AContinuedLineIsOneEntryWithAllItsBytes) {
+  EXPECT_EQ(parse(Format::kShell, "# a \\\nA=1\r\nnohup \\\n /x &\n"),
+            (Entries{{"", "A=1\r", "A=1", "", 2}, {"", "nohup \\\n /x &", "nohup   /x &", "", 3}}));
+}
+
+TEST(Persistence, AKeysOptionsAndCommentAreTold) {
+  EXPECT_EQ(parse(Format::kAuthorizedKeys,
+                  "ssh-rsa AAA me@here\nno-pty,command=\"/x \\\"y\\\" z\" ssh-rsa BBB mdrfckr\n",
+                  "/k", "root"),
+            (Entries{{"me@here", "ssh-rsa AAA me@here", "", "root", 1},
+                     {"mdrfckr", "no-pty,command=\"/x \\\"y\\\" z\" ssh-rsa BBB mdrfckr",
+                      "/x \"y\" z", "root", 2}}));
+}
+
+TEST(Persistence, ARuleOfUdevCountsOnlyIfItRunsSomething) {
+  EXPECT_EQ(parse(Format::kUdev,
+                  "KERNEL==\"sda\", NAME=\"RUN\"\nACTION==\"add\", RUN+=\"/x \\\"a\\\"\", "
+                  "IMPORT{program}=\"/y\"\nIMPORT{file}=\"/z\"\n"),
+            (Entries{{"", "ACTION==\"add\", RUN+=\"/x \\\"a\\\"\", IMPORT{program}=\"/y\"",
+                      "/x \"a\"; /y", "", 2}}));
+}
+
+TEST(Persistence, AHookOfAptIsItsWholeStatement) {
+  const std::string hook = "DPkg::Post-Invoke {\n  \"/x\"; // why\n  \"/y\";\n};";
+  EXPECT_EQ(parse(Format::kAptHooks, "APT::Color \"1\";\n" + hook + "\nAPT::X \"Invoke\";\n"),
+            (Entries{{"DPkg::Post-Invoke", hook, "/x; /y", "", 2}}));
+}
+
+TEST(Persistence, GitRunsWhatTheseSettingsName) {
+  EXPECT_EQ(parse(Format::kGitConfig,
+                  "[core]\n\teditor = vi\n\thooksPath = /x\n[alias]\n\tst = status\n\tgo = !/y\n"),
+            (Entries{{"core.editor", "\teditor = vi", "vi", "", 2},
+                     {"core.hookspath", "\thooksPath = /x", "/x", "", 3},
+                     {"alias.go", "\tgo = !/y", "!/y", "", 6}}));
+}
+
+TEST(Persistence, ARuleOfSudoSaysWhoMayDoWhatAsWhom) {
+  EXPECT_EQ(parse(Format::kSudoers, "# x\nmallory ALL=(www:www) NOPASSWD: ALL\n%adm ALL = /x\n"),
+            (Entries{{"mallory", "mallory ALL=(www:www) NOPASSWD: ALL", "NOPASSWD: ALL", "www", 2},
+                     {"%adm", "%adm ALL = /x", "/x", "root", 3}}));
+}
+
+TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
+  EXPECT_EQ(parse(Format::kPasswd, "news:x:9:9::/var/spool/news:/usr/sbin/nologin \n"),
+            (Entries{{"news", "news:x:9:9::/var/spool/news:/usr/sbin/nologin ",
+                      "/usr/sbin/nologin ", "9", 1}}));
+}
+
+TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
+  const auto command = [](Format format, std::string_view text) {
+    const auto entries = parse(format, text);
+    return entries.empty() ? "" : entries[0].name + ": " + entries[0].command;
+  };
+  EXPECT_EQ(command(Format::kInittab, "id:3:initdefault:\nx:2345:respawn:/x -a:b\n"), "x: /x -a:b");
+  EXPECT_EQ(command(Format::kAssignments, "A=1\nexport LD_PRELOAD='/x.so'\n"), "LD_PRELOAD: /x.so");
+  EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD DEFAULT=/x.so\n"),
+            "LD_PRELOAD: DEFAULT=/x.so");
+  EXPECT_EQ(command(Format::kDesktop, "[Desktop Entry]\nExec=/x %u\n"), "file: /x %u");
+  EXPECT_EQ(command(Format::kPam, "auth [success=1 default=ignore] pam_exec.so /x\n"),
+            "file: pam_exec.so /x");
+  EXPECT_EQ(command(Format::kPamConf, "sshd auth optional /x.so\n"), "sshd: /x.so");
+  EXPECT_EQ(command(Format::kSshd, "Port 22\nForceCommand=/x y\n"), "forcecommand: /x y");
+  EXPECT_EQ(command(Format::kModules, "# x\nevil opt=1\n"), "evil: evil opt=1");
+  EXPECT_EQ(command(Format::kModprobe, "options a b=1\ninstall evil /x; true\n"), "evil: /x; true");
+  EXPECT_EQ(command(Format::kBinfmt, ":doc:E::doc::/x:\n"), "doc: /x");
+}
+
+TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
+  using Files = std::vector<FollowedFile>;
+  EXPECT_EQ(followed_files(Format::kUnit, "[Service]\nEnvironmentFile=-/opt/env\n"),
+            (Files{{Format::kAssignments, "/opt/env"}}));
   EXPECT_EQ(
-      parse_persistence(Format::kAtJob, "/var/spool/cron/atjobs/a1", "",
-                        "#!/bin/sh\numask 22\ncd /root || {\n echo no >&2\n exit 1\n}\n/tmp/x\n")[0]
-          .command,
-      "/tmp/x");
+      followed_files(Format::kSshd,
+                     "Include extra.conf\nAuthorizedKeysFile .ssh/k /etc/keys/%u %h/y none\n"),
+      (Files{{Format::kSshd, "/etc/ssh/extra.conf"},
+             {Format::kAuthorizedKeys, "@home/.ssh/k"},
+             {Format::kAuthorizedKeys, "/etc/keys/*"},
+             {Format::kAuthorizedKeys, "@home/y"}}));
+  EXPECT_EQ(followed_files(Format::kSudoers, "#includedir /etc/more\n# include /no\n"),
+            (Files{{Format::kSudoers, "/etc/more/*"}}));
+}
+
+TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
+  // A continued line: the parser's entry must be one line to act, whose joining goes by kind.
+  const std::string text = "a \\\nb {\n\"c\"; }\nd\n";
+  for (const auto& place : model::places::kAll)
+    for (const auto& entry : parse(place.format, text)) {
+      const auto lines = lines::logical_lines(
+          text, lines::join_of(entry.of_loader ? model::PersistenceKind::kSystemdEnvironment
+                                               : place.kind));
+      EXPECT_TRUE(entry.entry.empty() ||
+                  std::any_of(lines.begin(), lines.end(),
+                              [&](const auto& line) { return line.text == entry.entry; }))
+          << place.path << ": " << entry.entry;
+    }
+}
+
+TEST(Persistence, ALineOfAMegabyteIsBoundedAndNeverEqualsTheFiles) {
+  const std::string line(1 << 20, 'x');
+  const auto entries = parse(Format::kShell, line + "\n");
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].entry.size(), limits::kLineBytes);
 }
 
 TEST(Persistence, BinaryRubbishIsSomeEntriesAndNoCrash) {
-  const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n", 18);
-  for (int format = 0; format <= static_cast<int>(Format::kLibraries); ++format)
-    parse_persistence(static_cast<Format>(format), "/x", "", rubbish);
+  const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n{\n\"\n[\n:", 28);
+  for (int format = 0; format < model::kEntryFormats; ++format) {
+    parse(static_cast<Format>(format), rubbish);
+    followed_files(static_cast<Format>(format), rubbish);
+  }
 }
 
 class PersistenceScanTest : public TreeTest {};
@@ -132,6 +254,57 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
                                                {"shell_profile", 9},
                                                {"authorized_key", 1}}))
       << result.dump(1);
+}
+
+TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
+  write("/etc/crontab", "* * * * * root /opt/evil\n");
+  write("/etc/systemd/system/evil.service", "[Service]\nExecStart=/opt/evil\n");
+  write("/var/www/evil.php", "<?php\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence, {is(Field::kPersistenceKind, "cron")}));
+  EXPECT_EQ(scan(policy)["scanned"], 1);
+}
+
+TEST_F(PersistenceScanTest, WhatAPackageInstalledAndNobodyChangedIsItsOwn) {
+  const std::string shipped = "17 * * * * root run-parts /etc/cron.hourly\n";
+  write("/etc/cron.d/intact", shipped);
+  write("/etc/cron.d/changed", shipped + "* * * * * root /opt/evil\n");
+  write("/etc/cron.d/nobodys", shipped);
+  write("/var/lib/dpkg/info/cron.list", "/etc/cron.d/intact\n/etc/cron.d/changed\n");
+  write("/var/lib/dpkg/status", "Package: cron\nConffiles:\n /etc/cron.d/intact " +
+                                    md5_hex(shipped) + "\n /etc/cron.d/changed " +
+                                    md5_hex(shipped) + "\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence,
+                {is(Field::kPersistenceKind, "cron"), number(Field::kPersistencePackageOwned, 0)}));
+  std::set<std::string> paths;
+  const auto result = scan(policy);
+  for (const auto& finding : result["findings"])
+    paths.insert(finding["persistence"]["file"]["path"]);
+  EXPECT_EQ(paths, (std::set<std::string>{"/etc/cron.d/changed", "/etc/cron.d/nobodys"}));
+}
+
+TEST_F(PersistenceScanTest, WhatTheOwnerListedIsKnownUntilItChanges) {
+  write("/etc/cron.d/own", "* * * * * root /opt/own\n");
+  write("/etc/cron.hourly/own", "#!/bin/sh\n");
+  const std::string list = "'" FS_BINARY_DIR "/fleetsweep-scan' --root '" + root_.string() +
+                           "' --list-persistence > '" + (folder_ / "baseline").string() + "'";
+  ASSERT_EQ(std::system(list.c_str()), 0);
+  std::filesystem::permissions(folder_ / "baseline", std::filesystem::perms(0600));
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence,
+                {is(Field::kPersistenceKind, "cron"), number(Field::kPersistenceInBaseline, 0)}));
+  const std::string with = " --baseline '" + (folder_ / "baseline").string() + "'";
+  EXPECT_EQ(scan(policy).at("findings").size(), 2u);  // nobody told it
+  EXPECT_EQ(persistence(scan(policy, "", with)), Names{});
+
+  write("/etc/cron.d/own", "* * * * * root /opt/own\n* * * * * root /opt/evil\n");
+  write("/etc/cron.hourly/own", "#!/bin/sh\n/opt/evil\n");
+  EXPECT_EQ(persistence(scan(policy, "", with)),
+            (Names{"d * * * * * root /opt/evil", "d /etc/cron.hourly/own"}));
 }
 
 TEST_F(PersistenceScanTest, AnEntryCarriesTheDigestsOfItsLineAndItsFile) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "agent/scan/parser_client.h"
+#include "agent/scan/root.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"

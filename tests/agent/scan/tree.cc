@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/bulk_hash.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::scan {
@@ -41,6 +42,12 @@ model::Condition one_of(std::vector<std::uint16_t> detections) {
 }
 std::string sha256_hex(std::string_view text) {
   return crypto::sha256(as_bytes(text)).hex();
+}
+
+std::string md5_hex(std::string_view text) {
+  crypto::BulkHash hash(crypto::HashKind::kMd5);
+  hash.update(as_bytes(text));
+  return to_hex(hash.finish());
 }
 
 void TreeTest::SetUp() {

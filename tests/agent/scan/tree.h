@@ -23,6 +23,7 @@ model::Predicate templated(model::Field field, std::string text,
 model::Detection detection(std::string id, model::ObjectKind object, model::Selection selection);
 model::Condition one_of(std::vector<std::uint16_t> detections);
 std::string sha256_hex(std::string_view text);
+std::string md5_hex(std::string_view text);
 
 class TreeTest : public testing::Test {
  protected:

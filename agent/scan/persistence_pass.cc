@@ -1,0 +1,306 @@
+#include "agent/scan/persistence_pass.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/xattr.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+
+#include "agent/scan/scope.h"
+#include "agent/scan/text.h"
+#include "agent/scan/walk.h"
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::PersistenceKind;
+using model::PersistencePlace;
+using Gather = PersistencePlace::Gather;
+using Only = PersistencePlace::Only;
+
+constexpr std::string_view kHome = "@home";
+
+std::set<std::string> names_in(const Root& root, const std::string& folder) {
+  std::set<std::string> names;
+  UniqueFd fd = root.open_folder(folder);
+  if (!fd) return names;
+  DIR* stream = ::fdopendir(fd.release());
+  if (stream == nullptr) return names;
+  while (const dirent* entry = ::readdir(stream)) {
+    if (names.size() >= limits::kPersistenceFiles) break;
+    names.insert(entry->d_name);
+  }
+  ::closedir(stream);
+  names.erase(".");
+  names.erase("..");
+  return names;
+}
+
+// Paths that exist, of one that may have stars. Never through a link.
+std::vector<std::string> expand(const Root& root, const std::string& path) {
+  if (path.find_first_of("*?") == std::string::npos) return {path};
+  std::vector<std::string> done = {""};
+  std::string_view rest = std::string_view(path).substr(1);
+  while (!rest.empty()) {
+    const std::string_view part = field(rest, '/');
+    std::vector<std::string> next;
+    for (const std::string& before : done) {
+      if (part.find_first_of("*?") == std::string_view::npos) {
+        next.push_back(before + "/" + std::string(part));
+        continue;
+      }
+      for (const std::string& name : names_in(root, before.empty() ? "/" : before))
+        if (matches_glob(part, name) && next.size() < limits::kPersistenceFollowed)
+          next.push_back(before + "/" + name);
+    }
+    done = std::move(next);
+  }
+  return done;
+}
+
+bool ends_with_one(std::string_view path, std::string_view suffixes) {
+  if (suffixes.empty()) return true;
+  while (!trimmed(suffixes).empty())
+    if (path.ends_with(word(suffixes))) return true;
+  return false;
+}
+
+bool is_capable(int folder, const char* name) {
+  char value[64];
+  const std::string path = "/proc/self/fd/" + std::to_string(folder) + "/" + name;
+  return ::lgetxattr(path.c_str(), "security.capability", value, sizeof value) > 0;
+}
+
+bool yields(const PersistencePlace& place, const PersistenceKinds& kinds) {
+  const auto any = [&](std::initializer_list<PersistenceKind> list) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](auto kind) { return kinds[static_cast<std::size_t>(kind)]; });
+  };
+  if (any({place.kind})) return true;
+  // What such files say besides, or name.
+  if (place.format == Format::kUnit)
+    return any({PersistenceKind::kSystemdTimer, PersistenceKind::kSystemdSocket,
+                PersistenceKind::kSystemdPath, PersistenceKind::kSystemdEnvironment,
+                PersistenceKind::kEnvironmentFile});
+  return place.format == Format::kSshd && any({PersistenceKind::kAuthorizedKey});
+}
+
+}  // namespace
+
+PersistenceKinds wanted_kinds(const model::Policy& policy) {
+  PersistenceKinds wanted;
+  for (const model::Detection& detection : policy.detections) {
+    if (detection.object != model::ObjectKind::kPersistence) continue;
+    for (const model::Selection& selection : detection.any_of) {
+      PersistenceKinds here;
+      bool named = false;
+      for (const model::Predicate& predicate : selection) {
+        if (predicate.field != model::Field::kPersistenceKind ||
+            predicate.match != model::Match::kEquals)
+          continue;
+        named = true;
+        for (const model::Value& value : predicate.values)
+          if (const auto kind = from_name<PersistenceKind>(value.text))
+            here.set(static_cast<std::size_t>(*kind));
+      }
+      wanted |= named ? here : ~PersistenceKinds();
+    }
+    if (detection.any_of.empty()) wanted.set();
+  }
+  return wanted;
+}
+
+// Several places may be one folder: it is walked once.
+struct PersistencePass::Folder {
+  struct Rule {
+    const PersistencePlace* place;
+    std::string user;
+  };
+  Gather gather = Gather::kFolder;
+  std::vector<Rule> rules;
+};
+
+void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
+                           const Baseline* baseline) {
+  kinds_ = kinds;
+  needs_owner_ = needs_owner;
+  baseline_ = baseline;
+  std::map<std::pair<std::string, Gather>, Folder> folders;
+  const auto add = [&](const PersistencePlace& place, const std::string& path,
+                       const std::string& user) {
+    for (const std::string& one : expand(root_, root_.real(path))) {
+      if (place.gather == Gather::kFile) {
+        if (known_.emplace(std::pair(one, place.kind), true).second)
+          files_.emplace(one, Found{place.kind, place.format, user});
+        continue;
+      }
+      Folder& folder = folders[{one, place.gather}];
+      folder.gather = place.gather;
+      folder.rules.push_back({&place, user});
+    }
+  };
+  for (const PersistencePlace& place : model::places::kAll) {
+    if (!yields(place, kinds)) continue;
+    if (!place.path.starts_with(kHome)) {
+      add(place, std::string(place.path), std::string(place.user));
+      continue;
+    }
+    for (const Home& home : root_.homes())
+      add(place, home.path + std::string(place.path.substr(kHome.size())), home.user);
+  }
+  for (const auto& [key, folder] : folders) gather(key.first, folder);
+}
+
+void PersistencePass::gather(const std::string& path, const Folder& folder) {
+  struct Visitor : WalkVisitor {
+    PersistencePass& pass;
+    const std::string& top;
+    const Folder& wanted;
+    std::set<std::string> shadowed;
+    bool needs_stat = false;
+    std::size_t files = 0;
+
+    Visitor(PersistencePass& p, const std::string& t, const Folder& f)
+        : pass(p), top(t), wanted(f) {}
+    bool enter(const std::string& at, const struct stat&) override {
+      if (at == top || wanted.gather == Gather::kTree) return true;
+      return wanted.gather == Gather::kDropIns && at.ends_with(".d") &&
+             at.find('/', top.size() + 1) == std::string::npos;
+    }
+    bool fits(Only only, int folder, const std::string& name, const struct stat& status) const {
+      const bool runs = (status.st_mode & 0111) != 0;
+      switch (only) {
+        case Only::kAny:
+          return true;
+        case Only::kExecutable:
+          return runs;
+        case Only::kSetuid:
+          return runs && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
+        case Only::kCapable:
+          return runs && is_capable(folder, name.c_str());
+        case Only::kShadowing:
+          return runs && shadowed.contains(name);
+      }
+      return false;
+    }
+    void file(int folder, const std::string& at, const char* name) override {
+      struct stat status {};
+      if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      for (const Folder::Rule& rule : wanted.rules) {
+        if (!ends_with_one(at, rule.place->suffixes) ||
+            !fits(rule.place->only, folder, name, status))
+          continue;
+        const PersistenceKind kind =
+            rule.place->format == Format::kUnit ? kind_of_unit(at) : rule.place->kind;
+        if (!pass.known_.emplace(std::pair(at, kind), true).second) continue;
+        if (++files > limits::kPersistenceFiles) {
+          pass.tallies_.add_unscannable(
+              pass.who_, top, fmt::format("more than {} files to read", limits::kPersistenceFiles));
+          return;
+        }
+        pass.files_.emplace(at, Found{kind, rule.place->format, rule.user});
+      }
+    }
+    void unreadable(const std::string& at, const std::string& reason) override {
+      pass.tallies_.add_unscannable(pass.who_, at, reason);
+    }
+    bool is_stopped() override { return files > limits::kPersistenceFiles || pass.is_stopped_(); }
+  } visitor(*this, path, folder);
+  for (const Folder::Rule& rule : folder.rules) {
+    visitor.needs_stat |= rule.place->only != Only::kAny;
+    if (rule.place->only == Only::kShadowing)
+      for (const char* later : {"/usr/sbin", "/usr/bin", "/sbin", "/bin"})
+        visitor.shadowed.merge(names_in(root_, root_.real(later)));
+  }
+  walk(root_, {path}, visitor);
+}
+
+void PersistencePass::ask(Job& job, const Found& found) const {
+  job.entries = true;
+  job.place = found.kind;
+  job.format = found.format;
+  job.user = found.user;
+  job.md5 = needs_owner_ && packages_.recorded_md5(job.facts.identity.path).has_value();
+}
+
+void PersistencePass::join(Job& job) {
+  const auto found = files_.find(job.facts.identity.path);
+  if (found == files_.end()) return;
+  ask(job, found->second);
+  files_.erase(found);
+}
+
+void PersistencePass::read() {
+  for (const auto& [path, found] : std::exchange(files_, {})) open(path, found);
+  parser_.finish();
+  // One step: what such a file names is read, and not what that names.
+  for (const FollowedFile& file : std::exchange(followed_, {})) follow(file);
+  for (const auto& [path, found] : std::exchange(files_, {})) open(path, found);
+  parser_.finish();
+}
+
+void PersistencePass::follow(const FollowedFile& file) {
+  const PersistenceKind kind = kind_of_followed(file.format);
+  if (!kinds_[static_cast<std::size_t>(kind)]) return;
+  const auto add = [&](const std::string& path, const std::string& user) {
+    for (const std::string& one : expand(root_, root_.real(path)))
+      if (known_.emplace(std::pair(one, kind), true).second)
+        files_.emplace(one, Found{kind, file.format, user});
+  };
+  if (!file.path.starts_with(kHome)) return add(file.path, {});
+  for (const Home& home : root_.homes()) add(home.path + file.path.substr(kHome.size()), home.user);
+}
+
+void PersistencePass::open(const std::string& path, const Found& found) {
+  if (is_stopped_()) return;
+  UniqueFd file = root_.open_file(path);
+  if (!file) {
+    if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
+      tallies_.add_unscannable(who_, path, std::strerror(errno));
+    return;
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  Job job;
+  job.id = ++last_id_;
+  job.facts.identity = identity_of(path, status);
+  ask(job, found);
+  parser_.submit(std::move(job), std::move(file));
+}
+
+void PersistencePass::take(const Job& job, Answer& answer) {
+  const std::string& path = job.facts.identity.path;
+  const auto sha256 = Digest::parse_hex(answer.sha256);
+  std::optional<bool> owned;
+  if (needs_owner_) {
+    const auto recorded = packages_.recorded_md5(path);
+    owned = packages_.owner(path).has_value() && (!recorded || *recorded == answer.md5);
+  }
+  for (PersistenceEntry& entry : answer.entries) {
+    tallies_.add_scanned(who_);
+    model::PersistenceIdentity identity;
+    identity.kind = job.place;
+    if (entry.of_loader && job.format == Format::kUnit)
+      identity.kind = PersistenceKind::kSystemdEnvironment;
+    identity.file = job.facts.identity;
+    if (sha256) identity.file.sha256 = *sha256;
+    identity.entry_sha256 =
+        entry.entry.empty() ? identity.file.sha256 : crypto::sha256(as_bytes(entry.entry));
+    identity.name = std::move(entry.name);
+    identity.entry = std::move(entry.entry);
+    identity.command = std::move(entry.command);
+    identity.user = std::move(entry.user);
+    identity.line = entry.line;
+    PersistenceFacts facts{std::move(identity), owned, false};
+    facts.in_baseline = baseline_ != nullptr && baseline_->holds(facts.identity);
+    entries_.emplace_back(std::move(facts));
+  }
+  for (FollowedFile& file : answer.followed)
+    if (followed_.size() < limits::kPersistenceFiles) followed_.push_back(std::move(file));
+}
+
+}  // namespace fleetsweep::scan
