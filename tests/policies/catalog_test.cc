@@ -75,13 +75,30 @@ TEST_P(Catalog, AnAgentCannotMatchAShippedPolicy) {
 INSTANTIATE_TEST_SUITE_P(Families, Catalog,
                          testing::Values("lookalike", "eicar", "kinsing", "emotet", "xorddos",
                                          "perfctl", "outlaw", "bpfdoor", "xz-backdoor",
-                                         "web-shells", "mirai-like", "coinminer-generic"));
+                                         "web-shells", "mirai-like", "coinminer-generic",
+                                         "unknown-persistence"));
 
 TEST(CatalogOfFamilies, OneIsShippedThatNoTestKnows) {
   std::size_t families = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kCatalog))
     families += entry.is_directory();
-  EXPECT_EQ(families, 12u) << "add it to the values above, and to tests/agent/catalog";
+  EXPECT_EQ(families, 13u) << "add it to the values above, and to tests/agent/catalog";
+}
+
+TEST(CatalogUnknownPersistence, AnEntryThatSomebodyAnswersForIsReported) {
+  const auto policy = compiled("unknown-persistence").policy;
+  const auto matcher = *scan::Matcher::compile(policy);
+  const auto is_unknown = [&](std::optional<bool> owned, bool listed) {
+    scan::PersistenceFacts facts;
+    facts.package_owned = owned;
+    facts.in_baseline = listed;
+    return matcher.match(0, scan::Object(facts)) == scan::Truth::kYes;
+  };
+  EXPECT_TRUE(is_unknown(false, false));
+  EXPECT_FALSE(is_unknown(true, false));
+  EXPECT_FALSE(is_unknown(false, true));
+  for (const auto& response : policy.responses)
+    for (const auto& action : response.actions) EXPECT_EQ(action.kind, model::ActionKind::kReport);
 }
 
 TEST(CatalogLookalike, ANearMissIsTakenForTheFamily) {
