@@ -1,0 +1,282 @@
+// Every kind of persistence: planted as a harmless look-alike beside all the others, found by the
+// real scanner, removed by the real act, looked for again, removed again, and put back. The table
+// of docs/coverage.md is what came out; FLEETSWEEP_UPDATE_GOLDEN=1 writes it.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "tests/agent/act/act_host.h"
+#include "tests/host/cases.h"
+#include "tests/protocol/codec/golden_files.h"
+
+namespace fleetsweep::host {
+namespace {
+
+namespace fs = std::filesystem;
+using act::ActHost;
+using model::HostState;
+
+// What the real scanner finds beneath the root.
+model::ScanDone scan(const ActHost& host) {
+  auto pair = runtime::Pipe::pair();
+  int key[2];
+  EXPECT_TRUE(pair && ::pipe(key) == 0);
+  EXPECT_EQ(::write(key[1], host.mac_key.data(), host.mac_key.size()), 32);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const int pipe_end = ::fcntl(pair->second.fd(), F_DUPFD, 10);
+    const int key_end = ::fcntl(key[0], F_DUPFD, 10);
+    ::dup2(pipe_end, 3);
+    ::dup2(key_end, 4);
+    ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", host.root().c_str(),
+            nullptr);
+    ::_exit(127);
+  }
+  ::close(key[0]);
+  ::close(key[1]);
+  (void)runtime::Pipe(std::move(pair->second));
+  model::ScanRequest request;
+  request.policy = fixture::policy_bytes(host.policy);
+  request.facts.os = "linux";
+  EXPECT_TRUE(pair->first.send(request));
+  model::ScanDone done;
+  done.reason = model::Reason::kInternal;
+  while (auto received = pair->first.receive(std::chrono::seconds(60)))
+    if (auto* answer = std::get_if<model::ScanDone>(&received->message)) {
+      done = std::move(*answer);
+      break;
+    }
+  int status = 0;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+  return done;
+}
+
+// Entries of this kind in which the mark stands.
+model::Policy policy_for(model::PersistenceKind kind) {
+  model::Policy policy;
+  policy.id = "policy--00000000-0000-4000-8000-000000000003";
+  policy.title = "Harmless look-alike";
+  policy.family = "lookalike";
+  policy.platform = model::Platform::kLinux;
+  model::Detection detection;
+  detection.id = "marked";
+  detection.object = model::ObjectKind::kPersistence;
+  const auto is = [](model::Field field, std::string text, model::Match match) {
+    model::Predicate predicate;
+    predicate.field = field;
+    predicate.match = match;
+    predicate.values.push_back({std::move(text), 0, false});
+    return predicate;
+  };
+  const auto of_kind =
+      is(model::Field::kPersistenceKind, std::string(name(kind)), model::Match::kEquals);
+  // Not by its line: that may hold others.
+  for (const auto field : {model::Field::kPersistenceCommand, model::Field::kPersistenceName})
+    detection.any_of.push_back({of_kind, is(field, "evil", model::Match::kContains)});
+  policy.detections.push_back(detection);
+  model::Verdict verdict;
+  verdict.id = "confirmed";
+  verdict.condition.detections = {0};
+  verdict.confidence = 95;
+  verdict.level = "critical";
+  policy.verdicts.push_back(verdict);
+  model::Action remove;
+  remove.kind = model::ActionKind::kRemove;
+  remove.select.push_back({model::Selector::Kind::kDetections, {0}, {}});
+  policy.responses.push_back({{0}, 90, {remove}});
+  policy.limits.independent_min = 1;
+  return policy;
+}
+
+void put(const ActHost& host, const std::string& path, const std::string& content, unsigned mode) {
+  act::write_text(host.at(path), content);
+  ASSERT_EQ(::chmod(host.at(path).c_str(), mode), 0) << path;
+}
+
+// Everything, so that each is a neighbour of each.
+void plant(const ActHost& host) {
+  for (const Neighbour& one : neighbours()) put(host, one.path, one.content, one.mode);
+  for (const Case& one : cases()) {
+    put(host, one.path, one.before, one.mode);
+    if (!one.capability.empty())
+      act::output_of("setcap " + one.capability + " " + host.at(one.path));
+    if (one.link.empty()) continue;
+    fs::create_directories(fs::path(host.at(one.link)).parent_path());
+    fs::create_symlink(one.target, host.at(one.link));
+  }
+}
+
+std::set<std::string> lines_of(const std::string& text) {
+  std::set<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.insert(line);
+  return lines;
+}
+
+// Paths of which anything differs, attributes and content.
+std::set<std::string> changed(const std::string& before, const std::string& after) {
+  const auto old = lines_of(before), now = lines_of(after);
+  std::vector<std::string> differ;
+  std::set_symmetric_difference(old.begin(), old.end(), now.begin(), now.end(),
+                                std::back_inserter(differ));
+  std::set<std::string> paths;
+  for (const std::string& line : differ) {
+    const std::size_t sum = line.find("  ./");  // of sha256sum; else of find
+    paths.insert(
+        "/" + (sum != std::string::npos ? line.substr(sum + 4) : line.substr(0, line.find(' '))));
+  }
+  return paths;
+}
+
+struct Score {
+  bool detected = false, reverted = false, idempotent = false, undone = false;
+  std::size_t collateral = 0;
+  std::string note;
+};
+
+bool is_clean(const ActHost& host, const Case& one) {
+  if (!one.link.empty() && fs::is_symlink(host.at(one.link))) return false;
+  if (!one.after) return !fs::exists(host.at(one.path));
+  return act::read_text(host.at(one.path)) == *one.after;
+}
+
+Score score(const Case& one) {
+  Score score;
+  ActHost host;
+  host.policy = policy_for(one.kind);
+  plant(host);
+  const std::string manifest = host.manifest(), contents = host.contents();
+
+  // All of the kind is found; what is of this case is what counts here.
+  std::vector<std::uint32_t> lines;
+  for (model::Finding& finding : scan(host).result.findings) {
+    const auto& entry = std::get<model::PersistenceIdentity>(finding.identity);
+    if (entry.file.path != one.path) continue;
+    lines.push_back(entry.line);
+    host.findings.push_back(std::move(finding));
+  }
+  score.detected = lines == one.lines;
+  host.dry_run = host.findings;
+  if (!score.detected) {
+    score.note = fmt::format("found {} entries", lines.size());
+    return score;
+  }
+
+  const auto request = host.request();
+  const auto answer = host.run(request);
+  auto differs = changed(contents, host.contents());
+  if (one.only_reported) {
+    score.reverted = score.idempotent = score.undone =
+        answer.state() == HostState::kRefused && answer.reason() == model::Reason::kProtected &&
+        host.manifest() == manifest;
+    score.note = answer.done ? answer.done->detail : "";
+    score.collateral = differs.size();
+    return score;
+  }
+  score.reverted = answer.state() == HostState::kCleaned && is_clean(host, one);
+  if (!score.reverted) score.note = answer.text();
+  differs.erase(one.path);
+  differs.erase(one.link);
+  score.collateral = differs.size();
+  for (const std::string& path : differs) score.note += " also changed: " + path;
+
+  // Looked for again, and cleaned again.
+  const auto dry_run = host.dry_run;
+  host.findings.clear();
+  for (model::Finding& finding : scan(host).result.findings)
+    if (std::get<model::PersistenceIdentity>(finding.identity).file.path == one.path)
+      host.findings.push_back(std::move(finding));
+  const std::string cleaned = host.manifest();
+  model::Order again = host.order();
+  again.nonce.value[0] ^= 1;
+  const auto second = host.run(host.request(again, {"alice", "bob"}));
+  score.idempotent =
+      host.findings.empty() && host.manifest() == cleaned &&
+      std::none_of(second.done->items.begin(), second.done->items.end(),
+                   [](const auto& item) { return item.outcome == model::Outcome::kFailed; });
+  if (!score.idempotent) score.note += " second: " + second.text();
+
+  const auto undone = host.run(host.undo_request(request));
+  score.undone = undone.state() == HostState::kUndone && host.manifest() == manifest;
+  if (!score.undone) {
+    score.note += " undo: " + undone.text();
+    for (const std::string& path : changed(manifest, host.manifest())) score.note += " " + path;
+  }
+  return score;
+}
+
+const char* mark(bool good) {
+  return good ? "yes" : "**no**";
+}
+
+// A table that somebody may read, from what was measured just now.
+std::string table(const std::vector<std::pair<Case, Score>>& scores) {
+  std::map<model::PersistenceKind, bool> kinds;
+  std::string rows;
+  std::size_t whole = 0;
+  for (const auto& [one, score] : scores) {
+    const bool good = score.detected && score.reverted && score.collateral == 0 &&
+                      score.idempotent && score.undone;
+    whole += good;
+    kinds.emplace(one.kind, true).first->second &= good;
+    rows += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", name(one.kind), one.what,
+                        mark(score.detected),
+                        one.only_reported ? "reported only" : mark(score.reverted),
+                        score.collateral, mark(score.idempotent), mark(score.undone));
+  }
+  std::size_t good_kinds = 0, all_kinds = 0;
+  std::string missing;
+  for (const std::string_view kind : Names<model::PersistenceKind>::kAll) {
+    if (kind.starts_with("win_")) continue;
+    ++all_kinds;
+    const auto found = kinds.find(*from_name<model::PersistenceKind>(kind));
+    good_kinds += found != kinds.end() && found->second;
+    if (found == kinds.end()) missing += fmt::format(" `{}`", kind);
+  }
+  return fmt::format(
+      "{} of {} kinds, {} of {} look-alikes: found, taken out, nothing else touched, nothing left "
+      "to do a second time, and put back to the byte.{}\n\n"
+      "| kind | planted as | detected | reverted | collateral | idempotent | undone |\n"
+      "|---|---|---|---|---|---|---|\n{}",
+      good_kinds, all_kinds, whole, scores.size(),
+      missing.empty() ? "" : " Without any look-alike:" + missing + ".", rows);
+}
+
+TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: owners, set-uid programs and capabilities";
+  std::vector<std::pair<Case, Score>> scores;
+  for (const Case& one : cases()) {
+    scores.emplace_back(one, score(one));
+    const Score& last = scores.back().second;
+    EXPECT_TRUE(last.detected && last.reverted && last.idempotent && last.undone &&
+                last.collateral == 0)
+        << name(one.kind) << ", " << one.what << ": " << last.note;
+  }
+  const std::string measured = table(scores);
+  std::printf("%s\n", measured.c_str());
+
+  const std::string path = test::source_path("docs/coverage.md");
+  const std::string begin = "<!-- measured: tests/host -->\n", end = "<!-- end -->\n";
+  std::string page = test::read_file(path);
+  const std::size_t from = page.find(begin), to = page.find(end);
+  ASSERT_NE(from, std::string::npos);
+  ASSERT_NE(to, std::string::npos);
+  const std::string wanted = page.substr(0, from + begin.size()) + measured + page.substr(to);
+  if (test::updating()) {
+    test::write_file(path, wanted);
+    page = wanted;
+  }
+  EXPECT_EQ(page, wanted) << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
+}
+
+}  // namespace
+}  // namespace fleetsweep::host
