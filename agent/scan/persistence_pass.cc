@@ -177,7 +177,8 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         case Only::kAny:
           return true;
         case Only::kExecutable:
-          return runs;
+          return runs &&
+                 !name.ends_with(".sample");  // as git ships its hooks: it runs none of them
         case Only::kSetuid:
           return runs && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
         case Only::kCapable:

@@ -394,7 +394,7 @@ std::vector<Neighbour> neighbours() {
       {"/home/bob/.bashrc", "/opt/evil\n"},
       {"/var/www/html/index.php", "<?php ?>\n"},
       {"/var/www/html/evil.txt", "a text\n"},
-      {"/home/alice/evil/.git/hooks/post-checkout.sample", "#!/bin/sh\n# evil\n", 0644},
+      {"/home/alice/evil/.git/hooks/post-checkout.sample", "#!/bin/sh\n# evil\n", 0755},
       {"/etc/modprobe.d/own.conf", "install own /opt/own\n"},
       {"/etc/update-motd.d/10-own", "#!/bin/sh\n", 0755},
   };
