@@ -187,6 +187,7 @@ TEST(HostSeeds, WalkerAndParserSpeakAnotherLanguage) {
   job.owner = "root";
   job.wanted = {0, 3};
   job.entries = true;
+  job.md5 = true;
   job.user = "root";
   expect_message("job", kJob, job);
   scan::Answer answer;
@@ -202,7 +203,8 @@ TEST(HostSeeds, WalkerAndParserSpeakAnotherLanguage) {
   answer.rules_done = {0};
   answer.rules = {{0, "LookAlike"}};
   answer.entries_read = true;
-  answer.entries = {{"name", "* * * * * root /x", "/x"}};
+  answer.entries = {{"name", "* * * * * root /x", "/x", "root", 3}};
+  answer.followed = {{scan::Format::kAssignments, "/opt/env"}};
   expect_message("answer", kAnswer, answer);
   expect_message("hello", kHello, scan::Hello{model::SandboxLevel::kFull, "", "rule r: error"});
 }
