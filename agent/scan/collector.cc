@@ -32,6 +32,8 @@ void Collector::record(std::uint16_t detection, const Object& object, std::uint3
   };
   if (const auto* file = std::get_if<FileFacts>(&object)) {
     finding.partial = file->partial;
+    if (!file->member_path.empty())
+      finding.member = file->member_path.substr(file->identity.path.size() + 1);
     name_rule(*file);
   }
   if (const auto* process = std::get_if<ProcessFacts>(&object)) name_rule(*process);

@@ -114,6 +114,7 @@ Answer ContentReader::read(const Job& job, int fd) {
   // Entries first: they need the whole content, and the other questions find it in the buffer.
   if (job.entries) read_entries(work);
   if (!is_unread(work.answer) && !job.wanted.empty()) read_file(work);
+  if (!is_unread(work.answer)) read_members(work);
   if (!job.rules.empty()) {
     work.rules = job.rules;
     read_rules(work);
@@ -156,6 +157,12 @@ std::size_t ContentReader::still_open(Work& work) const {
     return matcher_.match(detection, work.facts) == Truth::kNo;
   });
   return work.open.size();
+}
+
+void ContentReader::ask_rules(Work& work) const {
+  for (const std::uint16_t detection : work.open)
+    if (const int rule = matcher_.detection(detection).rule; rule >= 0)
+      work.rules.push_back(static_cast<std::uint16_t>(rule));
 }
 
 // A rule without a gate may match whatever it is shown.
@@ -206,7 +213,7 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
     const bool may_match = work.may_match[index];
     if (may_match) {
       if (work.facts.magic.empty()) work.facts.magic = magic_of(start);
-      const std::string_view path = work.facts.identity.path;
+      const std::string_view path = work.facts.path();
       const std::string_view name = path.substr(path.rfind('/') + 1);
       YaraExternals externals{std::string(name),
                               std::string(path.substr(0, path.size() - name.size())),
@@ -319,9 +326,7 @@ void ContentReader::read_file(Work& work) {
   if (still_open(work) == 0) return;
 
   if (rules) {
-    for (const std::uint16_t detection : work.open)
-      if (const int rule = matcher_.detection(detection).rule; rule >= 0)
-        work.rules.push_back(static_cast<std::uint16_t>(rule));
+    ask_rules(work);
     read_rules(work);
     if (is_unread(work.answer)) return;
     // Where a rule saw only the start no hash will decide: a hole of a terabyte is not read for it.
@@ -341,6 +346,91 @@ void ContentReader::read_file(Work& work) {
     wanted.md5 |= matcher_.needs(detection).md5;
   }
   static_cast<void>(hash(work, wanted));
+}
+
+void ContentReader::read_members(Work& work) {
+  std::vector<std::uint16_t> asked = work.job.wanted;
+  std::sort(asked.begin(), asked.end());
+  std::vector<std::uint16_t> kept;
+  for (const std::uint16_t detection : asked) {
+    const int parent = matcher_.detection(detection).for_each;
+    const bool is_joined = matcher_.is_about_parent(detection) &&
+                           std::find(kept.begin(), kept.end(), parent) != kept.end();
+    if (matcher_.detection(detection).scope.archives || is_joined) kept.push_back(detection);
+  }
+  if (kept.empty() || !may_be_archive(work)) return;
+  const std::uint64_t size = work.facts.identity.size;
+  const ArchiveSource source{
+      size, [&](std::span<std::uint8_t> target, std::uint64_t offset) {
+        const std::uint64_t left = size - std::min(size, offset);
+        const auto part = target.first(std::min<std::uint64_t>(left, target.size()));
+        if (part.empty()) return std::int64_t{0};
+        return work.bytes.read(part, offset) ? static_cast<std::int64_t>(part.size())
+                                             : std::int64_t{-1};
+      }};
+  const std::string& path = work.facts.identity.path;
+  const Unpacked unpacked = unpack(source, path.substr(path.rfind('/') + 1),
+                                   [&](const Member& member) { read_member(work, kept, member); });
+  work.have = 0;  // members lay in the buffer
+  if (work.answer.left_out.empty()) work.answer.left_out = unpacked.left_out;
+  work.answer.is_cut_off |= unpacked.is_cut_off;
+  // What is found in it is bound to the archive.
+  if (!work.answer.members.empty()) static_cast<void>(hash(work, {.sha256 = true}));
+}
+
+bool ContentReader::may_be_archive(Work& work) const {
+  if (scan::may_be_archive({buffer_.get(), std::min(work.have, kHeadBytes)})) return true;
+  std::uint8_t mark[5];
+  return work.facts.identity.size > kIsoMarkAt + sizeof mark && work.bytes.read(mark, kIsoMarkAt) &&
+         is_iso_mark(mark);
+}
+
+void ContentReader::read_member(Work& work, const std::vector<std::uint16_t>& asked,
+                                const Member& found) {
+  Work member{work.job, {-1, 0}};
+  member.facts = facts_of({.path = found.path, .size = found.size}, work.job.facts);
+  // What is held, and how much: here a member is a file of its own.
+  member.facts.identity.size = found.size;
+  member.open = asked;
+  if (still_open(member) == 0) return;
+  if (found.is_complete) {
+    std::copy(found.content.begin(), found.content.end(), buffer_.get());
+    member.have = found.content.size();
+    const BytesView content(buffer_.get(), member.have);
+    std::size_t head = 0;
+    for (const std::uint16_t detection : asked)
+      head = std::max(head, matcher_.needs(detection).head_bytes);
+    member.facts.stage = FileStage::kHead;
+    member.facts.magic = magic_of(content);
+    member.facts.head = to_bytes(content.first(std::min(head, content.size())));
+    if (still_open(member) == 0) return;
+    const YaraBlock whole{0, content};
+    ask_rules(member);
+    begin_search(member);
+    search(member, content);
+    run_rules(member, {&whole, 1});
+    member.facts.stage = FileStage::kContent;
+    if (still_open(member) > 0) hash(member, {.sha256 = true, .sha1 = true, .md5 = true});
+    if (still_open(member) == 0) return;
+  }
+  if (!member.answer.detail.empty() && work.answer.left_out.empty())
+    work.answer.left_out = found.path + ": " + member.answer.detail;
+  if (work.answer.members.size() >= kMembersFound) {
+    work.answer.left_out = fmt::format("more than {} members that match", kMembersFound);
+    work.answer.is_cut_off = true;
+    return;
+  }
+  FileFacts& facts = member.facts;
+  work.answer.members.push_back({.path = found.path,
+                                 .size = found.size,
+                                 .is_read = found.is_complete,
+                                 .magic = std::move(facts.magic),
+                                 .head = std::move(facts.head),
+                                 .sha256 = std::move(facts.sha256),
+                                 .sha1 = std::move(facts.sha1),
+                                 .md5 = std::move(facts.md5),
+                                 .rules_done = std::move(facts.rules_done),
+                                 .rules = std::move(facts.rules)});
 }
 
 void ContentReader::read_entries(Work& work) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "agent/scan/archive/archive.h"
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/job.h"
 #include "agent/scan/literal/literal_set.h"
@@ -38,7 +39,11 @@ class ContentReader {
   void read_file(Work& work);
   void read_entries(Work& work);
   void read_registry(Work& work);
+  void read_members(Work& work);
+  bool may_be_archive(Work& work) const;
+  void read_member(Work& work, const std::vector<std::uint16_t>& asked, const Member& member);
   void read_large(Work& work);
+  void ask_rules(Work& work) const;  // those of the open detections
   void read_rules(Work& work);
   void run_rules(Work& work, std::span<const YaraBlock> parts);
   // Which of the rules may match at all: those whose literals occur in what is searched.

@@ -77,6 +77,8 @@ Policies FilePass::policies_of(const Probes& probes) const {
 
 void FilePass::keep_open(const FileFacts& facts, Probes& probes) const {
   std::erase_if(probes, [&](const Probe* probe) {
+    // Whatever the file is: something in it may be wanted.
+    if (matcher_.detection(probe->detection).scope.archives) return false;
     return matcher_.match(probe->detection, facts, probe->binding) == Truth::kNo;
   });
 }
@@ -202,6 +204,16 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
     if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
     if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
   }
+  for (const MemberAnswer& member : answer.members) {
+    const FileFacts inside = facts_of(member, facts);
+    for (const Probe* probe : work.probes)
+      if (matcher_.detection(probe->detection).scope.archives &&
+          matcher_.match(probe->detection, inside, probe->binding) == Truth::kYes)
+        collector_.record(probe->detection, Object(inside), probe->joined);
+  }
+  if (answer.is_cut_off) tallies_.add_partial(who, facts.identity.path, answer.left_out);
+  if (!answer.left_out.empty())
+    tallies_.add_unscannable(who, facts.identity.path, "in the archive: " + answer.left_out);
   if (answer.status == Answer::Status::kPartial)
     tallies_.add_unscannable(open, facts.identity.path, answer.detail);
   if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)

@@ -36,9 +36,37 @@ bool is_identifier(char c) {
 constexpr std::size_t kRuleMatches = 1024;
 constexpr std::size_t kRuleNameBytes = 128;
 
-}  // namespace
+// What an answer says of the content, of a file or of a member.
+void write_content(Writer& writer, const auto& answer) {
+  writer.text(answer.magic);
+  writer.text(as_text(answer.head));
+  for (const std::string* hash : {&answer.sha256, &answer.sha1, &answer.md5}) writer.text(*hash);
+  writer.number(answer.rules_done.size());
+  for (const std::uint16_t rule : answer.rules_done) writer.number(rule);
+  writer.number(answer.rules.size());
+  for (const auto& [rule, rule_name] : answer.rules) {
+    writer.number(rule);
+    writer.text(rule_name);
+  }
+}
 
-void apply(const Answer& answer, FileFacts& facts) {
+void read_content(Reader& reader, auto& answer) {
+  answer.magic = reader.text();
+  answer.head = to_bytes(reader.text());
+  answer.sha256 = hash_text(reader, 32);
+  answer.sha1 = hash_text(reader, 20);
+  answer.md5 = hash_text(reader, 16);
+  read_list(reader, limits::kRules * limits::kSweepPolicies,
+            [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
+  read_list(reader, kRuleMatches, [&] {
+    const auto rule = static_cast<std::uint16_t>(reader.number());
+    std::string rule_name = reader.text().substr(0, kRuleNameBytes);
+    std::erase_if(rule_name, [](char c) { return !is_identifier(c); });
+    answer.rules.emplace_back(rule, std::move(rule_name));
+  });
+}
+
+void apply_content(const auto& answer, FileFacts& facts) {
   facts.stage = FileStage::kContent;
   facts.magic = answer.magic;
   facts.head = answer.head;
@@ -47,8 +75,24 @@ void apply(const Answer& answer, FileFacts& facts) {
   facts.md5 = answer.md5;
   facts.rules_done = answer.rules_done;
   facts.rules = answer.rules;
+}
+
+}  // namespace
+
+void apply(const Answer& answer, FileFacts& facts) {
+  apply_content(answer, facts);
   facts.partial = answer.partial;
   if (const auto digest = Digest::parse_hex(answer.sha256)) facts.identity.sha256 = *digest;
+}
+
+FileFacts facts_of(const MemberAnswer& member, const FileFacts& facts) {
+  FileFacts result = facts;
+  result.member_path = facts.identity.path + "/" + member.path;
+  result.member_size = member.size;
+  result.partial = false;
+  apply_content(member, result);
+  if (!member.is_read) result.stage = FileStage::kStat;
+  return result;
 }
 
 void write(Writer& writer, const Job& job) {
@@ -110,16 +154,16 @@ void write(Writer& writer, const Answer& answer) {
   writer.small(answer.partial);
   writer.number(answer.bytes);
   writer.number(answer.operations);
-  writer.text(answer.magic);
-  writer.text(as_text(answer.head));
-  for (const std::string* hash : {&answer.sha256, &answer.sha1, &answer.md5}) writer.text(*hash);
-  writer.number(answer.rules_done.size());
-  for (const std::uint16_t rule : answer.rules_done) writer.number(rule);
-  writer.number(answer.rules.size());
-  for (const auto& [rule, rule_name] : answer.rules) {
-    writer.number(rule);
-    writer.text(rule_name);
+  write_content(writer, answer);
+  writer.number(answer.members.size());
+  for (const MemberAnswer& member : answer.members) {
+    writer.text(member.path);
+    writer.number(member.size);
+    writer.small(member.is_read);
+    write_content(writer, member);
   }
+  writer.text(answer.left_out);
+  writer.small(answer.is_cut_off);
   writer.small(answer.entries_read);
   writer.number(answer.entries.size());
   for (const PersistenceEntry& entry : answer.entries) {
@@ -149,19 +193,17 @@ Answer read_answer(Reader& reader) {
   answer.partial = reader.small() != 0;
   answer.bytes = reader.number();
   answer.operations = reader.number();
-  answer.magic = reader.text();
-  answer.head = to_bytes(reader.text());
-  answer.sha256 = hash_text(reader, 32);
-  answer.sha1 = hash_text(reader, 20);
-  answer.md5 = hash_text(reader, 16);
-  read_list(reader, limits::kRules * limits::kSweepPolicies,
-            [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
-  read_list(reader, kRuleMatches, [&] {
-    const auto rule = static_cast<std::uint16_t>(reader.number());
-    std::string rule_name = reader.text().substr(0, kRuleNameBytes);
-    std::erase_if(rule_name, [](char c) { return !is_identifier(c); });
-    answer.rules.emplace_back(rule, std::move(rule_name));
+  read_content(reader, answer);
+  read_list(reader, kMembersFound, [&] {
+    MemberAnswer member;
+    member.path = reader.text().substr(0, limits::kPathBytes);
+    member.size = reader.number();
+    member.is_read = reader.small() != 0;
+    read_content(reader, member);
+    answer.members.push_back(std::move(member));
   });
+  answer.left_out = escaped(reader.text().substr(0, limits::kTextBytes));
+  answer.is_cut_off = reader.small() != 0;
   answer.entries_read = reader.small() != 0;
   read_list(reader, limits::kPersistenceEntries, [&] {
     PersistenceEntry entry;

@@ -27,6 +27,21 @@ struct Job {
   model::PersistenceKind place = model::PersistenceKind::kCron;  // stays with the walker
 };
 
+inline constexpr std::size_t kMembersFound = 256;  // told of one archive
+
+// A member of an archive that a detection may match.
+struct MemberAnswer {
+  std::string path;  // inside the archive
+  std::uint64_t size = 0;
+  bool is_read = false;  // otherwise nothing below is known
+  // Of FileFacts.
+  std::string magic;
+  Bytes head;
+  std::string sha256, sha1, md5;
+  std::vector<std::uint16_t> rules_done;
+  std::vector<std::pair<std::uint16_t, std::string>> rules;
+};
+
 struct Answer {
   enum class Status : std::uint8_t {
     kRead,     // everything that was asked for is known
@@ -46,6 +61,9 @@ struct Answer {
   std::string sha256, sha1, md5;
   std::vector<std::uint16_t> rules_done;
   std::vector<std::pair<std::uint16_t, std::string>> rules;
+  std::vector<MemberAnswer> members;
+  std::string left_out;       // of the archive was not looked at, and why; empty: nothing
+  bool is_cut_off = false;    // by a limit
   bool entries_read = false;  // all of them
   std::vector<PersistenceEntry> entries;
   HiveAnswer hive;
@@ -58,6 +76,8 @@ inline bool is_unread(const Answer& answer) {
 
 // What the answer says, as facts; not for one that is unread.
 void apply(const Answer& answer, FileFacts& facts);
+// `facts` are the archive's.
+FileFacts facts_of(const MemberAnswer& member, const FileFacts& facts);
 
 void write(Writer& writer, const Job& job);
 Job read_job(Reader& reader);

@@ -35,6 +35,11 @@ void run_parser(Channel channel, const Matcher& matcher, const model::Policy& po
   // Both libraries look at files and the clock when they start: before the doors close.
   const YaraLibrary library;
   ContentReader reader(matcher);
+  for (std::uint16_t d = 0; d < matcher.detections(); ++d)
+    if (matcher.detection(d).scope.archives) {
+      prepare_archives();
+      break;
+    }
 
   Hello hello;
   const int keep[] = {channel.fd(), STDERR_FILENO};

@@ -110,6 +110,7 @@ class DetectionReader {
     detection_.scope.depth = static_cast<std::uint16_t>(scope.number("depth", 0, 64, 0));
     detection_.scope.deleted_exe = scope.boolean("deleted_exe", false);
     detection_.scope.memfd = scope.boolean("memfd", false);
+    detection_.scope.archives = scope.boolean("archives", false);
     scope.finish();
   }
 

@@ -69,6 +69,7 @@ const std::vector<ThirdParty> kThirdParties = {
     {"yara",
      {"agent/scan/", "policies/compiler/"},
      "yara.h defines macros that break other headers"},
+    {"archive", {"agent/scan/archive/"}, "it may open files and start programs, if it is let"},
     {"hs", {"agent/scan/", "policies/compiler/"}, "x86 only: it must stay replaceable"},
     {"yaml-cpp/", {"policies/compiler/"}, "agents never parse YAML"},
     {"pugixml", {"policies/compiler/import/"}, "feeds are read on the author's machine only"},

@@ -204,22 +204,23 @@ FieldValue field_of(const RegistryFacts& value, Field field) {
 FieldValue field_of(const FileFacts& file, Field field) {
   switch (field) {
     case Field::kFilePath:
+      if (!file.member_path.empty()) return text(file.path());
       // What joins fill in is the first one.
-      return hive::is_windows_path(file.alias) ? text(file.alias, file.identity.path)
-                                               : text(file.identity.path, file.alias);
+      return hive::is_windows_path(file.alias) ? text(file.alias, file.path())
+                                               : text(file.path(), file.alias);
     case Field::kFileName:
-      return text(base_name(file.identity.path));
+      return text(base_name(file.path()));
     case Field::kFileExtension: {
-      const std::string_view extension = extension_text(file.identity.path);
+      const std::string_view extension = extension_text(file.path());
       // "name." has an extension, an empty one.
       return extension.data() == nullptr ? absent() : text(extension);
     }
     case Field::kFileParentName:
-      return text(parent_name(file.identity.path));
+      return text(parent_name(file.path()));
     case Field::kFileType:
       return text(file.type);
     case Field::kFileSize:
-      return file.stage >= FileStage::kStat ? number(static_cast<std::int64_t>(file.identity.size))
+      return file.stage >= FileStage::kStat ? number(static_cast<std::int64_t>(file.size()))
                                             : FieldValue{};
     case Field::kFileMtimeDeltaToParent:
       return file.mtime_delta_ms ? number(*file.mtime_delta_ms) : FieldValue{};
@@ -241,11 +242,11 @@ FieldValue field_of(const FileFacts& file, Field field) {
       return file.stage >= FileStage::kStat ? number(file.identity.mtime_ns / 1'000'000'000)
                                             : FieldValue{};
     case Field::kFileIsHidden:
-      return number(is_hidden_name(base_name(file.identity.path)));
+      return number(is_hidden_name(base_name(file.path())));
     case Field::kFileExtensionMismatch:
-      if (!can_lie(extension_text(file.identity.path))) return number(0);
+      if (!can_lie(extension_text(file.path()))) return number(0);
       if (file.stage < FileStage::kHead) return {};
-      return number(is_lie(extension_text(file.identity.path), file.magic));
+      return number(is_lie(extension_text(file.path()), file.magic));
     case Field::kFileMagic:
       return after(file.stage >= FileStage::kHead, file.magic);
     case Field::kFileBytesAt0:

@@ -48,7 +48,14 @@ struct FileFacts {
   std::string sha256, sha1, md5;                             // hex; empty: not computed
   std::vector<std::uint16_t> rules_done;                     // indices that ran to their end
   std::vector<std::pair<std::uint16_t, std::string>> rules;  // matches: index, YARA rule name
-  bool partial = false;  // not all of the content was looked at
+  bool partial = false;                                      // not all of the content was looked at
+  // Of what lies inside an archive: the archive's path, "/", and the member's in it. Then size,
+  // content and stage are the member's own, and all else is the archive's. Empty: the file itself.
+  std::string member_path;
+  std::uint64_t member_size = 0;
+
+  const std::string& path() const { return member_path.empty() ? identity.path : member_path; }
+  std::uint64_t size() const { return member_path.empty() ? identity.size : member_size; }
 };
 
 struct ProcessFacts {

@@ -177,8 +177,7 @@ struct Matcher::Compiled {
     if (one.detection.rule < 0) return Truth::kYes;
     const auto rule = static_cast<std::uint16_t>(one.detection.rule);
     if (file.stage >= FileStage::kStat &&
-        (file.identity.size < one.size_min ||
-         (one.size_max != 0 && file.identity.size > one.size_max)))
+        (file.size() < one.size_min || (one.size_max != 0 && file.size() > one.size_max)))
       return Truth::kNo;
     if (file.stage >= FileStage::kHead && !one.rule_magic.empty() && file.magic != one.rule_magic)
       return Truth::kNo;

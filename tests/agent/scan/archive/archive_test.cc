@@ -1,0 +1,160 @@
+// What lies inside archives: unpacked in the parser, behind its doors, by the real program.
+
+#include "agent/scan/archive/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "protocol/base/limits.h"
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using model::Field;
+using model::ObjectKind;
+using Names = std::set<std::string>;
+
+class ArchiveTest : public TreeTest {
+ protected:
+  // In the tree's folder; the commands of the shell are what people pack with.
+  void pack(const std::string& command) {
+    const std::string line = "cd '" + root_.string() + "' && (" + command + ") >/dev/null 2>&1";
+    ASSERT_EQ(::system(line.c_str()), 0) << command;
+  }
+  // With one file of one line in it, dir/evil.
+  void write_archive(const std::string& path, int (*format)(archive*),
+                     int (*filter)(archive*) = archive_write_add_filter_none,
+                     const char* password = nullptr) {
+    archive* writer = archive_write_new();
+    EXPECT_EQ(format(writer), ARCHIVE_OK) << path;
+    EXPECT_EQ(filter(writer), ARCHIVE_OK) << path;
+    if (password != nullptr) {
+      EXPECT_EQ(archive_write_set_options(writer, "zip:encryption=traditional"), ARCHIVE_OK);
+      EXPECT_EQ(archive_write_set_passphrase(writer, password), ARCHIVE_OK);
+    }
+    EXPECT_EQ(archive_write_open_filename(writer, at(path).c_str()), ARCHIVE_OK);
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, "dir/evil");
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_size(entry, 5);
+    EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK) << path;
+    EXPECT_EQ(archive_write_data(writer, "evil\n", 5), 5) << path;
+    archive_entry_free(entry);
+    EXPECT_EQ(archive_write_close(writer), ARCHIVE_OK) << path;
+    archive_write_free(writer);
+  }
+  static model::Policy wanted(model::Selection selection, bool archives = true) {
+    model::Policy policy;
+    policy.detections.push_back(detection("d", ObjectKind::kFile, std::move(selection)));
+    policy.detections[0].scope.archives = archives;
+    policy.verdicts.push_back(
+        {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+    return policy;
+  }
+  // "archive: member" of each finding.
+  static Names members(const nlohmann::json& result) {
+    Names found;
+    for (const auto& finding : result["findings"])
+      found.insert(finding["file"]["path"].get<std::string>() + ": " +
+                   finding.value("member", std::string("-")));
+    return found;
+  }
+  static model::Policy by_hash() { return wanted({is(Field::kFileSha256, sha256_hex("evil\n"))}); }
+};
+
+TEST_F(ArchiveTest, AMemberIsFoundInEveryFormatByItsHash) {
+  write_archive("/a.tar", archive_write_set_format_pax_restricted);
+  write_archive("/a.tgz", archive_write_set_format_pax_restricted, archive_write_add_filter_gzip);
+  write_archive("/a.txz", archive_write_set_format_pax_restricted, archive_write_add_filter_xz);
+  write_archive("/a.tbz", archive_write_set_format_pax_restricted, archive_write_add_filter_bzip2);
+  write_archive("/a.tzst", archive_write_set_format_pax_restricted, archive_write_add_filter_zstd);
+  write_archive("/a.cpio", archive_write_set_format_cpio_newc);
+  write_archive("/a.zip", archive_write_set_format_zip);
+  write_archive("/a.7z", archive_write_set_format_7zip);
+  write_archive("/a.iso", archive_write_set_format_iso9660);
+  write_archive("/single.gz", archive_write_set_format_raw, archive_write_add_filter_gzip);
+  const auto result = scan(by_hash());
+  Names found = members(result);
+  // This format writes its names in its own way.
+  EXPECT_EQ(found.erase("/a.iso: dir/evil") + found.erase("/a.iso: DIR/EVIL"), 1u);
+  EXPECT_EQ(found, (Names{"/a.7z: dir/evil", "/a.cpio: dir/evil", "/a.tar: dir/evil",
+                          "/a.tbz: dir/evil", "/a.tgz: dir/evil", "/a.txz: dir/evil",
+                          "/a.tzst: dir/evil", "/a.zip: dir/evil", "/single.gz: single"}))
+      << result["unscannable_paths"];
+  EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"];
+  for (const auto& finding : result["findings"])
+    EXPECT_EQ(finding["file"]["sha256"].get<std::string>().size(), 64u) << "of the archive";
+}
+
+TEST_F(ArchiveTest, NobodyLooksInsideWithoutBeingAsked) {
+  write("/dir/evil", "evil\n");
+  pack("tar cf a.tar dir && rm -r dir");
+  auto policy = by_hash();
+  policy.detections[0].scope.archives = false;
+  EXPECT_TRUE(scan(policy)["findings"].empty());
+}
+
+TEST_F(ArchiveTest, NameMagicAndRulesAreTheMembersOwn) {
+  write("/dir/evil.sh", "#!/bin/sh\nFLEETSWEEP-LOOKALIKE\n");
+  pack("tar czf a.tgz dir && rm -r dir");
+  const Names found{"/a.tgz: dir/evil.sh"};
+  EXPECT_EQ(members(scan(wanted({is(Field::kFileName, "evil.sh")}))), found);
+  EXPECT_EQ(members(scan(wanted({is(Field::kFileMagic, "script")}))), found);
+  EXPECT_EQ(members(scan(wanted({is(Field::kFilePath, "/a.tgz/dir/evil.sh")}))), found);
+  EXPECT_EQ(members(scan(wanted({number(Field::kFileSize, 31)}))), found);
+  auto policy = wanted({});
+  policy.rules.push_back(
+      {.id = "r",
+       .source = "rule R { strings: $a = \"FLEETSWEEP-LOOKALIKE\" condition: $a at 10 }",
+       .license = "Apache-2.0"});
+  policy.detections[0].rule = 0;
+  const auto result = scan(policy);
+  EXPECT_EQ(members(result), found);
+  ASSERT_EQ(result["findings"].size(), 1u);
+  EXPECT_EQ(result["findings"][0]["rule"], "R");
+}
+
+TEST_F(ArchiveTest, AnArchiveInAnArchiveIsOpenedAndTheFourthIsSaid) {
+  write("/evil", "evil\n");
+  pack("tar cf 1.tar evil && tar cf 2.tar 1.tar && tar cf 3.tar 2.tar && rm evil 1.tar 2.tar");
+  const auto three = scan(by_hash());
+  EXPECT_EQ(members(three), Names{"/3.tar: 2.tar/1.tar/evil"});
+  EXPECT_EQ(three["unscannable"], 0);
+  pack("tar cf 4.tar 3.tar && rm 3.tar");
+  const auto four = scan(by_hash());
+  EXPECT_TRUE(four["findings"].empty());
+  EXPECT_EQ(four["unscannable"], 1);
+  EXPECT_EQ(four["partial"], 1);
+}
+
+TEST_F(ArchiveTest, ABombIsCutOffAndSaid) {
+  pack("yes | head -c 100000000 | gzip > bomb.gz");
+  const auto result = scan(by_hash());
+  EXPECT_EQ(result["reason"], "none");
+  ASSERT_EQ(result["partial"], 1) << result.dump(1);
+  EXPECT_NE(result["partial_paths"][0].get<std::string>().find("/bomb.gz: "), std::string::npos);
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
+TEST_F(ArchiveTest, BehindAPasswordOnlyTheNameIsKnownAndThatIsSaid) {
+  write_archive("/a.zip", archive_write_set_format_zip, archive_write_add_filter_none, "secret");
+  const auto result = scan(by_hash());
+  EXPECT_TRUE(result["findings"].empty());
+  ASSERT_EQ(result["unscannable"], 1);
+  EXPECT_EQ(result["unscannable_paths"][0], "/a.zip: in the archive: dir/evil: encrypted");
+  EXPECT_EQ(members(scan(wanted({is(Field::kFileName, "evil")}))), Names{"/a.zip: dir/evil"});
+}
+
+TEST_F(ArchiveTest, ADamagedArchiveIsUnscannableAndWhatStoodBeforeTheDamageIsFound) {
+  write("/1/evil", "evil\n");
+  for (int i = 0; i < 50; ++i) write("/2/" + std::to_string(i), std::string(10000, 'x'));
+  pack("tar cf a.tar 1 2 && truncate -s 100000 a.tar && rm -r 1 2");
+  const auto result = scan(by_hash());
+  EXPECT_EQ(members(result), Names{"/a.tar: 1/evil"});
+  EXPECT_EQ(result["unscannable"], 1);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
