@@ -1,0 +1,42 @@
+#pragma once
+
+// What scan_bench compares and how many times the other side's figure ours may be. The table in
+// docs/performance.md has these rows and no others.
+
+#include <string_view>
+
+namespace fleetsweep::bench {
+
+struct Row {
+  std::string_view name;
+  std::string_view other;  // what it is compared with
+  double ratio_max;
+};
+
+inline constexpr Row kRows[] = {
+    {"hash list", "walk and statx", 1.2},
+    {"hash list", "sha256sum, 2 processes", 1.0 / 20},
+    {"hash list, cold", "walk and statx, cold", 1.2},
+    {"one family", "read only, 2 threads", 2.2},
+    {"one family", "yara -r -p 2", 1.0 / 7},
+    {"one family", "clamscan", 1.0 / 30},
+    {"one family, cold", "read only, 2 threads, cold", 2.2},
+    {"ten families in one walk", "one family", 1.5},
+    {"hash list, second sweep", "walk and statx", 1.3},
+    {"one family, second sweep", "walk and statx", 1.3},
+    {"new hash list, known tree", "walk and statx", 1.3},
+};
+
+// Of one scan, with a bound of its own.
+struct Bound {
+  std::string_view name;
+  std::string_view unit;
+  double most;
+};
+
+inline constexpr Bound kBounds[] = {
+    {"new hash list, known tree: files opened", "files", 0},
+    {"one family: peak memory of walker and parser", "MB", 48},
+};
+
+}  // namespace fleetsweep::bench

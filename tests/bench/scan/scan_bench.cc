@@ -1,0 +1,427 @@
+// Scans of a copied system tree against what the machine needs at least for the same (walking and
+// looking, reading) and against what people use today: sha256sum, yara, clamscan. All in one run,
+// in turns; processor seconds of all processes decide, wall seconds stand beside them.
+//
+//   scan_bench [--write-docs docs/performance.md]
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "protocol/base/assert.h"
+#include "protocol/base/time.h"
+#include "protocol/codec/codec.h"
+#include "tests/bench/scan/measure.h"
+#include "tests/bench/scan/rows.h"
+#include "tests/bench/scan/tree.h"
+
+namespace fleetsweep::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using model::Field;
+using model::Match;
+
+constexpr int kTurns = 2;
+constexpr int kFamilies = 10;
+constexpr int kListLength = 1000;  // hashes that are not here
+
+struct Measured {
+  Cost other, ours;
+};
+
+model::Predicate texts(Field field, Match match, std::vector<std::string> values) {
+  model::Predicate predicate{.field = field, .match = match};
+  for (std::string& value : values) predicate.values.push_back({.text = std::move(value)});
+  return predicate;
+}
+
+// SHA-256 and size of the planted files among others that are not here.
+model::Detection hash_list(const Tree& tree, int family) {
+  model::Predicate sizes{.field = Field::kFileSize};
+  model::Predicate hashes{.field = Field::kFileSha256};
+  for (const Tree::Planted& planted : tree.planted) {
+    sizes.values.push_back({.number = static_cast<std::int64_t>(planted.size)});
+    hashes.values.push_back({.text = planted.sha256});
+  }
+  for (int i = 0; i < kListLength; ++i) {
+    sizes.values.push_back({.number = 1'000'000 + 7 * i});
+    hashes.values.push_back({.text = fmt::format("{:060x}{:04x}", i, family)});
+  }
+  return {.id = "hash", .any_of = {{sizes, hashes}}};
+}
+
+// No sizes: after it every file's hash is known.
+model::Policy bare_hashes(int family) {
+  model::Predicate hashes{.field = Field::kFileSha256};
+  for (int i = 0; i < kListLength; ++i)
+    hashes.values.push_back({.text = fmt::format("{:060x}{:04x}", i, family)});
+  model::Policy policy;
+  policy.detections.push_back({.id = "hash", .any_of = {{hashes}}});
+  return policy;
+}
+
+std::string rule_source(int family) {
+  std::string source = fmt::format("rule Bench{} {{ strings:\n", family);
+  for (int i = 0; i < 20; ++i)
+    source += fmt::format("  $s{} = \"/opt/evil{:02}{:02}/dropper-{:04x}\"\n", i, family, i,
+                          i * 2477 + family);
+  source += fmt::format("  $m = \"{}\"\n", kMark);
+  source += fmt::format("  $h = {{ 4D 41 4C 57 ?? 52 45 2D 42 45 4E 43 48 {:02X} }}\n", family);
+  return source + "condition: any of them }\n";
+}
+
+// Names, hashes and content of one family.
+model::Policy family_policy(const Tree& tree, int family) {
+  model::Policy policy;
+  policy.rules.push_back({.id = "r", .source = rule_source(family), .license = "Apache-2.0"});
+  policy.detections.push_back(
+      {.id = "name",
+       .any_of = {{texts(Field::kFileName, Match::kRegex,
+                         {"^kdevbench$", fmt::format("^kworker-{}[a-z]{{6}}$", family)})},
+                  {texts(Field::kFilePath, Match::kEndsWith,
+                         {fmt::format("/etc/cron.d/bench{}", family), "/.X25-unix/.rsync"})}}});
+  policy.detections.push_back(hash_list(tree, family));
+  policy.detections.push_back({.id = "rule", .rule = 0});
+  return policy;
+}
+
+void write_file(const fs::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::size_t occurrences(const std::string& all, std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; (at = all.find(text, at)) != std::string::npos; at += text.size())
+    ++count;
+  return count;
+}
+
+class Bench {
+ public:
+  Bench()
+      : build_(fs::path(FS_BINARY_DIR).parent_path()),
+        tree_(make_tree(build_ / "bench-tree")),
+        work_(build_ / "bench-work") {
+    fs::remove_all(work_);
+    fs::create_directories(work_ / "clamav");
+    write_policy("hash", {.detections = {hash_list(tree_, 0)}});
+    write_policy("bare", bare_hashes(1));
+    write_policy("new", bare_hashes(2));
+    for (int family = 0; family < kFamilies; ++family)
+      write_policy(fmt::format("family{}", family), family_policy(tree_, family));
+    write_file(work_ / "rule.yar", rule_source(0));
+    write_clamav_database();
+  }
+
+  // `after_stage` is called whenever there are more figures; a run that is cut short has shown
+  // them.
+  bool run(const std::function<void()>& after_stage) {
+    std::printf("%lu files, %.2f GB; %d planted\n", static_cast<unsigned long>(tree_.files),
+                static_cast<double>(tree_.bytes) * 1e-9, kPlanted);
+    for (const auto stage : {&Bench::warm, &Bench::known_tree, &Bench::memory, &Bench::cold,
+                             &Bench::sha256sum, &Bench::yara, &Bench::clamscan}) {
+      (this->*stage)();
+      for (const Row& row : kRows)
+        if (measured_.contains(&row) && printed_.insert(&row).second) fine_ &= print(row);
+      for (const Bound& bound : kBounds)
+        if (bounds_.contains(&bound) && printed_.insert(&bound).second) fine_ &= print(bound);
+      std::fflush(stdout);
+      after_stage();
+    }
+    return fine_;
+  }
+
+  std::string table() const;
+
+ private:
+  void write_policy(const std::string& name, const model::Policy& policy) {
+    write_file(work_ / (name + ".policy"), as_text(codec::encode(policy)));
+  }
+
+  // The same strings and hashes for clamscan.
+  void write_clamav_database() {
+    const auto hex = [](std::string_view text) { return to_hex(as_bytes(text)); };
+    std::string strings = fmt::format("Bench.Mark:0:*:{}\n", hex(kMark)), hashes;
+    for (int i = 0; i < 20; ++i)
+      strings += fmt::format("Bench.S{}:0:*:{}\n", i,
+                             hex(fmt::format("/opt/evil00{:02}/dropper-{:04x}", i, i * 2477)));
+    strings += "Bench.H:0:*:4d414c57??52452d42454e434800\n";
+    for (const Tree::Planted& planted : tree_.planted)
+      hashes += fmt::format("{}:{}:Bench.Planted\n", planted.sha256, planted.size);
+    for (int i = 0; i < kListLength; ++i)
+      hashes += fmt::format("{:060x}{:04x}:{}:Bench.Hash{}\n", i, 0, 1'000'000 + 7 * i, i);
+    write_file(work_ / "clamav" / "bench.ndb", strings);
+    write_file(work_ / "clamav" / "bench.hsb", hashes);
+  }
+
+  std::vector<std::string> scan_arguments(const std::vector<std::string>& policies,
+                                          const std::string& table = {}) const {
+    std::vector<std::string> result = {FS_BINARY_DIR "/fleetsweep-scan", "--root",
+                                       tree_.path.string(), "--json"};
+    for (const std::string& policy : policies)
+      result.insert(result.end(), {"--policy", (work_ / (policy + ".policy")).string()});
+    if (!table.empty()) result.insert(result.end(), {"--table", (work_ / table).string()});
+    return result;
+  }
+
+  Cost scan(const std::vector<std::string>& policies, std::size_t found,
+            const std::string& table = {}) {
+    const Cost cost =
+        measure([&] { return run_program(scan_arguments(policies, table), output()); });
+    const std::size_t count = occurrences(read_file(output()), "\"number\": ");
+    if (count != found) {
+      std::printf("%s: %zu findings where %zu were expected\n", policies.front().c_str(), count,
+                  found);
+      fine_ = false;
+    }
+    return cost;
+  }
+
+  Cost floor(Floor floor, int threads) {
+    return measure([&] { return run_floor(tree_.path, floor, threads); });
+  }
+  Cost peer(const std::string& command) {
+    return measure([&] { return run_program({"/bin/sh", "-c", command}, output()); });
+  }
+  fs::path output() const { return work_ / "output"; }
+
+  Measured& row(std::string_view name, std::string_view other) {
+    for (const Row& known : kRows)
+      if (known.name == name && known.other == other) return measured_[&known];
+    FS_ASSERT(false);
+    return measured_.begin()->second;
+  }
+
+  // As root everything the kernel keeps of any disk; the whole machine pays for it.
+  static void forget_cache() {
+    ::sync();
+    const int fd = ::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || ::write(fd, "3", 1) != 1) {
+      std::fprintf(stderr, "scan_bench: only root can measure a cold cache\n");
+      std::exit(77);
+    }
+    ::close(fd);
+  }
+
+  void cold() {
+    Measured& list = row("hash list, cold", "walk and statx, cold");
+    Measured& family = row("one family, cold", "read only, 2 threads, cold");
+    forget_cache();
+    list.other.take_best(floor(Floor::kLook, 1));
+    forget_cache();
+    list.ours.take_best(scan({"hash"}, kPlanted));
+    forget_cache();
+    family.other.take_best(floor(Floor::kRead, 2));
+    forget_cache();
+    family.ours.take_best(scan({"family0"}, 3 * kPlanted));
+  }
+
+  void warm() {
+    Cost look, read, hash, family, ten;
+    std::vector<std::string> all;
+    for (int i = 0; i < kFamilies; ++i) all.push_back(fmt::format("family{}", i));
+    for (int turn = 0; turn < kTurns; ++turn) {
+      look.take_best(floor(Floor::kLook, 1));
+      hash.take_best(scan({"hash"}, kPlanted));
+      read.take_best(floor(Floor::kRead, 2));
+      family.take_best(scan({"family0"}, 3 * kPlanted));
+      ten.take_best(scan(all, kFamilies * 3 * kPlanted));
+    }
+    row("hash list", "walk and statx") = {look, hash};
+    row("one family", "read only, 2 threads") = {read, family};
+    row("ten families in one walk", "one family") = {family, ten};
+    look_ = look;
+    hash_ = hash;
+    family_ = family;
+  }
+
+  void sha256sum() {
+    row("hash list", "sha256sum, 2 processes") = {
+        peer("find " + quoted_tree() + " -type f -print0 | xargs -0 -n 500 -P 2 sha256sum"), hash_};
+  }
+
+  void yara() {
+    row("one family", "yara -r -p 2") = {
+        peer("yara -r -p 2 '" + (work_ / "rule.yar").string() + "' " + quoted_tree()), family_};
+    expect("yara", "Bench0 ", kPlanted);
+  }
+
+  // Without its parsers, which look into more than we do; 1 says that something was found.
+  void clamscan() {
+    row("one family", "clamscan") = {
+        peer("'" + (build_ / "peers/usr/bin/clamscan").string() + "' -r -i --no-summary -d '" +
+             (work_ / "clamav").string() +
+             "' --scan-pe=no --scan-elf=no --scan-ole2=no --scan-pdf=no --scan-swf=no "
+             "--scan-html=no --scan-xmldocs=no --scan-hwp3=no --scan-onenote=no --scan-mail=no "
+             "--scan-archive=no --scan-image=no --phishing-sigs=no --max-filesize=64M "
+             "--max-scansize=64M " +
+             quoted_tree() + "; test $? = 1"),
+        family_};
+    expect("clamscan", " FOUND", kPlanted);
+  }
+
+  std::string quoted_tree() const { return "'" + tree_.path.string() + "'"; }
+
+  void expect(const char* who, std::string_view text, std::size_t wanted) {
+    const std::size_t count = occurrences(read_file(output()), text);
+    if (count == wanted) return;
+    std::printf("%s found %zu of %zu planted files\n", who, count, wanted);
+    fine_ = false;
+  }
+
+  void known_tree() {
+    scan({"family0"}, 3 * kPlanted, "table");
+    scan({"hash"}, kPlanted, "table");
+    scan({"bare"}, 0, "table");  // reads and hashes everything
+    Cost family, hash, fresh;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      family.take_best(scan({"family0"}, 3 * kPlanted, "table"));
+      hash.take_best(scan({"hash"}, kPlanted, "table"));
+    }
+    row("one family, second sweep", "walk and statx") = {look_, family};
+    row("hash list, second sweep", "walk and statx") = {look_, hash};
+    fresh = scan({"new"}, 0, "table");
+    row("new hash list, known tree", "walk and statx") = {look_, fresh};
+    const std::string text = read_file(output());
+    const std::size_t at = text.find("\"opened\": ");
+    FS_ASSERT(at != std::string::npos);
+    bounds_[&kBounds[0]] = std::strtod(text.c_str() + at + std::strlen("\"opened\": "), nullptr);
+  }
+
+  void memory() {
+    const auto bytes =
+        peak_memory([&] { return run_program(scan_arguments({"family0"}), output()); });
+    bounds_[&kBounds[1]] = static_cast<double>(bytes) * 1e-6;
+  }
+
+  bool print(const Row& row) const {
+    const Measured& measured = measured_.at(&row);
+    const double ratio = measured.ours.processor / measured.other.processor;
+    const bool met = ratio <= row.ratio_max;
+    std::printf(
+        "%-26s / %-26s %8.2f s %8.2f s %7.3fx  (at most %.3fx)  wall %.2f s, ours %.2f s%s\n",
+        std::string(row.name).c_str(), std::string(row.other).c_str(), measured.other.processor,
+        measured.ours.processor, ratio, row.ratio_max, measured.other.wall, measured.ours.wall,
+        met ? "" : "  MISSED");
+    return met;
+  }
+
+  bool print(const Bound& bound) const {
+    const double value = bounds_.at(&bound);
+    const bool met = value <= bound.most;
+    std::printf("%-55s %8.1f %s  (at most %g)%s\n", std::string(bound.name).c_str(), value,
+                std::string(bound.unit).c_str(), bound.most, met ? "" : "  MISSED");
+    return met;
+  }
+
+  fs::path build_;
+  Tree tree_;
+  fs::path work_;
+  std::map<const Row*, Measured> measured_;
+  std::map<const Bound*, double> bounds_;
+  Cost look_, hash_, family_;
+  std::set<const void*> printed_;
+  bool fine_ = true;
+};
+
+std::string machine() {
+  std::string processor = "unknown processor";
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.starts_with("model name")) {
+      processor = line.substr(line.find(':') + 2);
+      break;
+    }
+  utsname names{};
+  ::uname(&names);
+  constexpr double kGiB = 1 << 30;
+  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                        static_cast<double>(::sysconf(_SC_PAGESIZE)) / kGiB;
+  return fmt::format("{} x {}, {:.0f} GiB, Linux {}", ::sysconf(_SC_NPROCESSORS_ONLN), processor,
+                     memory, names.release);
+}
+
+std::string Bench::table() const {
+  std::string text = fmt::format(
+      "Measured {} on {}: {} files, {:.2f} GB.\n\n"
+      "| what | against | against, CPU s | ours, CPU s | ratio | target | wall s, against and ours "
+      "|\n"
+      "|---|---|--:|--:|--:|--:|--:|\n",
+      to_rfc3339(std::chrono::floor<Seconds>(std::chrono::system_clock::now())).substr(0, 10),
+      machine(), tree_.files, static_cast<double>(tree_.bytes) * 1e-9);
+  for (const Row& row : kRows) {
+    if (!measured_.contains(&row)) {
+      text += fmt::format("| {} | {} | not measured | | | {:.3f} | |\n", row.name, row.other,
+                          row.ratio_max);
+      continue;
+    }
+    const Measured& measured = measured_.at(&row);
+    const double ratio = measured.ours.processor / measured.other.processor;
+    text += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.3f} | {:.3f}{} | {:.2f}, {:.2f} |\n",
+                        row.name, row.other, measured.other.processor, measured.ours.processor,
+                        ratio, row.ratio_max, ratio <= row.ratio_max ? "" : " **missed**",
+                        measured.other.wall, measured.ours.wall);
+  }
+  text += "\n| what | measured | target |\n|---|--:|--:|\n";
+  for (const Bound& bound : kBounds) {
+    if (!bounds_.contains(&bound)) {
+      text += fmt::format("| {} | not measured | {:g} |\n", bound.name, bound.most);
+      continue;
+    }
+    const double value = bounds_.at(&bound);
+    text += fmt::format("| {} | {:.1f} {} | {:g}{} |\n", bound.name, value, bound.unit, bound.most,
+                        value <= bound.most ? "" : " **missed**");
+  }
+  return text;
+}
+
+constexpr std::string_view kBegin = "<!-- scan_bench: begin -->\n";
+constexpr std::string_view kEnd = "<!-- scan_bench: end -->\n";
+
+bool write_docs(const fs::path& path, const std::string& table) {
+  std::string text = read_file(path);
+  const std::size_t begin = text.find(kBegin), end = text.find(kEnd);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) {
+    std::fprintf(stderr, "scan_bench: %s: its two markers are missing\n", path.c_str());
+    return false;
+  }
+  text.replace(begin + kBegin.size(), end - begin - kBegin.size(), table);
+  write_file(path, text);
+  return true;
+}
+
+int run(int argc, char** argv) {
+  const bool writes = argc == 3 && std::strcmp(argv[1], "--write-docs") == 0;
+  if (argc != 1 && !writes) {
+    std::fprintf(stderr, "usage: scan_bench [--write-docs docs/performance.md]\n");
+    return 2;
+  }
+  Bench bench;
+  bool is_written = true;
+  const bool fine = bench.run([&] {
+    if (writes) is_written &= write_docs(argv[2], bench.table());
+  });
+  return fine && is_written ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace fleetsweep::bench
+
+int main(int argc, char** argv) {
+  return fleetsweep::bench::run(argc, argv);
+}
