@@ -186,6 +186,7 @@ Status Executor::finish(Context& context) {
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
+  hold_of(context).remove();  // a crash may have come between its last process and it
   return ledger_.write(context.transaction, end);
 }
 
@@ -208,6 +209,7 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
       FS_CHECK(undo_op(context, i));
     else
       (void)thaw(context, i);
+  hold_of(context).remove();
   return ledger_.write(transaction, End{HostState::kFailed, reason, detail});
 }
 
@@ -255,6 +257,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   if (end.state == HostState::kUndone && killed)
     end.detail =
         "everything is back but the processes that were killed: they are not started again";
+  hold_of(context).remove();
   return ledger_.write(transaction, end);
 }
 

@@ -17,6 +17,7 @@ namespace fleetsweep::act {
 namespace {
 
 constexpr auto kFreezeWait = std::chrono::seconds(5);
+constexpr auto kEmptyWait = std::chrono::seconds(1);
 
 std::string read_text(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -79,9 +80,8 @@ std::optional<std::string> group_in(std::string_view proc_cgroup, bool is_v2) {
   return std::nullopt;
 }
 
-Hold::Hold(const Nonce& transaction)
-    : mount_(freezer_mount(read_text("/proc/self/mountinfo"))),
-      group_("/fleetsweep-hold-" + transaction.hex()) {
+Hold::Hold(const std::string& name)
+    : mount_(freezer_mount(read_text("/proc/self/mountinfo"))), group_("/fleetsweep-hold-" + name) {
   if (mount_) folder_ = (mount_->path == "/" ? "" : mount_->path) + group_;
 }
 
@@ -145,7 +145,11 @@ Checked<void> Hold::empty(const std::string& group) const {
 }
 
 void Hold::remove() const {
-  if (mount_) (void)::rmdir(folder_.c_str());
+  const auto deadline = std::chrono::steady_clock::now() + kEmptyWait;
+  while (mount_ && ::rmdir(folder_.c_str()) != 0 && errno == EBUSY &&
+         read_text(folder_ + "/cgroup.procs").empty() &&
+         std::chrono::steady_clock::now() < deadline)
+    ::poll(nullptr, 0, 1);  // who died in it counts until the kernel has put him away
 }
 
 }  // namespace fleetsweep::act

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "agent/act/outcome.h"
-#include "protocol/base/ids.h"
 
 namespace fleetsweep::act {
 
@@ -26,7 +25,8 @@ std::optional<std::string> group_in(std::string_view proc_cgroup, bool is_v2);
 
 class Hold {
  public:
-  explicit Hold(const Nonce& transaction);
+  // `name`: of the transaction, on this kernel (Vault::name_of).
+  explicit Hold(const std::string& name);
 
   // Made and frozen; also when it was already. False: there can be none here.
   bool make() const;

@@ -230,6 +230,10 @@ Result<Metadata> Vault::load(const Nonce& transaction, const std::string& name,
   }
 }
 
+std::string Vault::name_of(const Nonce& transaction) const {
+  return crypto::mac(key_, {as_bytes("name"), transaction.view()}).hex().substr(0, 32);
+}
+
 void Vault::drop(const Nonce& transaction, const std::string& name) {
   (void)::unlink(path(transaction, name).c_str());
 }

@@ -34,6 +34,9 @@ class Vault {
   using Sink = std::function<Status(BytesView)>;
   Result<Metadata> load(const Nonce& transaction, const std::string& name, const Sink& sink) const;
   void drop(const Nonce& transaction, const std::string& name);
+  // A name for something of this transaction outside of the vault: two agents on one kernel carry
+  // out the same order under the same transaction id.
+  std::string name_of(const Nonce& transaction) const;
 
  private:
   Vault(std::string folder, crypto::MacKey key) : folder_(std::move(folder)), key_(key) {}

@@ -51,7 +51,7 @@ Checked<void> restore_time(const OpState& op, const Parent& parent);
 // The folder an undo writes into is the one the operation found, or one only root can write to.
 Checked<Parent> undo_parent(Context& context, std::uint32_t op);
 
-std::string hidden_name(const Op& op);     // what is on its way out
+std::string hidden_name(const Op& op);  // what is on its way out
 // The hidden name under its own again, unless something else has that now.
 void put_back(const Op& op, const Intent& intent, const Parent& parent);
 std::string temporary_name(const Op& op);  // what is on its way in

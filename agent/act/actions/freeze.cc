@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "agent/act/faults.h"
-#include "agent/act/hold.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
@@ -52,7 +51,7 @@ Checked<void> note(Context& context, std::uint32_t index, Frozen frozen) {
 class Freezing {
  public:
   Freezing(Context& context, std::uint32_t index)
-      : context_(context), index_(index), hold_(context.transaction), holds_(hold_.make()) {}
+      : context_(context), index_(index), hold_(hold_of(context)), holds_(hold_.make()) {}
 
   // Whether it was not stopped before.
   Checked<bool> stop(const ProcessKey& process, const model::FileIdentity& exe) {
@@ -99,6 +98,10 @@ bool is_gone(const Refusal& refusal) {
 
 }  // namespace
 
+Hold hold_of(const Context& context) {
+  return Hold(context.vault.name_of(context.transaction));
+}
+
 Checked<Intent> prepare_process(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const auto pidfd = open_process({op.pid, op.start_ticks}, op.file);
@@ -133,7 +136,7 @@ Checked<Family> freeze(Context& context, std::uint32_t index) {
 }
 
 Checked<void> thaw(Context& context, std::uint32_t index) {
-  const Hold hold(context.transaction);
+  const Hold hold = hold_of(context);
   for (const auto& process : context.op_state(index).frozen) {
     const auto pidfd = open_process({process.pid, process.start_ticks}, {});
     if (!pidfd && is_gone(pidfd.error())) continue;  // killed by this transaction, or by itself
@@ -161,7 +164,7 @@ Checked<void> end(Context& context, const ProcessKey& process, const model::File
   FS_TRY(const UniqueFd pidfd, open_process(process, exe));
   FS_CHECK(send_signal(pidfd.get(), SIGKILL));
   // A v1 freezer keeps even this signal waiting.
-  const Hold hold(context.transaction);
+  const Hold hold = hold_of(context);
   const Frozen* frozen = record_in_transaction(context, process);
   const bool is_held = frozen != nullptr ? !frozen->group.empty() : hold.has(process.pid);
   Checked<void> thawed;

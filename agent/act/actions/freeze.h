@@ -4,9 +4,12 @@
 // anything else happens to them, so that a watchdog cannot answer.
 
 #include "agent/act/actions/action.h"
+#include "agent/act/hold.h"
 #include "agent/act/process.h"
 
 namespace fleetsweep::act {
+
+Hold hold_of(const Context& context);
 
 // kGone only if nobody of the operation's process and its program is there any more.
 Checked<Intent> prepare_process(Context& context, std::uint32_t op);

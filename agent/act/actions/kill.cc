@@ -2,7 +2,6 @@
 
 #include "agent/act/actions/freeze.h"
 #include "agent/act/faults.h"
-#include "agent/act/hold.h"
 
 namespace fleetsweep::act {
 
@@ -27,7 +26,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const auto family = end_family(context, index);
   if (!family) (void)thaw(context, index);  // a step that failed leaves nothing half frozen
   if (!family) return fail(family.error());
-  Hold(context.transaction).remove();
+  hold_of(context).remove();
   fault_point("killed");
   FS_CHECK(check_spared(*family));
   return Post{};

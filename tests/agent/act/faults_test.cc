@@ -22,6 +22,9 @@
 #include <map>
 #include <set>
 
+#include "agent/act/hold.h"
+#include "agent/act/ledger.h"
+#include "agent/act/vault.h"
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/act/tracer.h"
@@ -249,6 +252,7 @@ class World {
     if (resumed.state() != HostState::kRefused || resumed.reason() != model::Reason::kNone)
       answer = resumed;
     scenario_.undo ? check_undo(answer) : check_apply(answer);
+    check_hold();
     return trace;
   }
 
@@ -290,6 +294,19 @@ class World {
     expect(undone.state() == HostState::kUndone, "undo after it: " + undone.text());
     const std::string back = manifest(host_.root());
     expect(back == before_, difference(undone, before_, back));
+  }
+
+  // A cgroup stays only as long as somebody is held in it.
+  void check_hold() {
+    const auto mount = freezer_mount(read_text("/proc/self/mountinfo"));
+    if (!mount || (worker_ != 0 && host_.process_state(worker_) == 'T')) return;
+    const auto ledger = Ledger::open(host_.state() + "/journal");
+    const auto vault = Vault::open(host_.state());
+    expect(ledger.has_value() && vault.has_value(), "the journal or the vault cannot be read");
+    if (!ledger || !vault) return;
+    for (const auto& transaction : ledger->history())
+      expect(!fs::exists(mount->path + "/fleetsweep-hold-" + vault->name_of(transaction.id)),
+             "an empty cgroup is left");
   }
 
   void check_undo(const Answer& answer) {

@@ -11,6 +11,7 @@
 #include "agent/act/hold.h"
 #include "agent/act/ledger.h"
 #include "agent/act/process.h"
+#include "agent/act/vault.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::act {
@@ -69,7 +70,9 @@ struct Freeze : testing::TestWithParam<Way> {
     const auto ledger = Ledger::open(host.state() + "/journal");
     ASSERT_TRUE(ledger);
     for (const auto& transaction : ledger->history())
-      EXPECT_EQ(output_of("find /sys/fs/cgroup -name fleetsweep-hold-" + transaction.id.hex()), "");
+      EXPECT_EQ(output_of("find /sys/fs/cgroup -name fleetsweep-hold-" +
+                          Vault::open(host.state())->name_of(transaction.id)),
+                "");
   }
 
   // A shell that keeps its twin running and its file in place. The twin is the same program.
