@@ -222,11 +222,12 @@ const char* mark(bool good) {
 std::string table(const std::vector<std::pair<Case, Score>>& scores) {
   std::map<model::PersistenceKind, bool> kinds;
   std::string rows;
-  std::size_t whole = 0;
+  std::size_t whole = 0, reported = 0;
   for (const auto& [one, score] : scores) {
     const bool good = score.detected && score.reverted && score.collateral == 0 &&
                       score.idempotent && score.undone;
     whole += good;
+    reported += one.only_reported;
     kinds.emplace(one.kind, true).first->second &= good;
     rows += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", name(one.kind), one.what,
                         mark(score.detected),
@@ -243,11 +244,12 @@ std::string table(const std::vector<std::pair<Case, Score>>& scores) {
     if (found == kinds.end()) missing += fmt::format(" `{}`", kind);
   }
   return fmt::format(
-      "{} of {} kinds, {} of {} look-alikes: found, taken out, nothing else touched, nothing left "
+      "{} of {} kinds, {} of {} look-alikes: found, taken out ({} of them only reported, by "
+      "design), nothing else touched, nothing left "
       "to do a second time, and put back to the byte.{}\n\n"
       "| kind | planted as | detected | reverted | collateral | idempotent | undone |\n"
       "|---|---|---|---|---|---|---|\n{}",
-      good_kinds, all_kinds, whole, scores.size(),
+      good_kinds, all_kinds, whole, scores.size(), reported,
       missing.empty() ? "" : " Without any look-alike:" + missing + ".", rows);
 }
 
