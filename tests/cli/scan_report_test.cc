@@ -30,7 +30,7 @@ TEST(ScanReport, FolderThatThePolicyNeverLooksIntoIsNotCalledClean) {
 }
 
 TEST(ScanReport, FilesThatWereSeenInPartAreSaid) {
-  EXPECT_THAT(scan_summary(json{{"scanned", 9}, {"partial", 2}}),
+  EXPECT_THAT(scan_summary(json::parse(R"({"scanned": 9, "partial": 2})")),
               testing::Contains("2 files too large to be looked at whole"));
 }
 
