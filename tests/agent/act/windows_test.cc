@@ -80,7 +80,8 @@ class WindowsCleaning : public testing::Test {
   std::vector<std::string> scan() {
     const auto root = scan::Root::open(host_.root());
     const model::ScanDone done =
-        scan::scan(host_.policy, scan::host_facts(*root), *root, scan::EngineOptions{});
+        scan::scan({&host_.policy, 1}, scan::host_facts(*root), *root, scan::EngineOptions{})
+            .front();
     EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
     host_.findings = done.result.findings;
     std::vector<std::string> names;

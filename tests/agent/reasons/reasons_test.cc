@@ -51,7 +51,7 @@ Reason told_of_scan(const model::Policy& policy, const scan::EngineOptions& opti
   agent::Harness host;
   host.connect();
   host.order(fixture::dry_run(host.policy), {"alice"});
-  host.scan_answers(scan::scan(policy, facts, *opened, options));
+  host.scan_answers(scan::scan({&policy, 1}, facts, *opened, options).front());
   return host.last().reason;
 }
 
