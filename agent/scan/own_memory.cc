@@ -50,6 +50,15 @@ std::vector<std::string> known_programs() {
   return known;
 }
 
+// The C library loads character sets when a locale or an archive asks for one: they lie beside it.
+bool is_character_set(std::string_view path, const std::vector<std::string>& known) {
+  return std::any_of(known.begin(), known.end(), [&](std::string_view one) {
+    const std::string_view folder = one.substr(0, one.rfind('/') + 1);
+    return base_name(one).starts_with("libc.so") && path.starts_with(folder) &&
+           path.substr(folder.size()).starts_with("gconv/");
+  });
+}
+
 }  // namespace
 
 Mismatches foreign_lines(std::string_view maps, const std::vector<std::string>& known) {
@@ -61,7 +70,8 @@ Mismatches foreign_lines(std::string_view maps, const std::vector<std::string>& 
     if (path == "[vdso]" || path == "[vsyscall]" || path == "[uprobes]") return;
     // An upgrade may have replaced the file since we began.
     if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
-    if (std::find(known.begin(), known.end(), path) == known.end())
+    if (std::find(known.begin(), known.end(), path) == known.end() &&
+        !is_character_set(path, known))
       foreign.insert(path.empty() ? "a program without a file" : escaped(path));
   });
   Mismatches found;

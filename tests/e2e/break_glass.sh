@@ -24,7 +24,7 @@ cp -r "$SOURCE/policies/catalog/lookalike/rules" "$STORY/contain"
 sed '/action: \(collect\|remove\|kill\|quarantine\)/d' \
   "$SOURCE/policies/catalog/lookalike/policy.yaml" >"$STORY/contain/policy.yaml"
 POLICY=$STORY/contain/policy.yaml
-suspended() { [[ "$(ps -o stat= -p "${LOOKALIKE_PID[web-1]}")" == T* ]]; }
+suspended() { is_held "${LOOKALIKE_PID[web-1]}"; }
 counted() { curl -fsS "$METRICS_URL" | grep "^fleetsweep_break_glass_total{.*kind=\"$1\".*} $2\$"; }
 
 # --- a standing order

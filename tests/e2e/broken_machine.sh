@@ -194,7 +194,7 @@ order apply
 has_reason() { [ "$(host_reason full web-1)" = "$1" ]; }
 expect "vault and journal full: the host says disk_full" wait_for 20 has_reason disk_full
 expect "nothing was touched" unchanged web-1
-expect "no process was left standing" test "$(ps -o stat= -p "${LOOKALIKE_PID[web-1]}" | cut -c1)" != T
+expect "no process was left standing" not is_held "${LOOKALIKE_PID[web-1]}"
 free "$STATE/act"
 order dry-run
 expect "found again" wait_for 20 campaign_has full found 1

@@ -20,6 +20,8 @@ expect() {
   fi
 }
 not() { ! "$@"; }
+# In the cgroup of a transaction, or stopped where there is none.
+is_held() { grep -q /fleetsweep-hold- "/proc/$1/cgroup" || [[ "$(ps -o stat= -p "$1")" == T* ]]; } 2>/dev/null
 complains() {  # complains PATTERN COMMAND...: whether it succeeds or not
   local pattern=$1 said; shift
   said=$("$@" 2>&1) || :

@@ -29,7 +29,7 @@ class ContainersScan : public TreeTest {
     return scan(policy,
                 "unshare -m --propagation private sh -c '" + mount("one") + mount("two") +
                     "exec \"$@\"' sh",
-                "/");
+                "", "/");
   }
 
   void SetUp() override {

@@ -35,7 +35,7 @@ TEST(CrossView, AnHonestBusyMachineIsCalledAHidingOne) {
   const auto root = Root::open("/");
   ASSERT_TRUE(root.has_value());
   const CrossView view;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 60; ++i) {
     // Something comes and goes all the time, as on any host.
     const pid_t child = ::fork();
     if (child == 0) {
