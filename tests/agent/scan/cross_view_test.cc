@@ -233,7 +233,7 @@ TEST_F(CrossViewTree, AConfinedScannerSeesNoContradiction) {
   const auto result = scan({},
                            "unshare -m --propagation private sh -c 'mount --bind /proc/1 " +
                                folder + " && exec \"$@\"' sh",
-                           "/");
+                           "", "/");
   EXPECT_EQ(result["reason"], "none");
   EXPECT_TRUE(has(result["mismatches"].get<Mismatches>(), "mounted over " + folder + ":"))
       << result.dump(1);
