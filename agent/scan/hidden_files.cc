@@ -125,7 +125,8 @@ Mismatches hidden_files(const Root& root) {
   }
   Mismatches found;
   for (const auto& [folder, names] : folders)
-    for (const Odd& odd : seen_each_time([&] { return look_at(root, folder, names); }))
+    for (const Odd& odd : seen_each_time(
+             [&root, &folder = folder, &names = names] { return look_at(root, folder, names); }))
       found.push_back(odd.first);
   return found;
 }

@@ -48,7 +48,8 @@ bool add_sockets(int netlink, std::uint8_t family, Sockets& sockets) {
     const ssize_t size = ::recv(netlink, answer, sizeof answer, 0);
     if (size <= 0) return false;
     int left = static_cast<int>(size);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(answer); NLMSG_OK(header, left);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(answer);
+         left > 0 && NLMSG_OK(header, static_cast<unsigned>(left));
          header = NLMSG_NEXT(header, left)) {
       if (header->nlmsg_type == NLMSG_DONE) return true;
       if (header->nlmsg_type == NLMSG_ERROR ||

@@ -94,7 +94,7 @@ struct Freeze : testing::TestWithParam<Way> {
                    "done\n");
     // A clock that ticks: each loop waits for one, and forks nothing that could be missed.
     ASSERT_EQ(::mkfifo(host.at("/opt/kit/tick").c_str(), 0600), 0);
-    clock_ = std::jthread([this, tick = host.at("/opt/kit/tick")](std::stop_token stop) {
+    clock_ = std::jthread([tick = host.at("/opt/kit/tick")](std::stop_token stop) {
       const int fd = ::open(tick.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
       while (!stop.stop_requested()) {
         (void)!::write(fd, "\n", 1);
