@@ -39,7 +39,7 @@ trap 'if end_demos; then story_finish; else story_finish; fi' EXIT  # the same c
 
 for step in 3 6 9; do
   demo_begin $step
-  expect "the demo came to step $step" wait_for 90 reached $step
+  expect "the demo came to step $step" wait_for 180 reached $step
   kill -STOP -- "-${DEMO[$step]}"  # looked at where it is, however long that takes
   world=$(echo "$STORY/$step/tmp"/fleetsweep.*)
   ports=$(grep -ohE '127\.0\.0\.1:[0-9]+' "$world"/{controller,witness}.conf | cut -d: -f2 | sort -u)

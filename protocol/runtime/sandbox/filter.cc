@@ -111,7 +111,11 @@ constexpr int kReaderRefuses[] = {
 int add_parser_rules(scmp_filter_ctx filter) {
   for (const int call : kParserCalls)
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0)) return error;
-  // Anonymous memory only, and none of it executable.
+      // Anonymous memory only, and none of it executable.
+#ifdef FS_SANITIZED
+  // With a pipe the sanitizer asks the kernel whether it may read an object's type.
+  if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(pipe2), 0)) return error;
+#endif
   if (const int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
                                          SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
                                          SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)))

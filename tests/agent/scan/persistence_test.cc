@@ -199,7 +199,7 @@ TEST(Persistence, ALineOfAMegabyteIsBoundedAndNeverEqualsTheFiles) {
 }
 
 TEST(Persistence, BinaryRubbishIsSomeEntriesAndNoCrash) {
-  const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n{\n\"\n[\n:", 28);
+  const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n{\n\"\n[\n:", 26);
   for (int format = 0; format < model::kEntryFormats; ++format) {
     parse(static_cast<Format>(format), rubbish);
     followed_files(static_cast<Format>(format), rubbish);
