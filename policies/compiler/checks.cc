@@ -248,10 +248,10 @@ void check_platform(Draft& draft) {
           fmt::format("'{}' looks for registry keys on {}", detection.id, name(platform)),
           "target: {platform: windows}");
     if (looks_for_windows(detection) && platform != model::Platform::kWindows)
-      draft.sink.error(draft.detections[i].name,
-                       fmt::format("'{}' looks for entries of Windows on {}", detection.id,
-                                   name(platform)),
-                       "target: {platform: windows}");
+      draft.sink.error(
+          draft.detections[i].name,
+          fmt::format("'{}' looks for entries of Windows on {}", detection.id, name(platform)),
+          "target: {platform: windows}");
   }
 }
 

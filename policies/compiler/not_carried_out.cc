@@ -32,8 +32,9 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
     return {"any of it: they run on Linux and refuse this policy (reason platform)"};
   std::vector<std::string> out;
   if (policy.platform == model::Platform::kWindows)
-    out.push_back("anything on a Windows that runs: they run on Linux and look at its volume, "
-                  "mounted and named by 'root'; of running processes they see none");
+    out.push_back(
+        "anything on a Windows that runs: they run on Linux and look at its volume, "
+        "mounted and named by 'root'; of running processes they see none");
   if (const auto missing = missing_actions(policy); !missing.empty())
     out.push_back(
         fmt::format("{}: they refuse an apply order of this policy and do nothing at all "

@@ -65,8 +65,7 @@ TEST_F(CrashTest, AScanWhoseParserDiesOfEverythingEndsWithoutAResult) {
   for (int i = 0; i < 70; ++i) write("/f" + std::to_string(i), "content");
   const auto result = scan(by_hash("content"), kKiller);
   EXPECT_EQ(result["reason"], "internal");
-  EXPECT_NE(result["detail"].get<std::string>().find("the parser died 50 times"),
-            std::string::npos)
+  EXPECT_NE(result["detail"].get<std::string>().find("the parser died 50 times"), std::string::npos)
       << result["detail"];
   EXPECT_TRUE(result["findings"].empty());
 }
