@@ -59,6 +59,10 @@ std::int64_t nanoseconds(std::int64_t seconds, std::int64_t rest) {
 
 }  // namespace
 
+std::span<const std::string_view> known_capabilities() {
+  return kCapabilities;
+}
+
 FileOwnership ownership_of(const struct stat& status) {
   return {.mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid, .owner = {}};
 }

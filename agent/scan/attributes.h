@@ -15,6 +15,9 @@ FileOwnership ownership_of(const struct stat& status);
 // Of an open file. What its file system does not keep it does not have.
 FileAttributes attributes_of(int fd, const struct stat& status);
 
+// By number, as getcap(8) spells them (linux/capability.h).
+std::span<const std::string_view> known_capabilities();
+
 // The extended attribute security.capability as getcap(8) spells it: everything a program may get
 // from it, permitted or inherited. Empty for one that the kernel would refuse (capabilities(7),
 // linux/capability.h vfs_cap_data).

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "agent/scan/attributes.h"
 #include "agent/scan/raw_file.h"
 #include "protocol/base/limits.h"
 
@@ -210,51 +211,10 @@ std::vector<std::string> environment_names(std::string_view environ) {
 }
 
 std::vector<std::string> capability_names(std::uint64_t mask) {
-  // include/uapi/linux/capability.h, in order.
-  constexpr std::string_view kNames[] = {"cap_chown",
-                                         "cap_dac_override",
-                                         "cap_dac_read_search",
-                                         "cap_fowner",
-                                         "cap_fsetid",
-                                         "cap_kill",
-                                         "cap_setgid",
-                                         "cap_setuid",
-                                         "cap_setpcap",
-                                         "cap_linux_immutable",
-                                         "cap_net_bind_service",
-                                         "cap_net_broadcast",
-                                         "cap_net_admin",
-                                         "cap_net_raw",
-                                         "cap_ipc_lock",
-                                         "cap_ipc_owner",
-                                         "cap_sys_module",
-                                         "cap_sys_rawio",
-                                         "cap_sys_chroot",
-                                         "cap_sys_ptrace",
-                                         "cap_sys_pacct",
-                                         "cap_sys_admin",
-                                         "cap_sys_boot",
-                                         "cap_sys_nice",
-                                         "cap_sys_resource",
-                                         "cap_sys_time",
-                                         "cap_sys_tty_config",
-                                         "cap_mknod",
-                                         "cap_lease",
-                                         "cap_audit_write",
-                                         "cap_audit_control",
-                                         "cap_setfcap",
-                                         "cap_mac_override",
-                                         "cap_mac_admin",
-                                         "cap_syslog",
-                                         "cap_wake_alarm",
-                                         "cap_block_suspend",
-                                         "cap_audit_read",
-                                         "cap_perfmon",
-                                         "cap_bpf",
-                                         "cap_checkpoint_restore"};
+  const auto known = known_capabilities();
   std::vector<std::string> names;
-  for (std::size_t bit = 0; bit < std::size(kNames); ++bit)
-    if (mask >> bit & 1) names.emplace_back(kNames[bit]);
+  for (std::size_t bit = 0; bit < known.size(); ++bit)
+    if (mask >> bit & 1) names.emplace_back(known[bit]);
   return names;
 }
 
