@@ -18,7 +18,7 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 left_running() {
   local environ
   for environ in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' 2>/dev/null <"$environ" | grep -qxF "TMPDIR=$STORY/$1/tmp"; then
+    if grep -qzxF "TMPDIR=$STORY/$1/tmp" "$environ"; then
       tr '\0' ' ' <"${environ%environ}cmdline"; echo
     fi
   done 2>/dev/null

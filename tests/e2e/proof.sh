@@ -53,7 +53,7 @@ expect "nothing is checked without a root" fails 'give it with --root' offline a
 expect "a page goes with it" grep -q 'Everything in this report holds' "$STORY/report.html"
 expect "a host's name is text on it" grep -q '&lt;script&gt;document.title=&quot;owned&quot;&lt;/script&gt;.x1b.2J&quot;&gt;&lt;img src=//x&gt;' "$STORY/report.html"
 expect "and no markup, and nothing is fetched" not grep -qE '<script|<img|<link|https?://|src="' "$STORY/report.html"
-escapes() { { fs agent list; fs campaign hosts proof-1; cat "$STORY/report.html" "$REPORT"; } 2>&1 | grep -q $'\e'; }
+escapes() { { fs agent list; fs campaign hosts proof-1; cat "$STORY/report.html" "$REPORT"; } 2>&1 | grep -c $'\e'; }
 expect "nor does it move anybody's cursor" not escapes
 expect "which says whose file it shows" grep -q "$(sha256sum "$REPORT" | cut -d' ' -f1)" "$STORY/report.html"
 
