@@ -169,12 +169,17 @@ class Expansion {
   }
 
   Checked<void> collect(const model::PlanStep& step) {
-    Op& op = push(OpKind::kCollect, plan::file_of(step.identity));
+    const auto& of = plan::file_of(step.identity);
+    Op& op = push(OpKind::kCollect, of);
     op.what = step.action.what;
     op.bytes_max = step.action.bytes_max;
     if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity)) {
       op.pid = process->pid;
       op.start_ticks = process->start_ticks;
+    } else if (std::holds_alternative<model::FileIdentity>(step.identity) &&
+               plan::has_no_name(of)) {
+      op.what = {"exe"};
+      find_process(op);
     } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
       op.text = entry->entry;
       if (is_of_windows(*entry)) op.text += "\n" + entry->command;
@@ -312,7 +317,23 @@ class Expansion {
     return {};
   }
 
+  // One that runs this file.
+  void find_process(Op& op) {
+    for (const auto& [process, parent] : input_.running) {
+      if (process.exe.device != op.file.device || process.exe.inode != op.file.inode) continue;
+      op.pid = process.pid;
+      op.start_ticks = process.start_ticks;
+      return;
+    }
+    begin_.ops.pop_back();
+    not_done(Outcome::kSkipped, Reason::kGone);
+  }
+
   Checked<void> take(const model::PlanStep& step, model::FileIdentity file) {
+    if (plan::has_no_name(file)) {
+      find_process(push(OpKind::kStore, file));
+      return {};
+    }
     const std::vector<std::string> only = {file.path};
     const auto& names = file.links > 1 ? input_.facts[step.finding].names : only;
     if (names.size() != file.links) {

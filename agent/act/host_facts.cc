@@ -126,6 +126,7 @@ class Facts {
     const bool is_entry = std::holds_alternative<model::PersistenceIdentity>(finding.identity);
     const auto& file = plan::file_of(finding.identity);
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
+    if (plan::has_no_name(file) && !is_entry) return facts;
     facts.in_image = images_.of(file.path).has_value();
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;

@@ -15,7 +15,7 @@
 namespace fleetsweep::act {
 
 enum class OpKind : std::uint8_t {
-  kStore,    // copy a file into the vault; nothing changes
+  kStore,    // copy a file, or with `pid` that process's program, into the vault; nothing changes
   kTake,     // take one name of a stored file away
   kUnlink,   // take a symlink away
   kEdit,     // take a line out of a stored file

@@ -122,6 +122,18 @@ Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdent
   return pidfd;
 }
 
+Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdentity& exe) {
+  FS_TRY(const UniqueFd pidfd, open_process(process, exe));
+  UniqueFd file(::open(exe_link(process.pid).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return refuse_errno("program of process", std::to_string(process.pid), errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0 || (exe.inode != 0 && !is_same_inode(status, exe)))
+    return refuse(Reason::kChanged, "process {} runs another program now", process.pid);
+  // As long as the process is there its number is no other's: what was opened is its own.
+  FS_CHECK(send_signal(pidfd.get(), 0));
+  return file;
+}
+
 std::vector<plan::Running> running_processes(const Tree& tree) {
   std::vector<plan::Running> result;
   for (const auto pid : all_pids()) {

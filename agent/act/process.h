@@ -28,6 +28,8 @@ struct ProcessKey {
 // kGone, or kChanged when the pid is another process or program now. A file identity without an
 // inode is not compared.
 Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdentity& exe);
+// Its program's bytes, which are there even when the file is deleted; the same codes.
+Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdentity& exe);
 
 // All processes whose program lies beneath the root (any process when the root is the host's),
 // kernel threads excluded; exe without digest.

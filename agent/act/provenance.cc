@@ -90,7 +90,7 @@ void Provenance::fill(Metadata& metadata) {
   }
   metadata.user = name_of(*passwd_, metadata.uid);
   metadata.group = name_of(*group_, metadata.gid);
-  metadata.package = packages_->owner(metadata.path).value_or("");
+  if (metadata.links > 0) metadata.package = packages_->owner(metadata.path).value_or("");
   const auto users = users_.find({metadata.device, metadata.inode});
   if (users != users_.end()) metadata.pids = users->second;
   std::sort(metadata.pids.begin(), metadata.pids.end());

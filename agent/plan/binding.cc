@@ -69,7 +69,11 @@ bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dr
 
 std::string object_key(const model::Identity& identity) {
   return std::visit(
-      Overloaded{[](const model::FileIdentity& file) { return "f:" + file.path; },
+      Overloaded{[](const model::FileIdentity& file) {
+                   // Another file may have its name by now.
+                   return has_no_name(file) ? fmt::format("n:{}:{}", file.device, file.inode)
+                                            : "f:" + file.path;
+                 },
                  [](const model::ProcessIdentity& process) {
                    return fmt::format("p:{}:{}", process.pid, process.start_ticks);
                  },
@@ -86,6 +90,10 @@ std::string object_key(const model::Identity& identity) {
                    return fmt::format("r:{}\n{}\n{}", value.hive.path, value.key, value.value_name);
                  }},
       identity);
+}
+
+bool has_no_name(const model::FileIdentity& file) {
+  return file.links == 0;
 }
 
 const model::FileIdentity& file_of(const model::Identity& identity) {

@@ -23,6 +23,9 @@ bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dr
 // Equal for two findings of one object on one host at one time: a process here is one pid.
 std::string object_key(const model::Identity& identity);
 
+// A deleted program that still runs, or a memfd: its bytes can be had from its process alone.
+bool has_no_name(const model::FileIdentity& file);
+
 // The file behind it: itself, the program, the file around the line. Empty path if none.
 const model::FileIdentity& file_of(const model::Identity& identity);
 

@@ -92,6 +92,8 @@ Refusal check_name(const Input& input, std::string_view path, bool whole) {
 
 Refusal check_file(const Input& input, const model::PlanStep& step) {
   const model::FileIdentity& file = file_of(step.identity);
+  // Nothing on the disk is touched, whatever has its old name by now.
+  if (has_no_name(file)) return check_path(input, file.path);
   const ObjectFacts& facts = input.facts[step.finding];
   const bool whole = is_whole_file(step);
   // Of a file with several names: which of them forbids it.

@@ -127,6 +127,11 @@ model::ObjectKind kind_of(const model::Identity& identity) {
   return kKinds[identity.index()];
 }
 
+bool is_running_only(const model::Identity& identity) {
+  const auto* file = std::get_if<model::FileIdentity>(&identity);
+  return file && has_no_name(*file);
+}
+
 bool is_line(const PlanStep& step) {
   const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
   return entry && !entry->entry.empty();
@@ -204,7 +209,9 @@ class Planner {
       return;
     }
     PlanStep step;
-    step.phase = phase_of(action.kind);
+    // What only a process still has is taken from it before it is killed.
+    const bool is_last_chance = action.kind == ActionKind::kQuarantine && is_running_only(identity);
+    step.phase = is_last_chance ? model::Phase::kCollect : phase_of(action.kind);
     step.action = action;
     step.action.select.clear();
     step.finding = i;

@@ -42,11 +42,9 @@ Checked<std::string> read_proc(const Op& op, const char* name) {
   }
 }
 
-// The program's bytes are there even when its file is deleted.
 Checked<std::uint64_t> collect_exe(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  UniqueFd file(::open(fmt::format("/proc/{}/exe", op.pid).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return refuse_errno("program of process", std::to_string(op.pid), errno);
+  FS_TRY(const UniqueFd file, open_program({op.pid, op.start_ticks}, op.file));
   FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index) + "-exe", file.get(),
                                        metadata, {}, bytes_max(op)));

@@ -1,6 +1,7 @@
 // Copies a file into the vault before anything is taken from it.
 
 #include "agent/act/actions/action.h"
+#include "agent/act/process.h"
 #include "agent/hive/limits.h"
 #include "protocol/base/limits.h"
 
@@ -8,9 +9,15 @@ namespace fleetsweep::act {
 
 namespace {
 
-Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) {
+// The file, and its folder where it lies in one.
+Checked<UniqueFd> open_it(Context& context, const Op& op, Parent& parent) {
+  if (op.pid != 0) return open_program({op.pid, op.start_ticks}, op.file);
   FS_TRY(parent, context.tree.parent(op.file.path));
-  FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
+  return context.tree.file(parent, op.file.path);
+}
+
+Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) {
+  FS_TRY(UniqueFd file, open_it(context, op, parent));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
   if (!op.any_content && !is_unchanged(status, op.file))
@@ -39,7 +46,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   FS_TRY(metadata,
          context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
                              op.any_content ? Digest{} : op.file.sha256, limits::kVaultBytes));
-  Post post = post_in(parent);
+  Post post = op.pid != 0 ? Post{} : post_in(parent);
   post.digest = metadata.sha256;
   post.bytes = metadata.size;
   return post;

@@ -268,19 +268,31 @@ void ActHost::find_file(std::uint16_t detection, const std::string& path) {
                       model::Finding::kNoJoin, identify(root_, path), ""});
 }
 
+model::FileIdentity ActHost::program_of(pid_t pid) const {
+  const std::string link = fmt::format("/proc/{}/exe", pid);
+  model::FileIdentity file = identify("", link);
+  file.path = fs::is_symlink(link) ? fs::read_symlink(link).string() : "";
+  if (const auto mark = file.path.find(" (deleted)"); mark != std::string::npos)
+    file.path.resize(mark);
+  if (file.path.starts_with(root_)) file.path.erase(0, root_.size());
+  return file;
+}
+
 void ActHost::find_process(pid_t pid) {
   model::ProcessIdentity process;
   process.pid = pid;
   const auto stat = process_stat(pid);
   process.start_ticks = stat ? stat->start_ticks : 1;
-  const std::string exe = fs::exists(fmt::format("/proc/{}/exe", pid))
-                              ? fs::read_symlink(fmt::format("/proc/{}/exe", pid)).string()
-                              : "";
-  process.exe = identify(root_, exe.starts_with(root_) ? exe.substr(root_.size()) : exe);
+  process.exe = program_of(pid);
   process.name = "worker";
   process.command_line = "sleep 1000";
   findings.push_back({kByProcess, static_cast<std::uint32_t>(findings.size()),
                       model::Finding::kNoJoin, process, ""});
+}
+
+void ActHost::find_running_file(std::uint16_t detection, pid_t pid) {
+  findings.push_back({detection, static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin, program_of(pid), ""});
 }
 
 void ActHost::find_line(std::uint16_t detection, model::PersistenceKind kind,

@@ -53,6 +53,8 @@ class ActHost {
   // What scan finds there now.
   void find_file(std::uint16_t detection, const std::string& path);
   void find_process(pid_t pid);
+  void find_running_file(std::uint16_t detection,
+                         pid_t pid);  // its program, also when it is deleted
   void find_line(std::uint16_t detection, model::PersistenceKind kind, const std::string& path,
                  const std::string& line, const std::string& command = "");
   void find_unit(const std::string& path);
@@ -90,6 +92,7 @@ class ActHost {
   crypto::MacKey mac_key{};
 
  private:
+  model::FileIdentity program_of(pid_t pid) const;
   std::vector<model::SealedFinding> seal(const std::vector<model::Finding>& findings) const;
   Answer spawn(const std::vector<std::string>& arguments, const model::ActRequest* request,
                const std::string& fault, const std::string& pause = "",

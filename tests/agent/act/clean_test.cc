@@ -15,6 +15,7 @@
 #include "agent/act/ledger.h"
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
+#include "protocol/crypto/digest.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::act {
@@ -308,6 +309,86 @@ TEST_F(Clean, WhatVanishedIsReportedAndTheRestIsCleaned) {
   const Answer answer = host.run(host.request());
   EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
   const auto item = answer.item("/tmp/kit/evil", ActionKind::kQuarantine);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->outcome, Outcome::kSkipped);
+  EXPECT_EQ(item->reason, Reason::kGone);
+}
+
+// As bpfdoor does: a program that deletes its file and goes on.
+struct Deleted : Clean {
+  void SetUp() override {
+    Clean::SetUp();
+    fs::remove(host.at("/opt/kit/worker"));
+    for (auto* list : {&host.findings, &host.dry_run}) list->clear();
+    host.find_running_file(kByHash, worker);
+    host.find_process(worker);
+    host.dry_run = host.findings;
+    host.policy.limits.independent_min = 0;
+  }
+  // What of the vault's is the program.
+  std::vector<Metadata> stored() {
+    std::vector<Metadata> all;
+    const auto vault = Vault::open(host.state());
+    const auto ledger = Ledger::open(host.state() + "/journal");
+    EXPECT_TRUE(vault && ledger);
+    for (const auto& transaction : ledger->history())
+      for (std::size_t i = 0; i < transaction.ops.size(); ++i)
+        if (transaction.begin.ops[i].kind == OpKind::kStore &&
+            transaction.ops[i].stage == OpStage::kDone) {
+          auto loaded = vault->load(transaction.id, std::to_string(i),
+                                    [](BytesView) -> Status { return {}; });
+          EXPECT_TRUE(loaded);
+          if (loaded) all.push_back(*loaded);
+        }
+    return all;
+  }
+};
+
+TEST_F(Deleted, ProgramWhoseFileIsGoneIsTakenFromItsProcessBeforeThatIsKilled) {
+  const Answer answer = host.run(host.request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const auto item = answer.item("/opt/kit/worker", ActionKind::kQuarantine);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->outcome, Outcome::kDone) << answer.text();
+  EXPECT_EQ(host.process_state(worker), 0);
+  const auto kept = stored();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].path, "/opt/kit/worker");
+  EXPECT_EQ(kept[0].sha256, crypto::sha256(as_bytes(read_text("/bin/sleep"))));
+  EXPECT_EQ(kept[0].pids, std::vector<std::int32_t>{worker});
+}
+
+TEST_F(Deleted, WhatHasItsNameNowIsAnotherFile) {
+  write_text(host.at("/opt/kit/worker"), "what its package put there");
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/opt/kit/worker\n");
+  write_text(
+      host.at("/var/lib/dpkg/info/kit.md5sums"),
+      output_of("md5sum < " + host.at("/opt/kit/worker")).substr(0, 32) + "  opt/kit/worker\n");
+  host.find_file(kByName, "/opt/kit/worker");
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kKnownGood) << answer.text();
+
+  host.findings.pop_back();
+  host.dry_run = host.findings;
+  auto order = host.order();
+  order.title = "the running one alone";
+  EXPECT_EQ(host.run(host.request(order, {"alice", "bob"})).state(), HostState::kCleaned);
+  EXPECT_EQ(read_text(host.at("/opt/kit/worker")), "what its package put there");
+  ASSERT_EQ(stored().size(), 1u);
+  EXPECT_EQ(stored()[0].package, "");
+}
+
+TEST_F(Deleted, ProgramThatEndedSinceIsSkippedAndTheHostIsNotFailed) {
+  ::kill(worker, SIGKILL);
+  while (host.process_state(worker) != 0) continue;
+  write_text(host.at("/tmp/kit/other"), "of the same family");
+  host.find_file(kByName, "/tmp/kit/other");
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const auto item = answer.item("/opt/kit/worker", ActionKind::kQuarantine);
   ASSERT_TRUE(item);
   EXPECT_EQ(item->outcome, Outcome::kSkipped);
   EXPECT_EQ(item->reason, Reason::kGone);
