@@ -8,7 +8,7 @@
 #include "agent/scan/channel.h"
 #include "agent/scan/evaluate/facts.h"
 #include "agent/scan/hive_job.h"
-#include "agent/scan/persistence.h"
+#include "agent/scan/persistence/persistence.h"
 
 namespace fleetsweep::scan {
 

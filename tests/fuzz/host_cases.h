@@ -2,7 +2,7 @@
 
 // What the first byte of an input of fuzz_host chooses: a format of persistence, or one of these.
 
-#include "agent/scan/persistence.h"
+#include "agent/scan/persistence/persistence.h"
 
 namespace fleetsweep::fuzz {
 

@@ -1,4 +1,4 @@
-#include "agent/scan/persistence.h"
+#include "agent/scan/persistence/persistence.h"
 
 #include <algorithm>
 

@@ -1,0 +1,52 @@
+#include <algorithm>
+
+#include "agent/lines/logical_lines.h"
+#include "agent/scan/persistence/formats.h"
+
+namespace fleetsweep::scan {
+
+LineEntry sudoers_line(std::string_view line) {
+  std::string_view rest = trimmed(line);
+  const bool includes = rest.starts_with("#include") || rest.starts_with("@include");
+  if (!includes && is_comment(rest)) return std::nullopt;
+  PersistenceEntry entry{.name = std::string(word(rest))};
+  entry.command = trimmed(rest);
+  const std::size_t equals = rest.find('=');
+  if (includes || entry.name.starts_with("Defaults") || entry.name.ends_with("_Alias") ||
+      equals == std::string_view::npos)
+    return entry;
+  rest = trimmed(rest.substr(equals + 1));
+  entry.user = "root";
+  if (rest.starts_with('(')) {
+    const std::size_t end = std::min(rest.find(')'), rest.size());
+    std::string_view as = rest.substr(1, end - 1);
+    entry.user = trimmed(field(as, ':'));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  entry.command = trimmed(rest);
+  return entry;
+}
+
+LineEntry passwd_line(std::string_view line) {
+  std::string_view rest = line;
+  if (rest.ends_with('\r')) rest.remove_suffix(1);
+  PersistenceEntry entry{.name = std::string(field(rest, ':'))};
+  if (entry.name.empty() || entry.name.front() == '#' || rest.empty()) return std::nullopt;
+  field(rest, ':');  // password
+  entry.user = field(rest, ':');
+  for (int i = 0; i < 3; ++i) field(rest, ':');  // group, comment, home
+  entry.command = rest;                          // as it is: a blank at its end is another program
+  return entry;
+}
+
+void follow_sudoers(std::string_view text, const Follow& follow) {
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone)) {
+    std::string_view rest = line.text;
+    const std::string_view verb = word(rest);
+    if (verb == "#include" || verb == "@include") follow(Format::kSudoers, std::string(word(rest)));
+    if (verb == "#includedir" || verb == "@includedir")
+      follow(Format::kSudoers, std::string(word(rest)) + "/*");
+  }
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "agent/scan/persistence/formats.h"
+
+namespace fleetsweep::scan {
+
+bool is_of_loader(std::string_view variable) {
+  constexpr std::string_view kVariables[] = {
+      "LD_PRELOAD",     "LD_LIBRARY_PATH", "LD_AUDIT",      "BASH_ENV",          "ENV",
+      "PATH",           "PYTHONPATH",      "PYTHONSTARTUP", "PERL5LIB",          "PERL5OPT",
+      "RUBYOPT",        "RUBYLIB",         "NODE_OPTIONS",  "JAVA_TOOL_OPTIONS", "GCONV_PATH",
+      "PROMPT_COMMAND", "GIT_SSH_COMMAND"};
+  return std::find(std::begin(kVariables), std::end(kVariables), variable) != std::end(kVariables);
+}
+
+LineEntry assignment_line(const std::string& user, std::string_view line) {
+  std::string_view content = trimmed(line);
+  if (is_comment(content)) return std::nullopt;
+  std::string_view rest = content;
+  if (word(rest) == "export") content = trimmed(rest);
+  // pam_env.conf: NAME DEFAULT=value OVERRIDE=value
+  const std::size_t end = content.find_first_of("= \t");
+  const std::string_view variable = content.substr(0, end);
+  if (end == std::string_view::npos || !is_of_loader(variable)) return std::nullopt;
+  return PersistenceEntry{.name = std::string(variable),
+                          .command = std::string(unquoted(trimmed(content.substr(end + 1)))),
+                          .user = user};
+}
+
+std::vector<PersistenceEntry> libraries(const std::string& user, std::string_view line) {
+  std::vector<PersistenceEntry> entries;
+  std::string_view rest = line.substr(0, line.find('#'));
+  while (true) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r:"), rest.size()));
+    const std::string_view library = rest.substr(0, rest.find_first_of(" \t\r:"));
+    if (library.empty()) return entries;
+    rest.remove_prefix(library.size());
+    entries.push_back({.name = user, .command = std::string(library), .user = user});
+  }
+}
+
+}  // namespace fleetsweep::scan

@@ -1,0 +1,90 @@
+#include <functional>
+
+#include "agent/lines/logical_lines.h"
+#include "agent/scan/persistence/formats.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+// "x.service" for x.service, and for the x.service.d/override.conf that changes it.
+std::string unit_name(std::string_view path) {
+  const std::string_view name = file_name(path);
+  if (!name.ends_with(".conf")) return std::string(name);
+  const std::string_view folder = file_name(folder_of(path));
+  return std::string(folder.ends_with(".d") ? folder.substr(0, folder.size() - 2) : name);
+}
+
+// Each "Key=value" of a unit or desktop file.
+void each_setting(
+    std::string_view text,
+    const std::function<void(const lines::Line&, std::string_view, const std::string&)>& visit) {
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kUnit)) {
+    const std::string content = lines::joined(line.text);
+    const std::string_view all = trimmed(content);
+    const std::size_t equals = all.find('=');
+    if (all.empty() || all.front() == '#' || all.front() == ';' || all.front() == '[' ||
+        equals == std::string_view::npos)
+      continue;
+    const std::string_view value = trimmed(all.substr(equals + 1));
+    if (!value.empty()) visit(line, trimmed(all.substr(0, equals)), std::string(value));
+  }
+}
+
+}  // namespace
+
+model::PersistenceKind kind_of_unit(std::string_view path) {
+  const std::string name = unit_name(path);
+  if (name.ends_with(".timer")) return model::PersistenceKind::kSystemdTimer;
+  if (name.ends_with(".socket")) return model::PersistenceKind::kSystemdSocket;
+  if (name.ends_with(".path")) return model::PersistenceKind::kSystemdPath;
+  return model::PersistenceKind::kSystemdUnit;
+}
+
+std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::string& user,
+                                           std::string_view text) {
+  const std::string name = unit_name(path);
+  PersistenceEntry whole{.name = name, .user = user};
+  std::vector<PersistenceEntry> entries;
+  std::string starts;
+  each_setting(text, [&](const lines::Line& line, std::string_view key, const std::string& value) {
+    if (key == "Unit") starts = value;
+    if (key == "User") whole.user = value;
+    if (key.starts_with("Exec")) append(whole.command, value);
+    if (key != "Environment" && key != "DefaultEnvironment") return;
+    for (const lines::Word& word : lines::environment_words(line.text))
+      if (is_of_loader(std::string_view(word.value).substr(0, word.value.find('='))))
+        entries.push_back({.name = name,
+                           .entry = std::string(line.text),
+                           .command = word.value,
+                           .line = line.number,
+                           .of_loader = true});
+  });
+  const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
+  // A timer, socket or path starts the unit it names, or the service of its own name.
+  if (whole.command.empty() && (ends(".timer") || ends(".socket") || ends(".path")))
+    whole.command = starts.empty() ? name.substr(0, name.rfind('.')) + ".service" : starts;
+  for (PersistenceEntry& entry : entries) entry.user = whole.user;
+  entries.insert(entries.begin(), std::move(whole));
+  return entries;
+}
+
+PersistenceEntry desktop_entry(const std::string& path, const std::string& user,
+                               std::string_view text) {
+  PersistenceEntry entry{.name = std::string(file_name(path)), .user = user};
+  each_setting(text, [&](const lines::Line&, std::string_view key, const std::string& value) {
+    if (key == "Exec") append(entry.command, value);
+    if (key == "User") entry.user = value;
+  });
+  return entry;
+}
+
+void follow_unit(std::string_view text, const Follow& follow) {
+  each_setting(text, [&](const lines::Line&, std::string_view key, const std::string& value) {
+    if (key != "EnvironmentFile") return;
+    std::string path(unquoted(value));
+    if (path.starts_with('-')) path.erase(0, 1);  // it need not be there
+    follow(Format::kAssignments, path);
+  });
+}
+
+}  // namespace fleetsweep::scan
