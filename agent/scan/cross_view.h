@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ class CrossView {
 // pidfd_open against the listing of /proc, and what is mounted over a process's folder. Nothing
 // where /proc is of another pid namespace, or hides the processes of others from us.
 Mismatches hidden_processes(const std::string& proc);
+
+// The threads of the processes that `proc` lists.
+std::uint64_t listed_threads(const std::string& proc);
 
 // /proc/modules against /sys/module. Nothing for a kernel without modules.
 Mismatches hidden_modules(const std::string& proc, const std::string& sys);
@@ -66,6 +70,11 @@ Mismatches oddities(const std::string& folder, const FolderView& view);
 
 // Modules that only one side knows; `in_sys` are the folders with an initstate.
 Mismatches module_oddities(std::string_view proc_modules, const std::vector<std::string>& in_sys);
+
+// Whether the kernel's own count of its threads is that of the listed ones, however often it is
+// asked. Both of this moment; a thread that comes or goes in between makes it no.
+bool accounts_for_all(const std::function<std::uint64_t()>& kernel,
+                      const std::function<std::uint64_t()>& listed);
 
 // Mount points that lie over the folder of a process.
 Mismatches covered_processes(const std::string& proc, std::string_view mountinfo);

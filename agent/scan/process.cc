@@ -143,14 +143,14 @@ std::optional<StatLine> parse_stat_line(std::string_view text) {
   line.name = text.substr(open + 1, close - open - 1);
   const auto fields = words(text.substr(close + 1));
   // proc(5) counts from 1; state is 3
-  constexpr std::size_t kParent = 4 - 3, kFlags = 9 - 3, kStart = 22 - 3;
+  constexpr std::size_t kParent = 4 - 3, kFlags = 9 - 3, kThreads = 20 - 3, kStart = 22 - 3;
   if (fields.size() <= kStart) return std::nullopt;
   const auto number = [&](std::size_t field, auto& value) {
     return std::from_chars(fields[field].data(), fields[field].data() + fields[field].size(), value)
                .ec == std::errc();
   };
   if (!number(kParent, line.parent) || !number(kFlags, line.flags) ||
-      !number(kStart, line.start_ticks))
+      !number(kThreads, line.threads) || !number(kStart, line.start_ticks))
     return std::nullopt;
   return line;
 }

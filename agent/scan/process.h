@@ -25,6 +25,7 @@ struct StatLine {
   std::string name;
   int parent = 0;
   std::uint64_t flags = 0;
+  std::uint64_t threads = 0;
   std::uint64_t start_ticks = 0;
 };
 std::optional<StatLine> parse_stat_line(std::string_view text);

@@ -101,6 +101,24 @@ TEST(CrossView, AProcessThatProcDoesNotListStaysHidden) {
   fs::remove_all(proc);
 }
 
+TEST(CrossView, FourMillionNumbersAreAskedThoughTheKernelCountsWhatIsListed) {
+  const auto always = [](std::uint64_t count) { return [=] { return count; }; };
+  EXPECT_TRUE(accounts_for_all(always(7), always(7)));
+  EXPECT_TRUE(accounts_for_all(always(1), always((1 << 16) + 1))) << "sysinfo has 16 bits";
+  EXPECT_FALSE(accounts_for_all(always(8), always(7))) << "one is hidden";
+  EXPECT_FALSE(accounts_for_all(always(7), always(8)));
+  for (int busy = 0; busy < 2 * kLooks; ++busy) {
+    int looks = 0;
+    EXPECT_FALSE(accounts_for_all([&] { return looks++ == busy ? 8 : 7; }, always(7)))
+        << "a moment of look " << busy;
+  }
+  for (int chance = 0; chance < kLooks; ++chance) {
+    int looks = 0;
+    EXPECT_FALSE(accounts_for_all(always(8), [&] { return looks++ == chance ? 7 : 8; }))
+        << "look " << chance;
+  }
+}
+
 TEST(CrossView, AFolderMountedOverAProcessIsTakenForTheProcess) {
   const std::string mountinfo =
       "22 1 0:20 / /proc rw - proc proc rw\n"
@@ -139,6 +157,14 @@ TEST_F(CrossViewTree, AModuleOnDiskIsReadAsTheKernelShowsIt) {
   EXPECT_TRUE(has(hidden_modules(at("/proc"), at("/sys")), "diamorphine_lookalike"));
   fs::remove(at("/proc/modules"));
   EXPECT_TRUE(has_none(hidden_modules(at("/proc"), at("/sys")))) << "a kernel without modules";
+}
+
+TEST_F(CrossViewTree, ThreadsOfAProcessAreNotCounted) {
+  write("/proc/7/stat", "7 (a) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 99 1 1 1 1 1\n");
+  write("/proc/8/stat", "8 (b) Z) R 1 8 8 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99 1 1 1 1 1\n");
+  fs::create_directories(at("/proc/9"));
+  write("/proc/self/stat", "7 (a) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 99 1 1 1 1 1\n");
+  EXPECT_EQ(listed_threads(at("/proc")), 4u);
 }
 
 TEST_F(CrossViewTree, ASocketThatProcDoesNotListStaysHidden) {
