@@ -152,14 +152,28 @@ TEST(IdentityTable, GrowsWithoutBound) {
   FAIL() << "the one that is seen in every run is to be the only one left";
 }
 
-// The program, on files that lie there long enough.
+// The program, on files that lie there long enough: a tree for each test, all of them written
+// before the first one waits.
 class KnownTreeTest : public TreeTest {
  protected:
+  static void SetUpTestSuite() {
+    char folder[] = "/tmp/fleetsweep-known-XXXXXX";
+    ASSERT_NE(mkdtemp(folder), nullptr);
+    trees_ = folder;
+    const auto& suite = *testing::UnitTest::GetInstance()->current_test_suite();
+    for (int i = 0; i < suite.total_test_count(); ++i) {
+      const auto root = trees_ / suite.GetTestInfo(i)->name() / "root";
+      std::filesystem::create_directories(root / "c");
+      std::ofstream(root / "a") << "hello\n";
+      std::ofstream(root / "b") << "hellp\n";
+      std::ofstream(root / "c/d") << std::string(100'000, 'x') << "FLEETSWEEP-LOOKALIKE";
+    }
+  }
+  static void TearDownTestSuite() { std::filesystem::remove_all(trees_); }
+
   void SetUp() override {
-    TreeTest::SetUp();
-    write("/a", "hello\n");
-    write("/b", "hellp\n");
-    write("/c/d", std::string(100'000, 'x') + "FLEETSWEEP-LOOKALIKE");
+    folder_ = trees_ / testing::UnitTest::GetInstance()->current_test_info()->name();
+    root_ = folder_ / "root";
     learn_when_settled();
   }
 
@@ -189,6 +203,8 @@ class KnownTreeTest : public TreeTest {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline)
           << "nothing is learnt: is /tmp on a file system that keeps times and births?";
   }
+
+  inline static std::filesystem::path trees_;
 };
 
 TEST_F(KnownTreeTest, ANewHashListReadsAnUnchangedTree) {
