@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "agent/act/pack.h"
-#include "agent/hive/limits.h"
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "agent/hive/limits.h"
 #include "agent/hive/text.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::hive {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/hive/limits.h"
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
 

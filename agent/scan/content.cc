@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "agent/hive/limits.h"
 #include "agent/scan/file_bytes.h"
 #include "agent/scan/root.h"
 #include "protocol/base/limits.h"

@@ -1,6 +1,5 @@
 #include "agent/scan/hive_job.h"
 
-#include "agent/hive/limits.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {

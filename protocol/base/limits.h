@@ -137,7 +137,14 @@ inline constexpr std::uint64_t kArchiveMemberBytes = 32ull << 20;
 // Above this many bytes out for each byte in, it is a bomb.
 inline constexpr std::uint64_t kArchiveRatio = 200;
 inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, before it counts
-inline constexpr std::size_t kSweepPolicies = 16;                // answered in one walk
+// Of a registry hive: its bytes and those of its logs, cells looked at (4 bytes of data are one),
+// and values of one key or told of all of it.
+inline constexpr std::size_t kHiveBytes = 256ull << 20;
+inline constexpr std::uint64_t kHiveCells = 100'000'000;
+inline constexpr std::size_t kRegistryValues = 20'000;
+inline constexpr std::size_t kRegistryDataBytes = 16 << 20;  // of one value
+inline constexpr std::size_t kHiveEditBytes = 1024 * 1024;   // that one edit may change
+inline constexpr std::size_t kSweepPolicies = 16;            // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
@@ -159,6 +166,14 @@ inline constexpr std::uint64_t kEvidenceBytes = 64ull
 inline constexpr std::uint64_t kRatioFilesMin =
     10'000;  // the per-host ratio applies above this many scanned files
 inline constexpr std::uint32_t kRatioPermille = 5;
+
+// Feeds of indicators, on the author's machine.
+inline constexpr std::size_t kImportFileBytes = 32 * 1024 * 1024;
+inline constexpr std::size_t kImportIndicators = 50'000;  // of all files together
+inline constexpr std::size_t kImportAlternatives = 4096;  // of one pattern, written out
+inline constexpr std::size_t kImportDepth = 32;           // brackets in a pattern, nested groups
+inline constexpr std::size_t kImportValueBytes = 1024;
+inline constexpr std::size_t kImportNoteBytes = 160;
 
 // What a fold keeps of a tenant's log. Only documents that met their quorum count towards these.
 inline constexpr std::size_t kRootChain = 256;

@@ -2,7 +2,6 @@
 
 #include "agent/act/actions/action.h"
 #include "agent/act/process.h"
-#include "agent/hive/limits.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::act {

@@ -5,6 +5,7 @@
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -16,7 +17,7 @@ using Alternative = std::vector<Leaf>;
 constexpr std::int64_t kPortMax = 65535;
 constexpr std::int64_t kSizeMax = std::int64_t{1} << 60;
 
-// Or over ands; nothing if there are more than kAlternatives.
+// Or over ands; nothing if there are more than limits::kImportAlternatives.
 std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
   if (formula.part == Formula::Part::kLeaf) return {{{formula.leaf}}};
   std::vector<Alternative> all;
@@ -28,7 +29,7 @@ std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
       all.insert(all.end(), more->begin(), more->end());
     } else {
       std::vector<Alternative> product;
-      if (all.size() * more->size() > kAlternatives) return std::nullopt;
+      if (all.size() * more->size() > limits::kImportAlternatives) return std::nullopt;
       for (const Alternative& left : all)
         for (const Alternative& right : *more) {
           product.push_back(left);
@@ -36,7 +37,7 @@ std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
         }
       all = std::move(product);
     }
-    if (all.size() > kAlternatives) return std::nullopt;
+    if (all.size() > limits::kImportAlternatives) return std::nullopt;
   }
   return all;
 }
@@ -142,8 +143,9 @@ void take_alternatives(const Formula& formula, const Indicator& like, std::strin
                        Collector& into) {
   const auto all = written_out(formula);
   if (!all)
-    return into.refuse(like.origins[0], shown,
-                       fmt::format("written out it has more than {} alternatives", kAlternatives));
+    return into.refuse(
+        like.origins[0], shown,
+        fmt::format("written out it has more than {} alternatives", limits::kImportAlternatives));
   for (const Alternative& alternative : *all) {
     std::string problems;
     Indicator indicator = like;

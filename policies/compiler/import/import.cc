@@ -1,13 +1,14 @@
 #include "policies/compiler/import/import.h"
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context) {
-  if (bytes.size() > kFileBytes)
+  if (bytes.size() > limits::kImportFileBytes)
     return fail(Code::kInvalid, "'{}' has {} bytes; at most {}: split it", escaped(context.source),
-                bytes.size(), kFileBytes);
+                bytes.size(), limits::kImportFileBytes);
   constexpr Status (*kImporters[])(std::string_view, Collector&) = {
       import_stix,   import_feodo,   import_loki, import_misp,
       import_clamav, import_openioc, import_plain};

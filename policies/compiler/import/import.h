@@ -23,7 +23,7 @@ enum class Format : std::uint8_t {
 // Fails when the bytes are no such feed at all.
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context);
 
-// One each; `bytes` are at most kFileBytes.
+// One each; `bytes` are at most limits::kImportFileBytes.
 Status import_stix(std::string_view bytes, Collector& into);
 Status import_feodo(std::string_view bytes, Collector& into);
 Status import_loki(std::string_view bytes, Collector& into);

@@ -9,6 +9,7 @@
 #include "policies/compiler/regex.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -44,8 +45,8 @@ bool is_windows_only(const Term& term) {
 
 std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (term.value.empty()) return "it is empty";
-  if (term.value.size() > kValueBytes)
-    return fmt::format("it has {} bytes; at most {}", term.value.size(), kValueBytes);
+  if (term.value.size() > limits::kImportValueBytes)
+    return fmt::format("it has {} bytes; at most {}", term.value.size(), limits::kImportValueBytes);
   if (!is_plain_text(term.value)) return "it holds control characters or is not UTF-8";
   if (term.value.find("{{") != std::string::npos) return "'{{' begins a template in a policy";
   const bool on_windows = context.platform == model::Platform::kWindows;
@@ -106,8 +107,8 @@ void Collector::take(Indicator indicator, std::string_view shown) {
         return refused(fmt::format("it demands two values of {} at once", name(one.field)));
   if (indicator.expires && *indicator.expires <= context_.now)
     return refused("it expired on " + to_rfc3339(*indicator.expires));
-  if (imported_.indicators.size() >= kIndicators)
-    return refused(fmt::format("more than {} indicators", kIndicators));
+  if (imported_.indicators.size() >= limits::kImportIndicators)
+    return refused(fmt::format("more than {} indicators", limits::kImportIndicators));
   const bool ages =
       std::any_of(indicator.all_of.begin(), indicator.all_of.end(),
                   [](const Term& term) { return term.field == Field::kNetworkDstRef; });

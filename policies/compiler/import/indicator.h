@@ -14,14 +14,6 @@
 
 namespace fleetsweep::indicators {
 
-// Bounds of an import, on the author's machine only; policies have theirs in base/limits.h.
-inline constexpr std::size_t kFileBytes = 32 * 1024 * 1024;
-inline constexpr std::size_t kIndicators = 50'000;  // of all files together
-inline constexpr std::size_t kAlternatives = 4096;  // of one pattern, written out
-inline constexpr std::size_t kDepth = 32;           // brackets in a pattern, nested groups
-inline constexpr std::size_t kValueBytes = 1024;
-inline constexpr std::size_t kNoteBytes = 160;
-
 // What people count: "812 hashes, 40 addresses".
 enum class Kind : std::uint8_t {
   kHash,
@@ -39,7 +31,7 @@ struct Origin {
   std::string source;      // the file as it was named
   std::uint32_t line = 0;  // from 1; 0: the format has none
   std::string id;          // the feed's own: indicator--..., a UUID
-  std::string note;        // its comment, name or status, cut to kNoteBytes
+  std::string note;        // its comment, name or status, cut to limits::kImportNoteBytes
   bool operator==(const Origin&) const = default;
 };
 

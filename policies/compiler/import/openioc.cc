@@ -8,6 +8,7 @@
 #include "policies/compiler/import/formula.h"
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/text.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -101,7 +102,8 @@ class Reader {
 };
 
 Formula Reader::group(const pugi::xml_node& node, std::size_t depth) const {
-  if (depth > kDepth) return Formula::problem(fmt::format("more than {} groups", kDepth));
+  if (depth > limits::kImportDepth)
+    return Formula::problem(fmt::format("more than {} groups", limits::kImportDepth));
   const std::string operation = in_small_letters(node.attribute("operator").value());
   if (operation != "and" && operation != "or")
     return Formula::problem(fmt::format("the operator '{}'{}", shown_note(operation), place(node)));

@@ -5,6 +5,7 @@
 
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -98,8 +99,9 @@ class Parser {
                  : fmt::format("byte {}: it ends where {} was expected", at_, expected);
   }
   bool too_deep() {
-    if (depth_ < kDepth) return false;
-    if (error_.empty()) error_ = fmt::format("byte {}: more than {} brackets", at_, kDepth);
+    if (depth_ < limits::kImportDepth) return false;
+    if (error_.empty())
+      error_ = fmt::format("byte {}: more than {} brackets", at_, limits::kImportDepth);
     return true;
   }
   std::string place(std::size_t at) const { return fmt::format(" (byte {})", at); }

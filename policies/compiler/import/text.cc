@@ -5,6 +5,7 @@
 
 #include "policies/compiler/import/indicator.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -165,8 +166,8 @@ std::optional<Timestamp> feed_time(std::string_view text) {
 }
 
 std::string shown_note(std::string_view text) {
-  std::string note = escaped(trimmed(text).substr(0, kNoteBytes));
-  if (note.size() > kNoteBytes) note.resize(kNoteBytes);
+  std::string note = escaped(trimmed(text).substr(0, limits::kImportNoteBytes));
+  if (note.size() > limits::kImportNoteBytes) note.resize(limits::kImportNoteBytes);
   while (!is_utf8(note)) note.pop_back();  // cut inside a letter
   return note;
 }

@@ -35,7 +35,8 @@ bool is_domain(
 // RFC 3339 with or without fractions and offset, "2021-01-17 07:44:46" and "2021-01-17", in UTC.
 std::optional<Timestamp> feed_time(std::string_view text);
 
-// As it may stand in a comment or on a terminal: escaped, one line, at most kNoteBytes.
+// As it may stand in a comment or on a terminal: escaped, one line, at most
+// limits::kImportNoteBytes.
 std::string shown_note(std::string_view text);
 
 }  // namespace fleetsweep::indicators

@@ -9,6 +9,7 @@
 #include "policies/compiler/import/stix_pattern.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/import/write.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "tests/policies/sample.h"
 
@@ -400,7 +401,8 @@ TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {
   EXPECT_THAT(complaint(Format::kMisp, "{}"), HasSubstr("no Event"));
   EXPECT_THAT(complaint(Format::kOpenioc, "<ioc/>"), HasSubstr("its first element is <ioc>"));
   EXPECT_THAT(complaint(Format::kOpenioc, "<a"), HasSubstr("not XML"));
-  EXPECT_THAT(complaint(Format::kPlain, std::string(kFileBytes + 1, 'x')), HasSubstr("split it"));
+  EXPECT_THAT(complaint(Format::kPlain, std::string(limits::kImportFileBytes + 1, 'x')),
+              HasSubstr("split it"));
 }
 
 TEST(Import, TheSameIndicatorOfTwoFeedsLosesOneOfItsSources) {
