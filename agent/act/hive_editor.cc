@@ -11,6 +11,7 @@
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"
+#include "protocol/runtime/descriptors/descriptors.h"
 #include "protocol/runtime/sandbox/sandbox.h"
 
 namespace fleetsweep::act {
@@ -26,49 +27,19 @@ struct Message {
 };
 
 bool send_message(int socket, const Bytes& bytes, std::span<const int> descriptors) {
-  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(kDescriptors * sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
-  }
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
+  const iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
+  return runtime::send_with(socket, {&part, 1}, descriptors) == static_cast<ssize_t>(bytes.size());
 }
 
 // Nothing: the other end is gone.
 std::optional<Message> receive_message(int socket) {
   Message result;
   result.bytes.resize(kMessageBytes);
-  iovec part{result.bytes.data(), result.bytes.size()};
-  alignas(cmsghdr) char control[CMSG_SPACE(kDescriptors * sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
   ssize_t count = 0;
-  do count = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  do count = runtime::receive_with(socket, result.bytes, result.descriptors);
   while (count < 0 && errno == EINTR);
   if (count <= 0) return std::nullopt;
   result.bytes.resize(static_cast<std::size_t>(count));
-  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-       header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t at = 0; at + sizeof(int) <= header->cmsg_len - CMSG_LEN(0);
-         at += sizeof(int)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header) + at, sizeof fd);
-      result.descriptors.emplace_back(fd);
-    }
-  }
   return result;
 }
 

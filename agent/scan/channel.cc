@@ -5,6 +5,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+
+#include "protocol/runtime/descriptors/descriptors.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -26,14 +29,9 @@ Status Channel::take_in() {
   consumed_ = 0;
   const std::size_t have = input_.size();
   input_.resize(have + kReadBytes);
-  iovec part{input_.data() + have, kReadBytes};
-  alignas(cmsghdr) char control[CMSG_SPACE(kDescriptors * sizeof(int))];
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  const ssize_t count = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  std::vector<UniqueFd> came;
+  const ssize_t count =
+      runtime::receive_with(socket_.get(), std::span(input_).subspan(have), came, MSG_DONTWAIT);
   const int error = errno;
   input_.resize(have + (count > 0 ? static_cast<std::size_t>(count) : 0));
   if (count < 0 && (error == EAGAIN || error == EINTR)) return {};
@@ -41,14 +39,7 @@ Status Channel::take_in() {
     closed_ = true;
     return {};
   }
-  for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-    for (std::size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      descriptors_.emplace_back(fd);
-    }
-  }
+  std::move(came.begin(), came.end(), std::back_inserter(descriptors_));
   return {};
 }
 
@@ -72,7 +63,6 @@ Status Channel::send(BytesView frame, std::span<const int> descriptors, Duration
   const std::uint8_t length[kHeaderBytes] = {
       static_cast<std::uint8_t>(frame.size()), static_cast<std::uint8_t>(frame.size() >> 8),
       static_cast<std::uint8_t>(frame.size() >> 16), static_cast<std::uint8_t>(frame.size() >> 24)};
-  alignas(cmsghdr) char control[CMSG_SPACE(kDescriptors * sizeof(int))] = {};
   std::size_t sent = 0;
   const std::size_t total = kHeaderBytes + frame.size();
   while (sent < total) {
@@ -82,19 +72,9 @@ Status Channel::send(BytesView frame, std::span<const int> descriptors, Duration
       parts[count++] = {const_cast<std::uint8_t*>(length) + sent, kHeaderBytes - sent};
     const std::size_t body = sent < kHeaderBytes ? 0 : sent - kHeaderBytes;
     parts[count++] = {const_cast<std::uint8_t*>(frame.data()) + body, frame.size() - body};
-    msghdr header{};
-    header.msg_iov = parts;
-    header.msg_iovlen = count;
-    if (sent == 0 && !descriptors.empty()) {
-      header.msg_control = control;
-      header.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-      cmsghdr* first = CMSG_FIRSTHDR(&header);
-      first->cmsg_level = SOL_SOCKET;
-      first->cmsg_type = SCM_RIGHTS;
-      first->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-      std::memcpy(CMSG_DATA(first), descriptors.data(), descriptors.size_bytes());
-    }
-    const ssize_t wrote = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t wrote =
+        runtime::send_with(socket_.get(), {parts, count},
+                           sent == 0 ? descriptors : std::span<const int>(), MSG_DONTWAIT);
     if (wrote >= 0) {
       sent += static_cast<std::size_t>(wrote);
       continue;

@@ -75,7 +75,6 @@ class Reader {
 class Channel {
  public:
   static constexpr std::size_t kFrameBytes = 8 * 1024 * 1024;
-  static constexpr std::size_t kDescriptors = 64;
 
   explicit Channel(UniqueFd socket) : socket_(std::move(socket)) {}
   int fd() const { return socket_.get(); }

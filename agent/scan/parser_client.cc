@@ -12,11 +12,12 @@
 #include "agent/scan/file_bytes.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"
+#include "protocol/runtime/descriptors/descriptors.h"
 
 namespace fleetsweep::scan {
 namespace {
 
-constexpr std::size_t kBatchFiles = Channel::kDescriptors;
+constexpr std::size_t kBatchFiles = runtime::kDescriptorsSent;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kBatchesUnderWay = 3;
 constexpr Duration kStartTimeout = std::chrono::seconds(30);

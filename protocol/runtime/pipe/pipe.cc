@@ -8,6 +8,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/runtime/descriptors/descriptors.h"
 
 namespace fleetsweep::runtime {
 namespace {
@@ -33,22 +34,6 @@ Result<bool> wait_for(int fd, short events, Clock::time_point deadline) {
   }
 }
 
-// Keeps the first descriptor of the control data and closes all others: a peer that sends more than
-// the format allows must not fill our table.
-void take_descriptors(msghdr& header, UniqueFd& kept) {
-  for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
-       control = CMSG_NXTHDR(&header, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof fd);
-      UniqueFd owned(fd);
-      if (!kept) kept = std::move(owned);
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::pair<Pipe, Pipe>> Pipe::pair() {
@@ -69,24 +54,12 @@ Status Pipe::send(const model::LocalMessage& message, int fd, Duration timeout) 
                  static_cast<std::uint8_t>(body.size() >> 24), static_cast<std::uint8_t>(fd >= 0)};
   append(frame, body);
 
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   const auto deadline = Clock::now() + timeout;
   std::size_t sent = 0;
   while (sent < frame.size()) {
-    iovec part{frame.data() + sent, frame.size() - sent};
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    if (sent == 0 && fd >= 0) {
-      header.msg_control = control;
-      header.msg_controllen = sizeof control;
-      cmsghdr* first = CMSG_FIRSTHDR(&header);
-      first->cmsg_level = SOL_SOCKET;
-      first->cmsg_type = SCM_RIGHTS;
-      first->cmsg_len = CMSG_LEN(sizeof(int));
-      std::memcpy(CMSG_DATA(first), &fd, sizeof fd);
-    }
-    const ssize_t count = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const iovec part{frame.data() + sent, frame.size() - sent};
+    const std::span<const int> along(&fd, sent == 0 && fd >= 0 ? 1 : 0);
+    const ssize_t count = send_with(socket_.get(), {&part, 1}, along, MSG_DONTWAIT);
     if (count >= 0) {
       sent += static_cast<std::size_t>(count);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -107,16 +80,12 @@ Status Pipe::fill(std::size_t size, bool& complete) {
   std::size_t have = buffer_.size();
   buffer_.resize(size);
   while (have < size) {
-    iovec part{buffer_.data() + have, size - have};
-    alignas(cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))];
-    msghdr header{};
-    header.msg_iov = &part;
-    header.msg_iovlen = 1;
-    header.msg_control = control;
-    header.msg_controllen = sizeof control;
-    const ssize_t count = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    std::vector<UniqueFd> passed;
+    const ssize_t count =
+        receive_with(socket_.get(), std::span(buffer_).subspan(have), passed, MSG_DONTWAIT);
+    // All but the first are closed: a peer that sends more must not fill our table.
+    if (!passed.empty() && !passed_) passed_ = std::move(passed.front());
     if (count > 0) {
-      take_descriptors(header, passed_);
       have += static_cast<std::size_t>(count);
       continue;
     }
