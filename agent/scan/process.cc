@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <map>
 
+#include "agent/overlay/container.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/raw_file.h"
 #include "protocol/base/limits.h"
@@ -247,21 +247,6 @@ std::optional<std::uint64_t> effective_capabilities(std::string_view status) {
 std::optional<unsigned> effective_user(std::string_view status) {
   const auto found = status_words(status, "Uid:");  // real, effective, saved, file system
   return found.size() < 2 ? std::nullopt : number_of<unsigned>(found[1], 10);
-}
-
-std::string container_id(std::string_view cgroup) {
-  constexpr std::size_t kDigits = 64;
-  std::string_view id;
-  for (std::size_t at = 0; at < cgroup.size();) {
-    const std::size_t end =
-        std::min(cgroup.find_first_not_of("0123456789abcdef", at), cgroup.size());
-    const bool is_word = at == 0 || std::isalnum(static_cast<unsigned char>(cgroup[at - 1])) == 0;
-    const bool ends =
-        end == cgroup.size() || std::isalnum(static_cast<unsigned char>(cgroup[end])) == 0;
-    if (end - at == kDigits && is_word && ends) id = cgroup.substr(at, kDigits);
-    at = end + 1;
-  }
-  return std::string(id);
 }
 
 std::optional<std::uint64_t> start_ticks_of(int pid) {

@@ -51,10 +51,6 @@ std::vector<std::string> capability_names(std::uint64_t mask);
 std::optional<std::uint64_t> effective_capabilities(std::string_view status);
 std::optional<unsigned> effective_user(std::string_view status);
 
-// Of /proc/PID/cgroup: the 64 hexadecimal digits by which docker, containerd, podman and cri-o name
-// a container; the innermost. Empty: none.
-std::string container_id(std::string_view cgroup);
-
 // Calls `take` with each line, without its end.
 template <class Take>
 void for_each_line(std::string_view text, Take take) {

@@ -20,6 +20,7 @@
 #include "agent/hive/registry.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
+#include "agent/overlay/container.h"
 #include "agent/package_db/package_db.h"
 #include "agent/plan/pam.h"
 #include "agent/scan/attributes.h"
@@ -234,7 +235,7 @@ void read_proc(std::string_view text) {
   (void)scan::environment_names(text);
   (void)scan::effective_user(text);
   if (const auto mask = scan::effective_capabilities(text)) (void)scan::capability_names(*mask);
-  FS_ASSERT(scan::container_id(text).size() % 64 == 0);
+  FS_ASSERT(container_id(text).size() % 64 == 0);
   (void)scan::covered_processes("/proc", text);
   (void)scan::module_oddities(text, {"ext4"});
   (void)scan::foreign_lines(text, {"/usr/lib/libc.so.6"});

@@ -51,17 +51,6 @@ TEST(Process, AMappingWithSpacesInItsPathIsCutShort) {
     EXPECT_FALSE(parse_mapping(broken).has_value()) << broken;
 }
 
-TEST(Process, AContainerIsKnownByTheIdOfItsInnermostScope) {
-  const std::string id(64, 'a'), pod(64, 'b');
-  EXPECT_EQ(container_id("0::/system.slice/docker-" + id + ".scope\n"), id);
-  EXPECT_EQ(container_id("12:pids:/docker/" + id + "\n0::/\n"), id);
-  EXPECT_EQ(container_id("0::/kubepods.slice/" + pod + "/cri-containerd-" + id + ".scope"), id);
-  EXPECT_EQ(container_id("0::/machine.slice/libpod-" + id + ".scope/container"), id);
-  EXPECT_EQ(container_id("0::/x-" + id + "f"), "") << "65 digits";
-  EXPECT_EQ(container_id("0::/x" + id), "") << "a part of a longer word";
-  EXPECT_EQ(container_id("0::/user.slice/session-1.scope"), "");
-}
-
 TEST(Process, ValuesOfAnEnvironmentLeaveTheProcess) {
   using namespace std::string_literals;
   EXPECT_EQ(environment_names("AAZHDE=secret\0PATH=/bin\0=x\0broken\0A=b=c"s),
