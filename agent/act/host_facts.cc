@@ -56,20 +56,24 @@ bool is_mount_point(const Parent& parent) {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-std::string md5_of(int fd) {
-  crypto::BulkHash hash(crypto::HashKind::kMd5);
+// As its package recorded it.
+bool is_intact(const PackageDb& packages, const std::string& path, int fd) {
+  const auto recorded = packages.recorded(path);
+  if (!recorded) return false;
+  crypto::BulkHash hash(recorded->size() == 32 ? crypto::HashKind::kMd5
+                                               : crypto::HashKind::kSha256);
   Bytes buffer(256 * 1024);
   off_t at = 0;
   for (ssize_t got = 0; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
     hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
-  return to_hex(hash.finish());
+  return packages.intact(path, to_hex(hash.finish()));
 }
 
 plan::Package package_of(const PackageDb& packages, const Tree& tree, const std::string& path) {
   if (!packages.owner(path)) return plan::Package::kUnowned;
   if (const auto parent = tree.parent(path))
     if (const auto file = tree.file(*parent, path))
-      if (packages.intact(path, md5_of(file->get()))) return plan::Package::kIntact;
+      if (is_intact(packages, path, file->get())) return plan::Package::kIntact;
   return plan::Package::kTampered;
 }
 

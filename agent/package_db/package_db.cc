@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -12,6 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/package_db/limits.h"
+#include "agent/package_db/rpm_header.h"
+#include "agent/package_db/sqlite_rows.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
 #include "protocol/base/unique_fd.h"
@@ -20,8 +22,6 @@ namespace fleetsweep {
 namespace {
 
 namespace fs = std::filesystem;
-
-using Md5 = std::array<std::uint8_t, 16>;
 
 // "/lib/x" and "/usr/lib/x" are one file on a merged system, and packages record either.
 std::string canonical(std::string_view path) {
@@ -62,10 +62,67 @@ Status not_of_another_system(const fs::path& root) {
     std::error_code error;
     if (fs::exists(root / other, error))
       return fail(Code::kInvalid,
-                  "{}: the packages of this host are recorded there, and only dpkg's records "
-                  "(var/lib/dpkg/info) can be read: which files belong to a package is not known; "
-                  "use policies that only report",
+                  "{}: the packages of this host are recorded there, and only the records of dpkg "
+                  "(var/lib/dpkg/info) and of rpm since 4.16 (rpmdb.sqlite) can be read: which "
+                  "files belong to a package is not known; use policies that only report",
                   (root / other).string());
+  }
+  return {};
+}
+
+// Open for reading, a regular file; nothing if it is not there.
+Result<std::optional<UniqueFd>> open_regular(const fs::path& path, struct stat& status) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  status = {};
+  if (!file && errno == ENOENT) return std::nullopt;
+  if (!file) return fail(Code::kUnavailable, "{}: {}", path.string(), std::strerror(errno));
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<std::uint64_t>(status.st_size) > limits::kRpmDatabaseBytes)
+    return fail(Code::kInvalid, "{}: not a regular file of at most {} bytes", path.string(),
+                limits::kRpmDatabaseBytes);
+  return file;
+}
+
+ByteSource source_of(const UniqueFd& file, const struct stat& status) {
+  return {static_cast<std::uint64_t>(status.st_size),
+          [fd = file.get()](std::span<std::uint8_t> target, std::uint64_t offset) {
+            return ::pread(fd, target.data(), target.size(), static_cast<off_t>(offset)) ==
+                   static_cast<ssize_t>(target.size());
+          }};
+}
+
+bool is_same_moment(const UniqueFd& file, const struct stat& then) {
+  struct stat now {};
+  return !file ||
+         (::fstat(file.get(), &now) == 0 && now.st_size == then.st_size &&
+          now.st_mtim.tv_sec == then.st_mtim.tv_sec && now.st_mtim.tv_nsec == then.st_mtim.tv_nsec);
+}
+
+// Whether it is there. rpm may install meanwhile: what was read of two states is read again.
+Result<bool> read_rpm(const fs::path& path, PackageDb& packages) {
+  for (int reading = 1; reading <= limits::kRpmReadings; ++reading) {
+    struct stat status {
+    }, log_status{};
+    FS_TRY(const auto file, open_regular(path, status));
+    FS_TRY(const auto log, open_regular(path.string() + "-wal", log_status));
+    if (!file) return false;
+    const UniqueFd none;
+    const UniqueFd& log_file = log ? *log : none;
+    const auto done = each_blob(source_of(*file, status), source_of(log_file, log_status),
+                                "Packages", 1, limits::kRpmHeaderBytes,
+                                [&](BytesView header) { return packages.add_rpm(header); });
+    if (!is_same_moment(*file, status) || !is_same_moment(log_file, log_status)) continue;
+    if (!done) return fail(done.error().within(path.string()));
+    return true;
+  }
+  return fail(Code::kUnavailable, "{}: rpm is writing to it: try again when that is done",
+              path.string());
+}
+
+Status read_rpm_of(const fs::path& root, PackageDb& packages, bool& is_there) {
+  for (const char* folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
+    FS_TRY(is_there, read_rpm(root / folder / "rpmdb.sqlite", packages));
+    if (is_there) break;
   }
   return {};
 }
@@ -85,22 +142,24 @@ void each_line(std::string_view text, Visit visit) {
 struct PackageDb::Index {
   struct File {
     std::uint32_t package = 0;
-    bool has_md5 = false;
-    Md5 md5{};
+    std::uint32_t digest_at = 0;  // in `digests`
+    std::uint8_t digest_bytes = 0;
   };
   std::vector<std::string> packages;
   std::unordered_map<std::string, File> files;
+  Bytes digests;
 
   const File* find(std::string_view path) const {
     const auto found = files.find(canonical(path));
     return found == files.end() ? nullptr : &found->second;
   }
-  void record(std::string_view path, std::string_view md5_hex) {
-    const auto md5 = from_hex(md5_hex);
+  void record(std::string_view path, std::string_view hex) {
+    const auto digest = from_hex(hex);
     const auto file = files.find(canonical(path));
-    if (!md5 || file == files.end()) return;
-    file->second.has_md5 = true;
-    std::copy(md5->begin(), md5->end(), file->second.md5.begin());
+    if (!digest || file == files.end()) return;
+    file->second.digest_at = static_cast<std::uint32_t>(digests.size());
+    file->second.digest_bytes = static_cast<std::uint8_t>(digest->size());
+    append(digests, as_text(*digest));
   }
 };
 
@@ -121,7 +180,9 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
     if (entries->path().extension() == ".list") lists.push_back(entries->path());
   }
   if (error) return fail(Code::kUnavailable, "{}: {}", info.string(), error.message());
-  if (lists.empty()) FS_CHECK(not_of_another_system(root));
+  bool is_rpm = false;
+  FS_CHECK(read_rpm_of(root, db, is_rpm));
+  if (lists.empty() && !is_rpm) FS_CHECK(not_of_another_system(root));
   std::sort(lists.begin(), lists.end());
 
   for (const fs::path& list : lists) {
@@ -166,20 +227,32 @@ void PackageDb::add_status(std::string_view status) {
   });
 }
 
+Status PackageDb::add_rpm(BytesView header) {
+  FS_TRY(const RpmPackage package, parse_rpm_header(header));
+  const auto number = static_cast<std::uint32_t>(index_->packages.size());
+  index_->packages.push_back(package.name);
+  for (const RpmFile& file : package.files) {
+    if (!file.path.starts_with('/')) continue;
+    index_->files.try_emplace(canonical(file.path), Index::File{number});
+    if (!file.digest.empty()) index_->record(file.path, file.digest);
+  }
+  return {};
+}
+
 std::optional<std::string> PackageDb::owner(std::string_view path) const {
   const Index::File* file = index_->find(path);
   if (file == nullptr) return std::nullopt;
   return index_->packages[file->package];
 }
 
-std::optional<std::string> PackageDb::recorded_md5(std::string_view path) const {
+std::optional<std::string> PackageDb::recorded(std::string_view path) const {
   const Index::File* file = index_->find(path);
-  if (file == nullptr || !file->has_md5) return std::nullopt;
-  return to_hex(file->md5);
+  if (file == nullptr || file->digest_bytes == 0) return std::nullopt;
+  return to_hex(BytesView(index_->digests).subspan(file->digest_at, file->digest_bytes));
 }
 
-bool PackageDb::intact(std::string_view path, std::string_view md5_hex) const {
-  return recorded_md5(path) == md5_hex;
+bool PackageDb::intact(std::string_view path, std::string_view hex) const {
+  return recorded(path) == hex;
 }
 
 std::size_t PackageDb::files() const {

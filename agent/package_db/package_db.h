@@ -1,29 +1,34 @@
 #pragma once
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
-// and of status the configuration files, which are in no *.md5sums). Nothing is executed: the tools
-// of an infected host may lie. The database can be written by an attacker too, so "owned" only ever
-// protects a file and never proves anything.
+// and of status the configuration files, which are in no *.md5sums) and from rpm's database
+// (rpmdb.sqlite, of rpm 4.16 and later). Nothing is executed: the tools of an infected host may
+// lie. The databases can be written by an attacker too, so "owned" only ever protects a file and
+// never proves anything.
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 
 namespace fleetsweep {
 
 class PackageDb {
  public:
-  // Reads DIR/var/lib/dpkg. A root without any packages gives an empty database; one whose packages
-  // another system keeps is kInvalid: there every file would look like nobody's.
+  // Reads DIR/var/lib/dpkg and DIR/var/lib/rpm (or usr/lib/sysimage/rpm). A root without any
+  // packages gives an empty database; one whose packages another system keeps, or an older rpm, is
+  // kInvalid: there every file would look like nobody's.
   static Result<PackageDb> open(const std::string& root);
   PackageDb();
   // What open() does for each package: the lines of its .list, and of its .md5sums if it has one.
   void add(std::string package, std::string_view list, std::string_view md5sums);
   // Then once: the text of dpkg's status file.
   void add_status(std::string_view status);
+  // A package's header, as rpm's database has it.
+  Status add_rpm(BytesView header);
   PackageDb(PackageDb&&) noexcept;
   PackageDb& operator=(PackageDb&&) noexcept;
   ~PackageDb();
@@ -31,10 +36,11 @@ class PackageDb {
   // `path` is relative to the root and starts with '/'. /bin, /sbin and /lib* are the same as below
   // /usr, whichever spelling the package used.
   std::optional<std::string> owner(std::string_view path) const;
-  // Owned, and the package recorded exactly this MD5 (lower-case hex) for it.
-  bool intact(std::string_view path, std::string_view md5_hex) const;
-  // The MD5 the package recorded; nothing for files it does not own or made at installation.
-  std::optional<std::string> recorded_md5(std::string_view path) const;
+  // Owned, and the package recorded exactly this digest (lower-case hex) for it.
+  bool intact(std::string_view path, std::string_view hex) const;
+  // The digest the package recorded: an MD5 of 32 digits, or a SHA-256 of 64. Nothing for files it
+  // does not own or made at installation.
+  std::optional<std::string> recorded(std::string_view path) const;
   std::size_t files() const;
 
  private:

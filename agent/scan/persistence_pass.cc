@@ -225,7 +225,7 @@ void PersistencePass::ask(Job& job, const Found& found) const {
   job.place = found.kind;
   job.format = found.format;
   job.user = found.user;
-  job.md5 = needs_owner_ && packages_.recorded_md5(job.facts.identity.path).has_value();
+  job.md5 = needs_owner_ && packages_.recorded(job.facts.identity.path).has_value();
 }
 
 void PersistencePass::join(Job& job) {
@@ -278,8 +278,9 @@ void PersistencePass::take(const Job& job, Answer& answer) {
   const auto sha256 = Digest::parse_hex(answer.sha256);
   std::optional<bool> owned;
   if (needs_owner_) {
-    const auto recorded = packages_.recorded_md5(path);
-    owned = packages_.owner(path).has_value() && (!recorded || *recorded == answer.md5);
+    const auto recorded = packages_.recorded(path);
+    owned = packages_.owner(path).has_value() &&
+            (!recorded || *recorded == answer.md5 || *recorded == answer.sha256);
   }
   for (PersistenceEntry& entry : answer.entries) {
     tallies_.add_scanned(who_);

@@ -22,6 +22,8 @@
 #include "agent/local/enrolment.h"
 #include "agent/overlay/container.h"
 #include "agent/package_db/package_db.h"
+#include "agent/package_db/rpm_header.h"
+#include "agent/package_db/sqlite_rows.h"
 #include "agent/plan/pam.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/baseline.h"
@@ -124,8 +126,33 @@ void own(std::string_view text) {
   packages.add("sample", list, sums);
   packages.add_status(text);
   const std::string_view path = list.substr(0, list.find('\n'));
-  const auto md5 = packages.recorded_md5(path);
+  const auto md5 = packages.recorded(path);
   if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));
+}
+
+// A package of rpm's, alone and in a database.
+void own_rpm(BytesView header) {
+  const auto package = parse_rpm_header(header);
+  PackageDb packages;
+  FS_ASSERT(packages.add_rpm(header).has_value() == package.has_value());
+  if (!package) return;
+  for (const RpmFile& file : package->files)
+    if (file.path.starts_with('/')) FS_ASSERT(packages.owner(file.path) == package->name);
+}
+
+void read_rows(BytesView bytes) {
+  if (bytes.size() < 2) return;
+  const std::size_t wanted = bytes[0] << 8 | bytes[1];
+  bytes = bytes.subspan(2);
+  const std::size_t size = std::min(wanted, bytes.size());
+  std::size_t rows = 0;
+  (void)each_blob(source_of(bytes.first(size)), source_of(bytes.subspan(size)), "Packages", 1,
+                  1 << 20, [&](BytesView blob) -> Status {
+                    ++rows;
+                    own_rpm(blob);
+                    return {};
+                  });
+  FS_ASSERT(rows <= 2 * bytes.size());
 }
 
 // The border to the process that reads hostile files. What was read is written and read again the
@@ -321,6 +348,10 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return list(text);
     case fuzz::kPam:
       return authenticate(text);
+    case fuzz::kRpmHeader:
+      return own_rpm(bytes);
+    case fuzz::kSqlite:
+      return read_rows(bytes);
     default:
       enrolled(text);
   }

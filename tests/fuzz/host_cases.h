@@ -34,6 +34,8 @@ enum HostCase : std::uint8_t {
   kEntries,  // of the format that the second byte chooses
   kBaseline,
   kPam,
+  kRpmHeader,
+  kSqlite,  // two bytes: how long the database is; the rest is its log
   kCases,
 };
 

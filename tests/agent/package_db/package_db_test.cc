@@ -69,7 +69,7 @@ TEST_F(PackageDbTest, APristineConfigurationFileIsIntact) {
   EXPECT_TRUE(db.intact("/etc/crontab", "0123456789abcdef0123456789abcdef"));
   EXPECT_FALSE(db.intact("/etc/crontab", "ffffffffffffffffffffffffffffffff"));
   for (const char* other : {"/etc/cron.d/old", "/etc/cron.d/made", "/etc/not/its/own"})
-    EXPECT_FALSE(db.recorded_md5(other).has_value()) << other;
+    EXPECT_FALSE(db.recorded(other).has_value()) << other;
   EXPECT_FALSE(db.owner("/etc/not/its/own").has_value());
 }
 
@@ -77,7 +77,7 @@ TEST_F(PackageDbTest, AFileThatNobodyRecordedIsNotIntact) {
   write("cron.list", "/etc/crontab\n");
   const PackageDb db = open();
   EXPECT_EQ(db.owner("/etc/crontab"), "cron");
-  EXPECT_FALSE(db.recorded_md5("/etc/crontab").has_value());
+  EXPECT_FALSE(db.recorded("/etc/crontab").has_value());
   EXPECT_FALSE(db.intact("/etc/crontab", ""));
 }
 
@@ -103,8 +103,8 @@ TEST_F(PackageDbTest, BrokenSumLinesAreSkippedAndTheRestCounts) {
         "short\nnot-hexadecimal-not-hexadecimal  usr/bin/a\n"
         "0123456789abcdef0123456789abcdef  usr/bin/b\n");
   const PackageDb db = open();
-  EXPECT_FALSE(db.recorded_md5("/usr/bin/a").has_value());
-  EXPECT_TRUE(db.recorded_md5("/usr/bin/b").has_value());
+  EXPECT_FALSE(db.recorded("/usr/bin/a").has_value());
+  EXPECT_TRUE(db.recorded("/usr/bin/b").has_value());
 }
 
 }  // namespace

@@ -1,0 +1,102 @@
+#pragma once
+
+// Databases as rpm writes them: made by SQLite itself, out of headers that are put together here.
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "agent/package_db/rpm_header.h"
+#include "protocol/base/bytes.h"
+
+namespace fleetsweep {
+
+inline void put_number(Bytes& bytes, std::uint32_t value) {
+  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
+}
+
+// Name, version and release are "kit-1.2-3"; each file's folder stands in the header once for itself.
+inline Bytes rpm_header(const RpmPackage& package) {
+  Bytes index, data;
+  std::uint32_t entries = 0;
+  const auto add = [&](std::uint32_t tag, std::uint32_t type, std::uint32_t count,
+                       const Bytes& content) {
+    for (const std::uint32_t value : {tag, type, static_cast<std::uint32_t>(data.size()), count})
+      put_number(index, value);
+    append(data, as_text(content));
+    ++entries;
+  };
+  const auto text = [](const std::string& value) {
+    Bytes bytes = to_bytes(value);
+    bytes.push_back(0);
+    return bytes;
+  };
+  const std::string& name = package.name;
+  const auto release = name.rfind('-'), version = name.rfind('-', release - 1);
+  add(1000, 6, 1, text(name.substr(0, version)));
+  add(1001, 6, 1, text(name.substr(version + 1, release - version - 1)));
+  add(1002, 6, 1, text(name.substr(release + 1)));
+  Bytes digests, names, folders, indexes;
+  for (std::uint32_t i = 0; i < package.files.size(); ++i) {
+    const std::filesystem::path path = package.files[i].path;
+    append(digests, as_text(text(package.files[i].digest)));
+    append(names, as_text(text(path.filename())));
+    append(folders, as_text(text(path.parent_path().string() + "/")));
+    put_number(indexes, i);
+  }
+  const auto count = static_cast<std::uint32_t>(package.files.size());
+  if (count > 0) {
+    add(1035, 8, count, digests);
+    add(1117, 8, count, names);
+    add(1118, 8, count, folders);
+    while (data.size() % 4 != 0) data.push_back(0);
+    add(1116, 4, count, indexes);
+  }
+  Bytes header;
+  put_number(header, entries);
+  put_number(header, static_cast<std::uint32_t>(data.size()));
+  append(header, as_text(index));
+  append(header, as_text(data));
+  return header;
+}
+
+class SqliteFile {
+ public:
+  explicit SqliteFile(const std::string& path) {
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    EXPECT_EQ(sqlite3_open(path.c_str(), &database_), SQLITE_OK);
+  }
+  SqliteFile(const SqliteFile&) = delete;
+  ~SqliteFile() { sqlite3_close(database_); }
+  void run(const std::string& sql) {
+    EXPECT_EQ(sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+        << sql << ": " << sqlite3_errmsg(database_);
+  }
+  void make_packages() {
+    run("create table 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)");
+  }
+  void insert(BytesView blob) {
+    sqlite3_stmt* statement = nullptr;
+    EXPECT_EQ(sqlite3_prepare_v2(database_, "insert into Packages (blob) values (?1)", -1,
+                                 &statement, nullptr),
+              SQLITE_OK);
+    sqlite3_bind_blob(statement, 1, blob.data(), static_cast<int>(blob.size()), SQLITE_STATIC);
+    if (blob.empty()) sqlite3_bind_zeroblob(statement, 1, 0);
+    EXPECT_EQ(sqlite3_step(statement), SQLITE_DONE) << sqlite3_errmsg(database_);
+    sqlite3_finalize(statement);
+  }
+
+ private:
+  sqlite3* database_ = nullptr;
+};
+
+inline void write_rpm_database(const std::string& root, const std::vector<RpmPackage>& packages) {
+  SqliteFile file(root + "/var/lib/rpm/rpmdb.sqlite");
+  file.make_packages();
+  for (const auto& package : packages) file.insert(rpm_header(package));
+}
+
+}  // namespace fleetsweep

@@ -1,0 +1,138 @@
+// Packages of rpm, with rpm itself as the referee where it is installed (./dev test installs it).
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "agent/package_db/package_db.h"
+#include "tests/agent/package_db/rpm_database.h"
+
+namespace fleetsweep {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::string kSha256(64, 'a'), kMd5(32, 'b');
+
+RpmPackage kit() {
+  return {"kit-1.2-3",
+          {{"/usr/bin/kit", kSha256}, {"/lib/old.so", kMd5}, {"/etc/kit.ghost", ""}}};
+}
+
+struct RpmTest : testing::Test {
+  std::string root = [] {
+    char made[] = "/tmp/fleetsweep-rpm-XXXXXX";
+    EXPECT_NE(::mkdtemp(made), nullptr);
+    return std::string(made);
+  }();
+  ~RpmTest() override { fs::remove_all(root); }
+};
+
+std::string output_of(const std::string& command) {
+  std::string text;
+  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  char buffer[4096];
+  for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    text.append(buffer, got);
+  EXPECT_EQ(::pclose(pipe), 0) << command << "\n" << text;
+  return text;
+}
+
+TEST_F(RpmTest, FilesOfAPackageAreNobodys) {
+  write_rpm_database(root, {kit(), {"empty-1-1", {}}});
+  const auto db = PackageDb::open(root);
+  ASSERT_TRUE(db) << db.error().message;
+  EXPECT_EQ(db->owner("/usr/bin/kit"), "kit-1.2-3");
+  EXPECT_EQ(db->owner("/bin/kit"), "kit-1.2-3");  // merged
+  EXPECT_TRUE(db->intact("/usr/bin/kit", kSha256));
+  EXPECT_FALSE(db->intact("/usr/bin/kit", std::string(64, 'c')));
+  EXPECT_TRUE(db->intact("/usr/lib/old.so", kMd5));
+  EXPECT_EQ(db->owner("/etc/kit.ghost"), "kit-1.2-3");
+  EXPECT_FALSE(db->recorded("/etc/kit.ghost"));
+  EXPECT_FALSE(db->owner("/usr/bin/other"));
+  EXPECT_EQ(db->files(), 3u);
+}
+
+TEST_F(RpmTest, OneSystemsDatabaseHidesTheOthers) {
+  write_rpm_database(root, {kit()});
+  fs::create_directories(root + "/var/lib/dpkg/info");
+  std::ofstream(root + "/var/lib/dpkg/info/ls.list") << "/bin/ls\n";
+  const auto db = PackageDb::open(root);
+  ASSERT_TRUE(db) << db.error().message;
+  EXPECT_TRUE(db->owner("/bin/ls") && db->owner("/usr/bin/kit"));
+}
+
+TEST_F(RpmTest, ADatabaseThatCannotBeReadMakesEveryFileNobodys) {
+  write_rpm_database(root, {kit()});
+  const std::string path = root + "/var/lib/rpm/rpmdb.sqlite";
+  fs::resize_file(path, 4096);  // the schema, and nothing it speaks of
+  const auto db = PackageDb::open(root);
+  ASSERT_FALSE(db);
+  EXPECT_NE(db.error().message.find("rpmdb.sqlite"), std::string::npos) << db.error().message;
+  fs::remove(path);
+  fs::create_symlink("/etc/passwd", path);
+  EXPECT_FALSE(PackageDb::open(root));
+}
+
+TEST_F(RpmTest, EveryCutAndEveryChangedByteOfAHeaderIsReadWithinItsBounds) {
+  const Bytes whole = rpm_header(kit());
+  ASSERT_TRUE(parse_rpm_header(whole));
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_FALSE(parse_rpm_header(BytesView(whole).first(size))) << size;
+  for (std::size_t at = 0; at < whole.size(); ++at)
+    for (const int value : {0, 1, 127, 255}) {
+      Bytes changed = whole;
+      changed[at] = static_cast<std::uint8_t>(value);
+      if (const auto package = parse_rpm_header(changed)) {
+        EXPECT_LE(package->files.size(), whole.size());
+      }
+    }
+}
+
+TEST_F(RpmTest, RpmItselfSaysSomethingElse) {
+  if (::system("command -v rpmbuild >/dev/null") != 0) GTEST_SKIP() << "rpm is not installed";
+  std::ofstream(root + "/kit.spec") << R"(
+Name: kit
+Version: 1.2
+Release: 3
+Summary: A look-alike
+License: none
+BuildArch: noarch
+%description
+harmless
+%install
+mkdir -p %{buildroot}/usr/bin %{buildroot}/etc/kit.d
+echo tool > %{buildroot}/usr/bin/kit
+echo conf > %{buildroot}/etc/kit.d/conf
+: > %{buildroot}/usr/bin/kit-empty
+ln -s kit %{buildroot}/usr/bin/kit-link
+%files
+/usr/bin/*
+%dir /etc/kit.d
+%config /etc/kit.d/conf
+%ghost /etc/kit.ghost
+)";
+  const std::string installed = root + "/host";
+  output_of("rpmbuild --define '_topdir " + root + "/top' -bb " + root + "/kit.spec");
+  const std::string rpm =
+      "rpm --root " + installed + " --define '_db_backend sqlite' --dbpath /var/lib/rpm ";
+  output_of(rpm + "-i --justdb --nodeps " + root + "/top/RPMS/noarch/kit-1.2-3.noarch.rpm");
+  const auto db = PackageDb::open(installed);
+  ASSERT_TRUE(db) << db.error().message;
+  // path size mtime digest mode owner group isconfig isdoc rdev symlink
+  std::istringstream lines(output_of(rpm + "-q --dump kit | grep ^/"));
+  std::size_t files = 0;
+  for (std::string line; std::getline(lines, line); ++files) {
+    std::istringstream fields(line);
+    std::string path, size, time, digest;
+    fields >> path >> size >> time >> digest;
+    EXPECT_EQ(db->owner(path), "kit-1.2-3.noarch") << line;
+    const bool has_content = digest.find_first_not_of('0') != std::string::npos;
+    EXPECT_EQ(db->recorded(path).value_or(""), has_content ? digest : "") << line;
+  }
+  EXPECT_EQ(files, 6u);
+  EXPECT_EQ(db->files(), files);
+}
+
+}  // namespace
+}  // namespace fleetsweep
