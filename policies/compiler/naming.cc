@@ -74,38 +74,12 @@ bool names(const Predicate& p, const Selection& selection) {
       return whole && p.values[0].number != 0;
     case Field::kFileExtension:
     case Field::kFileParentName:
-    case Field::kFileSize:
-    case Field::kFileMagic:
-    case Field::kFileType:
-    case Field::kFilePackageOwned:
-    case Field::kProcessExeDeleted:
-    case Field::kProcessExePackageOwned:
-    case Field::kProcessIsKernelThread:
-    case Field::kPersistenceKind:
-    case Field::kNetworkDstPort:
-    case Field::kNetworkSrcPort:
-    case Field::kRegistryValueDataType:
-    case Field::kFileUid:
-    case Field::kFileGid:
-    case Field::kFileIsSetuid:
-    case Field::kFileIsSetgid:
-    case Field::kFileIsExecutable:
-    case Field::kFileIsImmutable:
-    case Field::kFileIsAppendOnly:
-    case Field::kFileIsHidden:
-    case Field::kFileExtensionMismatch:
-    case Field::kFileMtime:
-    case Field::kFileMtimeDeltaToBirth:
-    case Field::kProcessExeIsMemfd:
-    case Field::kPersistenceLine:
-    case Field::kPersistencePackageOwned:
-    case Field::kPersistenceInBaseline:
-    case Field::kNetworkProtocol:
-    case Field::kNetworkIsListening:
-    case Field::kNetworkProcessExeDeleted:
       return false;
-    default:
-      return !fits_any(p);
+    default: {
+      // Numbers, words of a fixed list and yes or no are true of many.
+      const Holds holds = field_info(p.field).holds;
+      return !is_number(holds) && holds != Holds::kBoolean && holds != Holds::kWord && !fits_any(p);
+    }
   }
 }
 
