@@ -64,17 +64,18 @@ std::vector<Step> undo_outcomes(const Transaction& transaction) {
 }
 
 Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives,
-                   OnStep on_step, MustEnd must_end)
+                   Firewall& firewall, OnStep on_step, MustEnd must_end)
     : tree_(tree),
       vault_(vault),
       ledger_(ledger),
       hives_(hives),
+      firewall_(firewall),
       provenance_(tree),
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
 
 Status Executor::run(const Nonce& transaction) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   provenance_.note_processes();
   unsigned failures = 0;
@@ -191,7 +192,7 @@ Status Executor::finish(Context& context) {
 }
 
 Status Executor::abandon(const Nonce& transaction, Reason reason, const std::string& detail) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   for (std::uint32_t step = 0; step < steps; ++step) {
     FS_CHECK(run_step(context, step, false));
@@ -214,7 +215,7 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
   if (!context.state().end)  // a crash came first: know what was done before taking it back
     FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
   if (!context.state().undo || context.state().undo_end)
@@ -224,7 +225,7 @@ Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
 
 Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   FS_CHECK(begin_undo(transaction, order));
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
 
   UndoEnd end;
   std::set<std::uint32_t> stuck;

@@ -17,8 +17,8 @@ class Executor {
   // Asked before each step: an answer ends the transaction where it stands.
   using MustEnd = std::function<std::optional<Refusal>()>;
   // Borrows all of them.
-  Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives, OnStep on_step,
-           MustEnd must_end);
+  Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives, Firewall& firewall,
+           OnStep on_step, MustEnd must_end);
 
   // To its End: forward, from wherever it stands.
   Status run(const Nonce& transaction);
@@ -42,6 +42,7 @@ class Executor {
   Vault& vault_;
   Ledger& ledger_;
   HiveEditor* hives_;
+  Firewall& firewall_;
   Provenance provenance_;
   OnStep on_step_;
   MustEnd must_end_;

@@ -7,7 +7,9 @@
 
 #include "agent/act/hive_editor.h"
 #include "agent/act/lines.h"
+#include "agent/act/reach.h"
 #include "agent/plan/binding.h"
+#include "agent/plan/network.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 
@@ -93,8 +95,9 @@ bool is_of_windows(const model::PersistenceIdentity& entry) {
 
 class Expansion {
  public:
-  Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt)
-      : tree_(tree), input_(input), salt_(salt) {}
+  Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt, Firewall& firewall,
+            const std::string& state)
+      : tree_(tree), input_(input), salt_(salt), firewall_(firewall), state_(state) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps)
@@ -113,7 +116,8 @@ class Expansion {
   Step shown(const model::PlanStep& step) const {
     Step result;
     result.rule = step.rule;
-    result.path = plan::file_of(step.identity).path;
+    result.path = plan::is_about_network(step.action.kind) ? plan::describe_network(step)
+                                                           : plan::file_of(step.identity).path;
     auto& item = result.item;
     item.detection = step.detection;
     item.verdict = step.verdict;
@@ -157,6 +161,9 @@ class Expansion {
         return on_process(step);
       case ActionKind::kQuarantine:
         return take(step, std::get<model::FileIdentity>(step.identity));
+      case ActionKind::kBlock:
+      case ActionKind::kIsolate:
+        return on_network(step);
       case ActionKind::kRemove:
       case ActionKind::kDisable:
         if (const auto* value = std::get_if<model::RegistryIdentity>(&step.identity))
@@ -206,6 +213,23 @@ class Expansion {
     for (const auto* list : {&input_.policy.limits.protect, &input_.own, &input_.consent.denied})
       op.spared.insert(op.spared.end(), list->begin(), list->end());
     op.roots = input_.consent.roots;
+    return {};
+  }
+
+  Checked<void> on_network(const model::PlanStep& step) {
+    const bool isolates = step.action.kind == ActionKind::kIsolate;
+    if (input_.platform == model::Platform::kWindows)
+      return refuse(Reason::kCapability, "a volume has no network: '{}' is for hosts that run",
+                    name(step.action.kind));
+    FS_CHECK(firewall_.check());
+    FS_TRY(Reach reach, reach_of(tree_, state_ + "/../enrolment", isolates));
+    Op& op = push(isolates ? OpKind::kIsolate : OpKind::kBlock, {});
+    op.what = plan::blocked_by(step);
+    op.rest = step.action.direction;
+    op.seconds = static_cast<std::uint64_t>(step.action.ttl.count());
+    op.spared = std::move(reach.endpoints);
+    op.roots = std::move(reach.resolvers);
+    op.uid = reach.uid;
     return {};
   }
 
@@ -357,6 +381,8 @@ class Expansion {
   const Tree& tree_;
   const plan::Input& input_;
   const Nonce& salt_;
+  Firewall& firewall_;
+  const std::string& state_;
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;  // device and inode of whole files
   Begin begin_;
@@ -365,8 +391,8 @@ class Expansion {
 }  // namespace
 
 Checked<Begin> expand(const Tree& tree, const plan::Input& input, const model::Plan& plan,
-                      const Nonce& path_salt) {
-  return Expansion(tree, input, path_salt).expand(plan);
+                      const Nonce& path_salt, Firewall& firewall, const std::string& state) {
+  return Expansion(tree, input, path_salt, firewall, state).expand(plan);
 }
 
 Digest path_hash(const Nonce& salt, std::string_view path) {

@@ -31,13 +31,13 @@ int usage(const char* why) {
   return kUsage;
 }
 
-// No network, and of root only what the actions need.
+// No network but the packet filter that is open, and of root only what the actions need.
 Status give_up() {
   // Takes CAP_SYS_ADMIN; where that is missing the filter alone keeps the network away.
   (void)::unshare(CLONE_NEWNET);
   FS_CHECK(runtime::keep_capabilities({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
-                                       CAP_FSETID, CAP_KILL, CAP_LINUX_IMMUTABLE, CAP_SETFCAP,
-                                       CAP_SYS_PTRACE}));
+                                       CAP_FSETID, CAP_KILL, CAP_LINUX_IMMUTABLE, CAP_NET_ADMIN,
+                                       CAP_SETFCAP, CAP_SYS_PTRACE}));
   FS_CHECK(runtime::no_new_privileges());
   return runtime::filter_system_calls(runtime::Profile::kActor);
 }
@@ -84,6 +84,8 @@ int run(int count, char** arguments) {
   ::umask(077);
   ::signal(SIGPIPE, SIG_IGN);  // a core that went away must not stop what was begun
 
+  Firewall firewall = Firewall::open();
+  options.firewall = &firewall;
   if (const auto gave = give_up(); !gave) {
     std::fprintf(stderr, "fleetsweep-act: %s\n", gave.error().message.c_str());
     return kBroken;

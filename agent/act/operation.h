@@ -22,6 +22,8 @@ enum class OpKind : std::uint8_t {
   kCollect,  // put evidence about a process or an entry into the vault
   kSuspend,
   kKill,
+  kBlock,    // keep addresses or ports from the network
+  kIsolate,  // keep everything from it but the controller
 };
 
 struct Op {
@@ -44,10 +46,14 @@ struct Op {
   bool whole_program = false;  // every process of it: its file is malware and goes too
   // With `tree`: programs beneath or like one of `spared`, or beneath none of `roots`, go on.
   std::vector<std::string> spared, roots;
-  // kCollect: what of it. kEdit of a registry hive and its kStore: the change, as kChangeNames
-  // calls it; `text` is the entry, `rest` what it was found to say.
+  // kCollect: what of it. kBlock: addresses, and ports of this host; `rest` is in or out. kEdit of
+  // a registry hive and its kStore: the change, as kChangeNames calls it; `text` is the entry,
+  // `rest` what it was found to say.
   std::vector<std::string> what;
   std::uint64_t bytes_max = 0;
+  // kBlock, kIsolate: until the kernel forgets it. `spared` are the controller's endpoints, `roots`
+  // the addresses that are asked for their names, by `uid`.
+  std::uint64_t seconds = 0;
   bool operator==(const Op&) const = default;
 };
 

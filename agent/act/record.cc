@@ -6,7 +6,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 3;
+constexpr std::uint8_t kFormat = 4;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -56,11 +56,12 @@ void pack(Packer& out, const Op& op) {
     for (const auto& text : *list) out.text(text);
   }
   out.u64(op.bytes_max);
+  out.u64(op.seconds);
 }
 
 Op unpack_op(Unpacker& in) {
   Op op;
-  op.kind = in.one_of(OpKind::kKill);
+  op.kind = in.one_of(OpKind::kIsolate);
   op.step = in.u32();
   op.token = in.u64();
   op.file = unpack_file(in);
@@ -81,6 +82,7 @@ Op unpack_op(Unpacker& in) {
   for (auto* list : {&op.spared, &op.roots, &op.what})
     for (auto left = in.count(); left > 0; --left) list->push_back(in.text());
   op.bytes_max = in.u64();
+  op.seconds = in.u64();
   return op;
 }
 
@@ -103,7 +105,7 @@ Step unpack_step(Unpacker& in) {
   step.item.detection = in.text();
   step.item.verdict = in.text();
   step.item.object = in.one_of(model::ObjectKind::kWindowsRegistryKey);
-  step.item.action = in.one_of(model::ActionKind::kPurge);
+  step.item.action = in.one_of(model::ActionKind::kIsolate);
   step.item.outcome = in.one_of(model::Outcome::kFailed);
   step.item.reason = in.one_of(Reason::kInternal);
   step.item.path_hash = in.fixed<Digest>();

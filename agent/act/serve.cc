@@ -124,7 +124,7 @@ class Server {
         vault_(std::move(vault)),
         ledger_(std::move(ledger)),
         executor_(
-            tree_, vault_, ledger_, options.hives,
+            tree_, vault_, ledger_, options.hives, *options.firewall,
             [this](std::uint32_t number, const Step& step) { show(number, step); },
             [this] { return must_end(); }) {}
 
@@ -222,6 +222,13 @@ class Server {
     return refused({}, Reason::kNone, "remembered");
   }
 
+  void close_unused_firewall(const Begin& begin) {
+    if (std::none_of(begin.ops.begin(), begin.ops.end(), [](const Op& op) {
+          return op.kind == OpKind::kBlock || op.kind == OpKind::kIsolate;
+        }))
+      options_.firewall->close();
+  }
+
   static DocumentId order_id(const ActRequest& request) {
     const auto envelope = codec::decode<model::Envelope>(request.order);
     return envelope ? crypto::document_id(*envelope) : DocumentId{};
@@ -269,6 +276,7 @@ class Server {
     begin->order = order;
     begin->slot = slot;
     begin->policy = verified.order().policy;
+    close_unused_firewall(*begin);
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
       if (op.kind == OpKind::kStore) bytes += op.file.size;
@@ -313,7 +321,8 @@ class Server {
         fmt::format("plan of order {}\n{}", verified.id().hex(), plan::to_text(plan)).c_str(),
         stderr);
     if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
-    return expand(tree_, input, plan, verified.root().path_salt);
+    return expand(tree_, input, plan, verified.root().path_salt, *options_.firewall,
+                  options_.state);
   }
 
   // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.
@@ -335,6 +344,7 @@ class Server {
       return done;
     }
     const Nonce id = transaction->id;
+    close_unused_firewall(transaction->begin);
     total_ = static_cast<std::uint32_t>(transaction->begin.steps.size());
     if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone) {
       // As with apply: first the journal, which a crash resumes from, then the anchor.

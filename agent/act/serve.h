@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "agent/act/firewall.h"
 #include "agent/act/hive_editor.h"
 #include "protocol/base/ids.h"
 #include "protocol/crypto/seal.h"
@@ -15,7 +16,8 @@ struct Options {
   std::string root = "/";
   std::string state;  // DIR/act
   std::optional<DocumentId> local_undo;
-  HiveEditor* hives = nullptr;  // where the root is a volume of Windows
+  HiveEditor* hives = nullptr;   // where the root is a volume of Windows
+  Firewall* firewall = nullptr;  // borrowed; always there
 };
 
 // Reads one ActRequest (none with local_undo), sends an ActStep for each step and one ActDone.

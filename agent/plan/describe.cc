@@ -1,3 +1,4 @@
+#include "agent/plan/network.h"
 #include "agent/plan/plan.h"
 
 namespace fleetsweep::plan {
@@ -43,8 +44,9 @@ std::string to_text(const model::Plan& plan) {
   if (plan.steps.empty()) text += "nothing to do\n";
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     const auto& step = plan.steps[i];
-    text += fmt::format("{:3}. {:<10} {:<10} {}", i + 1, name(step.phase), name(step.action.kind),
-                        describe(step.identity));
+    text += fmt::format(
+        "{:3}. {:<10} {:<10} {}", i + 1, name(step.phase), name(step.action.kind),
+        is_about_network(step.action.kind) ? describe_network(step) : describe(step.identity));
     if (step.action.tree) text += " and its descendants";
     text += fmt::format("  [{}, {}]", step.verdict, step.detection);
     if (step.skipped != model::Reason::kNone)

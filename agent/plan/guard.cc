@@ -5,6 +5,7 @@
 #include "agent/hive/paths.h"
 #include "agent/hive/text.h"
 #include "agent/plan/binding.h"
+#include "agent/plan/network.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::plan {
@@ -121,6 +122,24 @@ Refusal check_file(const Input& input, const model::PlanStep& step) {
   return {};
 }
 
+bool takes(model::ActionKind action, model::Selector::Kind selector) {
+  if (selector == model::Selector::Kind::kList) return action == model::ActionKind::kBlock;
+  return selector != model::Selector::Kind::kServicesMapping;
+}
+
+// Nothing of the host's files and processes is touched, but it may be cut off.
+Refusal check_network(const model::PlanStep& step) {
+  const Seconds ttl = step.action.ttl;
+  if (ttl <= Seconds{0} || ttl > kNetworkTtlMax)
+    return {Reason::kLimit,
+            fmt::format("'{}' for {} s, where it is 1 to {}", name(step.action.kind), ttl.count(),
+                        kNetworkTtlMax.count())};
+  for (const auto& one : blocked_by(step))
+    if (const std::string why = why_not_blocked(one); !why.empty())
+      return {Reason::kProtected, fmt::format("'{}' is not blocked: {}", escaped(one), why)};
+  return {};
+}
+
 }  // namespace
 
 bool is_intrusive(model::ActionKind kind) {
@@ -137,12 +156,10 @@ Refusal check_capability(const model::Policy& policy, model::Platform here) {
         return {Reason::kCapability,
                 fmt::format("this agent has no action '{}'", name(action.kind))};
       for (const auto& selector : action.select)
-        if (selector.kind == model::Selector::Kind::kServicesMapping ||
-            selector.kind == model::Selector::Kind::kList)
-          return {
-              Reason::kCapability,
-              fmt::format("'{}' selects services or a list, which no action of this agent takes",
-                          name(action.kind))};
+        if (!takes(action.kind, selector.kind))
+          return {Reason::kCapability,
+                  fmt::format("'{}' of this agent does not take what the policy has it select",
+                              name(action.kind))};
     }
   return {};
 }
@@ -209,6 +226,7 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 }
 
 Refusal check_object(const Input& input, const model::PlanStep& step) {
+  if (is_about_network(step.action.kind)) return check_network(step);
   if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity))
     return check_process(input, *process);
   return check_file(input, step);

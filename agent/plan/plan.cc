@@ -6,6 +6,7 @@
 
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
+#include "agent/plan/network.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/assert.h"
 
@@ -115,6 +116,8 @@ bool takes(ActionKind action, const model::Identity& identity) {
       return std::holds_alternative<model::PersistenceIdentity>(identity);
     case ActionKind::kQuarantine:
       return std::holds_alternative<model::FileIdentity>(identity);
+    case ActionKind::kBlock:
+      return std::holds_alternative<model::ConnectionIdentity>(identity);
     default:
       return true;
   }
@@ -130,6 +133,13 @@ model::ObjectKind kind_of(const model::Identity& identity) {
 bool is_running_only(const model::Identity& identity) {
   const auto* file = std::get_if<model::FileIdentity>(&identity);
   return file && has_no_name(*file);
+}
+
+std::string key_of(const PlanStep& step) {
+  if (!is_about_network(step.action.kind)) return object_key(step.identity);
+  std::string key = step.action.direction;
+  for (const auto& one : blocked_by(step)) key += " " + one;
+  return key;
 }
 
 bool is_line(const PlanStep& step) {
@@ -174,7 +184,11 @@ class Planner {
 
  private:
   void select(const model::Action& action, const Judged& judged) {
-    for (const auto& selector : action.select)
+    for (const auto& selector : action.select) {
+      if (action.kind == ActionKind::kIsolate || selector.kind == model::Selector::Kind::kList) {
+        add_once(action, selector, judged);
+        continue;
+      }
       for (std::uint32_t i = 0; i < input_.findings.size(); ++i) {
         const Finding& finding = input_.findings[i];
         const bool named = selector.kind == model::Selector::Kind::kAll ||
@@ -186,11 +200,28 @@ class Planner {
         else
           add(action, judged, i, finding.identity);
       }
+    }
     // A report without a selection is about all of the verdict's objects.
     if (action.select.empty() && action.kind == ActionKind::kReport)
       for (std::uint32_t i = 0; i < input_.findings.size(); ++i)
         if (judged.now.contains(input_.findings[i].number))
           add(action, judged, i, input_.findings[i].identity);
+  }
+
+  // About the host and not about one object of it: because of any that the verdict rests on.
+  void add_once(const model::Action& action, const model::Selector& selector,
+                const Judged& judged) {
+    const auto& because = judged.bound.empty() ? judged.now : judged.bound;
+    const auto& named = selector.detections;
+    for (std::uint32_t i = 0; i < input_.findings.size(); ++i) {
+      const Finding& finding = input_.findings[i];
+      if (!because.contains(finding.number)) continue;
+      if (!named.empty() && std::find(named.begin(), named.end(), finding.detection) == named.end())
+        continue;
+      model::Action resolved = action;
+      resolved.select = {selector};
+      return add(resolved, judged, i, model::ConnectionIdentity{});
+    }
   }
 
   void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
@@ -213,7 +244,9 @@ class Planner {
     const bool is_last_chance = action.kind == ActionKind::kQuarantine && is_running_only(identity);
     step.phase = is_last_chance ? model::Phase::kCollect : phase_of(action.kind);
     step.action = action;
-    step.action.select.clear();
+    std::erase_if(step.action.select, [](const model::Selector& selector) {
+      return selector.kind != model::Selector::Kind::kList;
+    });
     step.finding = i;
     step.detection = input_.policy.detections[input_.findings[i].detection].id;
     step.rule = input_.findings[i].rule;
@@ -223,7 +256,7 @@ class Planner {
     step.package_owned = input_.facts[i].package != Package::kUnowned;
     step.skipped = skip(step, judged, input_.findings[i]);
     const auto [at, is_new] =
-        seen_.emplace(std::pair(action.kind, object_key(identity)), plan_.steps.size());
+        seen_.emplace(std::pair(action.kind, key_of(step)), plan_.steps.size());
     if (is_new)
       plan_.steps.push_back(std::move(step));
     else if (step.skipped == Reason::kNone)
@@ -233,6 +266,9 @@ class Planner {
   Reason skip(const PlanStep& step, const Judged& judged, const Finding& finding) const {
     if (!is_intrusive(step.action.kind)) return Reason::kNone;
     if (!judged.bound.contains(finding.number)) return Reason::kChanged;
+    if (step.action.kind == ActionKind::kBlock && blocked_by(step).empty())
+      return Reason::kCapability;
+    if (is_about_network(step.action.kind)) return Reason::kNone;
     if (input_.facts[step.finding].in_image &&
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
@@ -278,6 +314,7 @@ class Planner {
     const std::vector<PlanStep> steps = intrusive();
     std::map<std::string, const PlanStep*> objects;
     for (const auto& step : steps) {
+      if (is_about_network(step.action.kind)) continue;
       // A whole file counts as such, even when a process of the same key is only frozen.
       auto& object = objects[object_key(step.identity)];
       if (object == nullptr || step.action.kind == ActionKind::kQuarantine) object = &step;
@@ -343,6 +380,8 @@ bool is_available(ActionKind kind) {
     case ActionKind::kRemove:
     case ActionKind::kKill:
     case ActionKind::kQuarantine:
+    case ActionKind::kBlock:
+    case ActionKind::kIsolate:
       return true;
     default:
       return false;

@@ -87,8 +87,9 @@ bool disables_all(const model::Selection& selection) {
 
 void check_engine(const model::Action& action, Position at, Draft& draft) {
   if (draft.policy.platform == model::Platform::kMacos) return;
-  const bool takes_all = std::all_of(action.select.begin(), action.select.end(),
-                                     [](const auto& one) { return agents_take(one.kind); });
+  const bool takes_all =
+      std::all_of(action.select.begin(), action.select.end(),
+                  [&](const auto& one) { return agents_take(action.kind, one.kind); });
   if (!agents_do(action.kind) || !takes_all)
     return draft.sink.warning(
         at,

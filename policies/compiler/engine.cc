@@ -12,19 +12,20 @@ bool agents_do(model::ActionKind kind) {
     case ActionKind::kRemove:
     case ActionKind::kKill:
     case ActionKind::kQuarantine:
-      return true;
     case ActionKind::kBlock:
+    case ActionKind::kIsolate:
+      return true;
     case ActionKind::kRestart:
     case ActionKind::kRestoreFromPackage:
     case ActionKind::kPurge:
-    case ActionKind::kIsolate:
       return false;
   }
   return false;
 }
 
-bool agents_take(model::Selector::Kind kind) {
-  return kind != model::Selector::Kind::kServicesMapping && kind != model::Selector::Kind::kList;
+bool agents_take(model::ActionKind action, model::Selector::Kind kind) {
+  if (kind == model::Selector::Kind::kList) return action == model::ActionKind::kBlock;
+  return kind != model::Selector::Kind::kServicesMapping;
 }
 
 bool agents_disable(model::PersistenceKind kind) {

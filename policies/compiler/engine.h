@@ -11,7 +11,12 @@ namespace fleetsweep::compiler {
 
 // A policy that asks for another one is refused whole, by the reason `capability`.
 bool agents_do(model::ActionKind kind);
-bool agents_take(model::Selector::Kind kind);
+bool agents_take(model::ActionKind action, model::Selector::Kind kind);
+
+// How long `block` and `isolate` last at most, and how wide a blocked prefix may be.
+inline constexpr Seconds kNetworkTtlMax = std::chrono::hours(90 * 24);
+inline constexpr unsigned kBlockPrefixMinV4 = 8;
+inline constexpr unsigned kBlockPrefixMinV6 = 16;
 
 // `disable` takes the links of a unit or an init script away; a line has none.
 bool agents_disable(model::PersistenceKind kind);

@@ -150,6 +150,8 @@ std::string options_text(const Action& action) {
     }
     case ActionKind::kBlock:
       return fmt::format(", {}going, for {}", action.direction, duration_words(action.ttl));
+    case ActionKind::kIsolate:
+      return ": the host keeps its line to the controller alone, for " + duration_words(action.ttl);
     case ActionKind::kRemove:
       return ": the line or unit itself, never a file that holds others";
     case ActionKind::kQuarantine:

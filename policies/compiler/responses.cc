@@ -5,6 +5,7 @@
 #include "policies/compiler/action_checks.h"
 #include "policies/compiler/condition.h"
 #include "policies/compiler/draft.h"
+#include "policies/compiler/engine.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::compiler {
@@ -115,7 +116,10 @@ class ActionReader {
         break;
       case ActionKind::kBlock:
         action_.direction = fields_.choice("direction", {"in", "out"}, "out");
-        action_.ttl = fields_.duration("ttl", std::chrono::hours(24 * 7));
+        read_ttl(std::chrono::hours(24 * 7));
+        break;
+      case ActionKind::kIsolate:
+        read_ttl(std::chrono::hours(24));
         break;
       case ActionKind::kRestart:
         action_.allow = fields_.texts("allow");
@@ -132,6 +136,15 @@ class ActionReader {
     if (!fields_.boolean("undo", true))
       sink_.error(fields_.find("undo")->at, "'undo: false' is not possible",
                   "what is removed is always kept in the vault; leave the field out");
+  }
+
+  void read_ttl(Seconds fallback) {
+    action_.ttl = fields_.duration("ttl", fallback);
+    if (action_.ttl <= Seconds{0} || action_.ttl > kNetworkTtlMax)
+      sink_.error(fields_.find("ttl")->at,
+                  fmt::format("'ttl' of '{}' is longer than {} or nothing", name(action_.kind),
+                              to_human(kNetworkTtlMax)),
+                  "the kernel lifts it after this time by itself: ttl: 24h");
   }
 
   void read_what() {
@@ -232,8 +245,23 @@ class ActionReader {
       return sink_.error(item.at, fmt::format("'{}' holds no addresses", item.text),
                          "only ipv4-addr and ipv6-addr can be blocked");
     Selector selector{.kind = Selector::Kind::kList};
-    for (const Node* value : list->second.values) selector.values.push_back(value->text);
+    for (const Node* value : list->second.values) {
+      check_width(*value, item);
+      selector.values.push_back(value->text);
+    }
     action_.select.push_back(std::move(selector));
+  }
+
+  void check_width(const Node& value, const Node& item) {
+    const auto slash = value.text.find('/');
+    if (slash == std::string::npos) return;
+    const unsigned least =
+        value.text.find(':') == std::string::npos ? kBlockPrefixMinV4 : kBlockPrefixMinV6;
+    const auto prefix = parse_whole(std::string_view(value.text).substr(slash + 1));
+    if (prefix && *prefix < static_cast<std::int64_t>(least))
+      sink_.error(
+          item.at, fmt::format("'{}' is too wide to be blocked", shown(value.text)),
+          fmt::format("a prefix of /{} or longer; to cut a host off altogether: isolate", least));
   }
 
   void read_all(const Node& item) {

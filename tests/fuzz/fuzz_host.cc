@@ -16,6 +16,8 @@
 #include "agent/act/anchor.h"
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
+#include "agent/act/netfilter.h"
+#include "agent/act/reach.h"
 #include "agent/act/transaction.h"
 #include "agent/hive/registry.h"
 #include "agent/lines/logical_lines.h"
@@ -24,6 +26,7 @@
 #include "agent/package_db/package_db.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
+#include "agent/plan/network.h"
 #include "agent/plan/pam.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/baseline.h"
@@ -95,6 +98,21 @@ void authenticate(std::string_view text) {
   const auto named = plan::pam_lines_naming(text, "pam_x.so", false);
   (void)plan::why_pam_lines_stay(text, {named.begin(), named.end()}, false);
   (void)plan::why_pam_lines_stay(text, {}, true);
+}
+
+void reach(BytesView bytes) {
+  const std::string_view text = as_text(bytes);
+  (void)act::parse_endpoint(text);
+  (void)act::nameservers(text);
+  (void)plan::parse_local_port(text);
+  (void)plan::why_not_blocked(text);
+  if (const auto range = plan::parse_addresses(text)) {
+    FS_ASSERT(range->first <= range->last);
+    FS_ASSERT(plan::merged({*range, *range}).size() == 1);
+  }
+  std::size_t answers = 0;
+  while (act::next_answer(bytes)) ++answers;
+  FS_ASSERT(bytes.empty() && answers <= text.size() / 16);
 }
 
 // Local records are not signed, so several bytes may mean one record; but what is written must mean
@@ -352,6 +370,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return own_rpm(bytes);
     case fuzz::kSqlite:
       return read_rows(bytes);
+    case fuzz::kNetwork:
+      return reach(bytes);
     default:
       enrolled(text);
   }

@@ -30,8 +30,7 @@ TEST(Compiler, ThePublishedExamplesDoNotCompile) {
   const auto kinsing = *compile_file(kFixtures + "kinsing.yaml", test_now());
   EXPECT_TRUE(kinsing.ok());
   EXPECT_THAT(lines_of(kinsing.diagnostics),
-              ElementsAre(HasSubstr("74:9 warning: agents of this version have no 'block'"),
-                          HasSubstr("80:9 warning: agents of this version have no 'restart'")));
+              ElementsAre(HasSubstr("80:9 warning: agents of this version have no 'restart'")));
   const auto emotet = *compile_file(kFixtures + "emotet.yaml", test_now());
   EXPECT_TRUE(emotet.ok());
   EXPECT_THAT(

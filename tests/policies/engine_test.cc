@@ -3,6 +3,7 @@
 #include "policies/compiler/engine.h"
 
 #include "agent/plan/guard.h"
+#include "agent/plan/network.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::compiler {
@@ -25,7 +26,7 @@ TEST(Engine, AnAgentRefusesWhatTheCompilerSaysItDoes) {
     EXPECT_EQ(agents_do(action), plan::is_available(action)) << name(action);
     for (const auto selector :
          {Kind::kDetections, Kind::kProcessesOf, Kind::kServicesMapping, Kind::kAll, Kind::kList})
-      EXPECT_EQ(agents_do(action) && agents_take(selector),
+      EXPECT_EQ(agents_do(action) && agents_take(action, selector),
                 !plan::check_capability(policy_with(action, selector), model::Platform::kLinux))
           << name(action) << " of selector " << static_cast<int>(selector);
   }
@@ -37,8 +38,7 @@ TEST(Engine, APolicyIsSignedThatEveryHostRefuses) {
         with("- {action: quarantine, select: content}",
              "- {action: quarantine, select: content}\n      - {action: " + action + "}"));
   };
-  for (const char* action : {"block, select: '@lists/c2'",
-                             "restart, select: services_mapping(content), allow: [a.service]",
+  for (const char* action : {"restart, select: services_mapping(content), allow: [a.service]",
                              "restore-from-package, select: content", "purge, select: content"}) {
     const std::string verb(action, std::string_view(action).find(','));
     EXPECT_THAT(found(action),
@@ -47,6 +47,30 @@ TEST(Engine, APolicyIsSignedThatEveryHostRefuses) {
         << action;
   }
   EXPECT_THAT(found("suspend, select: started"), IsEmpty());
+}
+
+TEST(Engine, TheCompilerBlocksWiderOrLongerThanAgents) {
+  EXPECT_EQ(kNetworkTtlMax, plan::kNetworkTtlMax);
+  EXPECT_EQ(kBlockPrefixMinV4, plan::kBlockPrefixMinV4);
+  EXPECT_EQ(kBlockPrefixMinV6, plan::kBlockPrefixMinV6);
+}
+
+TEST(Engine, AHostIsCutOffForEverOrFromEverything) {
+  const auto found = [](const std::string& action, const std::string& address = "198.51.100.7") {
+    return mistakes(
+        with("[198.51.100.7, 198.51.100.8]", "[" + address + "]",
+             with("- {action: quarantine, select: content}",
+                  "- {action: quarantine, select: content}\n      - {action: " + action + "}")));
+  };
+  EXPECT_THAT(found("isolate, select: content, ttl: 0s"),
+              Contains(HasSubstr("error: 'ttl' of 'isolate' is longer than 90d or nothing")));
+  EXPECT_THAT(found("block, select: '@lists/c2', ttl: 91d"),
+              Contains(HasSubstr("error: 'ttl' of 'block' is longer than 90d or nothing")));
+  EXPECT_THAT(found("block, select: '@lists/c2'", "0.0.0.0/0"),
+              Contains(HasSubstr("error: '0.0.0.0/0' is too wide to be blocked")));
+  EXPECT_THAT(found("isolate, select: content, ttl: 12h"), IsEmpty());
+  EXPECT_THAT(found("isolate, select: all"), IsEmpty());
+  EXPECT_THAT(found("block, select: '@lists/c2'"), IsEmpty());
 }
 
 TEST(Engine, ALineIsToBeDisabled) {

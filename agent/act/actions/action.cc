@@ -20,6 +20,9 @@ const Action& action_of(OpKind kind) {
       return kCollectAction;
     case OpKind::kSuspend:
       return kSuspendAction;
+    case OpKind::kBlock:
+    case OpKind::kIsolate:
+      return kNetworkAction;
     case OpKind::kKill:
       break;
   }

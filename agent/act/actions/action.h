@@ -8,6 +8,7 @@
 //   plan_undo, undo  the same for taking it back; undo may run again after a crash
 
 #include "agent/act/files.h"
+#include "agent/act/firewall.h"
 #include "agent/act/hive_editor.h"
 #include "agent/act/ledger.h"
 #include "agent/act/provenance.h"
@@ -22,6 +23,7 @@ struct Context {
   Provenance& provenance;
   Nonce transaction;
   HiveEditor* hives;  // only of a volume of Windows
+  Firewall& firewall;
 
   const Transaction& state() const { return *ledger.find(transaction); }
   const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }
@@ -66,6 +68,6 @@ Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 
 extern const Action kStoreAction, kTakeAction, kUnlinkAction, kEditAction, kCollectAction,
-    kSuspendAction, kKillAction;
+    kSuspendAction, kKillAction, kNetworkAction;
 
 }  // namespace fleetsweep::act

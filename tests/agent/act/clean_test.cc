@@ -801,10 +801,9 @@ TEST_F(Refusal, AnActionItLacksOrTooManyObjects) {
   host.policy.limits.items = 3;
   expect(host.request(), Reason::kLimit);
   host.policy.limits.items = 100;
-  model::Action block;
-  block.kind = ActionKind::kBlock;
-  block.direction = "out";
-  host.policy.responses[0].actions.push_back(block);
+  // Nobody collects services.
+  host.policy.responses[0].actions.push_back(
+      {ActionKind::kCollect, {{model::Selector::Kind::kServicesMapping, {kByName}, {}}}});
   expect(host.request(), Reason::kCapability);
 }
 

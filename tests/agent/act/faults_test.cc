@@ -25,6 +25,8 @@
 #include "agent/act/hold.h"
 #include "agent/act/ledger.h"
 #include "agent/act/vault.h"
+#include "agent/local/enrolment.h"
+#include "agent/plan/network.h"
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/act/tracer.h"
@@ -157,6 +159,8 @@ const std::vector<Scenario>& scenarios() {
         {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
         {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
         {"suspend", {ActionKind::kSuspend}, {kByProcess}, find_process},
+        {"block", {ActionKind::kBlock}, {kByName}, find_file},
+        {"isolate", {ActionKind::kIsolate}, {kByName}, find_file},
     };
     const auto count = list.size();
     for (std::size_t i = 0; i < count; ++i) {
@@ -213,6 +217,10 @@ class World {
       action.kind = kind;
       action.what = {"exe", "command_line"};
       action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
+      action.ttl = std::chrono::hours(1);
+      action.direction = "out";
+      if (kind == ActionKind::kBlock)
+        action.select = {{model::Selector::Kind::kList, {}, {"192.0.2.66", "2001:db8::/32"}}};
       actions.push_back(action);
     }
     host_.policy.verdicts[0].condition.detections = scenario.detections;
@@ -221,7 +229,11 @@ class World {
     if (scenario.detections[0] == kByProcess)
       worker_ = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
     host_.dry_run = host_.findings;
-    before_ = manifest(host_.root());
+    agent::Enrolment enrolment;
+    enrolment.address = "tcp://192.0.2.1:7600";
+    enrolment.root_chain = {to_bytes("a root")};
+    write_text(host_.state() + "/../enrolment", agent::enrolment_text(enrolment));
+    before_ = seen();
     request_ = host_.request();
     applied_ = fixture::id_of(request_.order);
     if (scenario.undo) {
@@ -257,6 +269,12 @@ class World {
   }
 
  private:
+  // What may change: the files, and the packet filter of the network that the worker lives in.
+  std::string seen() const {
+    return manifest(host_.root()) + (is_about_network() ? output_of("nft list tables") : "");
+  }
+  bool is_about_network() const { return plan::is_about_network(scenario_.actions[0]); }
+
   // Just thawed it may still be on its way to sleep.
   static bool runs(char state) { return state != 0 && state != 'T'; }
   void expect(bool holds, const std::string& what) {
@@ -285,14 +303,14 @@ class World {
                                   : "it runs",
                          answer.text()));
     }
-    const std::string now = manifest(host_.root());
+    const std::string now = seen();
     const bool changes = scenario_.detections[0] != kByProcess;
     if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
     expect(now != before_, "said to be done, and nothing was\n" + answer.text());
     expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
     const Answer undone = host_.run(host_.undo_request(request_));
     expect(undone.state() == HostState::kUndone, "undo after it: " + undone.text());
-    const std::string back = manifest(host_.root());
+    const std::string back = seen();
     expect(back == before_, difference(undone, before_, back));
   }
 
@@ -321,7 +339,7 @@ class World {
       expect(more.state() == HostState::kUndone, "undone once more: " + more.text());
     }
     if (worker_ != 0) expect(runs(host_.process_state(worker_)), "a process is not continued");
-    const std::string now = manifest(host_.root());
+    const std::string now = seen();
     expect(now == before_, difference(answer, before_, now));
   }
 
@@ -363,14 +381,14 @@ struct Case {
   }
 };
 
-// In a process and mount namespace of its own: /proc shows what the test started, and no more.
-// `work` writes to a file what it has to say, and its words come back.
+// In a process, mount and network namespace of its own: /proc shows what the test started, and no
+// more. `work` writes to a file what it has to say, and its words come back.
 std::string apart(const std::function<void(std::FILE*)>& work) {
   const TempDir folder(kBeneath);
   const std::string path = folder / "said";
   const pid_t outer = ::fork();
   if (outer == 0) {
-    if (::unshare(CLONE_NEWPID | CLONE_NEWNS) != 0) ::_exit(2);
+    if (::unshare(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET) != 0) ::_exit(2);
     const pid_t init = ::fork();
     if (init == 0) {
       ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);

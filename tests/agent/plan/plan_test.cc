@@ -389,8 +389,7 @@ TEST(Plan, TheDescendantsOfATreeAreCountedAndCheckedLikeTheirAncestor) {
 }
 
 TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
-  for (auto kind : {ActionKind::kBlock, ActionKind::kRestart, ActionKind::kRestoreFromPackage,
-                    ActionKind::kPurge}) {
+  for (auto kind : {ActionKind::kRestart, ActionKind::kRestoreFromPackage, ActionKind::kPurge}) {
     auto world = World::infected();
     world.policy.responses.push_back({{}, 0, {action(kind, {kHash})}});  // even of no true verdict
     const auto plan = world.plan();

@@ -104,10 +104,9 @@ Reason walker_that_cannot_be_confined() {
 
 Reason action_it_lacks() {
   Infected host;
-  model::Action block;
-  block.kind = ActionKind::kBlock;
-  block.direction = "out";
-  host.policy.responses[0].actions.push_back(block);
+  // Nobody collects services.
+  host.policy.responses[0].actions.push_back(
+      {ActionKind::kCollect, {{model::Selector::Kind::kServicesMapping, {act::kByName}, {}}}});
   return host.refusal();
 }
 

@@ -1,0 +1,68 @@
+// Keeps something from the network: addresses, ports, or all but the line to the controller. One
+// table in the kernel's packet filter, which it makes and takes away as a whole.
+
+#include "agent/act/actions/action.h"
+#include "agent/act/firewall.h"
+#include "agent/act/reach.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+std::string table_of(const Op& op) {
+  return fmt::format("fleetsweep-{:016x}", op.token);
+}
+
+// What does not parse was refused before it came into the journal.
+Ruleset ruleset_of(const Op& op) {
+  Ruleset rules;
+  std::vector<plan::AddressRange> blocked;
+  for (const auto& text : op.what)
+    if (const auto port = plan::parse_local_port(text))
+      rules.ports.push_back(*port);
+    else if (const auto range = plan::parse_addresses(text))
+      blocked.push_back(*range);
+  (op.rest == "in" ? rules.in : rules.out) = plan::merged(std::move(blocked));
+  rules.isolate = op.kind == OpKind::kIsolate;
+  rules.ttl = Seconds(op.seconds);
+  rules.uid = op.uid;
+  for (const auto& endpoint : op.spared)
+    if (const auto parsed = parse_endpoint(endpoint))
+      rules.open.push_back({plan::parse_addresses(parsed->host), parsed->port});
+  for (const auto& resolver : op.roots)
+    if (const auto range = plan::parse_addresses(resolver)) rules.resolvers.push_back(*range);
+  return rules;
+}
+
+Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  const std::string table = table_of(context.op(index));
+  FS_TRY(const bool exists, context.firewall.has(table));
+  if (exists) return refuse(Reason::kConflict, "packet filter: there is a table {}", table);
+  return Intent{};
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_CHECK(context.firewall.add(table_of(op), ruleset_of(op)));
+  return Post{};
+}
+
+Checked<Recovery> recover(Context& context, std::uint32_t index) {
+  FS_TRY(const bool exists, context.firewall.has(table_of(context.op(index))));
+  return Recovery{exists, {}};
+}
+
+Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {
+  return UndoIntent{};
+}
+
+// Whatever is left of it: nothing, if its time is over and the host has been started since.
+Checked<void> undo(Context& context, std::uint32_t index) {
+  return context.firewall.remove(table_of(context.op(index)));
+}
+
+}  // namespace
+
+const Action kNetworkAction{prepare, perform, recover, plan_undo, undo};
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,34 @@
+#pragma once
+
+// Whom this agent must still reach when a host is cut off: its controller, as the enrolment has it.
+// That file is root's, and what it names was told by the host's owner or signed by the tenant when
+// the host was enrolled; core, which has the network, cannot change it and is not asked.
+
+#include <string>
+#include <vector>
+
+#include "agent/act/files.h"
+
+namespace fleetsweep::act {
+
+struct Reach {
+  std::vector<std::string> endpoints;  // tcp://HOST:PORT
+  std::uint32_t uid = 0;               // core's, which alone asks for the ones that are names
+  std::vector<std::string> resolvers;  // addresses that answer DNS
+  bool operator==(const Reach&) const = default;
+};
+
+struct HostPort {
+  std::string host;  // without the brackets of an IPv6 address
+  std::uint16_t port = 0;
+};
+std::optional<HostPort> parse_endpoint(std::string_view endpoint);
+bool is_name(std::string_view endpoint);
+
+// kCapability, in words: there is no enrolment, or `isolating` needs to know one thing more.
+Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool isolating);
+
+// The addresses behind `nameserver` in the text of a resolv.conf, none of this host itself.
+std::vector<std::string> nameservers(std::string_view resolv_conf);
+
+}  // namespace fleetsweep::act
