@@ -250,6 +250,8 @@ class Core {
   std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
   std::set<DocumentId> poisoned_;
   std::map<DocumentId, std::string> reasons_;  // why(), per order
+  // What each order keeps from the network, in act's words; as long as this core lives.
+  std::map<DocumentId, std::string> cut_off_;
   std::deque<trust::Notice> refused_;          // see Status
   std::optional<Active> active_;
   unsigned failures_ = 0;  // of children, in a row, for the run in progress

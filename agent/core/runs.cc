@@ -1,8 +1,11 @@
 // How a run goes on and ends: scan, act, rescan, and what the receipt says.
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "agent/core/core.h"
+#include "agent/plan/network.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
 #include "protocol/crypto/digest.h"
@@ -301,8 +304,26 @@ Effects Core::on_act_done(const model::ActDone& done, const Now& now) {
   return finish(std::move(effects), now);
 }
 
+namespace {
+
+std::string cut_off_by(const model::ActDone& done) {
+  std::vector<std::string> what;
+  for (std::size_t i = 0; i < std::min(done.items.size(), done.paths.size()); ++i)
+    if (plan::is_about_network(done.items[i].action) &&
+        done.items[i].outcome == model::Outcome::kDone)
+      what.push_back(done.paths[i]);
+  return fmt::format("{}", fmt::join(what, "; "));
+}
+
+}  // namespace
+
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
   Job job = active_->job;
+  if (job.mode == Mode::kApply)
+    cut_off_[job.order] = cut_off_by(done);
+  else if (const auto undo = state().orders.find(job.order);
+           undo != state().orders.end() && done.state == HostState::kUndone)
+    cut_off_.erase(undo->second.order.undoes);
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
   if (active_->resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
     job.phase = Phase::kHeld;
@@ -360,6 +381,7 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
   say.paths = done.paths;
   say.local = true;
   if (done.state == HostState::kUndone) {
+    cut_off_.erase(job.order);
     job.phase = Phase::kDone;
     job.reboot_rescan = false;
     job.state = done.state;

@@ -9,6 +9,7 @@
 set -euo pipefail
 
 WORLD=
+CONTROLLER_HOST=127.0.0.1  # where agents find it; a story may put it into another network
 declare -A PID=()   # name -> pid of everything we started
 declare -a STRAY=() # pids of look-alike processes
 
@@ -87,8 +88,8 @@ log = $(jq -r .log_vkey <<<"$CONTROLLER")
 TEXT
   cat >"$WORLD/controller.conf" <<TEXT
 state = $WORLD/controller
-agent_listen = tcp://127.0.0.1:$AGENT_PORT
-enrol_listen = tcp://127.0.0.1:$ENROL_PORT
+agent_listen = tcp://$CONTROLLER_HOST:$AGENT_PORT
+enrol_listen = tcp://$CONTROLLER_HOST:$ENROL_PORT
 api_listen = 127.0.0.1:$API_PORT
 metrics_listen = 127.0.0.1:$METRICS_PORT
 witness = http://127.0.0.1:$WITNESS_PORT
@@ -101,7 +102,7 @@ TEXT
   "$BIN/fleetsweep-controller" token create --state "$WORLD/controller" --role admin --out "$WORLD/keys/api.token" >/dev/null
   controller_start
   fs root submit "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1
-  fs endpoints publish --relay "tcp://127.0.0.1:$AGENT_PORT=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key" >>"$WORLD/log/founding" 2>&1
+  fs endpoints publish --relay "tcp://$CONTROLLER_HOST:$AGENT_PORT=$(jq -r .edge_curve <<<"$CONTROLLER")" --key "$WORLD/keys/alice.key" >>"$WORLD/log/founding" 2>&1
 }
 
 controller_start() {
@@ -112,7 +113,7 @@ controller_start() {
 host_enrol() {
   local name=$1 root=$WORLD/hosts/$1/root state=$WORLD/hosts/$1/state token
   token=$(fs --json agent enrol-token --key "$WORLD/keys/alice.key" --group demo --jurisdiction DE --out "$WORLD/tokens" 2>/dev/null | jq -r '.tokens[0]')
-  "$BIN/fleetsweep-agent" enrol "$(cat "$token")" --connect "tcp://127.0.0.1:$ENROL_PORT" --state "$state" --root "$root" >>"$WORLD/log/enrol" 2>&1
+  "$BIN/fleetsweep-agent" enrol "$(cat "$token")" --connect "tcp://$CONTROLLER_HOST:$ENROL_PORT" --state "$state" --root "$root" >>"$WORLD/log/enrol" 2>&1
 }
 
 agent_start() {

@@ -299,6 +299,29 @@ TEST_F(AgentCore, UndoPutsBackAndEndsTheRescansOfWhatItUndoes) {
   EXPECT_EQ(host.scans(), scans);
 }
 
+TEST_F(AgentCore, TheOwnerIsNotToldThatHisHostIsCutOff) {
+  host.connect();
+  const DocumentId applied = acting();
+  model::ActDone done;
+  done.state = HostState::kCleaned;
+  done.order = applied;
+  for (const auto kind : {model::ActionKind::kBlock, model::ActionKind::kKill}) {
+    model::ReceiptItem item;
+    item.action = kind;
+    item.outcome = model::Outcome::kDone;
+    done.items.push_back(item);
+  }
+  done.paths = {"out 192.0.2.66, for 1d", "/tmp/evil"};
+  host.run(host.core->on_act_done(done, host.now()));
+  host.scan_answers(host.clean());
+  EXPECT_TRUE(host.core->why(applied).ends_with("; cut off: out 192.0.2.66, for 1d"))
+      << host.core->why(applied);
+  done.state = HostState::kUndone;
+  done.undo = done.local = true;
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_EQ(host.core->why(applied).find("cut off"), std::string::npos);
+}
+
 TEST_F(AgentCore, UndoByTheOwnerBecomesALocalReceipt) {
   host.connect();
   const DocumentId applied = acting();
