@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -230,7 +231,17 @@ int run_baseline(const Options& options) {
   return kDone;
 }
 
+// The program beside this one that knows the vault; its words come after `vault`.
+int run_vault(char** arguments) {
+  std::error_code error;
+  const std::string program =
+      std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / "fleetsweep-vault";
+  ::execv(program.c_str(), arguments);
+  return complain(files::system_error(errno, "start " + program));
+}
+
 int run(int count, char** arguments) {
+  if (count > 1 && std::string_view(arguments[1]) == "vault") return run_vault(arguments + 1);
   const Parsed parsed = parse_options(count, arguments);
   if (parsed.exit) return *parsed.exit;
   switch (parsed.options.verb) {

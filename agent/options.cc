@@ -19,6 +19,7 @@ constexpr const char* kDefaultState = "/var/lib/fleetsweep/agent";
 // Of those that neither Debian nor systemd hands out.
 constexpr const char* kDefaultCoreUser = "65521";
 constexpr Seconds kRekeyIntervalMin{3600};  // the edge takes a few keys a day
+constexpr Seconds kVaultKeepMin{24 * 3600};
 enum Exit { kDone = 0, kRefused = 1, kUsage = 2 };
 
 std::string own_path() {
@@ -83,6 +84,11 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   core.rekey_interval = reader.duration("rekey_interval", core.rekey_interval);
   if (core.rekey_interval < kRekeyIntervalMin)
     reader.reject("rekey_interval", "at least 1h was expected");
+  if (reader.has("vault_keep")) {
+    monitor.vault_keep = reader.duration("vault_keep", Seconds(0));
+    if (*monitor.vault_keep < kVaultKeepMin)
+      reader.reject("vault_keep", "at least 1d was expected");
+  }
   const auto user = [&](const char* key, std::optional<runtime::User>& target) {
     if (!reader.has(key)) return;
     const auto value = parse_user(reader.text(key, ""));
@@ -200,6 +206,8 @@ Parsed parse_options(int count, char** arguments) {
   setting("reconnect_min", "shortest wait before connecting again (1s)");
   setting("reconnect_max", "longest wait before connecting again (300s)");
   setting("rekey_interval", "a key of the private line to the controller serves so long (30d)");
+  setting("vault_keep",
+          "delete for good what was taken so long ago, such as 90d; without it nothing is");
   setting("label", "what this host says about itself; may be repeated");
   setting("mirror",
           "a folder in which a Stop may lie as *.dsse when no controller brings it; may be "
@@ -240,6 +248,9 @@ Parsed parse_options(int count, char** arguments) {
   stop->add_option("FILE", options.stop_file, "as `fleetsweep stop --out FILE` writes it")
       ->required();
   stop->footer("Example: fleetsweep-agent stop /media/usb/stop.dsse");
+
+  // For the list of what there is: main() hands it to fleetsweep-vault.
+  app.add_subcommand("vault", "what was taken from this host: list it, export it, purge it");
 
   auto* baseline = app.add_subcommand(
       "baseline", "what is meant to start by itself on this host, for policies that hunt the rest");

@@ -1,71 +1,11 @@
-#include <poll.h>
-#include <sys/signalfd.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
-#include <iostream>
 
 #include "cli/session.h"
-#include "protocol/base/unique_fd.h"
 #include "protocol/crypto/key_file.h"
+#include "protocol/runtime/prompt/prompt.h"
 
 namespace fleetsweep::cli {
 namespace {
-
-// A terminal that shows nothing of what is typed, until it goes. Meanwhile the signals that would
-// end or stop us wait, so that nobody is left with such a terminal.
-class Hidden {
- public:
-  Hidden() {
-    sigemptyset(&signals_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP})
-      sigaddset(&signals_, signal);
-    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
-    tcgetattr(STDIN_FILENO, &shown_);
-    termios hidden = shown_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-  }
-  Hidden(const Hidden&) = delete;
-  ~Hidden() {
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown_);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);  // one that waited comes now
-  }
-
-  // False: a signal came first.
-  bool await_line() const {
-    const UniqueFd pending(signalfd(-1, &signals_, SFD_CLOEXEC));
-    pollfd wanted[] = {{STDIN_FILENO, POLLIN, 0}, {pending.get(), POLLIN, 0}};
-    while (poll(wanted, 2, -1) < 0 && errno == EINTR) {
-    }
-    return wanted[1].revents == 0;
-  }
-
- private:
-  sigset_t signals_{};
-  sigset_t before_{};
-  termios shown_{};
-};
-
-// Asks on the terminal without showing what is typed.
-Result<std::string> ask(const char* prompt) {
-  if (!isatty(STDIN_FILENO))
-    return fail(Code::kInvalid,
-                "a passphrase is needed, and there is no terminal to ask on\n"
-                "next:  give --passphrase-file FILE, with the passphrase in its first line");
-  std::string line;
-  for (bool has_line = false; !has_line;) {  // whoever goes on after a Ctrl-Z is asked again
-    const Hidden hidden;
-    std::fprintf(stderr, "%s: ", prompt);
-    has_line = hidden.await_line();
-    if (has_line) std::getline(std::cin, line);
-    std::fputc('\n', stderr);
-  }
-  return line;
-}
 
 Result<std::string> from_file(const std::string& path) {
   FS_TRY(const std::string text, read_text_file(path));
@@ -84,13 +24,11 @@ Result<std::string> from_file(const std::string& path) {
 
 Result<std::string> new_passphrase(Session& session) {
   if (!session.passphrase_file.empty()) return from_file(session.passphrase_file);
-  FS_TRY(std::string first, ask("passphrase for the new key"));
-  if (first.empty())
+  FS_TRY(std::string typed, prompt::ask_twice("passphrase for the new key"));
+  if (typed.empty())
     return fail(Code::kInvalid,
                 "an empty passphrase protects nothing; use --unencrypted if you mean that");
-  FS_TRY(const std::string second, ask("again"));
-  if (first != second) return fail(Code::kInvalid, "the two passphrases differ");
-  return first;
+  return typed;
 }
 
 Result<crypto::SecretKey> read_key(Session& session, const std::string& path) {
@@ -100,7 +38,7 @@ Result<crypto::SecretKey> read_key(Session& session, const std::string& path) {
   }
   auto key = crypto::read_key_file(path, passphrase);
   if (!key && key.error().code == Code::kUntrusted && passphrase.empty()) {
-    FS_TRY(passphrase, ask(("passphrase of " + path).c_str()));
+    FS_TRY(passphrase, prompt::ask_hidden("passphrase of " + path));
     key = crypto::read_key_file(path, passphrase);
   }
   if (key) return key;

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -13,7 +14,9 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 2;
+constexpr std::uint8_t kFormat = 3;
+// A file in more pieces is kept as one without holes.
+constexpr std::size_t kExtents = 4096;
 
 // What chattr may set, without the locking flags and without j, which takes CAP_SYS_RESOURCE.
 constexpr std::uint32_t kSettableFlags = FS_SECRM_FL | FS_UNRM_FL | FS_COMPR_FL | FS_SYNC_FL |
@@ -45,7 +48,27 @@ Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view
   return result;
 }
 
+std::vector<Extent> extents_of(int fd, std::uint64_t size) {
+  const std::vector<Extent> whole = {{0, size}};
+  std::vector<Extent> extents;
+  for (off_t at = 0; static_cast<std::uint64_t>(at) < size;) {
+    const off_t from = ::lseek(fd, at, SEEK_DATA);
+    if (from < 0 && errno == ENXIO) break;  // the rest is a hole
+    const off_t to = from < 0 ? -1 : ::lseek(fd, from, SEEK_HOLE);
+    if (to <= from || extents.size() == kExtents) return whole;
+    extents.push_back({static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(to - from)});
+    at = to;
+  }
+  return extents;
+}
+
 }  // namespace
+
+bool Metadata::has_data(std::uint64_t at, std::uint64_t bytes) const {
+  return std::any_of(data.begin(), data.end(), [&](const Extent& extent) {
+    return extent.at < at + bytes && at < extent.at + extent.bytes;
+  });
+}
 
 Bytes encode(const Metadata& metadata) {
   Packer out;
@@ -63,6 +86,11 @@ Bytes encode(const Metadata& metadata) {
   out.text(metadata.group);
   out.u64(metadata.size);
   out.u64(metadata.blocks);
+  out.u32(static_cast<std::uint32_t>(metadata.data.size()));
+  for (const auto& extent : metadata.data) {
+    out.u64(extent.at);
+    out.u64(extent.bytes);
+  }
   out.i64(metadata.mtime_ns);
   out.i64(metadata.atime_ns);
   out.i64(metadata.ctime_ns);
@@ -82,6 +110,8 @@ Bytes encode(const Metadata& metadata) {
   out.text(metadata.package);
   out.u32(static_cast<std::uint32_t>(metadata.pids.size()));
   for (const auto pid : metadata.pids) out.u32(static_cast<std::uint32_t>(pid));
+  out.text(metadata.container);
+  out.u64(metadata.mount_namespace);
   return out.take();
 }
 
@@ -101,6 +131,10 @@ Result<Metadata> decode_metadata(BytesView bytes) {
   metadata.group = in.text();
   metadata.size = in.u64();
   metadata.blocks = in.u64();
+  for (auto left = in.count(); left > 0 && in.ok(); --left) {
+    const std::uint64_t at = in.u64();
+    metadata.data.push_back({at, in.u64()});
+  }
   metadata.mtime_ns = in.i64();
   metadata.atime_ns = in.i64();
   metadata.ctime_ns = in.i64();
@@ -119,6 +153,8 @@ Result<Metadata> decode_metadata(BytesView bytes) {
   metadata.package = in.text();
   for (auto left = in.count(); left > 0 && in.ok(); --left)
     metadata.pids.push_back(static_cast<std::int32_t>(in.u32()));
+  metadata.container = in.text();
+  metadata.mount_namespace = in.u64();
   if (!in.done() || format != kFormat)
     return fail(Code::kInvalid, "vault: metadata does not parse");
   return metadata;
@@ -144,6 +180,7 @@ Checked<Metadata> read_metadata(int fd, std::string_view path) {
   if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &birth) == 0 &&
       (birth.stx_mask & STATX_BTIME) != 0)
     metadata.btime_ns = nanoseconds({birth.stx_btime.tv_sec, birth.stx_btime.tv_nsec});
+  metadata.data = extents_of(fd, metadata.size);
   metadata.flags = flags_of(fd);
   FS_TRY(metadata.xattrs, read_xattrs(fd, path));
   return metadata;

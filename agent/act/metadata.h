@@ -13,6 +13,12 @@ namespace fleetsweep::act {
 using Sha1 = Fixed<20, struct Sha1Tag>;
 using Md5 = Fixed<16, struct Md5Tag>;
 
+// Bytes of a file that the disk holds; between two of them is a hole.
+struct Extent {
+  std::uint64_t at = 0, bytes = 0;
+  bool operator==(const Extent&) const = default;
+};
+
 struct Metadata {
   std::string path;
   std::vector<std::string> names;  // all that were taken with it; none of evidence and edits
@@ -20,6 +26,7 @@ struct Metadata {
   std::uint32_t mode = 0, uid = 0, gid = 0, links = 1;
   std::string user, group;  // what uid and gid were called then; empty: nothing
   std::uint64_t size = 0, blocks = 0;
+  std::vector<Extent> data;  // where its bytes are
   std::int64_t mtime_ns = 0, atime_ns = 0, ctime_ns = 0;
   std::int64_t btime_ns = 0;                  // 0 where a file system has none
   std::uint32_t flags = 0;                    // FS_IOC_GETFLAGS
@@ -31,9 +38,13 @@ struct Metadata {
   std::string rule;                // of YARA, where one decided
   std::string package;             // that owns it; empty: none
   std::vector<std::int32_t> pids;  // that ran, mapped or held it when cleaning began
+  // Of the first of them: the container it ran in (empty: none) and its mount namespace.
+  std::string container;
+  std::uint64_t mount_namespace = 0;
   bool operator==(const Metadata&) const = default;
 
-  bool is_sparse() const { return blocks * 512 < size; }
+  // Whether any byte of [at, at + bytes) is in no hole.
+  bool has_data(std::uint64_t at, std::uint64_t bytes) const;
 };
 
 Bytes encode(const Metadata& metadata);

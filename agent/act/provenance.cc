@@ -10,6 +10,8 @@
 #include <set>
 #include <sstream>
 
+#include "agent/overlay/container.h"
+
 namespace fleetsweep::act {
 
 namespace {
@@ -58,6 +60,7 @@ std::string name_of(const std::string& text, std::uint32_t id) {
 
 void Provenance::note_processes() {
   users_.clear();
+  places_.clear();
   std::error_code error;
   for (fs::directory_iterator at("/proc", error); !error && at != fs::directory_iterator();
        at.increment(error)) {
@@ -66,6 +69,11 @@ void Provenance::note_processes() {
     const char* end = name.data() + name.size();
     if (std::from_chars(name.data(), end, pid).ptr != end || pid == ::getpid()) continue;
     for (const Inode& file : files_of(at->path())) users_[file].push_back(pid);
+    std::ifstream cgroup(at->path() / "cgroup");
+    const std::string groups(std::istreambuf_iterator<char>(cgroup), {});
+    struct stat space {};
+    const bool is_seen = ::stat((at->path() / "ns/mnt").c_str(), &space) == 0;
+    places_[pid] = {container_id(groups), is_seen ? space.st_ino : 0};
   }
 }
 
@@ -94,6 +102,16 @@ void Provenance::fill(Metadata& metadata) {
   const auto users = users_.find({metadata.device, metadata.inode});
   if (users != users_.end()) metadata.pids = users->second;
   std::sort(metadata.pids.begin(), metadata.pids.end());
+}
+
+void Provenance::fill_place(Metadata& metadata) const {
+  for (const auto pid : metadata.pids) {
+    const auto place = places_.find(pid);
+    if (place == places_.end()) continue;
+    metadata.container = place->second.container;
+    metadata.mount_namespace = place->second.mount_namespace;
+    return;
+  }
 }
 
 }  // namespace fleetsweep::act

@@ -15,16 +15,24 @@ class Provenance {
  public:
   explicit Provenance(const Tree& tree) : tree_(tree) {}  // borrowed
 
-  // Before anything is stopped or killed: which files processes run, map or hold open.
+  // Before anything is stopped or killed: which files processes run, map or hold open, and where
+  // they live.
   void note_processes();
   // Everything of a file that read_metadata() cannot tell.
   void fill(Metadata& metadata);
+  // Where its processes live.
+  void fill_place(Metadata& metadata) const;
 
  private:
+  struct Place {
+    std::string container;
+    std::uint64_t mount_namespace = 0;
+  };
   std::string read(const std::string& path) const;
 
   const Tree& tree_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<std::int32_t>> users_;
+  std::map<std::int32_t, Place> places_;
   std::optional<PackageDb> packages_;
   std::optional<std::string> passwd_, group_;
 };

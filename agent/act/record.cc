@@ -120,6 +120,7 @@ void pack(Packer& out, const Begin& begin) {
   out.fixed(begin.order);
   out.u64(begin.slot);
   out.fixed(begin.policy);
+  out.i64(begin.at.time_since_epoch().count());
   out.u32(static_cast<std::uint32_t>(begin.steps.size()));
   for (const auto& step : begin.steps) pack(out, step);
   out.u32(static_cast<std::uint32_t>(begin.ops.size()));
@@ -183,6 +184,12 @@ void pack(Packer& out, const Undone& event) {
   out.u8(static_cast<std::uint8_t>(event.reason));
 }
 
+void pack(Packer& out, const Purged& event) {
+  out.i64(event.at.time_since_epoch().count());
+  out.u32(event.files);
+  out.u64(event.bytes);
+}
+
 template <class T>
 T unpack_end(Unpacker& in) {
   T event;
@@ -199,6 +206,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       begin.order = in.fixed<DocumentId>();
       begin.slot = in.u64();
       begin.policy = in.fixed<Digest>();
+      begin.at = timestamp(in.i64());
       for (auto left = in.count(); left > 0 && in.ok(); --left)
         begin.steps.push_back(unpack_step(in));
       for (auto left = in.count(); left > 0 && in.ok(); --left) begin.ops.push_back(unpack_op(in));
@@ -257,8 +265,15 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       event.reason = in.one_of(Reason::kInternal);
       return event;
     }
-    default:
+    case 9:
       return unpack_end<UndoEnd>(in);
+    default: {
+      Purged event;
+      event.at = timestamp(in.i64());
+      event.files = in.u32();
+      event.bytes = in.u64();
+      return event;
+    }
   }
 }
 

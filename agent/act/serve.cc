@@ -1,13 +1,12 @@
 #include "agent/act/serve.h"
 
-#include <sys/timex.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
 #include "agent/act/anchor.h"
+#include "agent/act/clock.h"
 #include "agent/act/executor.h"
 #include "agent/act/expand.h"
 #include "agent/act/host_facts.h"
@@ -27,27 +26,6 @@ using model::ActRequest;
 using model::HostState;
 
 constexpr auto kRequestWait = std::chrono::seconds(60);
-
-trust::ClockReading read_clock() {
-  trust::ClockReading clock;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  clock.local = timestamp(now.tv_sec);
-  tm local{};
-  ::localtime_r(&now.tv_sec, &local);
-  clock.utc_offset = Seconds(local.tm_gmtoff);
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  clock.boottime = Seconds(now.tv_sec);
-  timex adjust{};
-  clock.synchronised = ::adjtimex(&adjust) >= 0 && (adjust.status & STA_UNSYNC) == 0;
-  if (const auto text = files::read_file("/proc/sys/kernel/random/boot_id", 64)) {
-    std::string hex;
-    for (const char c : as_text(*text))
-      if (c != '-' && c != '\n') hex += c;
-    if (const auto boot = BootId::parse_hex(hex)) clock.boot = *boot;
-  }
-  return clock;
-}
 
 ActDone refused(const DocumentId& order, Reason reason, std::string detail) {
   ActDone done;
@@ -277,6 +255,7 @@ class Server {
     begin->slot = slot;
     begin->policy = verified.order().policy;
     close_unused_firewall(*begin);
+    begin->at = std::max(read_clock().local, verified.anchor().newest);
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
       if (op.kind == OpKind::kStore) bytes += op.file.size;

@@ -59,6 +59,13 @@ Status on(Transaction& transaction, const UndoEnd& event) {
   return {};
 }
 
+Status on(Transaction& transaction, const Purged& event) {
+  if (transaction.is_open())
+    return fail(Code::kInvalid, "journal: evidence of what is under way was purged");
+  transaction.purged = event;
+  return {};
+}
+
 template <class T>
 concept OfAnOperation = requires(const T& event) {
   event.op;

@@ -8,6 +8,7 @@
 
 #include "agent/act/operation.h"
 #include "protocol/base/ids.h"
+#include "protocol/base/time.h"
 #include "protocol/model/plan.h"
 
 namespace fleetsweep::act {
@@ -17,6 +18,7 @@ struct Begin {
   DocumentId order;
   std::uint64_t slot = 0;
   Digest policy;
+  Timestamp at;  // when cleaning began: the retention of its evidence counts from here
   std::vector<Step> steps;
   std::vector<Op> ops;
   bool operator==(const Begin&) const = default;
@@ -67,8 +69,14 @@ struct UndoEnd {
   std::string detail;
   bool operator==(const UndoEnd&) const = default;
 };
+struct Purged {  // its evidence is, or is about to be, gone from the vault
+  Timestamp at;
+  std::uint32_t files = 0;
+  std::uint64_t bytes = 0;
+  bool operator==(const Purged&) const = default;
+};
 using Event = std::variant<Begin, Intended, FrozenOne, Done, Failed, End, UndoBegin, UndoIntended,
-                           Undone, UndoEnd>;
+                           Undone, UndoEnd, Purged>;
 struct Record {
   Nonce transaction;
   Event event;
@@ -103,6 +111,7 @@ struct Transaction {
   std::optional<End> end;
   std::optional<UndoBegin> undo;
   std::optional<UndoEnd> undo_end;
+  std::optional<Purged> purged;
 
   bool is_open() const { return !end || (undo && !undo_end); }
 };

@@ -238,4 +238,21 @@ void Vault::drop(const Nonce& transaction, const std::string& name) {
   (void)::unlink(path(transaction, name).c_str());
 }
 
+std::vector<Vault::Kept> Vault::kept(const Nonce& transaction) const {
+  std::vector<Kept> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder_ + "/" + transaction.hex(), error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error))
+    if (at->path().extension() == ".fsq") all.push_back({at->path().stem(), at->file_size(error)});
+  std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.name < b.name; });
+  return all;
+}
+
+Status Vault::purge(const Nonce& transaction) {
+  std::error_code error;
+  std::filesystem::remove_all(folder_ + "/" + transaction.hex(), error);
+  if (error) return fail(Code::kUnavailable, "vault: {}: {}", folder_, error.message());
+  return sync_folder(folder_);
+}
+
 }  // namespace fleetsweep::act

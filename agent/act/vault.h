@@ -34,6 +34,14 @@ class Vault {
   using Sink = std::function<Status(BytesView)>;
   Result<Metadata> load(const Nonce& transaction, const std::string& name, const Sink& sink) const;
   void drop(const Nonce& transaction, const std::string& name);
+  // Names of what is kept of a transaction, sorted, with the bytes it takes in the vault.
+  struct Kept {
+    std::string name;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Kept> kept(const Nonce& transaction) const;
+  // All of it, for good.
+  Status purge(const Nonce& transaction);
   // A name for something of this transaction outside of the vault: two agents on one kernel carry
   // out the same order under the same transaction id.
   std::string name_of(const Nonce& transaction) const;

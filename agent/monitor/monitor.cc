@@ -29,6 +29,7 @@ constexpr Duration kSendMax = std::chrono::seconds(5);
 // A core that lived so long has recovered: the next death starts a new back-off.
 constexpr Duration kHealthyAfter = std::chrono::seconds(60);
 constexpr Duration kTrimAfter = std::chrono::seconds(2);
+constexpr Duration kPurgeEvery = std::chrono::hours(24);
 constexpr Duration kStopMax = std::chrono::seconds(30);
 
 std::string json_error(std::string_view message) {
@@ -113,6 +114,7 @@ Status Monitor::run() {
   loop_.watch(control_.get(), [this](Instant) { on_control(); });
   loop_.watch(folder_.get(), [this](Instant) { follow_halt_file(); });
   start_core();
+  if (options_.vault_keep) purge_vault();
   loop::trim_when_idle(loop_, kTrimAfter);
   return loop_.run();
 }
@@ -240,6 +242,25 @@ void Monitor::start_child(model::Child child) {
   to_core(started, spawned->second.fd());
 }
 
+// Act and it wait for each other by the lock of act's state.
+void Monitor::purge_vault() {
+  loop_.after(kPurgeEvery, [this](Instant) { purge_vault(); });
+  if (phase_.stopping || phase_.halted || purge_pid_ > 0) return;
+  Launch request;
+  request.arguments = {options_.libexec + "/fleetsweep-vault",
+                       "purge",
+                       "--unattended",
+                       "--state",
+                       options_.state,
+                       "--older-than",
+                       fmt::format("{}s", options_.vault_keep->count())};
+  request.death_signal = SIGKILL;
+  if (const auto pid = launch(request))
+    purge_pid_ = *pid;
+  else
+    log_.error("vault_not_purged", {{"why", pid.error().message}});
+}
+
 void Monitor::reap() {
   int status = 0;
   pid_t pid = 0;
@@ -252,6 +273,11 @@ void Monitor::on_exit(pid_t pid, int status) {
     // What it still said is not lost.
     on_core_message();
     return on_core_gone();
+  }
+  if (pid == purge_pid_) {
+    purge_pid_ = 0;
+    if (status != 0) log_.warning("vault_not_purged", {{"status", status}});
+    return;
   }
   if (pid == scan_pid_) {
     scan_pid_ = 0;

@@ -28,6 +28,8 @@ struct Options {
   std::optional<runtime::User> parser_user;
   Duration restart_min = std::chrono::seconds(1);  // back-off of a core that dies
   Duration restart_max = std::chrono::seconds(60);
+  // Once a day what the vault has kept for longer is purged. Without: nothing ever is.
+  std::optional<Seconds> vault_keep;
 };
 
 class Monitor {
@@ -74,6 +76,8 @@ class Monitor {
   void on_undo_message();
   void finish_local_undo(const model::LocalReply& reply);
 
+  void purge_vault();
+
   void begin_stop();
   void end_if_done();
 
@@ -93,6 +97,7 @@ class Monitor {
   Duration restart_wait_{};
   pid_t scan_pid_ = 0;
   pid_t act_pid_ = 0;
+  pid_t purge_pid_ = 0;
   // Core asked while the one before, which has answered, was not gone yet.
   bool scan_wanted_ = false;
   bool act_wanted_ = false;

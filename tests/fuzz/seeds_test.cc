@@ -251,7 +251,8 @@ TEST(HostSeeds, AJournalIsRefusedBeforeItIsLookedAt) {
   act::Begin begin;
   begin.steps = {step};
   begin.ops = {op};
-  const act::Event events[] = {begin, act::Intended{}, act::Done{}, act::UndoIntended{}};
+  const act::Event events[] = {begin, act::Intended{}, act::Done{}, act::UndoIntended{},
+                               act::Purged{timestamp(1), 2, 3}};
   int number = 0;
   for (const act::Event& event : events) {
     const act::Record record{{}, event};
@@ -267,6 +268,8 @@ TEST(HostSeeds, AVaultIsRefusedBeforeItIsLookedAt) {
   metadata.names = {"/usr/bin/lookalike", "/srv/lookalike"};
   metadata.mode = 0755;
   metadata.size = 12;
+  metadata.data = {{0, 4}, {8, 4}};
+  metadata.container = std::string(64, 'c');
   metadata.xattrs = {{"security.capability", "value"}};
   metadata.verdict = "infected";
   metadata.rule = "LookAlike";

@@ -88,7 +88,7 @@ std::string vault_name(std::uint32_t op) {
 
 namespace {
 
-void add_reason(const Context& context, std::uint32_t index, Metadata& metadata) {
+void add_reason(Context& context, std::uint32_t index, Metadata& metadata) {
   const Op& op = context.op(index);
   const Step& step = context.state().begin.steps[op.step];
   metadata.verdict = step.item.verdict;
@@ -100,6 +100,7 @@ void add_reason(const Context& context, std::uint32_t index, Metadata& metadata)
   auto& pids = metadata.pids;
   if (op.pid != 0 && std::find(pids.begin(), pids.end(), op.pid) == pids.end())
     pids.push_back(op.pid);
+  context.provenance.fill_place(metadata);
 }
 
 }  // namespace
@@ -118,43 +119,66 @@ Checked<Metadata> evidence(Context& context, std::uint32_t index, int fd) {
   return metadata;
 }
 
-Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
-  auto metadata = context.vault.load(context.transaction, vault_name(store),
-                                     [](BytesView) -> Status { return {}; });
+Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink) {
+  auto metadata = context.vault.load(context.transaction, vault_name(store), sink);
+  if (!metadata && context.state().purged)
+    return refuse(Reason::kExpired, "what undo needs of {} was purged from the vault on {}",
+                  escaped(context.op(store).file.path), to_rfc3339(context.state().purged->at));
   if (!metadata) return refuse_error(metadata.error());
-  return *metadata;
+  return std::move(*metadata);
 }
+
+Checked<Metadata> stored_metadata(Context& context, std::uint32_t store) {
+  return load_stored(context, store, [](BytesView) -> Status { return {}; });
+}
+
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+
+Status write_at(int fd, BytesView bytes, std::uint64_t at) {
+  while (!bytes.empty()) {
+    const auto put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return fail(Code::kUnavailable, "restore: write failed: {}", errno);
+    at += static_cast<std::uint64_t>(put);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
+// All but holes. What is not zero in one was written after it was measured.
+Status write_data(int fd, const Metadata& metadata, BytesView piece, std::uint64_t at) {
+  const auto page_at = [&](std::size_t offset) {
+    return piece.subspan(offset, std::min(kPageBytes, piece.size() - offset));
+  };
+  for (std::size_t begin = 0; begin < piece.size();) {
+    std::size_t end = begin;
+    for (; end < piece.size(); end += page_at(end).size()) {
+      const BytesView page = page_at(end);
+      if (!metadata.has_data(at + end, page.size()) &&
+          std::all_of(page.begin(), page.end(), [](auto byte) { return byte == 0; }))
+        break;
+    }
+    FS_CHECK(write_at(fd, piece.subspan(begin, end - begin), at + begin));
+    begin = end + (end < piece.size() ? page_at(end).size() : 0);
+  }
+  return {};
+}
+
+}  // namespace
 
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd) {
   FS_TRY(const Metadata metadata, stored_metadata(context, store));
   FS_CHECK(apply_flags(fd, metadata));
   std::uint64_t at = 0;
-  const auto is_zero = [](BytesView bytes) {
-    return std::all_of(bytes.begin(), bytes.end(), [](auto byte) { return byte == 0; });
-  };
-  // Pages of nothing are left out; a file that was not sparse gets them back below.
-  bool skipped = false;
-  const auto loaded =
-      context.vault.load(context.transaction, vault_name(store), [&](BytesView piece) -> Status {
-        if (is_zero(piece)) {
-          skipped = true;
-          at += piece.size();
-          return {};
-        }
-        while (!piece.empty()) {
-          const auto put = ::pwrite(fd, piece.data(), piece.size(), static_cast<off_t>(at));
-          if (put < 0 && errno == EINTR) continue;
-          if (put <= 0) return fail(Code::kUnavailable, "restore: write failed: {}", errno);
-          at += static_cast<std::uint64_t>(put);
-          piece = piece.subspan(static_cast<std::size_t>(put));
-        }
-        return {};
-      });
-  if (!loaded) return refuse_error(loaded.error());
+  FS_CHECK(load_stored(context, store, [&](BytesView piece) -> Status {
+    FS_CHECK(write_data(fd, metadata, piece, at));
+    at += piece.size();
+    return {};
+  }));
   if (::ftruncate(fd, static_cast<off_t>(at)) != 0)
     return refuse_errno("restore", metadata.path, errno);
-  if (skipped && !metadata.is_sparse() && ::posix_fallocate(fd, 0, static_cast<off_t>(at)) != 0)
-    return refuse(Reason::kDiskFull, "no room to restore {}", escaped(metadata.path));
   return metadata;
 }
 

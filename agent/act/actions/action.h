@@ -63,6 +63,8 @@ std::string vault_name(std::uint32_t op);
 // all about that.
 Metadata evidence(Context& context, std::uint32_t op);
 Checked<Metadata> evidence(Context& context, std::uint32_t op, int fd);
+// kExpired: it was purged.
+Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink);
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 // Content and flags of a vault file into a new file.
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);

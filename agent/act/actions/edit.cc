@@ -32,12 +32,10 @@ Checked<std::string> read_text(int fd, std::string_view path) {
 
 Checked<std::string> stored_text(Context& context, std::uint32_t store) {
   std::string text;
-  const auto loaded =
-      context.vault.load(context.transaction, vault_name(store), [&](BytesView piece) -> Status {
-        text += as_text(piece);
-        return {};
-      });
-  if (!loaded) return refuse_error(loaded.error());
+  FS_CHECK(load_stored(context, store, [&](BytesView piece) -> Status {
+    text += as_text(piece);
+    return {};
+  }));
   return text;
 }
 

@@ -47,12 +47,10 @@ bool is_last_name(Context& context, std::uint32_t index) {
 // further one then.
 Checked<void> lock_again(Context& context, std::uint32_t index, const Parent& parent) {
   const Op& op = context.op(index);
-  const auto metadata = context.vault.load(context.transaction, vault_name(op.store),
-                                           [](BytesView) -> Status { return {}; });
-  if (!metadata) return refuse_error(metadata.error());
-  if ((metadata->flags & kLockingFlags) == 0 || !is_last_name(context, index)) return {};
+  FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
+  if ((metadata.flags & kLockingFlags) == 0 || !is_last_name(context, index)) return {};
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  return set_flags(file.get(), flags_of(file.get()) | (metadata->flags & kLockingFlags),
+  return set_flags(file.get(), flags_of(file.get()) | (metadata.flags & kLockingFlags),
                    op.file.path);
 }
 

@@ -314,6 +314,34 @@ TEST_F(Clean, WhatVanishedIsReportedAndTheRestIsCleaned) {
   EXPECT_EQ(item->reason, Reason::kGone);
 }
 
+TEST_F(Clean, HolesOfASparseFileComeBackWhereTheyWere) {
+  const std::string path = host.at("/tmp/kit/sparse");
+  write_text(path, "");
+  {
+    const UniqueFd file(::open(path.c_str(), O_RDWR));
+    ASSERT_EQ(::ftruncate(file.get(), 1 << 20), 0);
+    const std::string zeroes(8192, '\0');  // written, and so no hole
+    ASSERT_EQ(::pwrite(file.get(), "data", 4, 300'000), 4);
+    ASSERT_EQ(::pwrite(file.get(), zeroes.data(), zeroes.size(), 700'416), 8192);
+    ASSERT_EQ(::fsync(file.get()), 0);
+  }
+  const auto map = [&] {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY));
+    (void)::fsync(file.get());
+    return read_metadata(file.get(), path)->data;
+  };
+  const auto before = map();
+  const std::string content = read_text(path);
+  host.find_file(kByName, "/tmp/kit/sparse");
+  host.dry_run = host.findings;
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  ASSERT_FALSE(fs::exists(path));
+  ASSERT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(map(), before);
+  EXPECT_EQ(read_text(path), content);
+}
+
 // As bpfdoor does: a program that deletes its file and goes on.
 struct Deleted : Clean {
   void SetUp() override {

@@ -15,6 +15,7 @@ Begin a_begin() {
   Begin begin;
   begin.order.value[0] = 1;
   begin.slot = 2;
+  begin.at = timestamp(1'700'000'000);
   begin.policy.value[0] = 3;
   Step step;
   step.item.detection = "d";
@@ -57,7 +58,8 @@ std::vector<Event> all_events() {
           UndoBegin{a_begin().order},
           UndoIntended{1, {true, true, {}}},
           Undone{1, Reason::kConflict},
-          UndoEnd{model::HostState::kUndone, Reason::kNone, "all"}};
+          UndoEnd{model::HostState::kUndone, Reason::kNone, "all"},
+          Purged{timestamp(1'800'000'000), 3, 4096}};
 }
 
 TEST(Transaction, EveryRecordComesBackAndNoCutOneDoes) {

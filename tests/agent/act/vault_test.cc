@@ -28,6 +28,8 @@ struct VaultTest : testing::Test {
     metadata.rule = "lookalike";
     metadata.package = "libc6:amd64";
     metadata.pids = {1, 4194304};
+    metadata.container = std::string(64, 'c');
+    metadata.mount_namespace = 4026531841;
     return vault.store(transaction, "0", file.get(), metadata, expected, limits::kVaultBytes);
   }
   Result<Metadata> load(const Vault& vault, std::string& content) {
@@ -65,6 +67,20 @@ TEST_F(VaultTest, AnAnalystFindsADigestOfEveryKindAndEveryTime) {
   struct statx birth {};
   ASSERT_EQ(::statx(AT_FDCWD, (state / "source").c_str(), 0, STATX_BTIME, &birth), 0);
   EXPECT_EQ(metadata->btime_ns != 0, (birth.stx_mask & STATX_BTIME) != 0);
+}
+
+TEST_F(VaultTest, HolesOfASparseFileAreKnownByTheirPlaces) {
+  write_text(state / "sparse", "");
+  const UniqueFd file(::open((state / "sparse").c_str(), O_RDWR));
+  ASSERT_EQ(::ftruncate(file.get(), 1 << 20), 0);
+  ASSERT_EQ(::pwrite(file.get(), "data", 4, 512 * 1024), 4);
+  const auto metadata = read_metadata(file.get(), "/sparse");
+  ASSERT_TRUE(metadata);
+  if (metadata->data.size() == 1 && metadata->data[0].bytes == 1 << 20)
+    GTEST_SKIP() << "this file system has no holes";
+  EXPECT_TRUE(metadata->has_data(512 * 1024, 1));
+  EXPECT_FALSE(metadata->has_data(0, 256 * 1024));
+  EXPECT_FALSE(metadata->has_data(768 * 1024, 256 * 1024));
 }
 
 TEST_F(VaultTest, AnotherFormatIsNotGuessedAt) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,43 @@ TEST(Monitor, ACoreThatCannotBeStartedIsTriedWithoutPause) {
   ::waitpid(pid, &status, 0);
   EXPECT_EQ(status, 0);
   std::fclose(lines);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Monitor, NobodyPurgesTheVaultOfAnOwnerWhoSaidHowLongToKeepIt) {
+  char folder[] = "/tmp/fleetsweep-monitor-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string told = std::string(folder) + "/told";
+  {
+    std::ofstream script(std::string(folder) + "/fleetsweep-vault");
+    script << "#!/bin/sh\necho \"$@\" > " << told << ".new && mv " << told << ".new " << told
+           << "\n";
+  }
+  ASSERT_EQ(::chmod((std::string(folder) + "/fleetsweep-vault").c_str(), 0755), 0);
+  const std::string state = std::string(folder) + "/state";
+  std::filesystem::create_directory(state);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    const event_log::EventLog log(event_log::Level::kError);
+    Options options;
+    options.state = state;
+    options.libexec = folder;
+    options.core = {"/bin/false"};
+    options.vault_keep = Seconds(90 * 24 * 3600);
+    auto monitor = Monitor::create(options, log);
+    ::_exit(monitor && (*monitor)->run() ? 0 : 1);
+  }
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!std::filesystem::exists(told) && std::chrono::steady_clock::now() < deadline)
+    ::usleep(1000);
+  std::ifstream file(told);
+  std::string words;
+  std::getline(file, words);
+  EXPECT_EQ(words, "purge --unattended --state " + state + " --older-than 7776000s");
+  ::kill(pid, SIGTERM);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_EQ(status, 0);
   std::filesystem::remove_all(folder);
 }
 

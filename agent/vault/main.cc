@@ -1,0 +1,200 @@
+// fleetsweep-vault: what `fleetsweep-agent vault` becomes. A program of its own, so that neither
+// the process with the network nor the one that changes files carries what writes archives.
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "agent/act/anchor.h"
+#include "agent/act/clock.h"
+#include "agent/act/retention.h"
+#include "agent/vault/contents.h"
+#include "agent/vault/options.h"
+#include "agent/vault/sample_archive.h"
+#include "protocol/base/limits.h"
+#include "protocol/runtime/files/files.h"
+#include "protocol/runtime/log/event_log.h"
+#include "protocol/runtime/prompt/prompt.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using Json = nlohmann::json;
+enum Exit { kDone = 0, kRefused = 1, kBroken = 70 };
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(error.message).c_str());
+  return error.code == Code::kInternal ? kBroken : kRefused;
+}
+
+// Act's state, while no act works with it.
+struct Opened {
+  files::StateLock lock;
+  act::Vault vault;
+  act::Ledger ledger;
+};
+
+Result<Opened> open_state(const std::string& state) {
+  const std::string folder = state + "/act";
+  if (::access(folder.c_str(), F_OK) != 0)
+    return fail(Code::kNotFound, "{}: no agent has worked with this state; give --state DIR",
+                folder);
+  if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0)
+    return fail(Code::kInvalid, "{}: only root may look into the vault", folder);
+  FS_TRY(auto lock, files::StateLock::await(folder));
+  FS_TRY(auto vault, act::Vault::open(folder));
+  FS_TRY(auto ledger, act::Ledger::open(folder + "/journal"));
+  return Opened{std::move(lock), std::move(vault), std::move(ledger)};
+}
+
+int run_list(const VaultOptions& options, const Opened& opened) {
+  const auto entries = entries_of(opened.vault, opened.ledger.history());
+  std::uint64_t bytes = 0;
+  Json json{
+      {"entries", Json::array()}, {"bytes_max", limits::kVaultBytes}, {"purged", Json::array()}};
+  for (const Entry& entry : entries) {
+    bytes += entry.bytes;
+    if (options.json)
+      json["entries"].push_back(Json::parse(to_json(entry)));
+    else
+      std::printf("%s\n", to_line(entry).c_str());
+  }
+  json["bytes"] = bytes;
+  for (const auto& past : opened.ledger.history()) {
+    if (!past.purged) continue;
+    json["purged"].push_back({{"order", past.begin.order.hex()},
+                              {"at", to_rfc3339(past.purged->at)},
+                              {"files", past.purged->files},
+                              {"bytes", past.purged->bytes}});
+    if (!options.json)
+      std::printf("order %.12s  purged %s: %u entries\n", past.begin.order.hex().c_str(),
+                  to_rfc3339(past.purged->at).c_str(), past.purged->files);
+  }
+  if (options.json)
+    std::printf("%s\n", json.dump().c_str());
+  else
+    std::printf("%zu entries, %s of %s\n", entries.size(), bytes_in_words(bytes).c_str(),
+                bytes_in_words(limits::kVaultBytes).c_str());
+  return kDone;
+}
+
+Result<std::string> passphrase_of(const VaultOptions& options) {
+  std::string passphrase;
+  if (options.passphrase_file.empty()) {
+    FS_TRY(passphrase, prompt::ask_twice("passphrase for the archive"));
+  } else {
+    FS_TRY(const Bytes text, files::read_file(options.passphrase_file, limits::kTokenFileBytes,
+                                              files::Links::kFollow));
+    passphrase = as_text(text).substr(0, as_text(text).find('\n'));
+  }
+  if (passphrase.empty())
+    return fail(Code::kInvalid, "an empty passphrase protects nothing: give one of some words");
+  return passphrase;
+}
+
+Status write_archive(const VaultOptions& options, const act::Vault& vault, const Entry& entry,
+                     const std::string& passphrase) {
+  FS_TRY(auto archive, SampleArchive::create(options.to, passphrase));
+  const std::string json = to_json(entry) + "\n";
+  FS_CHECK(archive.begin("metadata.json", json.size()));
+  FS_CHECK(archive.add(as_bytes(json)));
+  // Not by the name it had, which may be any.
+  FS_CHECK(archive.begin(entry.metadata.sha256.hex(), entry.metadata.size));
+  const auto loaded = vault.load(entry.transaction, entry.name,
+                                 [&](BytesView piece) { return archive.add(piece); });
+  if (!loaded) return fail(loaded.error());
+  return archive.finish();
+}
+
+int run_export(const VaultOptions& options, const Opened& opened) {
+  const auto entry = find_entry(opened.vault, opened.ledger.history(), options.entry);
+  if (!entry) return complain(entry.error());
+  if (!entry->damage.empty()) return complain({Code::kInvalid, entry->damage});
+  const auto passphrase = passphrase_of(options);
+  if (!passphrase) return complain(passphrase.error());
+  if (const auto written = write_archive(options, opened.vault, *entry, *passphrase); !written)
+    return complain(written.error());
+  if (options.json)
+    std::printf("%s\n", Json{{"entry", entry->id},
+                             {"to", escaped(options.to)},
+                             {"sha256", entry->metadata.sha256.hex()}}
+                            .dump()
+                            .c_str());
+  else
+    std::printf("%s holds %s as %s, and metadata.json\n", escaped(options.to).c_str(),
+                escaped(entry->metadata.path).c_str(), entry->metadata.sha256.hex().c_str());
+  return kDone;
+}
+
+bool is_confirmed() {
+  std::fprintf(stderr, "Delete them for good? What is gone cannot be undone any more. [y/N] ");
+  std::string answer;
+  return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
+}
+
+int run_purge(const VaultOptions& options, Opened& opened) {
+  const auto clock = act::read_clock();
+  Timestamp now = clock.local;
+  if (options.unattended) {
+    const auto anchor = act::load_anchor(options.state + "/act");
+    if (!anchor) return complain(anchor.error());
+    now = act::believable_now(clock, *anchor ? (*anchor)->newest : Timestamp{});
+  }
+  // What a crash left of an earlier one.
+  for (const auto& past : opened.ledger.history())
+    if (past.purged && !opened.vault.kept(past.id).empty())
+      if (const auto purged = opened.vault.purge(past.id); !purged) return complain(purged.error());
+
+  std::vector<Nonce> due;
+  act::Purged sum{now, 0, 0};
+  for (const auto* past : act::expired(opened.ledger.history(), now - options.older_than)) {
+    const auto kept = opened.vault.kept(past->id);
+    if (kept.empty()) continue;
+    due.push_back(past->id);
+    for (const auto& one : kept) sum.bytes += one.bytes;
+    sum.files += static_cast<std::uint32_t>(kept.size());
+    if (!options.json && !options.unattended)
+      std::printf("order %.12s of %s: %zu entries\n", past->begin.order.hex().c_str(),
+                  to_rfc3339(past->begin.at).c_str(), kept.size());
+  }
+  const bool asks = !options.yes && !options.unattended && !due.empty();
+  if (asks && !is_confirmed())
+    return complain({Code::kInvalid, "nothing was deleted; --yes deletes without asking"});
+  for (const auto& id : due)
+    if (const auto purged = act::purge(opened.vault, opened.ledger, id, now); !purged)
+      return complain(purged.error());
+  if (options.unattended) {
+    if (!due.empty())
+      event_log::EventLog().info("vault_purged", {{"entries", sum.files}, {"bytes", sum.bytes}});
+  } else if (options.json) {
+    std::printf("%s\n", Json{{"entries", sum.files}, {"bytes", sum.bytes}}.dump().c_str());
+  } else {
+    std::printf("%u entries deleted, %s\n", sum.files, bytes_in_words(sum.bytes).c_str());
+  }
+  return kDone;
+}
+
+int run(int count, char** arguments) {
+  const auto [exit, options] = parse_vault_options(count, arguments);
+  if (exit) return *exit;
+  auto opened = open_state(options.state);
+  if (!opened) return complain(opened.error());
+  switch (options.verb) {
+    case VaultOptions::Verb::kList:
+      return run_list(options, *opened);
+    case VaultOptions::Verb::kExport:
+      return run_export(options, *opened);
+    case VaultOptions::Verb::kPurge:
+      return run_purge(options, *opened);
+  }
+  return kBroken;
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
+
+int main(int count, char** arguments) {
+  return fleetsweep::agent::run(count, arguments);
+}

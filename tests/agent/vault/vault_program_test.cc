@@ -1,0 +1,193 @@
+// What the host's owner does with the vault, with the real programs: list, export, purge.
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <nlohmann/json.hpp>
+
+#include "agent/act/ledger.h"
+#include "protocol/crypto/digest.h"
+#include "tests/agent/act/act_host.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+using act::ActHost;
+using act::Answer;
+using act::read_text;
+using act::write_text;
+using model::HostState;
+
+constexpr const char* kEvil = "harmless content of a look-alike";
+
+struct Ran {
+  int exit = -1;
+  std::string said;
+};
+
+struct VaultProgram : testing::Test {
+  ActHost host;
+  act::TempDir out;
+  model::ActRequest request;
+
+  void SetUp() override {
+    host.infect();
+    request = host.request();
+    ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  }
+  Ran vault(const std::string& words) {
+    const std::string command = std::string(FS_BINARY_DIR) + "/fleetsweep-agent vault " + words +
+                                " --state " + fs::path(host.state()).parent_path().string() +
+                                " < /dev/null 2>&1";
+    Ran ran;
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    char buffer[4096];
+    for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+      ran.said.append(buffer, got);
+    ran.exit = WEXITSTATUS(::pclose(pipe));
+    return ran;
+  }
+  Json list() {
+    const Ran ran = vault("list --json");
+    EXPECT_EQ(ran.exit, 0) << ran.said;
+    return Json::parse(ran.said, nullptr, false);
+  }
+  Json entry_of(const std::string& path) {
+    const Json all = list();
+    for (const Json& entry : all["entries"])
+      if (entry.value("path", "") == path &&
+          entry.value("entry", "").find('-') == std::string::npos)
+        return entry;
+    ADD_FAILURE() << path << " is not in " << all.dump(1);
+    return {};
+  }
+};
+
+TEST_F(VaultProgram, OwnerSeesWhatWasTakenByWhichOrderAndWhy) {
+  const Json evil = entry_of("/tmp/kit/evil");
+  EXPECT_EQ(evil["order"], fixture::id_of(request.order).hex());
+  EXPECT_EQ(evil["sha256"], crypto::sha256(as_bytes(std::string_view(kEvil))).hex());
+  EXPECT_EQ(evil["mode"], "0755");
+  EXPECT_EQ(evil["verdict"], "confirmed");
+  EXPECT_EQ(evil["data"], Json::parse("[[0, 32]]"));
+  EXPECT_FALSE(evil["undone"]);
+  EXPECT_EQ(entry_of("/usr/lib/libevil.so")["names"],
+            Json::parse(R"(["/usr/lib/libevil.so", "/usr/lib/libevil.so.1"])"));
+  const Json worker = entry_of("/opt/kit/worker");
+  struct stat space {};
+  ASSERT_EQ(::stat("/proc/self/ns/mnt", &space), 0);
+  EXPECT_EQ(worker["mount_namespace"], space.st_ino);
+  EXPECT_EQ(worker["pids"].size(), 1u);
+
+  const Ran text = vault("list");
+  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash)"), std::string::npos) << text.said;
+  EXPECT_NE(text.said.find(" of 512.0 MiB"), std::string::npos) << text.said;
+}
+
+TEST_F(VaultProgram, AnalystOpensTheArchiveWithItsPassphraseAndNobodyElse) {
+  write_text(out / "words", "four words of passphrase\nanother line\n");
+  const std::string entry = entry_of("/tmp/kit/evil")["entry"];
+  const std::string zip = out / "sample.zip";
+  const std::string words =
+      "export " + entry + " --to " + zip + " --passphrase-file " + (out / "words");
+  const Ran exported = vault(words);
+  ASSERT_EQ(exported.exit, 0) << exported.said;
+  struct stat status {};
+  ASSERT_EQ(::stat(zip.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0600u);
+  EXPECT_EQ(read_text(zip).find("harmless"), std::string::npos);
+  EXPECT_EQ(read_text(zip).find("by_hash"), std::string::npos);
+
+  // 7-Zip is another implementation than the one that wrote it.
+  const auto opened_with = [&](const std::string& passphrase, const std::string& to) {
+    return ::system(
+        ("7zz x -y -p'" + passphrase + "' -o" + (out / to) + " " + zip + " >/dev/null 2>&1")
+            .c_str());
+  };
+  EXPECT_NE(opened_with("another", "closed"), 0);
+  ASSERT_EQ(opened_with("four words of passphrase", "open"), 0);
+  const std::string name = crypto::sha256(as_bytes(std::string_view(kEvil))).hex();
+  EXPECT_EQ(read_text(out / ("open/" + name)), kEvil);
+  EXPECT_EQ(Json::parse(read_text(out / "open/metadata.json"))["path"], "/tmp/kit/evil");
+  EXPECT_EQ(act::output_of("7zz l -slt " + zip + " | grep -c 'Method = AES-256'"), "2\n");
+
+  const Ran again = vault(words);
+  EXPECT_EQ(again.exit, 1);
+  EXPECT_NE(again.said.find("is there already"), std::string::npos) << again.said;
+}
+
+TEST_F(VaultProgram, NoArchiveIsLeftOfAnExportThatFails) {
+  write_text(out / "words", "four words\n");
+  const Json evil = entry_of("/tmp/kit/evil");
+  const auto export_it = [&](const std::string& entry) {
+    return vault("export " + entry + " --to " + (out / "sample.zip") + " --passphrase-file " +
+                 (out / "words"));
+  };
+  EXPECT_NE(export_it("3f2a51c09b7e/77").said.find("the vault has no entry"), std::string::npos);
+  EXPECT_NE(vault("export " + evil["entry"].get<std::string>() + " --to " + (out / "sample.zip"))
+                .said.find("no terminal to ask on"),
+            std::string::npos);
+  const std::string entry = evil["entry"];
+  std::string file;
+  for (const auto& one : fs::recursive_directory_iterator(host.state() + "/vault"))
+    if (one.path().filename() == entry.substr(entry.find('/') + 1) + ".fsq") file = one.path();
+  ASSERT_NE(file, "");
+  write_text(file, read_text(file).substr(0, 200));
+  const Json all = list();
+  const auto cut = std::find_if(all["entries"].begin(), all["entries"].end(),
+                                [](const Json& entry) { return entry.contains("damage"); });
+  ASSERT_NE(cut, all["entries"].end());
+  EXPECT_EQ(export_it((*cut)["entry"]).exit, 1);
+  EXPECT_FALSE(fs::exists(out / "sample.zip"));
+}
+
+TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
+  EXPECT_EQ(vault("purge --older-than 1d --yes").said, "0 entries deleted, 0 B\n");
+  const auto before = list()["entries"].size();
+  const Ran asked = vault("purge --older-than 0s");
+  EXPECT_EQ(asked.exit, 1);
+  EXPECT_NE(asked.said.find("nothing was deleted"), std::string::npos) << asked.said;
+  EXPECT_EQ(list()["entries"].size(), before);
+
+  const Ran purged = vault("purge --older-than 0s --yes --json");
+  EXPECT_EQ(Json::parse(purged.said)["entries"], before) << purged.said;
+  const Json now = list();
+  EXPECT_TRUE(now["entries"].empty());
+  ASSERT_EQ(now["purged"].size(), 1u);
+  EXPECT_EQ(now["purged"][0]["order"], fixture::id_of(request.order).hex());
+  EXPECT_EQ(now["bytes"], 0);
+
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kFailed) << undone.text();
+  EXPECT_EQ(undone.reason(), model::Reason::kExpired) << undone.text();
+  EXPECT_NE(undone.done->detail.find("was purged from the vault on"), std::string::npos)
+      << undone.text();
+  // What needs nothing of the vault comes back.
+  EXPECT_TRUE(fs::is_symlink(host.at("/etc/systemd/system/multi-user.target.wants/evil.service")))
+      << undone.text();
+}
+
+TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
+  const auto id = act::transaction_id(fixture::id_of(request.order), 0);
+  auto ledger = act::Ledger::open(host.state() + "/journal");
+  ASSERT_TRUE(ledger);
+  const Nonce transaction = ledger->history().front().id;
+  ASSERT_TRUE(ledger->write(transaction, act::Purged{timestamp(1), 1, 1}));
+  EXPECT_FALSE(list()["entries"].empty()) << id.hex();
+  EXPECT_EQ(vault("purge --older-than 100d --yes").exit, 0);
+  EXPECT_TRUE(list()["entries"].empty());
+}
+
+TEST_F(VaultProgram, AHostWithoutThisStateIsToldWhatToGive) {
+  const std::string program = std::string(FS_BINARY_DIR) + "/fleetsweep-agent vault list";
+  EXPECT_NE(
+      act::output_of(program + " --state " + out.path() + " || true").find("give --state DIR"),
+      std::string::npos);
+  EXPECT_NE(act::output_of(program + " --help").find("fleetsweep-agent vault list --json"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
