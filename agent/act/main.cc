@@ -1,4 +1,4 @@
-// fleetsweep-act --root DIR --state DIR [--local-undo ORDER]
+// fleetsweep-act --root DIR --state DIR [--local-undo ORDER] [--patience 10m]
 // fd 3: the pipe to core; fd 4: the 32 bytes of the finding MAC key.
 
 #include <linux/capability.h>
@@ -23,7 +23,7 @@ constexpr int kKeyFd = 4;
 enum Exit { kDone = 0, kUsage = 2, kBroken = 70 };
 
 constexpr const char* kHelp =
-    "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER]\n"
+    "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER] [--patience 10m]\n"
     "started by fleetsweep-agent with its pipe as fd 3 and its key as fd 4\n";
 
 int usage(const char* why) {
@@ -59,6 +59,10 @@ int run(int count, char** arguments) {
       const auto order = DocumentId::parse_hex(value);
       if (!order) return usage("--local-undo takes an order's id, 64 hexadecimal digits");
       options.local_undo = *order;
+    } else if (name == "--patience") {
+      const auto length = parse_seconds(value);
+      if (!length) return usage("--patience takes a duration, such as 10m");
+      options.patience = *length;
     } else {
       return usage("an option that is not known");
     }

@@ -9,6 +9,7 @@
 #include "agent/act/clock.h"
 #include "agent/act/executor.h"
 #include "agent/act/expand.h"
+#include "agent/act/guardian.h"
 #include "agent/act/host_facts.h"
 #include "agent/act/process.h"
 #include "agent/plan/guard.h"
@@ -91,6 +92,32 @@ Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFindi
   return findings;
 }
 
+bool may_stop_processes(const Transaction& transaction) {
+  const auto& ops = transaction.begin.ops;
+  return std::any_of(ops.begin(), ops.end(), [](const Op& op) {
+    return op.kind == OpKind::kSuspend || op.kind == OpKind::kKill;
+  });
+}
+
+// In the guardian: act is dead, and nobody took up what it had begun.
+Status settle_for_dead_act(const Options& options) {
+  FS_TRY(const auto lock, files::StateLock::acquire(options.state, "fleetsweep-act"));
+  FS_TRY(const Tree tree, Tree::open(options.root));
+  FS_TRY(Vault vault, Vault::open(options.state));
+  FS_TRY(Ledger ledger, Ledger::open(options.state + "/journal"));
+  const Transaction* open = ledger.find_open();
+  if (open == nullptr) return {};
+  const Nonce id = open->id;
+  Executor executor(
+      tree, vault, ledger, nullptr, [](std::uint32_t, const Step&) {},
+      [] { return std::optional<Refusal>(); });
+  if (open->undo && !open->undo_end) return executor.undo(id, DocumentId(open->undo->order));
+  return executor.abandon(
+      id, Reason::kTimeout,
+      fmt::format("act died, and nobody went on for {}: what it had stopped runs again",
+                  to_human(options.patience)));
+}
+
 class Server {
  public:
   Server(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe, Tree tree,
@@ -104,7 +131,9 @@ class Server {
         executor_(
             tree_, vault_, ledger_, options.hives, *options.firewall,
             [this](std::uint32_t number, const Step& step) { show(number, step); },
-            [this] { return must_end(); }) {}
+            [this] { return must_end(); }),
+        guardian_(options.state, options.patience,
+                  [&options] { return settle_for_dead_act(options); }) {}
 
   ActDone handle(const ActRequest& request) {
     auto anchor = load_anchor(options_.state);
@@ -161,15 +190,24 @@ class Server {
       return done;
     }
     const Nonce id = transaction->id;
-    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone)
+    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone) {
+      stand_guard(id);
       if (const auto undone = executor_.undo(id, DocumentId{}); !undone)
         return unfinished(id, undone.error());
+    }
     auto done = answer(*ledger_.find(id), true);
     done.undo = true;
     return done;
   }
 
  private:
+  // Without one act works all the same: its next start goes on with what is open.
+  void stand_guard(const Nonce& id) {
+    if (!may_stop_processes(*ledger_.find(id))) return;
+    if (const auto started = guardian_.start(); !started)
+      std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());
+  }
+
   void show(std::uint32_t number, const Step& step) {
     // The answer's reader may be gone; the work is finished all the same.
     (void)pipe_.send(model::ActStep{number, total_, step.item, step.path});
@@ -230,6 +268,7 @@ class Server {
   Status settle(const Nonce& id, const std::optional<Refusal>& stop) {
     const Transaction& open = *ledger_.find(id);
     total_ = static_cast<std::uint32_t>(open.begin.steps.size());
+    stand_guard(id);
     if (open.undo && !open.undo_end) return executor_.undo(id, open.undo->order);
     if (stop) return executor_.abandon(id, stop->reason, stop->detail);
     return executor_.run(id);
@@ -268,6 +307,7 @@ class Server {
       (void)executor_.abandon(id, reason_of_state(saved.error()), saved.error().message);
       return unfinished(id, saved.error());
     }
+    stand_guard(id);
     if (const auto ran = executor_.run(id); !ran) return unfinished(id, ran.error());
     return answer(*ledger_.find(id), false);
   }
@@ -334,6 +374,7 @@ class Server {
         (void)ledger_.write(id, UndoEnd{HostState::kFailed, reason, saved.error().message});
         return refused(verified.id(), reason, saved.error().message);
       }
+      stand_guard(id);
       if (const auto undone = executor_.undo(id, verified.id()); !undone)
         return unfinished(id, undone.error());
     }
@@ -349,6 +390,7 @@ class Server {
   Vault vault_;
   Ledger ledger_;
   Executor executor_;
+  Guardian guardian_;
   std::uint32_t total_ = 0;
   bool told_to_stop_ = false;
 };

@@ -7,6 +7,7 @@
 #include "agent/act/firewall.h"
 #include "agent/act/hive_editor.h"
 #include "protocol/base/ids.h"
+#include "protocol/base/time.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/pipe/pipe.h"
 
@@ -16,6 +17,8 @@ struct Options {
   std::string root = "/";
   std::string state;  // DIR/act
   std::optional<DocumentId> local_undo;
+  // So long a dead act's transaction waits for the next act, while processes are stopped.
+  Seconds patience = std::chrono::minutes(10);
   HiveEditor* hives = nullptr;   // where the root is a volume of Windows
   Firewall* firewall = nullptr;  // borrowed; always there
 };

@@ -398,6 +398,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
       std::string(FS_BINARY_DIR) + (is_disturbed ? "/fleetsweep-act-faults" : "/fleetsweep-act");
   std::vector<std::string> words = {binary, "--root", root_, "--state", state_};
   words.insert(words.end(), more.begin(), more.end());
+  if (!patience.empty()) words.insert(words.end(), {"--patience", patience});
   if (!prefix.empty() || !launcher.empty())
     words = {"/usr/bin/unshare", "-m", "/bin/sh", "-c",
              (prefix.empty() ? "true" : prefix) + " && exec " + launcher + " " + binary +

@@ -83,6 +83,7 @@ class ActHost {
   std::function<void(pid_t)> tracer;
   // Through this shell prefix, with $STATE: to put it on another file system.
   std::string prefix;
+  std::string patience;  // of its guardian
   std::string launcher;  // a program that starts it: strace
 
   std::string manifest() const;

@@ -2,6 +2,7 @@
 // step fully done or fully undone, and undo brings everything back.
 
 #include <signal.h>
+#include <unistd.h>
 
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
@@ -9,6 +10,7 @@
 namespace fleetsweep::act {
 namespace {
 
+namespace fs = std::filesystem;
 using model::HostState;
 
 // The infection as it is after an undisturbed cleaning.
@@ -199,6 +201,60 @@ TEST(Crash, TwentySeededPairsOfKills) {
     SCOPED_TRACE(fmt::format("seed {}: {} then {}", seed, first, second));
     (void)survives(first, true, second);
   }
+}
+
+// Who still runs act with this state.
+std::size_t acts_of(const ActHost& host) {
+  std::size_t count = 0;
+  std::error_code error;
+  for (fs::directory_iterator at("/proc", error); !error && at != fs::directory_iterator();
+       at.increment(error)) {
+    std::string words = read_text(at->path() / "cmdline");
+    count += words.find("fleetsweep-act") != std::string::npos &&
+             words.find(host.state()) != std::string::npos;
+  }
+  return count;
+}
+
+bool comes_true(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition() && std::chrono::steady_clock::now() < deadline) ::usleep(10'000);
+  return condition();
+}
+
+TEST(Crash, WhatADeadActHadFrozenStaysFrozenWhenNobodyStartsItAgain) {
+  ActHost host;
+  host.infect();
+  host.patience = "1s";
+  const auto worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  const std::string before = host.manifest();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "frozen:1").done);
+  ASSERT_EQ(host.process_state(worker), 'T');
+  EXPECT_TRUE(comes_true([&] { return host.process_state(worker) != 'T'; }));
+  EXPECT_TRUE(host.is_alive(worker));
+  EXPECT_TRUE(comes_true([&] { return acts_of(host) == 0; })) << "the guardian stays";
+  EXPECT_EQ(host.manifest(), before);
+
+  request.resume = true;
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kTimeout) << answer.text();
+  EXPECT_NE(answer.done->detail.find("nobody went on for 1s"), std::string::npos) << answer.text();
+}
+
+TEST(Crash, GuardianDisturbsTheActThatGoesOn) {
+  ActHost host;
+  host.infect();
+  host.patience = "3600s";
+  const auto worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "frozen:1").done);
+  EXPECT_EQ(acts_of(host), 1u) << "nobody guards what is frozen";
+  request.resume = true;
+  EXPECT_EQ(host.run(request).state(), HostState::kCleaned);
+  EXPECT_EQ(host.process_state(worker), 0);
+  EXPECT_TRUE(comes_true([&] { return acts_of(host) == 0; })) << "a guardian of nothing stays";
 }
 
 TEST(Crash, AStopBetweenCrashAndRestartContinuesFrozenProcessesAndGoesNoFurther) {

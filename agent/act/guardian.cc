@@ -1,0 +1,92 @@
+#include "agent/act/guardian.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+#include "agent/act/ledger.h"
+#include "protocol/runtime/files/files.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+constexpr auto kLookEvery = std::chrono::milliseconds(500);
+
+struct JournalAt {
+  off_t size = -1;
+  timespec time{};
+  bool operator==(const JournalAt& other) const {
+    return size == other.size && time.tv_sec == other.time.tv_sec &&
+           time.tv_nsec == other.time.tv_nsec;
+  }
+};
+
+JournalAt look(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return {status.st_size, status.st_mtim};
+}
+
+}  // namespace
+
+Status Guardian::start() {
+  if (alive_) return {};
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail(files::system_error(errno, "make a pipe"));
+  UniqueFd reader(ends[0]), writer(ends[1]);
+  const int pid = ::fork();
+  if (pid < 0) return fail(files::system_error(errno, "start a guardian"));
+  if (pid == 0) {
+    // The lock and the pipe to core must end with act, not with us.
+    constexpr int kAlive = STDERR_FILENO + 1;
+    if (::dup2(reader.get(), kAlive) < 0 || ::syscall(SYS_close_range, kAlive + 1, ~0u, 0) != 0)
+      ::_exit(1);
+    ::setsid();
+    watch(kAlive);
+  }
+  alive_ = std::move(writer);
+  return {};
+}
+
+bool Guardian::is_settled() const {
+  const auto lock = files::StateLock::acquire(state_, "fleetsweep-act");
+  if (!lock) return false;  // somebody is at it
+  const auto ledger = Ledger::open(state_ + "/journal");
+  return ledger && ledger->find_open() == nullptr;
+}
+
+// Whoever goes on writes to the journal, and has a guardian of his own.
+bool Guardian::is_looked_after() const {
+  const std::string path = state_ + "/journal";
+  const auto before = look(path);
+  if (before.size < 0 || is_settled()) return true;
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (look(path) != before) return true;
+    ::poll(nullptr, 0, static_cast<int>(kLookEvery.count()));
+  }
+  return false;
+}
+
+void Guardian::watch(int alive) const {
+  char byte = 0;
+  while (::read(alive, &byte, 1) < 0 && errno == EINTR) continue;
+  while (!is_looked_after()) {
+    const Status settled = settle_();
+    if (settled || settled.error().code == Code::kConflict) continue;
+    std::fprintf(stderr, "fleetsweep-act: what a dead act had stopped stays so: %s\n",
+                 settled.error().message.c_str());
+    ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+}  // namespace fleetsweep::act
