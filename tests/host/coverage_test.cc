@@ -2,9 +2,7 @@
 // real scanner, removed by the real act, looked for again, removed again, and put back. The table
 // of docs/coverage.md is what came out; FLEETSWEEP_UPDATE_GOLDEN=1 writes it.
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +11,7 @@
 #include <set>
 #include <sstream>
 
-#include "tests/agent/act/act_host.h"
+#include "tests/agent/act/real_scan.h"
 #include "tests/host/cases.h"
 #include "tests/protocol/codec/golden_files.h"
 
@@ -22,46 +20,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using act::ActHost;
+using act::real_scan;
 using model::HostState;
 
-// What the real scanner finds beneath the root.
-model::ScanDone scan(const ActHost& host) {
-  auto pair = runtime::Pipe::pair();
-  int key[2];
-  EXPECT_TRUE(pair && ::pipe(key) == 0);
-  EXPECT_EQ(::write(key[1], host.mac_key.data(), host.mac_key.size()), 32);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    const int pipe_end = ::fcntl(pair->second.fd(), F_DUPFD, 10);
-    const int key_end = ::fcntl(key[0], F_DUPFD, 10);
-    ::dup2(pipe_end, 3);
-    ::dup2(key_end, 4);
-    ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", host.root().c_str(),
-            nullptr);
-    ::_exit(127);
-  }
-  ::close(key[0]);
-  ::close(key[1]);
-  (void)runtime::Pipe(std::move(pair->second));
-  model::ScanRequest request;
-  request.policy = fixture::policy_bytes(host.policy);
-  request.facts.os = "linux";
-  EXPECT_TRUE(pair->first.send(request));
-  model::ScanDone done;
-  done.reason = model::Reason::kInternal;
-  while (auto received = pair->first.receive(std::chrono::seconds(60)))
-    if (auto* answer = std::get_if<model::ScanDone>(&received->message)) {
-      done = std::move(*answer);
-      break;
-    }
-  int status = 0;
-  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
-  EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
-  return done;
-}
-
-// Entries of this kind in which the mark stands.
-model::Policy policy_for(model::PersistenceKind kind) {
+// Entries in which the mark stands.
+model::Policy marked() {
   model::Policy policy;
   policy.id = "policy--00000000-0000-4000-8000-000000000003";
   policy.title = "Harmless look-alike";
@@ -70,18 +33,12 @@ model::Policy policy_for(model::PersistenceKind kind) {
   model::Detection detection;
   detection.id = "marked";
   detection.object = model::ObjectKind::kPersistence;
-  const auto is = [](model::Field field, std::string text, model::Match match) {
-    model::Predicate predicate;
-    predicate.field = field;
-    predicate.match = match;
-    predicate.values.push_back({std::move(text), 0, false});
-    return predicate;
-  };
-  const auto of_kind =
-      is(model::Field::kPersistenceKind, std::string(name(kind)), model::Match::kEquals);
   // Not by its line: that may hold others.
-  for (const auto field : {model::Field::kPersistenceCommand, model::Field::kPersistenceName})
-    detection.any_of.push_back({of_kind, is(field, "evil", model::Match::kContains)});
+  for (const auto field : {model::Field::kPersistenceCommand, model::Field::kPersistenceName}) {
+    model::Predicate evil{.field = field, .match = model::Match::kContains};
+    evil.values.push_back({"evil", 0, false});
+    detection.any_of.push_back({evil});
+  }
   policy.detections.push_back(detection);
   model::Verdict verdict;
   verdict.id = "confirmed";
@@ -149,29 +106,32 @@ bool is_clean(const ActHost& host, const Case& one) {
   return act::read_text(host.at(one.path)) == *one.after;
 }
 
-Score score(const Case& one) {
-  Score score;
-  ActHost host;
-  host.policy = policy_for(one.kind);
-  plant(host);
-  const std::string manifest = host.manifest(), contents = host.contents();
-
-  // All of the kind is found; what is of this case is what counts here.
-  std::vector<std::uint32_t> lines;
-  for (model::Finding& finding : scan(host).result.findings) {
+// What the real scanner finds of this case now.
+std::vector<model::Finding> findings_of(const ActHost& host, const Case& one) {
+  std::vector<model::Finding> found;
+  for (model::Finding& finding : real_scan(host, host.policy).result.findings) {
     const auto& entry = std::get<model::PersistenceIdentity>(finding.identity);
-    if (entry.file.path != one.path) continue;
-    lines.push_back(entry.line);
-    host.findings.push_back(std::move(finding));
+    if (entry.kind == one.kind && entry.file.path == one.path) found.push_back(std::move(finding));
   }
+  return found;
+}
+
+// On a host that holds them all, and holds them all again afterwards if it is undone. `order` is
+// one that the host has not seen, and so is the one after it.
+Score score(ActHost& host, const Case& one, model::Order order) {
+  Score score;
+  const std::string manifest = host.manifest(), contents = host.contents();
+  host.findings = host.dry_run = findings_of(host, one);
+  std::vector<std::uint32_t> lines;
+  for (const model::Finding& finding : host.findings)
+    lines.push_back(std::get<model::PersistenceIdentity>(finding.identity).line);
   score.detected = lines == one.lines;
-  host.dry_run = host.findings;
   if (!score.detected) {
     score.note = fmt::format("found {} entries", lines.size());
     return score;
   }
 
-  const auto request = host.request();
+  const auto request = host.request(order, {"alice", "bob"});
   const auto answer = host.run(request);
   auto differs = changed(contents, host.contents());
   if (one.only_reported) {
@@ -190,15 +150,10 @@ Score score(const Case& one) {
   for (const std::string& path : differs) score.note += " also changed: " + path;
 
   // Looked for again, and cleaned again.
-  const auto dry_run = host.dry_run;
-  host.findings.clear();
-  for (model::Finding& finding : scan(host).result.findings)
-    if (std::get<model::PersistenceIdentity>(finding.identity).file.path == one.path)
-      host.findings.push_back(std::move(finding));
+  host.findings = findings_of(host, one);
   const std::string cleaned = host.manifest();
-  model::Order again = host.order();
-  again.nonce.value[0] ^= 1;
-  const auto second = host.run(host.request(again, {"alice", "bob"}));
+  ++order.nonce.value[0];
+  const auto second = host.run(host.request(order, {"alice", "bob"}));
   score.idempotent =
       host.findings.empty() && host.manifest() == cleaned &&
       std::none_of(second.done->items.begin(), second.done->items.end(),
@@ -255,9 +210,14 @@ std::string table(const std::vector<std::pair<Case, Score>>& scores) {
 
 TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: owners, set-uid programs and capabilities";
+  ActHost host;
+  host.policy = marked();
+  plant(host);
+  model::Order order = host.order();
   std::vector<std::pair<Case, Score>> scores;
   for (const Case& one : cases()) {
-    scores.emplace_back(one, score(one));
+    scores.emplace_back(one, score(host, one, order));
+    order.nonce.value[0] += 2;
     const Score& last = scores.back().second;
     EXPECT_TRUE(last.detected && last.reverted && last.idempotent && last.undone &&
                 last.collateral == 0)
@@ -266,18 +226,8 @@ TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
   const std::string measured = table(scores);
   std::printf("%s\n", measured.c_str());
 
-  const std::string path = test::source_path("docs/coverage.md");
-  const std::string begin = "<!-- measured: tests/host -->\n", end = "<!-- end -->\n";
-  std::string page = test::read_file(path);
-  const std::size_t from = page.find(begin), to = page.find(end);
-  ASSERT_NE(from, std::string::npos);
-  ASSERT_NE(to, std::string::npos);
-  const std::string wanted = page.substr(0, from + begin.size()) + measured + page.substr(to);
-  if (test::updating()) {
-    test::write_file(path, wanted);
-    page = wanted;
-  }
-  EXPECT_EQ(page, wanted) << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
+  EXPECT_EQ(test::measured("docs/coverage.md", "tests/host", measured), measured)
+      << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
 }
 
 }  // namespace

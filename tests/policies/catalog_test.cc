@@ -75,14 +75,14 @@ TEST_P(Catalog, AnAgentCannotMatchAShippedPolicy) {
 INSTANTIATE_TEST_SUITE_P(Families, Catalog,
                          testing::Values("lookalike", "eicar", "kinsing", "emotet", "xorddos",
                                          "perfctl", "outlaw", "bpfdoor", "xz-backdoor",
-                                         "web-shells", "mirai-like", "coinminer-generic",
-                                         "unknown-persistence"));
+                                         "web-shells", "exchange-web-shells", "mirai-like",
+                                         "coinminer-generic", "unknown-persistence"));
 
 TEST(CatalogOfFamilies, OneIsShippedThatNoTestKnows) {
   std::size_t families = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kCatalog))
     families += entry.is_directory();
-  EXPECT_EQ(families, 13u) << "add it to the values above, and to tests/agent/catalog";
+  EXPECT_EQ(families, 14u) << "add it to the values above, and to tests/agent/catalog";
 }
 
 TEST(CatalogUnknownPersistence, AnEntryThatSomebodyAnswersForIsReported) {

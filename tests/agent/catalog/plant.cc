@@ -1,11 +1,17 @@
 #include "tests/agent/catalog/plant.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/unique_fd.h"
+#include "tests/agent/hive/hive_builder.h"
 
 namespace fleetsweep::catalog {
 namespace {
@@ -40,12 +46,18 @@ std::string word(std::string& rest) {
 
 Planted parsed(std::string line) {
   Planted one;
-  const std::string sign = word(line), verb = word(line);
+  const std::string sign = word(line);
+  std::string verb = word(line);
   FS_ASSERT(sign == "+" || sign == "?" || sign == "-");
   one.expected = static_cast<Expected>(sign[0]);
   one.path = unescaped(word(line));
   one.text = unescaped(line);
-  constexpr std::string_view kVerbs[] = {"program", "run", "ghost", "text", "line", "made"};
+  if (const auto plus = verb.find("+packet"); plus != std::string::npos) {
+    one.has_packet_socket = true;
+    verb.resize(plus);
+  }
+  constexpr std::string_view kVerbs[] = {"program", "run",  "ghost", "text",
+                                         "line",    "made", "owned"};
   const auto found = std::find(std::begin(kVerbs), std::end(kVerbs), verb);
   FS_ASSERT(found != std::end(kVerbs));
   one.shape = static_cast<Shape>(found - std::begin(kVerbs));
@@ -63,17 +75,27 @@ void make_program(const std::string& path, const std::string& text) {
   write(path, text, std::ios::app);
 }
 
+// Its program may hold a packet socket that hears nothing: of no protocol.
+pid_t start(const Planted& one, act::ActHost& host) {
+  UniqueFd socket;
+  if (one.has_packet_socket) {
+    socket = UniqueFd(::socket(AF_PACKET, SOCK_RAW, 0));  // the program inherits it
+    EXPECT_TRUE(socket) << "packet sockets need root";
+  }
+  return host.start(one.path);
+}
+
 void put(Planted& one, const std::string& family, act::ActHost& host) {
   const std::string path = host.at(one.path);
   switch (one.shape) {
     case Shape::kProgram:
       return make_program(path, one.text);
     case Shape::kRunning:
-      one.pid = host.start(one.path);
+      one.pid = start(one, host);
       return;
     case Shape::kGhost:
       make_program(path, one.text);
-      one.pid = host.start(one.path);
+      one.pid = start(one, host);
       fs::remove(path);
       return;
     case Shape::kText:
@@ -83,12 +105,44 @@ void put(Planted& one, const std::string& family, act::ActHost& host) {
                    std::ios::trunc);
     case Shape::kLine:
       return write(path, one.text + "\n", std::ios::app);
+    case Shape::kOwned: {
+      write(path, "look-alike\n", std::ios::trunc);
+      const auto owner = static_cast<uid_t>(std::stoul(one.text));
+      EXPECT_EQ(::chown(path.c_str(), owner, owner), 0) << path;
+      return;
+    }
   }
+}
+
+void put_linux(const act::ActHost& host) {
+  for (const char* folder : {"bin", "lib", "sbin"}) {
+    fs::create_directories(host.at(std::string("/usr/") + folder));
+    fs::create_directory_symlink(std::string("usr/") + folder, host.at(std::string("/") + folder));
+  }
+  write(host.at("/etc/passwd"),
+        "root:x:0:0:root:/root:/bin/bash\nowner:x:1000:1000::/home/owner:/bin/sh\n",
+        std::ios::trunc);
+  write(host.at("/etc/crontab"), "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n",
+        std::ios::trunc);
+}
+
+void put_windows(const act::ActHost& host) {
+  const Bytes software = hive::HiveBuilder()
+                             .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.3")
+                             .build();
+  write(host.at("/Windows/System32/config/SOFTWARE"), to_text(software), std::ios::trunc);
 }
 
 }  // namespace
 
 bool Planted::is_found_in(const std::vector<model::Finding>& findings) const {
+  const auto is_its_socket = [&](const model::Finding& finding) {
+    const auto* socket = std::get_if<model::ConnectionIdentity>(&finding.identity);
+    return socket != nullptr && socket->pid == pid && socket->protocol == "packet";
+  };
+  if (has_packet_socket && expected != Expected::kStays &&
+      std::none_of(findings.begin(), findings.end(), is_its_socket))
+    return false;
   for (const model::Finding& finding : findings) {
     if (const auto* file = std::get_if<model::FileIdentity>(&finding.identity)) {
       if (shape != Shape::kRunning && shape != Shape::kLine && file->path.starts_with(path) &&
@@ -116,16 +170,9 @@ std::string Planted::described() const {
   return escaped(fmt::format("{} {}", path, text.substr(0, 60)));
 }
 
-std::vector<Planted> plant(const std::string& family, act::ActHost& host) {
-  for (const char* folder : {"bin", "lib", "sbin"}) {
-    fs::create_directories(host.at(std::string("/usr/") + folder));
-    fs::create_directory_symlink(std::string("usr/") + folder, host.at(std::string("/") + folder));
-  }
-  write(host.at("/etc/passwd"),
-        "root:x:0:0:root:/root:/bin/bash\nowner:x:1000:1000::/home/owner:/bin/sh\n",
-        std::ios::trunc);
-  write(host.at("/etc/crontab"), "SHELL=/bin/sh\n17 * * * * root run-parts /etc/cron.hourly\n",
-        std::ios::trunc);
+std::vector<Planted> plant(const std::string& family, model::Platform platform,
+                           act::ActHost& host) {
+  platform == model::Platform::kWindows ? put_windows(host) : put_linux(host);
   std::ifstream file(kCatalog + family + "/testdata/plant.txt");
   FS_ASSERT(file.is_open());
   std::vector<Planted> all;

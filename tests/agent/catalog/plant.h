@@ -11,21 +11,22 @@
 namespace fleetsweep::catalog {
 
 enum class Expected : char { kGoes = '+', kIsReported = '?', kStays = '-' };
-enum class Shape { kProgram, kRunning, kGhost, kText, kLine, kMade };
+enum class Shape { kProgram, kRunning, kGhost, kText, kLine, kMade, kOwned };
 
 struct Planted {
   Expected expected = Expected::kStays;
   Shape shape = Shape::kText;
   std::string path;
   std::string text;
-  pid_t pid = 0;  // kRunning, kGhost
+  bool has_packet_socket = false;  // kRunning, kGhost; then the socket is to be found too
+  pid_t pid = 0;                   // kRunning, kGhost
 
   bool is_found_in(const std::vector<model::Finding>& findings) const;
   bool is_gone_from(const act::ActHost& host) const;
   std::string described() const;
 };
 
-// Also what every system has, and the merged folders /bin, /lib and /sbin.
-std::vector<Planted> plant(const std::string& family, act::ActHost& host);
+// Also what every system has, of Linux with the merged folders /bin, /lib and /sbin.
+std::vector<Planted> plant(const std::string& family, model::Platform platform, act::ActHost& host);
 
 }  // namespace fleetsweep::catalog

@@ -41,4 +41,22 @@ inline std::string golden(const std::string& name, std::string_view text) {
   return read_file(path);
 }
 
+// What stands in a page between <!-- measured: NAME --> and <!-- end -->, after writing `text`
+// there when updating. Empty if the page has no such place.
+inline std::string measured(const std::string& page, const std::string& name,
+                            std::string_view text) {
+  const std::string path = source_path(page), begin = "<!-- measured: " + name + " -->\n";
+  std::string all = read_file(path);
+  std::size_t from = all.find(begin);
+  if (from == std::string::npos) return {};
+  from += begin.size();
+  const std::size_t to = all.find("<!-- end -->\n", from);
+  if (to == std::string::npos) return {};
+  if (updating()) {
+    write_file(path, all.substr(0, from) + std::string(text) + all.substr(to));
+    return std::string(text);
+  }
+  return all.substr(from, to - from);
+}
+
 }  // namespace fleetsweep::test
