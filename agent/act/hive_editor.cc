@@ -18,8 +18,9 @@ namespace fleetsweep::act {
 namespace {
 
 constexpr std::size_t kMessageBytes = 128 * 1024;
-constexpr std::size_t kDescriptors = 4;  // the old hive, the new one, two logs
-constexpr std::uint64_t kMemoryBytes = 4 * limits::kHiveBytes;
+// The hive as it is, the new one, two logs; to take a change back also the hive before it.
+constexpr std::size_t kDescriptors = 5;
+constexpr std::uint64_t kMemoryBytes = 5 * limits::kHiveBytes;
 
 struct Message {
   Bytes bytes;
@@ -65,18 +66,25 @@ Status edit(const Message& request) {
   change.kind = in.one_of(hive::Change::Kind::kRemoveTask);
   change.entry = in.text();
   change.expected = in.text();
-  if (!in.done() || request.descriptors.size() < 2)
+  const bool takes_back = in.flag();
+  const std::size_t first_log = takes_back ? 3 : 2;
+  if (!in.done() || request.descriptors.size() < first_log)
     return fail(Code::kInternal, "a request that does not parse");
-  FS_TRY(const Bytes before, read_whole(request.descriptors[0].get()));
-  FS_TRY(const hive::Hive old, hive::Hive::open(before));
-  for (std::size_t i = 2; i < request.descriptors.size(); ++i) {
+  FS_TRY(const Bytes current, read_whole(request.descriptors[0].get()));
+  FS_TRY(const hive::Hive hive, hive::Hive::open(current));
+  for (std::size_t i = first_log; i < request.descriptors.size(); ++i) {
     FS_TRY(const Bytes log, read_whole(request.descriptors[i].get()));
-    if (hive::last_logged(log).value_or(0) > old.sequence())
+    if (hive::last_logged(log).value_or(0) > hive.sequence())
       return fail(Code::kConflict,
                   "its log holds newer changes: start Windows once and shut it down, then scan "
                   "again");
   }
-  FS_TRY(const Bytes after, hive::changed(before, role, change));
+  const auto make = [&]() -> Result<Bytes> {
+    if (!takes_back) return hive::changed(current, role, change);
+    FS_TRY(const Bytes before, read_whole(request.descriptors[2].get()));
+    return hive::changed_back(before, role, change, current);
+  };
+  FS_TRY(const Bytes after, make());
   return write_all(request.descriptors[1].get(), after);
 }
 
@@ -139,10 +147,27 @@ HiveEditor::~HiveEditor() {
 
 Checked<std::string> HiveEditor::edited(const Parent& parent, std::string_view path,
                                         std::string_view before, const hive::Change& change) {
-  FS_TRY(const UniqueFd old, memory_file(before, before.size()));
-  FS_TRY(const UniqueFd made, memory_file({}, before.size()));
+  return ask(parent, path, change, before, nullptr);
+}
+
+Checked<std::string> HiveEditor::taken_back(const Parent& parent, std::string_view path,
+                                            std::string_view before, std::string_view current,
+                                            const hive::Change& change) {
+  return ask(parent, path, change, current, &before);
+}
+
+Checked<std::string> HiveEditor::ask(const Parent& parent, std::string_view path,
+                                     const hive::Change& change, std::string_view current,
+                                     const std::string_view* before) {
+  FS_TRY(const UniqueFd now, memory_file(current, current.size()));
+  FS_TRY(const UniqueFd made, memory_file({}, current.size()));
+  UniqueFd old;
   std::vector<UniqueFd> logs;
-  std::vector<int> descriptors{old.get(), made.get()};
+  std::vector<int> descriptors{now.get(), made.get()};
+  if (before != nullptr) {
+    FS_TRY(old, memory_file(*before, before->size()));
+    descriptors.push_back(old.get());
+  }
   for (const std::string& name : names_in(parent.folder.get())) {
     const bool is_log =
         hive::is_equal(name, parent.leaf + ".LOG1") || hive::is_equal(name, parent.leaf + ".LOG2");
@@ -160,6 +185,7 @@ Checked<std::string> HiveEditor::edited(const Parent& parent, std::string_view p
   request.u8(static_cast<std::uint8_t>(change.kind));
   request.text(change.entry);
   request.text(change.expected);
+  request.flag(before != nullptr);
   const auto failed = [&](std::string_view why) {
     return refuse(Reason::kIo, "{}: the process that edits hives {}", escaped(path), why);
   };
@@ -178,9 +204,11 @@ Checked<std::string> HiveEditor::edited(const Parent& parent, std::string_view p
   auto after = read_whole(made.get());
   if (!after) return refuse_error(after.error());
   std::size_t changed = 0;
-  for (std::size_t at = 0; at < before.size() && at < after->size(); ++at)
-    changed += static_cast<std::uint8_t>(before[at]) != (*after)[at];
-  if (after->size() != before.size() || changed == 0 || changed > limits::kHiveEditBytes)
+  for (std::size_t at = 0; at < current.size() && at < after->size(); ++at)
+    changed += static_cast<std::uint8_t>(current[at]) != (*after)[at];
+  // There may be nothing to take back.
+  if (after->size() != current.size() || (changed == 0 && before == nullptr) ||
+      changed > limits::kHiveEditBytes)
     return failed("changed more than one edit can");
   return to_text(*after);
 }

@@ -28,8 +28,17 @@ class HiveEditor {
   // dirty or damaged; kGone: it no longer says what was found.
   Checked<std::string> edited(const Parent& parent, std::string_view path, std::string_view before,
                               const hive::Change& change);
+  // The hive at `path`, which by now holds `current`, with what the change took out of `before`.
+  // kConflict also: that place is taken, or there is no room.
+  Checked<std::string> taken_back(const Parent& parent, std::string_view path,
+                                  std::string_view before, std::string_view current,
+                                  const hive::Change& change);
 
  private:
+  // `current` is what is written to; the old one is `before`, where it is another.
+  Checked<std::string> ask(const Parent& parent, std::string_view path, const hive::Change& change,
+                           std::string_view current, const std::string_view* before);
+
   explicit HiveEditor(UniqueFd socket, int pid) : socket_(std::move(socket)), pid_(pid) {}
   UniqueFd socket_;
   int pid_;

@@ -2,19 +2,15 @@
 
 #include <algorithm>
 
-#include "agent/hive/text.h"
-#include "protocol/crypto/bulk_hash.h"
+#include "agent/hive/cell_writer.h"
+#include "agent/hive/meaning.h"
 
 namespace fleetsweep::hive {
 namespace {
 
-bool begins(BytesView cell, std::string_view mark) {
-  return cell.size() >= mark.size() && as_text(cell.first(mark.size())) == mark;
-}
-
-class Editor {
+class Editor : public CellWriter {
  public:
-  Editor(Bytes& bytes, const Hive& hive) : bytes_(bytes), hive_(hive) {}
+  Editor(Bytes& bytes, const Hive& hive) : CellWriter(bytes, hive) {}
 
   Status make(const Edit& edit) {
     const auto key = hive_.find(hive_.root(), edit.key);
@@ -30,34 +26,7 @@ class Editor {
     return {};
   }
 
-  // As Windows leaves it after a write: an old log must not be taken for newer.
-  void seal() {
-    const std::uint32_t next = hive_.sequence() + 1;
-    put(4, next);
-    put(8, next);
-    put(508, header_checksum(bytes_));
-  }
-
  private:
-  void put(std::size_t at, std::uint32_t number) {
-    for (int i = 0; i < 4; ++i) bytes_[at + i] = static_cast<std::uint8_t>(number >> 8 * i);
-  }
-  static std::size_t content(Cell at) { return kHeaderBytes + at + 4; }
-  // A cell that another edit has freed, or that is used twice, is empty.
-  static std::uint32_t number(BytesView cell, std::size_t at) {
-    return cell.size() >= at + 4 ? le32(cell, at) : 0;
-  }
-  static std::uint16_t small(BytesView cell, std::size_t at) {
-    return cell.size() >= at + 2 ? le16(cell, at) : 0;
-  }
-
-  void release(Cell at) {
-    const std::size_t size = hive_.cell(at).size();
-    if (size == 0) return;
-    std::fill_n(bytes_.begin() + static_cast<std::ptrdiff_t>(content(at)), size, 0);
-    put(kHeaderBytes + at, static_cast<std::uint32_t>(size + 4));
-  }
-
   void release_value(Cell at) {
     const BytesView value = hive_.cell(at);
     if (value.empty()) return;
@@ -143,8 +112,7 @@ class Editor {
       if (!lists && !gone) continue;
       if (gone) {
         shift(content(list) + 4, width, count, i);
-        bytes_[content(list) + 2] = static_cast<std::uint8_t>(count - 1);
-        bytes_[content(list) + 3] = static_cast<std::uint8_t>((count - 1) >> 8);
+        put_small(content(list) + 2, count - 1);
         empty = count == 1;
         if (empty) release(list);
       }
@@ -172,81 +140,41 @@ class Editor {
     release(list);
   }
 
-  // Shared by keys, counted, and in a ring.
   void release_security(Cell at) {
-    constexpr std::size_t kNext = 4, kBefore = 8, kUses = 12;
     if (at == kNone) return;
     const BytesView cell = hive_.cell(at);
-    if (!begins(cell, "sk") || cell.size() < kUses + 4 || number(cell, kUses) == 0) return;
-    const std::uint32_t uses = number(cell, kUses) - 1;
-    put(content(at) + kUses, uses);
-    const Cell next = number(cell, kNext), before = number(cell, kBefore);
+    if (!begins(cell, "sk") || cell.size() < sk::kUses + 4 || number(cell, sk::kUses) == 0) return;
+    const std::uint32_t uses = number(cell, sk::kUses) - 1;
+    put(content(at) + sk::kUses, uses);
+    const Cell next = number(cell, sk::kNext), before = number(cell, sk::kBefore);
     if (uses != 0 || next == at || !begins(hive_.cell(next), "sk") ||
         !begins(hive_.cell(before), "sk"))
       return;
-    put(content(before) + kNext, next);
-    put(content(next) + kBefore, before);
+    put(content(before) + sk::kNext, next);
+    put(content(next) + sk::kBefore, before);
     release(at);
   }
-
-  Bytes& bytes_;
-  const Hive& hive_;  // over the same bytes
 };
-
-void add(crypto::BulkHash& hash, std::string_view text) {
-  hash.update(as_bytes(text));
-  const std::uint8_t end[] = {0};
-  hash.update(end);
-}
-
-// Everything a hive says, as far as `edits` leave it.
-Digest meaning(const Hive& hive, const std::vector<Edit>& edits) {
-  crypto::BulkHash hash(crypto::HashKind::kSha256);
-  const auto is_meant = [&](const std::string& path, std::string_view value, Edit::Kind kind) {
-    return std::find_if(edits.begin(), edits.end(), [&](const Edit& edit) {
-      return edit.kind == kind && is_equal(edit.key, path) && is_equal(edit.value_name, value);
-    });
-  };
-  hive.walk(hive.root(), [&](Cell key, const std::string& path) {
-    if (is_meant(path, "", Edit::Kind::kDeleteKey) != edits.end()) return Hive::Next::kSkip;
-    const BytesView cell = hive.cell(key);
-    if (cell.size() < nk::kBytes) return Hive::Next::kSkip;
-    // All but the lists and counts: flags, time, security, class.
-    add(hash, "key");
-    add(hash, path);
-    hash.update(cell.subspan(nk::kFlags, nk::kSubkeys - nk::kFlags));
-    hash.update(cell.subspan(nk::kSecurity, 8));
-    for (const Value& value : hive.values(key)) {
-      if (is_meant(path, value.name, Edit::Kind::kDeleteValue) != edits.end()) continue;
-      const auto set = is_meant(path, value.name, Edit::Kind::kSetNumber);
-      add(hash, value.name);
-      add(hash, std::to_string(value.type));
-      add(hash, set == edits.end() ? to_hex(value.data)
-                                   : to_hex(Bytes{static_cast<std::uint8_t>(set->number),
-                                                  static_cast<std::uint8_t>(set->number >> 8),
-                                                  static_cast<std::uint8_t>(set->number >> 16),
-                                                  static_cast<std::uint8_t>(set->number >> 24)}));
-    }
-    return Hive::Next::kGoOn;
-  });
-  const Bytes digest = hash.finish();
-  return *Digest::from(digest);
-}
 
 }  // namespace
 
-Result<Bytes> edited(BytesView before, const std::vector<Edit>& edits) {
-  FS_TRY(const Hive old, Hive::open(before));
-  if (old.is_dirty())
+Status may_write(const Hive& hive) {
+  if (hive.is_dirty())
     return fail(
         Code::kConflict,
         "the hive was not brought to its end when Windows stopped, and its newest part lies "
         "in its logs: start Windows once and shut it down, then scan again");
-  const Digest meant = meaning(old, edits);
-  if (old.is_damaged())
+  if (hive.is_damaged())
     return fail(Code::kConflict,
                 "{}: a damaged hive is not written to; let Windows repair the volume (chkdsk)",
-                old.damage());
+                hive.damage());
+  return {};
+}
+
+Result<Bytes> edited(BytesView before, const std::vector<Edit>& edits) {
+  FS_TRY(const Hive old, Hive::open(before));
+  const Digest meant = meaning(old, edits);
+  FS_CHECK(may_write(old));
 
   Bytes after = to_bytes(before);
   for (const Edit& edit : edits) {

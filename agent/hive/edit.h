@@ -20,6 +20,9 @@ struct Edit {
 // names is not there; kInternal: the result would not have been what was meant.
 Result<Bytes> edited(BytesView before, const std::vector<Edit>& edits);
 
+// kConflict: dirty, or damaged as far as it was looked at.
+Status may_write(const Hive& hive);
+
 // Where `after`, of the same size, differs.
 struct Patch {
   std::uint64_t at = 0;

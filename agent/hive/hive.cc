@@ -9,10 +9,6 @@
 namespace fleetsweep::hive {
 namespace {
 
-bool begins(BytesView cell, std::string_view mark) {
-  return cell.size() >= mark.size() && as_text(cell.first(mark.size())) == mark;
-}
-
 enum : std::uint32_t {
   kText = 1,
   kTextWithVariables = 2,
@@ -192,6 +188,23 @@ std::vector<Value> Hive::values(Cell key) const {
     result.push_back({name_of(value), le32(value, vk::kType), data_of(value), at});
   }
   return result;
+}
+
+BytesView Hive::security(Cell key) const {
+  const BytesView holder = key_cell(key);
+  if (holder.empty() || le32(holder, nk::kSecurity) == kNone) return {};
+  const BytesView shared = cell(le32(holder, nk::kSecurity));
+  if (!begins(shared, "sk") || shared.size() < sk::kDescriptor ||
+      shared.size() - sk::kDescriptor < le32(shared, sk::kDescriptorBytes))
+    return {};
+  return shared.subspan(sk::kDescriptor, le32(shared, sk::kDescriptorBytes));
+}
+
+BytesView Hive::class_name(Cell key) const {
+  const BytesView holder = key_cell(key);
+  if (holder.empty() || le16(holder, nk::kClassBytes) == 0) return {};
+  const BytesView text = cell(le32(holder, nk::kClass));
+  return text.first(std::min<std::size_t>(text.size(), le16(holder, nk::kClassBytes)));
 }
 
 std::optional<Cell> Hive::subkey(Cell key, std::string_view wanted) const {

@@ -52,6 +52,9 @@ class Hive {
   BytesView cell(Cell at) const;
   BytesView bytes() const { return bytes_; }
   std::vector<Cell> value_cells(Cell key) const;
+  // The descriptor of who may do what with a key, and its class; empty: none.
+  BytesView security(Cell key) const;
+  BytesView class_name(Cell key) const;
 
  private:
   explicit Hive(BytesView bytes) : bytes_(bytes) {}
@@ -89,11 +92,17 @@ inline std::uint16_t le16(BytesView bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] | bytes[at + 1] << 8);
 }
 
+inline bool begins(BytesView cell, std::string_view mark) {
+  return cell.size() >= mark.size() && as_text(cell.first(mark.size())) == mark;
+}
+
 // Offsets inside the content of a key's cell ("nk") and a value's ("vk").
 namespace nk {
 inline constexpr std::size_t kBytes = 76, kFlags = 2, kParent = 16, kSubkeys = 20, kSubkeyList = 28,
                              kValues = 36, kValueList = 40, kSecurity = 44, kClass = 48,
-                             kNameBytes = 72, kClassBytes = 74;
+                             kNameBytes = 72, kClassBytes = 74, kVolatileKeys = 24,
+                             kVolatileList = 32, kLongestKeyName = 52, kLongestValueName = 60,
+                             kLongestData = 64;
 inline constexpr std::uint16_t kAsciiName = 0x20;
 }  // namespace nk
 namespace vk {
@@ -102,6 +111,11 @@ inline constexpr std::size_t kBytes = 20, kNameBytes = 2, kDataBytes = 4, kData 
 inline constexpr std::uint32_t kInline = 0x80000000;
 inline constexpr std::uint16_t kAsciiName = 1;
 }  // namespace vk
+// Inside an "sk" cell, which keys share: it is counted, and all of them are in a ring.
+namespace sk {
+inline constexpr std::size_t kNext = 4, kBefore = 8, kUses = 12, kDescriptorBytes = 16,
+                             kDescriptor = 20;
+}  // namespace sk
 inline constexpr Cell kNone = 0xffffffff;
 // Longer data lies in pieces, behind a "db" cell.
 inline constexpr std::uint32_t kPieceBytes = 16344;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/hive/restore.h"
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
 
@@ -196,6 +197,34 @@ Result<std::vector<Edit>> task_edits(const Hive& hive, const std::string& name) 
   return edits;
 }
 
+// kNotFound: the entry no longer says what was found.
+Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& change) {
+  FS_TRY(const Hive hive, Hive::open(before));
+  if (change.kind == Change::Kind::kRemoveTask) return task_edits(hive, change.entry);
+  FS_TRY(const Target target, target_of(role, change.entry));
+  if (change.kind == Change::Kind::kRemoveValue) {
+    const auto key = hive.find(hive.root(), target.key);
+    const auto value =
+        key && target.value ? hive.value(*key, *target.value) : std::optional<Value>();
+    if (!value || bounded(text_of(*value)) != change.expected)
+      return fail(Code::kNotFound, "{} no longer holds what was found", escaped(change.entry));
+    return {{{Edit::Kind::kDeleteValue, target.key, *target.value, 0}}};
+  }
+  bool complete = true;
+  const auto entries = autostarts_of(hive, role, complete);
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Autostart& entry) {
+    return entry.entry == change.entry && entry.command == change.expected;
+  });
+  if (found == entries.end())
+    return fail(Code::kNotFound, "{} no longer starts what was found", escaped(change.entry));
+  if (change.kind == Change::Kind::kDisableService) {
+    constexpr std::uint32_t kDisabled = 4;
+    return {{{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}}};
+  }
+  if (target.value) return {{{Edit::Kind::kDeleteValue, target.key, *target.value, 0}}};
+  return {{{Edit::Kind::kDeleteKey, target.key, {}, 0}}};
+}
+
 }  // namespace
 
 Role role_of(std::string_view path) {
@@ -347,34 +376,13 @@ std::string version_of(const Hive& software) {
 }
 
 Result<Bytes> changed(BytesView before, Role role, const Change& change) {
-  FS_TRY(const Hive hive, Hive::open(before));
-  if (change.kind == Change::Kind::kRemoveTask) {
-    FS_TRY(const auto edits, task_edits(hive, change.entry));
-    return edited(before, edits);
-  }
-  FS_TRY(const Target target, target_of(role, change.entry));
-  if (change.kind == Change::Kind::kRemoveValue) {
-    const auto key = hive.find(hive.root(), target.key);
-    const auto value =
-        key && target.value ? hive.value(*key, *target.value) : std::optional<Value>();
-    if (!value || bounded(text_of(*value)) != change.expected)
-      return fail(Code::kNotFound, "{} no longer holds what was found", escaped(change.entry));
-    return edited(before, {{Edit::Kind::kDeleteValue, target.key, *target.value, 0}});
-  }
-  bool complete = true;
-  const auto entries = autostarts_of(hive, role, complete);
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Autostart& entry) {
-    return entry.entry == change.entry && entry.command == change.expected;
-  });
-  if (found == entries.end())
-    return fail(Code::kNotFound, "{} no longer starts what was found", escaped(change.entry));
-  if (change.kind == Change::Kind::kDisableService) {
-    constexpr std::uint32_t kDisabled = 4;
-    return edited(before, {{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}});
-  }
-  if (target.value)
-    return edited(before, {{Edit::Kind::kDeleteValue, target.key, *target.value, 0}});
-  return edited(before, {{Edit::Kind::kDeleteKey, target.key, {}, 0}});
+  FS_TRY(const auto edits, edits_of(before, role, change));
+  return edited(before, edits);
+}
+
+Result<Bytes> changed_back(BytesView before, Role role, const Change& change, BytesView current) {
+  FS_TRY(const auto edits, edits_of(before, role, change));
+  return restored(before, edits, current);
 }
 
 }  // namespace fleetsweep::hive

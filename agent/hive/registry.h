@@ -72,5 +72,7 @@ struct Change {
 };
 // Looks first whether the entry still says what was found. kNotFound: it does not, or is gone.
 Result<Bytes> changed(BytesView before, Role role, const Change& change);
+// What the change took out of `before`, back in what its hive has become; see restore.h.
+Result<Bytes> changed_back(BytesView before, Role role, const Change& change, BytesView current);
 
 }  // namespace fleetsweep::hive

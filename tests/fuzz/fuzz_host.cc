@@ -310,6 +310,9 @@ void read_hive(BytesView input) {
       if (!after) continue;
       const auto again = hive::Hive::open(*after);
       FS_ASSERT(again && after->size() == bytes.size() && !again->is_dirty());
+      const auto back = hive::changed_back(
+          bytes, role, {hive::Change::Kind::kRemoveEntry, start.entry, start.command}, *after);
+      FS_ASSERT(!back || (back->size() == bytes.size() && hive::Hive::open(*back)));
     }
   }
 }

@@ -16,7 +16,7 @@ Digest digest_of_text(std::string_view text) {
   return crypto::sha256(as_bytes(text));
 }
 
-Checked<std::string> read_text(int fd, std::string_view path) {
+Checked<std::string> read_text(int fd, std::string_view path, std::size_t most) {
   std::string text;
   char buffer[64 * 1024];
   for (;;) {
@@ -25,8 +25,8 @@ Checked<std::string> read_text(int fd, std::string_view path) {
     if (got < 0) return refuse_errno("read", path, errno);
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > limits::kEditBytes)
-      return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(path), limits::kEditBytes);
+    if (text.size() > most)
+      return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(path), most);
   }
 }
 
@@ -53,6 +53,14 @@ std::optional<hive::Change::Kind> change_of(std::string_view name) {
   return std::nullopt;
 }
 
+// What the hive editor is to do.
+Checked<hive::Change> hive_change(const Context& context, const Op& op) {
+  const auto kind = change_of(op.what.front());
+  if (!kind || context.hives == nullptr)
+    return refuse(Reason::kCapability, "{}: no hive of a volume of Windows", escaped(op.file.path));
+  return hive::Change{*kind, op.text, op.rest};
+}
+
 struct Edit {
   std::string before, after;
   bool removes = false;
@@ -62,12 +70,8 @@ Checked<Edit> edit_of(Context& context, const Op& op, const Parent& parent) {
   Edit edit;
   FS_TRY(edit.before, stored_text(context, op.store));
   if (!op.what.empty()) {
-    const auto kind = change_of(op.what.front());
-    if (!kind || context.hives == nullptr)
-      return refuse(Reason::kCapability, "{}: no hive of a volume of Windows",
-                    escaped(op.file.path));
-    FS_TRY(edit.after,
-           context.hives->edited(parent, op.file.path, edit.before, {*kind, op.text, op.rest}));
+    FS_TRY(const hive::Change change, hive_change(context, op));
+    FS_TRY(edit.after, context.hives->edited(parent, op.file.path, edit.before, change));
     return edit;
   }
   auto after = without_line(edit.before, op.text, op.rest, op.join);
@@ -207,6 +211,22 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{};
 }
 
+// The file was edited since we did: what was taken out goes back, the rest stays.
+Checked<std::string> merged(Context& context, const Op& op, const Parent& parent, int file,
+                            const std::string& before) {
+  FS_TRY(const std::string current,
+         read_text(file, op.file.path, op.what.empty() ? limits::kEditBytes : limits::kHiveBytes));
+  if (!op.what.empty()) {
+    FS_TRY(const hive::Change change, hive_change(context, op));
+    return context.hives->taken_back(parent, op.file.path, before, current, change);
+  }
+  auto text = with_line_back(before, current, op.text, op.rest, op.join);
+  if (!text)
+    return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",
+                  escaped(op.file.path));
+  return std::move(*text);
+}
+
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
@@ -216,22 +236,14 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   intent.restore_parent_mtime = may_restore_time(state, parent);
   intent.after = state.intent.before;
   if (now == state.intent.after) return intent;
-  // Edited since we did: the line goes back beside the neighbour it had, the rest stays.
   if (now.is_zero())
     return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
-  if (!op.what.empty())
-    return refuse(Reason::kConflict, "{}: the hive was written to after cleaning",
-                  escaped(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  FS_TRY(const std::string current, read_text(file.get(), op.file.path));
   FS_TRY(const std::string before, stored_text(context, op.store));
-  const auto merged = with_line_back(before, current, op.text, op.rest, op.join);
-  if (!merged)
-    return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",
-                  escaped(op.file.path));
+  FS_TRY(const std::string text, merged(context, op, parent, file.get(), before));
   intent.merge = true;
   intent.restore_parent_mtime = false;
-  intent.after = digest_of_text(*merged);
+  intent.after = digest_of_text(text);
   return intent;
 }
 
@@ -257,11 +269,9 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   std::string text = before;
   if (state.undo->merge) {
     FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-    FS_TRY(const std::string current, read_text(file.get(), op.file.path));
-    auto merged = with_line_back(before, current, op.text, op.rest, op.join);
-    if (!merged || digest_of_text(*merged) != state.undo->after)
+    FS_TRY(text, merged(context, op, parent, file.get(), before));
+    if (digest_of_text(text) != state.undo->after)
       return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
-    text = std::move(*merged);
     FS_TRY(metadata, read_metadata(file.get(), op.file.path));
   } else if (now != state.intent.after) {
     return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));

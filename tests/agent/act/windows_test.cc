@@ -215,7 +215,8 @@ TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
   host_.dry_run = host_.findings;
   const std::string before = host_.contents();
   const auto request = host_.request();
-  host_.launcher = "strace -f -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EINVAL";
+  host_.launcher =
+      "strace -f --seccomp-bpf -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EINVAL";
   const auto answer = host_.run(request);
   ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
   EXPECT_TRUE(scan().empty());
@@ -223,7 +224,7 @@ TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
   EXPECT_EQ(host_.contents(), before);
 }
 
-TEST_F(WindowsCleaning, AHiveThatWindowsWroteToSinceIsNotTakenBack) {
+TEST_F(WindowsCleaning, WhatWindowsWroteSinceIsLostByTheUndo) {
   ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
   scan();
   host_.dry_run = host_.findings;
@@ -234,8 +235,48 @@ TEST_F(WindowsCleaning, AHiveThatWindowsWroteToSinceIsNotTakenBack) {
   ASSERT_TRUE(changed);
   put(kUserHive, *changed);
   const auto undone = host_.run(host_.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "mfpmp.ocx"), command());
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "OneDrive"), "none");
+}
+
+// Both control sets are in one hive: two edits, each taken back into what the other left.
+TEST_F(WindowsCleaning, AServiceComesBackBesideWhatWindowsWroteSince) {
+  ask_for(model::PersistenceKind::kWindowsService, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 2u);
+  host_.dry_run = host_.findings;
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  const std::string path = std::string(kConfig) + "SYSTEM";
+  const auto changed = hive::edited(
+      bytes_of(path),
+      {{hive::Edit::Kind::kSetNumber, "ControlSet001\\Services\\EventLog", "Start", 3}});
+  ASSERT_TRUE(changed);
+  put(path, *changed);
+  const auto undone = host_.run(host_.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  const Bytes system = bytes_of(path);
+  for (const std::string set : {"ControlSet001", "ControlSet002"}) {
+    EXPECT_EQ(value_at(system, set + "\\Services\\mfpmp.ocx", "ImagePath"), command());
+    EXPECT_EQ(value_at(system, set + "\\Services\\mfpmp.ocx", "Start"), "2");
+  }
+  EXPECT_EQ(value_at(system, "ControlSet001\\Services\\EventLog", "Start"), "3");
+}
+
+TEST_F(WindowsCleaning, AnEntryOfTheSameNameIsOverwrittenByTheUndo) {
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  const Bytes other = HiveBuilder().text(kRun, "mfpmp.ocx", "C:\\good.exe").build();
+  put(kUserHive, other);
+  const auto undone = host_.run(host_.undo_request(request));
   EXPECT_NE(undone.state(), HostState::kUndone) << undone.text();
-  EXPECT_EQ(bytes_of(kUserHive), *changed);
+  EXPECT_EQ(undone.item(kUserHive, ActionKind::kRemove)->reason, model::Reason::kConflict)
+      << undone.text();
+  EXPECT_EQ(bytes_of(kUserHive), other);
 }
 
 TEST_F(WindowsCleaning, AnEntryThatSaysSomethingElseByNowStays) {

@@ -1,60 +1,12 @@
 #include "agent/hive/edit.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
 
 #include "agent/hive/text.h"
-#include "tests/agent/hive/hive_builder.h"
+#include "tests/agent/hive/sample_hive.h"
 
 namespace fleetsweep::hive {
 namespace {
-
-constexpr char kRun[] = "Microsoft\\Windows\\CurrentVersion\\Run";
-constexpr char kServices[] = "ControlSet001\\Services";
-
-HiveBuilder sample() {
-  HiveBuilder builder;
-  for (const char* name : {"first", "second", "third"})
-    builder.text(kRun, name, std::string("C:\\") + name + ".exe");
-  for (const char* name : {"alpha", "beta", "gamma"}) {
-    const std::string key = std::string(kServices) + "\\" + name;
-    builder.text(key, "ImagePath", std::string("C:\\") + name + ".exe", 2)
-        .number(key, "Start", 2)
-        .text(key + "\\Parameters", "ServiceDll", std::string(40000, 'd'));
-  }
-  return builder;
-}
-
-// All of it, but where it stands in the file, as libhivex reads it: another implementation than
-// ours.
-std::string as_hivex_reads(const Bytes& hive) {
-  char path[] = "/tmp/fleetsweep-hive-XXXXXX";
-  const int fd = ::mkstemp(path);
-  EXPECT_GE(fd, 0);
-  EXPECT_EQ(::write(fd, hive.data(), hive.size()), static_cast<ssize_t>(hive.size()));
-  ::close(fd);
-  std::FILE* pipe = ::popen(
-      ("hivexml " + std::string(path) + " 2>&1 | sed 's,<byte_run[^>]*>,,g; s,</byte_runs>,,g'")
-          .c_str(),
-      "r");
-  std::string text;
-  char block[4096];
-  std::size_t count = 0;
-  while ((count = std::fread(block, 1, sizeof block, pipe)) > 0) text.append(block, count);
-  EXPECT_EQ(::pclose(pipe), 0) << text;
-  ::unlink(path);
-  return text;
-}
-
-Edit delete_value(std::string key, std::string name) {
-  return {Edit::Kind::kDeleteValue, std::move(key), std::move(name), 0};
-}
-Edit delete_key(std::string key) {
-  return {Edit::Kind::kDeleteKey, std::move(key), {}, 0};
-}
 
 TEST(HiveEdit, LibhivexReadsWhatWeWriteAsWeMeantIt) {
   const Bytes before = sample().build();
