@@ -416,10 +416,8 @@ class StraceTest : public ScanTest {
   }
   std::string trace(const model::Policy& policy) {
     const fs::path log = folder_ / "trace";
-    result_ =
-        scan(policy,
-             "strace -f --seccomp-bpf -y -e trace=openat,openat2,open,pread64,preadv2,read -o '" +
-                 log.string() + "'");
+    result_ = scan(policy, "strace -f -y -e trace=openat,openat2,open,pread64,preadv2,read -o '" +
+                               log.string() + "'");
     std::ifstream file(log);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
