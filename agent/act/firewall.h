@@ -26,6 +26,8 @@ class Firewall {
   // Also well when there is none: its time is over, or the host was started again.
   Checked<void> remove(const std::string& table);
 
+  // Its socket, for a process that has to go on with it; -1: there is none.
+  int descriptor() const { return socket_.get(); }
   // This process has no use for it any more.
   void close() { socket_.reset(); }
 

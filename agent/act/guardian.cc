@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "agent/act/ledger.h"
 #include "protocol/runtime/files/files.h"
@@ -29,6 +30,21 @@ struct JournalAt {
   }
 };
 
+// Errors end a guardian: one that held act's lock would be in the way of the next act.
+void close_all_but(int a, int b) {
+  if (a > b) std::swap(a, b);
+  const auto close = [](unsigned from, unsigned below) {
+    if (from < below && ::syscall(SYS_close_range, from, below - 1, 0) != 0) ::_exit(1);
+  };
+  unsigned next = STDERR_FILENO + 1;
+  for (const int kept : {a, b})
+    if (kept >= static_cast<int>(next)) {
+      close(next, static_cast<unsigned>(kept));
+      next = static_cast<unsigned>(kept) + 1;
+    }
+  close(next, ~0u);
+}
+
 JournalAt look(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return {};
@@ -37,7 +53,7 @@ JournalAt look(const std::string& path) {
 
 }  // namespace
 
-Status Guardian::start() {
+Status Guardian::start(int kept) {
   if (alive_) return {};
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(files::system_error(errno, "make a pipe"));
@@ -46,11 +62,9 @@ Status Guardian::start() {
   if (pid < 0) return fail(files::system_error(errno, "start a guardian"));
   if (pid == 0) {
     // The lock and the pipe to core must end with act, not with us.
-    constexpr int kAlive = STDERR_FILENO + 1;
-    if (::dup2(reader.get(), kAlive) < 0 || ::syscall(SYS_close_range, kAlive + 1, ~0u, 0) != 0)
-      ::_exit(1);
+    close_all_but(reader.get(), kept);
     ::setsid();
-    watch(kAlive);
+    watch(reader.get());
   }
   alive_ = std::move(writer);
   return {};

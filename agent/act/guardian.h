@@ -16,12 +16,12 @@ namespace fleetsweep::act {
 class Guardian {
  public:
   // `state` holds the journal and the lock of whoever works with it. `settle` runs in the
-  // guardian's process, which has nothing open but its standard error.
+  // guardian's process, which has nothing open but its standard error and what start() names.
   Guardian(std::string state, Seconds patience, std::function<Status()> settle)
       : state_(std::move(state)), patience_(patience), settle_(std::move(settle)) {}
 
-  // Once; from a process without other threads.
-  Status start();
+  // Once; from a process without other threads. `kept`: a descriptor that `settle` needs, or -1.
+  Status start(int kept);
 
  private:
   [[noreturn]] void watch(int alive) const;

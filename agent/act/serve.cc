@@ -109,7 +109,7 @@ Status settle_for_dead_act(const Options& options) {
   if (open == nullptr) return {};
   const Nonce id = open->id;
   Executor executor(
-      tree, vault, ledger, nullptr, [](std::uint32_t, const Step&) {},
+      tree, vault, ledger, nullptr, *options.firewall, [](std::uint32_t, const Step&) {},
       [] { return std::optional<Refusal>(); });
   if (open->undo && !open->undo_end) return executor.undo(id, DocumentId(open->undo->order));
   return executor.abandon(
@@ -204,7 +204,7 @@ class Server {
   // Without one act works all the same: its next start goes on with what is open.
   void stand_guard(const Nonce& id) {
     if (!may_stop_processes(*ledger_.find(id))) return;
-    if (const auto started = guardian_.start(); !started)
+    if (const auto started = guardian_.start(options_.firewall->descriptor()); !started)
       std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());
   }
 
