@@ -16,6 +16,11 @@ namespace {
 constexpr std::size_t kHeadBytes = 4096;
 // A file up to this size is read at once; of a larger one the head may settle the question.
 constexpr std::size_t kWholeBytes = 64 * 1024;
+// A file up to this size is held whole for its rules. A larger one is searched in parts that stay
+// in the processor's cache, and read again where a rule may match.
+constexpr std::size_t kHeldBytes = 512 * 1024;
+constexpr std::size_t kRoomBytes = 256 * 1024;
+static_assert(kRoomBytes >= 4 * kGateBytesMax);
 constexpr Seconds kRulesTimeout{10};
 
 // fstat(2) itself: the C library's takes the road over newfstatat, which the sandbox closes.
@@ -56,15 +61,17 @@ std::string_view magic_of(BytesView head) {
 struct ContentReader::Work {
   const Job& job;
   FileBytes bytes;
+  const std::uint8_t* start;  // where what is known of the content lies
   Answer answer{};
   FileFacts facts{};
   std::vector<std::uint16_t> open{};   // detections that can still become true
-  std::size_t have = 0;                // bytes in the buffer
+  std::size_t have = 0;                // so many bytes of it
   std::vector<std::uint16_t> rules{};  // that are asked
   std::vector<bool> may_match{};       // by rule: what it needs to see was seen
   std::vector<bool> searched{};        // by rule: it is asked and gated
   std::size_t closed = 0;              // of the searched ones, those that may not match yet
 
+  BytesView content() const { return {start, have}; }
   bool is_whole() const { return have == facts.identity.size; }
   bool fail(const Error& error) {
     answer.status =
@@ -84,7 +91,8 @@ ContentReader::ContentReader(const Matcher& matcher)
       sha256_(crypto::HashKind::kSha256),
       sha1_(crypto::HashKind::kSha1),
       md5_(crypto::HashKind::kMd5),
-      buffer_(new std::uint8_t[limits::kRuleFileBytes]) {}
+      buffer_(new std::uint8_t[limits::kRuleFileBytes]),
+      room_(kRoomBytes) {}
 
 Status ContentReader::compile_rules(const model::Policy& policy) {
   wanted_keys_ = hive::wanted_keys(policy);
@@ -106,7 +114,24 @@ Status ContentReader::compile_rules(const model::Policy& policy) {
 }
 
 Answer ContentReader::read(const Job& job, int fd) {
-  Work work{job, {fd, job.facts.identity.size}};
+  Answer result = answer({job, {fd, job.facts.identity.size}, buffer_.get()});
+  if (is_unread(result) || !is_changed(fd, job.facts.identity)) return result;
+  return {.id = job.id,
+          .status = Answer::Status::kChanged,
+          .detail = "changed while it was read",
+          .bytes = result.bytes,
+          .operations = result.operations};
+}
+
+Answer ContentReader::read(const Job& job, BytesView content) {
+  Answer result = answer(
+      {.job = job, .bytes = {-1, content.size()}, .start = content.data(), .have = content.size()});
+  result.bytes = content.size();
+  return result;
+}
+
+Answer ContentReader::answer(Work work) {
+  const Job& job = work.job;
   work.facts = job.facts;
   work.open = job.wanted;
   if (job.hive.kind != HiveJob::Kind::kNone) read_registry(work);
@@ -130,13 +155,6 @@ Answer ContentReader::read(const Job& job, int fd) {
   answer.md5 = std::move(work.facts.md5);
   answer.rules_done = std::move(work.facts.rules_done);
   answer.rules = std::move(work.facts.rules);
-  if (!is_unread(answer) && is_changed(fd, job.facts.identity)) {
-    answer = {.id = job.id,
-              .status = Answer::Status::kChanged,
-              .bytes = answer.bytes,
-              .operations = answer.operations};
-    answer.detail = "changed while it was read";
-  }
   return answer;
 }
 
@@ -193,12 +211,18 @@ void ContentReader::search(Work& work, BytesView content) const {
 
 void ContentReader::read_rules(Work& work) {
   const std::size_t size = work.facts.identity.size;
-  if (size > limits::kRuleFileBytes) return read_large(work);
-  if (!read_to(work, size)) return;
-  const YaraBlock whole{0, BytesView(buffer_.get(), work.have)};
+  std::vector<YaraBlock> parts(1);
   begin_search(work);
-  search(work, whole.bytes);
-  run_rules(work, {&whole, 1});
+  if (size <= kHeldBytes) {
+    if (!read_to(work, size)) return;
+    search(work, work.content());
+  } else {
+    if (const auto searched = search_in_parts(work); !searched)
+      return static_cast<void>(work.fail(searched.error()));
+    if (!take_more_for_rules(work, parts)) return;
+  }
+  parts.front() = {0, work.content()};
+  run_rules(work, parts);
 }
 
 void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
@@ -240,50 +264,87 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
   }
 }
 
-Status ContentReader::search_for_rules(Work& work) {
-  begin_search(work);
-  if (work.bytes.layout().data_bytes > limits::kReadFileBytes) {
-    work.may_match.assign(rules_.size(), true);
-    return {};
+// Hashes of one content, told in parts.
+class ContentReader::Hashing {
+ public:
+  Hashing(ContentReader& reader, FileFacts& facts, Hashes wanted)
+      : targets_{{reader.sha256_, facts.sha256, wanted.sha256},
+                 {reader.sha1_, facts.sha1, wanted.sha1},
+                 {reader.md5_, facts.md5, wanted.md5}} {
+    for (Target& target : targets_) target.hash.reset();
   }
-  if (work.closed == 0) return {};
-  return work.bytes.each_window([&](BytesView window) {
-    search(work, window);
-    return work.closed != 0;
-  });
-}
-
-void ContentReader::read_large(Work& work) {
-  if (const auto searched = search_for_rules(work); !searched)
-    return static_cast<void>(work.fail(searched.error()));
-  const auto is_wanted = [&](std::uint16_t rule) { return work.may_match[rule]; };
-  std::vector<YaraBlock> parts(1);
-  if (std::any_of(work.rules.begin(), work.rules.end(), is_wanted)) {
-    if (!read_to(work, limits::kRuleHeadBytes)) return;
-    const std::uint64_t base = work.facts.identity.size - limits::kRuleTailBytes;
-    const std::span<std::uint8_t> tail(buffer_.get() + work.have, limits::kRuleTailBytes);
-    if (const auto read = work.bytes.read(tail, base); !read)
-      return static_cast<void>(work.fail(read.error()));
-    parts.push_back({base, tail});
+  void update(BytesView bytes) {
+    for (Target& target : targets_)
+      if (target.is_open()) target.hash.update(bytes);
   }
-  parts.front() = {0, BytesView(buffer_.get(), work.have)};
-  run_rules(work, parts);
-}
+  void finish() {
+    for (Target& target : targets_)
+      if (target.is_open()) target.text = to_hex(target.hash.finish());
+  }
 
-// From the buffer, and from the file where that is longer.
-bool ContentReader::hash(Work& work, Hashes wanted) {
+ private:
   struct Target {
     crypto::BulkHash& hash;
     std::string& text;
     bool wanted;
-  } targets[] = {{sha256_, work.facts.sha256, wanted.sha256},
-                 {sha1_, work.facts.sha1, wanted.sha1},
-                 {md5_, work.facts.md5, wanted.md5}};
-  const auto update = [&](BytesView bytes) {
-    for (Target& target : targets)
-      if (target.wanted && target.text.empty()) target.hash.update(bytes);
-  };
-  for (Target& target : targets) target.hash.reset();
+    bool is_open() const { return wanted && text.empty(); }
+  } targets_[3];
+};
+
+Status ContentReader::search_in_parts(Work& work) {
+  const auto layout = work.bytes.layout();
+  if (layout.data_bytes > limits::kReadFileBytes) {
+    work.may_match.assign(rules_.size(), true);
+    return {};
+  }
+  if (work.closed == 0) return {};
+  // Holes are not told in full.
+  const Hashes wanted = layout.hole_bytes == 0 ? hashes_for(work, false) : Hashes{};
+  Hashing hashing(*this, work.facts, wanted);
+  bool is_complete = true;
+  FS_CHECK(work.bytes.each_window(kGateBytesMax, room_, [&](BytesView window, BytesView fresh) {
+    search(work, window);
+    hashing.update(fresh);
+    return is_complete = work.closed != 0;
+  }));
+  if (is_complete) hashing.finish();
+  return {};
+}
+
+// Where a rule may match: all of the file, or its head and tail.
+bool ContentReader::take_more_for_rules(Work& work, std::vector<YaraBlock>& parts) {
+  const auto is_wanted = [&](std::uint16_t rule) { return work.may_match[rule]; };
+  if (std::none_of(work.rules.begin(), work.rules.end(), is_wanted)) return true;
+  const std::size_t size = work.facts.identity.size;
+  if (size <= limits::kRuleFileBytes) return read_to(work, size);
+  if (!read_to(work, limits::kRuleHeadBytes)) return false;
+  const std::uint64_t base = size - limits::kRuleTailBytes;
+  const std::span<std::uint8_t> tail(buffer_.get() + work.have, limits::kRuleTailBytes);
+  if (const auto read = work.bytes.read(tail, base); !read) return work.fail(read.error());
+  parts.push_back({base, tail});
+  return true;
+}
+
+// SHA-256 always: it is the identity to which an action will be bound. Nothing where no open
+// detection will need them; those that wait for a rule count only with `rules`.
+ContentReader::Hashes ContentReader::hashes_for(const Work& work, bool rules) const {
+  Hashes wanted;
+  for (const std::uint16_t detection : work.open) {
+    const Needs& needs = matcher_.needs(detection);
+    if (needs.rule && !rules) continue;
+    wanted.sha256 = true;
+    wanted.sha1 |= needs.sha1;
+    wanted.md5 |= needs.md5;
+  }
+  return wanted;
+}
+
+// From the buffer, and from the file where that is longer.
+bool ContentReader::hash(Work& work, Hashes wanted) {
+  const auto& facts = work.facts;
+  if ((!wanted.sha256 || !facts.sha256.empty()) && (!wanted.sha1 || !facts.sha1.empty()) &&
+      (!wanted.md5 || !facts.md5.empty()))
+    return true;
   const auto layout = work.is_whole() ? FileBytes::Layout{} : work.bytes.layout();
   if (layout.data_bytes > limits::kReadFileBytes || layout.hole_bytes > limits::kHashedHoleBytes) {
     work.answer.partial = true;
@@ -292,16 +353,16 @@ bool ContentReader::hash(Work& work, Hashes wanted) {
                                limits::kHashedHoleBytes));
     return false;
   }
-  update({buffer_.get(), work.have});
+  Hashing hashing(*this, work.facts, wanted);
+  hashing.update(work.content());
   if (!work.is_whole()) {
-    const auto read = work.bytes.each_block(work.have, [&](BytesView block) {
-      update(block);
+    const auto read = work.bytes.each_block(work.have, room_, [&](BytesView block) {
+      hashing.update(block);
       return true;
     });
     if (!read) return work.fail(read.error());
   }
-  for (Target& target : targets)
-    if (target.wanted && target.text.empty()) target.text = to_hex(target.hash.finish());
+  hashing.finish();
   return true;
 }
 
@@ -317,7 +378,7 @@ void ContentReader::read_file(Work& work) {
     head = std::max(head, needs.head_bytes);
   }
   if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return;
-  const BytesView start(buffer_.get(), work.have);
+  const BytesView start = work.content();
   work.facts.stage = FileStage::kHead;
   // Telling text from data looks at every byte: only where somebody asks.
   if (magic) work.facts.magic = magic_of(start);
@@ -338,13 +399,7 @@ void ContentReader::read_file(Work& work) {
   }
   work.facts.stage = FileStage::kContent;
   if (still_open(work) == 0) return;
-  // SHA-256 always: it is the identity to which an action will be bound.
-  Hashes wanted{.sha256 = true};
-  for (const std::uint16_t detection : work.open) {
-    wanted.sha1 |= matcher_.needs(detection).sha1;
-    wanted.md5 |= matcher_.needs(detection).md5;
-  }
-  static_cast<void>(hash(work, wanted));
+  static_cast<void>(hash(work, hashes_for(work, true)));
 }
 
 void ContentReader::read_members(Work& work) {
@@ -378,7 +433,7 @@ void ContentReader::read_members(Work& work) {
 }
 
 bool ContentReader::may_be_archive(Work& work) const {
-  if (scan::may_be_archive({buffer_.get(), std::min(work.have, kHeadBytes)})) return true;
+  if (scan::may_be_archive(work.content().first(std::min(work.have, kHeadBytes)))) return true;
   std::uint8_t mark[5];
   return work.facts.identity.size > kIsoMarkAt + sizeof mark && work.bytes.read(mark, kIsoMarkAt) &&
          is_iso_mark(mark);
@@ -386,7 +441,7 @@ bool ContentReader::may_be_archive(Work& work) const {
 
 void ContentReader::read_member(Work& work, const std::vector<std::uint16_t>& asked,
                                 const Member& found) {
-  Work member{work.job, {-1, 0}};
+  Work member{work.job, {-1, 0}, buffer_.get()};
   member.facts = facts_of({.path = found.path, .size = found.size}, work.job.facts);
   // What is held, and how much: here a member is a file of its own.
   member.facts.identity.size = found.size;
@@ -395,7 +450,7 @@ void ContentReader::read_member(Work& work, const std::vector<std::uint16_t>& as
   if (found.is_complete) {
     std::copy(found.content.begin(), found.content.end(), buffer_.get());
     member.have = found.content.size();
-    const BytesView content(buffer_.get(), member.have);
+    const BytesView content = member.content();
     std::size_t head = 0;
     for (const std::uint16_t detection : asked)
       head = std::max(head, matcher_.needs(detection).head_bytes);
@@ -449,7 +504,7 @@ void ContentReader::read_entries(Work& work) {
   }
   if (!read_to(work, size) || !hash(work, wanted)) return;
   work.answer.entries_read = true;
-  const std::string_view text = as_text(BytesView(buffer_.get(), work.have));
+  const std::string_view text = as_text(work.content());
   work.answer.entries =
       parse_persistence(work.job.format, work.facts.identity.path, work.job.user, text);
   work.answer.followed = followed_files(work.job.format, text);

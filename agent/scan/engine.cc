@@ -24,6 +24,9 @@ using Clock = std::chrono::steady_clock;
 using model::ObjectKind;
 constexpr Duration kProgressEvery = std::chrono::seconds(1);
 constexpr unsigned kLookAtClockEvery = 64;
+// To ask what was used costs as much as to read a small file.
+constexpr unsigned kPaceFiles = 16;
+constexpr std::uint64_t kPaceBytes = 1 << 20;
 
 class Engine {
  public:
@@ -40,7 +43,7 @@ class Engine {
         manners_(sweep.policy().limits),
         parser_(
             matcher, sweep.policy(), options.parser,
-            [this](const Job& job, Answer answer) { on_answer(job, std::move(answer)); },
+            [this](Job& job, Answer answer) { on_answer(job, std::move(answer)); },
             [this] { report(); }),
         tallies_(sweep.size()),
         running_(root, matcher, packages_, parser_, collector_, sweep, tallies_,
@@ -220,9 +223,10 @@ class Engine {
         collector_.record(probe.detection, object, probe.joined);
   }
 
-  void on_answer(const Job& job, Answer answer) {
+  void on_answer(Job& job, Answer answer) {
     operations_ += answer.operations;
-    keep_pace();
+    unpaced_bytes_ += answer.bytes;
+    if (++answers_ % kPaceFiles == 0 || unpaced_bytes_ >= kPaceBytes) keep_pace();
     if (registry_.on_answer(job, answer)) {
       tallies_.add_bytes(sweep_.everybody(), answer.bytes);
       return;
@@ -246,6 +250,7 @@ class Engine {
   }
 
   void keep_pace() {
+    unpaced_bytes_ = 0;
     report();
     manners_.keep(parser_.parser_pid(), operations_, [this] {
       report();
@@ -291,7 +296,8 @@ class Engine {
   Clock::time_point started_, reported_;
   std::vector<bool> timed_out_;  // per policy
   bool is_over_ = false;         // nobody wants more
-  unsigned asked_ = 0;
+  unsigned asked_ = 0, answers_ = 0;
+  std::uint64_t unpaced_bytes_ = 0;
   std::uint64_t operations_ = 0;
 };
 

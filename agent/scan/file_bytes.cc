@@ -8,16 +8,17 @@
 #include <cerrno>
 #include <cstring>
 
+#include "protocol/base/assert.h"
+
 namespace fleetsweep::scan {
 namespace {
 
-constexpr std::size_t kBlockBytes = 1024 * 1024;
 constexpr std::uint64_t kMayHaveHolesBytes = 1024 * 1024;
 constexpr std::size_t kOperationBytes = 128 * 1024;  // what the kernel asks of a disk at once
 constexpr std::size_t kExtents = 1'000'000;
 constexpr std::size_t kColdRanges = 1024;
 
-constexpr std::uint8_t kZeros[FileBytes::kOverlapBytes] = {};
+constexpr std::uint8_t kZeros[64 * 1024] = {};
 
 // Linux 6.14: what this read brings into the page cache leaves it with the read.
 constexpr int kDontCache = 0x80;  // RWF_DONTCACHE
@@ -91,8 +92,7 @@ FileBytes::Layout FileBytes::layout() const {
   return layout;
 }
 
-Status FileBytes::each_block(std::uint64_t from, const Take& take) {
-  std::vector<std::uint8_t> block(std::min<std::uint64_t>(kBlockBytes, size_));
+Status FileBytes::each_block(std::uint64_t from, std::span<std::uint8_t> room, const Take& take) {
   const auto tell_hole = [&](std::uint64_t length) {
     while (length > 0) {
       const std::size_t part = std::min<std::uint64_t>(length, sizeof kZeros);
@@ -106,8 +106,7 @@ Status FileBytes::each_block(std::uint64_t from, const Take& take) {
     if (extent.begin > from && !tell_hole(extent.begin - from)) return {};
     from = std::max(from, extent.begin);
     while (from < extent.end) {
-      const std::span<std::uint8_t> part(block.data(),
-                                         std::min<std::uint64_t>(block.size(), extent.end - from));
+      const auto part = room.first(std::min<std::uint64_t>(room.size(), extent.end - from));
       FS_CHECK(read(part, from));
       if (!take(part)) return {};
       from += part.size();
@@ -117,33 +116,35 @@ Status FileBytes::each_block(std::uint64_t from, const Take& take) {
   return {};
 }
 
-Status FileBytes::each_window(const Take& take) {
-  std::vector<std::uint8_t> window(kOverlapBytes + kBlockBytes);
+Status FileBytes::each_window(std::size_t longest, std::span<std::uint8_t> room,
+                              const TakeWindow& take) {
+  FS_ASSERT(longest > 0 && room.size() >= 4 * longest);
   std::size_t have = 0;
   // What follows is joined to the end of what was told before.
-  const auto tell = [&] {
-    if (!take(BytesView(window.data(), have))) return false;
-    const std::size_t kept = std::min(have, kOverlapBytes);
-    std::memmove(window.data(), window.data() + have - kept, kept);
+  const auto tell = [&](std::size_t fresh) {
+    const BytesView window = room.first(have);
+    if (!take(window, window.last(fresh))) return false;
+    const std::size_t kept = std::min(have, longest - 1);
+    std::memmove(room.data(), room.data() + have - kept, kept);
     have = kept;
     return true;
   };
   const auto tell_hole = [&](std::uint64_t length) {
-    const std::size_t shown = std::min<std::uint64_t>(length, 2 * kOverlapBytes);
-    std::memset(window.data() + have, 0, shown);
+    const std::size_t shown = std::min<std::uint64_t>(length, 2 * longest);
+    std::memset(room.data() + have, 0, shown);
     have += shown;
-    return tell();
+    return tell(0);
   };
+  const std::size_t block = room.size() - longest;
   std::uint64_t at = 0;
   for (const Extent& extent : layout().data) {
     if (extent.begin > at && !tell_hole(extent.begin - at)) return {};
     for (at = extent.begin; at < extent.end;) {
-      const std::span<std::uint8_t> part(window.data() + have,
-                                         std::min<std::uint64_t>(kBlockBytes, extent.end - at));
+      const auto part = room.subspan(have, std::min<std::uint64_t>(block, extent.end - at));
       FS_CHECK(read(part, at));
       have += part.size();
       at += part.size();
-      if (!tell()) return {};
+      if (!tell(part.size())) return {};
     }
   }
   if (at < size_) (void)tell_hole(size_ - at);

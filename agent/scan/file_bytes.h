@@ -38,14 +38,15 @@ class FileBytes {
   // data.
   Layout layout() const;
 
-  // Both give the content in order, from `from` on.
+  // Both give the content in order, a part of it in `room` at a time.
   using Take = std::function<bool(BytesView)>;  // false: enough
-  // All of it, holes as the zeros that they are.
-  Status each_block(std::uint64_t from, const Take& take);
-  // For who looks for byte strings no longer than kOverlapBytes: each occurs in a window if it
-  // occurs in the file. A hole is told by as many zeros as that needs.
-  Status each_window(const Take& take);
-  static constexpr std::size_t kOverlapBytes = 64 * 1024;
+  // All of it from `from` on, holes as the zeros that they are.
+  Status each_block(std::uint64_t from, std::span<std::uint8_t> room, const Take& take);
+  // For who looks for byte strings no longer than `longest`: each occurs in a window if it occurs
+  // in the file. A hole is told by as many zeros as that needs, and nothing of it is `fresh`: what
+  // a window holds that none before it held. `room` is for four times the longest at least.
+  using TakeWindow = std::function<bool(BytesView window, BytesView fresh)>;
+  Status each_window(std::size_t longest, std::span<std::uint8_t> room, const TakeWindow& take);
 
  private:
   void expect_cold(std::uint64_t begin, std::uint64_t end);

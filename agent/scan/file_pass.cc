@@ -42,10 +42,6 @@ void FilePass::run(std::vector<Probe> probes) {
     for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
     probes_.push_back(std::move(probe));
   }
-  look_first_ =
-      known_ != nullptr || std::any_of(probes_.begin(), probes_.end(), [this](const Probe& probe) {
-        return matcher_.needs(probe.detection).stat;
-      });
   walk(root_, std::move(starts), *this);
   parser_.finish();
 }
@@ -89,6 +85,13 @@ void FilePass::learn(FileFacts& facts, const struct stat& status, int fd) const 
   if (needs_attributes_ && fd >= 0) facts.attributes = attributes_of(fd, status);
 }
 
+// Where one of them wants it read whatever its stat says, opening it tells the same for less.
+bool FilePass::looks_first(const Probes& probes) const {
+  return known_ != nullptr || std::all_of(probes.begin(), probes.end(), [this](const Probe* probe) {
+           return matcher_.needs(probe->detection).stat;
+         });
+}
+
 void FilePass::file(int folder, const std::string& path, const char* name) {
   Probes probes = all_here_;
   for (const Probe* probe : some_here_)
@@ -114,7 +117,8 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     keep_open(facts, probes);
     return !probes.empty();
   };
-  if (look_first_) {
+  const bool has_looked = looks_first(probes);
+  if (has_looked) {
     // Gone, or something else by now: there is no such file.
     std::int64_t born_ns = 0;
     if (!look_at(folder, name, status, born_ns) || !S_ISREG(status.st_mode) || !is_wanted(-1))
@@ -133,10 +137,10 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   }
   ++tallies_.all.opened;
   // What was opened may be another object than what was looked at: this one counts.
-  const model::FileIdentity looked_at = facts.identity;
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_wanted(file.get()))
-    return;
-  known.can_learn &= facts.identity == looked_at;
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  const bool is_same = has_looked && is_seen(facts.identity, status);
+  if ((!is_same || needs_attributes_) && !is_wanted(file.get())) return;
+  known.can_learn &= is_same;
   send(std::move(facts), std::move(file), status.st_uid, std::move(probes), known);
 }
 
@@ -176,15 +180,15 @@ void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probe
                     const KnownFiles::File& known) {
   Job job;
   job.id = next_id_++;
-  job.facts = facts;
+  job.facts = std::move(facts);
   if (matcher_.has_rules()) job.owner = root_.user_name(owner);
   for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
   complete_(job);
-  under_way_.emplace(job.id, UnderWay{std::move(facts), std::move(probes), known});
+  under_way_.emplace(job.id, UnderWay{std::move(probes), known});
   parser_.submit(std::move(job), std::move(file));
 }
 
-void FilePass::on_answer(const Job& job, const Answer& answer) {
+void FilePass::on_answer(Job& job, const Answer& answer) {
   const auto found = under_way_.find(job.id);
   if (found == under_way_.end()) return;
   UnderWay work = std::move(found->second);
@@ -192,7 +196,7 @@ void FilePass::on_answer(const Job& job, const Answer& answer) {
   const Policies who = policies_of(work.probes);
   tallies_.add_bytes(who, answer.bytes);
 
-  FileFacts& facts = work.facts;
+  FileFacts& facts = job.facts;
   if (is_unread(answer)) return tallies_.add_unscannable(who, facts.identity.path, answer.detail);
   apply(answer, facts);
   if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);

@@ -33,7 +33,7 @@ class FilePass : public WalkVisitor {
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
   void submit(FileFacts facts, UniqueFd file, const struct stat& status, std::vector<Probe> probes);
-  void on_answer(const Job& job, const Answer& answer);
+  void on_answer(Job& job, const Answer& answer);  // adds to its facts
 
  private:
   bool enter(const std::string& folder, const struct stat& status) override;
@@ -46,6 +46,7 @@ class FilePass : public WalkVisitor {
   void keep_open(const FileFacts& facts, Probes& probes) const;
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
+  bool looks_first(const Probes& probes) const;
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
             const KnownFiles::File& known = {});
   // Drops what the identity table answers.
@@ -71,10 +72,9 @@ class FilePass : public WalkVisitor {
   std::string alias_here_;
   model::FileIdentity folder_here_;
   bool needs_delta_ = false, needs_owned_ = false, needs_owner_ = false;
-  bool needs_attributes_ = false, look_first_ = true;
+  bool needs_attributes_ = false;
 
   struct UnderWay {
-    FileFacts facts;
     Probes probes;
     KnownFiles::File known;
   };

@@ -30,8 +30,8 @@ Hello read_hello(Reader& reader) {
   return hello;
 }
 
-void run_parser(Channel channel, const Matcher& matcher, const model::Policy& policy,
-                const ParserOptions& options) {
+void run_parser(Channel channel, BytesView memory, const Matcher& matcher,
+                const model::Policy& policy, const ParserOptions& options) {
   // Both libraries look at files and the clock when they start: before the doors close.
   const YaraLibrary library;
   ContentReader reader(matcher);
@@ -63,6 +63,12 @@ void run_parser(Channel channel, const Matcher& matcher, const model::Policy& po
     const std::uint64_t count = jobs.number();
     for (std::uint64_t i = 0; i < count && !jobs.is_bad(); ++i) {
       const Job job = read_job(jobs);
+      const bool is_given = jobs.small() != 0;
+      const std::uint64_t place = jobs.number();
+      if (is_given) {
+        write(answers, reader.read(job, memory.subspan(place, job.facts.identity.size)));
+        continue;
+      }
       if (channel.descriptors().empty()) ::_exit(2);
       const UniqueFd fd = std::move(channel.descriptors().front());
       channel.descriptors().pop_front();

@@ -27,7 +27,8 @@ struct Hello {
 void write(Writer& writer, const Hello& hello);
 Hello read_hello(Reader& reader);
 
-[[noreturn]] void run_parser(Channel channel, const Matcher& matcher, const model::Policy& policy,
-                             const ParserOptions& options);
+// `memory` is where its walker puts the content of small files.
+[[noreturn]] void run_parser(Channel channel, BytesView memory, const Matcher& matcher,
+                             const model::Policy& policy, const ParserOptions& options);
 
 }  // namespace fleetsweep::scan

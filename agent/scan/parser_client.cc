@@ -1,6 +1,7 @@
 #include "agent/scan/parser_client.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 
 #include "agent/scan/file_bytes.h"
+#include "agent/scan/root.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"
 #include "protocol/runtime/descriptors/descriptors.h"
@@ -20,6 +22,10 @@ namespace {
 constexpr std::size_t kBatchFiles = runtime::kDescriptorsSent;
 constexpr std::uint64_t kBatchBytes = 8 << 20;
 constexpr std::size_t kBatchesUnderWay = 3;
+// Of each batch under way, and of the one that is filled meanwhile.
+constexpr std::size_t kSlots = kBatchesUnderWay + 1;
+constexpr std::size_t kSlotBytes = 512 * 1024;
+constexpr std::uint64_t kSmallBytes = 64 * 1024;
 constexpr Duration kStartTimeout = std::chrono::seconds(30);
 constexpr Duration kSendTimeout = std::chrono::seconds(60);
 constexpr std::uint64_t kBytesPerSecondMin = 20'000'000;
@@ -36,7 +42,8 @@ std::string sha256_of(int fd, std::uint64_t size) {
     return {};
   crypto::BulkHash hash(crypto::HashKind::kSha256);
   hash.reset();
-  const auto read = bytes.each_block(0, [&](BytesView block) {
+  std::vector<std::uint8_t> room(kSmallBytes);
+  const auto read = bytes.each_block(0, room, [&](BytesView block) {
     hash.update(block);
     return true;
   });
@@ -51,7 +58,11 @@ ParserClient::ParserClient(const Matcher& matcher, const model::Policy& policy,
       policy_(policy),
       options_(options),
       on_answer_(std::move(on_answer)),
-      on_wait_(std::move(on_wait)) {}
+      on_wait_(std::move(on_wait)) {
+  // Of an archive more is asked than one reading gives.
+  for (std::uint16_t d = 0; d < matcher.detections(); ++d)
+    reads_small_ &= !matcher.detection(d).scope.archives;
+}
 
 ParserClient::~ParserClient() {
   stop();
@@ -65,13 +76,18 @@ Result<model::SandboxLevel> ParserClient::start() {
 }
 
 Result<Hello> ParserClient::spawn() {
+  if (!memory_) {
+    FS_TRY(auto memory, SharedMemory::create(kSlots * kSlotBytes));
+    memory_.emplace(std::move(memory));
+  }
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     return fail(Code::kInternal, "parser: socketpair: {}", std::strerror(errno));
   UniqueFd ours(ends[0]), theirs(ends[1]);
-  const pid_t pid = ::fork();
+  const pid_t pid = memory_->fork();
   if (pid < 0) return fail(Code::kInternal, "parser: fork: {}", std::strerror(errno));
-  if (pid == 0) run_parser(Channel(std::move(theirs)), matcher_, policy_, options_);
+  if (pid == 0)
+    run_parser(Channel(std::move(theirs)), memory_->bytes(), matcher_, policy_, options_);
   pid_ = pid;
   channel_.emplace(std::move(ours));
   theirs.reset();
@@ -93,19 +109,39 @@ void ParserClient::stop() {
 
 void ParserClient::submit(Job job, UniqueFd file) {
   const std::uint64_t size = job.facts.identity.size;
-  if (!next_.empty() && next_bytes_ + size > kBatchBytes) flush();
-  next_bytes_ += size;
-  next_.push_back({std::move(job), std::move(file)});
-  if (next_.size() >= kBatchFiles || next_bytes_ >= kBatchBytes) flush();
+  if (!next_.items.empty() && next_.bytes + size > kBatchBytes) flush();
+  next_.bytes += size;
+  next_.items.push_back({.job = std::move(job), .file = std::move(file)});
+  read_small(next_.items.back());
+  if (next_.items.size() >= kBatchFiles || next_.bytes >= kBatchBytes ||
+      next_.used + kSmallBytes > kSlotBytes)
+    flush();
+}
+
+// What fails here the parser is given to find out.
+void ParserClient::read_small(Item& item) {
+  const model::FileIdentity& identity = item.job.facts.identity;
+  if (!reads_small_ || identity.size > kSmallBytes || item.job.hive.kind != HiveJob::Kind::kNone ||
+      !memory_)
+    return;
+  const std::size_t place = next_.slot * kSlotBytes + next_.used;
+  FileBytes bytes(item.file.get(), identity.size);
+  struct stat status {};
+  if (!bytes.read(memory_->bytes().subspan(place, identity.size), 0) ||
+      ::fstat(item.file.get(), &status) != 0 || !is_seen(identity, status))
+    return;
+  item.place = place;
+  item.operations = bytes.operations();
+  next_.used += identity.size;
 }
 
 void ParserClient::flush() {
-  if (next_.empty()) return;
+  if (next_.items.empty()) return;
   while (sent_.size() >= kBatchesUnderWay)
     if (!receive_front()) recover();
   sent_.push_back(std::move(next_));
-  next_.clear();
-  next_bytes_ = 0;
+  turn_ = (turn_ + 1) % kSlots;
+  next_ = {.slot = turn_};
   if (!send(sent_.back())) recover();
 }
 
@@ -118,11 +154,13 @@ void ParserClient::finish() {
 bool ParserClient::send(const Batch& batch) {
   if (!channel_) return false;
   Writer writer;
-  writer.number(batch.size());
+  writer.number(batch.items.size());
   std::vector<int> descriptors;
-  for (const Item& item : batch) {
+  for (const Item& item : batch.items) {
     write(writer, item.job);
-    descriptors.push_back(item.file.get());
+    writer.small(item.place.has_value());
+    writer.number(item.place.value_or(0));
+    if (!item.place) descriptors.push_back(item.file.get());
   }
   return channel_->send(writer.bytes(), descriptors, kSendTimeout).has_value();
 }
@@ -141,20 +179,22 @@ Result<std::optional<Bytes>> ParserClient::wait_for_answers(Duration patience) {
 bool ParserClient::receive_front() {
   if (!channel_) return false;
   std::uint64_t bytes = 0;
-  for (const Item& item : sent_.front())
+  for (const Item& item : sent_.front().items)
     bytes += std::min(item.job.facts.identity.size, limits::kReadFileBytes);
   const auto frame = wait_for_answers(options_.patience + patience_for(bytes));
   if (!frame || !*frame) return false;
   Reader reader(**frame);
   std::vector<Answer> answers;
-  for (const Item& item : sent_.front()) {
+  for (const Item& item : sent_.front().items) {
     answers.push_back(read_answer(reader));
     if (reader.is_bad() || answers.back().id != item.job.id) return false;
+    answers.back().operations += item.operations;
   }
   if (!reader.is_done()) return false;
-  const Batch batch = std::move(sent_.front());
+  Batch batch = std::move(sent_.front());
   sent_.pop_front();
-  for (std::size_t i = 0; i < batch.size(); ++i) on_answer_(batch[i].job, std::move(answers[i]));
+  for (std::size_t i = 0; i < batch.items.size(); ++i)
+    on_answer_(batch.items[i].job, std::move(answers[i]));
   return true;
 }
 
@@ -163,8 +203,10 @@ void ParserClient::recover() {
   stop();
   std::deque<Batch> again = std::move(sent_);
   sent_.clear();
+  // What lies in the shared memory the parser that is gone may have changed.
+  for (Item& item : next_.items) item.place.reset();
   for (Batch& batch : again)
-    for (Item& item : batch) alone(std::move(item));
+    for (Item& item : batch.items) alone(std::move(item));
 }
 
 void ParserClient::alone(Item item) {
@@ -178,16 +220,17 @@ void ParserClient::alone(Item item) {
     }
   }
   Batch batch;
-  batch.push_back(std::move(item));
+  batch.items.push_back(std::move(item));
+  batch.items.back().place.reset();
   sent_.push_back(std::move(batch));
   if (send(sent_.back()) && receive_front()) return;
   stop();
-  const Batch failed = std::move(sent_.back());
+  Batch failed = std::move(sent_.back());
   sent_.pop_back();
-  give_up(failed.front(), "the parser died of it");
+  give_up(failed.items.front(), "the parser died of it");
 }
 
-void ParserClient::give_up(const Item& item, const std::string& reason) {
+void ParserClient::give_up(Item& item, const std::string& reason) {
   const std::string sha256 = sha256_of(item.file.get(), item.job.facts.identity.size);
   on_answer_(item.job, {.id = item.job.id,
                         .status = Answer::Status::kFailed,

@@ -1,21 +1,22 @@
 #pragma once
 
-// The walker's side of the parser: batches of open files go out, answers come back in order. A
-// parser that dies or stalls is replaced, its files are tried again one by one, and the one it dies
-// of alone is answered with kFailed, and with the digest that its content has: to take that needs
-// no parser.
+// The walker's side of the parser: batches of files go out, answers come back in order. A small
+// file is read here, into memory that both see; a larger one goes over open. A parser that dies or
+// stalls is replaced, its files are tried again one by one, and the one it dies of alone is
+// answered with kFailed, and with the digest that its content has: to take that needs no parser.
 
 #include <deque>
 #include <functional>
 
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
+#include "agent/scan/shared_memory.h"
 
 namespace fleetsweep::scan {
 
 class ParserClient {
  public:
-  using OnAnswer = std::function<void(const Job&, Answer)>;
+  using OnAnswer = std::function<void(Job&, Answer)>;
   static constexpr std::size_t kRestartsMax = 50;
 
   // The matcher and the policy outlive it.
@@ -37,11 +38,19 @@ class ParserClient {
   struct Item {
     Job job;
     UniqueFd file;
+    std::optional<std::size_t> place;  // of its content in the shared memory
+    std::uint64_t operations = 0;      // of the disk, to bring it there
   };
-  using Batch = std::vector<Item>;
+  struct Batch {
+    std::vector<Item> items;
+    std::size_t slot = 0;  // of the shared memory
+    std::size_t used = 0;  // bytes of it
+    std::uint64_t bytes = 0;
+  };
 
   Result<Hello> spawn();
   void stop();
+  void read_small(Item& item);
   void flush();
   bool send(const Batch& batch);
   Result<std::optional<Bytes>> wait_for_answers(Duration patience);
@@ -49,7 +58,7 @@ class ParserClient {
   bool receive_front();
   void recover();
   void alone(Item item);
-  void give_up(const Item& item, const std::string& reason);
+  void give_up(Item& item, const std::string& reason);
 
   const Matcher& matcher_;
   const model::Policy& policy_;
@@ -59,9 +68,11 @@ class ParserClient {
   std::optional<Channel> channel_;
   int pid_ = -1;
   std::size_t restarts_ = 0;
+  std::optional<SharedMemory> memory_;
+  bool reads_small_ = true;
   Batch next_;
-  std::uint64_t next_bytes_ = 0;
   std::deque<Batch> sent_;
+  std::size_t turn_ = 0;
 };
 
 }  // namespace fleetsweep::scan

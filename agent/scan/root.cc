@@ -73,6 +73,12 @@ model::FileIdentity identity_of(std::string path, const struct stat& status) {
   return identity;
 }
 
+bool is_seen(const model::FileIdentity& seen, const struct stat& status) {
+  const model::FileIdentity now = identity_of({}, status);
+  return now.device == seen.device && now.inode == seen.inode && now.size == seen.size &&
+         now.mtime_ns == seen.mtime_ns && now.ctime_ns == seen.ctime_ns && now.links == seen.links;
+}
+
 Result<Root> Root::open(const std::string& folder) {
   char real[PATH_MAX];
   if (::realpath(folder.c_str(), real) == nullptr)

@@ -71,4 +71,7 @@ bool look_at(int folder, const char* name, struct stat& status, std::int64_t& bo
 
 model::FileIdentity identity_of(std::string path, const struct stat& status);
 
+// The very object, unchanged.
+bool is_seen(const model::FileIdentity& seen, const struct stat& status);
+
 }  // namespace fleetsweep::scan

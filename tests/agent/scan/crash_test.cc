@@ -25,12 +25,14 @@ class CrashTest : public TreeTest {
     TreeTest::SetUp();
     if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
   }
-  // Only the parser looks at a file in this way, when it has read it.
+  // Only the parser looks at a file in this way, when it has read it: one that
+  // comes to it open, not in shared memory.
   static constexpr char kKiller[] =
       "strace -f -o /dev/null -e trace=fstat -e inject=fstat:signal=KILL ";
   std::string killer(const std::string& path) {
     return kKiller + std::string("-P '") + at(path).string() + "'";
   }
+  static std::string large(std::string content) { return content.append(100'000, '.'); }
   static model::Policy by_hash(const std::string& content) {
     model::Policy policy;
     policy.detections.push_back(
@@ -43,27 +45,26 @@ class CrashTest : public TreeTest {
 
 TEST_F(CrashTest, TheFileThatKillsTheParserIsUnscannableWithItsDigestAndTheScanGoesOn) {
   for (int i = 0; i < 100; ++i) write("/f" + std::to_string(i), "content");
-  write("/poison", "poison and content");
+  write("/poison", large("poison"));
   const auto result = scan(by_hash("content"), killer("/poison"));
   EXPECT_EQ(result["reason"], "none");
   EXPECT_EQ(result["findings"].size(), 100u);
   EXPECT_EQ(result["unscannable"], 1);
   const std::string why = result["unscannable_paths"][0];
-  EXPECT_EQ(why,
-            "/poison: the parser died of it (SHA-256 " + sha256_hex("poison and content") + ")");
+  EXPECT_EQ(why, "/poison: the parser died of it (SHA-256 " + sha256_hex(large("poison")) + ")");
 }
 
 TEST_F(CrashTest, AFileThatKillsTheParserIsNoHitEvenIfItsDigestIsTheOneLookedFor) {
-  write("/poison", "content");
-  const auto result = scan(by_hash("content"), killer("/poison"));
+  write("/poison", large("content"));
+  const auto result = scan(by_hash(large("content")), killer("/poison"));
   EXPECT_TRUE(result["findings"].empty());
   EXPECT_TRUE(result["verdicts"].empty());
   EXPECT_EQ(result["unscannable"], 1);
 }
 
 TEST_F(CrashTest, AScanWhoseParserDiesOfEverythingEndsWithoutAResult) {
-  for (int i = 0; i < 70; ++i) write("/f" + std::to_string(i), "content");
-  const auto result = scan(by_hash("content"), kKiller);
+  for (int i = 0; i < 70; ++i) write("/f" + std::to_string(i), large("content"));
+  const auto result = scan(by_hash(large("content")), kKiller);
   EXPECT_EQ(result["reason"], "internal");
   EXPECT_NE(result["detail"].get<std::string>().find("the parser died 50 times"), std::string::npos)
       << result["detail"];

@@ -115,6 +115,7 @@ class FileBytesTest : public LargeFileTest {
   UniqueFd open(const std::string& path) {
     return UniqueFd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
   }
+  std::vector<std::uint8_t> room_ = std::vector<std::uint8_t>(256 * 1024);
 };
 
 TEST_F(FileBytesTest, BlocksAreTheFileWithItsHoles) {
@@ -126,7 +127,7 @@ TEST_F(FileBytesTest, BlocksAreTheFileWithItsHoles) {
   for (const std::uint64_t from : {0, 1, 1 << 20, 4 << 20, static_cast<int>(kSize)}) {
     FileBytes bytes(fd.get(), kSize);
     std::string told;
-    ASSERT_TRUE(bytes.each_block(from, [&](BytesView block) {
+    ASSERT_TRUE(bytes.each_block(from, room_, [&](BytesView block) {
       told += as_text(block);
       return true;
     }));
@@ -137,19 +138,33 @@ TEST_F(FileBytesTest, BlocksAreTheFileWithItsHoles) {
 
 TEST_F(FileBytesTest, AStringAcrossTwoReadsOrAtTheEdgeOfAHoleStandsInAWindow) {
   constexpr off_t kSize = off_t{200} << 20;
-  const off_t block = 1 << 20;
+  const auto block = static_cast<off_t>(room_.size() - sizeof kMark);
   for (const off_t where : {off_t{0}, block - 7, 64 * block - 1, kSize - 20}) {
     write_sparse("/f", kSize, {where});
     const UniqueFd fd = open("/f");
     FileBytes bytes(fd.get(), kSize);
     int seen = 0;
     const std::string edge = std::string(where == 0 ? 0 : 9, '\0') + kMark;
-    ASSERT_TRUE(bytes.each_window([&](BytesView window) {
+    ASSERT_TRUE(bytes.each_window(edge.size(), room_, [&](BytesView window, BytesView) {
       seen += as_text(window).find(edge) != std::string_view::npos;
       return true;
     }));
     EXPECT_GE(seen, 1) << where;
   }
+}
+
+TEST_F(FileBytesTest, WhatIsFreshInTheWindowsIsTheFileOnce) {
+  std::string content;
+  for (int i = 0; content.size() < (3 << 20) + 17; ++i) content += std::to_string(i) + ' ';
+  write("/f", content);
+  const UniqueFd fd = open("/f");
+  FileBytes bytes(fd.get(), content.size());
+  std::string told;
+  ASSERT_TRUE(bytes.each_window(256, room_, [&](BytesView, BytesView fresh) {
+    told += as_text(fresh);
+    return true;
+  }));
+  EXPECT_TRUE(told == content);
 }
 
 TEST_F(FileBytesTest, AFileThatBecameShorterIsAConflict) {
@@ -192,7 +207,7 @@ TEST_F(FileBytesTest, WhatWasColdIsColdAgainAndWhatWasWarmStaysWarm) {
   {
     const UniqueFd ours = open("/f");
     FileBytes bytes(ours.get(), kSize);
-    ASSERT_TRUE(bytes.each_block(0, [](BytesView) { return true; }));
+    ASSERT_TRUE(bytes.each_block(0, room_, [](BytesView) { return true; }));
   }
   const auto after = cached_pages(fd.get(), kSize);
   for (std::size_t page = 512; page < 528; ++page) EXPECT_TRUE(after[page]) << page;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "agent/scan/parser_client.h"
 #include "agent/scan/root.h"
+#include "agent/scan/shared_memory.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
@@ -254,6 +256,73 @@ TEST(ParserClient, AParserThatDiesIsReplacedAndNothingIsLost) {
     EXPECT_EQ(answer.sha256, sha256_hex(std::to_string(id)));
   }
   std::filesystem::remove_all(folder);
+}
+
+// Each content takes another way to the parser: in shared memory, by its descriptor, in parts.
+TEST(ParserClient, ASmallAndALargeFileHaveTheSameAnswersInAnyOrder) {
+  char folder[] = "/tmp/fleetsweep-parser-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  model::Policy policy;
+  policy.rules.push_back(
+      {.id = "r", .source = "rule R { strings: $a = \"needle\" condition: $a }", .license = "x"});
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {}));
+  policy.detections.push_back(detection("rule", ObjectKind::kFile, {}));
+  policy.detections.back().rule = 0;
+  const auto matcher = Matcher::compile(policy);
+  ASSERT_TRUE(matcher.has_value());
+  std::map<std::uint64_t, Answer> answers;
+  ParserClient client(*matcher, policy, {},
+                      [&](const Job& job, Answer answer) { answers[job.id] = std::move(answer); });
+  ASSERT_TRUE(client.start().has_value());
+  std::map<std::uint64_t, std::string> contents;
+  constexpr std::size_t kSizes[] = {0, 1, 4096, 65536, 65537, 524288, 524289, 3000000};
+  for (std::uint64_t id = 1; id <= 400; ++id) {
+    std::string content(kSizes[id * 7 % std::size(kSizes)], static_cast<char>('a' + id % 26));
+    const std::string needle = "needle";
+    // Where one part of a large file ends and the next begins, too.
+    if (id % 3 == 0 && content.size() > needle.size())
+      content.replace(std::min(content.size() - needle.size(), 256u * 1024 - 256 - id % 7), 6,
+                      needle);
+    const std::string path = std::string(folder) + "/" + std::to_string(id);
+    std::ofstream(path, std::ios::binary) << content;
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    ASSERT_EQ(::fstat(file.get(), &status), 0);
+    Job job;
+    job.id = id;
+    job.facts.identity = identity_of(path, status);
+    job.wanted = {0, 1};
+    contents[id] = std::move(content);
+    client.submit(std::move(job), std::move(file));
+  }
+  client.finish();
+  ASSERT_EQ(answers.size(), contents.size());
+  for (const auto& [id, answer] : answers) {
+    EXPECT_EQ(answer.status, Answer::Status::kRead) << answer.detail;
+    EXPECT_EQ(answer.sha256, sha256_hex(contents[id])) << contents[id].size();
+    EXPECT_EQ(answer.rules.size(), contents[id].find("needle") != std::string::npos) << id;
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// What a parser leaves behind it may have changed.
+TEST(SharedMemory, OnlyTheChildThatItIsForkedWithHasIt) {
+  auto memory = SharedMemory::create(4096);
+  ASSERT_TRUE(memory.has_value());
+  memory->bytes()[0] = 7;
+  const auto fork_and_look = [&](auto fork) {
+    const int pid = fork();
+    if (pid == 0) {
+      std::uint8_t byte = 0;
+      const iovec target{&byte, 1}, source{memory->bytes().data(), 1};
+      ::_exit(::process_vm_readv(::getpid(), &target, 1, &source, 1, 0) == 1 ? byte : 99);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(fork_and_look([&] { return memory->fork(); }), 7);
+  EXPECT_EQ(fork_and_look([] { return ::fork(); }), 99);
 }
 
 TEST(ParserClient, AFileThatChangesWhileItIsReadIsNoFinding) {
