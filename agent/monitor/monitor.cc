@@ -207,8 +207,10 @@ Result<std::pair<pid_t, runtime::Pipe>> Monitor::spawn(model::Child child,
   if (!is_scan)
     request.arguments.insert(request.arguments.end(), {"--state", options_.state + "/act"});
   if (is_scan)
-    request.arguments.insert(request.arguments.end(), {"--table", options_.state + "/scan/known",
-                                                       "--baseline", options_.state + "/baseline"});
+    request.arguments.insert(
+        request.arguments.end(),
+        {"--table", options_.state + "/scan/known", "--checkpoint",
+         options_.state + "/scan/checkpoint", "--baseline", options_.state + "/baseline"});
   if (is_scan && options_.parser_user)
     request.arguments.insert(request.arguments.end(),
                              {"--parser-user", std::to_string(options_.parser_user->uid)});

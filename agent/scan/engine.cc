@@ -63,12 +63,13 @@ class Engine {
       if (const auto confined = options_.confine_walker(running_.is_wanted()); !confined)
         return all_failed(model::Reason::kSandbox, confined.error());
     // After the parser was forked, which needs none of it.
-    if (options_.table != nullptr) open_table();
+    if (options_.table != nullptr || options_.checkpoint != nullptr) open_known_files();
     const Mismatches mismatches = cross_view_.look(root_);
     if (root_.is_windows()) look_at_registry();
     if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())
       if (const auto saved = options_.table->save(*table_); !saved) complain(saved.error());
+    end_checkpoint();
     std::vector<model::ScanDone> results;
     for (std::size_t i = 0; i < sweep_.size(); ++i) {
       results.push_back(result_of(i, mismatches));
@@ -131,12 +132,48 @@ class Engine {
   }
 
   // Without what was known everything is read: dearer, never wrong.
-  void open_table() {
-    auto loaded = options_.table->load();
-    if (!loaded && loaded.error().code != Code::kNotFound) complain(loaded.error());
-    table_ = loaded ? std::move(*loaded) : IdentityTable();
+  void open_known_files() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    known_.emplace(*table_, matcher_, sweep_.policy(), std::chrono::nanoseconds(now).count());
+    CheckpointHead head{.started = std::chrono::duration_cast<Seconds>(now).count(),
+                        .key = IdentityTable::new_key()};
+    Checkpoint* checkpoint = options_.checkpoint;
+    std::optional<CheckpointHead> before;
+    if (checkpoint != nullptr) {
+      head.scan = scan_identity(sweep_.policy(), root_, options_.table != nullptr);
+      before = checkpoint->find(head.scan, head.started);
+      if (before) head = *before;
+    }
+    if (options_.table != nullptr) {
+      auto loaded = options_.table->load();
+      if (!loaded && loaded.error().code != Code::kNotFound) complain(loaded.error());
+      table_ = loaded ? std::move(*loaded) : IdentityTable(head.key);
+      // Of another table: its names are not ours.
+      if (table_->key() != head.key) before.reset();
+      head.key = table_->key();
+    }
+    known_.emplace(table_ ? &*table_ : nullptr, checkpoint, head.key, matcher_, sweep_.policy(),
+                   std::chrono::nanoseconds(now).count());
+    if (before) {
+      const auto answered = known_->go_on(*before);
+      if (!answered) return complain(answered.error());
+      std::fprintf(stderr,
+                   "fleetsweep-scan: goes on with a scan that began %lld s ago: %zu files need not "
+                   "be read again\n",
+                   static_cast<long long>(std::chrono::duration_cast<Seconds>(now).count() -
+                                          before->started),
+                   *answered);
+    } else if (checkpoint != nullptr) {
+      head.started = std::chrono::duration_cast<Seconds>(now).count();
+      if (const auto begun = checkpoint->begin(head); !begun) complain(begun.error());
+    }
+  }
+
+  // One that its time limit ended is gone on with when it is started again.
+  void end_checkpoint() {
+    if (options_.checkpoint == nullptr) return;
+    const bool is_cut = std::find(timed_out_.begin(), timed_out_.end(), true) != timed_out_.end();
+    if (const auto kept = is_cut ? known_->save() : options_.checkpoint->end(); !kept)
+      complain(kept.error());
   }
 
   static void complain(const Error& error) {
@@ -266,8 +303,11 @@ class Engine {
       if (timeout.count() > 0 && now > started_ + timeout) timed_out_[i] = true;
       is_over_ &= timed_out_[i] || collector_.is_full(i);
     }
-    if (!options_.on_progress || now - reported_ < kProgressEvery) return;
+    if (now - reported_ < kProgressEvery) return;
     reported_ = now;
+    if (known_)
+      if (const auto saved = known_->save(); !saved) complain(saved.error());
+    if (!options_.on_progress) return;
     options_.on_progress({tallies_.all.scanned, tallies_.all.scanned_bytes,
                           static_cast<std::uint32_t>(collector_.findings().size())});
   }
@@ -288,7 +328,7 @@ class Engine {
                        tallies_.add_unscannable(sweep_.everybody(), path, why);
                      }};
   std::optional<IdentityTable> table_;
-  std::optional<KnownFiles> known_;  // of the table
+  std::optional<KnownFiles> known_;
   FilePass* files_ = nullptr;
   ProcessPass running_;
   PersistencePass persistence_;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "agent/scan/baseline.h"
+#include "agent/scan/checkpoint.h"
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/root.h"
@@ -21,6 +22,9 @@ struct EngineOptions {
   // Spares files from being read; null for none, and for a rescan that trusts nothing. Outlives the
   // scan.
   const TableFile* table = nullptr;
+  // Where a scan that is stopped leaves what it answered, and the next one finds it; null: nowhere.
+  // Outlives the scan.
+  Checkpoint* checkpoint = nullptr;
   // Called once the parser runs: what the walker itself still gives up. May be empty.
   std::function<Status(bool looks_at_processes)> confine_walker;
   Baseline baseline;  // of the host's owner; may be empty

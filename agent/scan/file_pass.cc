@@ -38,7 +38,9 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
 void FilePass::run(std::vector<Probe> probes) {
   std::vector<std::string> starts;
   probes_.clear();
+  is_joined_ = false;
   for (Probe& probe : probes) {
+    is_joined_ |= probe.joined != model::Finding::kNoJoin;
     for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
     probes_.push_back(std::move(probe));
   }
@@ -125,6 +127,10 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
       return;
     if (known_ != nullptr) {
       known = known_->look_up(folder, facts, born_ns);
+      if (known.answered && !is_joined_) {
+        ++tallies_.all.resumed;
+        return tallies_.add_bytes(policies_of(probes), *known.answered);
+      }
       recall(known, facts, probes);
       if (probes.empty()) return void(++tallies_.all.recalled);
     }
@@ -201,19 +207,23 @@ void FilePass::on_answer(Job& job, const Answer& answer) {
   apply(answer, facts);
   if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);
   Policies open = 0;
-  std::vector<std::uint16_t> no;
+  KnownFiles::Reading reading{.sha256 = facts.identity.sha256, .bytes = answer.bytes};
   for (const Probe* probe : work.probes) {
     const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
-    if (truth == Truth::kNo) no.push_back(probe->detection);
+    if (truth == Truth::kNo) reading.no.push_back(probe->detection);
     if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
     if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
   }
+  reading.is_answered =
+      !is_joined_ && answer.left_out.empty() && reading.no.size() == work.probes.size();
   for (const MemberAnswer& member : answer.members) {
     const FileFacts inside = facts_of(member, facts);
     for (const Probe* probe : work.probes)
       if (matcher_.detection(probe->detection).scope.archives &&
-          matcher_.match(probe->detection, inside, probe->binding) == Truth::kYes)
+          matcher_.match(probe->detection, inside, probe->binding) == Truth::kYes) {
         collector_.record(probe->detection, Object(inside), probe->joined);
+        reading.is_answered = false;
+      }
   }
   if (answer.is_cut_off) tallies_.add_partial(who, facts.identity.path, answer.left_out);
   if (!answer.left_out.empty())
@@ -221,7 +231,7 @@ void FilePass::on_answer(Job& job, const Answer& answer) {
   if (answer.status == Answer::Status::kPartial)
     tallies_.add_unscannable(open, facts.identity.path, answer.detail);
   if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)
-    known_->learn(work.known, facts.identity.sha256, no);
+    known_->learn(work.known, reading);
 }
 
 void FilePass::unreadable(const std::string& path, const std::string& reason) {

@@ -73,6 +73,7 @@ class FilePass : public WalkVisitor {
   model::FileIdentity folder_here_;
   bool needs_delta_ = false, needs_owned_ = false, needs_owner_ = false;
   bool needs_attributes_ = false;
+  bool is_joined_ = false;  // the probes of this walk are about other findings
 
   struct UnderWay {
     Probes probes;

@@ -61,10 +61,17 @@ std::span<IdentityTable::Known> IdentityTable::entries() {
   return {reinterpret_cast<Known*>(bytes_.data() + sizeof(Header)), count_};
 }
 
-IdentityTable::IdentityTable() : bytes_(sizeof(Header)), asked_(limits::kKnownQuestions) {
+crypto::TableKey IdentityTable::new_key() {
+  crypto::TableKey key{};
+  crypto::random_bytes(key);
+  return key;
+}
+
+IdentityTable::IdentityTable(const crypto::TableKey& key)
+    : bytes_(sizeof(Header)), asked_(limits::kKnownQuestions) {
   static_assert(sizeof(Header) % alignof(Known) == 0);
   std::memcpy(header().magic, kMagic, sizeof kMagic);
-  crypto::random_bytes(header().key);
+  header().key = key;
   header().run = 1;
   rebuild_index();
 }
@@ -101,7 +108,11 @@ BytesView IdentityTable::encode() {
   return bytes_;
 }
 
-IdentityTable::Name IdentityTable::name_of(const FileNow& file) const {
+const crypto::TableKey& IdentityTable::key() const {
+  return header().key;
+}
+
+IdentityTable::Name IdentityTable::name_of(const crypto::TableKey& key, const FileNow& file) {
   // One host, one byte order.
   const std::uint64_t numbers[] = {file.file_system,
                                    file.inode,
@@ -112,7 +123,7 @@ IdentityTable::Name IdentityTable::name_of(const FileNow& file) const {
   thread_local std::string all;
   all.assign(reinterpret_cast<const char*>(numbers), sizeof numbers);
   all.append(file.path).append(1, '\0').append(file.alias);
-  return crypto::table_hash(header().key, as_bytes(all));
+  return crypto::table_hash(key, as_bytes(all));
 }
 
 std::optional<unsigned> IdentityTable::question(const Digest& question) {

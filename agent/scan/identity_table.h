@@ -47,13 +47,16 @@ class IdentityTable {
     std::uint32_t unused = 0;
   };
 
-  IdentityTable();  // empty, with a new key
+  static crypto::TableKey new_key();
+  explicit IdentityTable(const crypto::TableKey& key = new_key());  // empty
   // kInvalid: damaged, or of another version. Forgets what was not seen for long when it is full.
   static Result<IdentityTable> decode(Bytes bytes);
   // Counts as another run. The view is good until the next call.
   BytesView encode();
 
-  Name name_of(const FileNow& file) const;
+  const crypto::TableKey& key() const;
+  static Name name_of(const crypto::TableKey& key, const FileNow& file);
+  Name name_of(const FileNow& file) const { return name_of(key(), file); }
   // A question's bit, for this run; the least recently asked one makes room. Nothing: there are as
   // many questions in this run already.
   std::optional<unsigned> question(const Digest& question);

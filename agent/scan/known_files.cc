@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/base/limits.h"
 #include "protocol/base/version.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
@@ -77,13 +78,33 @@ Digest question_of(const model::Detection& detection, const model::Policy& polic
 
 }  // namespace
 
-KnownFiles::KnownFiles(IdentityTable& table, const Matcher& matcher, const model::Policy& policy,
-                       std::int64_t now_ns)
-    : table_(table), now_ns_(now_ns), bits_(matcher.detections()) {
+KnownFiles::KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypto::TableKey& key,
+                       const Matcher& matcher, const model::Policy& policy, std::int64_t now_ns)
+    : table_(table),
+      checkpoint_(checkpoint),
+      key_(key),
+      now_ns_(now_ns),
+      bits_(matcher.detections()) {
+  if (table_ == nullptr) return;
   for (std::uint16_t d = 0; d < matcher.detections(); ++d) {
     const model::Detection& detection = policy.detections[d];
-    if (is_question(detection, policy)) bits_[d] = table_.question(question_of(detection, policy));
+    if (!is_question(detection, policy)) continue;
+    bits_[d] = table_->question(question_of(detection, policy));
+    if (questions_.size() < limits::kKnownQuestions) questions_.push_back(d);
   }
+}
+
+Result<std::size_t> KnownFiles::go_on(const CheckpointHead& head) {
+  FS_CHECK(checkpoint_->go_on(head, [this](const Answered& file) {
+    answered_.emplace_back(file.name, file.bytes);
+    if (table_ == nullptr) return;
+    IdentityTable::Questions no{};
+    for (unsigned i = 0; i < questions_.size(); ++i)
+      if (has(file.no, i) && bits_[questions_[i]]) set(no, *bits_[questions_[i]]);
+    table_->learn(file.name, file.sha256, no);
+  }));
+  std::sort(answered_.begin(), answered_.end());
+  return answered_.size();
 }
 
 std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t device) {
@@ -115,8 +136,11 @@ KnownFiles::File KnownFiles::look_up(int folder, const FileFacts& facts, std::in
   const FileNow now{*file_system_id,   identity.inode,    identity.size, born_ns,
                     identity.mtime_ns, identity.ctime_ns, identity.path, facts.alias};
   if (is_unsettled(now, now_ns_)) return {};
-  File file{true, table_.name_of(now), nullptr};
-  file.known = table_.find(file.name);
+  File file{true, IdentityTable::name_of(key_, now)};
+  if (table_ != nullptr) file.known = table_->find(file.name);
+  const auto before =
+      std::lower_bound(answered_.begin(), answered_.end(), std::pair(file.name, std::uint64_t{0}));
+  if (before != answered_.end() && before->first == file.name) file.answered = before->second;
   return file;
 }
 
@@ -124,13 +148,30 @@ bool KnownFiles::says_no(const File& file, std::uint16_t detection) const {
   return file.known != nullptr && bits_[detection] && has(file.known->no, *bits_[detection]);
 }
 
-void KnownFiles::learn(const File& file, const Digest& sha256, std::span<const std::uint16_t> no) {
+void KnownFiles::learn(const File& file, const Reading& reading) {
   if (!file.can_learn) return;
-  IdentityTable::Questions questions{};
-  for (const std::uint16_t detection : no)
-    if (bits_[detection]) set(questions, *bits_[detection]);
-  if (!sha256.is_zero() || questions != IdentityTable::Questions{})
-    table_.learn(file.name, sha256, questions);
+  if (table_ != nullptr) {
+    IdentityTable::Questions no{};
+    for (const std::uint16_t detection : reading.no)
+      if (bits_[detection]) set(no, *bits_[detection]);
+    if (!reading.sha256.is_zero() || no != IdentityTable::Questions{})
+      table_->learn(file.name, reading.sha256, no);
+  }
+  if (checkpoint_ == nullptr || !reading.is_answered) return;
+  Answered answered{file.name, reading.sha256, {}, reading.bytes};
+  for (unsigned i = 0; i < questions_.size(); ++i)
+    if (std::find(reading.no.begin(), reading.no.end(), questions_[i]) != reading.no.end())
+      set(answered.no, i);
+  unsaved_.push_back(answered);
+}
+
+Status KnownFiles::save() {
+  if (checkpoint_ == nullptr) return {};
+  const std::vector<Answered> files = std::move(unsaved_);
+  unsaved_.clear();
+  const auto saved = checkpoint_->add(files);
+  if (!saved) checkpoint_ = nullptr;  // a scan that is stopped now begins anew
+  return saved;
 }
 
 }  // namespace fleetsweep::scan

@@ -1,11 +1,13 @@
 #pragma once
 
-// A scan's questions put to the identity table first. A question is one file detection whose answer
-// rests on the path, the stat and the content alone; the table answers with no, or not at all, so
-// that every finding comes from bytes read now.
+// A scan's questions put to what is known already, before a file is opened: to the identity table,
+// and to the checkpoint of a scan that did not come to its end. A question to the table is one file
+// detection whose answer rests on the path, the stat and the content alone; both answer with no, or
+// not at all, so that every finding comes from bytes read now.
 
 #include <map>
 
+#include "agent/scan/checkpoint.h"
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/identity_table.h"
 
@@ -13,9 +15,12 @@ namespace fleetsweep::scan {
 
 class KnownFiles {
  public:
-  // The table outlives it. `policy` is what the matcher was compiled from.
-  KnownFiles(IdentityTable& table, const Matcher& matcher, const model::Policy& policy,
-             std::int64_t now_ns);
+  // Null: none is believed. Both outlive it. `policy` is what the matcher was compiled from.
+  KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypto::TableKey& key,
+             const Matcher& matcher, const model::Policy& policy, std::int64_t now_ns);
+
+  // Goes on with a checkpoint of the same scan. How many files it had answered.
+  Result<std::size_t> go_on(const CheckpointHead& head);
 
   // What is known of one file. `can_learn` is false where times prove nothing: a file system
   // without them, a file changed just now.
@@ -23,6 +28,8 @@ class KnownFiles {
     bool can_learn = false;
     IdentityTable::Name name{};
     const IdentityTable::Known* known = nullptr;
+    // By the scan that is gone on with, with the bytes it read for it.
+    std::optional<std::uint64_t> answered{};
   };
   // `folder` is an open folder of the file's file system; `born_ns` 0 where it is not known.
   File look_up(int folder, const FileFacts& facts, std::int64_t born_ns);
@@ -30,17 +37,30 @@ class KnownFiles {
 
   // What a complete reading of the file gave: its SHA-256, zero where nobody asked, and the
   // detections that are not true of it.
-  void learn(const File& file, const Digest& sha256, std::span<const std::uint16_t> no);
+  struct Reading {
+    Digest sha256;
+    std::vector<std::uint16_t> no;
+    std::uint64_t bytes = 0;
+    bool is_answered = false;  // all that this scan asks of the host's files, with no
+  };
+  void learn(const File& file, const Reading& reading);
+  // Now and then: what was learned since is in the checkpoint afterwards.
+  Status save();
 
  private:
   // Its id when it has kept times, identities and births for good: nothing for tmpfs, overlay, FUSE
   // and network file systems.
   std::optional<std::uint64_t> file_system(int folder, std::uint64_t device);
 
-  IdentityTable& table_;
+  IdentityTable* table_;
+  Checkpoint* checkpoint_;
+  crypto::TableKey key_;
   std::int64_t now_ns_;
   std::vector<std::optional<unsigned>> bits_;  // per detection
+  std::vector<std::uint16_t> questions_;       // the detection of each bit of Answered
   std::map<std::uint64_t, std::optional<std::uint64_t>> file_systems_;
+  std::vector<std::pair<IdentityTable::Name, std::uint64_t>> answered_;  // before; sorted
+  std::vector<Answered> unsaved_;
 };
 
 }  // namespace fleetsweep::scan

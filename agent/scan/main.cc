@@ -124,12 +124,13 @@ model::ScanDone refused(model::Reason reason, std::string detail) {
   return done;
 }
 
-// A scan without the table is dearer and finds the same.
-std::optional<TableFile> open_table(const Options& options) {
-  if (options.table.empty()) return std::nullopt;
-  auto table = TableFile::open(options.table);
-  if (table) return std::move(*table);
-  std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", table.error().message.c_str());
+// A scan without it is dearer and finds the same.
+template <class File>
+std::optional<File> open_own(const std::string& path) {
+  if (path.empty()) return std::nullopt;
+  auto file = File::open(path);
+  if (file) return std::move(*file);
+  std::fprintf(stderr, "fleetsweep-scan: known files: %s\n", file.error().message.c_str());
   return std::nullopt;
 }
 
@@ -152,8 +153,10 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
     // Core went away, or wants no more of this: nothing more is read.
     if (!core.send(progress)) std::_Exit(kExitDone);
   };
-  const auto table = request.verify ? std::nullopt : open_table(options);
+  const auto table = open_own<TableFile>(request.verify ? std::string() : options.table);
   if (table) engine.table = &*table;
+  auto checkpoint = open_own<Checkpoint>(options.checkpoint);
+  if (checkpoint) engine.checkpoint = &*checkpoint;
   model::ScanDone done = std::move(scan({&*policy, 1}, request.facts, *root, engine).front());
   if (done.reason == model::Reason::kNone)
     if (const auto sealed = seal(done, request.policy); !sealed)
@@ -213,8 +216,10 @@ int by_hand(const Options& options) {
     return kExitRefused;
   }
   engine.baseline = std::move(*baseline);
-  const auto table = open_table(options);
+  const auto table = open_own<TableFile>(options.table);
   if (table) engine.table = &*table;
+  auto checkpoint = open_own<Checkpoint>(options.checkpoint);
+  if (checkpoint) engine.checkpoint = &*checkpoint;
   SweepCounts counts;
   std::vector<model::ScanDone> done = scan(policies, host_facts(*root), *root, engine, &counts);
   bool is_done = true;

@@ -35,6 +35,9 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
       "--table", options.table,
       "keeps what is known of unchanged files, so that they are not read again; a rescan "
       "after a cleaning never uses it");
+  app.add_option("--checkpoint", options.checkpoint,
+                 "keeps what a scan that is stopped has answered, so that the next one of the same "
+                 "policies goes on with it");
   app.add_flag("--list-persistence", options.list_persistence,
                "print what starts by itself here as a baseline");
   app.add_option("--baseline", options.baseline,

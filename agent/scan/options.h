@@ -17,6 +17,7 @@ struct Options {
   std::vector<std::string> policies;  // manual mode: compiled ones; none: requests come on fd 3
   bool json = false;
   std::string table;                         // the identity table's file; empty: none
+  std::string checkpoint;                    // of a scan that is stopped; empty: none
   bool list_persistence = false;             // by hand: print what starts by itself as a baseline
   std::string baseline;                      // the owner's; empty: none. The file need not be there
   std::optional<runtime::User> parser_user;  // as root; nobody unless given

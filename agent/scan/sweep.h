@@ -61,6 +61,7 @@ struct SweepCounts {
   std::uint64_t scanned_bytes = 0;
   std::uint64_t opened = 0;    // files that a walk opened for reading
   std::uint64_t recalled = 0;  // files that the identity table spared from it
+  std::uint64_t resumed = 0;   // files that a scan which was stopped had answered
 };
 
 struct Tallies {

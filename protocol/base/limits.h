@@ -147,6 +147,10 @@ inline constexpr std::size_t kHiveEditBytes = 1024 * 1024;   // that one edit ma
 inline constexpr std::size_t kSweepPolicies = 16;            // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them
+// A scan that was stopped goes on with what it had answered, if it began no longer ago than this.
+inline constexpr std::size_t kCheckpointFiles = kKnownFiles;
+inline constexpr std::size_t kCheckpointBlockFiles = 1024;
+inline constexpr std::int64_t kCheckpointAgeSeconds = 86400;
 inline constexpr std::size_t kPackageListBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kOutboxReceipts = 4096;
 inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;

@@ -30,6 +30,7 @@
 #include "agent/plan/pam.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/baseline.h"
+#include "agent/scan/checkpoint.h"
 #include "agent/scan/cross_view.h"
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/identity_table.h"
@@ -225,6 +226,23 @@ void remember(BytesView bytes) {
   FS_ASSERT(scan::IdentityTable::decode(to_bytes(read->encode())));
 }
 
+// A block, with the check that lets it in.
+void go_on(BytesView bytes) {
+  const scan::CheckpointHead head{.started = 5, .key = {1}};
+  (void)scan::decode_head(bytes);
+  (void)scan::decode_block(head, 80, bytes);
+  std::vector<scan::Answered> files(
+      std::min(bytes.size() / sizeof(scan::Answered), limits::kCheckpointBlockFiles));
+  if (files.empty()) return;
+  std::memcpy(files.data(), bytes.data(), files.size() * sizeof(scan::Answered));
+  Bytes block = scan::encode_block(head, 80, files);
+  const auto read = scan::decode_block(head, 80, block);
+  FS_ASSERT(read && *read == files);
+  FS_ASSERT(!scan::decode_block(head, 81, block));
+  block.resize(block.size() - 1);
+  FS_ASSERT(!scan::decode_block(head, 80, block));
+}
+
 void fill(std::string_view text) {
   const auto parsed = scan::Template::parse(text, [](std::string_view id) {
     return id == "loader" ? std::optional(std::uint16_t{0}) : std::nullopt;
@@ -367,6 +385,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return;
     case fuzz::kBaseline:
       return list(text);
+    case fuzz::kCheckpoint:
+      return go_on(bytes);
     case fuzz::kPam:
       return authenticate(text);
     case fuzz::kRpmHeader:
