@@ -10,6 +10,23 @@
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
+namespace {
+
+bool takes_any_name(const model::Detection& detection) {
+  if (detection.object != model::ObjectKind::kFile || detection.any_of.empty())
+    return detection.rule >= 0;
+  return std::any_of(
+      detection.any_of.begin(), detection.any_of.end(), [](const model::Selection& selection) {
+        return std::none_of(selection.begin(), selection.end(), [](const auto& predicate) {
+          return predicate.field == model::Field::kFilePath ||
+                 predicate.field == model::Field::kFileName ||
+                 predicate.field == model::Field::kFileExtension ||
+                 predicate.field == model::Field::kFileParentName;
+        });
+      });
+}
+
+}  // namespace
 
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
                    ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
@@ -32,6 +49,7 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
     needs_owned_ |= matcher_.needs(detection).package_owned;
     needs_owner_ |= matcher_.needs(detection).owner;
     needs_attributes_ |= matcher_.needs(detection).attributes;
+    takes_any_name_.push_back(takes_any_name(matcher_.detection(detection)));
   }
 }
 
@@ -73,11 +91,14 @@ Policies FilePass::policies_of(const Probes& probes) const {
   return result;
 }
 
-void FilePass::keep_open(const FileFacts& facts, Probes& probes) const {
+void FilePass::keep_open(const FileFacts& facts, Probes& probes, Detections& no) const {
   std::erase_if(probes, [&](const Probe* probe) {
     // Whatever the file is: something in it may be wanted.
-    if (matcher_.detection(probe->detection).scope.archives) return false;
-    return matcher_.match(probe->detection, facts, probe->binding) == Truth::kNo;
+    if (matcher_.detection(probe->detection).scope.archives ||
+        matcher_.match(probe->detection, facts, probe->binding) != Truth::kNo)
+      return false;
+    no.push_back(probe->detection);
+    return true;
   });
 }
 
@@ -94,6 +115,14 @@ bool FilePass::looks_first(const Probes& probes) const {
          });
 }
 
+// Whatever its name is, one of them is about every file: then the identity table answers for all of
+// them at once, and for less than a search in the name.
+bool FilePass::recalls_first(const Probes& probes) const {
+  return known_ != nullptr && std::any_of(probes.begin(), probes.end(), [this](const Probe* probe) {
+           return takes_any_name_[probe->detection];
+         });
+}
+
 void FilePass::file(int folder, const std::string& path, const char* name) {
   Probes probes = all_here_;
   for (const Probe* probe : some_here_)
@@ -104,36 +133,42 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   FileFacts facts;
   facts.identity.path = path;
   if (!alias_here_.empty()) facts.alias = alias_here_ + name;
-  keep_open(facts, probes);
-  if (probes.empty()) return;
+  Detections no;
+  const auto are_open = [&] {
+    keep_open(facts, probes, no);
+    return !probes.empty();
+  };
+  const bool recalls = recalls_first(probes);
+  if (!recalls && !are_open()) return;
 
   struct stat status {};
   KnownFiles::File known;
-  const auto is_wanted = [&](int fd) {
+  const auto take_stat = [&](int fd) {
     facts.identity = identity_of(std::move(facts.identity.path), status);
     facts.stage = FileStage::kStat;
     if (needs_delta_)
       facts.mtime_delta_ms = (facts.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
     if (needs_owned_) facts.package_owned = packages_.owner(path).has_value();
     learn(facts, status, fd);
-    keep_open(facts, probes);
-    return !probes.empty();
   };
   const bool has_looked = looks_first(probes);
   if (has_looked) {
     // Gone, or something else by now: there is no such file.
     std::int64_t born_ns = 0;
-    if (!look_at(folder, name, status, born_ns) || !S_ISREG(status.st_mode) || !is_wanted(-1))
-      return;
+    if (!look_at(folder, name, status, born_ns) || !S_ISREG(status.st_mode)) return;
+    take_stat(-1);
+    if (!recalls && !are_open()) return;
     if (known_ != nullptr) {
       known = known_->look_up(folder, facts, born_ns);
       if (known.answered && !is_joined_) {
+        if (recalls && !are_open()) return;
         ++tallies_.all.resumed;
         return tallies_.add_bytes(policies_of(probes), *known.answered);
       }
       recall(known, facts, probes);
       if (probes.empty()) return void(++tallies_.all.recalled);
     }
+    if (recalls && !are_open()) return;
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
@@ -145,9 +180,12 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   // What was opened may be another object than what was looked at: this one counts.
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
   const bool is_same = has_looked && is_seen(facts.identity, status);
-  if ((!is_same || needs_attributes_) && !is_wanted(file.get())) return;
+  if (!is_same || needs_attributes_) {
+    take_stat(file.get());
+    if (!are_open()) return;
+  }
   known.can_learn &= is_same;
-  send(std::move(facts), std::move(file), status.st_uid, std::move(probes), known);
+  send(std::move(facts), std::move(file), status.st_uid, std::move(probes), known, std::move(no));
 }
 
 void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {
@@ -156,7 +194,8 @@ void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& p
                 [&](const Probe* probe) { return known_->says_no(known, probe->detection); });
   if (probes.empty() || known.known->sha256.is_zero()) return;
   facts.sha256 = known.known->sha256.hex();
-  keep_open(facts, probes);
+  Detections no;  // known in this way the next time, too
+  keep_open(facts, probes, no);
   facts.sha256.clear();  // what is found comes from what is read now
 }
 
@@ -169,7 +208,8 @@ void FilePass::submit(FileFacts facts, UniqueFd file, const struct stat& status,
   }
   tallies_.add_scanned(policies_of(pointers));
   learn(facts, status, file.get());
-  keep_open(facts, pointers);
+  Detections no;
+  keep_open(facts, pointers, no);
   if (!pointers.empty())
     send(std::move(facts), std::move(file), status.st_uid, std::move(pointers));
 }
@@ -183,14 +223,14 @@ void FilePass::add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& w
 }
 
 void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
-                    const KnownFiles::File& known) {
+                    const KnownFiles::File& known, Detections no) {
   Job job;
   job.id = next_id_++;
   job.facts = std::move(facts);
   if (matcher_.has_rules()) job.owner = root_.user_name(owner);
   for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
   complete_(job);
-  under_way_.emplace(job.id, UnderWay{std::move(probes), known});
+  under_way_.emplace(job.id, UnderWay{std::move(probes), known, std::move(no)});
   parser_.submit(std::move(job), std::move(file));
 }
 
@@ -207,15 +247,17 @@ void FilePass::on_answer(Job& job, const Answer& answer) {
   apply(answer, facts);
   if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);
   Policies open = 0;
-  KnownFiles::Reading reading{.sha256 = facts.identity.sha256, .bytes = answer.bytes};
+  const std::size_t before = work.no.size();
   for (const Probe* probe : work.probes) {
     const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
-    if (truth == Truth::kNo) reading.no.push_back(probe->detection);
+    if (truth == Truth::kNo) work.no.push_back(probe->detection);
     if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
     if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
   }
-  reading.is_answered =
-      !is_joined_ && answer.left_out.empty() && reading.no.size() == work.probes.size();
+  KnownFiles::Reading reading{.sha256 = facts.identity.sha256, .bytes = answer.bytes};
+  reading.is_answered = !is_joined_ && answer.left_out.empty() &&
+                        work.no.size() - before == work.probes.size();
+  reading.no = std::move(work.no);
   for (const MemberAnswer& member : answer.members) {
     const FileFacts inside = facts_of(member, facts);
     for (const Probe* probe : work.probes)

@@ -43,12 +43,15 @@ class FilePass : public WalkVisitor {
 
   using Probes = std::vector<const Probe*>;
   Policies policies_of(const Probes& probes) const;
-  void keep_open(const FileFacts& facts, Probes& probes) const;
+  using Detections = std::vector<std::uint16_t>;
+  // What leaves the probes goes to `no`.
+  void keep_open(const FileFacts& facts, Probes& probes, Detections& no) const;
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
   bool looks_first(const Probes& probes) const;
+  bool recalls_first(const Probes& probes) const;
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
-            const KnownFiles::File& known = {});
+            const KnownFiles::File& known = {}, Detections no = {});
   // Drops what the identity table answers.
   void recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const;
   // The detections whose answer an answer for this one brings along.
@@ -67,6 +70,7 @@ class FilePass : public WalkVisitor {
 
   std::deque<Probe> probes_;  // stable addresses
   std::vector<Scope> scopes_;
+  std::vector<bool> takes_any_name_;  // per detection
   // Of the folder at hand: the probes that want all of its files, and those to be asked for each.
   Probes all_here_, some_here_;
   std::string alias_here_;
@@ -78,6 +82,7 @@ class FilePass : public WalkVisitor {
   struct UnderWay {
     Probes probes;
     KnownFiles::File known;
+    Detections no;  // what path and stat have answered
   };
   std::unordered_map<std::uint64_t, UnderWay> under_way_;
   std::uint64_t next_id_ = 1;
