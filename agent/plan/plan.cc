@@ -269,7 +269,10 @@ class Planner {
     if (step.action.kind == ActionKind::kBlock && blocked_by(step).empty())
       return Reason::kCapability;
     if (is_about_network(step.action.kind)) return Reason::kNone;
-    if (input_.facts[step.finding].in_image &&
+    // What lies in an archive says nothing of the rest of it: a mailbox, a backup. Who wants the
+    // archive names the archive.
+    const bool is_member = !finding.member.empty();
+    if ((input_.facts[step.finding].in_image || is_member) &&
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
     const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
@@ -287,10 +290,13 @@ class Planner {
 
   // Quarantine and removal keep the content anyway: no second copy in the vault.
   void drop_redundant_collects() {
+    std::set<std::string> kept;
+    for (const PlanStep& step : plan_.steps)
+      if (step.skipped == Reason::kNone &&
+          (step.action.kind == ActionKind::kQuarantine || step.action.kind == ActionKind::kRemove))
+        kept.insert(object_key(step.identity));
     std::erase_if(plan_.steps, [&](const PlanStep& step) {
-      return step.action.kind == ActionKind::kCollect &&
-             (seen_.contains({ActionKind::kQuarantine, object_key(step.identity)}) ||
-              seen_.contains({ActionKind::kRemove, object_key(step.identity)}));
+      return step.action.kind == ActionKind::kCollect && kept.contains(object_key(step.identity));
     });
   }
 

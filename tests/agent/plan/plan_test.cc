@@ -304,6 +304,25 @@ TEST(Plan, AFileOfAContainerImageIsTakenOrKeepsTheRestFromBeingCleaned) {
   EXPECT_GT(done, 0u);
 }
 
+TEST(Plan, ABackupIsTakenForOneFileInIt) {
+  const auto quarantines = [](const World& world) {
+    std::vector<Reason> result;
+    for (const auto& step : world.plan().steps)
+      if (step.action.kind == ActionKind::kQuarantine) result.push_back(step.skipped);
+    return result;
+  };
+  auto world = World::infected();
+  world.findings[0].member = world.dry_run[0].member = "home/alice/x";
+  EXPECT_EQ(world.plan().refused, Reason::kNone) << "the rest is cleaned";
+  EXPECT_EQ(quarantines(world), std::vector{Reason::kProtected});
+  world.policy.responses[0].actions.push_back(action(ActionKind::kCollect, {kHash}));
+  const auto with_evidence = kinds(world.plan());
+  EXPECT_TRUE(std::count(with_evidence.begin(), with_evidence.end(), ActionKind::kCollect) == 1)
+      << "nobody else keeps its content";
+  world.find(kName, file("/tmp/x", 10));  // the archive itself is meant, too
+  EXPECT_EQ(quarantines(world), std::vector{Reason::kNone});
+}
+
 TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   auto world = World::infected();
   world.find(kName, file("/usr/sbin/sshd", 30));
