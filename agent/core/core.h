@@ -138,6 +138,7 @@ class Core {
     std::uint64_t scanned = 0;
     std::uint64_t scanned_bytes = 0;
     std::uint32_t unscannable = 0;
+    std::uint32_t partial = 0;
     std::vector<std::string> mismatches;
     bool asked_to_stop = false;
     bool resumed = false;  // kAct: after a crash, from act's journal

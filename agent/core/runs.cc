@@ -83,9 +83,12 @@ Effects Core::on_scan_done(const model::ScanDone& done, const model::Policy& pol
     active_->scanned = done.result.scanned;
     active_->scanned_bytes = done.result.scanned_bytes;
     active_->unscannable = done.result.unscannable;
+    active_->partial = done.result.partial;
     active_->mismatches = done.result.mismatches;
     for (const std::string& what : done.result.unscannable_paths)
       effects.notes.push_back({"unscannable", {{"what", what}}, true});
+    for (const std::string& what : done.result.partial_paths)
+      effects.notes.push_back({"partial", {{"what", what}}, false});
     for (const std::string& what : done.result.mismatches)
       effects.notes.push_back({"mismatch", {{"what", what}}, true});
     if (!read)
@@ -160,6 +163,8 @@ std::string Core::done_text(const Job& job) const {
             : fmt::format(", and {} more (in the log)", active_->mismatches.size() - 1));
   if (job.reason == Reason::kUnscannable)
     text += fmt::format(", but {} objects could not be read", active_->unscannable);
+  if (active_->partial > 0)
+    text += fmt::format("; {} files were looked at in part (in the log)", active_->partial);
   return text;
 }
 

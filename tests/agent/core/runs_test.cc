@@ -59,6 +59,17 @@ TEST_F(AgentCore, NothingFoundWhereNotAllCouldBeReadIsSaidWithAReservation) {
   EXPECT_EQ(host.core->why(id), "done: clean, but 2 objects could not be read");
 }
 
+TEST_F(AgentCore, NobodyHearsThatAFileWasLookedAtInPart) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  model::ScanDone done = host.clean();
+  done.result.partial = 3;
+  done.result.partial_paths = {"/var/lib/db: 20 of 900 MiB"};
+  host.scan_answers(done);
+  EXPECT_EQ(host.last().reason, Reason::kNone);
+  EXPECT_EQ(host.core->why(id), "done: clean; 3 files were looked at in part (in the log)");
+}
+
 TEST_F(AgentCore, CleaningIsBoundToTheDryRunAndDoneMeansRescannedAndGone) {
   host.connect();
   const DocumentId id = acting();
