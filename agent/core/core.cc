@@ -108,7 +108,7 @@ Effects Core::on_refused(const Now& now) {
 
 Effects Core::on_halt(bool halted, const Now& now) {
   identity_.host.halted = halted;
-  failures_ = 0;
+  failures_.clear();
   Effects effects;
   effects.notes.push_back({halted ? "halted_by_owner" : "resumed_by_owner", {}, true});
   return finish(std::move(effects), now);

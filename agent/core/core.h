@@ -2,7 +2,8 @@
 
 // The agent's mind: what one host does about its tenant's log. Events and `now` in, effects out;
 // no I/O, no clock, no randomness but the seed. Every gate is asked when an order arrives, whenever
-// something changed, and again just before the first side effect. One run at a time.
+// something changed, and again just before the first side effect. One walk at a time, for all
+// orders that wait for one, and one cleaning at a time, never both.
 
 #include <deque>
 #include <map>
@@ -61,7 +62,7 @@ class Core {
   Effects on_refused(const Now& now);
   Effects on_message(const model::Message& message, const Now& now);
 
-  // The answer to StartScan, with the policy it was for.
+  // An answer to StartScan, with the policy it was for: one for each, in their order.
   Effects on_scan_done(const model::ScanDone& done, const model::Policy& policy, const Now& now);
   // The answer to StartAct, or an undo that the host's owner ordered (done.local).
   Effects on_act_done(const model::ActDone& done, const Now& now);
@@ -130,10 +131,9 @@ class Core {
   std::vector<model::Endpoint> relays() const;
 
  private:
-  struct Active {  // the run in progress
+  struct Run {  // of one order, in progress
     enum class Kind { kDryRun, kBeforeApply, kAct, kRescan } kind = Kind::kDryRun;
     Job job;
-    Timestamp begun;
     model::SandboxLevel sandbox = model::SandboxLevel::kNone;
     std::uint64_t scanned = 0;
     std::uint64_t scanned_bytes = 0;
@@ -143,9 +143,26 @@ class Core {
     bool asked_to_stop = false;
     bool resumed = false;  // kAct: after a crash, from act's journal
     bool by_reboot = false;
+
+    bool is_untrusted() const { return !mismatches.empty(); }
+  };
+  // Answers its orders in turn. One that was stopped has left, and the others go on.
+  struct Walk {
+    std::vector<std::optional<Run>> runs;
+    std::size_t answered = 0;
+    std::uint64_t policy_bytes = 0;
+    bool verify = false;
+    bool is_begun = false;  // nobody joins any more
+  };
+  struct Ready {  // scanned for, and waits for act, which does one thing at a time
+    Run run;
+    std::vector<model::SealedFinding> findings;
+    std::vector<std::uint16_t> verdicts;
   };
   // So often in a row may the child of one run die before that is the answer.
   static constexpr unsigned kTries = 3;
+  // Of all policies of a walk, if there are several: the request is one message.
+  static constexpr std::uint64_t kWalkPolicyBytes = 16ull << 20;
 
   Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal,
        Transport transport)
@@ -166,8 +183,9 @@ class Core {
   Effects finish(Effects effects, const Now& now);
   void consider(Effects& effects, const Now& now);
   void consider_order(const DocumentId& id, Effects& effects, const Now& now);
-  void consider_rescans(Effects& effects, const Now& now);
-  void consider_active(Effects& effects, const Now& now);
+  void consider_rescans(const Now& now);
+  void consider_stopped(Effects& effects);
+  void consider_ready(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
   trust::ClockReading judged_by(const Now& now) const;
   bool waits_for_time(const trust::Verdict& verdict, Effects& effects, const Now& now);
@@ -179,30 +197,40 @@ class Core {
   void wake_at(Timestamp wall, const Now& now);
   std::vector<Seconds> rescans_of(const Job& job) const;
 
-  void begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
+  // False: it has to wait for what is being done.
+  bool begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
   void refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now);
-  void scan(Effects& effects) const;
-  void act(const model::ScanDone& fresh, Effects& effects);
+  bool is_running(const DocumentId& order) const;
+  bool join_walk(const Run& run);
+  void begin_walk(Effects& effects);
+  void conclude(Run run, bool had_company, const model::ScanDone& done, const model::Policy& policy,
+                Effects& effects, const Now& now);
+  bool may_go_on(const DocumentId& order, Effects& effects, const Now& now);
+  void act(Ready ready, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;
   void remember_stops(Effects& effects) const;
-  void end_dry_run(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
-                   const Now& now);
-  void end_scan_before_apply(const model::ScanDone& done, const model::Policy& policy,
+  void end_dry_run(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                   Effects& effects, const Now& now);
+  void end_scan_before_apply(Run run, const model::ScanDone& done, const model::Policy& policy,
                              Effects& effects, const Now& now);
-  void end_rescan(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
-                  const Now& now);
-  void end_without_result(model::Reason reason, const std::string& detail, Effects& effects,
-                          const Now& now);
-  void report_interrupted(Effects& effects, const Now& now);
+  void end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                  Effects& effects, const Now& now);
+  void end_without_result(const Run& run, model::Reason reason, const std::string& detail,
+                          Effects& effects, const Now& now);
+  void end_run(const DocumentId& order);
+  void report_interrupted(const Run& run, Effects& effects, const Now& now);
   void end_act(const model::ActDone& done, Effects& effects, const Now& now);
   void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
+  static model::Reason reservation(const Run& run);
+  static std::string done_text(const Job& job, const Run& run);
 
   struct Say {  // what a receipt says, apart from what every receipt says
     model::ReceiptKind kind = model::ReceiptKind::kRefused;
     model::HostState state = model::HostState::kRefused;
     model::Reason reason = model::Reason::kNone;
     Timestamp started;
+    const Run* run = nullptr;  // what its scan has seen, if there was one
     std::uint32_t matched = 0;
     std::uint32_t acted = 0;
     std::vector<std::string> verdicts;
@@ -210,9 +238,6 @@ class Core {
     std::vector<std::string> paths;
     bool local = false;
   };
-  bool is_untrusted() const { return active_ && !active_->mismatches.empty(); }
-  void reserve(Say& say, Job& job) const;
-  std::string done_text(const Job& job) const;
   void report(const Job& job, Say say, Effects& effects, const Now& now);
   void remember(const Job& job, Effects& effects);
 
@@ -253,9 +278,13 @@ class Core {
   std::map<DocumentId, std::string> reasons_;  // why(), per order
   // What each order keeps from the network, in act's words; as long as this core lives.
   std::map<DocumentId, std::string> cut_off_;
-  std::deque<trust::Notice> refused_;          // see Status
-  std::optional<Active> active_;
-  unsigned failures_ = 0;  // of children, in a row, for the run in progress
+  std::deque<trust::Notice> refused_;  // see Status
+  std::optional<Walk> walk_;
+  std::deque<Ready> ready_;
+  std::optional<Run> acting_;
+  // A walk that several shared came to nothing: nobody knows by whose fault, so each has one alone.
+  std::set<DocumentId> alone_;
+  std::map<DocumentId, unsigned> failures_;  // of children, in a row, for runs in progress
   std::uint64_t seq_ = 0;
   DocumentId previous_;
   std::string offered_note_;    // a checkpoint ahead of the entries we have

@@ -20,7 +20,7 @@ struct SendReceipts {  // from the store
   std::vector<std::uint64_t> seqs;
 };
 struct StartScan {
-  Digest policy;  // bytes from the store
+  std::vector<Digest> policies;  // answered in one walk; bytes from the store
   bool verify = false;
 };
 // The driver adds the policy's bytes and the sealed findings of the dry run.

@@ -25,10 +25,19 @@ void Core::consider(Effects& effects, const Now& now) {
   wake_.reset();
   time_wake_.reset();
   fetch_wake_.reset();
-  consider_active(effects, now);
+  consider_stopped(effects);
   consider_interrupted(effects, now);
-  consider_rescans(effects, now);
-  for (const DocumentId& id : orders_in_log_order()) consider_order(id, effects, now);
+  const auto orders = orders_in_log_order();
+  const auto is_undo = [this](const DocumentId& id) {
+    return state().orders.at(id).order.mode == Mode::kUndo;
+  };
+  for (const DocumentId& id : orders)
+    if (is_undo(id)) consider_order(id, effects, now);
+  consider_ready(effects, now);
+  consider_rescans(now);
+  for (const DocumentId& id : orders)
+    if (!is_undo(id)) consider_order(id, effects, now);
+  begin_walk(effects);
 }
 
 // Wall time is watched through uptime; the driver calls again when somebody sets the clock.
@@ -80,7 +89,7 @@ trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
 }
 
 void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now) {
-  if (active_ && active_->job.order == id) return;
+  if (is_running(id)) return;
   const model::Order& order = state().orders.at(id).order;
   const auto job = jobs_.find(id);
   if (job != jobs_.end()) {
@@ -105,10 +114,8 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
       order.schedule.not_after >= judged_by(now).local)
     wake_at(order.schedule.not_after + Seconds(1), now);
   if (const auto* allowed = std::get_if<trust::Allowed>(&verdict)) {
-    if (active_)
+    if (!begin(id, *allowed, effects, now))
       reasons_[id] = "waiting: another order is being carried out";
-    else
-      begin(id, *allowed, effects, now);
   } else if (waits_for_time(verdict, effects, now)) {
     reasons_[id] = "waiting for a witness host to say what time it is";
   } else if (const auto* waiting = std::get_if<trust::Waiting>(&verdict)) {
@@ -186,36 +193,37 @@ void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects
   remember(job, effects);
 }
 
-void Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects,
+bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects,
                  const Now& now) {
   const model::Order& order = state().orders.at(id).order;
-  Job job{.order = id,
-          .slot = allowed.slot,
-          .mode = order.mode,
-          .policy = order.policy,
-          .wave = allowed.wave,
-          .started = now.clock.local};
+  Run run;
+  run.job = {.order = id,
+             .slot = allowed.slot,
+             .mode = order.mode,
+             .policy = order.policy,
+             .wave = allowed.wave,
+             .started = now.clock.local};
   if (const auto before = jobs_.find(id); before != jobs_.end())
-    job.reported = before->second.reported;
-  failures_ = 0;
-  active_ = Active{};
-  active_->job = job;
-  active_->sandbox = identity_.host.sandbox;
+    run.job.reported = before->second.reported;
+  run.sandbox = identity_.host.sandbox;
+  if (order.mode != Mode::kUndo) {
+    run.kind = order.mode == Mode::kDryRun ? Run::Kind::kDryRun : Run::Kind::kBeforeApply;
+    if (!join_walk(run)) return false;
+  } else if (acting_ || walk_) {
+    return false;
+  }
   reasons_[id] = "running";
   effects.notes.push_back(
       {"order_begins", {{"order", id.hex()}, {"mode", std::string(name(order.mode))}}});
-  if (order.mode != Mode::kUndo) {
-    active_->kind =
-        order.mode == Mode::kDryRun ? Active::Kind::kDryRun : Active::Kind::kBeforeApply;
-    return scan(effects);
-  }
+  if (order.mode != Mode::kUndo) return true;
   // Rescans of what is being undone would report that it came back.
   if (const auto undone = jobs_.find(order.undoes); undone != jobs_.end()) {
     undone->second.phase = Phase::kDone;
     undone->second.reboot_rescan = false;
     effects.records.push_back(PutJob{undone->second});
   }
-  act({}, effects);
+  act({std::move(run), {}, {}}, effects);
+  return true;
 }
 
 // By a Stop, by the owner, or because nobody knows whose log it is.
@@ -228,31 +236,38 @@ bool Core::is_halted(const DocumentId& id) const {
 }
 
 // It reaches what is running: no new step. act says how far it came; of a scan nothing is left, and
-// nothing more is read.
-void Core::consider_active(Effects& effects, const Now&) {
-  if (!active_ || active_->asked_to_stop || !is_halted(active_->job.order)) return;
-  if (active_->kind == Active::Kind::kAct) {
-    active_->asked_to_stop = true;
+// when nobody waits for it nothing more is read.
+void Core::consider_stopped(Effects& effects) {
+  if (acting_ && !acting_->asked_to_stop && is_halted(acting_->job.order)) {
+    acting_->asked_to_stop = true;
     effects.actions.push_back(AskActToStop{});
-  } else {
-    effects.notes.push_back({"scan_ended_by_stop", {{"order", active_->job.order.hex()}}, true});
-    active_.reset();
-    effects.actions.push_back(EndScan{});
   }
+  std::erase_if(ready_, [this](const Ready& ready) { return is_halted(ready.run.job.order); });
+  if (!walk_) return;
+  for (auto& run : walk_->runs) {
+    if (!run || !is_halted(run->job.order)) continue;
+    effects.notes.push_back({"scan_ended_by_stop", {{"order", run->job.order.hex()}}, true});
+    run.reset();
+  }
+  if (std::ranges::any_of(walk_->runs, [](const auto& run) { return run.has_value(); })) return;
+  walk_.reset();
+  effects.actions.push_back(EndScan{});
 }
 
 // What a crash cut short is finished by act from its journal, never begun again.
 // Halted or not: act sees the owner's halt itself, ends what was begun and thaws what it froze.
-void Core::consider_interrupted(Effects& effects, const Now& now) {
-  if (active_ || failures_ >= kTries) return;
+void Core::consider_interrupted(Effects& effects, const Now&) {
+  if (acting_ || walk_) return;
   for (const auto& [id, job] : jobs_) {
     if (job.phase != Phase::kActing) continue;
-    active_ = Active{};
-    active_->kind = Active::Kind::kAct;
-    active_->job = job;
-    active_->resumed = true;
-    active_->begun = now.clock.local;
-    active_->sandbox = identity_.host.sandbox;
+    if (const auto failed = failures_.find(id);
+        failed != failures_.end() && failed->second >= kTries)
+      continue;
+    acting_.emplace();
+    acting_->kind = Run::Kind::kAct;
+    acting_->job = job;
+    acting_->resumed = true;
+    acting_->sandbox = identity_.host.sandbox;
     model::ActRequest request = act_request(id);
     request.resume = true;
     effects.actions.push_back(StartAct{std::move(request), job.policy, {}});
@@ -261,13 +276,12 @@ void Core::consider_interrupted(Effects& effects, const Now& now) {
   }
 }
 
-void Core::consider_rescans(Effects& effects, const Now& now) {
+void Core::consider_rescans(const Now& now) {
   for (const auto& [id, job] : jobs_) {
     const bool by_reboot =
         job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
-    if (active_) return;
-    if (is_halted(id)) continue;
+    if (is_halted(id) || is_running(id)) continue;
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.
@@ -277,12 +291,12 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
         continue;
       }
     }
-    active_ = Active{};
-    active_->kind = Active::Kind::kRescan;
-    active_->job = job;
-    active_->by_reboot = by_reboot;
-    active_->sandbox = identity_.host.sandbox;
-    scan(effects);
+    Run run;
+    run.kind = Run::Kind::kRescan;
+    run.job = job;
+    run.by_reboot = by_reboot;
+    run.sandbox = identity_.host.sandbox;
+    join_walk(run);  // or the next one, as soon as this one ends
   }
 }
 

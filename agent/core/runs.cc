@@ -1,4 +1,4 @@
-// How a run goes on and ends: scan, act, rescan, and what the receipt says.
+// How a run goes on and ends: scanned, acted, scanned again, and what the receipt says.
 
 #include <fmt/ranges.h>
 
@@ -71,112 +71,52 @@ std::vector<std::string> verdict_names(const model::Policy& policy,
   return names;
 }
 
-}  // namespace
-
-Effects Core::on_scan_done(const model::ScanDone& done, const model::Policy& policy,
-                           const Now& now) {
-  Effects effects;
-  if (active_ && active_->kind != Active::Kind::kAct) {
-    // As judging: what a scan makes of a policy may be what kills us.
-    const trust::Guarded read(guard_, Digest{active_->job.order.value});
-    active_->sandbox = done.sandbox;
-    active_->scanned = done.result.scanned;
-    active_->scanned_bytes = done.result.scanned_bytes;
-    active_->unscannable = done.result.unscannable;
-    active_->partial = done.result.partial;
-    active_->mismatches = done.result.mismatches;
-    for (const std::string& what : done.result.unscannable_paths)
-      effects.notes.push_back({"unscannable", {{"what", what}}, true});
-    for (const std::string& what : done.result.partial_paths)
-      effects.notes.push_back({"partial", {{"what", what}}, false});
-    for (const std::string& what : done.result.mismatches)
-      effects.notes.push_back({"mismatch", {{"what", what}}, true});
-    if (!read)
-      end_without_result(Reason::kPoison, "reading it killed this agent twice", effects, now);
-    else if (done.reason != Reason::kNone)
-      end_without_result(done.reason, done.detail, effects, now);
-    else if (active_->kind == Active::Kind::kDryRun)
-      end_dry_run(done, policy, effects, now);
-    else if (active_->kind == Active::Kind::kBeforeApply)
-      end_scan_before_apply(done, policy, effects, now);
-    else
-      end_rescan(done, policy, effects, now);
-  }
-  return finish(std::move(effects), now);
-}
-
-Effects Core::on_child_lost(model::Child child, const std::string& why, const Now& now) {
-  Effects effects;
-  effects.notes.push_back(
-      {"child_lost", {{"child", std::string(name(child))}, {"why", why}}, true});
-  const bool is_ours =
-      active_ && (active_->kind == Active::Kind::kAct) == (child == model::Child::kAct);
-  if (is_ours && child == model::Child::kScan) {
-    if (active_->kind != Active::Kind::kRescan && ++failures_ < kTries)
-      scan(effects);
-    else
-      end_without_result(Reason::kInternal, why, effects, now);
-  } else if (is_ours) {
-    // The journal knows how far it came: it stays kActing and is resumed.
-    reasons_[active_->job.order] = "interrupted: " + why;
-    if (++failures_ == kTries) report_interrupted(effects, now);
-    active_.reset();
-  }
-  return finish(std::move(effects), now);
-}
-
-// A clean order acts on what is there now: no cache is believed.
-void Core::scan(Effects& effects) const {
-  effects.actions.push_back(StartScan{active_->job.policy, active_->kind != Active::Kind::kDryRun});
-}
-
-// Nobody waits for a word that does not come. The next start tries again, and its word is newer.
-void Core::report_interrupted(Effects& effects, const Now& now) {
-  Say say;
-  say.kind = active_->job.mode == Mode::kUndo ? ReceiptKind::kUndo : ReceiptKind::kClean;
-  say.state = HostState::kFailed;
-  say.reason = Reason::kInternal;
-  say.started = active_->job.started;
-  report(active_->job, std::move(say), effects, now);
-}
-
 // What was found or not found here is what something lets us see: no other word holds. Nor is such
 // a host cleaned: what is removed may be put back unseen, and no rescan could tell.
 constexpr HostState trusted(HostState state, bool is_untrusted) {
   return is_untrusted ? HostState::kUntrusted : state;
 }
 
+}  // namespace
+
 // Nothing was found, and not everything was looked at: a good word with a reservation.
-void Core::reserve(Say& say, Job& job) const {
-  if (active_->unscannable > 0) say.reason = Reason::kUnscannable;
-  job.reason = say.reason;
+Reason Core::reservation(const Run& run) {
+  return run.unscannable > 0 ? Reason::kUnscannable : Reason::kNone;
 }
 
-std::string Core::done_text(const Job& job) const {
+std::string Core::done_text(const Job& job, const Run& run) {
   std::string text = fmt::format("done: {}", name(job.state));
-  if (is_untrusted())
+  if (run.is_untrusted())
     text += fmt::format(
         ": this host contradicts itself: {}{}: scan its disk from rescue media (docs/runbooks.md)",
-        active_->mismatches.front(),
-        active_->mismatches.size() == 1
+        run.mismatches.front(),
+        run.mismatches.size() == 1
             ? ""
-            : fmt::format(", and {} more (in the log)", active_->mismatches.size() - 1));
+            : fmt::format(", and {} more (in the log)", run.mismatches.size() - 1));
   if (job.reason == Reason::kUnscannable)
-    text += fmt::format(", but {} objects could not be read", active_->unscannable);
-  if (active_->partial > 0)
-    text += fmt::format("; {} files were looked at in part (in the log)", active_->partial);
+    text += fmt::format(", but {} objects could not be read", run.unscannable);
+  if (run.partial > 0)
+    text += fmt::format("; {} files were looked at in part (in the log)", run.partial);
   return text;
 }
 
+// Nobody waits for a word that does not come. The next start tries again, and its word is newer.
+void Core::report_interrupted(const Run& run, Effects& effects, const Now& now) {
+  Say say;
+  say.kind = run.job.mode == Mode::kUndo ? ReceiptKind::kUndo : ReceiptKind::kClean;
+  say.state = HostState::kFailed;
+  say.reason = Reason::kInternal;
+  say.started = run.job.started;
+  say.run = &run;
+  report(run.job, std::move(say), effects, now);
+}
+
 // No result: the scanner could not, would not, or died. That is an answer too.
-void Core::end_without_result(Reason reason, const std::string& detail, Effects& effects,
-                              const Now& now) {
-  Job job = active_->job;
-  const bool is_rescan = active_->kind == Active::Kind::kRescan;
-  if (is_rescan && ++failures_ < kTries) {
-    active_.reset();  // due at once, so it is started again
-    return;
-  }
+void Core::end_without_result(const Run& run, Reason reason, const std::string& detail,
+                              Effects& effects, const Now& now) {
+  Job job = run.job;
+  const bool is_rescan = run.kind == Run::Kind::kRescan;
+  if (is_rescan && ++failures_[job.order] < kTries) return;  // due, so it is started again
   Say say;
   const bool refused = is_refusal(reason) && !is_rescan;
   say.kind = is_rescan                   ? ReceiptKind::kVerify
@@ -186,6 +126,7 @@ void Core::end_without_result(Reason reason, const std::string& detail, Effects&
   say.state = refused ? HostState::kRefused : HostState::kFailed;
   say.reason = reason;
   say.started = job.started;
+  say.run = &run;
   job.phase = Phase::kDone;
   job.state = say.state;
   job.reason = reason;
@@ -194,69 +135,85 @@ void Core::end_without_result(Reason reason, const std::string& detail, Effects&
   report(job, std::move(say), effects, now);
   remember(job, effects);
   reasons_[job.order] = fmt::format("{}: {}: {}", name(job.state), name(reason), detail);
-  active_.reset();
+  end_run(job.order);
 }
 
-void Core::end_dry_run(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
-                       const Now& now) {
-  Job job = active_->job;
+void Core::end_dry_run(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                       Effects& effects, const Now& now) {
+  Job job = run.job;
   job.phase = Phase::kDone;
-  job.state =
-      trusted(done.result.verdicts.empty() ? HostState::kClean : HostState::kFound, is_untrusted());
+  job.state = trusted(done.result.verdicts.empty() ? HostState::kClean : HostState::kFound,
+                      run.is_untrusted());
   job.reason = Reason::kNone;
   Say say;
+  say.run = &run;
   say.kind = ReceiptKind::kScan;
   say.state = job.state;
   say.started = job.started;
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.items = items_of_scan(policy, done.result, say.paths);
-  if (job.state == HostState::kClean) reserve(say, job);
+  if (job.state == HostState::kClean) job.reason = say.reason = reservation(run);
   // Result, receipt and "done" become durable together.
   executed_.insert({job.order, job.slot});
-  const trust::DryRun run{job.order, job.policy, trust::effective(log_.floor(), judged_by(now))};
-  std::erase_if(dry_runs_, [&](const trust::DryRun& old) { return old.order == run.order; });
-  dry_runs_.push_back(run);
-  effects.records.push_back(PutDryRun{run, done.sealed});
+  const trust::DryRun dry{job.order, job.policy, trust::effective(log_.floor(), judged_by(now))};
+  std::erase_if(dry_runs_, [&](const trust::DryRun& old) { return old.order == dry.order; });
+  dry_runs_.push_back(dry);
+  effects.records.push_back(PutDryRun{dry, done.sealed});
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = done_text(job);
-  active_.reset();
+  reasons_[job.order] = done_text(job, run);
+  end_run(job.order);
 }
 
-void Core::end_scan_before_apply(const model::ScanDone& done, const model::Policy& policy,
-                                 Effects& effects, const Now& now) {
-  // The last look before the first side effect: a Stop may have come while we scanned.
-  const DocumentId id = active_->job.order;
+// The last look before the first side effect: a Stop may have come meanwhile, or a window closed;
+// then it is considered again in its time.
+bool Core::may_go_on(const DocumentId& id, Effects& effects, const Now& now) {
   const trust::Verdict verdict = verdict_on(id, now);
-  if (const auto* refusal = std::get_if<trust::Refusal>(&verdict)) {
-    const trust::Refusal why = *refusal;
-    active_.reset();
-    return refuse(id, why, effects, now);
-  }
-  if (std::holds_alternative<trust::Waiting>(verdict)) {
-    active_.reset();  // a window closed: considered again in its time
+  if (const auto* refusal = std::get_if<trust::Refusal>(&verdict))
+    refuse(id, *refusal, effects, now);
+  return std::holds_alternative<trust::Allowed>(verdict);
+}
+
+void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const model::Policy& policy,
+                                 Effects& effects, const Now& now) {
+  if (!may_go_on(run.job.order, effects, now)) return;
+  if (!run.is_untrusted() && plan::calls_for_action(policy, done.result.verdicts)) {
+    run.job.cleaned_objects.clear();
+    for (const model::Finding& finding : done.result.findings)
+      run.job.cleaned_objects.push_back(fingerprint(finding.identity));
+    reasons_[run.job.order] = "waiting: another order is being carried out";
+    ready_.push_back({std::move(run), done.sealed, done.result.verdicts});
     return;
   }
-  if (!is_untrusted() && plan::calls_for_action(policy, done.result.verdicts))
-    return act(done, effects);
 
-  Job job = active_->job;
+  Job job = run.job;
   job.phase = Phase::kDone;
-  job.state = trusted(HostState::kClean, is_untrusted());
+  job.state = trusted(HostState::kClean, run.is_untrusted());
   Say say;
+  say.run = &run;
   say.kind = ReceiptKind::kClean;
   say.state = job.state;
   say.started = job.started;
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.items = items_of_scan(policy, done.result, say.paths);  // what is only to be reported
-  reserve(say, job);
+  job.reason = say.reason = reservation(run);
   executed_.insert({job.order, job.slot});
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = done_text(job);
-  active_.reset();
+  reasons_[job.order] = done_text(job, run);
+  end_run(job.order);
+}
+
+// One cleaning after the other, each judged again in its turn.
+void Core::consider_ready(Effects& effects, const Now& now) {
+  while (!acting_ && !walk_ && !ready_.empty()) {
+    Ready next = std::move(ready_.front());
+    ready_.pop_front();
+    const DocumentId id = next.run.job.order;
+    if (may_go_on(id, effects, now)) act(std::move(next), effects);
+  }
 }
 
 model::ActRequest Core::act_request(const DocumentId& order) const {
@@ -279,22 +236,21 @@ void Core::remember_stops(Effects& effects) const {
 }
 
 // From here on a crash is resumed, so that it begins is durable before act hears of it.
-void Core::act(const model::ScanDone& fresh, Effects& effects) {
-  Job& job = active_->job;
-  failures_ = 0;  // the scan's are over
-  active_->kind = Active::Kind::kAct;
+void Core::act(Ready ready, Effects& effects) {
+  acting_ = std::move(ready.run);
+  Job& job = acting_->job;
+  end_run(job.order);  // the scan's failures are over
+  acting_->kind = Run::Kind::kAct;
   job.phase = Phase::kActing;
   job.boot = identity_.boot;
   executed_.insert({job.order, job.slot});
-  job.cleaned_objects.clear();
-  for (const model::Finding& finding : fresh.result.findings)
-    job.cleaned_objects.push_back(fingerprint(finding.identity));
   remember(job, effects);
+  reasons_[job.order] = "running";
   const model::Order& order = state().orders.at(job.order).order;
   model::ActRequest request = act_request(job.order);
-  request.findings = fresh.sealed;
-  request.verdicts = fresh.result.verdicts;
-  request.scanned = fresh.result.scanned;
+  request.findings = std::move(ready.findings);
+  request.verdicts = std::move(ready.verdicts);
+  request.scanned = acting_->scanned;
   const bool is_undo = order.mode == Mode::kUndo;
   effects.actions.push_back(
       StartAct{std::move(request), is_undo ? Digest{} : order.policy, order.dry_run_order});
@@ -304,7 +260,7 @@ Effects Core::on_act_done(const model::ActDone& done, const Now& now) {
   Effects effects;
   if (done.local)
     end_local_undo(done, effects, now);
-  else if (active_ && active_->kind == Active::Kind::kAct)
+  else if (acting_)
     end_act(done, effects, now);
   return finish(std::move(effects), now);
 }
@@ -323,19 +279,20 @@ std::string cut_off_by(const model::ActDone& done) {
 }  // namespace
 
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
-  Job job = active_->job;
+  const Run run = std::move(*acting_);
+  acting_.reset();
+  Job job = run.job;
+  end_run(job.order);
   if (job.mode == Mode::kApply)
     cut_off_[job.order] = cut_off_by(done);
   else if (const auto undo = state().orders.find(job.order);
            undo != state().orders.end() && done.state == HostState::kUndone)
     cut_off_.erase(undo->second.order.undoes);
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
-  if (active_->resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
+  if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
     job.phase = Phase::kHeld;
     executed_.erase({job.order, job.slot});
     remember(job, effects);
-    failures_ = 0;
-    active_.reset();
     return;
   }
   job.state = done.state;
@@ -349,6 +306,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.state = done.state;
   say.reason = done.reason;
   say.started = job.started;
+  say.run = &run;
   say.acted = done.acted;
   say.matched = static_cast<std::uint32_t>(job.cleaned_objects.size());
   say.items = done.items;
@@ -368,8 +326,6 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
       fmt::format("{}{}{}{}{}", name(job.state), done.reason == Reason::kNone ? "" : ": ",
                   done.reason == Reason::kNone ? "" : name(done.reason),
                   done.detail.empty() ? "" : ": ", done.detail);
-  failures_ = 0;
-  active_.reset();
 }
 
 // The owner undid it by hand; nobody ordered it, and everybody may know.
@@ -407,26 +363,21 @@ bool Core::looks_gone(const model::ScanDone& done, const model::Policy& policy) 
       });
 }
 
-void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, Effects& effects,
-                      const Now& now) {
-  Job job = active_->job;
-  const bool by_reboot = active_->by_reboot;
-  if (jobs_.at(job.order).phase == Phase::kDone && !by_reboot) {
-    active_.reset();  // undone meanwhile: what it sees is what was put back
-    return;
-  }
-  failures_ = 0;
+void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                      Effects& effects, const Now& now) {
+  Job job = run.job;
+  const bool by_reboot = run.by_reboot;
+  end_run(job.order);
+  // Undone meanwhile: what it sees is what was put back.
+  if (jobs_.at(job.order).phase == Phase::kDone && !by_reboot) return;
   if (by_reboot) job.reboot_rescan = false;
   const bool is_gone = looks_gone(done, policy);
   if (is_gone) ++job.rescans;
   const bool is_last = job.rescans >= std::max<std::size_t>(policy.verify.rescans.size(), 1);
   // A rescan after a reboot can only take the good word back.
-  if (is_gone && !is_untrusted() && (by_reboot || !is_last)) {
-    remember(job, effects);
-    active_.reset();
-    return;
-  }
+  if (is_gone && !run.is_untrusted() && (by_reboot || !is_last)) return remember(job, effects);
   Say say;
+  say.run = &run;
   say.kind = ReceiptKind::kVerify;
   say.started = now.clock.local;
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
@@ -445,17 +396,16 @@ void Core::end_rescan(const model::ScanDone& done, const model::Policy& policy, 
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
   }
-  say.state = trusted(say.state, is_untrusted());
+  say.state = trusted(say.state, run.is_untrusted());
   job.phase = Phase::kDone;
   job.cleaned_objects.clear();
   job.state = say.state;
   job.reason = say.reason;
-  if (is_gone) reserve(say, job);
-  if (!is_gone || is_untrusted()) job.reboot_rescan = false;
+  if (is_gone) job.reason = say.reason = reservation(run);
+  if (!is_gone || run.is_untrusted()) job.reboot_rescan = false;
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = done_text(job);
-  active_.reset();
+  reasons_[job.order] = done_text(job, run);
 }
 
 void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
@@ -478,15 +428,15 @@ void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
   receipt.clock = clock_state(now);
   // Of the parser and of this process the weaker.
   receipt.sandbox =
-      active_ ? std::min(active_->sandbox, identity_.host.sandbox) : identity_.host.sandbox;
+      say.run ? std::min(say.run->sandbox, identity_.host.sandbox) : identity_.host.sandbox;
   receipt.agent_version = identity_.version;
   receipt.agent_sha256 = identity_.program;
   receipt.consent = identity_.host.consent.digest;
   receipt.local = say.local;
-  if (active_) {
-    receipt.scanned = active_->scanned;
-    receipt.scanned_bytes = active_->scanned_bytes;
-    receipt.unscannable = active_->unscannable;
+  if (say.run) {
+    receipt.scanned = say.run->scanned;
+    receipt.scanned_bytes = say.run->scanned_bytes;
+    receipt.unscannable = say.run->unscannable;
   }
   receipt.matched = say.matched;
   receipt.acted = say.acted;

@@ -91,7 +91,8 @@ Core::Status Core::status() const {
   status.welcomed = session_.is_welcomed();
   status.halted = identity_.host.halted;
   status.forked = log_.forked();
-  status.activity = active_ ? (active_->kind == Active::Kind::kAct ? "acting" : "scanning")
+  status.activity = acting_                 ? "acting"
+                    : walk_                 ? "scanning"
                     : identity_.host.halted ? "halted"
                                             : "idle";
   status.log_size = log_.size();

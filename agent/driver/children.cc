@@ -135,10 +135,8 @@ model::LocalReply Driver::reply_to(const model::LocalCommand& command) const {
                           {"refused_entries", std::move(refused)}})};
 }
 
-void Driver::ask_for(model::Child kind, model::LocalMessage request, const Digest& policy) {
-  Child& one = child(kind);
-  one.request = std::move(request);
-  one.policy = policy;
+void Driver::ask_for(model::Child kind, model::LocalMessage request) {
+  child(kind).request = std::move(request);
   if (auto sent = monitor_.send(model::StartChild{kind}); !sent)
     stop(sent.error().within("monitor"));
 }
@@ -188,24 +186,34 @@ void Driver::on_child(model::Child kind) {
     const model::LocalMessage& message = (*received)->message;
     const auto* scanned = std::get_if<model::ScanDone>(&message);
     const auto* acted = std::get_if<model::ActDone>(&message);
-    const bool is_answer =
-        (kind == model::Child::kScan && scanned) || (kind == model::Child::kAct && acted);
+    const bool is_answer = (kind == model::Child::kScan && scanned && !one.policies.empty()) ||
+                           (kind == model::Child::kAct && acted);
     if (!is_answer) continue;  // progress
-    parts_.loop.unwatch(one.watch);
-    one.pipe.reset();
-    refresh_consent();
-    if (acted) {
-      if (!act_remembers_) run(parts_.core.on_act_done(*acted, now()));
-      if (outcome_) act_is_free();
-      return;
+    if (acted || one.policies.size() == 1) {
+      parts_.loop.unwatch(one.watch);
+      one.pipe.reset();
     }
-    // The policy as the core fetched it, so that names in the receipt are the order's.
-    const auto bytes = parts_.store.policy(one.policy);
-    if (!bytes) return stop(bytes.error().within("store"));
-    const auto policy = codec::decode<model::Policy>(*bytes);
-    if (!policy) return stop(policy.error().within("policy in the store"));
-    return run(parts_.core.on_scan_done(*scanned, *policy, now()));
+    refresh_consent();
+    if (scanned) {
+      on_scanned(*scanned);
+      continue;
+    }
+    if (!act_remembers_) run(parts_.core.on_act_done(*acted, now()));
+    if (outcome_) act_is_free();
+    return;
   }
+}
+
+// One answer for each policy of the walk, in their order.
+void Driver::on_scanned(const model::ScanDone& done) {
+  const Digest digest = scan_.policies.front();
+  scan_.policies.pop_front();
+  // The policy as the core fetched it, so that names in the receipt are the order's.
+  const auto bytes = parts_.store.policy(digest);
+  if (!bytes) return stop(bytes.error().within("store"));
+  const auto policy = codec::decode<model::Policy>(*bytes);
+  if (!policy) return stop(policy.error().within("policy in the store"));
+  run(parts_.core.on_scan_done(done, *policy, now()));
 }
 
 }  // namespace fleetsweep::agent

@@ -109,10 +109,17 @@ void Driver::perform(SendReceipts& one) {
 }
 
 void Driver::perform(StartScan& one) {
-  auto policy = parts_.store.policy(one.policy);
-  if (!policy) return stop(policy.error().within("store"));
-  ask_for(model::Child::kScan,
-          model::ScanRequest{std::move(*policy), parts_.core.facts(), one.verify}, one.policy);
+  model::ScanRequest request;
+  request.facts = parts_.core.facts();
+  request.verify = one.verify;
+  for (const Digest& digest : one.policies) {
+    auto policy = parts_.store.policy(digest);
+    if (!policy) return stop(policy.error().within("store"));
+    Bytes& place = request.policy.empty() ? request.policy : request.others.emplace_back();
+    place = std::move(*policy);
+  }
+  scan_.policies.assign(one.policies.begin(), one.policies.end());
+  ask_for(model::Child::kScan, std::move(request));
 }
 
 void Driver::perform(StartAct& one) {
@@ -129,7 +136,7 @@ void Driver::perform(StartAct& one) {
     if (!findings) return stop(findings.error().within("store"));
     one.request.dry_run = std::move(*findings);
   }
-  ask_for(model::Child::kAct, std::move(one.request), one.policy);
+  ask_for(model::Child::kAct, std::move(one.request));
 }
 
 // It notices that nobody listens, and the monitor reaps it. One that is being started finds its
@@ -144,7 +151,7 @@ void Driver::perform(RememberStops&) {
   remember_next_ = act_.request || act_.pipe;
   if (remember_next_) return;
   act_remembers_ = true;
-  ask_for(model::Child::kAct, parts_.core.stops_request(), {});
+  ask_for(model::Child::kAct, parts_.core.stops_request());
 }
 
 void Driver::perform(AskActToStop&) {

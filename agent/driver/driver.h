@@ -3,6 +3,7 @@
 // Runs the core against the world: commits its records, then sends and starts, then logs. No
 // decision of its own beyond which address to try next.
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ class Driver {
     std::optional<runtime::Pipe> pipe;
     loop::Loop::WatchId watch = 0;
     std::optional<model::LocalMessage> request;  // until it is started
-    Digest policy;
+    std::deque<Digest> policies;                 // of the answers to come
   };
 
   Now now() const;
@@ -79,9 +80,10 @@ class Driver {
   void on_command(const model::LocalCommand& command);
   model::LocalReply reply_to(const model::LocalCommand& command) const;
   model::LocalReply take_stop(BytesView envelope, const std::string& source);
-  void ask_for(model::Child kind, model::LocalMessage request, const Digest& policy);
+  void ask_for(model::Child kind, model::LocalMessage request);
   void on_started(const model::ChildStarted& started, UniqueFd fd);
   void on_child(model::Child kind);
+  void on_scanned(const model::ScanDone& done);
   void lose(model::Child kind, const std::string& why);
   void act_is_free();
   Child& child(model::Child kind) { return kind == model::Child::kScan ? scan_ : act_; }

@@ -255,8 +255,8 @@ void FilePass::on_answer(Job& job, const Answer& answer) {
     if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
   }
   KnownFiles::Reading reading{.sha256 = facts.identity.sha256, .bytes = answer.bytes};
-  reading.is_answered = !is_joined_ && answer.left_out.empty() &&
-                        work.no.size() - before == work.probes.size();
+  reading.is_answered =
+      !is_joined_ && answer.left_out.empty() && work.no.size() - before == work.probes.size();
   reading.no = std::move(work.no);
   for (const MemberAnswer& member : answer.members) {
     const FileFacts inside = facts_of(member, facts);

@@ -96,8 +96,7 @@ Result<crypto::MacKey> read_key() {
   return key;
 }
 
-Status seal(model::ScanDone& done, BytesView policy) {
-  FS_TRY(const crypto::MacKey key, read_key());
+void seal(model::ScanDone& done, BytesView policy, const crypto::MacKey& key) {
   const Digest digest = crypto::sha256(policy);
   done.result.policy = digest;
   std::size_t total = 0;
@@ -114,7 +113,6 @@ Status seal(model::ScanDone& done, BytesView policy) {
     done.reason = model::Reason::kLimit;
     done.detail = fmt::format("findings of {} bytes: the policy matches too much", total);
   }
-  return {};
 }
 
 model::ScanDone refused(model::Reason reason, std::string detail) {
@@ -134,20 +132,25 @@ std::optional<File> open_own(const std::string& path) {
   return std::nullopt;
 }
 
-model::ScanDone answer(const Options& options, const model::ScanRequest& request,
-                       runtime::Pipe& core) {
-  const auto policy = codec::decode<model::Policy>(request.policy);
-  if (!policy) {
-    const auto schema = codec::schema_of(request.policy);
-    const bool is_of_another_time = schema && *schema != model::Policy{}.schema;
-    return refused(is_of_another_time ? model::Reason::kSchema : model::Reason::kMalformed,
-                   policy.error().message);
-  }
+model::ScanDone not_decoded(BytesView bytes, const Error& error) {
+  const auto schema = codec::schema_of(bytes);
+  const bool is_of_another_time = schema && *schema != model::Policy{}.schema;
+  return refused(is_of_another_time ? model::Reason::kSchema : model::Reason::kMalformed,
+                 error.message);
+}
+
+// One for each of these policies.
+std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanRequest& request,
+                                      std::span<const model::Policy> policies,
+                                      runtime::Pipe& core) {
+  const auto nothing = [&](model::Reason reason, const Error& error) {
+    return std::vector<model::ScanDone>(policies.size(), refused(reason, error.message));
+  };
   const auto root = Root::open(options.root);
-  if (!root) return refused(model::Reason::kIo, root.error().message);
+  if (!root) return nothing(model::Reason::kIo, root.error());
   EngineOptions engine = engine_options(options);
-  auto baseline = baseline_for({&*policy, 1}, options.baseline);
-  if (!baseline) return refused(model::Reason::kIo, baseline.error().message);
+  auto baseline = baseline_for(policies, options.baseline);
+  if (!baseline) return nothing(model::Reason::kIo, baseline.error());
   engine.baseline = std::move(*baseline);
   engine.on_progress = [&core](const model::ScanProgress& progress) {
     // Core went away, or wants no more of this: nothing more is read.
@@ -157,11 +160,35 @@ model::ScanDone answer(const Options& options, const model::ScanRequest& request
   if (table) engine.table = &*table;
   auto checkpoint = open_own<Checkpoint>(options.checkpoint);
   if (checkpoint) engine.checkpoint = &*checkpoint;
-  model::ScanDone done = std::move(scan({&*policy, 1}, request.facts, *root, engine).front());
-  if (done.reason == model::Reason::kNone)
-    if (const auto sealed = seal(done, request.policy); !sealed)
-      return refused(model::Reason::kInternal, sealed.error().message);
-  return done;
+  return scan(policies, request.facts, *root, engine);
+}
+
+// One for each policy of the request, in their order: that one does not decode is its own affair.
+Result<std::vector<model::ScanDone>> answer(const Options& options,
+                                            const model::ScanRequest& request,
+                                            runtime::Pipe& core) {
+  std::vector<BytesView> bytes = {request.policy};
+  bytes.insert(bytes.end(), request.others.begin(), request.others.end());
+  std::vector<model::ScanDone> answers(bytes.size());
+  std::vector<model::Policy> policies;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    auto policy = codec::decode<model::Policy>(bytes[i]);
+    if (!policy) {
+      answers[i] = not_decoded(bytes[i], policy.error());
+      continue;
+    }
+    policies.push_back(std::move(*policy));
+    places.push_back(i);
+  }
+  if (policies.empty()) return answers;
+  std::vector<model::ScanDone> scanned = scan_for(options, request, policies, core);
+  FS_TRY(const crypto::MacKey key, read_key());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    model::ScanDone& done = answers[places[i]] = std::move(scanned[i]);
+    if (done.reason == model::Reason::kNone) seal(done, bytes[places[i]], key);
+  }
+  return answers;
 }
 
 int complain(const Error& error) {
@@ -179,8 +206,11 @@ int serve(const Options& options) {
   const auto* request = std::get_if<model::ScanRequest>(&received->message);
   if (request == nullptr)
     return complain({Code::kInvalid, "the first message on fd 3 is not a ScanRequest"});
-  const auto sent = core.send(answer(options, *request, core));
-  return sent ? kExitDone : complain(sent.error());
+  const auto answers = answer(options, *request, core);
+  if (!answers) return complain(answers.error());
+  for (const model::ScanDone& done : *answers)
+    if (const auto sent = core.send(done); !sent) return complain(sent.error());
+  return kExitDone;
 }
 
 Result<std::string> read_file(const std::string& path) {

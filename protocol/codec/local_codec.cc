@@ -39,11 +39,14 @@ void write(Out out, const model::ScanRequest& request, schema::ScanRequest::Buil
   put(to, &B::setPolicy, request.policy);
   write(out, request.facts, to.initFacts());
   to.setVerify(request.verify);
+  put(to, &B::initOthers, request.others);
 }
 void read(In& in, schema::ScanRequest::Reader from, model::ScanRequest& request) {
   get(in, "policy", from.getPolicy(), request.policy, limits::kPolicyBytes);
   get(in, "facts", from.getFacts(), request.facts);
   request.verify = from.getVerify();
+  list(in, "others", from.getOthers(), request.others, limits::kSweepPolicies - 1,
+       limits::kPolicyBytes);
 }
 
 void write(Out, const model::ScanProgress& progress, schema::ScanProgress::Builder to) {

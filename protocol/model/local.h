@@ -32,11 +32,12 @@ struct ChildExited {
   bool operator==(const ChildExited&) const = default;
 };
 
-// core -> scan.
+// core -> scan. For each policy one ScanDone, in this order.
 struct ScanRequest {
-  Bytes policy;         // encoded; scan decodes it itself
-  Facts facts;          // for preconditions
-  bool verify = false;  // a rescan: trust no cache
+  Bytes policy;               // encoded; scan decodes it itself
+  std::vector<Bytes> others;  // answered in the same walk; with `policy` at most kSweepPolicies
+  Facts facts;                // for preconditions
+  bool verify = false;        // a rescan: trust no cache
   bool operator==(const ScanRequest&) const = default;
 };
 struct ScanProgress {

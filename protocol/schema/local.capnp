@@ -145,6 +145,7 @@ struct ScanRequest {
   policy @0 :Data;
   facts @1 :Wire.Facts;
   verify @2 :Bool;
+  others @3 :List(Data);
 }
 struct ScanProgress {
   scanned @0 :UInt64;

@@ -169,13 +169,16 @@ void AgentNode::perform(agent::Action& action) {
 }
 
 void AgentNode::scan(const agent::StartScan& start) {
-  const Bytes* bytes = store_.policy(start.policy);
-  FS_ASSERT(bytes && start.policy == wiring_.setting.digest);
-  ++host.scans;
-  later(some(scan_time), [this, number = ++scan_] {
-    if (number != scan_) return;  // it was ended
+  for (const Digest& digest : start.policies)
+    FS_ASSERT(store_.policy(digest) && digest == wiring_.setting.digest);
+  ++host.walks;
+  host.scans += start.policies.size();
+  later(some(scan_time), [this, number = ++scan_, answers = start.policies.size()] {
     const model::Policy& policy = wiring_.setting.policy;
-    run(core_->on_scan_done(host.scan(policy, wiring_.setting.digest), policy, now()));
+    const std::uint64_t life = life_;
+    // Each answer is an event of its own: it may be ended, or crash the process, in between.
+    for (std::size_t i = 0; i < answers && number == scan_ && life == life_; ++i)
+      run(core_->on_scan_done(host.scan(policy, wiring_.setting.digest), policy, now()));
   });
 }
 

@@ -50,7 +50,8 @@ class SimHost {
   Watch watch;
   HostBug bug = HostBug::kNone;
   bool is_reinfected = false;  // what was taken away is back before the rescan
-  std::uint64_t scans = 0;
+  std::uint64_t scans = 0;     // orders scanned for
+  std::uint64_t walks = 0;
 
  private:
   struct Step {

@@ -66,7 +66,10 @@ void Harness::run(Effects effects) {
   for (Action& action : effects.actions) {
     if (auto* send = std::get_if<Send>(&action)) sent.push_back(std::move(send->message));
     if (auto* send = std::get_if<SendReceipts>(&action)) sent_receipts.push_back(send->seqs);
-    if (auto* start = std::get_if<StartScan>(&action)) scans_.push_back(*start);
+    if (auto* start = std::get_if<StartScan>(&action)) {
+      scans_.push_back(*start);
+      asked_.assign(start->policies.begin(), start->policies.end());
+    }
     if (auto* start = std::get_if<StartAct>(&action)) acts_.push_back(std::move(*start));
     if (std::holds_alternative<RememberStops>(action)) remembered.push_back(core->stops_request());
     if (std::holds_alternative<AskActToStop>(action)) ++stops_asked;
@@ -119,14 +122,21 @@ void Harness::deliver() {
 }
 
 void Harness::serve_policy() {
-  const Bytes bytes = fixture::policy_bytes(policy);
   const auto wants = of_kind<model::Want>(sent);
   std::erase_if(sent, [](const auto& message) {
     return !std::holds_alternative<model::TimeRequest>(message);
   });
-  for (const model::Want& want : wants)
-    if (want.blob == digest)
-      run(core->on_message(model::Blob{digest, 0, bytes.size(), bytes}, now()));
+  for (const model::Want& want : wants) {
+    if (want.blob != digest && !others_.contains(want.blob)) continue;
+    const Bytes bytes = fixture::policy_bytes(want.blob == digest ? policy : others_.at(want.blob));
+    run(core->on_message(model::Blob{want.blob, 0, bytes.size(), bytes}, now()));
+  }
+}
+
+Digest Harness::also(const model::Policy& other) {
+  const Digest digest = crypto::sha256(fixture::policy_bytes(other));
+  others_[digest] = other;
+  return digest;
 }
 
 Bytes Harness::time_statement(const std::string& key) const {
@@ -186,7 +196,9 @@ model::ScanDone Harness::found() const {
 }
 
 void Harness::scan_answers(const model::ScanDone& done) {
-  run(core->on_scan_done(done, policy, now()));
+  const Digest of = asked_.empty() ? digest : asked_.front();
+  if (!asked_.empty()) asked_.pop_front();
+  run(core->on_scan_done(done, of == digest ? policy : others_.at(of), now()));
 }
 
 void Harness::act_answers(model::HostState state, model::Reason reason) {

@@ -45,7 +45,8 @@ class Harness {
   // The host.
   model::ScanDone found() const;  // the policy's verdict is true, one file
   model::ScanDone clean() const;
-  void scan_answers(const model::ScanDone& done);
+  void scan_answers(const model::ScanDone& done);  // the next policy of the walk
+  Digest also(const model::Policy& other);         // a policy that the edge has beside `policy`
   void act_answers(model::HostState state, model::Reason reason = model::Reason::kNone);
 
   void pass(Duration time);  // and runs whatever became due on the way
@@ -89,6 +90,8 @@ class Harness {
   std::map<std::uint64_t, Bytes> receipts_;  // by seq, also those acked
   std::set<std::uint64_t> acked_;
   std::map<Digest, Bytes> policies_;
+  std::map<Digest, model::Policy> others_;
+  std::deque<Digest> asked_;  // of the walk, not answered yet
   BootId boot_;
   unsigned starts_ = 0;
 };

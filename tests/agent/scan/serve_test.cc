@@ -108,6 +108,28 @@ TEST_F(ServeTest, FindingsComeBackSealedWithTheKey) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+TEST_F(ServeTest, APolicyBesideABrokenOneIsNotAnswered) {
+  write("/tmp/evil", "x");
+  write("/tmp/other", "x");
+  runtime::Pipe pipe = start();
+  model::ScanRequest asked = request(by_name("evil"));
+  const Bytes other = codec::encode(by_name("other"));
+  asked.others = {Bytes(other.begin(), other.begin() + 8), other};
+  ASSERT_TRUE(pipe.send(asked));
+  const model::ScanDone first = finish(pipe), broken = finish(pipe), last = finish(pipe);
+  EXPECT_EQ(broken.reason, model::Reason::kMalformed);
+  for (const auto& [done, policy] : {std::pair(&first, &asked.policy), {&last, &other}}) {
+    ASSERT_EQ(done->reason, model::Reason::kNone) << done->detail;
+    ASSERT_EQ(done->sealed.size(), 1u);
+    const Digest digest = crypto::sha256(*policy);
+    EXPECT_EQ(done->result.policy, digest);
+    EXPECT_TRUE(crypto::mac_equal(done->sealed[0].mac,
+                                  crypto::mac(key_, {digest.view(), done->sealed[0].finding})))
+        << "sealed for another policy";
+  }
+  EXPECT_EQ(std::get<model::FileIdentity>(last.result.findings[0].identity).path, "/tmp/other");
+}
+
 TEST_F(ServeTest, ARescanBelievesTheTable) {
   write("/tmp/file", "content");
   model::Policy policy;

@@ -188,8 +188,8 @@ Status Host::perform(agent::Action& action) {
     for (const std::uint64_t seq : receipts->seqs) message.receipts.push_back(receipts_.at(seq));
     static_cast<void>(socket_->send(net::Payload(codec::encode(model::Message(message)))));
   } else if (const auto* scan = std::get_if<agent::StartScan>(&action)) {
-    ++orders_begun_;
-    scans_.push_back(scan->policy);
+    orders_begun_ += scan->policies.size();
+    scans_.insert(scans_.begin(), scan->policies.rbegin(), scan->policies.rend());
   } else if (std::holds_alternative<agent::Reconnect>(action)) {
     phase_ = Phase::kConnecting;
     FS_CHECK(socket_->rebuild());
