@@ -2,7 +2,10 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -33,6 +36,16 @@ constexpr char kCache[] = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\Task
 class WindowsCleaning : public testing::Test {
  protected:
   WindowsCleaning() {
+    const auto compiled =
+        compiler::compile_file(FS_SOURCE_DIR "/tests/policies/fixtures/emotet.yaml",
+                               std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
+    EXPECT_TRUE(compiled && compiled->ok());
+    host_.policy = compiled->policy;
+  }
+
+  void SetUp() override { plant(); }
+
+  void plant() {
     put(std::string(kConfig) + "SOFTWARE",
         HiveBuilder()
             .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
@@ -53,11 +66,6 @@ class WindowsCleaning : public testing::Test {
     put(kLoader, to_bytes("MZ" + std::string(20'000, '\1')));
     write("/Windows/System32/Tasks/Updater",
           "<Task><Exec><Command>" + command() + "</Command></Exec></Task>");
-    const auto compiled =
-        compiler::compile_file(FS_SOURCE_DIR "/tests/policies/fixtures/emotet.yaml",
-                               std::chrono::floor<Seconds>(std::chrono::system_clock::now()));
-    EXPECT_TRUE(compiled && compiled->ok());
-    host_.policy = compiled->policy;
   }
 
   static std::string command() {
@@ -222,6 +230,59 @@ TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
   EXPECT_TRUE(scan().empty());
   EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
   EXPECT_EQ(host_.contents(), before);
+}
+
+// A real volume, in a mount namespace of our own, by the driver that rescue systems have.
+class NtfsCleaning : public WindowsCleaning {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a volume";
+    if (::access("/dev/fuse", R_OK | W_OK) != 0) GTEST_SKIP() << "needs /dev/fuse";
+    const std::string image = host_.root() + ".ntfs";
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    output_of("truncate -s 32M " + image + " && mkntfs -q -Q -F " + image);
+    output_of("ntfs-3g " + image + " " + host_.root());
+    is_mounted_ = true;
+    plant();
+  }
+  void TearDown() override {
+    if (is_mounted_) {
+      EXPECT_EQ(::umount(host_.root().c_str()), 0);
+    }
+  }
+  bool is_mounted_ = false;
+};
+
+TEST_F(NtfsCleaning, AVolumeIsNotCleanedOrComesBackAnother) {
+  // Streams of a file are no files, and one of a file that is taken goes and comes with it.
+  write("/Users/Ann/notes.txt", "the owner's");
+  output_of("setfattr -n user.hidden.ocx -v MZ" + std::string(12'000, 'x') + " " +
+            host_.at("/Users/Ann/notes.txt") + " && setfattr -n user.Zone.Identifier -v ZoneId=3 " +
+            host_.at(kLoader));
+  ASSERT_EQ(scan(), std::vector<std::string>{"emotet_joined"});
+  for (const model::Finding& finding : host_.findings) {
+    const auto* file = std::get_if<model::FileIdentity>(&finding.identity);
+    EXPECT_TRUE(file == nullptr || file->path == kLoader);
+  }
+  host_.dry_run = host_.findings;
+  const auto state = [&] {
+    return host_.contents() +
+           output_of(
+               "cd " + host_.root() +
+               " && find . -type f -printf '%P %T@\\n' | sort && find . -type f -print0 | sort "
+               "-z | xargs -0 getfattr -h -d -m '^user'");
+  };
+  const std::string before = state();
+  ASSERT_THAT(before, HasSubstr("Zone.Identifier"));
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(std::filesystem::exists(host_.at(kLoader)));
+  EXPECT_EQ(value_at(bytes_of(kUserHive), kRun, "mfpmp.ocx"), "none");
+  EXPECT_TRUE(scan().empty());
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(state(), before);
 }
 
 TEST_F(WindowsCleaning, WhatWindowsWroteSinceIsLostByTheUndo) {
