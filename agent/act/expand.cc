@@ -126,6 +126,7 @@ class Expansion {
     item.reason = step.skipped;
     item.outcome = step.skipped == Reason::kNone ? Outcome::kFound : Outcome::kSkipped;
     item.path_hash = path_hash(salt_, result.path);
+    if (!step.note.empty()) result.path += ": " + step.note;
     item.sha256 = plan::file_of(step.identity).sha256;
     item.size = plan::file_of(step.identity).size;
     if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
@@ -153,6 +154,8 @@ class Expansion {
   Checked<void> add(const model::PlanStep& step) {
     switch (step.action.kind) {
       case ActionKind::kReport:
+      case ActionKind::kRestart:  // as the next: proposed, never carried out
+      case ActionKind::kRestoreFromPackage:
         return {};
       case ActionKind::kCollect:
         return collect(step);

@@ -13,10 +13,14 @@
 #include "agent/act/entry_facts.h"
 #include "agent/act/hard_links.h"
 #include "agent/act/lines.h"
+#include "agent/act/reinstall.h"
+#include "agent/act/services.h"
 #include "agent/overlay/overlay.h"
 #include "agent/package_db/package_db.h"
 #include "agent/plan/binding.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::act {
 
@@ -139,6 +143,8 @@ class Facts {
     };
     // Without its database nobody can say what belongs to a package.
     if (!broken_.empty()) return refused(Reason::kIo, "package database: " + broken_);
+    if (!is_entry) facts.mapped_by = mapped_by(file);
+    if (!is_entry) facts.proposal = proposal_for(file.path);
     if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
       return refused(Reason::kProtected, "a mount point");
     if (protected_.contains({file.device, file.inode}) && !is_entry)
@@ -163,6 +169,34 @@ class Facts {
   }
 
  private:
+  std::vector<plan::Service> mapped_by(const model::FileIdentity& file) {
+    if (!mappings_) mappings_ = mappings_of_host();
+    const auto found = mappings_->find({file.device, file.inode});
+    return found == mappings_->end() ? std::vector<plan::Service>() : found->second;
+  }
+
+  // Of a package's file that is another one now; else empty.
+  std::string proposal_for(const std::string& path) {
+    const auto package = packages_.owner(path);
+    const auto parent = tree_.parent(path);
+    if (!package || !parent) return {};
+    const auto file = tree_.file(*parent, path);
+    if (!file) return {};
+    const std::string found = md5_of(file->get());
+    if (packages_.intact(path, found)) return {};
+    return reinstall_proposal({*package, dpkg_version(dpkg_status(), *package).value_or(""),
+                               packages_.recorded_md5(path), found});
+  }
+
+  const std::string& dpkg_status() {
+    if (!dpkg_status_) {
+      const auto text =
+          files::read_file(tree_.root() + "/var/lib/dpkg/status", limits::kPackageListBytes);
+      dpkg_status_ = text ? to_text(*text) : std::string();
+    }
+    return *dpkg_status_;
+  }
+
   // What is exactly as installed says more than what was changed, under whichever name.
   void find_package(const std::string& path, plan::ObjectFacts& facts) const {
     const auto package = package_of(packages_, tree_, path);
@@ -176,6 +210,8 @@ class Facts {
   std::set<Inode> of_init_;
   const ImageLayers images_;
   PackageDb packages_;
+  std::optional<std::string> dpkg_status_;
+  std::optional<Mappings> mappings_;
   std::string broken_;
   std::map<std::string, std::set<std::string>> keys_;
   Links links_;

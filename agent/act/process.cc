@@ -35,19 +35,6 @@ Checked<std::string> read_proc(std::int32_t pid, const char* name) {
   }
 }
 
-std::vector<std::int32_t> all_pids() {
-  std::vector<std::int32_t> pids;
-  std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
-  while (folder) {
-    const dirent* entry = ::readdir(folder.get());
-    if (entry == nullptr) break;
-    std::int32_t pid = 0;
-    const char* end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, pid).ptr == end) pids.push_back(pid);
-  }
-  return pids;
-}
-
 std::string exe_link(std::int32_t pid) {
   return fmt::format("/proc/{}/exe", pid);
 }
@@ -132,6 +119,19 @@ Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdent
   // As long as the process is there its number is no other's: what was opened is its own.
   FS_CHECK(send_signal(pidfd.get(), 0));
   return file;
+}
+
+std::vector<std::int32_t> all_pids() {
+  std::vector<std::int32_t> pids;
+  std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
+  while (folder) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    std::int32_t pid = 0;
+    const char* end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, pid).ptr == end) pids.push_back(pid);
+  }
+  return pids;
 }
 
 std::vector<plan::Running> running_processes(const Tree& tree) {

@@ -31,6 +31,9 @@ Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdent
 // Its program's bytes, which are there even when the file is deleted; the same codes.
 Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdentity& exe);
 
+// What /proc shows now, kernel threads included.
+std::vector<std::int32_t> all_pids();
+
 // All processes whose program lies beneath the root (any process when the root is the host's),
 // kernel threads excluded; exe without digest.
 std::vector<plan::Running> running_processes(const Tree& tree);

@@ -124,7 +124,8 @@ Refusal check_file(const Input& input, const model::PlanStep& step) {
 
 bool takes(model::ActionKind action, model::Selector::Kind selector) {
   if (selector == model::Selector::Kind::kList) return action == model::ActionKind::kBlock;
-  return selector != model::Selector::Kind::kServicesMapping;
+  return (selector == model::Selector::Kind::kServicesMapping) ==
+         (action == model::ActionKind::kRestart);
 }
 
 // Nothing of the host's files and processes is touched, but it may be cut off.
@@ -143,7 +144,8 @@ Refusal check_network(const model::PlanStep& step) {
 }  // namespace
 
 bool is_intrusive(model::ActionKind kind) {
-  return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect;
+  return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect &&
+         kind != model::ActionKind::kRestoreFromPackage && kind != model::ActionKind::kRestart;
 }
 
 Refusal check_capability(const model::Policy& policy, model::Platform here) {

@@ -25,7 +25,7 @@ Refusal check_object(const Input& input, const model::PlanStep& step);
 // A file that entries name goes only together with all of them.
 Refusal check_names(const Input& input, const std::vector<model::PlanStep>& steps);
 
-// Changes the host: everything but report and collect.
+// Changes the host: everything but report, collect and what is only proposed.
 bool is_intrusive(model::ActionKind kind);
 
 }  // namespace fleetsweep::plan

@@ -104,6 +104,33 @@ Refusal check_independence(const Input& input, const Judged& judged) {
   return {};
 }
 
+// What a shell and systemctl take for one name of a unit.
+bool is_plain_unit(std::string_view unit) {
+  return !unit.empty() && unit.front() != '-' && std::all_of(unit.begin(), unit.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("@.:_-").find(c) != std::string_view::npos;
+  });
+}
+
+std::string describe_restart(const Service& service, const std::vector<std::string>& allow,
+                             const std::string& path) {
+  constexpr std::size_t kPids = 5;
+  std::string pids;
+  for (std::size_t i = 0; i < std::min(service.pids.size(), kPids); ++i)
+    pids += fmt::format("{}{}", i == 0 ? "" : ", ", service.pids[i]);
+  if (service.pids.size() > kPids) pids += fmt::format(" and {} more", service.pids.size() - kPids);
+  const std::string loaded = fmt::format("which has {} loaded (processes {})", escaped(path), pids);
+  if (!is_plain_unit(service.unit))
+    return fmt::format("needs restart: {}, {}",
+                       service.unit.empty() ? "a program of no service" : escaped(service.unit),
+                       loaded);
+  const bool is_allowed = std::find(allow.begin(), allow.end(), service.unit) != allow.end();
+  return fmt::format("needs restart: {}, {}; {}: systemctl restart {}", service.unit, loaded,
+                     is_allowed ? "the policy means it to be restarted"
+                                : "the policy does not speak of it, look at it first",
+                     service.unit);
+}
+
 bool takes(ActionKind action, const model::Identity& identity) {
   switch (action) {
     case ActionKind::kSuspend:
@@ -115,6 +142,7 @@ bool takes(ActionKind action, const model::Identity& identity) {
     case ActionKind::kDisable:
       return std::holds_alternative<model::PersistenceIdentity>(identity);
     case ActionKind::kQuarantine:
+    case ActionKind::kRestoreFromPackage:
       return std::holds_alternative<model::FileIdentity>(identity);
     case ActionKind::kBlock:
       return std::holds_alternative<model::ConnectionIdentity>(identity);
@@ -136,6 +164,7 @@ bool is_running_only(const model::Identity& identity) {
 }
 
 std::string key_of(const PlanStep& step) {
+  if (step.action.kind == ActionKind::kRestart) return step.note;
   if (!is_about_network(step.action.kind)) return object_key(step.identity);
   std::string key = step.action.direction;
   for (const auto& one : blocked_by(step)) key += " " + one;
@@ -195,7 +224,9 @@ class Planner {
                            std::find(selector.detections.begin(), selector.detections.end(),
                                      finding.detection) != selector.detections.end();
         if (!named || !judged.now.contains(finding.number)) continue;
-        if (selector.kind == model::Selector::Kind::kProcessesOf)
+        if (action.kind == ActionKind::kRestart)
+          select_services(action, judged, i);
+        else if (selector.kind == model::Selector::Kind::kProcessesOf)
           select_processes(action, judged, i);
         else
           add(action, judged, i, finding.identity);
@@ -224,6 +255,14 @@ class Planner {
     }
   }
 
+  // Named, each with the command for a person: nobody here starts a service.
+  void select_services(const model::Action& action, const Judged& judged, std::uint32_t i) {
+    const std::string& path = file_of(input_.findings[i].identity).path;
+    for (const auto& service : input_.facts[i].mapped_by)
+      add(action, judged, i, input_.findings[i].identity,
+          describe_restart(service, action.allow, path));
+  }
+
   void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
     const auto& file = file_of(input_.findings[i].identity);
     for (const auto& [process, parent] : input_.running)
@@ -232,14 +271,17 @@ class Planner {
   }
 
   void add(const model::Action& action, const Judged& judged, std::uint32_t i,
-           const model::Identity& identity) {
+           const model::Identity& identity, std::string note = "") {
     if (!takes(action.kind, identity)) {
       if (!refusal_)
         refusal_ = {Reason::kCapability, fmt::format("'{}' cannot be done to {}", name(action.kind),
                                                      describe(identity))};
       return;
     }
+    const bool is_proposal = action.kind == ActionKind::kRestoreFromPackage;
+    if (is_proposal && input_.facts[i].proposal.empty()) return;  // no package misses it
     PlanStep step;
+    step.note = is_proposal ? input_.facts[i].proposal : std::move(note);
     // What only a process still has is taken from it before it is killed.
     const bool is_last_chance = action.kind == ActionKind::kQuarantine && is_running_only(identity);
     step.phase = is_last_chance ? model::Phase::kCollect : phase_of(action.kind);
@@ -388,6 +430,8 @@ bool is_available(ActionKind kind) {
     case ActionKind::kQuarantine:
     case ActionKind::kBlock:
     case ActionKind::kIsolate:
+    case ActionKind::kRestoreFromPackage:
+    case ActionKind::kRestart:
       return true;
     default:
       return false;

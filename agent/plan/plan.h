@@ -16,6 +16,12 @@ namespace fleetsweep::plan {
 
 enum class Package : std::uint8_t { kUnowned, kIntact, kTampered };
 
+// Processes of one service; `unit` is empty for those of none.
+struct Service {
+  std::string unit;
+  std::vector<std::int32_t> pids;
+};
+
 // What only the host can tell about the object of one finding.
 struct ObjectFacts {
   Package package = Package::kUnowned;
@@ -28,6 +34,9 @@ struct ObjectFacts {
   // object_key()s of the entries that name this file, and fail without it: it may go only when all
   // of them go.
   std::vector<std::string> named_by;
+  // Of a file that its package installed otherwise: what a person may do about it; else empty.
+  std::string proposal;
+  std::vector<Service> mapped_by;  // who has the file in memory
   // In a layer of a container image: reported, never touched. Other containers share it, and the
   // next one is made from it again.
   bool in_image = false;

@@ -25,8 +25,7 @@ bool may_be_directory(const model::Selection& selection) {
 }
 
 bool takes_files(ActionKind kind) {
-  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge ||
-         kind == ActionKind::kRestoreFromPackage;
+  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge;
 }
 
 std::string_view naming_hint(ObjectKind object) {
@@ -113,7 +112,8 @@ void check_engine(const model::Action& action, Position at, Draft& draft) {
 }  // namespace
 
 bool changes_host(ActionKind kind) {
-  return kind != ActionKind::kReport && kind != ActionKind::kCollect;
+  return kind != ActionKind::kReport && kind != ActionKind::kCollect &&
+         kind != ActionKind::kRestoreFromPackage;
 }
 
 bool looks_for_windows(const Detection& detection) {

@@ -14,9 +14,9 @@ bool agents_do(model::ActionKind kind) {
     case ActionKind::kQuarantine:
     case ActionKind::kBlock:
     case ActionKind::kIsolate:
-      return true;
-    case ActionKind::kRestart:
     case ActionKind::kRestoreFromPackage:
+    case ActionKind::kRestart:
+      return true;
     case ActionKind::kPurge:
       return false;
   }
@@ -25,7 +25,8 @@ bool agents_do(model::ActionKind kind) {
 
 bool agents_take(model::ActionKind action, model::Selector::Kind kind) {
   if (kind == model::Selector::Kind::kList) return action == model::ActionKind::kBlock;
-  return kind != model::Selector::Kind::kServicesMapping;
+  return (kind == model::Selector::Kind::kServicesMapping) ==
+         (action == model::ActionKind::kRestart);
 }
 
 bool agents_disable(model::PersistenceKind kind) {

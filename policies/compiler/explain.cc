@@ -152,6 +152,8 @@ std::string options_text(const Action& action) {
       return fmt::format(", {}going, for {}", action.direction, duration_words(action.ttl));
     case ActionKind::kIsolate:
       return ": the host keeps its line to the controller alone, for " + duration_words(action.ttl);
+    case ActionKind::kRestoreFromPackage:
+      return ": a proposal for a person, with the command; no agent carries it out";
     case ActionKind::kRemove:
       return ": the line or unit itself, never a file that holds others";
     case ActionKind::kQuarantine:

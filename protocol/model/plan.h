@@ -36,6 +36,7 @@ struct PlanStep {
   ObjectKind object = ObjectKind::kFile;
   Identity identity;               // of the object itself (processes_of: the process)
   Reason skipped = Reason::kNone;  // not kNone: reported, not touched
+  std::string note;                // restore-from-package: what a person may do about it
   bool package_owned = false;      // the file, or the file around a line, belongs to a package
   bool operator==(const PlanStep&) const = default;
 };

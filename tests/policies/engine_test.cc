@@ -38,15 +38,12 @@ TEST(Engine, APolicyIsSignedThatEveryHostRefuses) {
         with("- {action: quarantine, select: content}",
              "- {action: quarantine, select: content}\n      - {action: " + action + "}"));
   };
-  for (const char* action : {"restart, select: services_mapping(content), allow: [a.service]",
-                             "restore-from-package, select: content", "purge, select: content"}) {
-    const std::string verb(action, std::string_view(action).find(','));
-    EXPECT_THAT(found(action),
-                Contains(HasSubstr("warning: agents of this version have no '" + verb +
-                                   "': they refuse an apply order of this policy | ")))
-        << action;
-  }
+  EXPECT_THAT(found("purge, select: content"),
+              Contains(HasSubstr("warning: agents of this version have no 'purge': they refuse an "
+                                 "apply order of this policy | ")));
+  EXPECT_THAT(found("restart, select: services_mapping(content), allow: [a.service]"), IsEmpty());
   EXPECT_THAT(found("suspend, select: started"), IsEmpty());
+  EXPECT_THAT(found("restore-from-package, select: content"), IsEmpty());
 }
 
 TEST(Engine, TheCompilerBlocksWiderOrLongerThanAgents) {

@@ -65,6 +65,47 @@ TEST_F(Clean, TheInfectionGoesAndUndoBringsBackEveryByteOwnerModeAttributeAndTim
   EXPECT_EQ(host.manifest(), before);
 }
 
+TEST_F(Clean, APackagesChangedFileIsReplacedOrNobodyLearnsHow) {
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/tmp/kit/evil\n/usr/lib/libevil.so\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"), std::string(32, 'a') + "  tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/status"), "Package: kit\nVersion: 1.2-3\n");
+  host.policy.responses[0].actions = {
+      {ActionKind::kRestoreFromPackage,
+       {{model::Selector::Kind::kDetections, {kByHash, kByName}, {}}}}};
+  const std::string before = host.manifest();
+  const Answer answer = host.run(host.request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.done->acted, 0u);
+  ASSERT_EQ(answer.done->items.size(), 2u) << "not of the program that no package owns";
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(answer.done->items[i].outcome, Outcome::kFound);
+    EXPECT_TRUE(answer.done->paths[i].ends_with(
+        "; a person may run: apt-get install --reinstall kit=1.2-3"))
+        << answer.done->paths[i];
+  }
+  EXPECT_TRUE(answer.done->paths[0].starts_with(
+      "/tmp/kit/evil: of package kit 1.2-3, which installed MD5 " + std::string(32, 'a')))
+      << answer.done->paths[0];
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, WhoStillRunsARemovedProgramIsNotNamed) {
+  model::Action restart{ActionKind::kRestart,
+                        {{model::Selector::Kind::kServicesMapping, {kByName}, {}}}};
+  restart.allow = {"cron.service"};
+  host.policy.responses[0].actions = {
+      {ActionKind::kQuarantine, {{model::Selector::Kind::kDetections, {kByName}, {}}}}, restart};
+  const Answer answer = host.run(host.request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  ASSERT_EQ(answer.done->items.size(), 3u) << answer.text();
+  EXPECT_EQ(answer.done->items[2].action, ActionKind::kRestart) << "after the files";
+  EXPECT_EQ(answer.done->items[2].outcome, Outcome::kFound);
+  const std::string& said = answer.done->paths[2];
+  EXPECT_TRUE(said.starts_with("/opt/kit/worker: needs restart: ")) << said;
+  EXPECT_NE(said.find(fmt::format("(processes {})", worker)), std::string::npos) << said;
+  EXPECT_TRUE(host.is_alive(worker));
+}
+
 TEST_F(Clean, AnEditedFileGetsNothingFromItsFolder) {
   const auto look = [&] {
     const std::string path = host.at("/etc/crontab");

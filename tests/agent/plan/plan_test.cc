@@ -407,14 +407,54 @@ TEST(Plan, TheDescendantsOfATreeAreCountedAndCheckedLikeTheirAncestor) {
   EXPECT_EQ(world.plan().refused, Reason::kProtected);
 }
 
+TEST(Plan, AProposalIsMadeForAFileThatNoPackageMisses) {
+  auto world = World::infected();
+  world.policy.responses[0].actions = {action(ActionKind::kRestoreFromPackage, {kHash, kName})};
+  EXPECT_TRUE(world.plan().steps.empty());
+  world.facts[0].package = Package::kTampered;
+  world.facts[0].proposal = "of package demo 1.0";
+  world.policy.limits.items = 1;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  ASSERT_EQ(plan.steps.size(), 1u);
+  EXPECT_EQ(plan.steps[0].note, "of package demo 1.0");
+  EXPECT_EQ(plan.steps[0].phase, model::Phase::kRepair);
+  EXPECT_NE(to_text(plan).find(", of package demo 1.0"), std::string::npos);
+}
+
+TEST(Plan, NobodyLearnsWhichServicesStillRunWhatWasRemoved) {
+  auto world = World::infected();
+  auto restart = action(ActionKind::kRestart, {kHash}, model::Selector::Kind::kServicesMapping);
+  restart.allow = {"cron.service"};
+  world.policy.responses[0].actions = {restart};
+  EXPECT_TRUE(world.plan().steps.empty());
+  world.facts[0].mapped_by = {
+      {"cron.service", {7}}, {"a.service", {1, 2, 3, 4, 5, 6}}, {"", {9}}, {"$(id).service", {8}}};
+  const auto plan = world.plan();
+  ASSERT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  ASSERT_EQ(plan.steps.size(), 4u);
+  EXPECT_EQ(plan.steps[0].phase, model::Phase::kReload);
+  const auto ends = [&](std::size_t step, const std::string& text) {
+    EXPECT_TRUE(plan.steps[step].note.ends_with(text)) << plan.steps[step].note;
+  };
+  ends(0,
+       " loaded (processes 7); the policy means it to be restarted: systemctl restart "
+       "cron.service");
+  ends(1,
+       " loaded (processes 1, 2, 3, 4, 5 and 1 more); the policy does not speak of it, look at "
+       "it first: systemctl restart a.service");
+  ends(2, " loaded (processes 9)");
+  ends(3, " loaded (processes 8)");
+  EXPECT_EQ(plan.steps[2].note.find("needs restart: a program of no service, which has"), 0u);
+}
+
 TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
-  for (auto kind : {ActionKind::kRestart, ActionKind::kRestoreFromPackage, ActionKind::kPurge}) {
-    auto world = World::infected();
-    world.policy.responses.push_back({{}, 0, {action(kind, {kHash})}});  // even of no true verdict
-    const auto plan = world.plan();
-    EXPECT_EQ(plan.refused, Reason::kCapability);
-    EXPECT_TRUE(plan.steps.empty());
-  }
+  auto world = World::infected();
+  world.policy.responses.push_back(
+      {{}, 0, {action(ActionKind::kPurge, {kHash})}});  // even of no true verdict
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kCapability);
+  EXPECT_TRUE(plan.steps.empty());
   auto windows = World::infected();
   windows.policy.platform = model::Platform::kWindows;
   EXPECT_EQ(windows.plan().refused, Reason::kPlatform);

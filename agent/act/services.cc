@@ -1,0 +1,85 @@
+#include "agent/act/services.h"
+
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "agent/act/process.h"
+#include "protocol/runtime/files/files.h"
+
+namespace fleetsweep::act {
+
+namespace {
+
+constexpr std::size_t kTextBytes = 4 << 20;  // of one file of /proc; a longer one is left out
+
+template <class Visit>
+void each_line(std::string_view text, const Visit& visit) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find('\n'), text.size());
+    visit(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+std::string read_proc(std::int32_t pid, const char* name) {
+  const auto text = files::read_file(fmt::format("/proc/{}/{}", pid, name), kTextBytes);
+  return text ? to_text(*text) : std::string();
+}
+
+}  // namespace
+
+std::string unit_of(std::string_view proc_cgroup) {
+  std::string unit;
+  each_line(proc_cgroup, [&](std::string_view line) {
+    // "0::/system.slice/cron.service" or, with the old hierarchies, "1:name=systemd:/...".
+    if (!unit.empty() || (!line.starts_with("0::/") && line.find(":name=systemd:/") == line.npos))
+      return;
+    for (auto at = line.find('/'); at != line.npos;) {
+      const auto next = line.find('/', at + 1);
+      const auto part = line.substr(at + 1, next == line.npos ? next : next - at - 1);
+      if (part.ends_with(".service")) {
+        unit = part;
+        return;
+      }
+      at = next;
+    }
+  });
+  return unit;
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_files(std::string_view maps) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> files;
+  each_line(maps, [&](std::string_view line) {
+    unsigned major = 0, minor = 0;
+    unsigned long inode = 0;
+    if (std::sscanf(std::string(line).c_str(), "%*s %*s %*s %x:%x %lu", &major, &minor, &inode) ==
+            3 &&
+        inode != 0)
+      files.emplace_back(makedev(major, minor), inode);
+  });
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
+}
+
+Mappings mappings_of_host() {
+  Mappings result;
+  for (const std::int32_t pid : all_pids()) {
+    const auto files = mapped_files(read_proc(pid, "maps"));
+    if (files.empty()) continue;
+    const std::string unit = unit_of(read_proc(pid, "cgroup"));
+    for (const auto& file : files) {
+      auto& services = result[file];
+      const auto known =
+          std::find_if(services.begin(), services.end(),
+                       [&](const plan::Service& service) { return service.unit == unit; });
+      (known == services.end() ? services.emplace_back(plan::Service{unit, {}}) : *known)
+          .pids.push_back(pid);
+    }
+  }
+  return result;
+}
+
+}  // namespace fleetsweep::act

@@ -1,0 +1,60 @@
+#include "agent/act/services.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "protocol/base/unique_fd.h"
+#include "tests/agent/act/temp_dir.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::Pair;
+
+TEST(Services, AServiceIsTakenForASession) {
+  EXPECT_EQ(unit_of("0::/system.slice/cron.service\n"), "cron.service");
+  EXPECT_EQ(unit_of("0::/system.slice/system-getty.slice/getty@tty1.service\n"),
+            "getty@tty1.service");
+  EXPECT_EQ(unit_of("12:pids:/x.service\n1:name=systemd:/system.slice/ssh.service\n0::/\n"),
+            "ssh.service");
+  EXPECT_EQ(unit_of("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service\n"),
+            "user@1000.service");
+  for (const char* none : {"", "0::/\n", "0::/user.slice/user-1000.slice/session-2.scope\n",
+                           "12:pids:/x.service\n", "0::/docker/abc\n"})
+    EXPECT_EQ(unit_of(none), "") << none;
+}
+
+TEST(Services, AMappingWithoutAFileIsOne) {
+  EXPECT_THAT(mapped_files("00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/dbus-daemon\n"
+                           "00651000-00652000 r--p 00051000 08:02 173521 /usr/bin/dbus-daemon\n"
+                           "7f2c-7f2d rw-p 00000000 00:00 0 [heap]\n"
+                           "7f3c-7f3d r-xp 00000000 08:02 7 /lib/a b.so (deleted)\n"
+                           "cut off\n"),
+              ElementsAre(Pair(0x802, 7), Pair(0x802, 173521)));
+}
+
+TEST(Services, AProcessThatStillMapsARemovedLibraryIsNotSeen) {
+  const TempDir folder;
+  const std::string path = folder / "lib.so";
+  write_text(path, std::string(4096, 'x'));
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  ASSERT_EQ(::fstat(file.get(), &status), 0);
+  void* const memory = ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  ::unlink(path.c_str());
+  const auto mappings = mappings_of_host();
+  const auto found = mappings.find({status.st_dev, status.st_ino});
+  ASSERT_NE(found, mappings.end());
+  ASSERT_EQ(found->second.size(), 1u);
+  EXPECT_THAT(found->second[0].pids, ElementsAre(::getpid()));
+  ::munmap(memory, 4096);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
