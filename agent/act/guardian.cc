@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "agent/act/ledger.h"
@@ -20,6 +21,7 @@ namespace fleetsweep::act {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(500);
+constexpr auto kEndEvery = std::chrono::milliseconds(20);
 
 struct JournalAt {
   off_t size = -1;
@@ -70,9 +72,9 @@ Status Guardian::start(int kept) {
   return {};
 }
 
-bool Guardian::is_settled() const {
+std::optional<bool> Guardian::is_settled() const {
   const auto lock = files::StateLock::acquire(state_, "fleetsweep-act");
-  if (!lock) return false;  // somebody is at it
+  if (!lock) return std::nullopt;
   const auto ledger = Ledger::open(state_ + "/journal");
   return ledger && ledger->find_open() == nullptr;
 }
@@ -81,11 +83,15 @@ bool Guardian::is_settled() const {
 bool Guardian::is_looked_after() const {
   const std::string path = state_ + "/journal";
   const auto before = look(path);
-  if (before.size < 0 || is_settled()) return true;
   const auto deadline = std::chrono::steady_clock::now() + patience_;
+  std::optional<bool> settled;
   while (std::chrono::steady_clock::now() < deadline) {
-    if (look(path) != before) return true;
-    ::poll(nullptr, 0, static_cast<int>(kLookEvery.count()));
+    const auto now = look(path);
+    if (now.size < 0 || now != before) return true;
+    // An act that ends lets go of us before it lets go of its lock.
+    if (!settled) settled = is_settled();
+    if (settled.value_or(false)) return true;
+    ::poll(nullptr, 0, static_cast<int>(settled ? kLookEvery.count() : kEndEvery.count()));
   }
   return false;
 }

@@ -5,6 +5,7 @@
 // what was stopped runs again. It is gone as soon as there is nothing to guard.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "protocol/base/result.h"
@@ -25,7 +26,7 @@ class Guardian {
 
  private:
   [[noreturn]] void watch(int alive) const;
-  bool is_settled() const;
+  std::optional<bool> is_settled() const;  // nothing: somebody works with the journal
   bool is_looked_after() const;
 
   std::string state_;
