@@ -129,6 +129,9 @@ void print(const std::string& verb, const Json& answer) {
       std::printf("  this host's clock is %s: %s\n", clock.c_str(),
                   answer.value("time_told", false) ? "orders are judged by what a witness host told"
                                                    : "orders that change anything are refused");
+    if (const Json vault = answer.value("vault", Json()); vault.is_object())
+      std::printf("  the vault holds %llu entries, %llu bytes: `fleetsweep-agent vault list`\n",
+                  vault.value("entries", 0ull), vault.value("bytes", 0ull));
     if (answer.value("forked", false))
       std::printf("  the log contradicts what this host has seen: nothing runs\n");
     print_orders(answer.value("orders", Json::array()));
@@ -158,10 +161,27 @@ void print(const std::string& verb, const Json& answer) {
   }
 }
 
+// Core, which answers, cannot look there; who may command the agent can. Null: he cannot either.
+Json vault_json(const std::string& state) {
+  std::uint64_t entries = 0, bytes = 0;
+  std::error_code error;
+  std::filesystem::recursive_directory_iterator at(state + "/act/vault", error);
+  for (; !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
+    if (at->path().extension() != ".fsq") continue;
+    ++entries;
+    bytes += at->file_size(error);
+  }
+  return error ? Json() : Json{{"entries", entries}, {"bytes", bytes}};
+}
+
 int show(const Options& options, const model::LocalReply& reply) {
-  const Json answer = Json::parse(reply.json, nullptr, false);
-  if (options.json || answer.is_discarded())
+  Json answer = Json::parse(reply.json, nullptr, false);
+  if (options.command.verb == "status" && answer.is_object())
+    answer["vault"] = vault_json(options.state);
+  if (answer.is_discarded())
     std::printf("%s\n", reply.json.c_str());
+  else if (options.json)
+    std::printf("%s\n", answer.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   else
     print(options.command.verb, answer);
   return reply.ok ? kDone : kRefused;

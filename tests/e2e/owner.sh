@@ -78,6 +78,9 @@ expect "open-1: the controller is gone" wait_for 10 agent_status open-1 '.connec
 expect "open-1: the owner undoes the order" owner undo open-1 "$order"
 expect "open-1: everything is back, byte for byte" unchanged open-1
 expect "open-1: why says who undid it" agent_says open-1 "$order" "undone by the owner of this host"
+expect "open-1: status says what lies in the vault" agent_status open-1 '.vault.entries > 0 and .vault.bytes > 0'
+expect "open-1: the owner sees what was taken by which order" eval '"$BIN/fleetsweep-agent" vault list --json --state "$(state_dir open-1)" |
+  jq -e --arg order "$order" "(.entries | length) > 0 and all(.entries[]; .order == \$order and .undone)"'
 expect "open-1: its receipt waits" agent_status open-1 '.outbox == 1'
 expect "open-1: an order it never saw cannot be undone" not owner undo open-1 "$(printf '0%.0s' $(seq 64))"
 controller_start
