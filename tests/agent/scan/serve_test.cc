@@ -118,7 +118,8 @@ TEST_F(ServeTest, APolicyBesideABrokenOneIsNotAnswered) {
   ASSERT_TRUE(pipe.send(asked));
   const model::ScanDone first = finish(pipe), broken = finish(pipe), last = finish(pipe);
   EXPECT_EQ(broken.reason, model::Reason::kMalformed);
-  for (const auto& [done, policy] : {std::pair(&first, &asked.policy), {&last, &other}}) {
+  using Answer = std::pair<const model::ScanDone*, const Bytes*>;
+  for (const auto& [done, policy] : {Answer(&first, &asked.policy), Answer(&last, &other)}) {
     ASSERT_EQ(done->reason, model::Reason::kNone) << done->detail;
     ASSERT_EQ(done->sealed.size(), 1u);
     const Digest digest = crypto::sha256(*policy);
