@@ -4,7 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/agent/no_pressure.h"
+
 namespace fleetsweep::act {
+
+namespace {
+[[maybe_unused]] const auto* const kNoPressure = testing::AddGlobalTestEnvironment(new NoPressure);
+}  // namespace
 
 model::ScanDone real_scan(const ActHost& host, const model::Policy& policy) {
   model::ScanDone done;

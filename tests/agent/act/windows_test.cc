@@ -13,9 +13,8 @@
 
 #include "agent/hive/registry.h"
 #include "agent/hive/text.h"
-#include "agent/scan/engine.h"
 #include "policies/compiler/compiler.h"
-#include "tests/agent/act/act_host.h"
+#include "tests/agent/act/real_scan.h"
 #include "tests/agent/hive/hive_builder.h"
 
 namespace fleetsweep::act {
@@ -86,11 +85,7 @@ class WindowsCleaning : public testing::Test {
 
   // The verdicts, with what the host now shows as findings.
   std::vector<std::string> scan() {
-    const auto root = scan::Root::open(host_.root());
-    const model::ScanDone done =
-        scan::scan({&host_.policy, 1}, scan::host_facts(*root), *root, scan::EngineOptions{})
-            .front();
-    EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+    const model::ScanDone done = real_scan(host_, host_.policy);
     host_.findings = done.result.findings;
     std::vector<std::string> names;
     for (const auto verdict : done.result.verdicts)
@@ -223,8 +218,7 @@ TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
   host_.dry_run = host_.findings;
   const std::string before = host_.contents();
   const auto request = host_.request();
-  host_.launcher =
-      "strace -f --seccomp-bpf -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EINVAL";
+  host_.launcher = "strace -f -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EINVAL";
   const auto answer = host_.run(request);
   ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
   EXPECT_TRUE(scan().empty());

@@ -12,8 +12,13 @@
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/bulk_hash.h"
 #include "protocol/crypto/digest.h"
+#include "tests/agent/no_pressure.h"
 
 namespace fleetsweep::scan {
+
+namespace {
+[[maybe_unused]] const auto* const kNoPressure = testing::AddGlobalTestEnvironment(new NoPressure);
+}  // namespace
 
 namespace fs = std::filesystem;
 
