@@ -156,9 +156,10 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
     // Core went away, or wants no more of this: nothing more is read.
     if (!core.send(progress)) std::_Exit(kExitDone);
   };
+  // What a cleaning rests on is read now, whatever a scan before has seen.
   const auto table = open_own<TableFile>(request.verify ? std::string() : options.table);
   if (table) engine.table = &*table;
-  auto checkpoint = open_own<Checkpoint>(options.checkpoint);
+  auto checkpoint = open_own<Checkpoint>(request.verify ? std::string() : options.checkpoint);
   if (checkpoint) engine.checkpoint = &*checkpoint;
   return scan(policies, request.facts, *root, engine);
 }
