@@ -140,6 +140,7 @@ class Core {
     std::uint32_t unscannable = 0;
     std::uint32_t partial = 0;
     std::vector<std::string> mismatches;
+    std::vector<model::HealthMark> health;
     bool asked_to_stop = false;
     bool resumed = false;  // kAct: after a crash, from act's journal
     bool by_reboot = false;
@@ -221,6 +222,8 @@ class Core {
   void report_interrupted(const Run& run, Effects& effects, const Now& now);
   void end_act(const model::ActDone& done, Effects& effects, const Now& now);
   void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
+  void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
+                Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   static model::Reason reservation(const Run& run);
   static std::string done_text(const Job& job, const Run& run);

@@ -62,9 +62,10 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
     if (job.phase == Phase::kVerifying)
       reasons_[job.order] = state;
     else if (job.phase == Phase::kDone)
-      reasons_[job.order] = job.reason == model::Reason::kNone
-                                ? "done: " + state
-                                : fmt::format("{}: {}", state, name(job.reason));
+      reasons_[job.order] =
+          (job.reason == model::Reason::kNone ? "done: " + state
+                                              : fmt::format("{}: {}", state, name(job.reason))) +
+          job.detail;
   }
   for (const Stored::Waiting& item : stored.outbox) outbox_.add(item.seq, item.id, item.size);
   seq_ = stored.seq;

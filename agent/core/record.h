@@ -41,6 +41,8 @@ struct Job {
   model::Reason reason = model::Reason::kNone;
   std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)
   std::uint32_t acted = 0;     // objects, as act said
+  std::vector<model::HealthMark> health;  // what was good before the cleaning
+  std::string detail;                     // for people, beside state and reason
   bool operator==(const Job&) const = default;
 };
 

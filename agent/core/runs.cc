@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/core/core.h"
+#include "agent/core/health.h"
 #include "agent/plan/network.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
@@ -38,14 +39,14 @@ std::string content_of(const model::FileIdentity& file) {
 }
 
 // Of the very object: equal only if it was not touched in between. A program that was started again
-// is another process.
-Digest fingerprint(const model::Identity& identity) {
+// is another process, and numbers of processes begin anew with each boot.
+Digest fingerprint(const model::Identity& identity, const BootId& boot) {
   const std::string text = std::visit(
       Overloaded{[](const model::FileIdentity& file) {
                    return fmt::format("f {} {} {}", content_of(file), file.ctime_ns, file.path);
                  },
-                 [](const model::ProcessIdentity& process) {
-                   return fmt::format("p {} {}", process.pid, process.start_ticks);
+                 [&](const model::ProcessIdentity& process) {
+                   return fmt::format("p {} {} {}", boot.hex(), process.pid, process.start_ticks);
                  },
                  [](const model::PersistenceIdentity& entry) {
                    return fmt::format("e {} {} {}", name(entry.kind), entry.entry_sha256.hex(),
@@ -61,6 +62,37 @@ Digest fingerprint(const model::Identity& identity) {
                  }},
       identity);
   return crypto::sha256(as_bytes(text));
+}
+
+// What starts or keeps what is there again, beside the finding it belongs to.
+void add_origins(const model::Policy& policy, const model::ScanDone& done,
+                 std::vector<model::ReceiptItem>& items, std::vector<std::string>& paths) {
+  for (const model::Origin& origin : done.origins) {
+    const auto finding =
+        std::ranges::find(done.result.findings, origin.finding, &model::Finding::number);
+    if (finding == done.result.findings.end()) continue;
+    model::ReceiptItem item;
+    item.detection = policy.detections[finding->detection].id;
+    item.object = origin.object;
+    item.reason = Reason::kRespawned;
+    items.push_back(std::move(item));
+    paths.push_back(origin.text);
+  }
+}
+
+std::string origins_text(const std::vector<model::Origin>& origins) {
+  if (origins.empty()) return {};
+  const std::size_t more = origins.size() - 1;
+  return fmt::format(": {}{}", origins.front().text,
+                     more == 0 ? "" : fmt::format(", and {} more (in the receipt)", more));
+}
+
+std::string unknown_text(const std::vector<model::HealthMark>& marks) {
+  std::string text;
+  for (const model::HealthMark& mark : marks)
+    if (mark.health == model::Health::kUnknown)
+      text += (text.empty() ? ", but nobody can tell: " : "; ") + health_text(mark);
+  return text;
 }
 
 std::vector<std::string> verdict_names(const model::Policy& policy,
@@ -97,7 +129,7 @@ std::string Core::done_text(const Job& job, const Run& run) {
     text += fmt::format(", but {} objects could not be read", run.unscannable);
   if (run.partial > 0)
     text += fmt::format("; {} files were looked at in part (in the log)", run.partial);
-  return text;
+  return text + job.detail;
 }
 
 // Nobody waits for a word that does not come. The next start tries again, and its word is newer.
@@ -179,9 +211,10 @@ void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const mod
                                  Effects& effects, const Now& now) {
   if (!may_go_on(run.job.order, effects, now)) return;
   if (!run.is_untrusted() && plan::calls_for_action(policy, done.result.verdicts)) {
+    run.job.health = good_ones(run.health);
     run.job.cleaned_objects.clear();
     for (const model::Finding& finding : done.result.findings)
-      run.job.cleaned_objects.push_back(fingerprint(finding.identity));
+      run.job.cleaned_objects.push_back(fingerprint(finding.identity, identity_.boot));
     reasons_[run.job.order] = "waiting: another order is being carried out";
     ready_.push_back({std::move(run), done.sealed, done.result.verdicts});
     return;
@@ -374,6 +407,9 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   const bool is_gone = looks_gone(done, policy);
   if (is_gone) ++job.rescans;
   const bool is_last = job.rescans >= std::max<std::size_t>(policy.verify.rescans.size(), 1);
+  const auto sick = is_gone && !run.is_untrusted() ? turned_bad(job.health, run.health)
+                                                   : std::vector<model::HealthMark>();
+  if (!sick.empty()) return end_sick(run, std::move(job), sick, effects, now);
   // A rescan after a reboot can only take the good word back.
   if (is_gone && !run.is_untrusted() && (by_reboot || !is_last)) return remember(job, effects);
   Say say;
@@ -388,13 +424,17 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
     const auto& cleaned = job.cleaned_objects;
     const bool is_same = std::any_of(
         done.result.findings.begin(), done.result.findings.end(), [&](const auto& finding) {
-          return std::find(cleaned.begin(), cleaned.end(), fingerprint(finding.identity)) !=
-                 cleaned.end();
+          return std::find(cleaned.begin(), cleaned.end(),
+                           fingerprint(finding.identity, identity_.boot)) != cleaned.end();
         });
     const bool is_residual = job.rescans == 0 && !by_reboot && is_same;
     say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
+    add_origins(policy, done, say.items, say.paths);
+    job.detail = origins_text(done.origins);
+  } else {
+    job.detail = unknown_text(run.health);
   }
   say.state = trusted(say.state, run.is_untrusted());
   job.phase = Phase::kDone;
@@ -406,6 +446,35 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   report(job, std::move(say), effects, now);
   remember(job, effects);
   reasons_[job.order] = done_text(job, run);
+}
+
+// It is gone, and what worked before the cleaning does not any more.
+void Core::end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
+                    Effects& effects, const Now& now) {
+  Say say;
+  say.kind = ReceiptKind::kVerify;
+  say.state = HostState::kFailed;
+  say.reason = Reason::kHealth;
+  say.started = now.clock.local;
+  say.run = &run;
+  job.detail.clear();
+  for (const model::HealthMark& mark : sick) {
+    model::ReceiptItem item;
+    item.detection = "health";
+    item.outcome = model::Outcome::kFailed;
+    item.reason = Reason::kHealth;
+    say.items.push_back(std::move(item));
+    say.paths.push_back(health_text(mark));
+    job.detail += ": " + health_text(mark);
+  }
+  job.phase = Phase::kDone;
+  job.reboot_rescan = false;
+  job.cleaned_objects.clear();
+  job.state = say.state;
+  job.reason = say.reason;
+  report(job, std::move(say), effects, now);
+  reasons_[job.order] = fmt::format("{}: {}{}", name(job.state), name(job.reason), job.detail);
+  remember(job, effects);
 }
 
 void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
@@ -438,6 +507,13 @@ void Core::report(const Job& job, Say say, Effects& effects, const Now& now) {
     receipt.scanned_bytes = say.run->scanned_bytes;
     receipt.unscannable = say.run->unscannable;
   }
+  // Where the host contradicts itself goes along like a path.
+  if (say.run)
+    for (const std::string& what : say.run->mismatches) {
+      say.items.emplace_back().detection = "cross-view";
+      say.paths.resize(say.items.size() - 1);
+      say.paths.push_back(what);
+    }
   receipt.matched = say.matched;
   receipt.acted = say.acted;
   receipt.verdicts = std::move(say.verdicts);

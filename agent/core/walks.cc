@@ -3,11 +3,17 @@
 #include <algorithm>
 
 #include "agent/core/core.h"
+#include "agent/core/health.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::agent {
 
 using model::Reason;
+
+namespace {
+// The controller was heard so lately: a restart of it is no trouble of the host.
+constexpr Duration kHeartbeatMax = std::chrono::minutes(5);
+}  // namespace
 
 bool Core::is_running(const DocumentId& order) const {
   const auto is_it = [&](const Run& run) { return run.job.order == order; };
@@ -74,6 +80,13 @@ void Core::conclude(Run run, bool had_company, const model::ScanDone& done,
     effects.notes.push_back({"partial", {{"what", what}}, false});
   for (const std::string& what : done.result.mismatches)
     effects.notes.push_back({"mismatch", {{"what", what}}, true});
+  run.health = done.health;
+  mark_heartbeat(run.health, now.uptime - session_.last_heard() < kHeartbeatMax);
+  for (const model::HealthMark& mark : run.health)
+    effects.notes.push_back(
+        {"health",
+         {{"check", mark.check}, {"health", std::string(name(mark.health))}, {"seen", mark.seen}},
+         mark.health != model::Health::kGood});
   if (!read)
     end_without_result(run, Reason::kPoison, "reading it killed this agent twice", effects, now);
   else if (done.reason == Reason::kInternal && had_company)

@@ -46,10 +46,36 @@ create table transport(one integer primary key check(one = 1), pub blob not null
                            R"sql(
 create table stops(document blob primary key, log_size integer not null, seen integer not null,
   envelope blob not null) without rowid;
+)sql",
+                           R"sql(
+alter table jobs add column health blob not null default x'';
+alter table jobs add column detail blob not null default x'';
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
   return unix_seconds(time);
+}
+
+// Two lines for each, which are escaped.
+std::string lines_of(const std::vector<model::HealthMark>& marks) {
+  std::string text;
+  for (const auto& mark : marks) text += mark.check + "\n" + mark.seen + "\n";
+  return text;
+}
+
+std::vector<model::HealthMark> good_marks(std::string_view text) {
+  std::vector<model::HealthMark> marks;
+  const auto next = [&text] {
+    const std::string line(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    return line;
+  };
+  while (!text.empty()) {
+    model::HealthMark mark{.check = next(), .health = model::Health::kGood};
+    mark.seen = next();
+    marks.push_back(std::move(mark));
+  }
+  return marks;
 }
 
 class SqliteStore final : public Store {
@@ -165,11 +191,11 @@ class SqliteStore final : public Store {
     for (const Digest& object : job.cleaned_objects) append(joined, object.view());
     return run(
         "insert or replace into jobs "
-        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
-        joined, job.acted);
+        joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.detail));
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -303,6 +329,8 @@ class SqliteStore final : public Store {
         job.cleaned_objects.push_back(object);
       }
       job.acted = static_cast<std::uint32_t>(jobs.integer(15));
+      job.health = good_marks(to_text(jobs.blob(16)));
+      job.detail = to_text(jobs.blob(17));
       stored.jobs.push_back(job);
     }
   }

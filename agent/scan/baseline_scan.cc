@@ -4,7 +4,7 @@
 
 namespace fleetsweep::scan {
 
-Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& options) {
+Result<EntryList> list_entries(const Root& root, const EngineOptions& options) {
   const model::Policy nothing;
   FS_TRY(const Matcher matcher, Matcher::compile(nothing));
   const PackageDb packages;
@@ -23,11 +23,18 @@ Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& option
   reads = &pass;
   pass.list(~PersistenceKinds(), false, nullptr);
   pass.read();
-  BaselineScan result;
+  EntryList result;
   for (const Object& object : pass.entries())
-    result.baseline.add(std::get<PersistenceFacts>(object).identity);
+    result.entries.push_back(std::get<PersistenceFacts>(object).identity);
   result.unread = tallies.of[0].unscannable;
   result.unread_paths = std::move(tallies.of[0].unscannable_paths);
+  return result;
+}
+
+Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& options) {
+  FS_TRY(EntryList list, list_entries(root, options));
+  BaselineScan result{{}, list.unread, std::move(list.unread_paths)};
+  for (const model::PersistenceIdentity& entry : list.entries) result.baseline.add(entry);
   return result;
 }
 

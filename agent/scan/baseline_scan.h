@@ -6,12 +6,19 @@
 
 namespace fleetsweep::scan {
 
+struct EntryList {
+  std::vector<model::PersistenceIdentity> entries;
+  std::uint32_t unread = 0;
+  std::vector<std::string> unread_paths;  // the first few, with the reason
+};
+// kUnavailable: no sandbox. Of the options only the parser's and confine_walker count.
+Result<EntryList> list_entries(const Root& root, const EngineOptions& options);
+
 struct BaselineScan {
   Baseline baseline;
   std::uint32_t unread = 0;
   std::vector<std::string> unread_paths;  // the first few, with the reason
 };
-// kUnavailable: no sandbox. Of the options only the parser's and confine_walker count.
 Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& options);
 
 }  // namespace fleetsweep::scan

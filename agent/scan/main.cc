@@ -13,8 +13,10 @@
 
 #include "agent/scan/baseline_scan.h"
 #include "agent/scan/engine.h"
+#include "agent/scan/health.h"
 #include "agent/scan/manners.h"
 #include "agent/scan/options.h"
+#include "agent/scan/origins.h"
 #include "agent/scan/report.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -161,7 +163,15 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   if (table) engine.table = &*table;
   auto checkpoint = open_own<Checkpoint>(request.verify ? std::string() : options.checkpoint);
   if (checkpoint) engine.checkpoint = &*checkpoint;
-  return scan(policies, request.facts, *root, engine);
+  std::vector<model::ScanDone> answers = scan(policies, request.facts, *root, engine);
+  if (!request.verify) return answers;
+  // Around a cleaning: how the host is, and what keeps what is found.
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].reason != model::Reason::kNone) continue;
+    answers[i].health = measure_health(policies[i].verify.health, *root);
+    answers[i].origins = find_origins(*root, {.parser = engine.parser}, answers[i].result.findings);
+  }
+  return answers;
 }
 
 // One for each policy of the request, in their order: that one does not decode is its own affair.

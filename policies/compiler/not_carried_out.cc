@@ -46,9 +46,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
         "person restarts it");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  std::vector<std::string> checks;
-  for (const auto& check : policy.verify.health) checks.push_back(in_quotes(check));
-  if (!checks.empty()) out.push_back("looking after the cleaning at " + joined(checks, "and"));
   if (policy.verify.respawn_rounds)
     out.push_back(
         fmt::format("cleaning what comes back {} more: it is reported, and a new order cleans it",

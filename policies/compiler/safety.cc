@@ -5,6 +5,7 @@
 
 #include "policies/compiler/draft.h"
 #include "protocol/base/limits.h"
+#include "protocol/model/health_check.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -88,6 +89,16 @@ void read_expect(const Node& node, Draft& draft) {
   fields.finish();
 }
 
+// One that no agent understands would be "cannot tell" for ever.
+void read_health(const Node& node, Draft& draft) {
+  for (const Node* check : read_scalars(node, "'health'", draft.sink)) {
+    if (!model::parse_health_check(check->text))
+      draft.sink.error(check->at, fmt::format("'{}' is no health check", shown(check->text)),
+                       std::string(model::kHealthCheckForms));
+    draft.policy.verify.health.push_back(check->text);
+  }
+}
+
 void read_on_respawn(const Node& node, Draft& draft) {
   Fields fields(node, "on_respawn", draft.sink);
   draft.policy.verify.respawn_rounds = static_cast<std::uint8_t>(fields.number("rounds", 0, 10, 0));
@@ -150,7 +161,7 @@ void read_verify(const Node* node, Draft& draft) {
   const auto errors = draft.sink.errors();
   if (const Node* expect = fields.find("expect")) read_expect(*expect, draft);
   draft.expect_faulty = draft.sink.errors() > errors;
-  verify.health = fields.texts("health");
+  if (const Node* health = fields.find("health")) read_health(*health, draft);
   if (const Node* respawn = fields.find("on_respawn")) read_on_respawn(*respawn, draft);
   fields.finish();
 }

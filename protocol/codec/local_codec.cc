@@ -97,6 +97,30 @@ void read(In& in, schema::ScanResult::Reader from, model::ScanResult& result) {
        limits::kLineBytes);
 }
 
+void write(Out, const model::Origin& origin, schema::Origin::Builder to) {
+  using B = decltype(to);
+  to.setFinding(origin.finding);
+  put(to, &B::setObject, origin.object);
+  put(to, &B::setText, origin.text);
+}
+void read(In& in, schema::Origin::Reader from, model::Origin& origin) {
+  origin.finding = from.getFinding();
+  get(in, "object", from.getObject(), origin.object);
+  get(in, "text", from.getText(), origin.text, limits::kLineBytes);
+}
+
+void write(Out, const model::HealthMark& mark, schema::HealthMark::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setCheck, mark.check);
+  put(to, &B::setHealth, mark.health);
+  put(to, &B::setSeen, mark.seen);
+}
+void read(In& in, schema::HealthMark::Reader from, model::HealthMark& mark) {
+  get(in, "check", from.getCheck(), mark.check);
+  get(in, "health", from.getHealth(), mark.health);
+  get(in, "seen", from.getSeen(), mark.seen, limits::kLineBytes);
+}
+
 void write(Out out, const model::ScanDone& done, schema::ScanDone::Builder to) {
   using B = decltype(to);
   put(to, &B::setReason, done.reason);
@@ -104,6 +128,8 @@ void write(Out out, const model::ScanDone& done, schema::ScanDone::Builder to) {
   put(to, &B::setSandbox, done.sandbox);
   write(out, done.result, to.initResult());
   put(to, &B::initSealed, done.sealed);
+  put(to, &B::initOrigins, done.origins);
+  put(to, &B::initHealth, done.health);
 }
 void read(In& in, schema::ScanDone::Reader from, model::ScanDone& done) {
   get(in, "reason", from.getReason(), done.reason);
@@ -111,6 +137,8 @@ void read(In& in, schema::ScanDone::Reader from, model::ScanDone& done) {
   get(in, "sandbox", from.getSandbox(), done.sandbox);
   get(in, "result", from.getResult(), done.result);
   list(in, "sealed", from.getSealed(), done.sealed, limits::kFindings);
+  list(in, "origins", from.getOrigins(), done.origins, limits::kMismatches);
+  list(in, "health", from.getHealth(), done.health, limits::kActionNames);
   for (std::size_t i = 0; i < done.sealed.size() && !in.failed(); ++i) {
     auto finding = decode<model::Finding>(done.sealed[i].finding);
     if (!finding) {

@@ -52,6 +52,21 @@ struct SealedFinding {
   Digest mac;  // keyed BLAKE2b-256 over (policy digest || finding) with the monitor's per-boot key
   bool operator==(const SealedFinding&) const = default;
 };
+// What starts or keeps an object that a finding is about: its parent, an entry that names it.
+struct Origin {
+  std::uint32_t finding = 0;  // its number
+  ObjectKind object = ObjectKind::kProcess;
+  std::string text;  // for people; quotes paths
+  bool operator==(const Origin&) const = default;
+};
+// Of one health check of the policy. Equal `seen` before and after means unchanged.
+enum class Health : std::uint8_t { kUnknown, kGood, kBad };
+struct HealthMark {
+  std::string check;  // as the policy has it
+  Health health = Health::kUnknown;
+  std::string seen;  // for people
+  bool operator==(const HealthMark&) const = default;
+};
 struct ScanDone {
   Reason reason = Reason::kNone;  // platform, precondition, capability, sandbox, timeout ...: then
                                   // there is no result
@@ -59,6 +74,8 @@ struct ScanDone {
   SandboxLevel sandbox = SandboxLevel::kNone;
   ScanResult result;  // its findings are decoded from `sealed`, in the same order
   std::vector<SealedFinding> sealed;
+  std::vector<Origin> origins;     // of a rescan
+  std::vector<HealthMark> health;  // when a cleaning is about to begin, and of a rescan
   bool operator==(const ScanDone&) const = default;
 };
 
@@ -124,6 +141,10 @@ using LocalMessage = std::variant<StartChild, ChildStarted, ChildExited, ScanReq
 }  // namespace fleetsweep::model
 
 namespace fleetsweep {
+template <>
+struct Names<model::Health> {
+  static constexpr std::string_view kAll[] = {"cannot tell", "good", "bad"};
+};
 template <>
 struct Names<model::Child> {
   static constexpr std::string_view kAll[] = {"scan", "act"};

@@ -59,6 +59,7 @@ enum class Reason : std::uint8_t {
   kTimeout,      // took longer than the limit
   kIo,           // the operating system failed
   kInternal,     // a bug
+  kHealth,       // a health check of the policy was good before the cleaning and is bad after it
 };
 
 }  // namespace fleetsweep::model
@@ -113,7 +114,8 @@ struct Names<model::Reason> {
                                               "respawned",
                                               "timeout",
                                               "io",
-                                              "internal"};
+                                              "internal",
+                                              "health"};
 };
-static_assert(kCount<model::Reason> == static_cast<std::size_t>(model::Reason::kInternal) + 1);
+static_assert(kCount<model::Reason> == static_cast<std::size_t>(model::Reason::kHealth) + 1);
 }  // namespace fleetsweep

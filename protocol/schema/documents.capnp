@@ -328,6 +328,7 @@ enum Reason {
   timeout @45;
   io @46;
   internal @47;
+  health @48;
 }
 struct ReceiptItem {
   detection @0 :Text;

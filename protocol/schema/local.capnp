@@ -167,12 +167,25 @@ struct ScanResult {  # its findings travel sealed, in ScanDone
   partialPaths @7 :List(Data);
   mismatches @8 :List(Data);
 }
+struct Origin {
+  finding @0 :UInt32;
+  object @1 :Policy.ObjectKind;
+  text @2 :Data;
+}
+enum Health { unknown @0; good @1; bad @2; }
+struct HealthMark {
+  check @0 :Text;
+  health @1 :Health;
+  seen @2 :Data;
+}
 struct ScanDone {
   reason @0 :Documents.Reason;
   detail @1 :Data;
   sandbox @2 :Documents.SandboxLevel;
   result @3 :ScanResult;
   sealed @4 :List(SealedFinding);
+  origins @5 :List(Origin);
+  health @6 :List(HealthMark);
 }
 struct TimeProof {
   statement @0 :Data;

@@ -4,6 +4,7 @@
 
 namespace fleetsweep::compiler {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -50,6 +51,17 @@ TEST(Mistakes, AnUnknownFieldIsIgnored) {
                           "detection with 'object: file' and join it with for_each"));
   EXPECT_THAT(mistakes(sample_policy() + "safty: {}\n"),
               ElementsAre("39:1 error: a policy has no field 'safty' | did you mean 'safety'?"));
+}
+
+TEST(Mistakes, AHealthCheckThatNoAgentUnderstandsIsNeverMeasured) {
+  const auto checks = [](const std::string& list) {
+    return with("{none_of: [confirmed]}}", "{none_of: [confirmed]}, health: [" + list + "]}");
+  };
+  EXPECT_THAT(mistakes(checks("agent heartbeat, port 22 unchanged")),
+              ElementsAre(AllOf(HasSubstr("error: 'port 22 unchanged' is no health check | "),
+                                HasSubstr("'port NUMBER/tcp unchanged' (or udp)"))));
+  EXPECT_THAT(mistakes(checks("file /etc/fstab present, port 22/tcp unchanged")),
+              testing::IsEmpty());
 }
 
 TEST(Mistakes, ARuleReadsTheMemoryOfEveryProcess) {

@@ -120,7 +120,10 @@ TEST_F(AgentCore, WhatAHostThatContradictsItselfShowsIsLost) {
   host.scan_answers(contradicted(host.found()));
   EXPECT_EQ(host.last().state, HostState::kUntrusted);
   EXPECT_EQ(host.last().matched, 1u);
-  EXPECT_EQ(host.last().items.size(), 1u);
+  ASSERT_EQ(host.last().items.size(), 3u) << "what was found, and two contradictions";
+  EXPECT_EQ(host.last().items[1].detection, "cross-view");
+  EXPECT_EQ(to_text(host.last().items[1].sealed_path),
+            "sealed:process 4711 answers to pidfd_open, and /proc does not list it");
 }
 
 TEST_F(AgentCore, AHostThatContradictsItselfIsCleaned) {
@@ -174,6 +177,43 @@ TEST_F(AgentCore, BackAfterACleanRescanIsRespawned) {
   host.scan_answers(host.clean());
   host.pass(seconds(91));
   host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
+TEST_F(AgentCore, WhatBroughtItBackIsKeptFromPeople) {
+  host.connect();
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  const std::string why = "cron /etc/cron.d/job:2 starts it: /tmp/.x/lookalike";
+  again.origins = {{0, model::ObjectKind::kPersistence, why},
+                   {0, model::ObjectKind::kProcess, "its parent is sh: sh /tmp/.y"},
+                   {7, model::ObjectKind::kProcess, "of no finding"}};
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+  ASSERT_EQ(host.last().items.size(), 3u) << "the object, and two that may start it";
+  EXPECT_EQ(host.last().items[1].reason, Reason::kRespawned);
+  EXPECT_EQ(host.last().items[1].detection, "known_hash");
+  EXPECT_EQ(host.last().items[1].object, model::ObjectKind::kPersistence);
+  EXPECT_EQ(to_text(host.last().items[1].sealed_path), "sealed:" + why);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr(why + ", and 2 more"));
+  host.crash();
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr(why)) << "forgotten";
+}
+
+// Its number and its start, counted in ticks since the boot, may well be those of the old one.
+TEST_F(AgentCore, AProcessOfAnotherBootIsTakenForTheOneThatWasCleaned) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  model::ScanDone running = host.found();
+  running.result.findings[0].identity = model::ProcessIdentity{.pid = 41, .start_ticks = 1234};
+  host.scan_answers(running);
+  host.act_answers(HostState::kCleaned);
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.scan_answers(running);
   EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 

@@ -35,6 +35,9 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.state = model::HostState::kCleaned;
   job.reason = model::Reason::kGone;
   job.reported = 10;
+  job.health = {{"port 22/tcp unchanged", model::Health::kGood, "listening"},
+                {"file /x present", model::Health::kGood, ""}};
+  job.detail = ": for people";
   Job plain;
   plain.order.value[0] = 2;
   for (int process = 0; process < 2; ++process) {

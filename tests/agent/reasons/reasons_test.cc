@@ -252,6 +252,25 @@ Reason back_after_cleaning() {
   return host.last().reason;
 }
 
+Reason port_closed_by_the_cleaning() {
+  agent::Harness host;
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  host.scan_answers(host.found());
+  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  for (int i = 0; i < 7; ++i) {
+    host.pass(std::chrono::minutes(10));
+    host.deliver();
+  }
+  model::ScanDone before = host.found(), after = host.clean();
+  before.health = {{"port 22/tcp unchanged", model::Health::kGood, "listening"}};
+  after.health = {{"port 22/tcp unchanged", model::Health::kBad, "nothing listens"}};
+  host.scan_answers(before);
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(after);
+  return host.last().reason;
+}
+
 Reason scanner_that_crashes() {
   agent::Harness host;
   host.connect();
@@ -284,6 +303,7 @@ const Producers kProducers = {
     {Reason::kTimeout, slow_scan},
     {Reason::kIo, damaged_anchor},
     {Reason::kInternal, scanner_that_crashes},
+    {Reason::kHealth, port_closed_by_the_cleaning},
 };
 
 class HostReason : public testing::TestWithParam<Reason> {};
