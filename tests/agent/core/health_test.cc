@@ -89,7 +89,8 @@ TEST_F(HealthAfter, ACleaningThatClosedAPortIsVerified) {
   EXPECT_EQ(host.last().state, HostState::kFailed);
   EXPECT_EQ(host.last().reason, Reason::kHealth);
   ASSERT_EQ(host.last().items.size(), 1u);
-  EXPECT_EQ(fleetsweep::to_text(host.last().items[0].sealed_path), "sealed:port 22/tcp unchanged: closed");
+  EXPECT_EQ(fleetsweep::to_text(host.last().items[0].sealed_path),
+            "sealed:port 22/tcp unchanged: closed");
   EXPECT_EQ(host.core->why(order),
             "failed: health: port 22/tcp unchanged: closed; objects acted on: 1");
   host.crash();
