@@ -60,17 +60,22 @@ bool is_mount_point(const Parent& parent) {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-// As its package recorded it.
-bool is_intact(const PackageDb& packages, const std::string& path, int fd) {
-  const auto recorded = packages.recorded(path);
-  if (!recorded) return false;
-  crypto::BulkHash hash(recorded->size() == 32 ? crypto::HashKind::kMd5
-                                               : crypto::HashKind::kSha256);
+// By the same hash as what its package recorded; MD5 where it recorded nothing.
+std::string digest_like(const std::optional<std::string>& recorded, int fd) {
+  constexpr std::size_t kMd5Digits = 32;
+  crypto::BulkHash hash(recorded && recorded->size() != kMd5Digits ? crypto::HashKind::kSha256
+                                                                   : crypto::HashKind::kMd5);
   Bytes buffer(256 * 1024);
   off_t at = 0;
   for (ssize_t got = 0; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
     hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
-  return packages.intact(path, to_hex(hash.finish()));
+  return to_hex(hash.finish());
+}
+
+// As its package recorded it.
+bool is_intact(const PackageDb& packages, const std::string& path, int fd) {
+  const auto recorded = packages.recorded(path);
+  return recorded && *recorded == digest_like(recorded, fd);
 }
 
 plan::Package package_of(const PackageDb& packages, const Tree& tree, const std::string& path) {
@@ -182,10 +187,11 @@ class Facts {
     if (!package || !parent) return {};
     const auto file = tree_.file(*parent, path);
     if (!file) return {};
-    const std::string found = md5_of(file->get());
-    if (packages_.intact(path, found)) return {};
-    return reinstall_proposal({*package, dpkg_version(dpkg_status(), *package).value_or(""),
-                               packages_.recorded_md5(path), found});
+    const auto recorded = packages_.recorded(path);
+    const std::string found = digest_like(recorded, file->get());
+    if (recorded == found) return {};
+    return reinstall_proposal(
+        {*package, dpkg_version(dpkg_status(), *package).value_or(""), recorded, found});
   }
 
   const std::string& dpkg_status() {

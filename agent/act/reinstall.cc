@@ -8,11 +8,11 @@ namespace fleetsweep::act {
 
 namespace {
 
-// What dpkg allows in names and versions, and nothing that a shell or a command line reads.
+// What dpkg and rpm allow in names and versions, and nothing that a shell or a command line reads.
 bool is_plain(std::string_view word) {
   return !word.empty() && word.front() != '-' && std::all_of(word.begin(), word.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("+-.:~").find(c) != std::string_view::npos;
+           std::string_view("+-.:~^_").find(c) != std::string_view::npos;
   });
 }
 
@@ -43,15 +43,19 @@ std::optional<std::string> dpkg_version(std::string_view status, std::string_vie
 }
 
 std::string reinstall_proposal(const ChangedFile& file) {
-  std::string text =
-      fmt::format("of package {} {}, ", escaped(file.package),
-                  file.version.empty() ? "(no version known)" : escaped(file.version));
-  text +=
-      file.recorded_md5
-          ? fmt::format("which installed MD5 {}; here is {}", *file.recorded_md5, file.found_md5)
-          : fmt::format("which recorded no digest; here is MD5 {}", file.found_md5);
-  if (!is_plain(file.package) || !is_plain(file.version))
-    return text + "; this is no name and version that dpkg gives: look at its database first";
+  // dpkg records MD5, rpm SHA-256.
+  const bool is_rpm = file.recorded && file.recorded->size() == 64;
+  std::string text = "of package " + escaped(file.package);
+  if (!is_rpm) text += " " + (file.version.empty() ? "(no version known)" : escaped(file.version));
+  text += file.recorded ? fmt::format(", which installed {} {}; here is {}",
+                                      is_rpm ? "SHA-256" : "MD5", *file.recorded, file.found)
+                        : fmt::format(", which recorded no digest; here is MD5 {}", file.found);
+  if (is_rpm && is_plain(file.package))
+    return text + "; a person may run: dnf reinstall " + file.package;
+  if (is_rpm || !is_plain(file.package) || !is_plain(file.version))
+    return text +
+           "; this is no name and version that its package manager gives: look at its "
+           "database first";
   return text + fmt::format("; a person may run: apt-get install --reinstall {}={}", file.package,
                             file.version);
 }

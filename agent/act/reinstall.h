@@ -14,9 +14,10 @@ namespace fleetsweep::act {
 std::optional<std::string> dpkg_version(std::string_view status, std::string_view package);
 
 struct ChangedFile {
+  // rpm's names hold the version; dpkg's do not.
   std::string package, version;
-  std::optional<std::string> recorded_md5;  // nothing: the package has none of it
-  std::string found_md5;
+  std::optional<std::string> recorded;  // as PackageDb::recorded(); nothing: it has none of it
+  std::string found;                    // by the same hash, else MD5
 };
 // In one line: whose it is, how it differs, and the command. The database may be an attacker's: a
 // name that would mean something to a shell is not put into a command.

@@ -35,6 +35,14 @@ TEST(Reinstall, APersonDoesNotLearnWhatToRun) {
               HasSubstr("which recorded no digest; here is MD5 bb; a person may run"));
 }
 
+TEST(Reinstall, AFileOfRpmsIsProposedToDpkg) {
+  const std::string recorded(64, 'a'), found(64, 'b');
+  EXPECT_EQ(reinstall_proposal({"kit-1.2-3", "", recorded, found}),
+            "of package kit-1.2-3, which installed SHA-256 " + recorded + "; here is " + found +
+                "; a person may run: dnf reinstall kit-1.2-3");
+  EXPECT_THAT(reinstall_proposal({"kit;reboot", "", recorded, found}), Not(HasSubstr("dnf")));
+}
+
 TEST(Reinstall, ADatabaseOfTheAttackersWritesTheCommand) {
   for (const char* name : {"a;reboot", "a b", "$(id)", "-oDir=/tmp", "", "a\nb", "a/b", "a'"}) {
     EXPECT_THAT(reinstall_proposal({name, "1", "aa", "bb"}), Not(HasSubstr("apt-get"))) << name;
