@@ -4,7 +4,6 @@
 #include <map>
 #include <optional>
 
-
 namespace fleetsweep {
 
 namespace {

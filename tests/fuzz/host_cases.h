@@ -35,7 +35,7 @@ enum HostCase : std::uint8_t {
   kBaseline,
   kPam,
   kRpmHeader,
-  kSqlite,  // two bytes: how long the database is; the rest is its log
+  kSqlite,   // two bytes: how long the database is; the rest is its log
   kNetwork,  // addresses, ports, endpoints, resolv.conf, answers of the packet filter
   kCheckpoint,
   kCases,

@@ -18,7 +18,8 @@ inline void put_number(Bytes& bytes, std::uint32_t value) {
   for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
-// Name, version and release are "kit-1.2-3"; each file's folder stands in the header once for itself.
+// Name, version and release are "kit-1.2-3"; each file's folder stands in the header once for
+// itself.
 inline Bytes rpm_header(const RpmPackage& package) {
   Bytes index, data;
   std::uint32_t entries = 0;

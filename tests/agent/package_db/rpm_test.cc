@@ -15,8 +15,7 @@ namespace fs = std::filesystem;
 const std::string kSha256(64, 'a'), kMd5(32, 'b');
 
 RpmPackage kit() {
-  return {"kit-1.2-3",
-          {{"/usr/bin/kit", kSha256}, {"/lib/old.so", kMd5}, {"/etc/kit.ghost", ""}}};
+  return {"kit-1.2-3", {{"/usr/bin/kit", kSha256}, {"/lib/old.so", kMd5}, {"/etc/kit.ghost", ""}}};
 }
 
 struct RpmTest : testing::Test {
