@@ -156,7 +156,7 @@ stop witness
 rm "$WORLD"/witness/logs/*
 start witness "$BIN/fleetsweep-witness" run --config "$WORLD/witness.conf"
 for host in web-1 web-2; do
-  expect "$host: sees that two witnessed histories contradict each other" wait_for 20 agent_status $host .forked
+  expect "$host: sees that two witnessed histories contradict each other" wait_for 60 agent_status $host .forked
   expect "$host: from now on refuses everything" agent_says $host "$pending" "^refused: log_fork"
   expect "$host: never heard of the order in the other history" agent_says $host "$(id_of history.dsse)" "^unknown"
   expect "$host: not a byte, not a process was touched" untouched $host

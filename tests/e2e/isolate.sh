@@ -36,10 +36,10 @@ start() {
 }
 # What the packet filter drops on its way out is refused at once.
 may_send() { (echo hello >"/dev/udp/$1/53") 2>/dev/null; }
-filter_says() { says "$1" nft list ruleset; }
+filter_says() { tells "$1" nft list ruleset; }
 filter_is_empty() { [ -z "$(nft list ruleset)" ]; }
 online() { fs --json agent list | jq -e '.[0].state == "online"'; }
-agent_log_says() { says "$1" cat "$WORLD/log/agent-web-1"; }
+agent_log_says() { tells "$1" cat "$WORLD/log/agent-web-1"; }
 
 mkdir "$STORY/policy"
 cp -r "$SOURCE/policies/catalog/lookalike/rules" "$STORY/policy/"

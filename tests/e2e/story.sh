@@ -84,10 +84,10 @@ campaign_order() {
 }
 # What the host itself says: of one order, of everything.
 agent_why() { "$BIN/fleetsweep-agent" why "$2" --state "$WORLD/hosts/$1/state"; }  # HOST ORDER
-# says PATTERN COMMAND...: shows what the command says. Never "command | grep -q": grep ends at its first match, and
+# tells PATTERN COMMAND...: shows what the command says. Never "command | grep -q": grep ends at its first match, and
 # a command that then still writes dies of the closed pipe and fails the line.
-says() { local said; said=$("${@:2}") || return 1; echo "$said"; grep -q -- "$1" <<<"$said"; }
-agent_says() { says "$3" agent_why "$1" "$2"; }  # HOST ORDER PATTERN
+tells() { local said; said=$("${@:2}") || return 1; echo "$said"; grep -q -- "$1" <<<"$said"; }
+agent_says() { tells "$3" agent_why "$1" "$2"; }  # HOST ORDER PATTERN
 agent_status() { "$BIN/fleetsweep-agent" status --json --state "$WORLD/hosts/$1/state" | jq -er "$2"; }  # HOST FILTER
 alive() { kill -0 "${PID[$1]}"; }  # NAME, as given to start
 receipts_are() {  # ORDER CONDITION COUNT: as the controller stored them

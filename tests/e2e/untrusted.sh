@@ -18,7 +18,7 @@ host_enrol hiding-1
 agent_start hiding-1
 wait_for 20 agents_connected 2
 
-state_is() { says "^$3\$" host_state "$1" "$2"; }  # CAMPAIGN HOST STATE
+state_is() { tells "^$3\$" host_state "$1" "$2"; }  # CAMPAIGN HOST STATE
 campaign_order dry-run hide --jurisdiction DE
 expect "honest-1: found" wait_for 60 state_is hide honest-1 found
 expect "hiding-1: untrusted, and not only found" wait_for 60 state_is hide hiding-1 untrusted

@@ -165,7 +165,9 @@ await check('the agent has every capability that act and scan keep: without SETF
     const [list] = readFileSync(join(source, `agent/${program}/main.cc`), 'utf8').match(/keep_capabilities\([^)]*\)/);
     return list.match(/(?<=CAP_)[A-Z_]+/g);
   });
-  const {add} = rendered.agents.find(d => d.kind === 'DaemonSet').spec.template.spec.containers[0].securityContext.capabilities;
+  const {hostNetwork, containers} = rendered.agents.find(d => d.kind === 'DaemonSet').spec.template.spec;
+  if (!hostNetwork) throw new Error('block and isolate need the network of the node');
+  const {add} = containers[0].securityContext.capabilities;
   const missing = kept.filter(capability => !add.includes(capability));
   if (kept.length < 10 || missing.length > 0) throw new Error(`${kept.length} are kept, the chart does not give ${missing}`);
 });
