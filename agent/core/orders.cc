@@ -263,7 +263,7 @@ void Core::consider_interrupted(Effects& effects, const Now&) {
     if (const auto failed = failures_.find(id);
         failed != failures_.end() && failed->second >= kTries)
       continue;
-    acting_.emplace();
+    acting_ = Run{};
     acting_->kind = Run::Kind::kAct;
     acting_->job = job;
     acting_->resumed = true;

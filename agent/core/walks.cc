@@ -30,7 +30,7 @@ bool Core::join_walk(const Run& run) {
   const auto entry = state().orders.find(run.job.order);
   const std::uint64_t bytes = entry == state().orders.end() ? 0 : entry->second.order.policy_size;
   if (!walk_) {
-    walk_.emplace();
+    walk_ = Walk{};
     walk_->verify = verify;
   } else if (walk_->verify != verify || walk_->runs.size() == limits::kSweepPolicies ||
              walk_->policy_bytes + bytes > kWalkPolicyBytes || alone_.contains(run.job.order) ||
