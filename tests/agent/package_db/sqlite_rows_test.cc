@@ -96,7 +96,7 @@ TEST_F(SqliteRows, DamageIsSaidAndNeverReadBeyondOrForEver) {
     SqliteFile file(path);
     file.run("pragma page_size=512");
     file.make_packages();
-    for (int i = 0; i < 40; ++i) file.insert(Bytes(static_cast<std::size_t>(i) * 60, 7));
+    for (int i = 0; i < 16; ++i) file.insert(Bytes(static_cast<std::size_t>(i) * 60, 7));
   }
   const Bytes whole = content_of(path);
   ASSERT_TRUE(read(whole, {}));
