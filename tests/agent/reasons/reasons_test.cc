@@ -234,8 +234,8 @@ Reason damaged_anchor() {
   return host.refusal();
 }
 
-Reason back_after_cleaning() {
-  agent::Harness host;
+// Found by a dry run, ordered to be cleaned, and its wave has come.
+void bring_to_cleaning(agent::Harness& host) {
   host.connect();
   const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
   host.scan_answers(host.found());
@@ -244,6 +244,11 @@ Reason back_after_cleaning() {
     host.pass(std::chrono::minutes(10));
     host.deliver();
   }
+}
+
+Reason back_after_cleaning() {
+  agent::Harness host;
+  bring_to_cleaning(host);
   host.scan_answers(host.found());
   host.act_answers(HostState::kCleaned);
   host.scan_answers(host.clean());
@@ -254,14 +259,7 @@ Reason back_after_cleaning() {
 
 Reason port_closed_by_the_cleaning() {
   agent::Harness host;
-  host.connect();
-  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
-  host.scan_answers(host.found());
-  host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
-  for (int i = 0; i < 7; ++i) {
-    host.pass(std::chrono::minutes(10));
-    host.deliver();
-  }
+  bring_to_cleaning(host);
   model::ScanDone before = host.found(), after = host.clean();
   before.health = {{"port 22/tcp unchanged", model::Health::kGood, "listening"}};
   after.health = {{"port 22/tcp unchanged", model::Health::kBad, "nothing listens"}};
