@@ -20,7 +20,7 @@ host_near_misses near-1
 manifest "$(host_root near-1)" >"$WORLD/hosts/near-1/before"
 host_enrol near-1
 agent_start near-1
-wait_for 20 agents_connected ${#HOSTS[@]}
+wait_for 60 agents_connected ${#HOSTS[@]}
 
 # --- the killer
 exec {NEVER}<> <(:)  # nothing ever comes out of it: reading it with a timeout is a pause without a process
@@ -137,7 +137,7 @@ signed() { sign_order "$1" "$2" >>"$WORLD/log/orders" 2>&1; }
 order() {  # order CAMPAIGN MODE: drafted, signed and submitted under fire
   local file=$WORLD/$1.$2.dsse person
   under_fire 20 drafted "$file" "$1" "$2"
-  for person in alice bob; do wait_for 20 signed "$file" "$person"; done
+  for person in alice bob; do wait_for 60 signed "$file" "$person"; done
   under_fire 20 submitted "$file"
 }
 host_is() { [ "$(host_state "$1" "$2")" = "$3" ]; }  # CAMPAIGN HOST STATE
@@ -184,10 +184,10 @@ for program in "${PROGRAMS[@]}"; do
 done
 
 # --- the killing is over: what is left
-expect "the last controller comes up" wait_for 20 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
-expect "all agents are back without a hand" wait_for 20 agents_connected ${#HOSTS[@]}
+expect "the last controller comes up" wait_for 60 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
+expect "all agents are back without a hand" wait_for 60 agents_connected ${#HOSTS[@]}
 nothing_to_tell() { [ "$("$BIN/fleetsweep-agent" status --state "$WORLD/hosts/$1/state" --json | jq .outbox)" = 0 ]; }
-for host in "${HOSTS[@]}"; do expect "$host: the controller has taken every receipt" wait_for 20 nothing_to_tell "$host"; done
+for host in "${HOSTS[@]}"; do expect "$host: the controller has taken every receipt" wait_for 60 nothing_to_tell "$host"; done
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
 
 # What act wrote down, read from its bytes: "TRANSACTION KIND OPERATION" a line. A record is u32 length, u32 sum, 32 bytes chain

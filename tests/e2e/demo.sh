@@ -72,7 +72,7 @@ for host in "${HOSTS[@]}"; do
   host_enrol "$host"
   agent_start "$host"
 done
-wait_for 20 agents_connected 5
+wait_for 60 agents_connected 5
 fs agent list | show
 expect "five agents enrolled with one-time tokens and connected" agents_connected 5
 
@@ -85,7 +85,7 @@ fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/alice.key" >/dev/null 2>&1
 expect "one signature is not enough to read content" not fs order submit "$WORLD/dry.dsse"
 fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/bob.key" >/dev/null 2>&1
 fs order submit "$WORLD/dry.dsse" 2>/dev/null | show
-wait_for 30 campaign_has lookalike-1 found 4 || :
+wait_for 60 campaign_has lookalike-1 found 4 || :
 fs campaign hosts lookalike-1 | show
 expect "found on the three infected hosts; near-1 has traces, which are reported only" states_are lookalike-1 '{"found": 4, "clean": 1}'
 for host in "${HOSTS[@]}"; do expect "$host: the dry run changed nothing" same_tree "$host" before; done
@@ -159,7 +159,7 @@ fs campaign close lookalike-1 --key "$WORLD/keys/bob.key" 2>/dev/null | show
 report() { fs campaign report lookalike-1 --out "$WORLD/report.json" --html "$WORLD/report.html" --key "$WORLD/keys/alice.key" 2>/dev/null; }
 offline() { env -u FLEETSWEEP_URL -u FLEETSWEEP_TOKEN_FILE "$BIN/fleetsweep" "$@"; }
 verify() { offline audit verify "$WORLD/$1" --root "$WORLD/keys/root.dsse"; }
-wait_for 15 report || :  # until the witness vouches for the close
+wait_for 60 report || :  # until the witness vouches for the close
 verify report.json | show || :
 expect "the report holds, with nothing but the file and the root" verify report.json
 jq '.payload |= (@base64d | fromjson | .close_out.states.verified = 5 | tojson | @base64)' "$WORLD/report.json" >"$WORLD/nicer.json"

@@ -14,7 +14,7 @@ unshare --net sleep infinity &
 peer=$!; RUNNING+=("$peer")
 there() { nsenter --net --target "$peer" "$@"; }
 separate() { [ "$(readlink "/proc/$peer/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-wait_for 10 separate
+wait_for 60 separate
 CONTROLLER_HOST=192.0.2.1 BAD=192.0.2.66 OTHER=192.0.2.99
 ip link set lo up
 there ip link set lo up
@@ -51,7 +51,7 @@ expect "the policy is one that agents carry out" not complains "agents of this v
 
 story_world
 story_host web-1 infected
-wait_for 20 agents_connected 1
+wait_for 60 agents_connected 1
 campaign_order dry-run cut --jurisdiction DE
 expect "the infection is found" wait_for 60 campaign_has cut found 1
 expect "before, the bad address is reached" may_send $BAD
@@ -72,7 +72,7 @@ expect "the host is still online" online
 # A controller that starts again is found again: not only the connection from before goes through.
 stop controller
 controller_start
-expect "the host comes back to its controller" wait_for 30 online
+expect "the host comes back to its controller" wait_for 60 online
 campaign_order dry-run still --jurisdiction DE
 expect "a new order reaches it" wait_for 60 campaign_has still clean 1
 

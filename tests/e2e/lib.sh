@@ -98,7 +98,7 @@ heartbeat = 5s
 agents_max = 100
 TEXT
   start witness "$BIN/fleetsweep-witness" run --config "$WORLD/witness.conf"
-  wait_for 10 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
+  wait_for 60 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
   "$BIN/fleetsweep-controller" token create --state "$WORLD/controller" --role admin --out "$WORLD/keys/api.token" >/dev/null
   controller_start
   fs root submit "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1
@@ -107,7 +107,7 @@ TEXT
 
 controller_start() {
   start controller "$BIN/fleetsweep-controller" run --config "$WORLD/controller.conf"
-  wait_for 20 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
+  wait_for 60 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
 }
 
 host_enrol() {
@@ -154,8 +154,8 @@ world_stop() {
   # What an agent started ends a moment after it, and until then may still make files: everything of this world names its
   # folder on its command line.
   if [ -n "$WORLD" ]; then
-    wait_for 15 world_is_empty || pgrep -af -- "$WORLD" >&2 || :
-    wait_for 10 rm -rf "$WORLD"
+    wait_for 60 world_is_empty || pgrep -af -- "$WORLD" >&2 || :
+    wait_for 60 rm -rf "$WORLD"
   fi
   WORLD=
 }

@@ -9,7 +9,7 @@ thaw() { local code=$?; kill -CONT $core $CAUGHT 2>/dev/null || :; return $code;
 trap 'if thaw; then story_finish; else story_finish; fi' EXIT  # the same code for both; what is stopped could not end
 story_world
 story_host web-1 infected
-wait_for 20 agents_connected 1
+wait_for 60 agents_connected 1
 monitor=${PID[agent-web-1]}
 
 field() {  # PID FIELD: of its status

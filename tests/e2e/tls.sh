@@ -20,7 +20,7 @@ certify() {  # certify NAME AUTHORITY ALTERNATIVE_NAME
 
 story_world
 story_host web-1 infected
-wait_for 20 agents_connected 1
+wait_for 60 agents_connected 1
 stop controller
 cat >>"$WORLD/controller.conf" <<TEXT
 api_certificate = $STORY/controller.pem
@@ -35,9 +35,9 @@ as() {  # as NAME: whose certificate the CLI shows
 expect "plain HTTP is not spoken there" not fs agent list
 FLEETSWEEP_URL=https://127.0.0.1:$API_PORT
 as alice
-expect "with a certificate of the right authority it answers" wait_for 20 fs agent list
+expect "with a certificate of the right authority it answers" wait_for 60 fs agent list
 expect "curl agrees" curl -fsS --tlsv1.3 --cacert "$STORY/ca.pem" --cert "$STORY/alice.pem" --key "$STORY/alice.key" "$FLEETSWEEP_URL/healthz"
-wait_for 20 agents_connected 1
+wait_for 60 agents_connected 1
 campaign_order dry-run tls-1 --jurisdiction DE
 expect "events are followed" fs campaign watch tls-1 --until found=1 --deadline 30s
 as mallory

@@ -16,7 +16,7 @@ LC_ALL=C sed 's#/etc/ld\.so\.preload#/sbin/.ifup-local\x00#g' $loader >"$(host_r
 manifest "$(host_root hiding-1)" >"$WORLD/hosts/hiding-1/before"
 host_enrol hiding-1
 agent_start hiding-1
-wait_for 20 agents_connected 2
+wait_for 60 agents_connected 2
 
 state_is() { tells "^$3\$" host_state "$1" "$2"; }  # CAMPAIGN HOST STATE
 campaign_order dry-run hide --jurisdiction DE
