@@ -40,8 +40,7 @@ Status confine_walker(bool looks_at_processes) {
       {CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_SETUID, CAP_SETGID, CAP_KILL}));
   FS_CHECK(runtime::no_new_privileges());
   // Inside Landlock no process outside it may be looked at (/proc/PID/exe), so it is for scans of
-  // files and persistence alone. The filter below refuses to write in both cases, save by openat2,
-  // whose flags a filter cannot see.
+  // files and persistence alone, beside the filter, which refuses to write in both cases.
   if (!looks_at_processes) {
     FS_TRY([[maybe_unused]] const bool landlock,
            runtime::restrict_files(runtime::FileAccess::kReadOnly));

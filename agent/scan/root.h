@@ -1,6 +1,6 @@
 #pragma once
 
-// The tree that is scanned. Every open goes through openat2 and cannot leave the root or follow a
+// The tree that is scanned. An open goes from name to name and cannot leave the root or follow a
 // link, whatever the tree does meanwhile.
 
 #include <sys/stat.h>
@@ -30,7 +30,7 @@ class Root {
   // The very folder that is / to this process.
   bool is_root_of(int pid) const;
 
-  // `path` starts with '/'. errno is left as openat2 set it.
+  // `path` starts with '/'. errno: ELOOP where a link is on the way.
   UniqueFd open_folder(const std::string& path) const;
   UniqueFd open_file(const std::string& path) const;  // any kind; never blocks
   // The file that a path leads to through links, which stay in the root too.
@@ -63,12 +63,15 @@ class Root {
 };
 
 // Opens for reading without following, blocking or touching the access time where that is allowed.
+// `name` is one that a folder has given.
 UniqueFd open_beneath(int folder, const char* name, int extra_flags = 0);
 
 // What lies there, links not followed; `born_ns` is 0 where the file system keeps no birth. False
 // with errno.
 bool look_at(int folder, const char* name, struct stat& status, std::int64_t& born_ns);
 
+// All of it but path and digest.
+void identify(model::FileIdentity& identity, const struct stat& status);
 model::FileIdentity identity_of(std::string path, const struct stat& status);
 
 // The very object, unchanged.

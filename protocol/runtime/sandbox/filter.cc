@@ -95,17 +95,18 @@ constexpr int kNetworkCalls[] = {
     SCMP_SYS(listen), SCMP_SYS(accept),  SCMP_SYS(accept4),
 };
 
-// What a process that only walks and reads never does.
+// What a process that only walks and reads never does. Of openat2 a filter cannot see the flags.
 constexpr int kReaderRefuses[] = {
-    SCMP_SYS(open),      SCMP_SYS(creat),       SCMP_SYS(truncate),     SCMP_SYS(ftruncate),
-    SCMP_SYS(fallocate), SCMP_SYS(rename),      SCMP_SYS(renameat),     SCMP_SYS(renameat2),
-    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),    SCMP_SYS(rmdir),        SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),   SCMP_SYS(mknod),       SCMP_SYS(mknodat),      SCMP_SYS(link),
-    SCMP_SYS(linkat),    SCMP_SYS(symlink),     SCMP_SYS(symlinkat),    SCMP_SYS(chmod),
-    SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),    SCMP_SYS(chown),        SCMP_SYS(fchown),
-    SCMP_SYS(lchown),    SCMP_SYS(fchownat),    SCMP_SYS(utime),        SCMP_SYS(utimes),
-    SCMP_SYS(utimensat), SCMP_SYS(futimesat),   SCMP_SYS(setxattr),     SCMP_SYS(lsetxattr),
-    SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr), SCMP_SYS(fremovexattr),
+    SCMP_SYS(open),         SCMP_SYS(openat2),   SCMP_SYS(creat),       SCMP_SYS(truncate),
+    SCMP_SYS(ftruncate),    SCMP_SYS(fallocate), SCMP_SYS(rename),      SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),    SCMP_SYS(rmdir),
+    SCMP_SYS(mkdir),        SCMP_SYS(mkdirat),   SCMP_SYS(mknod),       SCMP_SYS(mknodat),
+    SCMP_SYS(link),         SCMP_SYS(linkat),    SCMP_SYS(symlink),     SCMP_SYS(symlinkat),
+    SCMP_SYS(chmod),        SCMP_SYS(fchmod),    SCMP_SYS(fchmodat),    SCMP_SYS(chown),
+    SCMP_SYS(fchown),       SCMP_SYS(lchown),    SCMP_SYS(fchownat),    SCMP_SYS(utime),
+    SCMP_SYS(utimes),       SCMP_SYS(utimensat), SCMP_SYS(futimesat),   SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),    SCMP_SYS(fsetxattr), SCMP_SYS(removexattr), SCMP_SYS(lremovexattr),
+    SCMP_SYS(fremovexattr),
 };
 
 int add_parser_rules(scmp_filter_ctx filter) {
@@ -144,9 +145,14 @@ int add_refusals(scmp_filter_ctx filter, std::initializer_list<std::span<const i
 
 int add_reader_rules(scmp_filter_ctx filter) {
   if (const int error = add_refusals(filter, {kNetworkCalls, kReaderRefuses})) return error;
-  for (const scmp_datum_t mode : {O_WRONLY, O_RDWR})
+  // Two of these change a file that is opened for reading.
+  constexpr struct {
+    scmp_datum_t mask, value;
+  } kChanges[] = {
+      {O_ACCMODE, O_WRONLY}, {O_ACCMODE, O_RDWR}, {O_CREAT, O_CREAT}, {O_TRUNC, O_TRUNC}};
+  for (const auto& change : kChanges)
     if (const int error = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 1,
-                                           SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, mode)))
+                                           SCMP_A2(SCMP_CMP_MASKED_EQ, change.mask, change.value)))
       return error;
   return 0;
 }

@@ -122,7 +122,8 @@ Result<bool> restrict_files(FileAccess access) {
   const int abi = landlock_abi();
   if (abi == 0) return false;
   Ruleset rules{all_file_rights(abi), 0, 0};
-  if (access == FileAccess::kReadOnly) rules.handled_access_fs &= ~kReads;
+  // Of each file opened the kernel would ask all folders above it whether it may be truncated.
+  if (access == FileAccess::kReadOnly) rules.handled_access_fs &= ~(kReads | kTruncate);
   std::size_t size = sizeof rules.handled_access_fs;
   if (access == FileAccess::kNothing && abi >= 4) {
     rules.handled_access_net = kBindAndConnect;

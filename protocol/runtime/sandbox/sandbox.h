@@ -38,7 +38,8 @@ Status limit_resources(const Resources& resources);
 // The kernel's Landlock ABI, 0 without Landlock.
 int landlock_abi();
 // Each returns whether the kernel could. kNothing: no path can be opened, changed or executed;
-// kReadOnly: none can be written, made, moved, removed or executed.
+// kReadOnly: none can be written, made, moved, removed or executed; that none is truncated is left
+// to the filter of system calls.
 enum class FileAccess { kNothing, kReadOnly };
 Result<bool> restrict_files(FileAccess access);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -198,6 +199,27 @@ void read_own_memory() {
   char from = 'x', to = 0;
   const iovec ours{&to, 1}, theirs{&from, 1};
   ::process_vm_readv(::getpid(), &ours, 1, &theirs, 1, 0);
+}
+
+TEST(Sandbox, AReaderCannotMakeOrEmptyAFileThatItOpensForReading) {
+  char made[] = "/tmp/fleetsweep-kept-XXXXXX";
+  const int kept = ::mkstemp(made);
+  ASSERT_EQ(::write(kept, "kept", 4), 4);
+  expect_never(
+      Profile::kReader,
+      {{"O_TRUNC", [&] { ::open(made, O_RDONLY | O_TRUNC | O_CLOEXEC); }},
+       {"O_CREAT", [] { ::open("/tmp/fleetsweep-never", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }},
+       {"openat2", [&] {
+          open_how how{};
+          how.flags = O_RDONLY | O_TRUNC;
+          ::syscall(SYS_openat2, AT_FDCWD, made, &how, sizeof how);
+        }}});
+  struct stat status {};
+  ASSERT_EQ(::fstat(kept, &status), 0);
+  EXPECT_EQ(status.st_size, 4);
+  EXPECT_NE(::access("/tmp/fleetsweep-never", F_OK), 0);
+  ::unlink(made);
+  ::close(kept);
 }
 
 TEST(Sandbox, TheReaderAloneLooksIntoMemory) {

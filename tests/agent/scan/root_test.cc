@@ -1,0 +1,112 @@
+#include "agent/scan/root.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+
+#include "agent/scan/walk.h"
+#include "tests/agent/scan/tree.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RootTest : public TreeTest {
+ protected:
+  void SetUp() override {
+    TreeTest::SetUp();
+    write("/usr/lib/loader", "the loader");
+    write("/etc/only", "in the root");
+    std::ofstream(folder_ / "outside") << "not to be read";
+  }
+  void link(const std::string& target, const std::string& path) {
+    fs::create_directories(at(path).parent_path());
+    fs::create_symlink(target, at(path));
+  }
+  // What a path leads to; errno's name where it leads nowhere.
+  std::string followed(const std::string& path) { return text(root().open_followed(path)); }
+  std::string opened(const std::string& path) { return text(root().open_file(path)); }
+  Root root() { return std::move(*Root::open(root_.string())); }
+
+ private:
+  static std::string text(const UniqueFd& fd) {
+    if (!fd) return ::strerrorname_np(errno);
+    char all[64];
+    const ssize_t size = ::read(fd.get(), all, sizeof all);
+    return size < 0 ? ::strerrorname_np(errno) : std::string(all, static_cast<std::size_t>(size));
+  }
+};
+
+TEST_F(RootTest, AnOpenFollowsNoLinkOnItsWayNorAtItsEnd) {
+  link("usr/lib", "/lib");
+  link("loader", "/usr/lib/other");
+  EXPECT_EQ(opened("/usr/lib/loader"), "the loader");
+  EXPECT_EQ(opened("//usr///lib/loader/"), "the loader");
+  EXPECT_EQ(opened("/lib/loader"), "ELOOP");
+  EXPECT_EQ(opened("/usr/lib/other"), "ELOOP");
+  EXPECT_EQ(opened("/usr/lib/loader/x"), "ENOTDIR");
+  EXPECT_EQ(opened("/usr/lib/none"), "ENOENT");
+}
+
+TEST_F(RootTest, NoPathLeadsOutOfTheRoot) {
+  EXPECT_EQ(opened("/../outside"), "EXDEV");
+  EXPECT_EQ(opened("/usr/../../outside"), "EXDEV");
+  link("../../outside", "/etc/up");
+  link("/../../outside", "/etc/far");
+  EXPECT_EQ(followed("/etc/up"), "ENOENT");
+  EXPECT_EQ(followed("/etc/far"), "ENOENT");
+  EXPECT_EQ(followed("/../../outside"), "ENOENT");
+}
+
+TEST_F(RootTest, AFollowedPathGoesThroughLinksOfEveryKindInsideTheRoot) {
+  link("usr/lib", "/lib");
+  link("/lib/./loader", "/etc/alternatives/loader");
+  link("../etc/alternatives/loader", "/bin/loader");
+  link("../../etc/../etc/only", "/usr/lib/only");
+  EXPECT_EQ(followed("/bin/loader"), "the loader");
+  EXPECT_EQ(followed("/lib/only"), "in the root");
+  EXPECT_EQ(followed("/etc/only"), "in the root");
+  EXPECT_EQ(followed("/lib/none"), "ENOENT");
+}
+
+TEST_F(RootTest, LinksThatLeadToEachOtherLeadNowhere) {
+  link("/etc/b", "/etc/a");
+  link("/etc/a", "/etc/b");
+  EXPECT_EQ(followed("/etc/a"), "ELOOP");
+}
+
+TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
+  std::string path;
+  for (int depth = 0; depth < 150; ++depth) {
+    path += "/f";
+    write(path + "/file", "");
+    fs::create_directories(at(path + "/beside"));
+  }
+  struct Counting : WalkVisitor {
+    std::set<std::string> files;
+    std::size_t most_open = 0;
+    bool enter(const std::string&, const struct stat&) override {
+      std::size_t open = 0;
+      for ([[maybe_unused]] const auto& one : fs::directory_iterator("/proc/self/fd")) ++open;
+      most_open = std::max(most_open, open);
+      return true;
+    }
+    void file(int folder, const std::string& path, const char* name) override {
+      struct stat status {};
+      if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) files.insert(path);
+    }
+    void unreadable(const std::string& path, const std::string&) override { ADD_FAILURE() << path; }
+    bool is_stopped() override { return false; }
+  } visitor;
+  walk(root(), {"/f"}, visitor);
+  EXPECT_EQ(visitor.files.size(), 150u);
+  EXPECT_TRUE(visitor.files.contains(path + "/file"));
+  EXPECT_LT(visitor.most_open, 100u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
