@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "agent/scan/attributes.h"
 #include "protocol/base/limits.h"
@@ -69,14 +70,17 @@ void FilePass::run(std::vector<Probe> probes) {
 bool FilePass::enter(const std::string& folder, const struct stat& status) {
   all_here_.clear();
   some_here_.clear();
+  all_policies_here_ = 0;
   bool below = false;
   const std::string any_file = folder == "/" ? "/*" : folder + "/*";
   for (const Probe& probe : probes_) {
     const Scope& scope = scopes_[probe.detection];
-    if (scope.covers_files_of(folder))
+    if (scope.covers_files_of(folder)) {
       all_here_.push_back(&probe);
-    else if (scope.may_contain(folder))
+      all_policies_here_ |= sweep_.bit_of(probe.detection);
+    } else if (scope.may_contain(folder)) {
       some_here_.push_back(&probe);
+    }
     below |= scope.may_contain(folder);
   }
   const std::string alias = root_.alias(any_file);
@@ -123,35 +127,48 @@ bool FilePass::recalls_first(const Probes& probes) const {
          });
 }
 
-void FilePass::file(int folder, const std::string& path, const char* name) {
-  Probes probes = all_here_;
-  for (const Probe* probe : some_here_)
-    if (scopes_[probe->detection].contains(path)) probes.push_back(probe);
-  if (probes.empty()) return;
-  tallies_.add_scanned(policies_of(probes));
+void FilePass::begin(const std::string& path, const char* name) {
+  facts_.stage = FileStage::kName;
+  facts_.identity.path.assign(path);
+  facts_.alias.assign(alias_here_);
+  if (!alias_here_.empty()) facts_.alias += name;
+  facts_.mtime_delta_ms.reset();
+  facts_.package_owned.reset();
+  facts_.ownership.reset();
+  facts_.attributes.reset();
+  no_.clear();
+}
 
-  FileFacts facts;
-  facts.identity.path = path;
-  if (!alias_here_.empty()) facts.alias = alias_here_ + name;
-  Detections no;
-  const auto are_open = [&] {
-    keep_open(facts, probes, no);
-    return !probes.empty();
+void FilePass::file(int folder, const std::string& path, const char* name) {
+  open_.assign(all_here_.begin(), all_here_.end());
+  Policies who = all_policies_here_;
+  for (const Probe* probe : some_here_)
+    if (scopes_[probe->detection].contains(path)) {
+      open_.push_back(probe);
+      who |= sweep_.bit_of(probe->detection);
+    }
+  if (open_.empty()) return;
+  tallies_.add_scanned(who);
+
+  begin(path, name);
+  const auto are_open = [this] {
+    keep_open(facts_, open_, no_);
+    return !open_.empty();
   };
-  const bool recalls = recalls_first(probes);
+  const bool recalls = recalls_first(open_);
   if (!recalls && !are_open()) return;
 
   struct stat status {};
   KnownFiles::File known;
   const auto take_stat = [&](int fd) {
-    facts.identity = identity_of(std::move(facts.identity.path), status);
-    facts.stage = FileStage::kStat;
+    identify(facts_.identity, status);
+    facts_.stage = FileStage::kStat;
     if (needs_delta_)
-      facts.mtime_delta_ms = (facts.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
-    if (needs_owned_) facts.package_owned = packages_.owner(path).has_value();
-    learn(facts, status, fd);
+      facts_.mtime_delta_ms = (facts_.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
+    if (needs_owned_) facts_.package_owned = packages_.owner(path).has_value();
+    learn(facts_, status, fd);
   };
-  const bool has_looked = looks_first(probes);
+  const bool has_looked = looks_first(open_);
   if (has_looked) {
     // Gone, or something else by now: there is no such file.
     std::int64_t born_ns = 0;
@@ -159,33 +176,34 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     take_stat(-1);
     if (!recalls && !are_open()) return;
     if (known_ != nullptr) {
-      known = known_->look_up(folder, facts, born_ns);
+      known = known_->look_up(folder, facts_, born_ns);
       if (known.answered && !is_joined_) {
         if (recalls && !are_open()) return;
         ++tallies_.all.resumed;
-        return tallies_.add_bytes(policies_of(probes), *known.answered);
+        return tallies_.add_bytes(policies_of(open_), *known.answered);
       }
-      recall(known, facts, probes);
-      if (probes.empty()) return void(++tallies_.all.recalled);
+      recall(known, facts_, open_);
+      if (open_.empty()) return void(++tallies_.all.recalled);
     }
     if (recalls && !are_open()) return;
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
     if (errno != ENOENT && errno != ELOOP)
-      tallies_.add_unscannable(policies_of(probes), path, std::strerror(errno));
+      tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
     return;
   }
   ++tallies_.all.opened;
   // What was opened may be another object than what was looked at: this one counts.
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  const bool is_same = has_looked && is_seen(facts.identity, status);
+  const bool is_same = has_looked && is_seen(facts_.identity, status);
   if (!is_same || needs_attributes_) {
     take_stat(file.get());
     if (!are_open()) return;
   }
   known.can_learn &= is_same;
-  send(std::move(facts), std::move(file), status.st_uid, std::move(probes), known, std::move(no));
+  send(std::exchange(facts_, {}), std::move(file), status.st_uid, open_, known,
+       std::exchange(no_, {}));
 }
 
 void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {

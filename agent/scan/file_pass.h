@@ -52,6 +52,9 @@ class FilePass : public WalkVisitor {
   bool recalls_first(const Probes& probes) const;
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
             const KnownFiles::File& known = {}, Detections no = {});
+  // Of the file at hand, whose path and alias alone are known; what it is filled into is kept,
+  // since most files are done with before any of it is handed on.
+  void begin(const std::string& path, const char* name);
   // Drops what the identity table answers.
   void recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const;
   // The detections whose answer an answer for this one brings along.
@@ -73,8 +76,13 @@ class FilePass : public WalkVisitor {
   std::vector<bool> takes_any_name_;  // per detection
   // Of the folder at hand: the probes that want all of its files, and those to be asked for each.
   Probes all_here_, some_here_;
+  Policies all_policies_here_ = 0;
   std::string alias_here_;
   model::FileIdentity folder_here_;
+  // Of the file at hand.
+  Probes open_;
+  FileFacts facts_;
+  Detections no_;
   bool needs_delta_ = false, needs_owned_ = false, needs_owner_ = false;
   bool needs_attributes_ = false;
   bool is_joined_ = false;  // the probes of this walk are about other findings

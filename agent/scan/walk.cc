@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "agent/overlay/overlay.h"
@@ -17,6 +19,8 @@ namespace fleetsweep::scan {
 namespace {
 
 constexpr std::size_t kBlockBytes = 64 * 1024;
+// Deeper ones are found by their whole path again.
+constexpr std::size_t kOpenFoldersMax = 64;
 
 struct Entry {
   std::uint64_t inode;
@@ -39,7 +43,7 @@ class Walk {
 
   void run(std::vector<std::string> starts) {
     for (const std::string& start : starts) {
-      pending_.push_back({start, true});
+      pending_.push_back({start, true, 0, nullptr});
       while (!pending_.empty() && !visitor_.is_stopped()) {
         const Pending next = std::move(pending_.back());
         pending_.pop_back();
@@ -49,14 +53,29 @@ class Walk {
   }
 
  private:
+  // Kept open as long as folders in it are pending: at most those above the one at hand.
+  using Open = std::shared_ptr<const UniqueFd>;
   struct Pending {
     std::string path;
     bool is_start = false;
+    std::size_t depth = 0;
+    Open parent;  // null: to be found from the root
   };
+
+  // Beyond what a path can name nobody could act.
+  UniqueFd open(const Pending& pending) const {
+    if (pending.path.size() >= PATH_MAX) {
+      errno = ENAMETOOLONG;
+      return {};
+    }
+    if (pending.parent == nullptr) return root_.open_folder(pending.path);
+    return open_beneath(pending.parent->get(), pending.path.c_str() + pending.path.rfind('/') + 1,
+                        O_DIRECTORY);
+  }
 
   void folder(const Pending& pending) {
     if (!pending.is_start && views_.contains(pending.path)) return;
-    const UniqueFd fd = root_.open_folder(pending.path);
+    UniqueFd fd = open(pending);
     if (!fd) {
       if (pending.is_start && errno == ENOTDIR) return single(pending.path);
       // A link, or gone since it was listed: there is no folder here.
@@ -68,11 +87,13 @@ class Walk {
     if (::fstat(fd.get(), &status) != 0 || is_skipped(fd.get(), status.st_dev)) return;
     if (!visitor_.enter(pending.path, status)) return;
 
+    depth_ = pending.depth;
+    here_ = std::make_shared<const UniqueFd>(std::move(fd));
     path_ = pending.path == "/" ? "" : pending.path;
     path_ += '/';
     const std::size_t stem = path_.size();
     while (true) {
-      const long size = ::syscall(SYS_getdents64, fd.get(), block_.data(), block_.size());
+      const long size = ::syscall(SYS_getdents64, here_->get(), block_.data(), block_.size());
       if (size < 0) visitor_.unreadable(pending.path, std::strerror(errno));
       if (size <= 0) return;
       for (long at = 0; at < size;) {
@@ -81,7 +102,7 @@ class Walk {
         at += entry->length;
         path_.resize(stem);
         path_ += entry->name;
-        visit(fd.get(), *entry);
+        visit(here_->get(), *entry);
       }
     }
   }
@@ -97,7 +118,7 @@ class Walk {
       visitor_.file(folder, path_, entry.name);
     else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
              std::strcmp(entry.name, "..") != 0)
-      pending_.push_back({path_, false});
+      pending_.push_back({path_, false, depth_ + 1, depth_ < kOpenFoldersMax ? here_ : nullptr});
   }
 
   // A scope may name one file.
@@ -128,6 +149,9 @@ class Walk {
   const std::set<std::string> views_;
   std::vector<char> block_;
   std::string path_;
+  // The folder at hand.
+  std::size_t depth_ = 0;
+  Open here_;
   std::vector<Pending> pending_;
   std::map<dev_t, bool> devices_;
 };
