@@ -73,7 +73,6 @@ IdentityTable::IdentityTable(const crypto::TableKey& key)
   std::memcpy(header().magic, kMagic, sizeof kMagic);
   header().key = key;
   header().run = 1;
-  rebuild_index();
 }
 
 Result<IdentityTable> IdentityTable::decode(Bytes bytes) {
@@ -96,7 +95,6 @@ Result<IdentityTable> IdentityTable::decode(Bytes bytes) {
     return fail(Code::kInvalid, "its checksum is wrong");
   if (table.count_ > limits::kKnownFiles / 2 && header.run > kRunsKept)
     table.forget(header.run - kRunsKept);
-  table.rebuild_index();
   return table;
 }
 
@@ -151,6 +149,7 @@ std::optional<unsigned> IdentityTable::question(const Digest& question) {
 
 // Names are evenly spread: their first bytes are the place.
 std::uint32_t* IdentityTable::slot(const Name& name) {
+  if (index_.empty()) rebuild_index();
   std::uint64_t place = 0;
   std::memcpy(&place, name.data(), sizeof place);
   const std::size_t mask = index_.size() - 1;
@@ -174,12 +173,19 @@ void IdentityTable::forget(std::uint32_t seen_before) {
   changed_ = true;
 }
 
+IdentityTable::Known* IdentityTable::entry(const Name& name) {
+  if (next_ >= count_ || entries()[next_].name != name) {
+    const std::uint32_t place = *slot(name);
+    if (place == 0) return nullptr;
+    next_ = place - 1;
+  }
+  return &entries()[next_++];
+}
+
 const IdentityTable::Known* IdentityTable::find(const Name& name) {
-  const std::uint32_t place = *slot(name);
-  if (place == 0) return nullptr;
-  Known& known = entries()[place - 1];
-  known.seen = header().run;
-  return &known;
+  Known* known = entry(name);
+  if (known != nullptr) known->seen = header().run;
+  return known;
 }
 
 void IdentityTable::learn(const Name& name, const Digest& sha256, const Questions& no) {

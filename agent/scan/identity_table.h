@@ -77,9 +77,13 @@ class IdentityTable {
   void forget(std::uint32_t seen_before);
   void rebuild_index();
   std::uint32_t* slot(const Name& name);
+  Known* entry(const Name& name);
 
   Bytes bytes_;  // header, then entries
   std::size_t count_ = 0;
+  // A walk comes to files in the order in which it came to them before: the next one is asked
+  // first, and the index is made when that fails.
+  std::size_t next_ = 0;
   std::vector<std::uint32_t> index_;  // open addressing; entry + 1, 0: free
   std::vector<bool> asked_;           // bits that questions of this run hold
   bool changed_ = false;
