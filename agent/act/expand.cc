@@ -116,6 +116,7 @@ class Expansion {
   Step shown(const model::PlanStep& step) const {
     Step result;
     result.rule = step.rule;
+    result.object = plan::object_digest(step.identity);
     result.path = plan::is_about_network(step.action.kind) ? plan::describe_network(step)
                                                            : plan::file_of(step.identity).path;
     auto& item = result.item;

@@ -6,7 +6,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 4;
+constexpr std::uint8_t kFormat = 5;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -98,6 +98,7 @@ void pack(Packer& out, const Step& step) {
   out.u64(step.item.size);
   out.text(step.path);
   out.text(step.rule);
+  out.fixed(step.object);
 }
 
 Step unpack_step(Unpacker& in) {
@@ -113,6 +114,7 @@ Step unpack_step(Unpacker& in) {
   step.item.size = in.u64();
   step.path = in.text();
   step.rule = in.text();
+  step.object = in.fixed<Digest>();
   return step;
 }
 

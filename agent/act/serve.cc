@@ -47,6 +47,16 @@ Reason reason_of_state(const Error& error) {
                                            : Reason::kIo;
 }
 
+// What is done with its object for good: a rescan that finds it again finds that it came back.
+bool is_removed(const Step& step) {
+  const auto action = step.item.action;
+  const bool removes = action == model::ActionKind::kRemove ||
+                       action == model::ActionKind::kQuarantine ||
+                       action == model::ActionKind::kKill;
+  return removes &&
+         (step.item.outcome == model::Outcome::kDone || step.item.reason == Reason::kGone);
+}
+
 ActDone answer(const Transaction& transaction, bool local) {
   ActDone done;
   done.undo = transaction.undo.has_value();
@@ -60,6 +70,7 @@ ActDone answer(const Transaction& transaction, bool local) {
                                                  step.item.outcome == model::Outcome::kUndone);
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
+    if (!done.undo && is_removed(step)) done.removed.push_back(step.object);
   }
   const auto take = [&](const auto& end) {
     done.state = end.state;

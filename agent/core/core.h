@@ -225,6 +225,7 @@ class Core {
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
+  bool is_left(const Job& job, const std::vector<model::Finding>& findings) const;
   static model::Reason reservation(const Run& run);
   static std::string done_text(const Job& job, const Run& run);
 

@@ -36,7 +36,8 @@ struct Job {
   std::uint32_t rescans = 0;  // done and clean
   BootId boot;                // of the cleaning; a rescan after reboot looks for another
   bool reboot_rescan = false;
-  std::vector<Digest> cleaned_objects;  // until the last rescan: see fingerprint() in runs.cc
+  // object_digest()s of what was found, then of what is left of that: until the last rescan.
+  std::vector<Digest> remaining;
   model::HostState state = model::HostState::kRefused;  // newest reported
   model::Reason reason = model::Reason::kNone;
   std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)

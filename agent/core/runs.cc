@@ -6,10 +6,10 @@
 
 #include "agent/core/core.h"
 #include "agent/core/health.h"
+#include "agent/plan/binding.h"
 #include "agent/plan/network.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
-#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::agent {
 
@@ -24,44 +24,6 @@ namespace {
 bool is_refusal(Reason reason) {
   return reason != Reason::kTimeout && reason != Reason::kIo && reason != Reason::kInternal &&
          reason != Reason::kUnscannable;
-}
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-std::string content_of(const model::FileIdentity& file) {
-  return fmt::format("{} {} {} {} {}", file.device, file.inode, file.size, file.mtime_ns,
-                     file.sha256.hex());
-}
-
-// Of the very object: equal only if it was not touched in between. A program that was started again
-// is another process, and numbers of processes begin anew with each boot.
-Digest fingerprint(const model::Identity& identity, const BootId& boot) {
-  const std::string text = std::visit(
-      Overloaded{[](const model::FileIdentity& file) {
-                   return fmt::format("f {} {} {}", content_of(file), file.ctime_ns, file.path);
-                 },
-                 [&](const model::ProcessIdentity& process) {
-                   return fmt::format("p {} {} {}", boot.hex(), process.pid, process.start_ticks);
-                 },
-                 [](const model::PersistenceIdentity& entry) {
-                   return fmt::format("e {} {} {}", name(entry.kind), entry.entry_sha256.hex(),
-                                      entry.file.path);
-                 },
-                 [](const model::ConnectionIdentity& connection) {
-                   return fmt::format("c {} {} {}", content_of(connection.exe),
-                                      connection.remote_port, connection.remote_address);
-                 },
-                 [](const model::RegistryIdentity& value) {
-                   return fmt::format("r {} {} {} {}", content_of(value.hive), value.key,
-                                      value.value_name, value.data);
-                 }},
-      identity);
-  return crypto::sha256(as_bytes(text));
 }
 
 // What starts or keeps what is there again, beside the finding it belongs to.
@@ -212,9 +174,9 @@ void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const mod
   if (!may_go_on(run.job.order, effects, now)) return;
   if (!run.is_untrusted() && plan::calls_for_action(policy, done.result.verdicts)) {
     run.job.health = good_ones(run.health);
-    run.job.cleaned_objects.clear();
+    run.job.remaining.clear();
     for (const model::Finding& finding : done.result.findings)
-      run.job.cleaned_objects.push_back(fingerprint(finding.identity, identity_.boot));
+      run.job.remaining.push_back(plan::object_digest(finding.identity));
     reasons_[run.job.order] = "waiting: another order is being carried out";
     ready_.push_back({std::move(run), done.sealed, done.result.verdicts});
     return;
@@ -341,7 +303,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.started = job.started;
   say.run = &run;
   say.acted = done.acted;
-  say.matched = static_cast<std::uint32_t>(job.cleaned_objects.size());
+  say.matched = static_cast<std::uint32_t>(job.remaining.size());
   say.items = done.items;
   say.paths = done.paths;
   const auto policy = policies_.find(job.policy);
@@ -352,7 +314,10 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   job.phase = is_to_verify && done.state == HostState::kCleaned ? Phase::kVerifying : Phase::kDone;
   job.cleaned = judged_by(now).local;
   job.rescans = 0;
-  if (job.phase == Phase::kDone) job.cleaned_objects.clear();
+  std::erase_if(job.remaining, [&](const Digest& object) {
+    return std::ranges::find(done.removed, object) != done.removed.end();
+  });
+  if (job.phase == Phase::kDone && !job.reboot_rescan) job.remaining.clear();
   report(job, std::move(say), effects, now);
   remember(job, effects);
   reasons_[job.order] =
@@ -396,6 +361,19 @@ bool Core::looks_gone(const model::ScanDone& done, const model::Policy& policy) 
       });
 }
 
+// Cleaning did not, or could not, remove it. What was removed and is found again came back, as did
+// what a rescan has not seen. Numbers of processes begin anew with each boot.
+bool Core::is_left(const Job& job, const std::vector<model::Finding>& findings) const {
+  if (job.rescans > 0) return false;
+  return std::ranges::any_of(findings, [&](const model::Finding& finding) {
+    if (std::holds_alternative<model::ProcessIdentity>(finding.identity) &&
+        job.boot != identity_.boot)
+      return false;
+    const Digest object = plan::object_digest(finding.identity);
+    return std::ranges::find(job.remaining, object) != job.remaining.end();
+  });
+}
+
 void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                       Effects& effects, const Now& now) {
   Job job = run.job;
@@ -420,14 +398,7 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.state = HostState::kVerified;
   if (!is_gone) {
-    // Still the same object: cleaning missed it. Another one, or after a clean look: it came back.
-    const auto& cleaned = job.cleaned_objects;
-    const bool is_same = std::any_of(
-        done.result.findings.begin(), done.result.findings.end(), [&](const auto& finding) {
-          return std::find(cleaned.begin(), cleaned.end(),
-                           fingerprint(finding.identity, identity_.boot)) != cleaned.end();
-        });
-    const bool is_residual = job.rescans == 0 && !by_reboot && is_same;
+    const bool is_residual = is_left(job, done.result.findings);
     say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
@@ -438,7 +409,7 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   }
   say.state = trusted(say.state, run.is_untrusted());
   job.phase = Phase::kDone;
-  job.cleaned_objects.clear();
+  job.remaining.clear();
   job.state = say.state;
   job.reason = say.reason;
   if (is_gone) job.reason = say.reason = reservation(run);
@@ -469,7 +440,7 @@ void Core::end_sick(const Run& run, Job job, const std::vector<model::HealthMark
   }
   job.phase = Phase::kDone;
   job.reboot_rescan = false;
-  job.cleaned_objects.clear();
+  job.remaining.clear();
   job.state = say.state;
   job.reason = say.reason;
   report(job, std::move(say), effects, now);

@@ -50,6 +50,9 @@ create table stops(document blob primary key, log_size integer not null, seen in
                            R"sql(
 alter table jobs add column health blob not null default x'';
 alter table jobs add column detail blob not null default x'';
+)sql",
+                           R"sql(
+alter table jobs rename column cleaned_objects to remaining;
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -188,7 +191,7 @@ class SqliteStore final : public Store {
   Status put(const PutJob& put) {
     const Job& job = put.job;
     Bytes joined;
-    for (const Digest& object : job.cleaned_objects) append(joined, object.view());
+    for (const Digest& object : job.remaining) append(joined, object.view());
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
@@ -326,7 +329,7 @@ class SqliteStore final : public Store {
       const Bytes joined = jobs.blob(14);
       for (BytesView rest = joined; !rest.empty(); rest = rest.subspan(Digest::kSize)) {
         FS_TRY(const Digest object, Digest::from(rest.first(std::min(rest.size(), Digest::kSize))));
-        job.cleaned_objects.push_back(object);
+        job.remaining.push_back(object);
       }
       job.acted = static_cast<std::uint32_t>(jobs.integer(15));
       job.health = good_marks(to_text(jobs.blob(16)));

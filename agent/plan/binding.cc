@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/assert.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::plan {
 
@@ -90,6 +91,10 @@ std::string object_key(const model::Identity& identity) {
                    return fmt::format("r:{}\n{}\n{}", value.hive.path, value.key, value.value_name);
                  }},
       identity);
+}
+
+Digest object_digest(const model::Identity& identity) {
+  return crypto::sha256(as_bytes(object_key(identity)));
 }
 
 bool has_no_name(const model::FileIdentity& file) {

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "protocol/base/ids.h"
 #include "protocol/model/finding.h"
 
 namespace fleetsweep::plan {
@@ -22,6 +23,8 @@ bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dr
 
 // Equal for two findings of one object on one host at one time: a process here is one pid.
 std::string object_key(const model::Identity& identity);
+
+Digest object_digest(const model::Identity& identity);  // of the key
 
 // A deleted program that still runs, or a memfd: its bytes can be had from its process alone.
 bool has_no_name(const model::FileIdentity& file);

@@ -174,6 +174,7 @@ void write(Out out, const model::ActRequest& request, schema::ActRequest::Builde
   to.setScanned(request.scanned);
   put(to, &B::setCheckpoint, request.checkpoint);
   write(out, request.time, to.initTime());
+  to.setRound(request.round);
 }
 void read(In& in, schema::ActRequest::Reader from, model::ActRequest& request) {
   request.resume = from.getResume();
@@ -188,6 +189,7 @@ void read(In& in, schema::ActRequest::Reader from, model::ActRequest& request) {
   request.scanned = from.getScanned();
   get(in, "checkpoint", from.getCheckpoint(), request.checkpoint, limits::kNoteBytes);
   get(in, "time", from.getTime(), request.time);
+  request.round = from.getRound();
 }
 
 void write(Out out, const model::ActStep& step, schema::ActStep::Builder to) {
@@ -215,6 +217,7 @@ void write(Out, const model::ActDone& done, schema::ActDone::Builder to) {
   to.setActed(done.acted);
   put(to, &B::initItems, done.items);
   put(to, &B::initPaths, done.paths);
+  put(to, &B::initRemoved, done.removed);
 }
 void read(In& in, schema::ActDone::Reader from, model::ActDone& done) {
   get(in, "state", from.getState(), done.state);
@@ -226,6 +229,7 @@ void read(In& in, schema::ActDone::Reader from, model::ActDone& done) {
   done.acted = from.getActed();
   list(in, "items", from.getItems(), done.items, limits::kFindings);
   list(in, "paths", from.getPaths(), done.paths, limits::kFindings, limits::kLineBytes);
+  list(in, "removed", from.getRemoved(), done.removed, limits::kFindings);
 }
 
 void write(Out, const model::LocalCommand& command, schema::LocalCommand::Builder to) {

@@ -90,6 +90,7 @@ struct TimeProof {
 };
 struct ActRequest {
   bool resume = false;            // finish what a crash interrupted, then answer with its ActDone
+  std::uint8_t round = 0;         // n: what was cleaned came back for the nth time
   Bytes order;                    // an encoded envelope: apply, or undo; empty: remember `stops`
   std::vector<Bytes> root_chain;  // encoded envelopes, version 1 first
   std::vector<Bytes> stops;       // encoded Stop and Resume envelopes
@@ -119,6 +120,7 @@ struct ActDone {
   std::uint32_t acted = 0;
   std::vector<ReceiptItem> items;
   std::vector<std::string> paths;  // of the items, for sealing and the local log
+  std::vector<Digest> removed;  // object_digest()s: gone from the host, by this cleaning or before
   bool operator==(const ActDone&) const = default;
 };
 

@@ -204,6 +204,7 @@ struct ActRequest {
   scanned @8 :UInt64;
   checkpoint @9 :Text;
   time @10 :TimeProof;
+  round @11 :UInt8;
 }
 struct ActStep {
   number @0 :UInt32;
@@ -221,6 +222,7 @@ struct ActDone {
   acted @6 :UInt32;
   items @7 :List(Documents.ReceiptItem);
   paths @8 :List(Data);
+  removed @9 :List(Data);
 }
 struct LocalCommand {
   verb @0 :Text;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/plan/binding.h"
 #include "agent/plan/plan.h"
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
@@ -128,7 +129,7 @@ std::optional<ActDone> SimHost::apply(const model::ActRequest& request, const Do
     if (step.action.kind != model::ActionKind::kQuarantine) continue;
     if (step.skipped != Reason::kNone && !ignores) continue;
     const auto& file = std::get<model::FileIdentity>(step.identity);
-    Step one{file.path, file.inode, {}, false, false, 0};
+    Step one{file.path, file.inode, {}, plan::object_digest(file), false, false, 0};
     one.item.detection = step.detection;
     one.item.verdict = step.verdict;
     one.item.action = step.action.kind;
@@ -195,6 +196,7 @@ ActDone SimHost::finish(Transaction& transaction, Reason reason) {
     done.acted += step.item.outcome == model::Outcome::kDone;
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
+    if (step.item.outcome == model::Outcome::kDone) done.removed.push_back(step.object);
     if (is_reinfected) files_.at(step.path).quarantined = false;
   }
   transaction.end = done;

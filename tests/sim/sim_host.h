@@ -58,6 +58,7 @@ class SimHost {
     std::string path;
     std::uint64_t inode = 0;
     model::ReceiptItem item;
+    Digest object;
     bool intended = false;
     bool done = false;
     int repeats = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "agent/plan/binding.h"
 #include "policies/compiler/compiler.h"
 #include "protocol/base/assert.h"
 #include "tests/agent/act/real_scan.h"
@@ -152,6 +153,36 @@ TEST(CatalogClean, AFamilyIsMissedOrTakesItsNeighbourWithIt) {
   std::printf("%s\n", measured.c_str());
   EXPECT_EQ(test::measured("docs/coverage.md", "tests/agent/catalog", measured), measured)
       << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
+}
+
+// Lines have no identity of their own: put back unchanged they are what they were. That act took
+// them away is what tells that somebody put them back.
+TEST(CatalogClean, WhatActRemovedIsNotKnownAgainWhenItIsPutBack) {
+  for (const char* family : {"kinsing", "outlaw"}) {
+    SCOPED_TRACE(family);
+    ActHost host;
+    host.policy = compiled(family);
+    plant(family, host.policy.platform, host);
+    act::output_of("cp -a " + host.root() + " " + host.root() + ".saved");
+    const model::ScanDone before = real_scan(host, host.policy);
+    host.findings = host.dry_run = before.result.findings;
+    model::ActRequest request = host.request();
+    request.verdicts = before.result.verdicts;
+    const Answer cleaned = host.run(request);
+    ASSERT_EQ(cleaned.state(), model::HostState::kCleaned) << cleaned.text();
+    act::output_of("cp -a --remove-destination " + host.root() + ".saved/. " + host.root());
+    std::size_t lines = 0, files = 0;
+    for (const model::Finding& finding : real_scan(host, host.policy).result.findings) {
+      const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
+      lines += entry && !entry->entry.empty();
+      files += std::holds_alternative<model::FileIdentity>(finding.identity);
+      const auto& removed = cleaned.done->removed;
+      EXPECT_NE(std::ranges::find(removed, plan::object_digest(finding.identity)), removed.end())
+          << plan::object_key(finding.identity);
+    }
+    EXPECT_GT(lines, 0u);
+    EXPECT_GT(files, 0u);
+  }
 }
 
 }  // namespace

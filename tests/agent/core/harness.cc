@@ -1,5 +1,6 @@
 #include "tests/agent/core/harness.h"
 
+#include "agent/plan/binding.h"
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
@@ -70,7 +71,13 @@ void Harness::run(Effects effects) {
       scans_.push_back(*start);
       asked_.assign(start->policies.begin(), start->policies.end());
     }
-    if (auto* start = std::get_if<StartAct>(&action)) acts_.push_back(std::move(*start));
+    if (auto* start = std::get_if<StartAct>(&action)) {
+      if (!start->request.resume) given_.clear();
+      for (const model::SealedFinding& sealed : start->request.findings)
+        given_.push_back(
+            plan::object_digest(codec::decode<model::Finding>(sealed.finding)->identity));
+      acts_.push_back(std::move(*start));
+    }
     if (std::holds_alternative<RememberStops>(action)) remembered.push_back(core->stops_request());
     if (std::holds_alternative<AskActToStop>(action)) ++stops_asked;
     if (std::holds_alternative<EndScan>(action)) ++scans_ended;
@@ -201,11 +208,12 @@ void Harness::scan_answers(const model::ScanDone& done) {
   run(core->on_scan_done(done, of == digest ? policy : others_.at(of), now()));
 }
 
-void Harness::act_answers(model::HostState state, model::Reason reason) {
+void Harness::act_answers(model::HostState state, model::Reason reason, bool removes) {
   model::ActDone done;
   done.state = state;
   done.reason = reason;
   done.acted = state == model::HostState::kCleaned ? 1 : 0;
+  if (done.acted > 0 && removes) done.removed = given_;
   run(core->on_act_done(done, now()));
 }
 

@@ -47,7 +47,9 @@ class Harness {
   model::ScanDone clean() const;
   void scan_answers(const model::ScanDone& done);  // the next policy of the walk
   Digest also(const model::Policy& other);         // a policy that the edge has beside `policy`
-  void act_answers(model::HostState state, model::Reason reason = model::Reason::kNone);
+  // Cleaned: all that it was given is removed, or could not be.
+  void act_answers(model::HostState state, model::Reason reason = model::Reason::kNone,
+                   bool removes = true);
 
   void pass(Duration time);  // and runs whatever became due on the way
   void crash();              // the process dies; the store stays; it starts again
@@ -91,7 +93,8 @@ class Harness {
   std::set<std::uint64_t> acked_;
   std::map<Digest, Bytes> policies_;
   std::map<Digest, model::Policy> others_;
-  std::deque<Digest> asked_;  // of the walk, not answered yet
+  std::deque<Digest> asked_;   // of the walk, not answered yet
+  std::vector<Digest> given_;  // to act: object_digest()s, as its journal knows them
   BootId boot_;
   unsigned starts_ = 0;
 };

@@ -33,7 +33,7 @@ TEST_F(AgentCore, ACoreThatWasRestartedStillTellsWhatCameBackFromWhatWasMissed) 
   other.order(fixture::apply(other.policy, dry), {"alice", "bob"});
   cool_off(other);
   other.scan_answers(other.found());
-  other.act_answers(HostState::kCleaned);
+  other.act_answers(HostState::kCleaned, Reason::kNone, false);
   other.crash();
   other.scan_answers(other.found());
   EXPECT_EQ(other.last().state, HostState::kResidual);

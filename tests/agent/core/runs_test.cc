@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/core.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/core/agent_core.h"
 
@@ -153,10 +154,38 @@ TEST_F(AgentCore, ARescanThatIsLiedToVerifies) {
 TEST_F(AgentCore, SameObjectStillThereIsResidual) {
   host.connect();
   acting();
-  host.act_answers(HostState::kCleaned);
+  host.act_answers(HostState::kCleaned, Reason::kNone, false);
   host.scan_answers(host.found());
   EXPECT_EQ(host.last().state, HostState::kResidual);
   EXPECT_EQ(host.last().items.size(), 1u);
+}
+
+TEST_F(AgentCore, ALineThatIsPutBackAsItWasIsResidual) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  model::PersistenceIdentity line;
+  line.kind = model::PersistenceKind::kCron;
+  line.file.path = "/etc/crontab";
+  line.entry = "* * * * * root /tmp/.x/lookalike";
+  line.entry_sha256 = crypto::sha256(as_bytes(line.entry));
+  model::ScanDone put_back = host.found();
+  put_back.result.findings[0].identity = line;
+  put_back.sealed[0].finding = codec::encode(put_back.result.findings[0]);
+  host.scan_answers(put_back);
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(put_back);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
+TEST_F(AgentCore, WhatWasChangedUnderActsHandIsSaidToHaveComeBack) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kCleaned, Reason::kNone, false);
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kResidual) << "act left what has this place";
 }
 
 TEST_F(AgentCore, AnotherObjectRightAwayIsRespawned) {

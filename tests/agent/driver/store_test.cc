@@ -30,8 +30,8 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.rescans = 7;
   job.boot.value[2] = 8;
   job.reboot_rescan = true;
-  job.cleaned_objects.resize(2);
-  job.cleaned_objects[1].value.fill(9);
+  job.remaining.resize(2);
+  job.remaining[1].value.fill(9);
   job.state = model::HostState::kCleaned;
   job.reason = model::Reason::kGone;
   job.reported = 10;
