@@ -93,11 +93,18 @@ inline constexpr std::size_t kRuleBytes = 1024 * 1024;  // YARA source of one ru
 inline constexpr std::size_t kActionNames = 256;        // in one list of an action or selector
 inline constexpr std::size_t kRegexBytes = 1024;
 inline constexpr std::size_t kRegexStates = 500;
+// Hash sets travel beside a policy, in parts: one is at most four chunks, so that an edge reads
+// little that it does not send, and no process holds more than one.
+inline constexpr std::size_t kHashPartBytes = 4 * kBlobChunkBytes;
+inline constexpr std::size_t kHashParts = 512;  // of one policy: 3,355,000 SHA-256
+static_assert(kHashPartBytes <= kPolicyBytes);  // is fetched and posted like one
 // The same policies as text, on the author's machine.
 inline constexpr std::size_t kPolicySourceBytes = 3 * 1024 * 1024;
 inline constexpr std::size_t kPolicySourceDepth = 16;
 inline constexpr std::size_t kPolicySourceNodes = 100'000;
-inline constexpr std::size_t kRuleSourceBytes = 1024 * 1024;  // one file
+inline constexpr std::size_t kRuleSourceBytes = 1024 * 1024;      // one file
+inline constexpr std::size_t kHashListBytes = 512 * 1024 * 1024;  // one file of hashes
+inline constexpr std::size_t kHashListMistakes = 20;              // of its lines that are named
 inline constexpr std::size_t kDiagnostics = 1000;
 inline constexpr std::uint32_t kItemsDefault =
     25;  // objects touched on one host when the policy is silent

@@ -69,6 +69,16 @@ void read(In& in, schema::Value::Reader from, model::Value& value) {
   value.templated = from.getTemplated();
 }
 
+void write(Out, const model::HashPart& part, schema::HashPart::Builder to) {
+  using B = decltype(to);
+  put(to, &B::setDigest, part.digest);
+  to.setBytes(part.bytes);
+}
+void read(In& in, schema::HashPart::Reader from, model::HashPart& part) {
+  get(in, "digest", from.getDigest(), part.digest);
+  part.bytes = from.getBytes();
+}
+
 void write(Out, const model::Predicate& predicate, schema::Predicate::Builder to) {
   using B = decltype(to);
   put(to, &B::setField, predicate.field);
@@ -77,6 +87,7 @@ void write(Out, const model::Predicate& predicate, schema::Predicate::Builder to
   to.setAll(predicate.all);
   to.setToleranceMs(predicate.tolerance_ms);
   put(to, &B::initValues, predicate.values);
+  put(to, &B::initParts, predicate.parts);
 }
 void read(In& in, schema::Predicate::Reader from, model::Predicate& predicate) {
   get(in, "field", from.getField(), predicate.field);
@@ -85,6 +96,7 @@ void read(In& in, schema::Predicate::Reader from, model::Predicate& predicate) {
   predicate.all = from.getAll();
   predicate.tolerance_ms = from.getToleranceMs();
   list(in, "values", from.getValues(), predicate.values, limits::kPredicateValues);
+  list(in, "parts", from.getParts(), predicate.parts, limits::kHashParts);
 }
 
 void write(Out, const model::Selection& selection, schema::Selection::Builder to) {

@@ -115,6 +115,14 @@ struct Value {
   bool operator==(const Value&) const = default;
 };
 
+// A hash set is a sorted list of any length that does not lie in the policy itself but beside it,
+// in parts (protocol/codec/hash_set.h); the policy fixes each by its digest.
+struct HashPart {
+  Digest digest;
+  std::uint32_t bytes = 0;
+  bool operator==(const HashPart&) const = default;
+};
+
 struct Predicate {
   Field field = Field::kFilePath;
   Match match = Match::kEquals;
@@ -122,6 +130,7 @@ struct Predicate {
   bool all = false;    // every value instead of any (Sigma `all`)
   std::int64_t tolerance_ms = 0;
   std::vector<Value> values;
+  std::vector<HashPart> parts;  // instead of values: any hash of this set. A file's hash, kEquals
   bool operator==(const Predicate&) const = default;
 };
 

@@ -142,6 +142,11 @@ struct Predicate {
   all @3 :Bool;
   toleranceMs @4 :Int64;
   values @5 :List(Value);
+  parts @6 :List(HashPart);  # of a hash set, which it compares with instead of values
+}
+struct HashPart {
+  digest @0 :Data;
+  bytes @1 :UInt32;
 }
 struct Value {
   text @0 :Data;

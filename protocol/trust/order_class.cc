@@ -4,7 +4,9 @@
 #include <optional>
 #include <set>
 
+#include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/hash_set.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/trust/root_rules.h"
 
@@ -100,6 +102,17 @@ Checked<Class> class_of_action(ActionKind kind) {
   return refuse(Reason::kMalformed, "policy: unknown action {}", static_cast<unsigned>(kind));
 }
 
+Checked<void> check_parts(const std::vector<model::HashPart>& parts) {
+  if (parts.size() > limits::kHashParts)
+    return refuse(Reason::kMalformed, "policy: hash sets of {} parts, at most {}", parts.size(),
+                  limits::kHashParts);
+  for (const model::HashPart& part : parts)
+    if (part.bytes == 0 || part.bytes > limits::kHashPartBytes)
+      return refuse(Reason::kMalformed, "policy: part {} of a hash set: {} bytes, at most {}",
+                    part.digest.hex(), part.bytes, limits::kHashPartBytes);
+  return {};
+}
+
 }  // namespace
 
 Checked<Class> class_of(Mode mode, const Policy& policy) {
@@ -145,6 +158,8 @@ Checked<PolicyFacts> policy_facts(BytesView policy_bytes) {
   FS_TRY(facts.apply, class_of(Mode::kApply, *policy));
   facts.dry_run_needs = required_capabilities(Mode::kDryRun, *policy);
   facts.apply_needs = required_capabilities(Mode::kApply, *policy);
+  facts.parts = codec::hash_parts(*policy);
+  FS_CHECK(check_parts(facts.parts));
   return facts;
 }
 

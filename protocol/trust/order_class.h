@@ -29,10 +29,11 @@ struct PolicyFacts {
   model::Class apply = model::Class::kObserve;
   std::vector<std::string> dry_run_needs;
   std::vector<std::string> apply_needs;
+  std::vector<model::HashPart> parts;  // of its hash sets: without them it cannot be looked for
   bool operator==(const PolicyFacts&) const = default;
 };
-// kSchema for a policy of another schema, kMalformed when the bytes are no policy. Decodes once;
-// keep the result.
+// kSchema for a policy of another schema, kMalformed when the bytes are no policy, or one whose
+// hash sets are more or larger than any host takes. Decodes once; keep the result.
 Checked<PolicyFacts> policy_facts(BytesView policy_bytes);
 
 }  // namespace fleetsweep::trust

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/trust/order_rules.h"
 #include "protocol/trust/root_rules.h"
 #include "tests/protocol/trust/fixture.h"
@@ -112,6 +114,27 @@ TEST(OrderClass, PolicyFactsAreOfTheVeryBytes) {
   EXPECT_EQ(facts->apply, Class::kClean);
   EXPECT_EQ(facts->dry_run, Class::kObserve);
   EXPECT_FALSE(policy_facts(BytesView(bytes).first(bytes.size() - 8)));
+}
+
+TEST(OrderClass, HashSetsAreFactsAndThoseThatNoHostTakesAreRefused) {
+  model::Policy policy = fixture::hash_policy();
+  std::vector<model::HashPart> parts(limits::kHashParts);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    parts[i] = {crypto::sha256(as_bytes(std::to_string(i))), limits::kHashPartBytes};
+  policy.detections[0].any_of = {{{.field = model::Field::kFileSha256, .parts = parts}}};
+  const auto facts = policy_facts(fixture::policy_bytes(policy));
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->parts, parts);
+  EXPECT_EQ(facts->dry_run, Class::kObserve);
+
+  const auto problem = [&](model::HashPart part) {
+    policy.detections[0].none_of = {{{.field = model::Field::kFileSha256, .parts = {part}}}};
+    return policy_facts(fixture::policy_bytes(policy)).error().reason;
+  };
+  EXPECT_EQ(problem({crypto::sha256(as_bytes("one more")), 100}), model::Reason::kMalformed);
+  policy.detections[0].any_of.clear();
+  EXPECT_EQ(problem({parts[0].digest, limits::kHashPartBytes + 1}), model::Reason::kMalformed);
+  EXPECT_EQ(problem({parts[0].digest, 0}), model::Reason::kMalformed);
 }
 
 TEST(OrderClass, APolicyOfTheFutureIsOfAnotherSchemaAndNotBroken) {
