@@ -352,11 +352,17 @@ model::ScanDone refusal(model::Reason reason, std::string detail) {
   return done;
 }
 
+model::ScanDone refusal(const Error& defect) {
+  return refusal(
+      defect.code == Code::kNotFound ? model::Reason::kPolicyMissing : model::Reason::kMalformed,
+      defect.message);
+}
+
 // Why a policy cannot be compiled; nothing when it can.
-std::optional<Error> defect_of(const model::Policy& policy, const ParserOptions& options) {
-  const auto matcher = Matcher::compile(policy);
+std::optional<Error> defect_of(const model::Policy& policy, const EngineOptions& options) {
+  const auto matcher = Matcher::compile(policy, options.hash_parts);
   if (!matcher) return matcher.error();
-  ParserClient parser(*matcher, policy, options, [](const Job&, Answer) {});
+  ParserClient parser(*matcher, policy, options.parser, [](const Job&, Answer) {});
   const auto started = parser.start();
   if (!started && started.error().code == Code::kInvalid) return started.error();
   return std::nullopt;
@@ -395,7 +401,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     }
     const Sweep sweep(swept);
     swept.clear();
-    const auto matcher = Matcher::compile(sweep.policy());
+    const auto matcher = Matcher::compile(sweep.policy(), options.hash_parts);
     std::optional<Error> defect;
     if (matcher) {
       Engine engine(each, sweep, here, root, *matcher, options);
@@ -412,13 +418,12 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     // One of them is malformed: the others do not wait for its author.
     const std::size_t before = fit.size();
     std::erase_if(fit, [&](std::size_t i) {
-      const auto own = before == 1 ? defect : defect_of(prepared[i], options.parser);
-      if (own) results[i] = refusal(model::Reason::kMalformed, own->message);
+      const auto own = before == 1 ? defect : defect_of(prepared[i], options);
+      if (own) results[i] = refusal(*own);
       return own.has_value();
     });
     if (fit.size() == before) {
-      for (const std::size_t i : fit)
-        results[i] = refusal(model::Reason::kMalformed, defect->message);
+      for (const std::size_t i : fit) results[i] = refusal(*defect);
       return results;
     }
   }

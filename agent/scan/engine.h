@@ -27,7 +27,8 @@ struct EngineOptions {
   Checkpoint* checkpoint = nullptr;
   // Called once the parser runs: what the walker itself still gives up. May be empty.
   std::function<Status(bool looks_at_processes)> confine_walker;
-  Baseline baseline;  // of the host's owner; may be empty
+  Baseline baseline;     // of the host's owner; may be empty
+  HashParts hash_parts;  // of all policies; a policy without all of its own is refused
 };
 
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.

@@ -23,11 +23,15 @@
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/pipe/pipe.h"
+#include "protocol/runtime/sealed/sealed.h"
 
 namespace fleetsweep::scan {
 namespace {
 
 constexpr int kKeyFd = 4;
+// The parts of a policy's hash sets, as `fleetsweep policy build` writes them.
+constexpr const char* kHashesSuffix = ".hashes";
+constexpr std::size_t kHashesBytes = limits::kHashParts * limits::kHashPartBytes;
 constexpr int kExitDone = 0;
 constexpr int kExitRefused = 1;
 constexpr int kExitBug = 70;
@@ -142,7 +146,7 @@ model::ScanDone not_decoded(BytesView bytes, const Error& error) {
 
 // One for each of these policies.
 std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanRequest& request,
-                                      std::span<const model::Policy> policies,
+                                      std::span<const model::Policy> policies, HashParts hash_parts,
                                       runtime::Pipe& core) {
   const auto nothing = [&](model::Reason reason, const Error& error) {
     return std::vector<model::ScanDone>(policies.size(), refused(reason, error.message));
@@ -150,6 +154,7 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   const auto root = Root::open(options.root);
   if (!root) return nothing(model::Reason::kIo, root.error());
   EngineOptions engine = engine_options(options);
+  engine.hash_parts = std::move(hash_parts);
   auto baseline = baseline_for(policies, options.baseline);
   if (!baseline) return nothing(model::Reason::kIo, baseline.error());
   engine.baseline = std::move(*baseline);
@@ -173,26 +178,33 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   return answers;
 }
 
-// One for each policy of the request, in their order: that one does not decode is its own affair.
+// One for each policy of the request, in their order: that one does not decode, or has not all its
+// hashes, is its own affair. `hashes` are those of all policies, as core wrote them down for good.
 Result<std::vector<model::ScanDone>> answer(const Options& options,
-                                            const model::ScanRequest& request,
+                                            const model::ScanRequest& request, BytesView hashes,
                                             runtime::Pipe& core) {
   std::vector<BytesView> bytes = {request.policy};
   bytes.insert(bytes.end(), request.others.begin(), request.others.end());
   std::vector<model::ScanDone> answers(bytes.size());
   std::vector<model::Policy> policies;
   std::vector<std::size_t> places;
+  HashParts hash_parts;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     auto policy = codec::decode<model::Policy>(bytes[i]);
     if (!policy) {
       answers[i] = not_decoded(bytes[i], policy.error());
       continue;
     }
+    if (const auto added = hash_parts.add(*policy, hashes); !added) {
+      answers[i] = refused(model::Reason::kPolicyMissing, added.error().message);
+      continue;
+    }
     policies.push_back(std::move(*policy));
     places.push_back(i);
   }
   if (policies.empty()) return answers;
-  std::vector<model::ScanDone> scanned = scan_for(options, request, policies, core);
+  std::vector<model::ScanDone> scanned =
+      scan_for(options, request, policies, std::move(hash_parts), core);
   FS_TRY(const crypto::MacKey key, read_key());
   for (std::size_t i = 0; i < places.size(); ++i) {
     model::ScanDone& done = answers[places[i]] = std::move(scanned[i]);
@@ -216,7 +228,14 @@ int serve(const Options& options) {
   const auto* request = std::get_if<model::ScanRequest>(&received->message);
   if (request == nullptr)
     return complain({Code::kInvalid, "the first message on fd 3 is not a ScanRequest"});
-  const auto answers = answer(options, *request, core);
+  // What is not sealed could be changed after it was checked, and something else be found.
+  std::optional<runtime::Mapped> hashes;
+  if (received->fd) {
+    auto mapped = runtime::Mapped::of_sealed(received->fd.get());
+    if (!mapped) return complain(mapped.error().within("hash sets"));
+    hashes.emplace(std::move(*mapped));
+  }
+  const auto answers = answer(options, *request, hashes ? hashes->bytes() : BytesView(), core);
   if (!answers) return complain(answers.error());
   for (const model::ScanDone& done : *answers)
     if (const auto sent = core.send(done); !sent) return complain(sent.error());
@@ -233,6 +252,8 @@ Result<std::string> read_file(const std::string& path) {
 int by_hand(const Options& options) {
   std::vector<model::Policy> policies;
   std::vector<Digest> digests;
+  HashParts hash_parts;
+  std::vector<runtime::Mapped> hashes;  // the files that lie beside the policies
   for (const std::string& path : options.policies) {
     const auto bytes = read_file(path);
     const auto policy = bytes ? codec::decode<model::Policy>(as_bytes(*bytes))
@@ -240,6 +261,19 @@ int by_hand(const Options& options) {
     if (!policy) {
       complain(policy.error().within(path));
       return kExitRefused;
+    }
+    if (!codec::hash_parts(*policy).empty()) {
+      auto mapped = runtime::Mapped::of_file(path + kHashesSuffix, kHashesBytes);
+      if (!mapped) {
+        complain(mapped.error().within(path));
+        return kExitRefused;
+      }
+      hashes.push_back(std::move(*mapped));
+      BytesView bytes = hashes.back().bytes();
+      if (const auto added = hash_parts.add(*policy, bytes); !added) {
+        complain(added.error().within(path + kHashesSuffix));
+        return kExitRefused;
+      }
     }
     policies.push_back(*policy);
     digests.push_back(crypto::sha256(as_bytes(*bytes)));
@@ -256,6 +290,7 @@ int by_hand(const Options& options) {
     return kExitRefused;
   }
   engine.baseline = std::move(*baseline);
+  engine.hash_parts = std::move(hash_parts);
   const auto table = open_own<TableFile>(options.table);
   if (table) engine.table = &*table;
   auto checkpoint = open_own<Checkpoint>(options.checkpoint);

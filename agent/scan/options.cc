@@ -27,8 +27,10 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
       "fleetsweep-scan");
   app.set_version_flag("--version", fmt::format("fleetsweep-scan {}", kVersion));
   app.add_option("--root", options.root, "the tree to look at")->capture_default_str();
-  app.add_option("--policy", options.policies,
-                 "a compiled policy to look for; several are looked for in one walk")
+  app.add_option(
+         "--policy", options.policies,
+         "a compiled policy to look for, its hash sets in FILE.hashes; several are looked for in "
+         "one walk")
       ->expected(0, static_cast<int>(limits::kSweepPolicies));
   app.add_flag("--json", options.json, "print findings and verdicts as JSON");
   app.add_option(

@@ -50,12 +50,12 @@ bool belongs_to(Field field, ObjectKind object) {
 }
 
 Result<CompiledSelection> compile_selection(const model::Selection& selection, ObjectKind object,
-                                            const FindDetection& find) {
+                                            const FindDetection& find, const HashParts& parts) {
   CompiledSelection result;
   for (const model::Predicate& predicate : selection) {
     if (!belongs_to(predicate.field, object))
       return fail(Code::kInvalid, "{} is not a field of a {}", name(predicate.field), name(object));
-    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find));
+    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find, parts));
     result.push_back(std::move(compiled));
   }
   std::stable_sort(result.begin(), result.end(),
@@ -66,6 +66,7 @@ Result<CompiledSelection> compile_selection(const model::Selection& selection, O
 void add_needs(const CompiledSelection& selection, Needs& needs) {
   for (const CompiledPredicate& predicate : selection) {
     needs.head_bytes = std::max(needs.head_bytes, predicate.head_bytes());
+    needs.stat |= predicate.is_set();
     switch (predicate.field()) {
       case Field::kFileSize:
       case Field::kFileMtime:
@@ -140,7 +141,7 @@ template <class Facts>
 Truth matches_all(const CompiledSelection& selection, const Facts& facts, Binding binding) {
   Truth result = Truth::kYes;
   for (const CompiledPredicate& predicate : selection) {
-    const Truth truth = predicate.match(field_of(facts, predicate.field()), binding);
+    const Truth truth = predicate.match(facts, binding);
     if (truth == Truth::kNo) return Truth::kNo;
     if (truth == Truth::kUnknown) result = Truth::kUnknown;
   }
@@ -217,7 +218,7 @@ Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 Matcher::~Matcher() = default;
 
-Result<Matcher> Matcher::compile(const model::Policy& policy) {
+Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& parts) {
   auto compiled = std::make_unique<Compiled>();
   for (std::size_t i = 0; i < policy.detections.size(); ++i) {
     const model::Detection& detection = policy.detections[i];
@@ -240,7 +241,7 @@ Result<Matcher> Matcher::compile(const model::Policy& policy) {
     const auto compile_list = [&](const std::vector<model::Selection>& list,
                                   std::vector<CompiledSelection>& target) -> Status {
       for (const model::Selection& selection : list) {
-        auto result = compile_selection(selection, detection.object, find);
+        auto result = compile_selection(selection, detection.object, find, parts);
         if (!result) return fail(result.error().within("detection " + detection.id));
         add_needs(*result, one.needs);
         templated |= std::any_of(result->begin(), result->end(),

@@ -12,6 +12,7 @@
 #include <span>
 
 #include "agent/scan/evaluate/facts.h"
+#include "agent/scan/evaluate/hash_set.h"
 
 namespace fleetsweep::scan {
 
@@ -47,8 +48,9 @@ struct Needs {
 class Matcher {
  public:
   // kInvalid: an index out of range, a pattern that does not compile, a value of the wrong kind, a
-  // template that names nothing. Keeps a copy of the detections.
-  static Result<Matcher> compile(const model::Policy& policy);
+  // template that names nothing. kNotFound: a part of a hash set is not among `parts`, whose bytes
+  // outlive the matcher. Keeps a copy of the detections.
+  static Result<Matcher> compile(const model::Policy& policy, const HashParts& parts = {});
   Matcher(Matcher&&) noexcept;
   Matcher& operator=(Matcher&&) noexcept;
   ~Matcher();

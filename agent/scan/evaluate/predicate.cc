@@ -64,12 +64,18 @@ bool CompiledPredicate::Fold::operator()(std::string_view a, std::string_view b)
 }
 
 Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& predicate,
-                                                     const FindDetection& find) {
+                                                     const FindDetection& find,
+                                                     const HashParts& parts) {
   const std::string_view field = name(predicate.field);
-  if (predicate.values.empty())
-    return fail(Code::kInvalid, "{}: a predicate without a value", field);
   CompiledPredicate result;
   result.predicate_ = predicate;
+  if (!predicate.parts.empty()) {
+    if (const auto status = result.compile_set(parts); !status)
+      return fail(status.error().within(field));
+    return result;
+  }
+  if (predicate.values.empty())
+    return fail(Code::kInvalid, "{}: a predicate without a value", field);
   const Fold fold{predicate.cased};
   result.equal_ = decltype(equal_)(predicate.values.size(), fold, fold);
   for (const model::Value& value : predicate.values)
@@ -81,6 +87,18 @@ Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& pre
     result.regex_ = std::move(*regex);
   }
   return result;
+}
+
+Status CompiledPredicate::compile_set(const HashParts& parts) {
+  const std::size_t hash_bytes = predicate_.field == Field::kFileSha256 ? 32
+                                 : predicate_.field == Field::kFileSha1 ? 20
+                                 : predicate_.field == Field::kFileMd5  ? 16
+                                                                        : 0;
+  if (hash_bytes == 0 || predicate_.match != Match::kEquals || predicate_.all ||
+      !predicate_.values.empty())
+    return fail(Code::kInvalid, "a hash set where none can stand");
+  FS_TRY(set_, HashSet::of(predicate_.parts, hash_bytes, parts));
+  return {};
 }
 
 Status CompiledPredicate::compile_value(const model::Value& value, const FindDetection& find) {
@@ -212,6 +230,23 @@ Truth CompiledPredicate::match_templates(std::string_view text, Binding binding)
   const bool yes = predicate_.all ? std::all_of(templates_.begin(), templates_.end(), one)
                                   : std::any_of(templates_.begin(), templates_.end(), one);
   return yes ? Truth::kYes : Truth::kNo;
+}
+
+// A size that no hash of the set has is a no before the file is opened.
+Truth CompiledPredicate::match_set(const FileFacts& file) const {
+  if (file.stage < FileStage::kStat) return Truth::kUnknown;
+  if (!set_->may_hold(file.size())) return Truth::kNo;
+  const FieldValue hash = field_of(file, predicate_.field);
+  if (hash.kind == FieldValue::Kind::kUnknown) return Truth::kUnknown;
+  return set_->holds(file.size(), hash.text) ? Truth::kYes : Truth::kNo;
+}
+
+Truth CompiledPredicate::match(const FileFacts& file, Binding binding) const {
+  return set_ ? match_set(file) : match(field_of(file, predicate_.field), binding);
+}
+
+Truth CompiledPredicate::match(const Object& object, Binding binding) const {
+  return match(field_of(object, predicate_.field), binding);
 }
 
 Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {

@@ -18,11 +18,13 @@ using FindDetection = std::function<std::optional<std::uint16_t>(std::string_vie
 class CompiledPredicate {
  public:
   static Result<CompiledPredicate> compile(const model::Predicate& predicate,
-                                           const FindDetection& find);
+                                           const FindDetection& find, const HashParts& parts);
 
-  Truth match(const FieldValue& value, Binding binding) const;
+  Truth match(const FileFacts& file, Binding binding) const;
+  Truth match(const Object& object, Binding binding) const;
   model::Field field() const { return predicate_.field; }
   bool is_templated() const { return !templates_.empty(); }
+  bool is_set() const { return set_.has_value(); }
   std::size_t head_bytes() const;
 
  private:
@@ -35,7 +37,10 @@ class CompiledPredicate {
     std::size_t operator()(std::string_view text) const;
     bool operator()(std::string_view a, std::string_view b) const;
   };
+  Status compile_set(const HashParts& parts);
   Status compile_value(const model::Value& value, const FindDetection& find);
+  Truth match(const FieldValue& value, Binding binding) const;
+  Truth match_set(const FileFacts& file) const;
   bool matches_number(std::int64_t number) const;
   bool matches_text(std::string_view text) const;
   bool text_matches_value(std::string_view text, const std::string& value) const;
@@ -53,6 +58,7 @@ class CompiledPredicate {
   };
   std::vector<Network> networks_;
   std::vector<Template> templates_;
+  std::optional<HashSet> set_;
 };
 
 }  // namespace fleetsweep::scan

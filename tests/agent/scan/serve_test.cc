@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,9 +16,11 @@
 #include "agent/scan/root.h"
 #include "agent/scan/shared_memory.h"
 #include "protocol/codec/codec.h"
+#include "protocol/codec/hash_set.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/pipe/pipe.h"
+#include "protocol/runtime/sealed/sealed.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -129,6 +132,108 @@ TEST_F(ServeTest, APolicyBesideABrokenOneIsNotAnswered) {
         << "sealed for another policy";
   }
   EXPECT_EQ(std::get<model::FileIdentity>(last.result.findings[0].identity).path, "/tmp/other");
+}
+
+// A policy whose only detection is a hash set, with the bytes of the set.
+std::pair<model::Policy, Bytes> of_set(const std::vector<std::string>& contents) {
+  std::vector<codec::HashRecord> records;
+  for (const std::string& content : contents) {
+    records.push_back({content.size(), {}});
+    records.back().hash = crypto::sha256(as_bytes(content)).value;
+  }
+  model::Policy policy;
+  Bytes hashes;
+  model::Predicate predicate{.field = Field::kFileSha256};
+  for (const Bytes& part : codec::encode_hash_set(std::move(records), 32)) {
+    predicate.parts.push_back({crypto::sha256(part), static_cast<std::uint32_t>(part.size())});
+    append(hashes, part);
+  }
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {predicate}));
+  policy.verdicts.push_back({.id = "v", .condition = one_of({0})});
+  return {policy, hashes};
+}
+
+UniqueFd sealed(const Bytes& bytes) {
+  auto writer = runtime::SealedWriter::create();
+  EXPECT_TRUE(writer && writer->append(bytes));
+  return std::move(*std::move(*writer).seal());
+}
+
+TEST_F(ServeTest, HashSetsOfSeveralPoliciesAreMixedUp) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 20'000; ++i) many.push_back("made " + std::to_string(i));
+  many.emplace_back("evil");
+  write("/tmp/evil", "evil");
+  write("/tmp/worse", "worse");
+  write("/tmp/made", "as large as made 1");
+  const auto [first, first_hashes] = of_set(many);
+  const auto [second, second_hashes] = of_set({"worse", "other"});
+  model::ScanRequest asked = request(first);
+  asked.others = {codec::encode(by_name("made")), codec::encode(second)};
+  Bytes hashes = first_hashes;
+  append(hashes, BytesView(second_hashes));
+  runtime::Pipe pipe = start();
+  ASSERT_TRUE(pipe.send(asked, sealed(hashes).get()));
+  const std::string expected[] = {"/tmp/evil", "/tmp/made", "/tmp/worse"};
+  for (const std::string& path : expected) {
+    const model::ScanDone done = finish(pipe);
+    EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+    ASSERT_EQ(done.result.findings.size(), 1u) << path;
+    EXPECT_EQ(std::get<model::FileIdentity>(done.result.findings[0].identity).path, path);
+  }
+}
+
+TEST_F(ServeTest, AHostWithoutAllItsHashesIsCalledClean) {
+  write("/tmp/evil", "evil");
+  auto [policy, hashes] = of_set({"evil", "other"});
+  Bytes damaged = hashes, cut = hashes;
+  damaged.back() ^= 1;
+  cut.pop_back();
+  model::ScanRequest asked = request(policy);
+  asked.others = {codec::encode(by_name("evil"))};
+  const UniqueFd given[] = {UniqueFd(), sealed(damaged), sealed(cut), sealed({})};
+  for (const UniqueFd& fd : given) {
+    runtime::Pipe pipe = start();
+    ASSERT_TRUE(pipe.send(asked, fd.get()));
+    const model::ScanDone done = finish(pipe), other = finish(pipe);
+    EXPECT_EQ(done.reason, model::Reason::kPolicyMissing);
+    EXPECT_TRUE(done.result.findings.empty() && done.sealed.empty());
+    EXPECT_EQ(other.reason, model::Reason::kNone) << "its neighbour has all that it needs";
+    EXPECT_EQ(other.sealed.size(), 1u);
+    EXPECT_EQ(::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0, true);
+  }
+}
+
+// Core could change them after they were checked, and have anything found under a signed policy.
+TEST_F(ServeTest, HashesThatCoreCanStillChangeAreSearched) {
+  const auto [policy, hashes] = of_set({"evil"});
+  const UniqueFd open(::memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::write(open.get(), hashes.data(), hashes.size()), static_cast<ssize_t>(hashes.size()));
+  runtime::Pipe pipe = start();
+  ASSERT_TRUE(pipe.send(request(policy), open.get()));
+  EXPECT_FALSE(pipe.receive(kLong)) << "it ends without an answer";
+}
+
+// Twice the same answer from the table would be wrong: the lists are others.
+TEST_F(ServeTest, WhatAnotherHashSetSaidIsBelievedOfThisOne) {
+  write("/tmp/file", "content");
+  const auto findings = [&](const std::vector<std::string>& contents, std::uint64_t& bytes_read) {
+    const auto [policy, hashes] = of_set(contents);
+    runtime::Pipe pipe = start();
+    EXPECT_TRUE(pipe.send(request(policy), sealed(hashes).get()));
+    const model::ScanDone done = finish(pipe);
+    EXPECT_EQ(done.reason, model::Reason::kNone) << done.detail;
+    EXPECT_EQ(::waitpid(std::exchange(pid_, -1), nullptr, 0) > 0, true);
+    bytes_read = done.result.scanned_bytes;
+    return done.result.findings.size();
+  };
+  std::uint64_t bytes_read = 1;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (bytes_read != 0) {
+    EXPECT_EQ(findings({"CONTENT"}, bytes_read), 0u);
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  }
+  EXPECT_EQ(findings({"content"}, bytes_read), 1u);
 }
 
 TEST_F(ServeTest, ARescanBelievesTheTable) {
