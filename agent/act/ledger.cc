@@ -25,10 +25,11 @@ const Transaction* Ledger::find(const Nonce& id) const {
   return at == history_.end() ? nullptr : &*at;
 }
 
-const Transaction* Ledger::find_order(const DocumentId& order) const {
-  const auto at = std::find_if(history_.rbegin(), history_.rend(),
-                               [&](const Transaction& t) { return t.begin.order == order; });
-  return at == history_.rend() ? nullptr : &*at;
+std::vector<Nonce> Ledger::rounds(const DocumentId& order) const {
+  std::vector<Nonce> ids;
+  for (auto at = history_.rbegin(); at != history_.rend(); ++at)
+    if (at->begin.order == order) ids.push_back(at->id);
+  return ids;
 }
 
 const Transaction* Ledger::find_open() const {

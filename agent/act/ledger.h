@@ -17,7 +17,7 @@ class Ledger {
   const std::vector<Transaction>& history() const { return history_; }
   // Owned by the ledger; valid until the next Begin is written.
   const Transaction* find(const Nonce& id) const;
-  const Transaction* find_order(const DocumentId& order) const;  // the newest of it
+  std::vector<Nonce> rounds(const DocumentId& order) const;  // all that it did, the newest first
   const Transaction* find_open() const;
 
  private:

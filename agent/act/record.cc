@@ -121,6 +121,7 @@ Step unpack_step(Unpacker& in) {
 void pack(Packer& out, const Begin& begin) {
   out.fixed(begin.order);
   out.u64(begin.slot);
+  out.u8(begin.round);
   out.fixed(begin.policy);
   out.i64(begin.at.time_since_epoch().count());
   out.u32(static_cast<std::uint32_t>(begin.steps.size()));
@@ -207,6 +208,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       Begin begin;
       begin.order = in.fixed<DocumentId>();
       begin.slot = in.u64();
+      begin.round = in.u8();
       begin.policy = in.fixed<Digest>();
       begin.at = timestamp(in.i64());
       for (auto left = in.count(); left > 0 && in.ok(); --left)

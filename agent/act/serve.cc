@@ -179,7 +179,9 @@ class Server {
       if (const auto consent = read_consent(); !consent) stop = consent.error();
       if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
       const Transaction& closed = *ledger_.find(id);
-      if (request.resume || closed.begin.order == order_id(request)) return answer(closed, false);
+      if (request.resume ||
+          (closed.begin.order == order_id(request) && closed.begin.round == request.round))
+        return told(closed);
     }
     if (request.resume) return last_answer(request);
     if (!verified) {
@@ -194,27 +196,19 @@ class Server {
 
   // The host's own root needs no quorum to get its own files back.
   ActDone undo_locally(const DocumentId& order) {
-    const Transaction* transaction = ledger_.find_order(order);
-    if (transaction == nullptr) {
+    if (ledger_.rounds(order).empty()) {
       auto done = refused(order, Reason::kUndoUnknown, "this host never carried it out");
       done.undo = done.local = true;
       return done;
     }
-    const Nonce id = transaction->id;
-    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone) {
-      stand_guard(id);
-      if (const auto undone = executor_.undo(id, DocumentId{}); !undone)
-        return unfinished(id, undone.error());
-    }
-    auto done = answer(*ledger_.find(id), true);
-    done.undo = true;
-    return done;
+    return undo_rounds(order, DocumentId{});
   }
 
  private:
   // Without one act works all the same: its next start goes on with what is open.
   void stand_guard(const Nonce& id) {
-    if (!may_stop_processes(*ledger_.find(id))) return;
+    if (is_guarded_ || !may_stop_processes(*ledger_.find(id))) return;
+    is_guarded_ = true;
     if (const auto started = guardian_.start(options_.firewall->descriptor()); !started)
       std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());
   }
@@ -249,10 +243,14 @@ class Server {
     return refused({}, Reason::kNone, "remembered");
   }
 
-  void close_unused_firewall(const Begin& begin) {
-    if (std::none_of(begin.ops.begin(), begin.ops.end(), [](const Op& op) {
-          return op.kind == OpKind::kBlock || op.kind == OpKind::kIsolate;
-        }))
+  static bool is_about_network(const Begin& begin) {
+    return std::any_of(begin.ops.begin(), begin.ops.end(), [](const Op& op) {
+      return op.kind == OpKind::kBlock || op.kind == OpKind::kIsolate;
+    });
+  }
+  void close_unused_firewall(const std::vector<Nonce>& rounds) {
+    if (std::none_of(rounds.begin(), rounds.end(),
+                     [this](const Nonce& id) { return is_about_network(ledger_.find(id)->begin); }))
       options_.firewall->close();
   }
 
@@ -280,31 +278,89 @@ class Server {
     const Transaction& open = *ledger_.find(id);
     total_ = static_cast<std::uint32_t>(open.begin.steps.size());
     stand_guard(id);
-    if (open.undo && !open.undo_end) return executor_.undo(id, open.undo->order);
+    if (open.undo && !open.undo_end) {
+      const DocumentId applied = open.begin.order, order = open.undo->order;
+      FS_CHECK(executor_.undo(id, order));
+      (void)undo_rounds(applied, order);  // those before it; what becomes of them is told
+      return {};
+    }
     if (stop) return executor_.abandon(id, stop->reason, stop->detail);
     return executor_.run(id);
   }
 
-  // The answer that a crash swallowed, told again.
+  // The answer that a crash swallowed, told again. It may have come between two rounds of an undo.
   ActDone last_answer(const ActRequest& request) {
     const DocumentId order = order_id(request);
-    for (auto at = ledger_.history().rbegin(); at != ledger_.history().rend(); ++at)
-      if (at->begin.order == order || (at->undo && at->undo->order == order))
-        return answer(*at, false);
+    for (auto at = ledger_.history().rbegin(); at != ledger_.history().rend(); ++at) {
+      if (at->undo && at->undo->order == order)
+        return undo_rounds(DocumentId(at->begin.order), order);
+      if (at->begin.order == order && at->begin.round == request.round) return answer(*at, false);
+    }
     return refused(order, Reason::kNone, "nothing was interrupted");
+  }
+
+  // All that an order did, the newest round first: each stands on what the one before it left.
+  // What this undo tried and could not take back is not tried again.
+  ActDone undo_rounds(const DocumentId& applied, const DocumentId& order) {
+    for (const Nonce& id : ledger_.rounds(applied)) {
+      const Transaction& round = *ledger_.find(id);
+      const bool is_ended = round.undo && round.undo_end;
+      if (is_ended && (round.undo_end->state == HostState::kUndone ||
+                       (!order.is_zero() && round.undo->order == order)))
+        continue;
+      total_ = static_cast<std::uint32_t>(round.begin.steps.size());
+      stand_guard(id);
+      if (const auto undone = executor_.undo(id, order); !undone)
+        return unfinished(id, undone.error());
+    }
+    return answer_undo(applied, order);
+  }
+
+  // Of all rounds together; undone is only what is so in each.
+  ActDone answer_undo(const DocumentId& applied, const DocumentId& order) const {
+    ActDone all;
+    all.state = HostState::kUndone;
+    for (const Nonce& id : ledger_.rounds(applied)) {
+      const ActDone one = answer(*ledger_.find(id), order.is_zero());
+      all.acted += one.acted;
+      all.items.insert(all.items.end(), one.items.begin(), one.items.end());
+      all.paths.insert(all.paths.end(), one.paths.begin(), one.paths.end());
+      const bool is_first_failure =
+          one.state != HostState::kUndone && all.state == HostState::kUndone;
+      if (is_first_failure || all.detail.empty()) all.detail = one.detail;
+      if (!is_first_failure) continue;
+      all.state = one.state;
+      all.reason = one.reason;
+    }
+    if (all.items.size() > limits::kFindings) {
+      all.items.resize(limits::kFindings);
+      all.paths.resize(limits::kFindings);
+    }
+    all.undo = true;
+    all.local = order.is_zero();
+    all.order = order.is_zero() ? applied : order;
+    return all;
+  }
+
+  ActDone told(const Transaction& transaction) const {
+    return transaction.undo ? answer_undo(transaction.begin.order, transaction.undo->order)
+                            : answer(transaction, false);
   }
 
   ActDone apply(const trust::VerifiedOrder& verified, const ActRequest& request) {
     const DocumentId& order = verified.id();
     const std::uint64_t slot = verified.execution().slot;
-    const Nonce id = transaction_id(order, slot);
+    const Nonce id = transaction_id(order, slot, request.round);
     if (ledger_.find(id) != nullptr) return refused(order, Reason::kExecuted, "carried out before");
+    if (const auto fits = check_round(verified, request.round); !fits)
+      return refused(order, fits.error());
     auto begin = plan_and_expand(verified, request, id);
     if (!begin) return refused(order, begin.error());
     begin->order = order;
     begin->slot = slot;
+    begin->round = request.round;
     begin->policy = verified.order().policy;
-    close_unused_firewall(*begin);
+    if (!is_about_network(*begin)) options_.firewall->close();
     begin->at = std::max(read_clock().local, verified.anchor().newest);
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
@@ -321,6 +377,22 @@ class Server {
     stand_guard(id);
     if (const auto ran = executor_.run(id); !ran) return unfinished(id, ran.error());
     return answer(*ledger_.find(id), false);
+  }
+
+  // As often as the policy says, each round after one that came to its end, and nothing once
+  // somebody began to take it back.
+  Checked<void> check_round(const trust::VerifiedOrder& verified, std::uint8_t round) const {
+    if (round == 0) return {};
+    if (round > verified.policy().verify.respawn_rounds)
+      return refuse(Reason::kExecuted, "round {}, where the policy has {}", round,
+                    verified.policy().verify.respawn_rounds);
+    const auto rounds = ledger_.rounds(verified.id());
+    const Transaction* before = rounds.empty() ? nullptr : ledger_.find(rounds.front());
+    if (before == nullptr || before->begin.round + 1 != round || !before->end ||
+        before->end->state != HostState::kCleaned || before->undo)
+      return refuse(Reason::kExecuted,
+                    "round {}: the one before it did not clean, or was taken back", round);
+    return {};
   }
 
   Checked<Begin> plan_and_expand(const trust::VerifiedOrder& verified, const ActRequest& request,
@@ -341,6 +413,7 @@ class Server {
     const auto pids = own_pids();
     plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
                       consent,           order.limits, 0,       request.scanned, id};
+    input.came_back = request.round > 0;
     input.platform =
         options_.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;
     input.items_max =
@@ -367,31 +440,30 @@ class Server {
   }
 
   ActDone undo(const trust::VerifiedOrder& verified) {
-    const Transaction* transaction = ledger_.find_order(verified.order().undoes);
-    if (transaction == nullptr) {
+    const DocumentId& applied = verified.order().undoes;
+    const auto rounds = ledger_.rounds(applied);
+    const auto is_undone = [this](const Nonce& id) {
+      const Transaction& round = *ledger_.find(id);
+      return round.undo_end && round.undo_end->state == HostState::kUndone;
+    };
+    if (rounds.empty()) {
       auto done = refused(verified.id(), Reason::kUndoUnknown, "this host never carried it out");
       done.undo = true;
       return done;
     }
-    const Nonce id = transaction->id;
-    close_unused_firewall(transaction->begin);
-    total_ = static_cast<std::uint32_t>(transaction->begin.steps.size());
-    if (!transaction->undo_end || transaction->undo_end->state != HostState::kUndone) {
+    close_unused_firewall(rounds);
+    const auto newest = std::find_if_not(rounds.begin(), rounds.end(), is_undone);
+    if (newest != rounds.end()) {
       // As with apply: first the journal, which a crash resumes from, then the anchor.
-      if (const auto begun = executor_.begin_undo(id, verified.id()); !begun)
+      if (const auto begun = executor_.begin_undo(*newest, verified.id()); !begun)
         return refused(verified.id(), reason_of_state(begun.error()), begun.error().message);
       if (const auto saved = save_anchor(options_.state, verified.anchor()); !saved) {
         const Reason reason = reason_of_state(saved.error());
-        (void)ledger_.write(id, UndoEnd{HostState::kFailed, reason, saved.error().message});
+        (void)ledger_.write(*newest, UndoEnd{HostState::kFailed, reason, saved.error().message});
         return refused(verified.id(), reason, saved.error().message);
       }
-      stand_guard(id);
-      if (const auto undone = executor_.undo(id, verified.id()); !undone)
-        return unfinished(id, undone.error());
     }
-    ActDone done = answer(*ledger_.find(id), false);
-    done.order = verified.id();
-    return done;
+    return undo_rounds(applied, verified.id());
   }
 
   const Options& options_;
@@ -404,6 +476,7 @@ class Server {
   Guardian guardian_;
   std::uint32_t total_ = 0;
   bool told_to_stop_ = false;
+  bool is_guarded_ = false;
 };
 
 ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe,

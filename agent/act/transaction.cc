@@ -105,10 +105,11 @@ Step outcome(const Transaction& transaction, std::uint32_t index) {
 
 }  // namespace
 
-Nonce transaction_id(const DocumentId& order, std::uint64_t slot) {
+Nonce transaction_id(const DocumentId& order, std::uint64_t slot, std::uint8_t round) {
   Packer out;
   out.fixed(order);
   out.u64(slot);
+  out.u8(round);
   const Digest digest = crypto::sha256(out.take());
   return *Nonce::from(digest.view().first(Nonce::kSize));
 }

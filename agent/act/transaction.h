@@ -17,6 +17,7 @@ namespace fleetsweep::act {
 struct Begin {
   DocumentId order;
   std::uint64_t slot = 0;
+  std::uint8_t round = 0;  // n: what this order had removed came back for the nth time
   Digest policy;
   Timestamp at;  // when cleaning began: the retention of its evidence counts from here
   std::vector<Step> steps;
@@ -116,8 +117,8 @@ struct Transaction {
   bool is_open() const { return !end || (undo && !undo_end); }
 };
 
-// The id of an execution's transaction: the same order and slot never begin twice.
-Nonce transaction_id(const DocumentId& order, std::uint64_t slot);
+// The id of an execution's transaction: the same round of an order and slot never begins twice.
+Nonce transaction_id(const DocumentId& order, std::uint64_t slot, std::uint8_t round);
 
 // kInvalid: a record that cannot follow the ones before it.
 Status apply(std::vector<Transaction>& history, const Record& record);

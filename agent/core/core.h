@@ -225,6 +225,10 @@ class Core {
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
+  std::uint8_t rounds_of(const Job& job) const;
+  bool is_between_rounds(const DocumentId& order) const;
+  void end_rounds(Job job, const trust::Refusal& refusal, Effects& effects);
+  void verify_again(Job job, Effects& effects, const Now& now);
   bool is_left(const Job& job, const std::vector<model::Finding>& findings) const;
   static model::Reason reservation(const Run& run);
   static std::string done_text(const Job& job, const Run& run);

@@ -57,7 +57,7 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
   for (const trust::DryRun& run : dry_runs_) executed_.insert({run.order, 0});
   for (const Job& job : stored.jobs) {
     jobs_[job.order] = job;
-    if (job.phase != Phase::kHeld) executed_.insert({job.order, job.slot});
+    if (job.phase != Phase::kHeld || job.round > 0) executed_.insert({job.order, job.slot});
     const std::string state(name(job.state));
     if (job.phase == Phase::kVerifying)
       reasons_[job.order] = state;

@@ -73,6 +73,13 @@ bool Core::waits_for_time(const trust::Verdict& verdict, Effects& effects, const
 
 trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
   const auto policy = policies_.find(state().orders.at(id).order.policy);
+  // Another round of what was carried out is judged as the first was: by all gates but this one.
+  const bool is_again = is_between_rounds(id);
+  std::set<trust::Execution> others;
+  if (is_again) {
+    others = executed_;
+    others.erase({id, jobs_.at(id).slot});
+  }
   return trust::judge(
       trust::Situation{
           .state = state(),
@@ -81,7 +88,7 @@ trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
           .clock = judged_by(now),
           .forked = log_.forked(),
           .policy = policy == policies_.end() ? nullptr : &policy->second.facts,
-          .executed = executed_,
+          .executed = is_again ? others : executed_,
           .dry_runs = dry_runs_,
           .poisoned = poisoned_,
       },
@@ -161,6 +168,7 @@ void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects
     reasons_[id] = "waiting for its dry run on this host";
     return;
   }
+  if (is_between_rounds(id)) return end_rounds(jobs_.at(id), {reason, refusal.detail}, effects);
   reasons_[id] = fmt::format("refused: {}: {}", name(reason), refusal.detail);
   const auto found = jobs_.find(id);
   Job job = found != jobs_.end() ? found->second : Job{.order = id};
@@ -203,7 +211,9 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
              .policy = order.policy,
              .wave = allowed.wave,
              .started = now.clock.local};
-  if (const auto before = jobs_.find(id); before != jobs_.end())
+  if (is_between_rounds(id) && jobs_.at(id).slot == allowed.slot)
+    (run.job = jobs_.at(id)).started = now.clock.local;
+  else if (const auto before = jobs_.find(id); before != jobs_.end())
     run.job.reported = before->second.reported;
   run.sandbox = identity_.host.sandbox;
   if (order.mode != Mode::kUndo) {
@@ -270,6 +280,7 @@ void Core::consider_interrupted(Effects& effects, const Now&) {
     acting_->sandbox = identity_.host.sandbox;
     model::ActRequest request = act_request(id);
     request.resume = true;
+    request.round = job.round;
     effects.actions.push_back(StartAct{std::move(request), job.policy, {}});
     effects.notes.push_back({"order_resumes", {{"order", id.hex()}}});
     return;

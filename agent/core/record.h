@@ -18,7 +18,8 @@ namespace fleetsweep::agent {
 
 // How far one run of one order is.
 enum class Phase : std::uint8_t {
-  kHeld,       // refused for now, for a reason that may pass; asked again when something changes
+  kHeld,       // refused for now, for a reason that may pass, or before another round; asked again
+               // when something changes
   kActing,     // handed to act: after a crash it is resumed, never begun anew
   kVerifying,  // cleaned; rescans are due
   kDone,
@@ -27,6 +28,7 @@ enum class Phase : std::uint8_t {
 struct Job {
   DocumentId order;
   std::uint64_t slot = 0;
+  std::uint8_t round = 0;  // n: what was cleaned came back for the nth time
   Phase phase = Phase::kHeld;
   model::Mode mode = model::Mode::kDryRun;
   Digest policy;
@@ -41,7 +43,7 @@ struct Job {
   model::HostState state = model::HostState::kRefused;  // newest reported
   model::Reason reason = model::Reason::kNone;
   std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)
-  std::uint32_t acted = 0;     // objects, as act said
+  std::uint32_t acted = 0;     // objects, as act said; of all rounds
   std::vector<model::HealthMark> health;  // what was good before the cleaning
   std::string detail;                     // for people, beside state and reason
   bool operator==(const Job&) const = default;

@@ -173,7 +173,7 @@ void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const mod
                                  Effects& effects, const Now& now) {
   if (!may_go_on(run.job.order, effects, now)) return;
   if (!run.is_untrusted() && plan::calls_for_action(policy, done.result.verdicts)) {
-    run.job.health = good_ones(run.health);
+    if (run.job.round == 0) run.job.health = good_ones(run.health);
     run.job.remaining.clear();
     for (const model::Finding& finding : done.result.findings)
       run.job.remaining.push_back(plan::object_digest(finding.identity));
@@ -182,6 +182,7 @@ void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const mod
     return;
   }
 
+  if (run.job.round > 0 && !run.is_untrusted()) return verify_again(run.job, effects, now);
   Job job = run.job;
   job.phase = Phase::kDone;
   job.state = trusted(HostState::kClean, run.is_untrusted());
@@ -246,6 +247,7 @@ void Core::act(Ready ready, Effects& effects) {
   request.findings = std::move(ready.findings);
   request.verdicts = std::move(ready.verdicts);
   request.scanned = acting_->scanned;
+  request.round = job.round;
   const bool is_undo = order.mode == Mode::kUndo;
   effects.actions.push_back(
       StartAct{std::move(request), is_undo ? Digest{} : order.policy, order.dry_run_order});
@@ -286,20 +288,25 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
   if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
     job.phase = Phase::kHeld;
-    executed_.erase({job.order, job.slot});
+    if (job.round == 0) executed_.erase({job.order, job.slot});
     remember(job, effects);
     return;
   }
   job.state = done.state;
   job.reason = done.reason;
-  job.acted = done.acted;
+  // What came back and may not be touched, or is not what the dry run found, is there all the same.
+  const bool is_refused = done.state == HostState::kRefused;
+  if (job.round > 0 && (is_refused || done.reason == Reason::kChanged))
+    job.state = HostState::kRespawned;
+  if (job.round > 0 && done.state == HostState::kCleaned) job.reason = Reason::kRespawned;
+  job.acted = job.round > 0 ? job.acted + done.acted : done.acted;
   Say say;
-  say.kind = done.state == HostState::kRefused ? ReceiptKind::kRefused
-             : job.mode == Mode::kUndo         ? ReceiptKind::kUndo
-                                               : ReceiptKind::kClean;
+  say.kind = is_refused && job.round == 0 ? ReceiptKind::kRefused
+             : job.mode == Mode::kUndo    ? ReceiptKind::kUndo
+                                          : ReceiptKind::kClean;
   if (done.reason == Reason::kStopped) say.kind = ReceiptKind::kStop;
-  say.state = done.state;
-  say.reason = done.reason;
+  say.state = job.state;
+  say.reason = job.reason;
   say.started = job.started;
   say.run = &run;
   say.acted = done.acted;
@@ -339,6 +346,10 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
   say.items = done.items;
   say.paths = done.paths;
   say.local = true;
+  if (is_between_rounds(job.order)) {  // the owner's hand is on it: no other round
+    job.phase = Phase::kDone;
+    remember(job, effects);
+  }
   if (done.state == HostState::kUndone) {
     cut_off_.erase(job.order);
     job.phase = Phase::kDone;
@@ -415,8 +426,43 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   if (is_gone) job.reason = say.reason = reservation(run);
   if (!is_gone || run.is_untrusted()) job.reboot_rescan = false;
   report(job, std::move(say), effects, now);
+  if (job.state == HostState::kRespawned && job.round < rounds_of(job)) {
+    ++job.round;
+    job.phase = Phase::kHeld;
+  }
   remember(job, effects);
   reasons_[job.order] = done_text(job, run);
+}
+
+std::uint8_t Core::rounds_of(const Job& job) const {
+  const auto policy = policies_.find(job.policy);
+  return policy == policies_.end() ? 0 : policy->second.verify.respawn_rounds;
+}
+
+// It came back, and is to be cleaned again as soon as every gate lets it.
+bool Core::is_between_rounds(const DocumentId& order) const {
+  const auto job = jobs_.find(order);
+  return job != jobs_.end() && job->second.phase == Phase::kHeld && job->second.round > 0;
+}
+
+// No other round, now or ever: that it is there was said.
+void Core::end_rounds(Job job, const trust::Refusal& refusal, Effects& effects) {
+  reasons_[job.order] = fmt::format("{}{}, and not cleaned again: {}: {}", name(job.state),
+                                    job.detail, name(refusal.reason), refusal.detail);
+  if (trust::may_change(refusal.reason)) return;
+  job.phase = Phase::kDone;
+  remember(job, effects);
+}
+
+// It came back and went by itself: whether it stays away the rescans say, from the first on.
+void Core::verify_again(Job job, Effects& effects, const Now& now) {
+  end_run(job.order);
+  job.phase = Phase::kVerifying;
+  job.cleaned = judged_by(now).local;
+  job.rescans = 0;
+  job.remaining.clear();
+  remember(job, effects);
+  reasons_[job.order] = fmt::format("{}, and gone again: to be looked for", name(job.state));
 }
 
 // It is gone, and what worked before the cleaning does not any more.

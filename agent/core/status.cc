@@ -40,6 +40,9 @@ std::string Core::why(const DocumentId& order) const {
     text += fmt::format("; objects {}: {}",
                         job->second.mode == model::Mode::kUndo ? "put back" : "acted on",
                         job->second.acted);
+  if (job != jobs_.end() && job->second.round > 0)
+    text +=
+        fmt::format("; came back {} time{}", job->second.round, job->second.round == 1 ? "" : "s");
   if (const auto cut = cut_off_.find(order); cut != cut_off_.end() && !cut->second.empty())
     text += "; cut off: " + cut->second;
   if (is_by_sealed_keys(order)) text += "; approved with SEALED keys";

@@ -20,6 +20,11 @@ bool is_same_program(const model::FileIdentity& a, const model::FileIdentity& b)
          a.mtime_ns == b.mtime_ns && a.sha256 == b.sha256;
 }
 
+// The same bytes, whatever file has them.
+bool is_copy(const model::FileIdentity& a, const model::FileIdentity& b) {
+  return !a.sha256.is_zero() && a.sha256 == b.sha256 && a.size == b.size;
+}
+
 bool is_same(const model::ProcessIdentity& a, const model::ProcessIdentity& b) {
   return !a.exe.path.empty() && is_same_program(a.exe, b.exe);
 }
@@ -62,9 +67,33 @@ bool is_same_object(const model::Identity& a, const model::Identity& b) {
       a);
 }
 
-bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run) {
+bool is_back(const model::Identity& was, const model::Identity& now) {
+  if (was.index() != now.index()) return false;
+  if (is_same_object(was, now)) return true;
+  return std::visit(Overloaded{[&](const model::FileIdentity& file) {
+                                 const auto& other = std::get<model::FileIdentity>(now);
+                                 return file.path == other.path && is_copy(file, other);
+                               },
+                               [&](const model::ProcessIdentity& process) {
+                                 return is_copy(process.exe,
+                                                std::get<model::ProcessIdentity>(now).exe);
+                               },
+                               [&](const model::ConnectionIdentity& connection) {
+                                 const auto& other = std::get<model::ConnectionIdentity>(now);
+                                 return connection.remote_address == other.remote_address &&
+                                        connection.remote_port == other.remote_port &&
+                                        is_copy(connection.exe, other.exe);
+                               },
+                               [](const auto&) { return false; }},
+                    was);
+}
+
+bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run,
+              bool came_back) {
   return std::any_of(dry_run.begin(), dry_run.end(), [&](const model::Finding& before) {
-    return before.detection == found.detection && is_same_object(before.identity, found.identity);
+    return before.detection == found.detection &&
+           (came_back ? is_back(before.identity, found.identity)
+                      : is_same_object(before.identity, found.identity));
   });
 }
 

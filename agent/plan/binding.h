@@ -18,8 +18,13 @@ bool is_same_object(const model::Identity& a, const model::Identity& b);
 // variables: which of them the entry is. Empty for a kind whose entry is the whole line.
 std::string part_of(const model::PersistenceIdentity& entry);
 
-// Found by the same detection, and the same object.
-bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run);
+// What took the place of an object that was removed: the same one, or a file of its path, size and
+// content, or a process or a connection of a program of its size and content.
+bool is_back(const model::Identity& was, const model::Identity& now);
+
+// Found by the same detection, and the same object; with `came_back`, or what took its place.
+bool is_bound(const model::Finding& found, const std::vector<model::Finding>& dry_run,
+              bool came_back = false);
 
 // Equal for two findings of one object on one host at one time: a process here is one pid.
 std::string object_key(const model::Identity& identity);

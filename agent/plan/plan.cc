@@ -181,7 +181,7 @@ class Planner {
   explicit Planner(const Input& input) : input_(input) {
     FS_ASSERT(input.facts.size() == input.findings.size());
     for (const auto& finding : input.findings)
-      bound_.push_back(plan::is_bound(finding, input.dry_run));
+      bound_.push_back(plan::is_bound(finding, input.dry_run, input.came_back));
   }
 
   model::Plan make() {

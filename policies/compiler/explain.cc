@@ -221,6 +221,9 @@ void explain_verify(const Policy& policy, std::string& out) {
   if (verify.after_reboot) times.push_back("after the next reboot");
   out += fmt::format("\nDone when\n  scanned again {}, it no longer shows {}\n",
                      joined(times, "and"), names_of(verify.expect_none_of, policy.verdicts, "or"));
+  if (verify.respawn_rounds > 0)
+    out += fmt::format("  what comes back is cleaned again, at most {} more\n",
+                       count_words(verify.respawn_rounds, "time"));
 }
 
 std::string window_words(const model::Window& window) {

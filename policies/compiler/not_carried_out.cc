@@ -46,10 +46,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
         "person restarts it");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  if (policy.verify.respawn_rounds)
-    out.push_back(
-        fmt::format("cleaning what comes back {} more: it is reported, and a new order cleans it",
-                    count_words(policy.verify.respawn_rounds, "time")));
   if (policy.limits.rows)
     out.push_back(fmt::format("keeping to {}", count_words(policy.limits.rows, "finding")));
   if (defaults.scan_ahead) out.push_back("looking before the order's time has come");

@@ -61,9 +61,10 @@ std::vector<Bytes> stops_of(const State& state) {
   return result;
 }
 
-Checked<Execution> execution_of(const OrderUnderTest& test, const ActAnchor& anchor, bool resume) {
+Checked<Execution> execution_of(const OrderUnderTest& test, const ActAnchor& anchor,
+                                const model::ActRequest& request) {
   const Execution execution{test.id, 0};
-  if (!resume && anchor.executed.contains(execution))
+  if (!request.resume && request.round == 0 && anchor.executed.contains(execution))
     return refuse(Reason::kExecuted, "this host has carried it out");
   if (test.order().mode == Mode::kUndo && !anchor.executed.contains({test.order().undoes, 0}))
     return refuse(Reason::kUndoUnknown, "this host never carried out apply order {}",
@@ -117,7 +118,7 @@ Checked<VerifiedOrder> verify_for_act(const ActAnchor& anchor, const model::ActR
   if (order.mode == Mode::kApply && test.action_class() <= Class::kClean &&
       test.action_class() >= Class::kContain && request.dry_run.empty())
     return refuse(Reason::kDryRunMissing, "no finding of a dry run came with the order");
-  FS_TRY(result.execution_, execution_of(test, anchor, request.resume));
+  FS_TRY(result.execution_, execution_of(test, anchor, request));
 
   result.id_ = notice.id;
   result.order_ = order;

@@ -52,7 +52,8 @@ class VerifiedOrder {
 // Root chain from the anchor's tenant, at least the anchor's version; quorum under its head; Stops
 // given and remembered, by whoever could stop under any root of the chain; policy by digest; class;
 // lifetime, expiry; the checkpoint's signatures and age; the clock, or what a witness host told
-// when that is in doubt; executed (unless request.resume); for class contain and clean a dry run
+// when that is in doubt; executed (unless request.resume, or another
+// round, which act's journal knows); for class contain and clean a dry run
 // that found something. Scope, waves, cool-off and consent are core's: they can only withhold.
 Checked<VerifiedOrder> verify_for_act(const ActAnchor& anchor, const model::ActRequest& request,
                                       const ClockReading& clock);

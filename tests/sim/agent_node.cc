@@ -32,13 +32,14 @@ AgentNode::AgentNode(const Wiring& wiring, std::size_t number, HostKeys keys, st
   boot_.value.fill(1);
   wiring_.checkers.on_host(number_, host_.agent);
   host.watch.on_begin = [this](const model::ActRequest& request) {
-    wiring_.checkers.on_begin(number_, request.order, to_timestamp(wiring_.timeline.now()));
+    wiring_.checkers.on_begin(number_, request.order, request.round,
+                              to_timestamp(wiring_.timeline.now()));
   };
-  host.watch.on_intent = [this](const DocumentId& order, const std::string& path) {
-    wiring_.checkers.on_intent(number_, order, path);
+  host.watch.on_intent = [this](const DocumentId& order, int round, const std::string& path) {
+    wiring_.checkers.on_intent(number_, order, round, path);
   };
-  host.watch.on_change = [this](const DocumentId& order, const std::string& path) {
-    wiring_.checkers.on_change(number_, order, path);
+  host.watch.on_change = [this](const DocumentId& order, int round, const std::string& path) {
+    wiring_.checkers.on_change(number_, order, round, path);
   };
 }
 

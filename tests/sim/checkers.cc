@@ -162,12 +162,15 @@ bool Checkers::is_released(const DocumentId& order, std::uint16_t wave, model::G
   return false;
 }
 
-void Checkers::on_begin(std::size_t host, const Bytes& bytes, Timestamp now) {
-  ++begun_;
+void Checkers::on_begin(std::size_t host, const Bytes& bytes, int round, Timestamp now) {
   const auto envelope = codec::decode<model::Envelope>(bytes);
   if (!envelope) return broken("quorum: host {} acts on something that is no envelope", host);
   const DocumentId id = crypto::document_id(*envelope);
   const std::string name = id.hex().substr(0, 8);
+  const int begun = rounds_[{id, host}]++;
+  if (round != begun || round > kRounds)
+    broken("rounds: host {} begins round {} of order {} after {} others, and there may be {}", host,
+           round, name, begun, kRounds);
   if (holders(*envelope) < kPeopleToClean)
     broken("quorum: host {} acts on order {} that {} of {} people signed", host, name,
            holders(*envelope), kPeopleToClean);
@@ -188,15 +191,17 @@ void Checkers::on_begin(std::size_t host, const Bytes& bytes, Timestamp now) {
   }
 }
 
-void Checkers::on_intent(std::size_t host, const DocumentId& order, const std::string& path) {
-  intents_.emplace(order, host, path);
+void Checkers::on_intent(std::size_t host, const DocumentId& order, int round,
+                         const std::string& path) {
+  intents_.emplace(order, host, round, path);
 }
 
-void Checkers::on_change(std::size_t host, const DocumentId& order, const std::string& path) {
+void Checkers::on_change(std::size_t host, const DocumentId& order, int round,
+                         const std::string& path) {
   const std::string name = order.hex().substr(0, 8);
-  if (!intents_.contains({order, host, path}))
+  if (!intents_.contains({order, host, round, path}))
     broken("intent: host {} changes {} for order {} and has not journalled it", host, path, name);
-  if (!changes_.emplace(order, host, path).second)
+  if (!changes_.emplace(order, host, round, path).second)
     broken("twice: host {} changes {} again for order {}", host, path, name);
   if (is_out_of_bounds(path))
     broken("protected: host {} changes {} for order {}", host, path, name);

@@ -33,20 +33,20 @@ class Checkers {
   // Steps, each judged at once.
   void on_receipt_dropped(std::size_t host, std::uint64_t seq, const DocumentId& id);
   void on_act_started(std::size_t host, const DocumentId& order, const agent::Job* durable);
-  void on_begin(std::size_t host, const Bytes& order, Timestamp now);
-  void on_intent(std::size_t host, const DocumentId& order, const std::string& path);
-  void on_change(std::size_t host, const DocumentId& order, const std::string& path);
+  void on_begin(std::size_t host, const Bytes& order, int round, Timestamp now);
+  void on_intent(std::size_t host, const DocumentId& order, int round, const std::string& path);
+  void on_change(std::size_t host, const DocumentId& order, int round, const std::string& path);
   void on_campaign(const campaign::Tally& tally, std::size_t targeted);
   void on_counted(std::uint64_t receipts);
 
   const std::vector<std::string>& violations() const { return violations_; }
-  std::size_t changes() const { return changes_.size(); }  // distinct (order, host, step)
-  std::size_t begun() const { return begun_; }
+  std::size_t changes() const { return changes_.size(); }  // distinct (order, host, round, step)
+  std::size_t begun() const { return rounds_.size(); }     // distinct (order, host)
   std::size_t stored() const { return stored_.size(); }
   std::size_t made() const { return made_.size(); }
 
  private:
-  using Step = std::tuple<DocumentId, std::size_t, std::string>;
+  using Step = std::tuple<DocumentId, std::size_t, int, std::string>;
   template <class... Args>
   void broken(fmt::format_string<Args...> format, Args&&... args) {
     violations_.push_back(fmt::format(format, std::forward<Args>(args)...));
@@ -79,7 +79,7 @@ class Checkers {
   std::map<std::pair<std::size_t, std::uint64_t>, DocumentId> stored_;
   std::set<Step> intents_;
   std::set<Step> changes_;
-  std::size_t begun_ = 0;
+  std::map<std::pair<DocumentId, std::size_t>, int> rounds_;  // begun
   std::vector<std::string> violations_;
 };
 

@@ -118,7 +118,7 @@ TEST(SimCheckers, CatchAConductorThatReleasesAtOnce) {
 
 TEST(SimCheckers, CatchAConductorThatReleasesOverFailures) {
   World world({.seed = 40, .hosts = 20, .infected_permille = 1000});
-  for (std::size_t i = 0; i < world.hosts(); ++i) world.host(i).host.is_reinfected = true;
+  for (std::size_t i = 0; i < world.hosts(); ++i) world.host(i).host.reinfections = kForEver;
   const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
   ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
   const DocumentId order = world.order(setting().apply(dry_run, 400), {"alice", "bob"});

@@ -20,6 +20,7 @@ void hasten(model::Root& root) {
 model::Policy policy_of_the_fleet() {
   model::Policy policy = fixture::hash_policy();
   policy.verify.rescans = {Seconds(0), Seconds(20)};
+  policy.verify.respawn_rounds = kRounds;
   return policy;
 }
 

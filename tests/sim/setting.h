@@ -11,6 +11,9 @@
 
 namespace fleetsweep::sim {
 
+// What comes back is cleaned so often again.
+inline constexpr int kRounds = 2;
+
 // What a host was given and made for itself.
 struct HostKeys {
   crypto::SecretKey identity;

@@ -21,7 +21,13 @@ void SimHost::add_file(const std::string& path, bool infected) {
   file.inode = 100 + files_.size();
   file.size = 12;
   file.sha256.value.fill(infected ? 0xaa : 0x11);
-  files_[path] = {file, false};
+  files_[path] = {file, false, file.inode};
+}
+
+bool SimHost::is_as_at_first() const {
+  return std::all_of(files_.begin(), files_.end(), [](const auto& file) {
+    return !file.second.quarantined && file.second.identity.inode == file.second.first_inode;
+  });
 }
 
 bool SimHost::is_infected() const {
@@ -61,9 +67,9 @@ ActDone SimHost::refused(const DocumentId& order, const trust::Refusal& refusal)
   return done;
 }
 
-SimHost::Transaction* SimHost::find(const DocumentId& order) {
+SimHost::Transaction* SimHost::find(const DocumentId& order, int round) {
   for (Transaction& transaction : journal_)
-    if (transaction.order == order) return &transaction;
+    if (transaction.order == order && transaction.round == round) return &transaction;
   return nullptr;
 }
 
@@ -81,15 +87,39 @@ std::optional<ActDone> SimHost::begin(const model::ActRequest& request,
     anchor_->tenant = trust::tenant_id(root->payload);
   }
   // Begun is executed, whether or not the anchor learned of it.
-  for (const Transaction& past : journal_) anchor_->executed.insert({past.order, 0});
+  for (const Transaction& past : journal_)
+    for (const DocumentId& one : {past.order, past.undone_by})
+      if (!one.is_zero()) anchor_->executed.insert({one, 0});
   const auto verified = trust::verify_for_act(*anchor_, request, clock);
-  if (request.resume) return resume(order, verified);
+  if (verified && verified->order().mode == model::Mode::kUndo)
+    return undo(order, verified->order().undoes);
+  if (request.resume) return resume(order, request.round, verified);
   return apply(request, order, verified);
 }
 
-std::optional<ActDone> SimHost::resume(const DocumentId& order,
+// At once. The newest round first: of what was put back twice the oldest is what was there.
+ActDone SimHost::undo(const DocumentId& order, const DocumentId& undoes) {
+  ActDone done;
+  done.order = order;
+  done.undo = true;
+  done.state = HostState::kUndone;
+  for (auto at = journal_.rbegin(); at != journal_.rend(); ++at) {
+    if (at->order != undoes) continue;
+    at->undone_by = order;
+    for (const Step& step : at->steps) {
+      if (step.item.outcome != model::Outcome::kDone) continue;
+      File& file = files_.at(step.path);
+      file.identity.inode = step.inode;
+      file.quarantined = false;
+      ++done.acted;
+    }
+  }
+  return done;
+}
+
+std::optional<ActDone> SimHost::resume(const DocumentId& order, int round,
                                        const trust::Checked<trust::VerifiedOrder>& verified) {
-  Transaction* open = find(order);
+  Transaction* open = find(order, round);
   if (!open) return refused(order, {Reason::kNone, "nothing was interrupted"});
   if (open->end) return open->end;
   current_ = static_cast<std::size_t>(open - journal_.data());
@@ -100,7 +130,7 @@ std::optional<ActDone> SimHost::resume(const DocumentId& order,
 std::optional<ActDone> SimHost::apply(const model::ActRequest& request, const DocumentId& order,
                                       const trust::Checked<trust::VerifiedOrder>& verified) {
   if (!verified && bug != HostBug::kIgnoresTheGates) return refused(order, verified.error());
-  if (find(order)) return refused(order, {Reason::kExecuted, "carried out before"});
+  if (find(order, request.round)) return refused(order, {Reason::kExecuted, "carried out before"});
   const auto findings_of = [](const std::vector<model::SealedFinding>& sealed) {
     std::vector<model::Finding> findings;
     for (const auto& one : sealed)
@@ -117,6 +147,7 @@ std::optional<ActDone> SimHost::apply(const model::ActRequest& request, const Do
   const trust::Consent consent;
   plan::Input input{*policy, findings, dry_run, facts,           {}, own, {},
                     consent, {},       0,       request.scanned, {}};
+  input.came_back = request.round > 0;
   if (verified)
     input.items_max = trust::items_allowed(verified->policy().limits.items, verified->order(),
                                            verified->root(), consent);
@@ -124,7 +155,7 @@ std::optional<ActDone> SimHost::apply(const model::ActRequest& request, const Do
   const bool ignores = bug == HostBug::kTouchesProtected && plan.refused == Reason::kProtected;
   if (plan.refused != Reason::kNone && !ignores) return refused(order, {plan.refused, plan.detail});
 
-  Transaction transaction{order, {}, {}};
+  Transaction transaction{order, request.round, {}, {}, {}};
   for (const model::PlanStep& step : plan.steps) {
     if (step.action.kind != model::ActionKind::kQuarantine) continue;
     if (step.skipped != Reason::kNone && !ignores) continue;
@@ -155,7 +186,7 @@ std::optional<ActDone> SimHost::step() {
   const bool late_journal = bug == HostBug::kActsBeforeTheJournal;
   if (!step.intended && !(late_journal && !changed_)) {
     step.intended = true;
-    if (watch.on_intent) watch.on_intent(transaction.order, step.path);
+    if (watch.on_intent) watch.on_intent(transaction.order, transaction.round, step.path);
     return std::nullopt;
   }
   if (!changed_) {
@@ -183,7 +214,7 @@ void SimHost::change(const Transaction& transaction, Step& step) {
   }
   if (file->second.quarantined) return;
   file->second.quarantined = true;
-  if (watch.on_change) watch.on_change(transaction.order, step.path);
+  if (watch.on_change) watch.on_change(transaction.order, transaction.round, step.path);
 }
 
 ActDone SimHost::finish(Transaction& transaction, Reason reason) {
@@ -197,8 +228,12 @@ ActDone SimHost::finish(Transaction& transaction, Reason reason) {
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
     if (step.item.outcome == model::Outcome::kDone) done.removed.push_back(step.object);
-    if (is_reinfected) files_.at(step.path).quarantined = false;
+    if (reinfections == 0) continue;
+    File& dropped = files_.at(step.path);  // the same bytes in a new file
+    dropped.identity.inode += 1000;
+    dropped.quarantined = false;
   }
+  if (reinfections > 0) --reinfections;
   transaction.end = done;
   current_.reset();
   return done;

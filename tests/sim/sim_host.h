@@ -22,21 +22,25 @@ enum class HostBug {
   kTouchesProtected,      // has no list of protected paths
 };
 
+inline constexpr unsigned kForEver = 1'000'000;
+
 class SimHost {
  public:
   struct File {
     model::FileIdentity identity;
     bool quarantined = false;
+    std::uint64_t first_inode = 0;
   };
   struct Watch {                                             // whoever looks over its shoulder
     std::function<void(const model::ActRequest&)> on_begin;  // before the first side effect
-    std::function<void(const DocumentId& order, const std::string& path)> on_intent;
-    std::function<void(const DocumentId& order, const std::string& path)> on_change;
+    std::function<void(const DocumentId& order, int round, const std::string& path)> on_intent;
+    std::function<void(const DocumentId& order, int round, const std::string& path)> on_change;
   };
 
   void add_file(const std::string& path, bool infected);
   const std::map<std::string, File>& files() const { return files_; }
-  bool is_infected() const;  // an infected file is in its place
+  bool is_infected() const;     // an infected file is in its place
+  bool is_as_at_first() const;  // every file, and nothing else in its place
 
   model::ScanDone scan(const model::Policy& policy, const Digest& digest) const;
 
@@ -49,8 +53,8 @@ class SimHost {
 
   Watch watch;
   HostBug bug = HostBug::kNone;
-  bool is_reinfected = false;  // what was taken away is back before the rescan
-  std::uint64_t scans = 0;     // orders scanned for
+  unsigned reinfections = 0;  // so often what was taken away is back before the rescan
+  std::uint64_t scans = 0;    // orders scanned for
   std::uint64_t walks = 0;
 
  private:
@@ -65,18 +69,21 @@ class SimHost {
   };
   struct Transaction {  // durable
     DocumentId order;
+    int round = 0;
     std::vector<Step> steps;
     std::optional<model::ActDone> end;
+    DocumentId undone_by;
   };
 
   model::ActDone refused(const DocumentId& order, const trust::Refusal& refusal) const;
-  std::optional<model::ActDone> resume(const DocumentId& order,
+  std::optional<model::ActDone> resume(const DocumentId& order, int round,
                                        const trust::Checked<trust::VerifiedOrder>& verified);
   std::optional<model::ActDone> apply(const model::ActRequest& request, const DocumentId& order,
                                       const trust::Checked<trust::VerifiedOrder>& verified);
+  model::ActDone undo(const DocumentId& order, const DocumentId& undoes);
   model::ActDone finish(Transaction& transaction, model::Reason reason);
   void change(const Transaction& transaction, Step& step);
-  Transaction* find(const DocumentId& order);
+  Transaction* find(const DocumentId& order, int round);
 
   std::map<std::string, File> files_;
   std::vector<Transaction> journal_;

@@ -119,9 +119,16 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{};
 }
 
+// Somebody put it back: a later round of the same order, whose undo comes first, or a person.
+bool is_back(Context& context, const Op& op, const Parent& parent) {
+  const auto file = context.tree.file(parent, op.file.path);
+  const auto digest = file ? digest_of(file->get()) : fail(file.error());
+  return digest && *digest == context.op_state(op.store).post.digest;
+}
+
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
-  if (stat_in(parent, parent.leaf))
+  if (stat_in(parent, parent.leaf) && !is_back(context, context.op(index), parent))
     return refuse(Reason::kConflict, "{}: something else has this name now",
                   escaped(context.op(index).file.path));
   UndoIntent intent;

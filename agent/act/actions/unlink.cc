@@ -8,14 +8,18 @@ namespace fleetsweep::act {
 
 namespace {
 
+bool leads_there(const Parent& parent, const std::string& name, const Op& op) {
+  char target[PATH_MAX];
+  const auto size = ::readlinkat(parent.folder.get(), name.c_str(), target, sizeof target);
+  return size >= 0 && std::string_view(target, static_cast<std::size_t>(size)) == op.text;
+}
+
 bool is_our_link(const Parent& parent, const std::string& name, const Op& op) {
   struct stat status {};
   if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
       !S_ISLNK(status.st_mode) || !is_same_inode(status, op.file))
     return false;
-  char target[PATH_MAX];
-  const auto size = ::readlinkat(parent.folder.get(), name.c_str(), target, sizeof target);
-  return size >= 0 && std::string_view(target, static_cast<std::size_t>(size)) == op.text;
+  return leads_there(parent, name, op);
 }
 
 bool is_there(const Parent& parent, const std::string& name) {
@@ -67,7 +71,7 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
-  if (is_there(parent, parent.leaf))
+  if (is_there(parent, parent.leaf) && !leads_there(parent, parent.leaf, context.op(index)))
     return refuse(Reason::kConflict, "{}: something else has this name now",
                   escaped(context.op(index).file.path));
   UndoIntent intent;
@@ -80,10 +84,8 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
   const std::string temporary = temporary_name(op);
   (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-  if (is_there(parent, parent.leaf)) {  // an undo that was interrupted had come so far
-    char target[PATH_MAX];
-    const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
-    if (size < 0 || std::string_view(target, static_cast<std::size_t>(size)) != op.text)
+  if (is_there(parent, parent.leaf)) {  // or an undo that was interrupted had come so far
+    if (!leads_there(parent, parent.leaf, op))
       return refuse(Reason::kConflict, "{}: something else has this name now",
                     escaped(op.file.path));
   } else {

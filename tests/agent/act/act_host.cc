@@ -230,6 +230,12 @@ void ActHost::scan() {
   find_unit("/etc/systemd/system/evil.service");
 }
 
+void ActHost::come_back(const std::string& copy) {
+  output_of("cp -a --remove-destination " + copy + "/. " + root_);
+  process_ = start("/opt/kit/worker");
+  scan();
+}
+
 pid_t ActHost::start(const std::string& path, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "program");
   std::vector<char*> pointers;

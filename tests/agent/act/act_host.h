@@ -59,6 +59,9 @@ class ActHost {
                  const std::string& line, const std::string& command = "");
   void find_unit(const std::string& path);
   void scan();  // all of infect() again
+  // What this copy of the root holds is back, in new files, its process runs again, and a scan
+  // finds all of it.
+  void come_back(const std::string& copy);
   std::vector<model::Finding> findings;
   std::vector<model::Finding> dry_run;
 

@@ -681,7 +681,7 @@ TEST_F(Clean, AFullJournalSaysSoAndLeavesRoomToUndo) {
     for (std::size_t size = 1 << 22; size > 0; size /= 2) {  // smaller and smaller gaps
       begin.steps[0].path.assign(size, 'x');
       do {
-        const Nonce id = transaction_id(begin.order, ++begin.slot);
+        const Nonce id = transaction_id(begin.order, ++begin.slot, 0);
         written = ledger->write(id, begin);
         if (written) {
           ASSERT_TRUE(ledger->write(id, End{}));

@@ -21,6 +21,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   Job job;
   job.order.value[0] = 1;
   job.slot = 2;
+  job.round = 3;
   job.phase = Phase::kVerifying;
   job.mode = model::Mode::kApply;
   job.policy.value[1] = 3;

@@ -75,5 +75,45 @@ TEST(Binding, AnotherDetectionOfTheSameFileIsNoBinding) {
   EXPECT_FALSE(is_bound(found, {}));
 }
 
+// Dropped again it has another inode and other times, and can never be the same object.
+TEST(Binding, AFileThatWasDroppedAgainIsBoundToNoDryRunOrByItsNameAlone) {
+  auto was = a_file();
+  was.sha256.value.fill(7);
+  auto now = was;
+  ++now.inode;
+  ++now.mtime_ns;
+  ++now.ctime_ns;
+  EXPECT_FALSE(is_same_object(was, now));
+  EXPECT_TRUE(is_back(was, now));
+  model::Finding before, found;
+  before.identity = was;
+  found.identity = now;
+  EXPECT_FALSE(is_bound(found, {before}));
+  EXPECT_TRUE(is_bound(found, {before}, true));
+  found.detection = 1;
+  EXPECT_FALSE(is_bound(found, {before}, true)) << "by another detection";
+
+  for (const auto& change : std::vector<void (*)(model::FileIdentity&)>{
+           [](auto& f) { f.path += "x"; }, [](auto& f) { ++f.size; },
+           [](auto& f) { ++f.sha256.value[31]; }, [](auto& f) { f.sha256 = {}; }}) {
+    auto other = now;
+    change(other);
+    EXPECT_FALSE(is_back(was, other));
+  }
+  was.sha256 = now.sha256 = {};
+  EXPECT_FALSE(is_back(was, now)) << "nobody read either";
+}
+
+TEST(Binding, AProgramThatWasStartedFromTheNewFileIsAnotherOne) {
+  const model::ProcessIdentity was{10, 100, a_file(), false, "x", "x"};
+  auto now = was;
+  ++now.exe.inode;
+  now.exe.path = "/elsewhere";
+  EXPECT_EQ(is_back(was, now), !was.exe.sha256.is_zero());
+  now.exe.sha256.value.fill(9);
+  EXPECT_FALSE(is_back(was, now));
+  EXPECT_FALSE(is_back(was, now.exe)) << "a file is no process";
+}
+
 }  // namespace
 }  // namespace fleetsweep::plan

@@ -1,0 +1,135 @@
+// What came back is cleaned again under the same order, by the real fleetsweep-act, and one undo
+// takes all rounds back.
+
+#include "agent/act/ledger.h"
+#include "tests/agent/act/act_host.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+using model::Reason;
+
+struct Rounds : testing::Test {
+  ActHost host;
+  std::string before, copy;
+  model::ActRequest request;
+
+  void SetUp() override {
+    host.policy.verify.respawn_rounds = 1;
+    host.infect();
+    before = host.contents();
+    copy = host.root() + ".copy";
+    output_of("cp -a " + host.root() + " " + copy);
+    request = host.request();
+    const Answer cleaned = host.run(request);
+    ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+    host.come_back(copy);
+  }
+  // Of the same order, with what is found now.
+  model::ActRequest again(std::uint8_t number) const {
+    model::ActRequest next = host.request();
+    next.order = request.order;
+    next.checkpoint = request.checkpoint;
+    next.round = number;
+    return next;
+  }
+};
+
+TEST_F(Rounds, WhatComesBackInNewFilesIsLeftOrIsNotPutBackByOneUndo) {
+  const Answer second = host.run(again(1));
+  ASSERT_EQ(second.state(), HostState::kCleaned) << second.text();
+  EXPECT_EQ(second.done->acted, 8u) << second.text();
+  EXPECT_EQ(second.done->removed.size(), 7u);
+  for (const char* gone : {"/tmp/kit/evil", "/usr/lib/libevil.so", "/opt/kit/worker",
+                           "/etc/ld.so.preload", "/etc/systemd/system/evil.service"})
+    EXPECT_FALSE(fs::exists(fs::symlink_status(host.at(gone)))) << gone;
+  host.come_back(copy);
+  const Answer third = host.run(again(2));
+  EXPECT_EQ(third.reason(), Reason::kExecuted) << third.text();
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil"))) << "the policy has one round";
+  output_of("rm -r " + host.at("/tmp/kit/evil"));
+
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(undone.done->items.size(), second.done->items.size() * 2) << "of both rounds";
+  EXPECT_EQ(host.contents(), before);
+}
+
+TEST_F(Rounds, ARoundIsBegunTwiceOrOutOfTurn) {
+  EXPECT_EQ(host.run(again(0)).reason(), Reason::kExecuted);
+  host.policy.verify.respawn_rounds = 3;
+  EXPECT_EQ(host.run(again(2)).reason(), Reason::kPolicyMismatch) << "of another policy";
+  host.policy.verify.respawn_rounds = 1;
+  EXPECT_EQ(host.run(again(2)).reason(), Reason::kExecuted);
+  ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
+  host.come_back(copy);
+  EXPECT_EQ(host.run(again(1)).reason(), Reason::kExecuted);
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+}
+
+TEST_F(Rounds, OtherContentUnderAnOldNameIsTakenForWhatTheDryRunFound) {
+  write_text(host.at("/tmp/kit/evil"), "something else, and just as long");
+  host.scan();
+  const Answer second = host.run(again(1));
+  ASSERT_EQ(second.state(), HostState::kCleaned) << second.text();
+  EXPECT_EQ(second.item("/tmp/kit/evil", ActionKind::kQuarantine)->reason, Reason::kChanged);
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+  EXPECT_FALSE(fs::exists(host.at("/opt/kit/worker")));
+}
+
+TEST_F(Rounds, WhatWasTakenBackIsCleanedAgain) {
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text() << "it was there already";
+  host.scan();
+  EXPECT_EQ(host.run(again(1)).reason(), Reason::kExecuted);
+  EXPECT_EQ(host.contents(), before);
+}
+
+TEST_F(Rounds, AResumedRoundIsAnsweredWithTheOneBeforeIt) {
+  model::ActRequest resumed = again(1);
+  resumed.resume = true;
+  const Answer nothing = host.run(resumed);
+  EXPECT_EQ(nothing.state(), HostState::kRefused) << nothing.text();
+  EXPECT_EQ(nothing.reason(), Reason::kNone) << "nothing was begun";
+  ASSERT_FALSE(host.run(again(1), "renamed:1").done);
+  const Answer finished = host.run(resumed);
+  EXPECT_EQ(finished.state(), HostState::kCleaned) << finished.text();
+  EXPECT_EQ(finished.done->acted, 8u);
+}
+
+struct KilledUndo : Rounds {
+  void is_finished_after(const std::string& place) {
+    model::ActRequest undo = host.undo_request(request);
+    ASSERT_FALSE(host.run(undo, place).done) << place << " was not reached";
+    undo.resume = true;
+    const Answer resumed = host.run(undo);
+    EXPECT_EQ(resumed.state(), HostState::kUndone) << resumed.text();
+    EXPECT_EQ(host.contents(), before);
+  }
+};
+
+TEST_F(KilledUndo, InTheNewestRoundForgetsTheOlder) {
+  ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
+  is_finished_after("undone:3");
+}
+
+TEST_F(KilledUndo, BetweenTwoRoundsForgetsTheOlder) {
+  ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
+  std::size_t done = 0;
+  {
+    const auto ledger = Ledger::open(host.state() + "/journal");
+    ASSERT_TRUE(ledger);
+    const auto rounds = ledger->rounds(fixture::id_of(request.order));
+    ASSERT_EQ(rounds.size(), 2u);
+    for (const OpState& op : ledger->find(rounds.front())->ops) done += op.stage == OpStage::kDone;
+  }
+  // Its beginning, two records for each operation, its end.
+  is_finished_after(fmt::format("record:{}", 2 * done + 2));
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
