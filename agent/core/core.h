@@ -227,11 +227,13 @@ class Core {
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   std::uint8_t rounds_of(const Job& job) const;
   bool is_between_rounds(const DocumentId& order) const;
+  void lift(const DocumentId& undone, Effects& effects);
   void end_rounds(Job job, const trust::Refusal& refusal, Effects& effects);
   void verify_again(Job job, Effects& effects, const Now& now);
   bool is_left(const Job& job, const std::vector<model::Finding>& findings) const;
   static model::Reason reservation(const Run& run);
-  static std::string done_text(const Job& job, const Run& run);
+  static std::string done_text(const Job& job, const Run& run, const std::string& detail = "");
+  void tell(Job& job, std::string text);
 
   struct Say {  // what a receipt says, apart from what every receipt says
     model::ReceiptKind kind = model::ReceiptKind::kRefused;
@@ -284,9 +286,7 @@ class Core {
   std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
   std::set<DocumentId> poisoned_;
   std::map<DocumentId, std::string> reasons_;  // why(), per order
-  // What each order keeps from the network, in act's words; as long as this core lives.
-  std::map<DocumentId, std::string> cut_off_;
-  std::deque<trust::Notice> refused_;  // see Status
+  std::deque<trust::Notice> refused_;          // see Status
   std::optional<Walk> walk_;
   std::deque<Ready> ready_;
   std::optional<Run> acting_;

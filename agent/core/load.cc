@@ -58,14 +58,7 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
   for (const Job& job : stored.jobs) {
     jobs_[job.order] = job;
     if (job.phase != Phase::kHeld || job.round > 0) executed_.insert({job.order, job.slot});
-    const std::string state(name(job.state));
-    if (job.phase == Phase::kVerifying)
-      reasons_[job.order] = state;
-    else if (job.phase == Phase::kDone)
-      reasons_[job.order] =
-          (job.reason == model::Reason::kNone ? "done: " + state
-                                              : fmt::format("{}: {}", state, name(job.reason))) +
-          job.detail;
+    if (job.phase == Phase::kVerifying || job.phase == Phase::kDone) reasons_[job.order] = job.said;
   }
   for (const Stored::Waiting& item : stored.outbox) outbox_.add(item.seq, item.id, item.size);
   seq_ = stored.seq;

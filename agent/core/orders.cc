@@ -197,6 +197,7 @@ void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects
   say.started = now.clock.local;
   job.state = say.state;
   job.reason = reason;
+  job.said = reasons_[id];
   report(job, std::move(say), effects, now);
   remember(job, effects);
 }

@@ -45,7 +45,8 @@ struct Job {
   std::uint64_t reported = 0;  // bit n: refusal with Reason n has a receipt (once per order)
   std::uint32_t acted = 0;     // objects, as act said; of all rounds
   std::vector<model::HealthMark> health;  // what was good before the cleaning
-  std::string detail;                     // for people, beside state and reason
+  std::string said;                       // the newest word of why(), for people
+  std::string cut_off;                    // what it keeps from the network, in act's words
   bool operator==(const Job&) const = default;
 };
 

@@ -78,7 +78,7 @@ Reason Core::reservation(const Run& run) {
   return run.unscannable > 0 ? Reason::kUnscannable : Reason::kNone;
 }
 
-std::string Core::done_text(const Job& job, const Run& run) {
+std::string Core::done_text(const Job& job, const Run& run, const std::string& detail) {
   std::string text = fmt::format("done: {}", name(job.state));
   if (run.is_untrusted())
     text += fmt::format(
@@ -91,7 +91,12 @@ std::string Core::done_text(const Job& job, const Run& run) {
     text += fmt::format(", but {} objects could not be read", run.unscannable);
   if (run.partial > 0)
     text += fmt::format("; {} files were looked at in part (in the log)", run.partial);
-  return text + job.detail;
+  return text + detail;
+}
+
+// Before the job is remembered: a restart forgets nothing of it.
+void Core::tell(Job& job, std::string text) {
+  reasons_[job.order] = job.said = std::move(text);
 }
 
 // Nobody waits for a word that does not come. The next start tries again, and its word is newer.
@@ -126,9 +131,9 @@ void Core::end_without_result(const Run& run, Reason reason, const std::string& 
   job.reason = reason;
   job.reboot_rescan = false;
   executed_.insert({job.order, job.slot});
+  tell(job, fmt::format("{}: {}: {}", name(job.state), name(reason), detail));
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] = fmt::format("{}: {}: {}", name(job.state), name(reason), detail);
   end_run(job.order);
 }
 
@@ -155,8 +160,8 @@ void Core::end_dry_run(const Run& run, const model::ScanDone& done, const model:
   dry_runs_.push_back(dry);
   effects.records.push_back(PutDryRun{dry, done.sealed});
   report(job, std::move(say), effects, now);
+  tell(job, done_text(job, run));
   remember(job, effects);
-  reasons_[job.order] = done_text(job, run);
   end_run(job.order);
 }
 
@@ -197,8 +202,8 @@ void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const mod
   job.reason = say.reason = reservation(run);
   executed_.insert({job.order, job.slot});
   report(job, std::move(say), effects, now);
+  tell(job, done_text(job, run));
   remember(job, effects);
-  reasons_[job.order] = done_text(job, run);
   end_run(job.order);
 }
 
@@ -264,16 +269,23 @@ Effects Core::on_act_done(const model::ActDone& done, const Now& now) {
 
 namespace {
 
-std::string cut_off_by(const model::ActDone& done) {
-  std::vector<std::string> what;
+// Each round adds its own.
+void add_cut_off(std::string& text, const model::ActDone& done) {
   for (std::size_t i = 0; i < std::min(done.items.size(), done.paths.size()); ++i)
     if (plan::is_about_network(done.items[i].action) &&
         done.items[i].outcome == model::Outcome::kDone)
-      what.push_back(done.paths[i]);
-  return fmt::format("{}", fmt::join(what, "; "));
+      text += (text.empty() ? "" : "; ") + done.paths[i];
 }
 
 }  // namespace
+
+// Taken back with all that the order did.
+void Core::lift(const DocumentId& undone, Effects& effects) {
+  const auto job = jobs_.find(undone);
+  if (job == jobs_.end() || job->second.cut_off.empty()) return;
+  job->second.cut_off.clear();
+  effects.records.push_back(PutJob{job->second});
+}
 
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
   const Run run = std::move(*acting_);
@@ -281,10 +293,10 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   Job job = run.job;
   end_run(job.order);
   if (job.mode == Mode::kApply)
-    cut_off_[job.order] = cut_off_by(done);
+    add_cut_off(job.cut_off, done);
   else if (const auto undo = state().orders.find(job.order);
            undo != state().orders.end() && done.state == HostState::kUndone)
-    cut_off_.erase(undo->second.order.undoes);
+    lift(undo->second.order.undoes, effects);
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
   if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
     job.phase = Phase::kHeld;
@@ -325,12 +337,11 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
     return std::ranges::find(done.removed, object) != done.removed.end();
   });
   if (job.phase == Phase::kDone && !job.reboot_rescan) job.remaining.clear();
+  tell(job, fmt::format("{}{}{}{}{}", name(job.state), done.reason == Reason::kNone ? "" : ": ",
+                        done.reason == Reason::kNone ? "" : name(done.reason),
+                        done.detail.empty() ? "" : ": ", done.detail));
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  reasons_[job.order] =
-      fmt::format("{}{}{}{}{}", name(job.state), done.reason == Reason::kNone ? "" : ": ",
-                  done.reason == Reason::kNone ? "" : name(done.reason),
-                  done.detail.empty() ? "" : ": ", done.detail);
 }
 
 // The owner undid it by hand; nobody ordered it, and everybody may know.
@@ -351,13 +362,13 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
     remember(job, effects);
   }
   if (done.state == HostState::kUndone) {
-    cut_off_.erase(job.order);
+    job.cut_off.clear();
     job.phase = Phase::kDone;
     job.reboot_rescan = false;
     job.state = done.state;
     job.reason = done.reason;
     executed_.insert({job.order, job.slot});
-    reasons_[job.order] = "undone by the owner of this host";
+    tell(job, "undone by the owner of this host");
     remember(job, effects);
   }
   report(job, std::move(say), effects, now);
@@ -400,7 +411,10 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
                                                    : std::vector<model::HealthMark>();
   if (!sick.empty()) return end_sick(run, std::move(job), sick, effects, now);
   // A rescan after a reboot can only take the good word back.
-  if (is_gone && !run.is_untrusted() && (by_reboot || !is_last)) return remember(job, effects);
+  // Who waited for one is told that it was enough.
+  const bool is_awaited = by_reboot && job.state == HostState::kNeedsReboot;
+  if (is_gone && !run.is_untrusted() && !is_awaited && (by_reboot || !is_last))
+    return remember(job, effects);
   Say say;
   say.run = &run;
   say.kind = ReceiptKind::kVerify;
@@ -408,15 +422,16 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   say.matched = static_cast<std::uint32_t>(done.result.findings.size());
   say.verdicts = verdict_names(policy, done.result.verdicts);
   say.state = HostState::kVerified;
+  std::string detail;
   if (!is_gone) {
     const bool is_residual = is_left(job, done.result.findings);
     say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
     if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
     add_origins(policy, done, say.items, say.paths);
-    job.detail = origins_text(done.origins);
+    detail = origins_text(done.origins);
   } else {
-    job.detail = unknown_text(run.health);
+    detail = unknown_text(run.health);
   }
   say.state = trusted(say.state, run.is_untrusted());
   job.phase = Phase::kDone;
@@ -425,13 +440,13 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   job.reason = say.reason;
   if (is_gone) job.reason = say.reason = reservation(run);
   if (!is_gone || run.is_untrusted()) job.reboot_rescan = false;
+  tell(job, done_text(job, run, detail));
   report(job, std::move(say), effects, now);
   if (job.state == HostState::kRespawned && job.round < rounds_of(job)) {
     ++job.round;
     job.phase = Phase::kHeld;
   }
   remember(job, effects);
-  reasons_[job.order] = done_text(job, run);
 }
 
 std::uint8_t Core::rounds_of(const Job& job) const {
@@ -447,9 +462,10 @@ bool Core::is_between_rounds(const DocumentId& order) const {
 
 // No other round, now or ever: that it is there was said.
 void Core::end_rounds(Job job, const trust::Refusal& refusal, Effects& effects) {
-  reasons_[job.order] = fmt::format("{}{}, and not cleaned again: {}: {}", name(job.state),
-                                    job.detail, name(refusal.reason), refusal.detail);
+  reasons_[job.order] = fmt::format("{}, and not cleaned again: {}: {}", job.said,
+                                    name(refusal.reason), refusal.detail);
   if (trust::may_change(refusal.reason)) return;
+  job.said = reasons_[job.order];
   job.phase = Phase::kDone;
   remember(job, effects);
 }
@@ -461,8 +477,8 @@ void Core::verify_again(Job job, Effects& effects, const Now& now) {
   job.cleaned = judged_by(now).local;
   job.rescans = 0;
   job.remaining.clear();
+  tell(job, fmt::format("{}, and gone again: to be looked for", name(job.state)));
   remember(job, effects);
-  reasons_[job.order] = fmt::format("{}, and gone again: to be looked for", name(job.state));
 }
 
 // It is gone, and what worked before the cleaning does not any more.
@@ -474,7 +490,7 @@ void Core::end_sick(const Run& run, Job job, const std::vector<model::HealthMark
   say.reason = Reason::kHealth;
   say.started = now.clock.local;
   say.run = &run;
-  job.detail.clear();
+  std::string detail;
   for (const model::HealthMark& mark : sick) {
     model::ReceiptItem item;
     item.detection = "health";
@@ -482,15 +498,15 @@ void Core::end_sick(const Run& run, Job job, const std::vector<model::HealthMark
     item.reason = Reason::kHealth;
     say.items.push_back(std::move(item));
     say.paths.push_back(health_text(mark));
-    job.detail += ": " + health_text(mark);
+    detail += ": " + health_text(mark);
   }
   job.phase = Phase::kDone;
   job.reboot_rescan = false;
   job.remaining.clear();
   job.state = say.state;
   job.reason = say.reason;
+  tell(job, fmt::format("{}: {}{}", name(job.state), name(job.reason), detail));
   report(job, std::move(say), effects, now);
-  reasons_[job.order] = fmt::format("{}: {}{}", name(job.state), name(job.reason), job.detail);
   remember(job, effects);
 }
 

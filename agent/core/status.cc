@@ -43,8 +43,8 @@ std::string Core::why(const DocumentId& order) const {
   if (job != jobs_.end() && job->second.round > 0)
     text +=
         fmt::format("; came back {} time{}", job->second.round, job->second.round == 1 ? "" : "s");
-  if (const auto cut = cut_off_.find(order); cut != cut_off_.end() && !cut->second.empty())
-    text += "; cut off: " + cut->second;
+  if (job != jobs_.end() && !job->second.cut_off.empty())
+    text += "; cut off: " + job->second.cut_off;
   if (is_by_sealed_keys(order)) text += "; approved with SEALED keys";
   return text;
 }

@@ -54,6 +54,8 @@ alter table jobs add column detail blob not null default x'';
                            R"sql(
 alter table jobs rename column cleaned_objects to remaining;
 alter table jobs add column round integer not null default 0;
+alter table jobs rename column detail to said;
+alter table jobs add column cut_off blob not null default x'';
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -196,11 +198,12 @@ class SqliteStore final : public Store {
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-        "?19)",
+        "?19, ?20)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
-        joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.detail), job.round);
+        joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.said), job.round,
+        to_bytes(job.cut_off));
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -335,8 +338,9 @@ class SqliteStore final : public Store {
       }
       job.acted = static_cast<std::uint32_t>(jobs.integer(15));
       job.health = good_marks(to_text(jobs.blob(16)));
-      job.detail = to_text(jobs.blob(17));
+      job.said = to_text(jobs.blob(17));
       job.round = static_cast<std::uint8_t>(jobs.integer(18));
+      job.cut_off = to_text(jobs.blob(19));
       stored.jobs.push_back(job);
     }
   }

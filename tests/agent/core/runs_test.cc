@@ -69,6 +69,9 @@ TEST_F(AgentCore, NobodyHearsThatAFileWasLookedAtInPart) {
   host.scan_answers(done);
   EXPECT_EQ(host.last().reason, Reason::kNone);
   EXPECT_EQ(host.core->why(id), "done: clean; 3 files were looked at in part (in the log)");
+  host.crash();
+  EXPECT_EQ(host.core->why(id), "done: clean; 3 files were looked at in part (in the log)")
+      << "forgotten";
 }
 
 TEST_F(AgentCore, CleaningIsBoundToTheDryRunAndDoneMeansRescannedAndGone) {
@@ -271,6 +274,36 @@ TEST_F(AgentCore, RescanAfterARebootCanOnlyTakeTheGoodWordBack) {
   EXPECT_EQ(fresh.scans(), 0u) << "once";
 }
 
+TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
+  host.connect();
+  const DocumentId id = acting();
+  host.act_answers(HostState::kNeedsReboot);
+  EXPECT_EQ(host.last().state, HostState::kNeedsReboot);
+  host.pass(hours(1));
+  ASSERT_EQ(host.scans(), 2u) << "nothing changes before the reboot";
+  host.clock.boot.value.fill(2);
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.core->why(id), "done: verified");
+  host.clock.boot.value.fill(3);
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u) << "once";
+}
+
+TEST_F(AgentCore, WhatARebootDidNotRemoveIsSaidToHaveComeBack) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kNeedsReboot);
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+}
+
 TEST_F(AgentCore, HostWithNothingToCleanSaysSoAndStartsNoAct) {
   host.connect();
   const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
@@ -396,6 +429,9 @@ TEST_F(AgentCore, TheOwnerIsNotToldThatHisHostIsCutOff) {
   host.scan_answers(host.clean());
   EXPECT_TRUE(host.core->why(applied).ends_with("; cut off: out 192.0.2.66, for 1d"))
       << host.core->why(applied);
+  host.crash();
+  EXPECT_TRUE(host.core->why(applied).ends_with("; cut off: out 192.0.2.66, for 1d"))
+      << "forgotten: " << host.core->why(applied);
   done.state = HostState::kUndone;
   done.undo = done.local = true;
   host.run(host.core->on_act_done(done, host.now()));

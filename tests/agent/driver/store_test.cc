@@ -38,7 +38,8 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.reported = 10;
   job.health = {{"port 22/tcp unchanged", model::Health::kGood, "listening"},
                 {"file /x present", model::Health::kGood, ""}};
-  job.detail = ": for people";
+  job.said = "done: for people";
+  job.cut_off = "out 192.0.2.66";
   Job plain;
   plain.order.value[0] = 2;
   for (int process = 0; process < 2; ++process) {
