@@ -71,6 +71,7 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
   all_here_.clear();
   some_here_.clear();
   all_policies_here_ = 0;
+  recalls_here_ = false;
   bool below = false;
   const std::string any_file = folder == "/" ? "/*" : folder + "/*";
   for (const Probe& probe : probes_) {
@@ -78,6 +79,7 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
     if (scope.covers_files_of(folder)) {
       all_here_.push_back(&probe);
       all_policies_here_ |= sweep_.bit_of(probe.detection);
+      recalls_here_ |= known_ != nullptr && takes_any_name_[probe.detection];
     } else if (scope.may_contain(folder)) {
       some_here_.push_back(&probe);
     }
@@ -119,14 +121,6 @@ bool FilePass::looks_first(const Probes& probes) const {
          });
 }
 
-// Whatever its name is, one of them is about every file: then the identity table answers for all of
-// them at once, and for less than a search in the name.
-bool FilePass::recalls_first(const Probes& probes) const {
-  return known_ != nullptr && std::any_of(probes.begin(), probes.end(), [this](const Probe* probe) {
-           return takes_any_name_[probe->detection];
-         });
-}
-
 void FilePass::begin(const std::string& path, const char* name) {
   facts_.stage = FileStage::kName;
   facts_.identity.path.assign(path);
@@ -142,10 +136,12 @@ void FilePass::begin(const std::string& path, const char* name) {
 void FilePass::file(int folder, const std::string& path, const char* name) {
   open_.assign(all_here_.begin(), all_here_.end());
   Policies who = all_policies_here_;
+  bool recalls = recalls_here_;
   for (const Probe* probe : some_here_)
     if (scopes_[probe->detection].contains(path)) {
       open_.push_back(probe);
       who |= sweep_.bit_of(probe->detection);
+      recalls |= known_ != nullptr && takes_any_name_[probe->detection];
     }
   if (open_.empty()) return;
   tallies_.add_scanned(who);
@@ -155,7 +151,6 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     keep_open(facts_, open_, no_);
     return !open_.empty();
   };
-  const bool recalls = recalls_first(open_);
   if (!recalls && !are_open()) return;
 
   struct stat status {};

@@ -49,7 +49,6 @@ class FilePass : public WalkVisitor {
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
   bool looks_first(const Probes& probes) const;
-  bool recalls_first(const Probes& probes) const;
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
             const KnownFiles::File& known = {}, Detections no = {});
   // Of the file at hand, whose path and alias alone are known; what it is filled into is kept,
@@ -77,6 +76,9 @@ class FilePass : public WalkVisitor {
   // Of the folder at hand: the probes that want all of its files, and those to be asked for each.
   Probes all_here_, some_here_;
   Policies all_policies_here_ = 0;
+  // Whatever its name is, one of them is about every file: then the identity table answers for all
+  // of them at once, and for less than a search in the name.
+  bool recalls_here_ = false;
   std::string alias_here_;
   model::FileIdentity folder_here_;
   // Of the file at hand.

@@ -108,8 +108,10 @@ Result<std::size_t> KnownFiles::go_on(const CheckpointHead& head) {
 }
 
 std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t device) {
+  if (device == last_device_) return last_file_system_;
+  last_device_ = device;
   const auto found = file_systems_.find(device);
-  if (found != file_systems_.end()) return found->second;
+  if (found != file_systems_.end()) return last_file_system_ = found->second;
   struct statfs status {};
   std::optional<std::uint64_t> id;
   if (::fstatfs(folder, &status) == 0) {
@@ -126,7 +128,7 @@ std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t d
     }
   }
   file_systems_.emplace(device, id);
-  return id;
+  return last_file_system_ = id;
 }
 
 KnownFiles::File KnownFiles::look_up(int folder, const FileFacts& facts, std::int64_t born_ns) {

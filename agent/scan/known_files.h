@@ -59,6 +59,7 @@ class KnownFiles {
   std::vector<std::optional<unsigned>> bits_;  // per detection
   std::vector<std::uint16_t> questions_;       // the detection of each bit of Answered
   std::map<std::uint64_t, std::optional<std::uint64_t>> file_systems_;
+  std::optional<std::uint64_t> last_device_, last_file_system_;          // of the file before
   std::vector<std::pair<IdentityTable::Name, std::uint64_t>> answered_;  // before; sorted
   std::vector<Answered> unsaved_;
 };

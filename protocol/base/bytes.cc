@@ -105,11 +105,11 @@ void append(Bytes& target, std::string_view more) {
 }
 
 std::string to_hex(BytesView bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (std::uint8_t byte : bytes) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
+  std::string text(bytes.size() * 2, '\0');
+  char* to = text.data();
+  for (const std::uint8_t byte : bytes) {
+    *to++ = kHex[byte >> 4];
+    *to++ = kHex[byte & 15];
   }
   return text;
 }

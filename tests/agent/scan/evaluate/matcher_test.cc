@@ -69,6 +69,22 @@ TEST(Matcher, TextComparesWithoutCaseUnlessAsked) {
   EXPECT_EQ(ask(cased, file("/tmp/kinsing")), Truth::kNo);
 }
 
+TEST(Matcher, EveryCharacterIsFoundInBothCasesAndNoOtherIsTakenForIt) {
+  // At each place of the eight that are folded at once, and in what is left over.
+  for (const std::string before : {"", "1", "12", "123", "1234567", "12345678"})
+    for (int c = 1; c < 256; ++c) {
+      if (c == '/') continue;
+      const std::string own = before + static_cast<char>(c);
+      const bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+      const std::string other = before + static_cast<char>(c ^ 0x20);
+      EXPECT_EQ(ask(is(Field::kFileName, own), file("/" + own)), Truth::kYes) << c;
+      if ((c ^ 0x20) == '/' || (c ^ 0x20) == 0) continue;
+      EXPECT_EQ(ask(is(Field::kFileName, own), file("/" + other)),
+                is_letter ? Truth::kYes : Truth::kNo)
+          << c;
+    }
+}
+
 TEST(Matcher, TheNameIsTheLastComponentAndNotThePath) {
   EXPECT_EQ(ask(is(Field::kFileName, "kinsing"), file("/kinsing/x")), Truth::kNo);
   EXPECT_EQ(ask(is(Field::kFileParentName, "kinsing"), file("/kinsing/x")), Truth::kYes);
