@@ -3,6 +3,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,16 +13,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <mutex>
 #include <thread>
 
 #include "protocol/base/assert.h"
+#include "protocol/crypto/bulk_hash.h"
 
 namespace fleetsweep::bench {
 namespace {
@@ -41,14 +45,14 @@ void expect_success(int status) {
   std::exit(70);
 }
 
-// Of one process, and its children's ids.
-std::uint64_t high_water(pid_t pid, std::vector<pid_t>& children) {
+// Of one process, and its children's ids: pages that several processes share count once in all.
+std::uint64_t share_of_memory(pid_t pid, std::vector<pid_t>& children) {
   const std::string folder = "/proc/" + std::to_string(pid);
   std::ifstream list(folder + "/task/" + std::to_string(pid) + "/children");
   for (pid_t child = 0; list >> child;) children.push_back(child);
-  std::ifstream status(folder + "/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+  std::ifstream rollup(folder + "/smaps_rollup");
+  for (std::string line; std::getline(rollup, line);)
+    if (line.starts_with("Pss:")) return std::strtoull(line.c_str() + 4, nullptr, 10) * 1024;
   return 0;
 }
 
@@ -157,22 +161,52 @@ int run_program(std::vector<std::string> arguments, const fs::path& output) {
 
 std::uint64_t peak_memory(const std::function<int()>& body) {
   const pid_t child = start(body);
-  std::map<pid_t, std::uint64_t> peaks;
+  std::uint64_t peak = 0;
   int status = 0;
   while (::waitpid(child, &status, WNOHANG) == 0) {
     std::vector<pid_t> pids = {child};
-    for (std::size_t i = 0; i < pids.size(); ++i) {
-      const pid_t pid = pids[i];
-      const std::uint64_t bytes = high_water(pid, pids);
-      peaks[pid] = std::max(peaks[pid], bytes);
-    }
+    std::uint64_t now = 0;
+    for (std::size_t i = 0; i < pids.size(); ++i) now += share_of_memory(pid_t{pids[i]}, pids);
+    peak = std::max(peak, now);
     constexpr int kSampleMs = 10;
     ::poll(nullptr, 0, kSampleMs);
   }
   expect_success(status);
-  std::uint64_t sum = 0;
-  for (const auto& [pid, bytes] : peaks) sum += bytes;
-  return sum;
+  return peak;
+}
+
+Background::Background(const std::function<int()>& body)
+    : pid_(start([&body] {
+        ::setpgid(0, 0);
+        return body();
+      })) {
+  ::setpgid(pid_, pid_);
+}
+
+Background::~Background() {
+  ::kill(-pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+double foreground_work(Duration time) {
+  std::atomic<std::uint64_t> done = 0;
+  const auto end = Clock::now() + time;
+  const auto work = [&] {
+    crypto::BulkHash hash(crypto::HashKind::kSha256);
+    const Bytes block(64 * 1024, 'x');
+    for (; Clock::now() < end; ++done) hash.update(block);
+  };
+  std::vector<std::thread> all;
+  for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) all.emplace_back(work);
+  for (std::thread& thread : all) thread.join();
+  return static_cast<double>(done) / std::chrono::duration<double>(time).count();
+}
+
+void hide_pressure() {
+  FS_ASSERT(::unshare(CLONE_NEWNS) == 0 &&
+            ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+            (::access("/proc/pressure", F_OK) != 0 ||
+             ::mount("none", "/proc/pressure", "tmpfs", MS_RDONLY, nullptr) == 0));
 }
 
 int run_floor(const fs::path& root, Floor floor, int threads) {

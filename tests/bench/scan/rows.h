@@ -37,6 +37,8 @@ struct Bound {
 inline constexpr Bound kBounds[] = {
     {"new hash list, known tree: files opened", "files", 0},
     {"one family: peak memory of walker and parser", "MB", 48},
+    {"one family at cpu_limit 10: off the limit by", "points", 2},
+    {"work on all processors beside it: slower by", "%", 3},
 };
 
 }  // namespace fleetsweep::bench

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,10 @@ using model::Match;
 constexpr int kTurns = 2;
 constexpr int kFamilies = 10;
 constexpr int kListLength = 1000;  // hashes that are not here
+constexpr Seconds kUnderLimit{20}, kProbe{2};
+constexpr int kProbes = 6;
+constexpr int kRules = 50;                     // of one family
+constexpr std::uint32_t kProcessorLimit = 10;  // percent of one processor
 
 struct Measured {
   Cost other, ours;
@@ -70,14 +75,31 @@ model::Policy bare_hashes(int family) {
   return policy;
 }
 
+// What one rule of a family looks for, beside the mark: three texts, and a pattern with a gap.
+struct RuleStrings {
+  std::string texts[3];
+  std::uint16_t number;
+};
+RuleStrings strings_of(int family, int rule) {
+  const int n = rule * 2477 + family * 131;
+  return {{fmt::format("/opt/evil{:02}{:02}/dropper-{:04x}", rule, family, n),
+           fmt::format("GET /gate{:04x}.php?host=", n),
+           fmt::format("stratum+tcp://pool{:02}{:04x}.bench.example", family, n)},
+          static_cast<std::uint16_t>(n)};
+}
+
 std::string rule_source(int family) {
-  std::string source = fmt::format("rule Bench{} {{ strings:\n", family);
-  for (int i = 0; i < 20; ++i)
-    source += fmt::format("  $s{} = \"/opt/evil{:02}{:02}/dropper-{:04x}\"\n", i, family, i,
-                          i * 2477 + family);
-  source += fmt::format("  $m = \"{}\"\n", kMark);
-  source += fmt::format("  $h = {{ 4D 41 4C 57 ?? 52 45 2D 42 45 4E 43 48 {:02X} }}\n", family);
-  return source + "condition: any of them }\n";
+  std::string source;
+  for (int rule = 0; rule < kRules; ++rule) {
+    const RuleStrings strings = strings_of(family, rule);
+    source += fmt::format("rule Bench{}_{} {{ strings:\n", family, rule);
+    for (int i = 0; i < 3; ++i) source += fmt::format("  $s{} = \"{}\"\n", i, strings.texts[i]);
+    source += fmt::format("  $h = {{ 4D 41 4C 57 ?? 52 45 2D 42 45 4E 43 48 {:02X} {:02X} }}\n",
+                          strings.number >> 8, strings.number & 0xff);
+    if (rule == 0) source += fmt::format("  $m = \"{}\"\n", kMark);
+    source += "condition: any of them }\n";
+  }
+  return source;
 }
 
 // Names, hashes and content of one family.
@@ -124,6 +146,10 @@ class Bench {
     write_policy("new", bare_hashes(2));
     for (int family = 0; family < kFamilies; ++family)
       write_policy(fmt::format("family{}", family), family_policy(tree_, family));
+    model::Policy limited = family_policy(tree_, 0);
+    limited.limits.cpu_percent = kProcessorLimit;
+    limited.limits.timeout = kUnderLimit;
+    write_policy("limited", limited);
     write_file(work_ / "rule.yar", rule_source(0));
     write_clamav_database();
   }
@@ -133,8 +159,8 @@ class Bench {
   bool run(const std::function<void()>& after_stage) {
     std::printf("%lu files, %.2f GB; %d planted\n", static_cast<unsigned long>(tree_.files),
                 static_cast<double>(tree_.bytes) * 1e-9, kPlanted);
-    for (const auto stage : {&Bench::warm, &Bench::known_tree, &Bench::memory, &Bench::cold,
-                             &Bench::sha256sum, &Bench::yara, &Bench::clamscan}) {
+    for (const auto stage : {&Bench::manners, &Bench::warm, &Bench::known_tree, &Bench::memory,
+                             &Bench::cold, &Bench::sha256sum, &Bench::yara, &Bench::clamscan}) {
       (this->*stage)();
       for (const Row& row : kRows)
         if (measured_.contains(&row) && printed_.insert(&row).second) fine_ &= print(row);
@@ -157,10 +183,12 @@ class Bench {
   void write_clamav_database() {
     const auto hex = [](std::string_view text) { return to_hex(as_bytes(text)); };
     std::string strings = fmt::format("Bench.Mark:0:*:{}\n", hex(kMark)), hashes;
-    for (int i = 0; i < 20; ++i)
-      strings += fmt::format("Bench.S{}:0:*:{}\n", i,
-                             hex(fmt::format("/opt/evil00{:02}/dropper-{:04x}", i, i * 2477)));
-    strings += "Bench.H:0:*:4d414c57??52452d42454e434800\n";
+    for (int rule = 0; rule < kRules; ++rule) {
+      const RuleStrings all = strings_of(0, rule);
+      for (int i = 0; i < 3; ++i)
+        strings += fmt::format("Bench.S{}x{}:0:*:{}\n", rule, i, hex(all.texts[i]));
+      strings += fmt::format("Bench.H{}:0:*:4d414c57??52452d42454e4348{:04x}\n", rule, all.number);
+    }
     for (const Tree::Planted& planted : tree_.planted)
       hashes += fmt::format("{}:{}:Bench.Planted\n", planted.sha256, planted.size);
     for (int i = 0; i < kListLength; ++i)
@@ -229,6 +257,26 @@ class Bench {
     family.other.take_best(floor(Floor::kRead, 2));
     forget_cache();
     family.ours.take_best(scan({"family0"}, 3 * kPlanted));
+  }
+
+  // How a scan lives beside others, before /proc/pressure is hidden.
+  void manners() {
+    std::vector<std::string> limited = scan_arguments({"limited"});
+    // It is ended by its timeout, which is no success.
+    limited.insert(limited.begin(), {"/bin/sh", "-c", "\"$@\"; test $? = 1", "limited"});
+    const auto run_limited = [&] { return run_program(limited, output()); };
+    const Cost cost = measure(run_limited);
+    bounds_[&kBounds[2]] = std::abs(100 * cost.processor / cost.wall - kProcessorLimit);
+    double alone = 0, beside = 0;
+    for (int turn = 0; turn < kProbes; ++turn) {
+      alone = std::max(alone, foreground_work(kProbe));
+      const Background scan(run_limited);
+      beside = std::max(beside, foreground_work(kProbe));
+    }
+    bounds_[&kBounds[3]] = 100 * (1 - beside / alone);
+    // What follows is about the work, and nobody waits for the machine.
+    hide_pressure();
+    floor(Floor::kRead, 2);  // warm
   }
 
   void warm() {
