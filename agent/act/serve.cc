@@ -281,8 +281,7 @@ class Server {
     if (open.undo && !open.undo_end) {
       const DocumentId applied = open.begin.order, order = open.undo->order;
       FS_CHECK(executor_.undo(id, order));
-      (void)undo_rounds(applied, order);  // those before it; what becomes of them is told
-      return {};
+      return undo_each(applied, order);
     }
     if (stop) return executor_.abandon(id, stop->reason, stop->detail);
     return executor_.run(id);
@@ -299,9 +298,19 @@ class Server {
     return refused(order, Reason::kNone, "nothing was interrupted");
   }
 
+  ActDone undo_rounds(const DocumentId& applied, const DocumentId& order) {
+    const auto undone = undo_each(applied, order);
+    ActDone done = answer_undo(applied, order);
+    if (undone) return done;
+    done.state = HostState::kFailed;
+    done.reason = reason_of_state(undone.error());
+    done.detail = undone.error().message;
+    return done;
+  }
+
   // All that an order did, the newest round first: each stands on what the one before it left.
   // What this undo tried and could not take back is not tried again.
-  ActDone undo_rounds(const DocumentId& applied, const DocumentId& order) {
+  Status undo_each(const DocumentId& applied, const DocumentId& order) {
     for (const Nonce& id : ledger_.rounds(applied)) {
       const Transaction& round = *ledger_.find(id);
       const bool is_ended = round.undo && round.undo_end;
@@ -310,10 +319,9 @@ class Server {
         continue;
       total_ = static_cast<std::uint32_t>(round.begin.steps.size());
       stand_guard(id);
-      if (const auto undone = executor_.undo(id, order); !undone)
-        return unfinished(id, undone.error());
+      FS_CHECK(executor_.undo(id, order));
     }
-    return answer_undo(applied, order);
+    return {};
   }
 
   // Of all rounds together; undone is only what is so in each.
