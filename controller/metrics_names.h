@@ -25,6 +25,7 @@ inline constexpr std::string_view kResultsRejected = "fleetsweep_results_rejecte
 inline constexpr std::string_view kResultLag = "fleetsweep_result_lag_seconds";
 inline constexpr std::string_view kRefusals = "fleetsweep_refusals_total";
 inline constexpr std::string_view kUndo = "fleetsweep_undo_total";
+inline constexpr std::string_view kRespawnRounds = "fleetsweep_respawn_rounds_total";
 inline constexpr std::string_view kAgents = "fleetsweep_agents";
 inline constexpr std::string_view kAgentReconnects = "fleetsweep_agent_reconnects_total";
 inline constexpr std::string_view kAgentHeartbeatAge = "fleetsweep_agent_heartbeat_age_seconds";

@@ -36,6 +36,7 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kHistogram, kResultLag, "From finished on the host to durable here.", kLagBuckets},
     {Kind::kCounter, kRefusals, "Orders that hosts refused, by reason."},
     {Kind::kCounter, kUndo, "Undo receipts, by outcome."},
+    {Kind::kCounter, kRespawnRounds, "Cleanings of what had come back, by outcome."},
     {Kind::kGauge, kAgents, "Enrolled agents by tenant, state, version, os."},
     {Kind::kCounter, kAgentReconnects, "Hellos of agents that were here before, by reason."},
     {Kind::kHistogram, kAgentHeartbeatAge, "Time between two signs of life.", kAgeBuckets},

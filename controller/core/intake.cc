@@ -43,6 +43,10 @@ bool Core::count(Tenant& owner, HostNo host, const DocumentId& id, const model::
     add(kRefusals, {{"campaign", campaign}, {"reason", std::string(name(receipt.reason))}});
   if (receipt.kind == ReceiptKind::kUndo)
     add(kUndo, {{"outcome", std::string(name(receipt.state))}});
+  // Its first cleaning finds what the dry run found; what had come back is another round's.
+  if (receipt.kind == ReceiptKind::kClean && (receipt.reason == model::Reason::kRespawned ||
+                                              receipt.state == model::HostState::kRespawned))
+    add(kRespawnRounds, {{"outcome", std::string(name(receipt.state))}});
 
   // All that a dry run matched, although the receipt lists the first items only: the sum over the
   // verdicts is the sum of `matched`. The verdict is a host's word: only those of the policy are

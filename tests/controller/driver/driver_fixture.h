@@ -183,14 +183,17 @@ class DriverTest : public testing::Test {
   Bytes receipt(std::uint8_t number, const DocumentId& order, std::uint64_t seq,
                 std::uint32_t matched = 1, std::vector<model::ReceiptItem> items = {}) {
     model::Receipt receipt;
-    receipt.tenant = tenant_.id();
-    receipt.agent = crypto::agent_id(host_key(number).public_key());
     receipt.seq = seq;
     receipt.order = order;
     receipt.kind = model::ReceiptKind::kScan;
     receipt.state = model::HostState::kFound;
     receipt.matched = matched;
     receipt.items = std::move(items);
+    return signed_by(number, std::move(receipt));
+  }
+  Bytes signed_by(std::uint8_t number, model::Receipt receipt) {
+    receipt.tenant = tenant_.id();
+    receipt.agent = crypto::agent_id(host_key(number).public_key());
     receipt.finished = to_timestamp(now_);
     return codec::encode(
         crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt), host_key(number)));

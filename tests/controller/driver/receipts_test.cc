@@ -48,6 +48,29 @@ TEST_F(DriverTest, HostNamesASeriesOfItsOwn) {
   EXPECT_FALSE(telemetry_.label_values.contains(invented.verdict));
 }
 
+TEST_F(DriverTest, NobodyCountsHowOftenWhatCameBackWasCleaned) {
+  using model::HostState;
+  using model::Reason;
+  using model::ReceiptKind;
+  const HostRef host = enrol(1);
+  model::Receipt said{.seq = 0, .order = order({{}})};
+  const auto says = [&](ReceiptKind kind, HostState state, Reason reason) {
+    ++said.seq;
+    said.kind = kind;
+    said.state = state;
+    said.reason = reason;
+    driver_->on_message(host, model::Receipts{{signed_by(1, said)}}, now_);
+    work();
+    return telemetry_.counts["fleetsweep_respawn_rounds_total"];
+  };
+  EXPECT_EQ(says(ReceiptKind::kClean, HostState::kCleaned, Reason::kNone), 0);
+  EXPECT_EQ(says(ReceiptKind::kVerify, HostState::kRespawned, Reason::kRespawned), 0);
+  EXPECT_EQ(says(ReceiptKind::kClean, HostState::kCleaned, Reason::kRespawned), 1);
+  EXPECT_EQ(says(ReceiptKind::kVerify, HostState::kRespawned, Reason::kRespawned), 1);
+  EXPECT_EQ(says(ReceiptKind::kClean, HostState::kRespawned, Reason::kChanged), 2);
+  EXPECT_EQ(telemetry_.counts["fleetsweep_results_total"], 5);
+}
+
 TEST_F(DriverTest, ACloseNamesOtherReceiptsThanThoseThatAreStored) {
   const HostRef host = enrol(1);
   const DocumentId id = order({{}});
