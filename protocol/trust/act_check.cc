@@ -64,7 +64,8 @@ std::vector<Bytes> stops_of(const State& state) {
 Checked<Execution> execution_of(const OrderUnderTest& test, const ActAnchor& anchor,
                                 const model::ActRequest& request) {
   const Execution execution{test.id, 0};
-  if (!request.resume && request.round == 0 && anchor.executed.contains(execution))
+  const bool is_round = request.round > 0 && test.order().mode == Mode::kApply;
+  if (!request.resume && !is_round && anchor.executed.contains(execution))
     return refuse(Reason::kExecuted, "this host has carried it out");
   if (test.order().mode == Mode::kUndo && !anchor.executed.contains({test.order().undoes, 0}))
     return refuse(Reason::kUndoUnknown, "this host never carried out apply order {}",

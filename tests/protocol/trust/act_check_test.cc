@@ -56,6 +56,21 @@ TEST(ActCheck, TheSecondTimeIsRefusedUnlessItResumes) {
   EXPECT_EQ(r.reason(), Reason::kNone);
 }
 
+// Act's journal knows how many there were; an undo has none.
+TEST(ActCheck, AnUndoIsRepeatedAsARoundOrARoundIsRefused) {
+  Request r;
+  r.anchor = r.verify()->anchor();
+  r.request.round = 1;
+  EXPECT_EQ(r.reason(), Reason::kNone);
+  const DocumentId applied = fixture::id_of(r.request.order);
+  r.request.order = r.world.tenant.sign(fixture::undo(applied), {"alice", "bob"});
+  r.request.round = 0;
+  ASSERT_EQ(r.reason(), Reason::kNone);
+  r.anchor = r.verify()->anchor();
+  r.request.round = 1;
+  EXPECT_EQ(r.reason(), Reason::kExecuted);
+}
+
 TEST(ActCheck, ATakenCoreCannotChangeAnything) {
   {
     Request r;
