@@ -170,7 +170,7 @@ TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
 }
 
 TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
-  const auto id = act::transaction_id(fixture::id_of(request.order), 0);
+  const auto id = act::transaction_id(fixture::id_of(request.order), 0, 0);
   auto ledger = act::Ledger::open(host.state() + "/journal");
   ASSERT_TRUE(ledger);
   const Nonce transaction = ledger->history().front().id;
