@@ -298,8 +298,13 @@ Result<Record> decode_record(BytesView bytes) {
   Record record;
   record.transaction = in.fixed<Nonce>();
   const auto kind = in.u8();
-  if (!in.ok() || format != kFormat || kind >= std::variant_size_v<Event>)
-    return fail(Code::kInvalid, "journal: a record of format {} and kind {}", format, kind);
+  if (format != kFormat)
+    return fail(Code::kInvalid,
+                "journal: a record of format {}, and this version reads format {}: undo what it "
+                "tells of with the version that wrote it",
+                format, kFormat);
+  if (!in.ok() || kind >= std::variant_size_v<Event>)
+    return fail(Code::kInvalid, "journal: a record of kind {}", kind);
   record.event = unpack_event(in, kind);
   if (!in.done()) return fail(Code::kInvalid, "journal: a record that does not parse");
   return record;

@@ -129,6 +129,20 @@ TEST(SimCheckers, CatchAConductorThatReleasesOverFailures) {
   EXPECT_THAT(objections(world), Not(Contains(HasSubstr("before"))));
 }
 
+TEST(SimCheckers, CatchARoundTooMany) {
+  World world({.seed = 41, .hosts = 1, .infected_permille = 1000});
+  world.host(0).host.reinfections = kForEver;
+  const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+  ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kHour));
+  const Bytes order = setting().tenant.sign(setting().apply(dry_run, 1000), {"alice", "bob"});
+  world.document(order);
+  world.run_for(kHour);
+  EXPECT_EQ(world.checkers().changes(), 1u + kRounds);
+  EXPECT_EQ(world.verdict(), "");
+  world.checkers().on_begin(0, order, kRounds + 1, to_timestamp(world.now()));
+  EXPECT_THAT(objections(world), Contains(StartsWith("rounds")));
+}
+
 TEST(SimCheckers, CatchACoreThatActsBeforeItIsDurable) {
   World world({.seed = 33,
                .hosts = 5,

@@ -153,5 +153,15 @@ TEST(Anchor, OneThatCouldNotBeReadIsWritten) {
   EXPECT_EQ(**load_anchor(state.path()), anchor);
 }
 
+TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
+  Bytes record = encode({Nonce{}, UndoBegin{}});
+  record[0] = 4;
+  const auto read = decode_record(record);
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 5"),
+            std::string::npos)
+      << read.error().message;
+}
+
 }  // namespace
 }  // namespace fleetsweep::act
