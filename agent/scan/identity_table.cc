@@ -12,8 +12,9 @@ namespace {
 
 constexpr char kMagic[8] = {'F', 'S', 'I', 'D', 'E', 'N', 'T', '1'};
 constexpr std::uint32_t kRunsKept = 32;  // of a table that is more than half full
-// Coarser than every clock that stamps files: ext3 counts whole seconds.
-constexpr std::int64_t kSettledAfterNs = 2'000'000'000;
+// Who has mapped a file to write to it changes it without a new ctime for as long as its page is
+// dirty: some 35 seconds, of dirty_expire_centisecs and dirty_writeback_centisecs.
+constexpr std::int64_t kSettledAfterNs = 60'000'000'000;
 
 static_assert(limits::kKnownQuestions == 8 * sizeof(IdentityTable::Questions));
 static_assert(sizeof(IdentityTable::Known) == 72);

@@ -55,6 +55,14 @@ std::string md5_hex(std::string_view text) {
   return to_hex(hash.finish());
 }
 
+LateClock::LateClock() {
+  ::setenv("LD_PRELOAD", FS_BINARY_DIR "/fleetsweep-late-clock.so", 1);
+}
+
+LateClock::~LateClock() {
+  ::unsetenv("LD_PRELOAD");
+}
+
 void TreeTest::SetUp() {
   char folder[] = "/tmp/fleetsweep-scan-XXXXXX";
   ASSERT_NE(mkdtemp(folder), nullptr);
