@@ -262,7 +262,7 @@ int by_hand(const Options& options) {
       complain(policy.error().within(path));
       return kExitRefused;
     }
-    if (!codec::hash_parts(*policy).empty()) {
+    if (!hash_set::hash_parts(*policy).empty()) {
       auto mapped = runtime::Mapped::of_file(path + kHashesSuffix, kHashesBytes);
       if (!mapped) {
         complain(mapped.error().within(path));

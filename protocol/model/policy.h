@@ -116,7 +116,7 @@ struct Value {
 };
 
 // A hash set is a sorted list of any length that does not lie in the policy itself but beside it,
-// in parts (protocol/codec/hash_set.h); the policy fixes each by its digest.
+// in parts (protocol/hash_set/hash_set.h); the policy fixes each by its digest.
 struct HashPart {
   Digest digest;
   std::uint32_t bytes = 0;

@@ -6,8 +6,8 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
-#include "protocol/codec/hash_set.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
 #include "protocol/trust/root_rules.h"
 
 namespace fleetsweep::trust {
@@ -158,7 +158,7 @@ Checked<PolicyFacts> policy_facts(BytesView policy_bytes) {
   FS_TRY(facts.apply, class_of(Mode::kApply, *policy));
   facts.dry_run_needs = required_capabilities(Mode::kDryRun, *policy);
   facts.apply_needs = required_capabilities(Mode::kApply, *policy);
-  facts.parts = codec::hash_parts(*policy);
+  facts.parts = hash_set::hash_parts(*policy);
   FS_CHECK(check_parts(facts.parts));
   return facts;
 }

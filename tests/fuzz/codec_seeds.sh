@@ -21,3 +21,4 @@ for file in "$golden"/*.envelope.hex; do seed 12 "$(basename "$file" .hex)"; don
 for file in "$golden"/wire-*.hex; do seed 14 "$(basename "$file" .hex)"; done
 for file in "$golden"/local-*.hex; do seed 15 "$(basename "$file" .hex)"; done
 printf '\x10{"payloadType":"t","payload":"aGk=","signatures":[{"keyid":"%064d","sig":"aGk="}]}' 0 >"$out/json"
+printf "\x11FSHASHES\x10\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\x05%016d" 7 >"$out/hash_part"

@@ -1,10 +1,12 @@
 // Every decoder of the codec: the first byte chooses. What decodes must encode to the same bytes,
 // or one document would have two ids.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace {
 
@@ -20,6 +22,23 @@ void parse_dsse_json(BytesView bytes) {
   const auto envelope = codec::from_dsse_json(as_text(bytes));
   if (envelope)
     FS_ASSERT(codec::from_dsse_json(codec::to_dsse_json(*envelope)).value() == *envelope);
+}
+
+void parse_hash_part(BytesView bytes) {
+  const auto part = hash_set::decode_hash_part(bytes);
+  if (!part) return;
+  std::vector<hash_set::HashRecord> records;
+  for (std::size_t i = 0; i < part->count; ++i) {
+    const BytesView raw = part->record(i);
+    hash_set::HashRecord& record = records.emplace_back();
+    record.size = 0;
+    for (const std::uint8_t byte : raw.first(hash_set::kRecordSizeBytes))
+      record.size = record.size << 8 | byte;
+    const BytesView hash = raw.subspan(hash_set::kRecordSizeBytes);
+    std::copy(hash.begin(), hash.end(), record.hash.begin());
+  }
+  const auto parts = hash_set::encode_hash_set(std::move(records), part->hash_bytes);
+  FS_ASSERT(parts.size() == 1 && equal(parts[0], bytes));
 }
 
 using Decode = void (*)(BytesView);
@@ -43,6 +62,7 @@ constexpr Decode kDecoders[] = {
     decode_one<model::Message>,
     decode_one<model::LocalMessage>,
     parse_dsse_json,
+    parse_hash_part,
 };
 
 }  // namespace

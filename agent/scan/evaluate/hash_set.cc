@@ -9,7 +9,7 @@
 namespace fleetsweep::scan {
 namespace {
 
-using SizeKey = std::array<std::uint8_t, codec::kRecordSizeBytes>;
+using SizeKey = std::array<std::uint8_t, hash_set::kRecordSizeBytes>;
 
 SizeKey key_of(std::uint64_t size) {
   SizeKey key;
@@ -22,7 +22,7 @@ bool is_below(BytesView record, BytesView key) {
   return std::memcmp(record.data(), key.data(), key.size()) < 0;
 }
 
-BytesView last_of(const codec::HashPartView& part) {
+BytesView last_of(const hash_set::HashPartView& part) {
   return part.record(part.count - 1);
 }
 
@@ -30,13 +30,13 @@ BytesView last_of(const codec::HashPartView& part) {
 
 Status HashParts::add(const model::Policy& policy, BytesView& bytes) {
   std::optional<Error> defect;
-  for (const model::HashPart& named : codec::hash_parts(policy)) {
+  for (const model::HashPart& named : hash_set::hash_parts(policy)) {
     const BytesView part = bytes.first(std::min<std::size_t>(named.bytes, bytes.size()));
     bytes = bytes.subspan(part.size());
     if (part.size() < named.bytes)
       return fail(Code::kNotFound, "hash set: part {} of {} bytes is missing", named.digest.hex(),
                   named.bytes);
-    const auto view = codec::decode_hash_part(part);
+    const auto view = hash_set::decode_hash_part(part);
     if (crypto::sha256(part) != named.digest)
       defect = Error{Code::kNotFound, "hash set: part " + named.digest.hex() + " is damaged"};
     else if (!view)
@@ -48,7 +48,7 @@ Status HashParts::add(const model::Policy& policy, BytesView& bytes) {
   return {};
 }
 
-const codec::HashPartView* HashParts::find(const Digest& digest) const {
+const hash_set::HashPartView* HashParts::find(const Digest& digest) const {
   const auto found = parts_.find(digest);
   return found == parts_.end() ? nullptr : &found->second;
 }
@@ -57,7 +57,7 @@ Result<HashSet> HashSet::of(const std::vector<model::HashPart>& parts, std::size
                             const HashParts& known) {
   HashSet set;
   for (const model::HashPart& named : parts) {
-    const codec::HashPartView* part = known.find(named.digest);
+    const hash_set::HashPartView* part = known.find(named.digest);
     if (part == nullptr)
       return fail(Code::kNotFound, "hash set: part {} is missing", named.digest.hex());
     if (part->hash_bytes != hash_bytes)
@@ -68,14 +68,14 @@ Result<HashSet> HashSet::of(const std::vector<model::HashPart>& parts, std::size
                   named.digest.hex());
     set.parts_.push_back(*part);
   }
-  set.has_any_size_ = !set.first_from(key_of(codec::kAnySize)).empty();
+  set.has_any_size_ = !set.first_from(key_of(hash_set::kAnySize)).empty();
   return set;
 }
 
 BytesView HashSet::first_from(BytesView key) const {
   const auto part = std::partition_point(
       parts_.begin(), parts_.end(),
-      [&](const codec::HashPartView& one) { return is_below(last_of(one), key); });
+      [&](const hash_set::HashPartView& one) { return is_below(last_of(one), key); });
   if (part == parts_.end()) return {};
   std::size_t low = 0, high = part->count - 1;  // the last is none that is below
   while (low < high) {
@@ -106,7 +106,7 @@ bool HashSet::has(std::uint64_t size, BytesView hash) const {
 bool HashSet::holds(std::uint64_t size, std::string_view hash) const {
   const auto bytes = from_hex(hash);
   if (!bytes || parts_.empty() || bytes->size() != parts_.front().hash_bytes) return false;
-  return has(size, *bytes) || (has_any_size_ && has(codec::kAnySize, *bytes));
+  return has(size, *bytes) || (has_any_size_ && has(hash_set::kAnySize, *bytes));
 }
 
 }  // namespace fleetsweep::scan

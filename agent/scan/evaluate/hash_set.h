@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "protocol/codec/hash_set.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::scan {
 
@@ -18,10 +18,10 @@ class HashParts {
   // nobody can tell what is a hit; what is left of `bytes` is then what follows them all the same.
   Status add(const model::Policy& policy, BytesView& bytes);
 
-  const codec::HashPartView* find(const Digest& digest) const;
+  const hash_set::HashPartView* find(const Digest& digest) const;
 
  private:
-  std::map<Digest, codec::HashPartView> parts_;
+  std::map<Digest, hash_set::HashPartView> parts_;
 };
 
 // Of one predicate. Borrows what HashParts borrowed.
@@ -41,7 +41,7 @@ class HashSet {
   BytesView first_from(BytesView key) const;
   bool has(std::uint64_t size, BytesView hash) const;
 
-  std::vector<codec::HashPartView> parts_;
+  std::vector<hash_set::HashPartView> parts_;
   bool has_any_size_ = false;
 };
 

@@ -9,8 +9,8 @@
 namespace fleetsweep::scan {
 namespace {
 
-using codec::HashRecord;
-using codec::kAnySize;
+using hash_set::HashRecord;
+using hash_set::kAnySize;
 using model::Field;
 
 Digest hash_of(std::uint64_t number) {
@@ -33,7 +33,7 @@ Set set_of(std::vector<HashRecord> records, std::size_t hash_bytes = 32,
            Field field = Field::kFileSha256) {
   Set set;
   model::Predicate predicate{.field = field};
-  for (const Bytes& part : codec::encode_hash_set(std::move(records), hash_bytes)) {
+  for (const Bytes& part : hash_set::encode_hash_set(std::move(records), hash_bytes)) {
     predicate.parts.push_back({crypto::sha256(part), static_cast<std::uint32_t>(part.size())});
     append(set.bytes, part);
   }

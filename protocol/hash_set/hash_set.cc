@@ -1,4 +1,4 @@
-#include "protocol/codec/hash_set.h"
+#include "protocol/hash_set/hash_set.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,7 +7,7 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 
-namespace fleetsweep::codec {
+namespace fleetsweep::hash_set {
 namespace {
 
 constexpr std::string_view kMagic = "FSHASHES";
@@ -94,4 +94,4 @@ std::size_t hash_count(const std::vector<model::HashPart>& parts, std::size_t ha
   return count;
 }
 
-}  // namespace fleetsweep::codec
+}  // namespace fleetsweep::hash_set

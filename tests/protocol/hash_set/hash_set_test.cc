@@ -1,4 +1,4 @@
-#include "protocol/codec/hash_set.h"
+#include "protocol/hash_set/hash_set.h"
 
 #include <gmock/gmock.h>
 
@@ -12,9 +12,9 @@
 namespace fleetsweep {
 namespace {
 
-using codec::decode_hash_part;
-using codec::encode_hash_set;
-using codec::HashRecord;
+using hash_set::decode_hash_part;
+using hash_set::encode_hash_set;
+using hash_set::HashRecord;
 
 std::vector<HashRecord> some(std::size_t count, std::size_t hash_bytes = 32) {
   std::vector<HashRecord> records(count);
@@ -107,8 +107,8 @@ TEST(HashSet, APolicyNamesEachPartOnceInTheOrderOfItsDetections) {
   EXPECT_EQ(*decoded, policy);
   std::vector<model::HashPart> expected = {named[2], named[0], named[1]};
   expected.insert(expected.end(), named.begin() + 3, named.end());
-  EXPECT_EQ(codec::hash_parts(*decoded), expected);
-  EXPECT_EQ(codec::hash_count(named, 32), 20'000u);
+  EXPECT_EQ(hash_set::hash_parts(*decoded), expected);
+  EXPECT_EQ(hash_set::hash_count(named, 32), 20'000u);
 }
 
 // Its digest stands in orders that are signed already.

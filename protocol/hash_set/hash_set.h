@@ -18,7 +18,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/model/policy.h"
 
-namespace fleetsweep::codec {
+namespace fleetsweep::hash_set {
 
 inline constexpr std::uint64_t kAnySize = ~std::uint64_t{0};
 inline constexpr std::size_t kHashPartHeaderBytes = 16;
@@ -56,4 +56,4 @@ std::vector<model::HashPart> hash_parts(const model::Policy& policy);
 // How many hashes stand in parts of these sizes, each of `hash_bytes`.
 std::size_t hash_count(const std::vector<model::HashPart>& parts, std::size_t hash_bytes);
 
-}  // namespace fleetsweep::codec
+}  // namespace fleetsweep::hash_set
