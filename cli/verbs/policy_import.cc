@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +8,8 @@
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/write.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::cli {
 namespace {
@@ -29,13 +32,35 @@ struct Gathered {
   std::vector<feeds::Indicator> indicators;
   std::vector<feeds::NotTaken> not_taken;
   std::size_t read = 0;  // before the same from several places became one
+  std::vector<feeds::HashFile> hash_files;
 };
+
+// How a policy that lies in the folder of --out names this file. Only what lies beside it or
+// beneath can be named.
+Result<std::string> path_beside(const Options& options, const std::string& file) {
+  std::error_code error;
+  const auto folder = std::filesystem::absolute(options.out, error).parent_path();
+  const auto path = std::filesystem::relative(
+      file, options.out.empty() ? std::filesystem::current_path(error) : folder, error);
+  if (!error && !path.empty() && *path.begin() != "..") return path.string();
+  return fail(Code::kInvalid,
+              "{}: so many hashes stay in their file, which has to lie beside the policy\nnext:  "
+              "copy it to the folder of --out",
+              escaped(file));
+}
 
 Result<Gathered> gather(const Options& options) {
   FS_TRY(const Seconds lifetime, parse_seconds(options.lifetime));
   Gathered all;
   for (const std::string& file : options.files) {
-    FS_TRY(const std::string bytes, read_text_file(file));
+    FS_TRY(const Bytes content,
+           files::read_file(file, limits::kHashListBytes, files::Links::kFollow));
+    const std::string_view bytes = as_text(content);
+    if (auto hashes = feeds::hash_file(bytes, file)) {
+      FS_TRY(hashes->path, path_beside(options, file));
+      all.hash_files.push_back(std::move(*hashes));
+      continue;
+    }
     const feeds::Context context{.source = file,
                                  .now = options.head.now,
                                  .platform = options.head.platform,
@@ -102,9 +127,10 @@ Status import(Session& session, Options options) {
   if (options.head.title.empty())
     options.head.title = fmt::format("{}: imported indicators", options.head.family);
   FS_TRY(Gathered all, gather(options));
+  options.head.hash_files = std::move(all.hash_files);
   feeds::WrittenPolicy written = feeds::write_policy(all.indicators, options.head);
   std::move(written.not_taken.begin(), written.not_taken.end(), std::back_inserter(all.not_taken));
-  if (all.indicators.empty()) {
+  if (all.indicators.empty() && options.head.hash_files.empty()) {
     std::string why;
     if (!all.not_taken.empty())
       why = fmt::format("; the first: {}: {}: {}", place(all.not_taken[0].origin),
@@ -113,10 +139,14 @@ Status import(Session& session, Options options) {
                 counted(all.not_taken.size(), "indicator"), why);
   }
   const std::string shown = options.out.empty() ? "the policy" : options.out;
-  const compiler::ReadRule no_rules = [](const std::string&) -> Result<std::string> {
-    return fail(Code::kNotFound, "an import has no rules");
+  const auto folder = std::filesystem::path(options.out).parent_path();
+  const compiler::ReadFile beside = [&](const std::string& path,
+                                        std::size_t most) -> Result<std::string> {
+    FS_TRY(const Bytes bytes,
+           files::read_file((folder / path).string(), most, files::Links::kFollow));
+    return to_text(bytes);
   };
-  const auto compiled = compiler::compile_text(written.yaml, shown, no_rules, options.head.now);
+  const auto compiled = compiler::compile_text(written.yaml, shown, beside, options.head.now);
   if (!options.out.empty()) FS_CHECK(write_text_file(options.out, written.yaml));
   if (session.console.json) {
     json taken = json::object();

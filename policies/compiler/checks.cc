@@ -12,6 +12,7 @@
 #include "policies/compiler/naming.h"
 #include "policies/compiler/strength.h"
 #include "protocol/base/limits.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -36,7 +37,8 @@ bool cleans(const model::Response& response) {
 // --- cost -------------------------------------------------------------------------------------
 
 // Rejects most files before one byte of them is read.
-bool narrows(const model::Predicate& p) {
+bool narrows(const model::Predicate& p, const Draft& draft) {
+  if (!p.parts.empty()) return draft.sized_parts.contains(p.parts.front().digest);
   switch (p.field) {
     case Field::kFileSize:
     case Field::kFileMagic:
@@ -80,9 +82,11 @@ void check_cost(Draft& draft) {
     };
     const auto& none_of = detection.none_of;
     const bool hash_excludes = std::any_of(none_of.begin(), none_of.end(), by_hash);
-    bool hashes_all = false, all_narrow = true;
+    bool hashes_all = false, all_narrow = true, by_set = false;
     for (const auto& selection : detection.any_of) {
-      const bool narrow = has(selection, narrows);
+      const bool narrow = std::any_of(selection.begin(), selection.end(),
+                                      [&](const auto& p) { return narrows(p, draft); });
+      by_set = by_set || has(selection, [](const auto& p) { return !p.parts.empty(); });
       all_narrow = all_narrow && narrow;
       hashes_all = hashes_all || (!narrow && (hash_excludes || by_hash(selection)));
     }
@@ -90,7 +94,9 @@ void check_cost(Draft& draft) {
       draft.sink.error(place.name,
                        fmt::format("'{}' would hash every file of the disk", detection.id),
                        "add file.size, file.magic or scope.paths");
-    else if (const double share = share_read(draft.policy, detection.id); share >= kReadsMuch)
+    // How many sizes a hash set has, the prediction does not know.
+    else if (const double share = share_read(draft.policy, detection.id);
+             share >= kReadsMuch && !by_set)
       draft.sink.warning(
           place.name,
           fmt::format("'{}' would read about {:.0f} % of a disk", detection.id, share * 100),
@@ -120,6 +126,17 @@ void check_rules(Draft& draft) {
     draft.sink.error(
         draft.rules.back(),
         fmt::format("the rule files have {} bytes together; at most {}", bytes, kRulesBytes));
+}
+
+void check_hash_sets(const Node& root, Draft& draft) {
+  const std::size_t parts = hash_set::hash_parts(draft.policy).size();
+  if (parts <= limits::kHashParts) return;
+  const Node* lists = root.find("lists");
+  draft.sink.error(lists ? lists->at : root.at,
+                   fmt::format("the lists of hashes have {} MiB together; at most {}",
+                               parts * limits::kHashPartBytes >> 20,
+                               limits::kHashParts * limits::kHashPartBytes >> 20),
+                   "two policies share one walk over a host");
 }
 
 // --- verdicts ---------------------------------------------------------------------------------
@@ -268,6 +285,7 @@ void check_validity(const Node& root, Draft& draft) {
 void check_policy(const Node& root, Draft& draft) {
   check_cost(draft);
   check_rules(draft);
+  check_hash_sets(root, draft);
   check_verdicts(draft);
   check_actions(draft);
   check_platform(draft);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 
 #include "policies/compiler/draft.h"
 #include "protocol/base/bytes.h"
@@ -23,9 +22,11 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
     return fail(Code::kInvalid, "'{}' has {} bytes; at most {} were expected", escaped(path),
                 info.st_size, most);
   std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::string text(static_cast<std::size_t>(info.st_size), '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (!file.is_open() || file.bad())
     return fail(Code::kUnavailable, "'{}' cannot be read", escaped(path));
+  text.resize(static_cast<std::size_t>(file.gcount()));
   return text;
 }
 
@@ -73,14 +74,15 @@ bool Compiled::ok() const {
                       [](const Diagnostic& d) { return d.severity == Severity::kError; });
 }
 
-Compiled compile_text(std::string_view yaml, const std::string& name, const ReadRule& read_rule,
+Compiled compile_text(std::string_view yaml, const std::string& name, const ReadFile& read_file,
                       Instant now) {
   Sink sink(name);
   Compiled compiled;
   if (const auto root = parse_source(yaml, sink)) {
-    Draft draft{.sink = sink, .read_rule = read_rule, .now = now, .file = name};
+    Draft draft{.sink = sink, .read_file = read_file, .now = now, .file = name};
     read_sections(*root, draft);
     if (!sink.failed()) {
+      compiled.hashes = draft.hashes();
       compiled.policy = std::move(draft.policy);
       compiled.defaults = std::move(draft.defaults);
     }
@@ -93,10 +95,10 @@ Result<Compiled> compile_file(const std::string& path, Instant now) {
   FS_TRY(const std::string yaml, read_file(path, limits::kPolicySourceBytes));
   const auto slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-  const ReadRule read_rule = [&](const std::string& relative) {
-    return read_file(folder + relative, limits::kRuleSourceBytes);
+  const ReadFile beside = [&](const std::string& relative, std::size_t most) {
+    return read_file(folder + relative, most);
   };
-  return compile_text(yaml, path, read_rule, now);
+  return compile_text(yaml, path, beside, now);
 }
 
 }  // namespace fleetsweep::compiler

@@ -89,19 +89,22 @@ struct AuthorDefaults {
 struct Compiled {
   model::Policy policy;  // empty when there is an error
   AuthorDefaults defaults;
+  Bytes hashes;  // the parts of its hash sets, in the order of hash_set::hash_parts()
   std::vector<Diagnostic> diagnostics;  // by file, line, column
 
   bool ok() const;  // no error; warnings may be there
 };
 
-// Text of the rule file that a policy names, relative to the policy. Fails when it cannot be read.
-using ReadRule = std::function<Result<std::string>(const std::string& relative_path)>;
+// Text of a file that a policy names, relative to the policy: a rule, a list of hashes. Fails when
+// it cannot be read, or is longer.
+using ReadFile =
+    std::function<Result<std::string>(const std::string& relative_path, std::size_t size_max)>;
 
 // Fails only when the file cannot be read; mistakes in it are diagnostics.
 Result<Compiled> compile_file(const std::string& path, Instant now);
 
 // `name` stands for the file in diagnostics.
-Compiled compile_text(std::string_view yaml, const std::string& name, const ReadRule& read_rule,
+Compiled compile_text(std::string_view yaml, const std::string& name, const ReadFile& read_file,
                       Instant now);
 
 // Texts for a terminal; the last line has no end yet.

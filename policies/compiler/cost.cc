@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policies/compiler/field_table.h"
 #include "policies/compiler/phrases.h"
 #include "policies/compiler/strength.h"
 #include "protocol/base/bytes.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -120,6 +122,9 @@ Share same_size(std::size_t values) {
 Share narrowed(const Predicate& p, const HostProfile& host) {
   const auto number = static_cast<double>(p.values.empty() ? 0 : p.values[0].number);
   const auto count = static_cast<double>(p.values.size());
+  // Each hash of a set as if its size were its own: at most so much.
+  if (!p.parts.empty())
+    return same_size(hash_set::hash_count(p.parts, field_info(p.field).hash_bytes));
   switch (p.field) {
     case Field::kFileSize:
       if (p.match == Match::kLess) return below(number);

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "protocol/base/bytes.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
+
 namespace fleetsweep::compiler {
 namespace {
 
@@ -19,7 +23,59 @@ std::vector<std::string_view> names_of(const std::vector<T>& all) {
   return names;
 }
 
+bool is_inside(std::string_view path) {
+  if (path.starts_with('/') || path.find('\\') != std::string_view::npos) return false;
+  for (std::size_t from = 0; from <= path.size();) {
+    const auto slash = std::min(path.find('/', from), path.size());
+    const auto part = path.substr(from, slash - from);
+    if (part == ".." || part.empty()) return false;
+    from = slash + 1;
+  }
+  return true;
+}
+
 }  // namespace
+
+std::string beside(const std::string& policy, const std::string& file) {
+  const auto slash = policy.rfind('/');
+  return slash == std::string::npos ? file : policy.substr(0, slash + 1) + file;
+}
+
+std::optional<std::string> read_beside(const Node& node, const Node* pin, std::string_view what,
+                                       std::size_t size_max, Draft& draft) {
+  const auto path = read_text(node, "'file'", draft.sink);
+  if (!path) return std::nullopt;
+  if (!is_inside(*path)) {
+    draft.sink.error(node.at, fmt::format("'{}' is not a file beside the policy", shown(*path)),
+                     "a relative path without '..', such as rules/family.yar");
+    return std::nullopt;
+  }
+  auto text = draft.read_file(*path, size_max);
+  if (!text) {
+    draft.sink.error(node.at, text.error().message);
+    return std::nullopt;
+  }
+  if (text->size() > size_max) {
+    draft.sink.error(node.at,
+                     fmt::format("'{}' has {} bytes; at most {}", *path, text->size(), size_max));
+    return std::nullopt;
+  }
+  const std::string actual = crypto::sha256(as_bytes(*text)).hex();
+  if (!pin)
+    draft.sink.error(node.at, fmt::format("{} has no 'sha256'", what), "sha256: " + actual);
+  else if (const auto said = read_text(*pin, "'sha256'", draft.sink); said && *said != actual)
+    draft.sink.error(
+        pin->at, fmt::format("'{}' has another SHA-256 than the policy says", *path),
+        fmt::format("it is {}; look at what changed before you write it here", actual));
+  return std::move(*text);
+}
+
+Bytes Draft::hashes() const {
+  Bytes all;
+  for (const model::HashPart& part : hash_set::hash_parts(policy))
+    append(all, BytesView(hash_parts.at(part.digest)));
+  return all;
+}
 
 int Draft::detection(std::string_view id) const {
   return index_of(policy.detections, id);

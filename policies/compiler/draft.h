@@ -4,16 +4,20 @@
 // stay valid after mistakes, because a faulty detection or verdict keeps its place.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "policies/compiler/reader.h"
+#include "protocol/base/ids.h"
 
 namespace fleetsweep::compiler {
 
 struct List {
   std::string type;
   std::vector<const Node*> values;
+  std::vector<model::HashPart> parts;  // of a file of hashes, instead of values
+  bool is_sized = false;               // the size of each is known
 };
 
 // Where in the file the parts of a detection stand, for checks that come later.
@@ -34,14 +38,16 @@ struct ActionPlace {
 
 struct Draft {
   Sink& sink;
-  const ReadRule& read_rule;
+  const ReadFile& read_file;
   Instant now;
-  std::string file;  // the policy, for messages about rule files beside it
+  std::string file;  // the policy, for messages about files beside it
 
   model::Policy policy;
   AuthorDefaults defaults;
 
   std::map<std::string, List, std::less<>> lists;
+  std::map<Digest, Bytes> hash_parts;  // of all lists
+  std::set<Digest> sized_parts;        // of those whose every hash has a size
   std::vector<DetectionPlace> detections;
   std::vector<Position> verdicts;
   std::vector<Position> responses;
@@ -50,6 +56,9 @@ struct Draft {
   bool join_unknown = false;   // of the detection being read: for_each names nothing
   bool expect_faulty = false;  // verify.expect has a mistake
 
+  // What lies beside the policy: the parts that it names, one after the other.
+  Bytes hashes() const;
+
   // Index of a name, or -1. `add` complains about a second one and about unusable names.
   int detection(std::string_view id) const;
   int verdict(std::string_view id) const;
@@ -57,6 +66,14 @@ struct Draft {
   std::vector<std::string_view> detection_names() const;
   std::vector<std::string_view> verdict_names() const;
 };
+
+// The text of a file that stands under `node`: beside the policy, and pinned by the digest under
+// `pin`, which is nullptr when nobody wrote one. `what` names it in messages ("the rule 'x'").
+// Nothing after a mistake.
+std::optional<std::string> read_beside(const Node& node, const Node* pin, std::string_view what,
+                                       std::size_t size_max, Draft& draft);
+// Path of such a file as it stands in messages.
+std::string beside(const std::string& policy, const std::string& file);
 
 // [a-z][a-z0-9_]{0,63} and not a word of the condition language.
 bool is_name(std::string_view text);

@@ -7,6 +7,7 @@
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/template_text.h"
 #include "protocol/base/bytes.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -269,6 +270,9 @@ std::string predicate_words(const model::Predicate& p) {
                        p.values[0].number ? "is known" : "is unknown");
   if (info.holds == Holds::kBoolean)
     return std::string(p.values[0].number ? info.words : info.words_not);
+  if (!p.parts.empty())
+    return fmt::format("{} is one of {} in a hash set", info.words,
+                       hash_set::hash_count(p.parts, info.hash_bytes));
   std::vector<std::string> values;
   for (const auto& value : p.values)
     if (values.size() < kValuesShown || p.values.size() == kValuesShown + 1)

@@ -35,6 +35,7 @@ class PredicateReader {
         key_.cased || (key_.match == Match::kRegex && !key_.caseless) ||
         (path && draft_.policy.platform == model::Platform::kLinux && !key_.caseless);
     read_values();
+    if (!predicate_.parts.empty()) return std::move(predicate_);
     if (predicate_.values.empty()) return std::nullopt;
     if (predicate_.values.size() > limits::kPredicateValues) {
       sink_.error(entry_.value.at, fmt::format("{} values; at most {}", predicate_.values.size(),
@@ -101,8 +102,28 @@ class PredicateReader {
                   "give the list the type ipv4-addr or ipv6-addr, and 'expires'");
       return;
     }
+    if (!list->second.parts.empty()) return take_hash_set(node, list->second);
     in_list_ = true;
     for (const Node* value : list->second.values) read_value(*value);
+  }
+
+  void take_hash_set(const Node& node, const List& list) {
+    const bool is_of_file = key_.field == Field::kFileSha256 || key_.field == Field::kFileSha1 ||
+                            key_.field == Field::kFileMd5;
+    if (!is_of_file || key_.match != Match::kEquals || key_.all) {
+      sink_.error(node.at, fmt::format("'{}' is a file of hashes of files", node.text),
+                  "file.hashes.SHA-256, SHA-1 or MD5 without modifiers; for a process, join to it");
+      return;
+    }
+    constexpr std::pair<Field, std::string_view> kTypes[] = {
+        {Field::kFileSha256, "sha-256"}, {Field::kFileSha1, "sha-1"}, {Field::kFileMd5, "md5"}};
+    for (const auto& [field, type] : kTypes)
+      if (field == key_.field && type != list.type) {
+        sink_.error(node.at, fmt::format("'{}' holds {}, not {}", node.text, list.type, type),
+                    fmt::format("give the list the type {}", type));
+        return;
+      }
+    predicate_.parts = list.parts;
   }
 
   // Names of directories and programs that are installed: only the host can know them.

@@ -1,10 +1,11 @@
-// lists and rules: indicators written once, and YARA files beside the policy.
+// lists and rules: indicators written once, and the files of hashes and YARA beside the policy.
 
 #include <algorithm>
 
 #include "policies/compiler/address.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/field_table.h"
+#include "policies/compiler/hash_list.h"
 #include "policies/compiler/yara_check/yara_check.h"
 #include "policies/compiler/yara_text.h"
 #include "protocol/base/bytes.h"
@@ -18,12 +19,55 @@ bool ages(std::string_view type) {
   return type == "ipv4-addr" || type == "ipv6-addr" || type == "domain-name";
 }
 
+std::size_t hash_bytes_of(std::string_view type) {
+  return type == "sha-256" ? 32 : type == "sha-1" ? 20 : type == "md5" ? 16 : 0;
+}
+
+// Hashes that are too many for the policy itself.
+void read_hash_file(const Node& node, Fields& fields, const std::string& name, List& list,
+                    Draft& draft) {
+  const Node* pin = fields.find("sha256");
+  const std::size_t hash_bytes = hash_bytes_of(list.type);
+  if (hash_bytes == 0) {
+    if (!list.type.empty())
+      draft.sink.error(node.at, fmt::format("a list of {} has no 'file'", list.type),
+                       "write its values under 'values'; a file holds sha-256, sha-1 or md5");
+    return;
+  }
+  const auto text =
+      read_beside(node, pin, fmt::format("the list '{}'", name), limits::kHashListBytes, draft);
+  if (!text) return;
+  const auto errors = draft.sink.errors();
+  HashList read = read_hash_list(*text, beside(draft.file, node.text), hash_bytes, draft.sink);
+  if (draft.sink.errors() > errors) return;
+  if (read.records.empty())
+    return draft.sink.error(node.at, fmt::format("'{}' holds no {}", node.text, list.type));
+  if (read.others)
+    draft.sink.warning(
+        node.at,
+        fmt::format("'{}' holds {} hashes that are no {}", node.text, read.others, list.type),
+        "they are left out: another list of their type may name the same file");
+  list.is_sized = std::none_of(read.records.begin(), read.records.end(),
+                               [](const auto& one) { return one.size == hash_set::kAnySize; });
+  for (Bytes& part : hash_set::encode_hash_set(std::move(read.records), hash_bytes)) {
+    const Digest digest = crypto::sha256(part);
+    list.parts.push_back({digest, static_cast<std::uint32_t>(part.size())});
+    if (list.is_sized) draft.sized_parts.insert(digest);
+    draft.hash_parts.emplace(digest, std::move(part));
+  }
+}
+
 void read_list(const Entry& entry, Draft& draft) {
   Fields fields(entry.value, fmt::format("the list '{}'", entry.key), draft.sink);
   List list;
   list.type = fields.needed_choice("type", {"ipv4-addr", "ipv6-addr", "domain-name", "file-path",
                                             "file-name", "sha-256", "sha-1", "md5", "text"});
-  if (const Node* values = fields.need("values"))
+  const Node* file = fields.find("file");
+  if (file && fields.has("values"))
+    draft.sink.error(file->at, fmt::format("the list '{}' has a 'file' and 'values'", entry.key),
+                     "keep one of them");
+  if (file) read_hash_file(*file, fields, entry.key, list, draft);
+  if (const Node* values = file ? fields.find("values") : fields.need("values"))
     list.values = read_scalars(*values, "'values'", draft.sink);
   const auto expires = fields.time("expires");
   const Node* written = fields.find("expires");
@@ -50,23 +94,6 @@ void read_list(const Entry& entry, Draft& draft) {
   draft.lists.emplace(entry.key, std::move(list));
 }
 
-bool is_inside(std::string_view path) {
-  if (path.starts_with('/') || path.find('\\') != std::string_view::npos) return false;
-  for (std::size_t from = 0; from <= path.size();) {
-    const auto slash = std::min(path.find('/', from), path.size());
-    const auto part = path.substr(from, slash - from);
-    if (part == ".." || part.empty()) return false;
-    from = slash + 1;
-  }
-  return true;
-}
-
-// Path of a rule as it stands in messages: beside the policy.
-std::string beside(const std::string& policy, const std::string& rule) {
-  const auto slash = policy.rfind('/');
-  return slash == std::string::npos ? rule : policy.substr(0, slash + 1) + rule;
-}
-
 void check_rule_text(const std::string& file, const std::string& text, Draft& draft) {
   std::vector<RuleProblem> problems = yara_text_problems(text);
   // With a refused import the rule is wrong anyway; libyara's own errors would say it twice.
@@ -77,33 +104,10 @@ void check_rule_text(const std::string& file, const std::string& text, Draft& dr
 }
 
 void read_rule_file(const Node& node, Fields& fields, model::Rule& rule, Draft& draft) {
-  const auto path = read_text(node, "'file'", draft.sink);
-  const Node* digest = fields.find("sha256");
-  if (!path) return;
-  if (!is_inside(*path)) {
-    draft.sink.error(node.at, fmt::format("'{}' is not a file beside the policy", shown(*path)),
-                     "a relative path without '..', such as rules/family.yar");
-    return;
-  }
-  auto text = draft.read_rule(*path);
-  if (!text) {
-    draft.sink.error(node.at, text.error().message);
-    return;
-  }
-  if (text->size() > limits::kRuleSourceBytes) {
-    draft.sink.error(node.at, fmt::format("'{}' has {} bytes; a rule file has at most {}", *path,
-                                          text->size(), limits::kRuleSourceBytes));
-    return;
-  }
-  const std::string actual = crypto::sha256(as_bytes(*text)).hex();
-  if (!digest)
-    draft.sink.error(node.at, fmt::format("the rule '{}' has no 'sha256'", rule.id),
-                     "sha256: " + actual);
-  else if (const auto said = read_text(*digest, "'sha256'", draft.sink); said && *said != actual)
-    draft.sink.error(
-        digest->at, fmt::format("'{}' has another SHA-256 than the policy says", *path),
-        fmt::format("it is {}; look at what changed before you write it here", actual));
-  check_rule_text(beside(draft.file, *path), *text, draft);
+  auto text = read_beside(node, fields.find("sha256"), fmt::format("the rule '{}'", rule.id),
+                          limits::kRuleSourceBytes, draft);
+  if (!text) return;
+  check_rule_text(beside(draft.file, node.text), *text, draft);
   rule.source = std::move(*text);
 }
 

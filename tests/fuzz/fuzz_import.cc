@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                          .reference = "r",
                                                          .sources = {context.source},
                                                          .now = now});
-  const compiler::ReadRule none = [](const std::string&) -> Result<std::string> {
+  const compiler::ReadFile none = [](const std::string&, std::size_t) -> Result<std::string> {
     return fail(Code::kNotFound, "no rule");
   };
   if (!written.not_taken.empty()) return 0;

@@ -10,8 +10,10 @@
 #include "cli/campaign_template.h"
 #include "cli/root_specification.h"
 #include "policies/compiler/compiler.h"
+#include "policies/compiler/hash_list.h"
 #include "policies/compiler/yara_text.h"
 #include "protocol/base/assert.h"
+#include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -25,7 +27,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (campaign) FS_ASSERT(!campaign->draft.campaign.empty());
     return 0;
   }
-  const compiler::ReadRule read = [](const std::string&) -> Result<std::string> {
+  compiler::Sink sink("policy.yaml");
+  const compiler::HashList hashes = compiler::read_hash_list(text, "list", 32, sink);
+  FS_ASSERT(hashes.records.size() * 64 <= size);
+  FS_ASSERT(sink.take().size() <= limits::kHashListMistakes + 1);
+  const compiler::ReadFile read = [](const std::string&, std::size_t) -> Result<std::string> {
     return std::string("rule r { strings: $a = \"marker\" condition: $a }");
   };
   const auto now = Instant(std::chrono::hours(24 * 365 * 56));

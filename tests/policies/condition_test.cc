@@ -10,8 +10,8 @@ namespace fleetsweep::compiler {
 // A draft with the detections hash, sel_a, sel_b, sel_c.
 struct World {
   Sink sink{"policy.yaml"};
-  ReadRule none;
-  Draft draft{.sink = sink, .read_rule = none, .now = test_now(), .file = "policy.yaml"};
+  ReadFile none;
+  Draft draft{.sink = sink, .read_file = none, .now = test_now(), .file = "policy.yaml"};
 
   World() {
     for (const char* id : {"hash", "sel_a", "sel_b", "sel_c"}) {

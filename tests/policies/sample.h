@@ -23,6 +23,10 @@ inline Instant test_now() {
 inline const std::string kSampleRule =
     "rule Sample\n{\n    strings:\n        $a = \"SAMPLE-MARKER\"\n    condition:\n        $a\n}\n";
 
+// The file of hashes in docs/policy-reference.md.
+inline const std::string kSampleHashes =
+    "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f:68:Eicar-Test-Signature\n";
+
 inline std::string sample_policy() {
   return R"(apiVersion: fleetsweep/v1
 kind: Policy
@@ -67,8 +71,9 @@ verify: {rescan: [0s], expect: {none_of: [confirmed]}}
 }
 
 inline Compiled compile_with(const std::string& yaml, const std::string& rule) {
-  const ReadRule read = [&rule](const std::string& path) -> Result<std::string> {
+  const ReadFile read = [&rule](const std::string& path, std::size_t) -> Result<std::string> {
     if (path == "rules/sample.yar") return rule;
+    if (path == "lists/known-bad.hsb") return kSampleHashes;
     return fail(Code::kNotFound, "'{}' cannot be read: no such file or no permission", path);
   };
   return compile_text(yaml, "policy.yaml", read, test_now());

@@ -7,8 +7,11 @@ namespace fleetsweep::indicators {
 
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context) {
   if (bytes.size() > limits::kImportFileBytes)
-    return fail(Code::kInvalid, "'{}' has {} bytes; at most {}: split it", escaped(context.source),
-                bytes.size(), limits::kImportFileBytes);
+    return fail(
+        Code::kInvalid,
+        "'{}' has {} bytes; at most {}: split it, or, if it holds nothing but hashes, name it "
+        "with 'file:' in a list of the policy",
+        escaped(context.source), bytes.size(), limits::kImportFileBytes);
   constexpr Status (*kImporters[])(std::string_view, Collector&) = {
       import_stix,   import_feodo,   import_loki, import_misp,
       import_clamav, import_openioc, import_plain};

@@ -83,6 +83,7 @@ class Writer {
   WrittenPolicy write() {
     for (const Indicator& one : indicators_) sort_in(one);
     for (auto& [key, members] : hashes_) write_hashes(key, members);
+    for (const HashFile& file : head_.hash_files) write_hash_file(file);
     for (auto& [key, members] : addresses_) write_addresses(key, members);
     for (auto& [key, members] : commands_) write_commands(key, members);
     for (auto& [key, members] : values_) write_values(key, members);
@@ -190,10 +191,26 @@ class Writer {
     }
   }
 
+  static std::string_view type_of(Field field) {
+    return field == Field::kFileSha256 ? "sha-256" : field == Field::kFileSha1 ? "sha-1" : "md5";
+  }
+
+  void write_hash_file(const HashFile& file) {
+    const int in_band = head_.confidence / kBand * kBand;
+    for (const HashFile::Kind& kind : file.kinds) {
+      const std::string list = fmt::format("hash_file_{}", ++hash_lists_);
+      lists_ +=
+          fmt::format("  {}:  # {} hashes\n    type: {}\n    file: {}\n    sha256: {}\n", list,
+                      kind.count, type_of(kind.field), yaml_text(file.path), file.digest.hex());
+      std::string selection = kind.is_sized || !head_.scope.empty() ? "" : std::string(kUnsized);
+      selection += fmt::format("{}: \"@lists/{}\"\n", name(kind.field), list);
+      add(in_band, "hash", ObjectKind::kFile, {}, std::move(selection), {});
+      written_.taken[static_cast<std::size_t>(Kind::kHash)] += kind.count;
+    }
+  }
+
   void write_hashes(const HashKey& key, const Members& members) {
-    const std::string_view type = key.field == Field::kFileSha256 ? "sha-256"
-                                  : key.field == Field::kFileSha1 ? "sha-1"
-                                                                  : "md5";
+    const std::string_view type = type_of(key.field);
     std::string id(type);
     std::replace(id.begin(), id.end(), '-', '_');
     add_lists(fmt::format("c{}_{}{}", key.band, id, key.sized ? "_sized" : ""), type, members,
@@ -436,6 +453,7 @@ class Writer {
   std::map<ValueKey, Members> values_;
   std::map<CombinationKey, Members> combinations_;
   std::string lists_;
+  std::size_t hash_lists_ = 0;
   std::vector<Group> groups_;
   std::map<std::string, int> numbers_;
   std::set<int> bands_;

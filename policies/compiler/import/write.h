@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/compiler/import/hash_file.h"
 #include "policies/compiler/import/indicator.h"
 
 namespace fleetsweep::indicators {
@@ -23,6 +24,7 @@ struct PolicyHead {
   std::uint8_t confidence = 50;      // of what no feed says
   std::vector<std::string> scope;    // where files are looked for; empty: everywhere
   std::vector<std::string> sources;  // the files
+  std::vector<HashFile> hash_files;  // those of them that stay files beside the policy
   Timestamp now{};
 };
 

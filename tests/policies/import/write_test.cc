@@ -4,6 +4,7 @@
 
 #include "agent/scan/evaluate/matcher.h"
 #include "policies/compiler/import/import.h"
+#include "protocol/base/limits.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::indicators {
@@ -65,10 +66,44 @@ PolicyHead head() {
 }
 
 compiler::Compiled compiled(const std::string& yaml) {
-  const compiler::ReadRule none = [](const std::string&) -> Result<std::string> {
+  const compiler::ReadFile none = [](const std::string&, std::size_t) -> Result<std::string> {
     return fail(Code::kNotFound, "no rule");
   };
   return compile_text(yaml, "imported.yaml", none, test_now());
+}
+
+// --- files of hashes -----------------------------------------------------------------------------
+
+TEST(WritePolicy, AFileOfSoManyHashesIsWrittenOut) {
+  std::string text;
+  for (std::size_t i = 0; i <= limits::kImportIndicators; ++i)
+    text += crypto::sha256(as_bytes(std::to_string(i))).hex() + fmt::format(":{}:x\n", i);
+  EXPECT_FALSE(hash_file(text.substr(0, text.size() / 2), "half.hsb")) << "that is not so many";
+  EXPECT_FALSE(hash_file(text + "evil.example\n", "mixed.txt")) << "that is something else too";
+  text += std::string(40, 'a') + "\n" + std::string(40, 'b') + ":*:x\n";
+  const auto file = hash_file(text, "main.hsb");
+  ASSERT_TRUE(file);
+  const PolicyHead head{.title = "T",
+                        .family = "F",
+                        .author = "A",
+                        .issuer = "I",
+                        .reference = "R",
+                        .sources = {"main.hsb"},
+                        .hash_files = {*file}};
+  const WrittenPolicy written = write_policy({}, head);
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kHash)], limits::kImportIndicators + 3);
+  EXPECT_LT(written.yaml.size(), 4096u);
+  const compiler::ReadFile read = [&](const std::string& path, std::size_t) -> Result<std::string> {
+    EXPECT_EQ(path, "main.hsb");
+    return text;
+  };
+  const auto compiled =
+      compiler::compile_text(written.yaml, "imported.yaml", read, compiler::test_now());
+  EXPECT_TRUE(compiled.ok()) << compiler::lint_text(compiled.diagnostics, written.yaml);
+  const auto& selections = compiled.policy.detections.at(0).any_of;
+  ASSERT_EQ(selections.size(), 2u);
+  EXPECT_EQ(selections[0][0].field, model::Field::kFileSha256) << "sized: nothing else is needed";
+  EXPECT_EQ(selections[1][0].field, model::Field::kFileSize) << "unsized: bounded by size";
 }
 
 TEST(ImportedPolicy, TheCompilerHasSomethingToSay) {

@@ -1,0 +1,95 @@
+#include "policies/compiler/hash_list.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "policies/compiler/reader.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::compiler {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+  const auto from = text.find_first_not_of(kBlanks);
+  if (from == std::string_view::npos) return {};
+  return text.substr(from, text.find_last_not_of(kBlanks) - from + 1);
+}
+
+int digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char lower = static_cast<char>(c | 0x20);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// How many bytes it has; nothing: no hash.
+std::optional<std::size_t> read_hash(std::string_view hex, hash_set::HashRecord& record) {
+  if (hex.size() != 64 && hex.size() != 40 && hex.size() != 32) return std::nullopt;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const int high = digit(hex[i]), low = digit(hex[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    record.hash[i / 2] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return hex.size() / 2;
+}
+
+struct Mistake {
+  std::string message;
+  std::string hint;
+};
+
+// Nothing: the line is as it should be.
+std::optional<Mistake> read_line(std::string_view line, std::size_t hash_bytes, HashList& list) {
+  const auto end = std::min(line.find_first_of(" \t,;:"), line.size());
+  hash_set::HashRecord record;
+  const auto bytes = read_hash(line.substr(0, end), record);
+  if (!bytes)
+    return Mistake{fmt::format("'{}' is no MD5, SHA-1 or SHA-256 in hex", shown(line)),
+                   "one a line: HASH, HASH  name, or HASH:SIZE:name as ClamAV writes it"};
+  if (end < line.size() && line[end] == ':') {
+    const auto rest = line.substr(end + 1);
+    const auto size = trimmed(rest.substr(0, rest.find(':')));
+    const auto number = parse_whole(size);
+    if (size != "*" && (!number || *number < 0))
+      return Mistake{fmt::format("'{}' is no size of a file", shown(size)),
+                     "bytes, or * if nobody knows it"};
+    if (number) record.size = static_cast<std::uint64_t>(*number);
+  }
+  if (*bytes == hash_bytes)
+    list.records.push_back(record);
+  else
+    ++list.others;
+  return std::nullopt;
+}
+
+}  // namespace
+
+HashList read_hash_list(std::string_view text, const std::string& file, std::size_t hash_bytes,
+                        Sink& sink) {
+  HashList list;
+  std::size_t mistakes = 0;
+  std::uint32_t number = 0, first_unnamed = 0;
+  while (!text.empty()) {
+    ++number;
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.starts_with('#')) continue;
+    auto mistake = read_line(line, hash_bytes, list);
+    if (!mistake) continue;
+    if (++mistakes <= limits::kHashListMistakes)
+      sink.add({Severity::kError, file, number, 0, std::move(mistake->message),
+                std::move(mistake->hint)});
+    else if (first_unnamed == 0)
+      first_unnamed = number;
+  }
+  if (first_unnamed != 0)
+    sink.add({Severity::kError, file, first_unnamed, 0,
+              fmt::format("and {} more lines, from this one on, hold no hash",
+                          mistakes - limits::kHashListMistakes),
+              ""});
+  return list;
+}
+
+}  // namespace fleetsweep::compiler
