@@ -106,6 +106,10 @@ Status Core::restore(const SavedTenant& saved, Effects& effects) {
     tenant->policy_bytes += bytes.size();
     tenant->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
   }
+  for (const model::HashPart& part : saved.hash_parts) {
+    tenant->policy_bytes += part.bytes;
+    tenant->hash_parts.emplace(part.digest, part.bytes);
+  }
   Effects unsaid;
   for (const store::Entry& entry : saved.entries) {
     const trust::Notice notice = tenant->fold.append(entry.envelope, entry.admitted);

@@ -90,6 +90,7 @@ struct Tenant {
   std::unordered_map<DocumentId, std::uint64_t> index;
   std::unordered_set<PublicKey> tokens;  // of all its batches
   std::map<Digest, PolicyInfo> policies;
+  std::map<Digest, std::uint64_t> hash_parts;  // of their hash sets, with the bytes of each
   fleet::Registry registry;
   std::vector<Session> sessions;  // host number - 1
   std::vector<Chain> chains;      // host number - 1
@@ -98,7 +99,7 @@ struct Tenant {
   fleet::Admission log_room;                       // of documents, in bytes
   std::map<PublicKey, fleet::Admission> steering;  // by who signed
   fleet::Admission hellos;                         // half of all, where there are other tenants
-  std::uint64_t policy_bytes = 0;                  // of all policies
+  std::uint64_t policy_bytes = 0;                  // of all policies and their hash sets
   std::map<std::string, campaign::Rollout> campaigns;
   std::unordered_map<DocumentId, std::string> campaign_of;  // order -> campaign
   std::map<DocumentId, PendingDocument> pending;
@@ -169,6 +170,7 @@ struct SavedTenant {
   std::optional<store::Checkpoint> checkpoint;
   std::vector<store::Witnessed> witnessed;
   std::vector<Bytes> policies;
+  std::vector<model::HashPart> hash_parts;
   std::vector<store::Agent> agents;
   std::vector<store::AgentSeen> agents_seen;
   std::vector<store::Trip> trips;
@@ -196,7 +198,9 @@ class Core {
                                   Effects& effects);
   Result<Submitted> submit(const TenantId& tenant, BytesView envelope, const std::string& who,
                            Instant now, Effects& effects);
-  Result<Digest> put_policy(const TenantId& tenant, BytesView policy, const std::string& who,
+  // A policy, or before it a part of one of its hash sets: kNotFound names the first that is
+  // missing.
+  Result<Digest> put_policy(const TenantId& tenant, BytesView bytes, const std::string& who,
                             Instant now, Effects& effects);
   Status set_quota(const TenantId& tenant, store::QuotaKind kind, std::uint64_t most,
                    const std::string& who, Instant now, Effects& effects);
@@ -281,6 +285,7 @@ class Core {
   bool is_known_key(const CurveKey& key) const;
 
   // quota.cc
+  static Status store_blob(Tenant& owner, const Digest& digest, BytesView bytes, Effects& effects);
   static Status check_quota(const Tenant& tenant, store::QuotaKind kind, std::uint64_t would_be,
                             Effects& effects);
   static Status check_log_room(Tenant& tenant, const model::Envelope& envelope, std::size_t bytes,

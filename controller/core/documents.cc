@@ -8,7 +8,9 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/crypto/digest.h"
 #include "protocol/crypto/sign.h"
+#include "protocol/hash_set/hash_set.h"
 #include "protocol/trust/gates.h"
 #include "protocol/trust/schedule.h"
 #include "protocol/trust/token.h"
@@ -273,6 +275,14 @@ void Core::refresh_stops(Tenant& owner) {
   }
 }
 
+Status Core::store_blob(Tenant& owner, const Digest& digest, BytesView bytes, Effects& effects) {
+  FS_CHECK(check_quota(owner, store::QuotaKind::kPolicyBytes, owner.policy_bytes + bytes.size(),
+                       effects));
+  owner.policy_bytes += bytes.size();
+  effects.persist.push_back(store::Blob{owner.no, digest, to_bytes(bytes)});
+  return {};
+}
+
 Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, const std::string& who,
                                 Instant now, Effects& effects) {
   Tenant* owner = find_mutable(id);
@@ -284,17 +294,33 @@ Result<Digest> Core::put_policy(const TenantId& id, BytesView bytes, const std::
   if (bytes.size() > limits::kPolicyBytes)
     return refused("size", Error{Code::kInvalid, fmt::format("policy: {} bytes, at most {}",
                                                              bytes.size(), limits::kPolicyBytes)});
+  if (hash_set::is_hash_part(bytes)) {
+    if (const auto part = hash_set::decode_hash_part(bytes); !part)
+      return refused("malformed", part.error());
+    const Digest digest = crypto::sha256(bytes);
+    if (owner->hash_parts.contains(digest)) return digest;
+    FS_CHECK(store_blob(*owner, digest, bytes, effects));
+    owner->hash_parts.emplace(digest, bytes.size());
+    return digest;
+  }
   auto facts = trust::policy_facts(bytes);
   if (!facts) return refused(std::string(name(facts.error().reason)), Error(facts.error()));
   const auto policy = codec::decode<model::Policy>(bytes);
   if (!policy) return refused("malformed", policy.error());
   const Digest digest = facts->digest;
   if (owner->policies.contains(digest)) return digest;
-  FS_CHECK(check_quota(*owner, store::QuotaKind::kPolicyBytes, owner->policy_bytes + bytes.size(),
-                       effects));
-  owner->policy_bytes += bytes.size();
+  // An order for it would have every host wait for what nobody can send.
+  for (const model::HashPart& part : facts->parts) {
+    const auto held = owner->hash_parts.find(part.digest);
+    if (held == owner->hash_parts.end() || held->second != part.bytes)
+      return refused("hash_set",
+                     Error{Code::kNotFound,
+                           fmt::format("policy: part {} of its hash sets, {} bytes, is not here: "
+                                       "post all parts before the policy",
+                                       part.digest.hex(), part.bytes)});
+  }
+  FS_CHECK(store_blob(*owner, digest, bytes, effects));
   owner->policies.emplace(digest, PolicyInfo(std::move(*facts), *policy));
-  effects.persist.push_back(store::Blob{owner->no, digest, to_bytes(bytes)});
   effects.persist.push_back(store::Audit{to_timestamp(now), who, "policy_stored",
                                          fmt::format("{} {}", owner->name, digest.hex())});
   return digest;

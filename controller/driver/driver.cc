@@ -6,6 +6,7 @@
 #include "controller/metrics_names.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "protocol/hash_set/hash_set.h"
 #include "protocol/log/merkle.h"
 
 namespace fleetsweep::controller {
@@ -27,7 +28,10 @@ Result<SavedTenant> read_tenant(store::Store& store, const store::Tenant& tenant
   FS_TRY(const std::vector<Digest> digests, store.blobs(tenant.no));
   for (const Digest& digest : digests) {
     FS_TRY(std::optional<Bytes> bytes, store.blob(tenant.no, digest));
-    if (bytes) saved.policies.push_back(std::move(*bytes));
+    if (bytes && hash_set::is_hash_part(*bytes))
+      saved.hash_parts.push_back({digest, static_cast<std::uint32_t>(bytes->size())});
+    else if (bytes)
+      saved.policies.push_back(std::move(*bytes));
   }
   return saved;
 }

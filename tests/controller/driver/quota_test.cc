@@ -1,5 +1,9 @@
 // One who takes too much, and what is left for the others.
 
+#include <gmock/gmock.h>
+
+#include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
 #include "tests/controller/driver/driver_fixture.h"
 
 namespace fleetsweep::controller {
@@ -26,6 +30,32 @@ TEST_F(DriverTest, TenantTakesMoreThanItsQuota) {
   set(store::QuotaKind::kPolicyBytes, policy.size());
   EXPECT_TRUE(driver_->put_policy(tenant_.id(), policy, "operator", now_));
   EXPECT_TRUE(driver_->put_policy(tenant_.id(), policy, "operator", now_)) << "it is there already";
+
+  // Of hash sets too, which every policy that names them shares.
+  model::Policy with_set = fixture::hash_policy();
+  const Bytes part = hash_set::encode_hash_set({hash_set::HashRecord{}}, 32).front();
+  with_set.detections[0].any_of = {
+      {{.field = model::Field::kFileSha256,
+        .parts = {{crypto::sha256(part), static_cast<std::uint32_t>(part.size())}}}}};
+  const Bytes named = fixture::policy_bytes(with_set);
+  set(store::QuotaKind::kPolicyBytes, policy.size() + part.size() - 1);
+  EXPECT_EQ(code(driver_->put_policy(tenant_.id(), part, "operator", now_)), Code::kOverloaded);
+  set(store::QuotaKind::kPolicyBytes, policy.size() + part.size() + named.size());
+  const auto missing = driver_->put_policy(tenant_.id(), named, "operator", now_);
+  EXPECT_EQ(code(missing), Code::kNotFound);
+  EXPECT_THAT(missing.error().message, testing::HasSubstr(crypto::sha256(part).hex()));
+  EXPECT_TRUE(driver_->put_policy(tenant_.id(), part, "operator", now_));
+  load();  // a restart knows which parts there are
+  EXPECT_TRUE(driver_->put_policy(tenant_.id(), part, "operator", now_));
+  EXPECT_TRUE(driver_->put_policy(tenant_.id(), named, "operator", now_));
+  Bytes damaged = part;
+  damaged[12] = 2;
+  EXPECT_EQ(code(driver_->put_policy(tenant_.id(), damaged, "operator", now_)), Code::kInvalid);
+  // A policy that gives the part another size would be waited for by every host in vain.
+  with_set.detections[0].any_of[0][0].parts[0].bytes += 40;
+  EXPECT_EQ(
+      code(driver_->put_policy(tenant_.id(), fixture::policy_bytes(with_set), "operator", now_)),
+      Code::kNotFound);
 
   // 98 of the first batch are still open.
   model::EnrolBatch batch;
