@@ -6,6 +6,7 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::agent {
 
@@ -317,9 +318,13 @@ void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
   const trust::Guarded read(guard_, blob.digest);
   if (!read) {
     for (const auto& [id, entry] : state().orders)
-      if (entry.order.policy == blob.digest) poisoned_.insert(id);
+      if (needs(entry.order, blob.digest)) poisoned_.insert(id);
     return;
   }
+  if (!std::ranges::any_of(state().orders, [&](const auto& order) {
+        return order.second.order.policy == blob.digest;
+      }))
+    return take_hash_part(blob.digest, std::move(*taken.complete), effects);
   auto brief = brief_of(*taken.complete);
   if (!brief) {
     bad_policies_.emplace(blob.digest, brief.error());
@@ -329,18 +334,48 @@ void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
   effects.records.push_back(PutPolicy{blob.digest, std::move(*taken.complete)});
 }
 
+void Core::take_hash_part(const Digest& digest, Bytes bytes, Effects& effects) {
+  const auto part = hash_set::decode_hash_part(bytes);
+  if (part) {
+    hash_parts_.insert(digest);
+    effects.records.push_back(PutHashPart{digest, std::move(bytes)});
+    return;
+  }
+  for (const auto& [id, entry] : state().orders)
+    if (needs(entry.order, digest))
+      bad_policies_.emplace(entry.order.policy,
+                            trust::Refusal{model::Reason::kMalformed, part.error().message});
+}
+
+bool Core::needs(const model::Order& order, const Digest& blob) const {
+  if (order.policy == blob) return true;
+  const auto policy = policies_.find(order.policy);
+  return policy != policies_.end() &&
+         std::ranges::any_of(policy->second.facts.parts,
+                             [&](const model::HashPart& part) { return part.digest == blob; });
+}
+
+std::optional<Core::Missing> Core::missing_of(const model::Order& order) const {
+  const auto policy = policies_.find(order.policy);
+  if (policy == policies_.end()) return Missing{order.policy, order.policy_size, true};
+  for (const model::HashPart& part : policy->second.facts.parts)
+    if (!hash_parts_.contains(part.digest)) return Missing{part.digest, part.bytes, false};
+  return std::nullopt;
+}
+
 // Ahead of its time, so that an order can be carried out when the edge is gone.
 void Core::fetch_policy(const DocumentId& id, Effects& effects, const Now& now) {
   if (!session_.is_welcomed()) return;
   const model::Order& order = state().orders.at(id).order;
   const bool is_over = order.schedule.not_after < trust::effective(log_.floor(), judged_by(now));
-  if (order.mode == model::Mode::kUndo || is_over || policies_.contains(order.policy) ||
+  const auto missing = missing_of(order);
+  if (order.mode == model::Mode::kUndo || is_over || !missing ||
       !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
                        identity_.host.groups))
     return;
-  if (const auto offset = fetch_.want(order.policy, order.policy_size, now.uptime))
-    effects.actions.push_back(Send{
-        model::Want{.entries_from = log_.wanted(), .blob = order.policy, .blob_offset = *offset}});
+  if (const auto offset = fetch_.want(missing->digest, missing->size, now.uptime))
+    effects.actions.push_back(Send{model::Want{
+        .entries_from = log_.wanted(), .blob = missing->digest, .blob_offset = *offset}});
   fetch_wake_ = fetch_.next_deadline();
 }
 

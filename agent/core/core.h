@@ -162,7 +162,8 @@ class Core {
   };
   // So often in a row may the child of one run die before that is the answer.
   static constexpr unsigned kTries = 3;
-  // Of all policies of a walk, if there are several: the request is one message.
+  // Of all policies of a walk and their hash sets, if there are several: the request is one
+  // message, and the sets lie in memory while it lasts.
   static constexpr std::uint64_t kWalkPolicyBytes = 16ull << 20;
 
   Core(Identity identity, trust::VerifiedRoot root, const crypto::SecretKey& key, Seal seal,
@@ -192,7 +193,17 @@ class Core {
   bool waits_for_time(const trust::Verdict& verdict, Effects& effects, const Now& now);
   bool is_halted(const DocumentId& order) const;
   void consider_interrupted(Effects& effects, const Now& now);
+  // The next blob that an order needs and this host has not: its policy, then the parts of its hash
+  // sets.
+  struct Missing {
+    Digest digest;
+    std::uint64_t size = 0;
+    bool is_policy = false;
+  };
+  std::optional<Missing> missing_of(const model::Order& order) const;
+  bool needs(const model::Order& order, const Digest& blob) const;
   void fetch_policy(const DocumentId& id, Effects& effects, const Now& now);
+  void take_hash_part(const Digest& digest, Bytes bytes, Effects& effects);
   void talk(Effects& effects, const Now& now);
   bool is_open(const DocumentId& id) const;
   void wake_at(Timestamp wall, const Now& now);
@@ -284,6 +295,7 @@ class Core {
   std::vector<trust::DryRun> dry_runs_;
   std::map<Digest, PolicyBrief> policies_;
   std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
+  std::set<Digest> hash_parts_;                    // that are in the store
   std::set<DocumentId> poisoned_;
   std::map<DocumentId, std::string> reasons_;  // why(), per order
   std::deque<trust::Notice> refused_;          // see Status

@@ -53,6 +53,7 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
     const Digest digest = policy.facts.digest;
     policies_.emplace(digest, std::move(policy));
   }
+  hash_parts_.insert(stored.hash_parts.begin(), stored.hash_parts.end());
   dry_runs_ = std::move(stored.dry_runs);
   for (const trust::DryRun& run : dry_runs_) executed_.insert({run.order, 0});
   for (const Job& job : stored.jobs) {
@@ -76,6 +77,14 @@ Effects Core::on_start(const Now& now) {
   std::erase_if(policies_, [&](const auto& policy) {
     if (used.contains(policy.first)) return false;
     effects.records.push_back(DropPolicy{policy.first});
+    return true;
+  });
+  std::set<Digest> named;
+  for (const auto& [digest, policy] : policies_)
+    for (const model::HashPart& part : policy.facts.parts) named.insert(part.digest);
+  std::erase_if(hash_parts_, [&](const Digest& part) {
+    if (named.contains(part)) return false;
+    effects.records.push_back(DropHashPart{part});
     return true;
   });
   std::erase_if(jobs_, [&](const auto& job) {

@@ -72,7 +72,8 @@ bool Core::waits_for_time(const trust::Verdict& verdict, Effects& effects, const
 }
 
 trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
-  const auto policy = policies_.find(state().orders.at(id).order.policy);
+  const model::Order& order = state().orders.at(id).order;
+  const auto policy = policies_.find(order.policy);
   // Another round of what was carried out is judged as the first was: by all gates but this one.
   const bool is_again = is_between_rounds(id);
   std::set<trust::Execution> others;
@@ -87,7 +88,8 @@ trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
           .floor = log_.floor(),
           .clock = judged_by(now),
           .forked = log_.forked(),
-          .policy = policy == policies_.end() ? nullptr : &policy->second.facts,
+          // Without all its hashes nobody can tell what is clean.
+          .policy = missing_of(order) ? nullptr : &policy->second.facts,
           .executed = is_again ? others : executed_,
           .dry_runs = dry_runs_,
           .poisoned = poisoned_,
@@ -157,9 +159,11 @@ void Core::refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects
       refusal = std::move(ours.error());
   Reason reason = refusal.reason;
   if (reason == Reason::kPolicyMissing) {
-    const auto problem = fetch_.problem(entry.order.policy);
+    const auto missing = missing_of(entry.order);
+    const auto problem = fetch_.problem(missing ? missing->digest : entry.order.policy);
     if (!problem) {
-      reasons_[id] = "waiting for its policy";
+      const bool is_set = missing && !missing->is_policy;
+      reasons_[id] = is_set ? "waiting for its hash sets" : "waiting for its policy";
       return;
     }
     reason = *problem;

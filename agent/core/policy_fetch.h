@@ -1,7 +1,7 @@
 #pragma once
 
-// Gets policies by digest, one at a time, chunk after chunk, and believes nothing but the digest.
-// Pure.
+// Gets policies and the parts of their hash sets by digest, one at a time, chunk after chunk, and
+// believes nothing but the digest. Pure.
 
 #include <map>
 #include <optional>

@@ -65,6 +65,13 @@ struct PutPolicy {
 struct DropPolicy {
   Digest digest;
 };
+struct PutHashPart {  // of a policy's hash sets
+  Digest digest;
+  Bytes bytes;
+};
+struct DropHashPart {
+  Digest digest;
+};
 // The sealed findings are for act: an apply order touches only what stands in them.
 struct PutDryRun {
   trust::DryRun run;
@@ -106,8 +113,9 @@ struct Transport {
 struct PutTransport {
   Transport transport;
 };
-using Record = std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutDryRun, PutJob, DropJob,
-                            PutStop, PutReceipt, DropReceipts, PutTransport>;
+using Record =
+    std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutHashPart, DropHashPart, PutDryRun,
+                 PutJob, DropJob, PutStop, PutReceipt, DropReceipts, PutTransport>;
 
 // What the gates and the rescans need of a policy; small, so the bytes can stay on disk.
 struct PolicyBrief {
@@ -136,6 +144,7 @@ struct Stored {
   std::vector<Stop> stops;  // by log_size
   std::optional<trust::LogView::Saved> log;
   std::vector<PolicyBrief> policies;
+  std::vector<Digest> hash_parts;
   std::vector<trust::DryRun> dry_runs;
   std::vector<Job> jobs;
   std::vector<Waiting> outbox;

@@ -28,7 +28,9 @@ bool Core::join_walk(const Run& run) {
   if (acting_ || !ready_.empty() || (walk_ && walk_->is_begun)) return false;
   const bool verify = run.kind != Run::Kind::kDryRun;
   const auto entry = state().orders.find(run.job.order);
-  const std::uint64_t bytes = entry == state().orders.end() ? 0 : entry->second.order.policy_size;
+  std::uint64_t bytes = entry == state().orders.end() ? 0 : entry->second.order.policy_size;
+  if (const auto policy = policies_.find(run.job.policy); policy != policies_.end())
+    for (const model::HashPart& part : policy->second.facts.parts) bytes += part.bytes;
   if (!walk_) {
     walk_ = Walk{};
     walk_->verify = verify;

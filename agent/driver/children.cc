@@ -146,12 +146,13 @@ void Driver::on_started(const model::ChildStarted& started, UniqueFd fd) {
   if (!one.request) return;
   const model::LocalMessage request = std::move(*one.request);
   one.request.reset();
+  const UniqueFd hashes = std::exchange(one.hashes, UniqueFd());
   if (!started.error.empty() || !fd)
     return lose(started.child, started.error.empty() ? "no pipe" : started.error);
   one.pipe.emplace(std::move(fd));
   const model::Child kind = started.child;
   one.watch = parts_.loop.watch(one.pipe->fd(), [this, kind](Instant) { on_child(kind); });
-  if (auto sent = one.pipe->send(request, -1, kSendMax); !sent)
+  if (auto sent = one.pipe->send(request, hashes.get(), kSendMax); !sent)
     return lose(kind, sent.error().message);
   if (kind == model::Child::kAct && !act_remembers_ && std::exchange(stop_act_next_, false))
     static_cast<void>(one.pipe->send(model::LocalCommand{"stop", ""}));

@@ -56,6 +56,7 @@ alter table jobs rename column cleaned_objects to remaining;
 alter table jobs add column round integer not null default 0;
 alter table jobs rename column detail to said;
 alter table jobs add column cut_off blob not null default x'';
+create table hash_parts(digest blob primary key, bytes blob not null);
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -109,6 +110,14 @@ class SqliteStore final : public Store {
     FS_TRY(Statement get, database_.prepare("select policy from policies where digest = ?1"));
     FS_TRY(const bool found, get.bind(digest).step());
     if (!found) return fail(Code::kNotFound, "policy {} is not in the store", digest.hex());
+    return get.blob(0);
+  }
+
+  Result<Bytes> hash_part(const Digest& digest) override {
+    FS_TRY(Statement get, database_.prepare("select bytes from hash_parts where digest = ?1"));
+    FS_TRY(const bool found, get.bind(digest).step());
+    if (!found)
+      return fail(Code::kNotFound, "part {} of a hash set is not in the store", digest.hex());
     return get.blob(0);
   }
 
@@ -180,6 +189,12 @@ class SqliteStore final : public Store {
   }
   Status put(const DropPolicy& drop) {
     return run("delete from policies where digest = ?1", drop.digest);
+  }
+  Status put(const PutHashPart& put) {
+    return run("insert or replace into hash_parts values(?1, ?2)", put.digest, put.bytes);
+  }
+  Status put(const DropHashPart& drop) {
+    return run("delete from hash_parts where digest = ?1", drop.digest);
   }
   Status put(const PutDryRun& put) {
     FS_CHECK(run("insert or replace into dry_runs values(?1, ?2, ?3)", put.run.order,
@@ -295,9 +310,15 @@ class SqliteStore final : public Store {
     FS_TRY(Statement get, database_.prepare("select policy from policies"));
     while (true) {
       FS_TRY(const bool found, get.step());
-      if (!found) return {};
+      if (!found) break;
       FS_TRY(PolicyBrief brief, brief_of(get.view(0)));
       stored.policies.push_back(std::move(brief));
+    }
+    FS_TRY(Statement parts, database_.prepare("select digest from hash_parts"));
+    while (true) {
+      FS_TRY(const bool found, parts.step());
+      if (!found) return {};
+      FS_TRY(stored.hash_parts.emplace_back(), parts.fixed<Digest>(0));
     }
   }
 

@@ -21,6 +21,7 @@ class Store {
 
   // What the core leaves on disk until it is needed. kNotFound.
   virtual Result<Bytes> policy(const Digest& digest) = 0;
+  virtual Result<Bytes> hash_part(const Digest& digest) = 0;
   virtual Result<std::vector<model::SealedFinding>> dry_run(const DocumentId& order) = 0;
   // Those that are still there.
   virtual Result<std::vector<Bytes>> receipts(const std::vector<std::uint64_t>& seqs) = 0;

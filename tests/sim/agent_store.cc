@@ -23,6 +23,8 @@ void AgentStore::commit(const std::vector<agent::Record>& records) {
       [this](const agent::PutLog& put) { stored_.log = put.log; },
       [this](const agent::PutPolicy& put) { policies_[put.digest] = put.bytes; },
       [this](const agent::DropPolicy& drop) { policies_.erase(drop.digest); },
+      [this](const agent::PutHashPart& put) { stored_.hash_parts.push_back(put.digest); },
+      [this](const agent::DropHashPart& drop) { std::erase(stored_.hash_parts, drop.digest); },
       [this](const agent::PutDryRun& put) {
         std::erase_if(stored_.dry_runs,
                       [&](const auto& run) { return run.order == put.run.order; });

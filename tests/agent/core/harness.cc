@@ -93,6 +93,10 @@ void Harness::commit(const Record& record) {
     stored_.log = put->log;
   } else if (const auto* put = std::get_if<PutPolicy>(&record)) {
     policies_[put->digest] = put->bytes;
+  } else if (const auto* put = std::get_if<PutHashPart>(&record)) {
+    stored_.hash_parts.push_back(put->digest);
+  } else if (const auto* drop = std::get_if<DropHashPart>(&record)) {
+    std::erase(stored_.hash_parts, drop->digest);
   } else if (const auto* put = std::get_if<PutDryRun>(&record)) {
     stored_.dry_runs.push_back(put->run);
   } else if (const auto* put = std::get_if<PutJob>(&record)) {

@@ -55,6 +55,29 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(AgentStore, HashesAreFetchedAgainAfterARestart) {
+  char folder[] = "/tmp/fleetsweep-store-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/core.db";
+  const Digest kept{{1}}, dropped{{2}};
+  {
+    const auto store = open_store(path);
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit({PutHashPart{kept, Bytes(1000, 7)}, PutHashPart{dropped, {1}}}));
+    ASSERT_TRUE((*store)->commit({DropHashPart{dropped}}));
+  }
+  const auto store = open_store(path);
+  ASSERT_TRUE(store) << store.error().message;
+  const auto stored = (*store)->load();
+  ASSERT_TRUE(stored) << stored.error().message;
+  EXPECT_EQ(stored->hash_parts, std::vector<Digest>{kept});
+  const auto bytes = (*store)->hash_part(kept);
+  ASSERT_TRUE(bytes) << bytes.error().message;
+  EXPECT_EQ(*bytes, Bytes(1000, 7));
+  EXPECT_EQ((*store)->hash_part(dropped).error().code, Code::kNotFound);
+  std::filesystem::remove_all(folder);
+}
+
 // A real file system without room: what was committed stays, what was not leaves no part behind,
 // and with room again the same store goes on.
 TEST(AgentStore, AFullDiskTearsATurnApartOrForgetsWhatWasDone) {

@@ -1,0 +1,194 @@
+// Hash sets come beside their policy, part after part; without all of them nothing is looked for.
+
+#include <gmock/gmock.h>
+
+#include "protocol/base/limits.h"
+#include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
+#include "tests/agent/core/agent_core.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using model::Reason;
+
+// A policy with a set of three parts.
+class HashSets : public AgentCore {
+ protected:
+  HashSets() {
+    std::vector<hash_set::HashRecord> records(15'000);
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      records[i].size = i;
+      records[i].hash[0] = static_cast<std::uint8_t>(i);
+    }
+    for (Bytes& part : hash_set::encode_hash_set(records, 32)) {
+      named.push_back({crypto::sha256(part), static_cast<std::uint32_t>(part.size())});
+      parts[named.back().digest] = std::move(part);
+    }
+    name_parts();
+  }
+  void name_parts() {
+    host.policy.detections[0].any_of = {{{.field = model::Field::kFileSha256, .parts = named}}};
+    host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  }
+  // The newest want of a blob, and no word of it any more.
+  std::optional<model::Want> wanted() {
+    const auto wants = of_kind<model::Want>(host.sent);
+    host.sent.clear();
+    for (auto want = wants.rbegin(); want != wants.rend(); ++want)
+      if (!want->blob.is_zero()) return *want;
+    return std::nullopt;
+  }
+  void answer(const model::Want& want, const Bytes& bytes) {
+    const std::size_t size =
+        std::min<std::size_t>(limits::kBlobChunkBytes, bytes.size() - want.blob_offset);
+    const auto from = bytes.begin() + static_cast<std::ptrdiff_t>(want.blob_offset);
+    host.run(
+        host.core->on_message(model::Blob{want.blob, want.blob_offset, bytes.size(),
+                                          Bytes(from, from + static_cast<std::ptrdiff_t>(size))},
+                              host.now()));
+  }
+  // Until this part is complete, or nothing is wanted any more. How many chunks it took.
+  std::size_t serve(std::size_t count) {
+    std::size_t chunks = 0;
+    for (std::optional<model::Want> want; count > 0 && (want = wanted()); ++chunks) {
+      const Bytes& bytes = parts.at(want->blob);
+      answer(*want, bytes);
+      count -= want->blob_offset + limits::kBlobChunkBytes >= bytes.size();
+    }
+    return chunks;
+  }
+
+  std::vector<model::HashPart> named;
+  std::map<Digest, Bytes> parts;
+};
+
+TEST_F(HashSets, AnOrderBeginsWithPartOfItsHashes) {
+  host.connect();
+  ASSERT_EQ(named.size(), 3u);
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  EXPECT_EQ(serve(2), 8u) << "four chunks each";
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_TRUE(host.receipts().empty()) << "it only waits";
+  EXPECT_EQ(host.core->why(id), "waiting for its hash sets");
+  serve(1);
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().reason, Reason::kNone);
+}
+
+TEST_F(HashSets, ACutConnectionOrACrashBeginsThemAnew) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(1);
+  answer(*wanted(), parts.at(named[1].digest));  // and one chunk of the next
+  host.disconnect();
+  host.sent.clear();
+  host.connect();
+  const auto again = wanted();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->blob, named[1].digest) << "the first is here for good";
+  EXPECT_EQ(again->blob_offset, 0u);
+  host.crash();
+  host.connect();
+  EXPECT_EQ(serve(2), 6u);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+// Many chunks are more than an edge gives a host at once.
+TEST_F(HashSets, AnEdgeThatIsBusyIsAskedAtOnceOrNeverAgain) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(1);
+  const auto refused = wanted();
+  ASSERT_TRUE(refused);
+  host.run(host.core->on_message(model::RetryAfter{seconds(2), "busy"}, host.now()));
+  host.pass(seconds(4));
+  host.run(host.core->on_message(model::Welcome{seconds(60), 16}, host.now()));
+  EXPECT_FALSE(wanted()) << "while its answer may still come";
+  host.pass(seconds(20));
+  EXPECT_EQ(serve(2), 6u);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(HashSets, OtherHashesThanTheSignedOnesAreTaken) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(2);
+  Bytes lie = parts.at(named[2].digest);
+  lie.back() ^= 1;
+  while (const auto want = wanted()) answer(*want, lie);
+  EXPECT_EQ(host.scans(), 0u);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMismatch);
+}
+
+TEST_F(HashSets, FewerHashesThanTheSignedOnesAreTaken) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(2);
+  Bytes cut = parts.at(named[2].digest);
+  cut.pop_back();
+  const auto want = wanted();
+  ASSERT_TRUE(want);
+  answer(*want, cut);
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMismatch);
+}
+
+TEST_F(HashSets, AnEdgeThatHasNotAllOfThemIsNeverAskedAgain) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(2);
+  const auto want = wanted();
+  ASSERT_TRUE(want);
+  host.run(host.core->on_message(model::Blob{.digest = want->blob}, host.now()));
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
+  host.pass(seconds(31));
+  serve(1);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(HashSets, WhatIsSignedAndIsNoHashSetIsWaitedForForEver) {
+  const Bytes text(100, 'x');
+  named = {{crypto::sha256(text), 100}};
+  parts = {{named[0].digest, text}};
+  name_parts();
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(1);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kMalformed);
+  EXPECT_FALSE(wanted()) << "nobody asks for it again";
+}
+
+// The author of an order decides what its policy's digest is the digest of.
+TEST_F(HashSets, APartThatAnOrderCallsItsPolicyIsFetchedForEver) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(3);
+  model::Order order = fixture::dry_run(host.policy);
+  order.policy = named[0].digest;
+  order.policy_size = named[0].bytes;
+  order.title = "a part";
+  host.order(order, {"alice"});
+  host.pass(seconds(21));  // the harness gives no answer to the first want
+  serve(1);
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kMalformed);
+  EXPECT_FALSE(wanted());
+}
+
+TEST_F(HashSets, APartThatKillsItsReaderIsReadForEver) {
+  host.guard.poison.insert(named[1].digest);
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(3);
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kPoison);
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
