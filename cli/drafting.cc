@@ -8,6 +8,7 @@
 #include "cli/affected_hosts.h"
 #include "cli/describe.h"
 #include "cli/evidence_source.h"
+#include "cli/policy_files.h"
 #include "cli/receipt_digest.h"
 #include "cli/wave_draw.h"
 #include "policies/compiler/compiler.h"
@@ -135,6 +136,7 @@ Result<Draft> draft_order(Session& session, const DraftOptions& options) {
   order.mode = mode_of(options, compiled.defaults);
   if (order.mode != model::Mode::kUndo) {
     draft.policy = codec::encode(compiled.policy);
+    draft.hashes = std::move(compiled.hashes);
     order.policy = crypto::sha256(draft.policy);
     order.policy_size = draft.policy.size();
     order.title = options.title.empty() ? compiled.policy.title : options.title;
@@ -169,7 +171,7 @@ Result<Draft> draft_order(Session& session, const DraftOptions& options) {
 Result<DocumentId> write_draft(const std::string& file, const Draft& draft) {
   const model::Envelope envelope{std::string(model::kPayloadOrder), codec::encode(draft.order), {}};
   FS_CHECK(write_document(file, envelope));
-  FS_CHECK(write_text_file(file + ".policy", as_text(draft.policy)));
+  FS_CHECK(write_policy_files(file + ".policy", draft.policy, draft.hashes));
   return crypto::document_id(envelope);
 }
 

@@ -14,6 +14,7 @@
 #include "cli/draft_flags.h"
 #include "cli/json_text.h"
 #include "cli/order_signing.h"
+#include "cli/policy_files.h"
 #include "cli/progress_view.h"
 #include "cli/receipt_digest.h"
 #include "cli/report.h"
@@ -155,8 +156,7 @@ Status sign_draft(Session& session, const Draft& draft, const Options& options) 
   for (const std::string& line : draft.notes) plan += "  " + line + "\n";
   FS_CHECK(confirm_order(session, plan, draft.order, review, options.hosts,
                          "Sign and submit this order?"));
-  if (!draft.policy.empty())
-    FS_CHECK(post(session, "policies", to_text(draft.policy), "application/octet-stream"));
+  if (!draft.policy.empty()) FS_CHECK(post_policy(session, draft.policy, draft.hashes));
   FS_TRY(const DocumentId id, sign_and_submit(session, std::string(model::kPayloadOrder),
                                               std::move(payload), options.submission.keys));
   session.console.print(session.console.json

@@ -10,6 +10,7 @@
 
 #include "cli/checks.h"
 #include "cli/json_text.h"
+#include "cli/policy_files.h"
 #include "cli/signer.h"
 #include "cli/verbs/verbs.h"
 #include "protocol/codec/codec.h"
@@ -69,8 +70,7 @@ Status push_file(Session& session, const Options& options) {
     if (const auto order = codec::decode<model::Order>(envelope.payload);
         order && envelope.payload_type == model::kPayloadOrder)
       session.tenant = order->tenant.hex();
-  if (const auto policy = read_text_file(options.file + ".policy"); policy && !policy->empty())
-    FS_CHECK(post(session, "policies", *policy, "application/octet-stream"));
+  FS_CHECK(post_policy_files(session, options.file + ".policy"));
   FS_TRY(const json document, push(session, envelope));
   const std::string id = text_of(document, "id");
   session.console.print(session.console.json ? document.dump()

@@ -11,6 +11,7 @@
 #include "cli/evidence_source.h"
 #include "cli/inbox.h"
 #include "cli/order_signing.h"
+#include "cli/policy_files.h"
 #include "cli/root_change.h"
 #include "cli/signer.h"
 #include "cli/verbs/verbs.h"
@@ -239,9 +240,7 @@ Status submit_order(Session& session, const Options& options) {
   if (!is_known) {
     FS_TRY(const std::string text, describe(envelope, false, review));
     FS_CHECK(session.console.confirm(text, "Submit this? It starts what the document says."));
-    const std::string policy_file = options.file + ".policy";
-    if (const auto policy = read_text_file(policy_file); policy && !policy->empty())
-      FS_CHECK(post(session, "policies", *policy, "application/octet-stream"));
+    FS_CHECK(post_policy_files(session, options.file + ".policy"));
   }
   FS_TRY(const DocumentId id, submit(session, envelope));
   session.console.print(session.console.json

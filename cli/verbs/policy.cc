@@ -9,6 +9,7 @@
 
 #include "cli/child.h"
 #include "cli/json_text.h"
+#include "cli/policy_files.h"
 #include "cli/scan_report.h"
 #include "cli/verbs/verbs.h"
 #include "policies/compiler/compiler.h"
@@ -100,12 +101,20 @@ Status build(Session& session, const Options& options) {
       options.out.empty()
           ? std::filesystem::path(options.file).replace_extension(".policy").string()
           : options.out;
-  FS_CHECK(write_text_file(out, as_text(bytes)));
+  FS_CHECK(write_policy_files(out, bytes, compiled.hashes));
   const Digest digest = crypto::sha256(bytes);
   session.console.print(
       session.console.json
-          ? json{{"file", out}, {"digest", digest.hex()}, {"size", bytes.size()}}.dump()
-          : fmt::format("{}  {} bytes, digest {}", out, bytes.size(), digest.hex()));
+          ? json{{"file", out},
+                 {"digest", digest.hex()},
+                 {"size", bytes.size()},
+                 {"hashes_size", compiled.hashes.size()}}
+                .dump()
+          : fmt::format("{}  {} bytes, digest {}{}", out, bytes.size(), digest.hex(),
+                        compiled.hashes.empty()
+                            ? ""
+                            : fmt::format("; its hash sets in {}.hashes, {} bytes", out,
+                                          compiled.hashes.size())));
   return {};
 }
 
@@ -116,10 +125,13 @@ class CompiledFiles {
   CompiledFiles(const CompiledFiles&) = delete;
   CompiledFiles& operator=(const CompiledFiles&) = delete;
   ~CompiledFiles() {
-    for (const std::string& path : paths_) unlink(path.c_str());
+    for (const std::string& path : paths_) {
+      unlink(path.c_str());
+      unlink((path + ".hashes").c_str());
+    }
   }
 
-  Status add(model::Policy policy) {
+  Status add(const compiler::Compiled& compiled) {
     char path[] = "/tmp/fleetsweep-policy-XXXXXX";
     const int descriptor = mkstemp(path);
     if (descriptor < 0)
@@ -127,10 +139,11 @@ class CompiledFiles {
     close(descriptor);
     paths_.emplace_back(path);
     // The manners of a scan beside a host's work are not those of a trial that somebody waits for.
+    model::Policy policy = compiled.policy;
     policy.limits.timeout = Seconds{0};
     policy.limits.cpu_percent = 0;
     policy.limits.iops = 0;
-    return write_text_file(path, as_text(codec::encode(policy)));
+    return write_policy_files(path, codec::encode(policy), compiled.hashes);
   }
   const std::vector<std::string>& paths() const { return paths_; }
 
@@ -140,12 +153,13 @@ class CompiledFiles {
 
 // The engine that hosts run, on a folder: fleetsweep-scan stands beside this program. A report for
 // each policy; at most kSweepPolicies.
-Result<std::vector<json>> scan(std::span<const model::Policy> policies, const std::string& folder) {
+Result<std::vector<json>> scan(std::span<const compiler::Compiled> policies,
+                               const std::string& folder) {
   CompiledFiles files;
   std::vector<std::string> command = {
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fleetsweep-scan").string(),
       "--root", folder, "--json"};
-  for (const model::Policy& policy : policies) {
+  for (const compiler::Compiled& policy : policies) {
     FS_CHECK(files.add(policy));
     command.insert(command.end(), {"--policy", files.paths().back()});
   }
@@ -169,10 +183,9 @@ Status answered(const json& report) {
 // Software that is known to be good: each verdict about it is a false alarm on every host that has
 // it.
 Status test_goodware(Session& session, const Options& options) {
-  std::vector<model::Policy> policies;
+  std::vector<compiler::Compiled> policies;
   for (const std::string& file : options.files) {
-    FS_TRY(compiler::Compiled compiled, compile(session, Options{.file = file}));
-    policies.push_back(std::move(compiled.policy));
+    FS_TRY(policies.emplace_back(), compile(session, Options{.file = file}));
   }
   json results = json::array();
   std::size_t alarms = 0;
@@ -214,7 +227,7 @@ Status test(Session& session, const Options& options) {
                 counted(options.files.size(), "path"));
   FS_TRY(const compiler::Compiled compiled,
          compile(session, Options{.file = options.files.front()}));
-  FS_TRY(const std::vector<json> reports, scan({&compiled.policy, 1}, options.files.back()));
+  FS_TRY(const std::vector<json> reports, scan({&compiled, 1}, options.files.back()));
   const json& report = reports.front();
   if (session.console.json) session.console.print(report.dump());
   FS_CHECK(answered(report));

@@ -40,6 +40,48 @@ expect "curl agrees" curl -fsS --tlsv1.3 --cacert "$STORY/ca.pem" --cert "$STORY
 wait_for 60 agents_connected 1
 campaign_order dry-run tls-1 --jurisdiction DE
 expect "events are followed" fs campaign watch tls-1 --until found=1 --deadline 30s
+
+# --- more hashes than a message holds
+sets=$STORY/sets
+mkdir -p "$sets" "$(host_root web-1)/srv"
+head -c 5000 /dev/urandom >"$(host_root web-1)/srv/planted"
+{
+  head -c 6400000 /dev/urandom | od -An -v -tx1 -w32 | tr -d ' ' | awk '{ print $0 ":" 4000 + NR % 3000 ":made" }'
+  echo "$(sha256sum <"$(host_root web-1)/srv/planted" | cut -d' ' -f1):5000:planted"
+} >"$sets/list.hsb"
+cat >"$sets/policy.yaml" <<TEXT
+apiVersion: fleetsweep/v1
+kind: Policy
+metadata:
+  id: policy--6a3b1c52-8f0e-4d7a-9b21-5d8e0f7c4a19
+  title: A list of hashes
+  version: 1
+  author: The story
+  malware: {family: Listed}
+  authority: {legal_basis: owner-consent, issuer: The story, reference: SETS}
+target: {platform: linux}
+lists:
+  known: {type: sha-256, file: list.hsb, sha256: $(sha256sum <"$sets/list.hsb" | cut -d' ' -f1)}
+detections:
+  listed: {object: file, where: {file.hashes.SHA-256: '@lists/known'}}
+verdicts: {present: {condition: listed, confidence: 90, level: high}}
+responses: [{on: [present], actions: [{action: report}]}]
+TEXT
+hosts_say() { tells "^$2 $3 $4\$" eval "fs --json campaign hosts $1 | jq -r '.[] | \"\(.state) \(.matched) \(.reason)\"'"; }
+POLICY=$sets/policy.yaml
+campaign_order dry-run sets-1 --jurisdiction DE
+expect "of 200,001 hashes the one that is there is found" fs campaign watch sets-1 --until found=1 --deadline 60s
+expect "and nothing else" hosts_say sets-1 found 1 none
+parts() { sqlite3 "$WORLD/hosts/web-1/state/core/core.db" "$1"; }
+expect "the host keeps them in parts" test "$(parts 'select count(*) from hash_parts')" = 31
+stop agent-web-1
+parts "update hash_parts set bytes = zeroblob(length(bytes)) where digest = (select min(digest) from hash_parts)"
+agent_start web-1
+wait_for 20 agents_connected 1
+campaign_order dry-run sets-2 --jurisdiction DE
+expect "with a damaged part nothing is clean and nothing found" wait_for 30 hosts_say sets-2 refused 0 policy_missing
+POLICY=
+
 as mallory
 expect "a certificate of another authority is refused" not fs agent list
 FLEETSWEEP_CERTIFICATE= FLEETSWEEP_CERTIFICATE_KEY=
