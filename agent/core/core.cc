@@ -373,6 +373,12 @@ void Core::fetch_policy(const DocumentId& id, Effects& effects, const Now& now) 
       !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
                        identity_.host.groups))
     return;
+  // Hashes are much, and of no use to a host that will not carry the order out.
+  if (!missing->is_policy) {
+    const trust::Verdict verdict = verdict_on(id, now);
+    const auto* refusal = std::get_if<trust::Refusal>(&verdict);
+    if (refusal && !trust::may_change(refusal->reason)) return;
+  }
   if (const auto offset = fetch_.want(missing->digest, missing->size, now.uptime))
     effects.actions.push_back(Send{model::Want{
         .entries_from = log_.wanted(), .blob = missing->digest, .blob_offset = *offset}});

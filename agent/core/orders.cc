@@ -72,8 +72,7 @@ bool Core::waits_for_time(const trust::Verdict& verdict, Effects& effects, const
 }
 
 trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
-  const model::Order& order = state().orders.at(id).order;
-  const auto policy = policies_.find(order.policy);
+  const auto policy = policies_.find(state().orders.at(id).order.policy);
   // Another round of what was carried out is judged as the first was: by all gates but this one.
   const bool is_again = is_between_rounds(id);
   std::set<trust::Execution> others;
@@ -88,8 +87,7 @@ trust::Verdict Core::verdict_on(const DocumentId& id, const Now& now) const {
           .floor = log_.floor(),
           .clock = judged_by(now),
           .forked = log_.forked(),
-          // Without all its hashes nobody can tell what is clean.
-          .policy = missing_of(order) ? nullptr : &policy->second.facts,
+          .policy = policy == policies_.end() ? nullptr : &policy->second.facts,
           .executed = is_again ? others : executed_,
           .dry_runs = dry_runs_,
           .poisoned = poisoned_,
@@ -117,7 +115,11 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
     return refuse(id, bad->second, effects, now);
   if (!poisoned_.contains(id)) fetch_policy(id, effects, now);
 
-  const trust::Verdict verdict = verdict_on(id, now);
+  trust::Verdict verdict = verdict_on(id, now);
+  // Without all its hashes nobody can tell what is clean.
+  if (std::holds_alternative<trust::Allowed>(verdict) && order.mode != Mode::kUndo &&
+      missing_of(order))
+    verdict = trust::Refusal{Reason::kPolicyMissing, "not all of its hash sets are here yet"};
   // When it ends it is refused as expired, whatever it waits for until then.
   if (!std::holds_alternative<trust::Allowed>(verdict) &&
       order.schedule.not_after >= judged_by(now).local)

@@ -150,6 +150,16 @@ TEST_F(HashSets, AnEdgeThatHasNotAllOfThemIsNeverAskedAgain) {
   EXPECT_EQ(host.scans(), 1u);
 }
 
+TEST_F(HashSets, AHostThatWillNotCarryAnOrderOutFetchesItsHashes) {
+  host.policy.platform = model::Platform::kWindows;
+  name_parts();
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  ASSERT_EQ(host.receipts().size(), 1u);
+  EXPECT_EQ(host.last().reason, Reason::kPlatform);
+  EXPECT_FALSE(wanted());
+}
+
 TEST_F(HashSets, WhatIsSignedAndIsNoHashSetIsWaitedForForEver) {
   const Bytes text(100, 'x');
   named = {{crypto::sha256(text), 100}};
