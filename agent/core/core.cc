@@ -347,6 +347,10 @@ void Core::take_hash_part(const Digest& digest, Bytes bytes, Effects& effects) {
                             trust::Refusal{model::Reason::kMalformed, part.error().message});
 }
 
+bool Core::is_over(const model::Order& order, const Now& now) const {
+  return order.schedule.not_after < trust::effective(log_.floor(), judged_by(now));
+}
+
 bool Core::needs(const model::Order& order, const Digest& blob) const {
   if (order.policy == blob) return true;
   const auto policy = policies_.find(order.policy);
@@ -367,9 +371,8 @@ std::optional<Core::Missing> Core::missing_of(const model::Order& order) const {
 void Core::fetch_policy(const DocumentId& id, Effects& effects, const Now& now) {
   if (!session_.is_welcomed()) return;
   const model::Order& order = state().orders.at(id).order;
-  const bool is_over = order.schedule.not_after < trust::effective(log_.floor(), judged_by(now));
   const auto missing = missing_of(order);
-  if (order.mode == model::Mode::kUndo || is_over || !missing ||
+  if (order.mode == model::Mode::kUndo || is_over(order, now) || !missing ||
       !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
                        identity_.host.groups))
     return;

@@ -202,6 +202,7 @@ class Core {
   };
   std::optional<Missing> missing_of(const model::Order& order) const;
   bool needs(const model::Order& order, const Digest& blob) const;
+  bool is_over(const model::Order& order, const Now& now) const;
   void fetch_policy(const DocumentId& id, Effects& effects, const Now& now);
   void take_hash_part(const Digest& digest, Bytes bytes, Effects& effects);
   void talk(Effects& effects, const Now& now);

@@ -79,9 +79,16 @@ Effects Core::on_start(const Now& now) {
     effects.records.push_back(DropPolicy{policy.first});
     return true;
   });
+  // Hashes are much: those of orders that are over go before the orders themselves.
   std::set<Digest> named;
-  for (const auto& [digest, policy] : policies_)
-    for (const model::HashPart& part : policy.facts.parts) named.insert(part.digest);
+  for (const auto& [id, entry] : state().orders) {
+    const auto job = jobs_.find(id);
+    const bool is_busy = job != jobs_.end() && (job->second.phase == Phase::kActing ||
+                                                job->second.phase == Phase::kVerifying);
+    const auto policy = policies_.find(entry.order.policy);
+    if (policy == policies_.end() || (is_over(entry.order, now) && !is_busy)) continue;
+    for (const model::HashPart& part : policy->second.facts.parts) named.insert(part.digest);
+  }
   std::erase_if(hash_parts_, [&](const Digest& part) {
     if (named.contains(part)) return false;
     effects.records.push_back(DropHashPart{part});

@@ -160,6 +160,30 @@ TEST_F(HashSets, AHostThatWillNotCarryAnOrderOutFetchesItsHashes) {
   EXPECT_FALSE(wanted());
 }
 
+TEST_F(HashSets, HashesOfOrdersThatAreOverFillTheDisk) {
+  host.connect();
+  model::Order order = fixture::dry_run(host.policy);
+  order.schedule.not_after = host.clock.local + Seconds(3600);
+  host.order(order, {"alice"});
+  serve(3);
+  host.scan_answers(host.clean());
+  host.crash();
+  host.connect();
+  order.title = "again, while they are there";
+  host.order(order, {"alice"});
+  EXPECT_FALSE(wanted());
+  host.scan_answers(host.clean());
+  host.pass(std::chrono::hours(2));
+  host.crash();
+  host.connect();
+  order.title = "later";
+  order.schedule.not_after = host.clock.local + Seconds(3600);
+  host.order(order, {"alice"});
+  host.pass(seconds(21));  // the harness gives no answer to the first want
+  EXPECT_EQ(serve(3), 10u) << "they were dropped, and come again";
+  EXPECT_EQ(host.scans(), 1u);
+}
+
 TEST_F(HashSets, WhatIsSignedAndIsNoHashSetIsWaitedForForEver) {
   const Bytes text(100, 'x');
   named = {{crypto::sha256(text), 100}};
