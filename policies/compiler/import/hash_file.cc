@@ -20,8 +20,9 @@ std::optional<HashFile> hash_file(std::string_view text, std::string path) {
     const auto list = compiler::read_hash_list(text, file.path, hash_bytes, mistakes);
     if (mistakes.failed()) return std::nullopt;
     if (list.records.empty()) continue;
-    const bool is_sized = std::none_of(list.records.begin(), list.records.end(),
-                                       [](const auto& one) { return one.size == hash_set::kAnySize; });
+    const bool is_sized =
+        std::none_of(list.records.begin(), list.records.end(),
+                     [](const auto& one) { return one.size == hash_set::kAnySize; });
     file.kinds.push_back({field, list.records.size(), is_sized});
   }
   return file;
