@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kFileBytesMax = 8 * 1024 * 1024;
-
 Result<std::vector<http::Header>> authorization(Session& session) {
   if (session.token_file.empty())
     return fail(Code::kInvalid,
@@ -160,8 +158,8 @@ Error of_named_file(Error error, const std::string& path) {
   return advise(std::move(error), "look at the path: ls -l " + path);
 }
 
-Result<std::string> read_text_file(const std::string& path) {
-  const auto bytes = files::read_file(path, kFileBytesMax, files::Links::kFollow);
+Result<std::string> read_text_file(const std::string& path, std::size_t bytes_max) {
+  const auto bytes = files::read_file(path, bytes_max, files::Links::kFollow);
   if (!bytes) return fail(of_named_file(bytes.error(), path));
   return to_text(*bytes);
 }

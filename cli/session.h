@@ -53,7 +53,8 @@ Status stream(Session&, const std::string& path,
 // What went wrong with a file that the command line names is a mistake of the command line
 // (kInvalid instead of kNotFound).
 Error of_named_file(Error error, const std::string& path);
-Result<std::string> read_text_file(const std::string& path);
+inline constexpr std::size_t kFileBytesMax = 8 * 1024 * 1024;
+Result<std::string> read_text_file(const std::string& path, std::size_t bytes_max = kFileBytesMax);
 Status write_text_file(const std::string& path, std::string_view text, bool is_private = false);
 Result<model::Envelope> read_document(const std::string& path);
 // Only a document of this type; kInvalid says which it is instead.

@@ -53,9 +53,7 @@ Result<Gathered> gather(const Options& options) {
   FS_TRY(const Seconds lifetime, parse_seconds(options.lifetime));
   Gathered all;
   for (const std::string& file : options.files) {
-    FS_TRY(const Bytes content,
-           files::read_file(file, limits::kHashListBytes, files::Links::kFollow));
-    const std::string_view bytes = as_text(content);
+    FS_TRY(const std::string bytes, read_text_file(file, limits::kHashListBytes));
     if (auto hashes = feeds::hash_file(bytes, file)) {
       FS_TRY(hashes->path, path_beside(options, file));
       all.hash_files.push_back(std::move(*hashes));
