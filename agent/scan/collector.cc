@@ -1,7 +1,5 @@
 #include "agent/scan/collector.h"
 
-#include "protocol/base/limits.h"
-
 namespace fleetsweep::scan {
 namespace {
 
@@ -12,13 +10,14 @@ model::Identity identity_of_object(const Object& object) {
 }  // namespace
 
 bool Collector::is_full(std::size_t policy) const {
-  return found_[policy] >= limits::kFindings;
+  return found_[policy] > sweep_.findings_max(policy);
 }
 
 void Collector::record(std::uint16_t detection, const Object& object, std::uint32_t joined) {
   const std::size_t policy = sweep_.policy_of(detection);
   if (is_full(policy)) return;
   ++found_[policy];
+  if (is_full(policy)) return;
   const auto number = static_cast<std::uint32_t>(findings_.size());
   model::Finding finding;
   finding.detection = detection;

@@ -23,7 +23,8 @@ class Collector {
   std::vector<Bound> binding(std::uint32_t finding) const;
   std::vector<std::uint32_t> findings_of(std::uint16_t detection) const;
   const std::vector<model::Finding>& findings() const { return findings_; }
-  bool is_full(std::size_t policy) const;  // it matches too much: nothing more is taken
+  // It matches too much: more was found than its limit, and nothing more is taken.
+  bool is_full(std::size_t policy) const;
 
  private:
   const Matcher& matcher_;

@@ -107,7 +107,8 @@ class Engine {
     } else if (collector_.is_full(index)) {
       done.reason = model::Reason::kLimit;
       done.detail =
-          fmt::format("{} findings or more: the policy matches too much", limits::kFindings);
+          fmt::format("more findings than max_rows, which is {}: the policy matches too much",
+                      sweep_.findings_max(index));
     }
     done.result.findings = sweep_.findings_of(index, collector_.findings());
     const auto verdicts = judge(policy, done.result.findings);

@@ -23,6 +23,9 @@ Sweep::Sweep(std::span<const model::Policy> policies) {
   for (const model::Policy& policy : policies) {
     const auto first = static_cast<std::int16_t>(all_.detections.size());
     first_.push_back(static_cast<std::uint16_t>(first));
+    findings_max_.push_back(policy.limits.rows == 0
+                                ? limits::kFindings
+                                : std::min<std::size_t>(policy.limits.rows, limits::kFindings));
     model::PolicyLimits& limits = all_.limits;
     limits.cpu_percent = slower(limits.cpu_percent, policy.limits.cpu_percent);
     limits.iops = slower(limits.iops, policy.limits.iops);

@@ -31,6 +31,8 @@ class Sweep {
   std::size_t policy_of(std::uint16_t detection) const { return owner_[detection]; }
   Policies bit_of(std::uint16_t detection) const { return Policies{1} << owner_[detection]; }
   Policies everybody() const { return static_cast<Policies>((std::uint64_t{1} << size()) - 1); }
+  // More of one policy are too many (max_rows).
+  std::size_t findings_max(std::size_t policy) const { return findings_max_[policy]; }
   Policies wanting(model::ObjectKind kind) const;
   Policies wanting_processes() const;  // or connections, or the files of running programs
   // Of one policy, numbered as if nothing else had been found.
@@ -39,8 +41,9 @@ class Sweep {
 
  private:
   model::Policy all_;
-  std::vector<std::uint16_t> owner_;  // per detection
-  std::vector<std::uint16_t> first_;  // per policy, its first detection
+  std::vector<std::uint16_t> owner_;       // per detection
+  std::vector<std::uint16_t> first_;       // per policy, its first detection
+  std::vector<std::size_t> findings_max_;  // per policy
 };
 
 // What one policy's scan has seen.

@@ -209,7 +209,11 @@ void explain_limits(const Policy& policy, std::string& out) {
                      count_words(limit.persistence, "entry"), size_words(limit.bytes));
   out += fmt::format("  at least {} independent signs before anything is changed\n",
                      limit.independent_min);
-  out += fmt::format("  a scan takes at most {}\n", duration_words(limit.timeout));
+  out += fmt::format("  a scan takes at most {}", duration_words(limit.timeout));
+  if (limit.rows > 0)
+    out += fmt::format(", and one that finds more than {} gives none",
+                       count_words(limit.rows, "object"));
+  out += '\n';
 }
 
 void explain_verify(const Policy& policy, std::string& out) {

@@ -351,6 +351,19 @@ TEST_F(ScanTest, VerdictsThatAreNotAllTriedDoNotMakeAHostClean) {
   EXPECT_TRUE(result["findings"].empty());
 }
 
+TEST_F(ScanTest, APolicyFindsMoreThanItSaysItWould) {
+  for (const char* folder : {"/a", "/b", "/c"}) write(std::string(folder) + "/evil", "x");
+  model::Policy policy = by_name("evil");
+  policy.limits.rows = 3;
+  EXPECT_EQ(scan(policy)["findings"].size(), 3u);
+  policy.limits.rows = 2;
+  const auto result = scan(policy);
+  EXPECT_EQ(result["reason"], "limit");
+  EXPECT_EQ(result["detail"],
+            "more findings than max_rows, which is 2: the policy matches too much");
+  EXPECT_TRUE(result["findings"].empty());
+}
+
 TEST_F(ScanTest, ALargeFolderIsLeftAsSoonAsTheTimeIsOver) {
   for (int i = 0; i < 500; ++i) write("/many/" + std::to_string(i), "");
   struct Impatient : WalkVisitor {
