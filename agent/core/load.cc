@@ -83,8 +83,9 @@ Effects Core::on_start(const Now& now) {
   std::set<Digest> named;
   for (const auto& [id, entry] : state().orders) {
     const auto job = jobs_.find(id);
-    const bool is_busy = job != jobs_.end() && (job->second.phase == Phase::kActing ||
-                                                job->second.phase == Phase::kVerifying);
+    const bool is_busy =
+        job != jobs_.end() && (job->second.phase == Phase::kActing ||
+                               job->second.phase == Phase::kVerifying || job->second.reboot_rescan);
     const auto policy = policies_.find(entry.order.policy);
     if (policy == policies_.end() || (is_over(entry.order, now) && !is_busy)) continue;
     for (const model::HashPart& part : policy->second.facts.parts) named.insert(part.digest);

@@ -135,8 +135,9 @@ void Driver::perform(StartScan& one) {
   request.facts = parts_.core.facts();
   request.verify = one.verify;
   auto hashes = write_hashes(one.policies);
-  if (!hashes) return stop(hashes.error().within("hash sets"));
-  scan_.hashes = std::move(*hashes);
+  // Without them the scanner says of each policy that has some that it is not all here.
+  if (!hashes) parts_.log.error("hash_sets_unreadable", {{"why", hashes.error().message}});
+  scan_.hashes = hashes ? std::move(*hashes) : UniqueFd();
   for (const Digest& digest : one.policies) {
     auto policy = parts_.store.policy(digest);
     if (!policy) return stop(policy.error().within("store"));

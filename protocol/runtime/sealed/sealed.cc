@@ -17,7 +17,11 @@ constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 }  // namespace
 
 Result<SealedWriter> SealedWriter::create() {
-  UniqueFd fd(::memfd_create("fleetsweep-sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // Hosts that let no memfd be executed want that said (vm.memfd_noexec); kernels before 6.3 do not
+  // know it.
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING, kNoExecSeal = 8;
+  UniqueFd fd(::memfd_create("fleetsweep-sealed", kFlags | kNoExecSeal));
+  if (!fd && errno == EINVAL) fd.reset(::memfd_create("fleetsweep-sealed", kFlags));
   if (!fd) return fail(files::system_error(errno, "make a memfd"));
   return SealedWriter(std::move(fd));
 }

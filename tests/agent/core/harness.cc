@@ -1,9 +1,14 @@
 #include "tests/agent/core/harness.h"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
 #include "agent/plan/binding.h"
 #include "protocol/base/assert.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::agent {
 
@@ -70,6 +75,12 @@ void Harness::run(Effects effects) {
     if (auto* start = std::get_if<StartScan>(&action)) {
       scans_.push_back(*start);
       asked_.assign(start->policies.begin(), start->policies.end());
+      for (const Digest& digest : start->policies)
+        for (const model::HashPart& part :
+             hash_set::hash_parts(*codec::decode<model::Policy>(policies_.at(digest))))
+          EXPECT_TRUE(std::ranges::find(stored_.hash_parts, part.digest) !=
+                      stored_.hash_parts.end())
+              << "a scan without all its hashes";
     }
     if (auto* start = std::get_if<StartAct>(&action)) {
       if (!start->request.resume) given_.clear();

@@ -184,6 +184,32 @@ TEST_F(HashSets, HashesOfOrdersThatAreOverFillTheDisk) {
   EXPECT_EQ(host.scans(), 1u);
 }
 
+TEST_F(HashSets, ARebootAfterTheOrderIsOverFindsThatItsHashesAreGone) {
+  host.policy.verify.after_reboot = true;
+  name_parts();
+  host.connect();
+  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(3);
+  host.scan_answers(host.found());
+  const DocumentId id = host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(host.found());
+  host.act_answers(model::HostState::kCleaned);
+  for (int i = 0; i < 3; ++i) {
+    host.scan_answers(host.clean());
+    host.pass(std::chrono::minutes(30));
+  }
+  EXPECT_EQ(host.last().state, model::HostState::kVerified) << host.core->why(id);
+  host.pass(std::chrono::hours(24 * 30));
+  host.crash();
+  ++host.clock.boot.value[0];
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);  // the harness looks whether all hashes of a scan are there
+  host.scan_answers(host.clean());
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+}
+
 TEST_F(HashSets, WhatIsSignedAndIsNoHashSetIsWaitedForForEver) {
   const Bytes text(100, 'x');
   named = {{crypto::sha256(text), 100}};
