@@ -167,7 +167,11 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   if (has_looked) {
     // Gone, or something else by now: there is no such file.
     std::int64_t born_ns = 0;
-    if (!look_at(folder, name, status, born_ns) || !S_ISREG(status.st_mode)) return;
+    if (!look_at(folder, name, status, born_ns)) {
+      if (errno != ENOENT) tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
+      return;
+    }
+    if (!S_ISREG(status.st_mode)) return;
     take_stat(-1);
     if (!recalls && !are_open()) return;
     if (known_ != nullptr) {

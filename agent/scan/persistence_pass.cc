@@ -24,9 +24,17 @@ using Only = PersistencePlace::Only;
 
 constexpr std::string_view kHome = "@home";
 
-std::set<std::string> names_in(const Root& root, const std::string& folder) {
+using Unreadable = std::function<void(const std::string& path, const char* reason)>;
+
+bool is_absent(int error) {
+  return error == ENOENT || error == ELOOP || error == ENOTDIR;
+}
+
+std::set<std::string> names_in(const Root& root, const std::string& folder,
+                               const Unreadable& unreadable) {
   std::set<std::string> names;
   UniqueFd fd = root.open_folder(folder);
+  if (!fd && !is_absent(errno)) unreadable(folder, std::strerror(errno));
   if (!fd) return names;
   DIR* stream = ::fdopendir(fd.release());
   if (stream == nullptr) return names;
@@ -41,7 +49,8 @@ std::set<std::string> names_in(const Root& root, const std::string& folder) {
 }
 
 // Paths that exist, of one that may have stars. Never through a link.
-std::vector<std::string> expand(const Root& root, const std::string& path) {
+std::vector<std::string> expand(const Root& root, const std::string& path,
+                                const Unreadable& unreadable) {
   if (path.find_first_of("*?") == std::string::npos) return {path};
   std::vector<std::string> done = {""};
   std::string_view rest = std::string_view(path).substr(1);
@@ -53,7 +62,7 @@ std::vector<std::string> expand(const Root& root, const std::string& path) {
         next.push_back(before + "/" + std::string(part));
         continue;
       }
-      for (const std::string& name : names_in(root, before.empty() ? "/" : before))
+      for (const std::string& name : names_in(root, before.empty() ? "/" : before, unreadable))
         if (matches_glob(part, name) && next.size() < limits::kPersistenceFollowed)
           next.push_back(before + "/" + name);
     }
@@ -132,7 +141,7 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
   std::map<std::pair<std::string, Gather>, Folder> folders;
   const auto add = [&](const PersistencePlace& place, const std::string& path,
                        const std::string& user) {
-    for (const std::string& one : expand(root_, root_.real(path))) {
+    for (const std::string& one : expand(root_, root_.real(path), unreadable_)) {
       if (place.gather == Gather::kFile) {
         if (known_.emplace(std::pair(one, place.kind), true).second)
           files_.emplace(one, Found{place.kind, place.format, user});
@@ -215,7 +224,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
     visitor.needs_stat |= rule.place->only != Only::kAny;
     if (rule.place->only == Only::kShadowing)
       for (const char* later : {"/usr/sbin", "/usr/bin", "/sbin", "/bin"})
-        visitor.shadowed.merge(names_in(root_, root_.real(later)));
+        visitor.shadowed.merge(names_in(root_, root_.real(later), unreadable_));
   }
   walk(root_, {path}, visitor);
 }
@@ -248,7 +257,7 @@ void PersistencePass::follow(const FollowedFile& file) {
   const PersistenceKind kind = kind_of_followed(file.format);
   if (!kinds_[static_cast<std::size_t>(kind)]) return;
   const auto add = [&](const std::string& path, const std::string& user) {
-    for (const std::string& one : expand(root_, root_.real(path)))
+    for (const std::string& one : expand(root_, root_.real(path), unreadable_))
       if (known_.emplace(std::pair(one, kind), true).second)
         files_.emplace(one, Found{kind, file.format, user});
   };
@@ -260,8 +269,7 @@ void PersistencePass::open(const std::string& path, const Found& found) {
   if (is_stopped_()) return;
   UniqueFd file = root_.open_file(path);
   if (!file) {
-    if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
-      tallies_.add_unscannable(who_, path, std::strerror(errno));
+    if (!is_absent(errno)) tallies_.add_unscannable(who_, path, std::strerror(errno));
     return;
   }
   struct stat status {};

@@ -61,6 +61,10 @@ class PersistencePass {
   Tallies& tallies_;
   Policies who_;
   std::function<bool()> is_stopped_;
+  const std::function<void(const std::string& path, const char* reason)> unreadable_ =
+      [this](const std::string& path, const char* reason) {
+        tallies_.add_unscannable(who_, path, reason);
+      };
   PersistenceKinds kinds_;
   bool needs_owner_ = false;
   const Baseline* baseline_ = nullptr;

@@ -32,15 +32,11 @@ std::string take_name(std::string_view& path) {
 }
 
 // Name by name: a system call filter sees the flags of openat, and not those of openat2, which
-// would do it at once.
-UniqueFd open_path(int folder, std::string_view path, int flags) {
+// would do it at once. The path has no "..".
+UniqueFd open_plain(int folder, std::string_view path, int flags) {
   UniqueFd held;
   std::string name = take_name(path);
   while (true) {
-    if (name == "..") {
-      errno = EXDEV;
-      return {};
-    }
     std::string next = take_name(path);
     if (next.empty()) return open_beneath(folder, name.empty() ? "." : name.c_str(), flags);
     UniqueFd below(::openat(folder, name.c_str(), kReadFlags | O_PATH | O_DIRECTORY));
@@ -52,6 +48,25 @@ UniqueFd open_path(int folder, std::string_view path, int flags) {
     folder = held.get();
     name = std::move(next);
   }
+}
+
+// The folder above one that is there and no link; that above the root is the root.
+bool go_up(int root, std::string& way) {
+  if (!open_plain(root, way, O_PATH | O_DIRECTORY)) return false;
+  way.erase(std::min(way.rfind('/'), way.size()));
+  return true;
+}
+
+UniqueFd open_path(int root, std::string_view path, int flags) {
+  if (path.find("..") == std::string_view::npos) return open_plain(root, path, flags);
+  std::string way;
+  for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
+    if (name != "..")
+      way += "/" + name;
+    else if (!go_up(root, way))
+      return {};
+  }
+  return open_plain(root, way, flags);
 }
 
 }  // namespace
@@ -147,13 +162,17 @@ UniqueFd Root::open_followed(const std::string& path) const {
   for (int links = 0; true;) {
     std::string_view rest = todo;
     const std::string name = take_name(rest);
-    if (name.empty()) return open_path(fd_.get(), way, 0);
+    if (name.empty()) return open_plain(fd_.get(), way, 0);
     char target[PATH_MAX];
     ssize_t size = -1;
+    if (way.size() + todo.size() >= PATH_MAX) {
+      errno = ENAMETOOLONG;
+      return {};
+    }
     if (name == "..") {
-      way.erase(std::min(way.rfind('/'), way.size()));
+      if (!go_up(fd_.get(), way)) return {};
     } else if (name != ".") {
-      const UniqueFd folder = open_path(fd_.get(), way, O_PATH | O_DIRECTORY);
+      const UniqueFd folder = open_plain(fd_.get(), way, O_PATH | O_DIRECTORY);
       if (!folder) return {};
       size = ::readlinkat(folder.get(), name.c_str(), target, sizeof target);
       if (size < 0) way += "/" + name;  // what is no link, or nothing

@@ -1,7 +1,8 @@
 #pragma once
 
-// The tree that is scanned. An open goes from name to name and cannot leave the root or follow a
-// link, whatever the tree does meanwhile.
+// The tree that is scanned. An open goes from name to name and follows no link, and none leaves the
+// root, whatever the tree does meanwhile; of a folder that is moved out of it during a walk, what
+// is in it may still be read.
 
 #include <sys/stat.h>
 

@@ -111,7 +111,10 @@ class Walk {
     std::uint8_t type = entry.type;
     if (type == DT_UNKNOWN) {
       struct stat status {};
-      if (::fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      if (::fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) visitor_.unreadable(path_, std::strerror(errno));
+        return;
+      }
       type = S_ISREG(status.st_mode) ? DT_REG : S_ISDIR(status.st_mode) ? DT_DIR : DT_UNKNOWN;
     }
     if (type == DT_REG)

@@ -53,13 +53,31 @@ TEST_F(RootTest, AnOpenFollowsNoLinkOnItsWayNorAtItsEnd) {
 }
 
 TEST_F(RootTest, NoPathLeadsOutOfTheRoot) {
-  EXPECT_EQ(opened("/../outside"), "EXDEV");
-  EXPECT_EQ(opened("/usr/../../outside"), "EXDEV");
+  EXPECT_EQ(opened("/../outside"), "ENOENT");
+  EXPECT_EQ(opened("/usr/../../outside"), "ENOENT");
   link("../../outside", "/etc/up");
   link("/../../outside", "/etc/far");
   EXPECT_EQ(followed("/etc/up"), "ENOENT");
   EXPECT_EQ(followed("/etc/far"), "ENOENT");
   EXPECT_EQ(followed("/../../outside"), "ENOENT");
+}
+
+// As sshd and sudo follow what their configuration includes.
+TEST_F(RootTest, APathThatGoesUpIsNotOpened) {
+  link("usr/lib", "/lib");
+  EXPECT_EQ(opened("/usr/lib/../../etc/only"), "in the root");
+  EXPECT_EQ(opened("/../../etc/./only"), "in the root");
+  EXPECT_EQ(opened("/usr/lib/..name"), "ENOENT");
+  EXPECT_EQ(opened("/usr/none/../lib/loader"), "ENOENT");
+  EXPECT_EQ(opened("/lib/../etc/only"), "ENOTDIR") << "above a link is somewhere else";
+}
+
+TEST_F(RootTest, LinksThatMakeAPathOfAnyLengthAreFollowedForHours) {
+  std::string longest;
+  while (longest.size() < 3000) longest += "usr/../";
+  link(longest + "../etc/two", "/etc/one");
+  link(longest + "../etc/only", "/etc/two");
+  EXPECT_EQ(followed("/etc/one/" + longest), "ENAMETOOLONG");
 }
 
 TEST_F(RootTest, AFollowedPathGoesThroughLinksOfEveryKindInsideTheRoot) {
