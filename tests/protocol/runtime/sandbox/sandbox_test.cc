@@ -209,6 +209,8 @@ TEST(Sandbox, AReaderCannotMakeOrEmptyAFileThatItOpensForReading) {
       Profile::kReader,
       {{"O_TRUNC", [&] { ::open(made, O_RDONLY | O_TRUNC | O_CLOEXEC); }},
        {"O_CREAT", [] { ::open("/tmp/fleetsweep-never", O_RDONLY | O_CREAT | O_CLOEXEC, 0600); }},
+       {"open_by_handle_at",
+        [] { ::syscall(SYS_open_by_handle_at, AT_FDCWD, nullptr, O_RDONLY | O_TRUNC); }},
        {"openat2", [&] {
           open_how how{};
           how.flags = O_RDONLY | O_TRUNC;
