@@ -383,17 +383,22 @@ bool Core::looks_gone(const model::ScanDone& done, const model::Policy& policy) 
       });
 }
 
-// Cleaning did not, or could not, remove it. What was removed and is found again came back, as did
-// what a rescan has not seen. Numbers of processes begin anew with each boot.
+// Cleaning did not, or could not, remove it, and nothing else is there. What was removed and is
+// found again came back, as did what a rescan has not seen. Numbers of processes begin anew with
+// each boot, those of connections with each connection.
 bool Core::is_left(const Job& job, const std::vector<model::Finding>& findings) const {
   if (job.rescans > 0) return false;
-  return std::ranges::any_of(findings, [&](const model::Finding& finding) {
-    if (std::holds_alternative<model::ProcessIdentity>(finding.identity) &&
-        job.boot != identity_.boot)
+  bool is_any_left = false;
+  for (const model::Finding& finding : findings) {
+    const bool is_process = std::holds_alternative<model::ProcessIdentity>(finding.identity);
+    if (is_process && job.boot != identity_.boot) return false;
+    const bool is_left = std::ranges::find(job.remaining, plan::object_digest(finding.identity)) !=
+                         job.remaining.end();
+    if (!is_left && !std::holds_alternative<model::ConnectionIdentity>(finding.identity))
       return false;
-    const Digest object = plan::object_digest(finding.identity);
-    return std::ranges::find(job.remaining, object) != job.remaining.end();
-  });
+    is_any_left |= is_left;
+  }
+  return is_any_left;
 }
 
 void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
@@ -477,6 +482,9 @@ void Core::verify_again(Job job, Effects& effects, const Now& now) {
   job.cleaned = judged_by(now).local;
   job.rescans = 0;
   job.remaining.clear();
+  job.boot = identity_.boot;
+  const auto policy = policies_.find(job.policy);
+  job.reboot_rescan = policy != policies_.end() && policy->second.verify.after_reboot;
   tell(job, fmt::format("{}, and gone again: to be looked for", name(job.state)));
   remember(job, effects);
 }

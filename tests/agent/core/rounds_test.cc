@@ -195,6 +195,20 @@ TEST_F(Rounds, WhatWentByItselfIsNotLookedForAgain) {
   EXPECT_EQ(host.last().order, id);
 }
 
+TEST_F(Rounds, WhatWentByItselfIsNotLookedForAfterTheNextReboot) {
+  host.policy.verify.after_reboot = true;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  respawned();
+  host.scan_answers(host.clean());
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  ++host.clock.boot.value[0];
+  host.crash();
+  EXPECT_EQ(host.scans(), 1u);
+}
+
 // Before every answer the process may die. Act begins each round once, in turn, and no round twice.
 class CrashingRounds : public Rounds, public testing::WithParamInterface<std::uint64_t> {};
 

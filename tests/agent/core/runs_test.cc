@@ -181,6 +181,28 @@ TEST_F(AgentCore, ALineThatIsPutBackAsItWasIsResidual) {
   EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 
+TEST_F(AgentCore, WhatIsBackIsResidualBesideATraceThatNobodyActsOn) {
+  host.connect();
+  const auto with_trace = [this](const model::ScanDone& found) {
+    model::ScanDone both = found;
+    model::Finding trace = both.result.findings[0];
+    trace.number = 1;
+    std::get<model::FileIdentity>(trace.identity).path = "/var/lock/trace";
+    std::get<model::FileIdentity>(trace.identity).inode = 77;
+    both.sealed.push_back({codec::encode(trace), both.sealed[0].mac});
+    both.result.findings.push_back(std::move(trace));
+    return both;
+  };
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  host.scan_answers(with_trace(host.found()));
+  host.act_answers(HostState::kCleaned);
+  model::ScanDone again = with_trace(host.found());
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
 TEST_F(AgentCore, WhatWasChangedUnderActsHandIsSaidToHaveComeBack) {
   host.connect();
   acting();
