@@ -301,7 +301,7 @@ Result<Record> decode_record(BytesView bytes) {
   if (format != kFormat)
     return fail(Code::kInvalid,
                 "journal: a record of format {}, and this version reads format {}: undo what it "
-                "tells of with the version that wrote it",
+                "tells of with the version that wrote it, then move act/journal away",
                 format, kFormat);
   if (!in.ok() || kind >= std::variant_size_v<Event>)
     return fail(Code::kInvalid, "journal: a record of kind {}", kind);

@@ -166,6 +166,9 @@ class Server {
     }
     const auto verified = trust::verify_for_act(**anchor, request, read_clock());
 
+    std::optional<Refusal> stop;
+    if (!verified && verified.error().reason == Reason::kStopped) stop = verified.error();
+    if (const auto halted = check_halt(); !halted) stop = halted.error();
     // What a crash interrupted comes first, whatever was asked for, except to take it back.
     const Transaction* open = ledger_.find_open();
     const bool takes_back = open != nullptr && verified && !request.resume &&
@@ -173,17 +176,12 @@ class Server {
                             verified->order().undoes == open->begin.order;
     if (open != nullptr && !takes_back) {
       const Nonce id = open->id;
-      std::optional<Refusal> stop;
-      if (!verified && verified.error().reason == Reason::kStopped) stop = verified.error();
-      if (const auto halted = check_halt(); !halted) stop = halted.error();
       if (const auto consent = read_consent(); !consent) stop = consent.error();
       if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
       const Transaction& closed = *ledger_.find(id);
-      if (request.resume ||
-          (closed.begin.order == order_id(request) && closed.begin.round == request.round))
-        return told(closed);
+      if (is_about(closed, request)) return told(closed, stop);
     }
-    if (request.resume) return last_answer(request);
+    if (request.resume) return last_answer(request, stop);
     if (!verified) {
       // A Stop that was shown once cannot be held back later.
       if (verified.error().reason == Reason::kStopped) (void)remember(**anchor, request);
@@ -281,18 +279,21 @@ class Server {
     if (open.undo && !open.undo_end) {
       const DocumentId applied = open.begin.order, order = open.undo->order;
       FS_CHECK(executor_.undo(id, order));
-      return undo_each(applied, order);
+      // A Stop begins no further round of it.
+      return stop ? Status{} : undo_each(applied, order);
     }
     if (stop) return executor_.abandon(id, stop->reason, stop->detail);
     return executor_.run(id);
   }
 
   // The answer that a crash swallowed, told again. It may have come between two rounds of an undo.
-  ActDone last_answer(const ActRequest& request) {
+  ActDone last_answer(const ActRequest& request, const std::optional<Refusal>& stop) {
     const DocumentId order = order_id(request);
+    // No order, which an undo by the owner's hand has none of either.
+    if (order.is_zero()) return refused(order, Reason::kNone, "nothing was interrupted");
     for (auto at = ledger_.history().rbegin(); at != ledger_.history().rend(); ++at) {
       if (at->undo && at->undo->order == order)
-        return undo_rounds(DocumentId(at->begin.order), order);
+        return stop ? told(*at, stop) : undo_rounds(DocumentId(at->begin.order), order);
       if (at->begin.order == order && at->begin.round == request.round) return answer(*at, false);
     }
     return refused(order, Reason::kNone, "nothing was interrupted");
@@ -350,9 +351,22 @@ class Server {
     return all;
   }
 
-  ActDone told(const Transaction& transaction) const {
-    return transaction.undo ? answer_undo(transaction.begin.order, transaction.undo->order)
-                            : answer(transaction, false);
+  static bool is_about(const Transaction& transaction, const ActRequest& request) {
+    const DocumentId order = order_id(request);
+    return (transaction.begin.order == order && transaction.begin.round == request.round) ||
+           (transaction.undo && transaction.undo->order == order);
+  }
+
+  // To core, who asked for an order and not for what the owner did by hand.
+  ActDone told(const Transaction& transaction, const std::optional<Refusal>& stop) const {
+    if (!transaction.undo) return answer(transaction, false);
+    ActDone done = answer_undo(transaction.begin.order, transaction.undo->order);
+    done.local = false;
+    if (!stop || done.state == HostState::kUndone) return done;
+    done.state = HostState::kFailed;
+    done.reason = stop->reason;
+    done.detail = stop->detail;
+    return done;
   }
 
   ActDone apply(const trust::VerifiedOrder& verified, const ActRequest& request) {
@@ -396,7 +410,7 @@ class Server {
                     verified.policy().verify.respawn_rounds);
     const auto rounds = ledger_.rounds(verified.id());
     const Transaction* before = rounds.empty() ? nullptr : ledger_.find(rounds.front());
-    if (before == nullptr || before->begin.round + 1 != round || !before->end ||
+    if (before == nullptr || before->begin.round >= round || !before->end ||
         before->end->state != HostState::kCleaned || before->undo)
       return refuse(Reason::kExecuted,
                     "round {}: the one before it did not clean, or was taken back", round);

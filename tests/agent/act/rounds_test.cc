@@ -15,11 +15,12 @@ using model::Reason;
 
 struct Rounds : testing::Test {
   ActHost host;
+  std::uint8_t rounds = 1;  // that the policy has
   std::string before, copy;
   model::ActRequest request;
 
   void SetUp() override {
-    host.policy.verify.respawn_rounds = 1;
+    host.policy.verify.respawn_rounds = rounds;
     host.infect();
     before = host.contents();
     copy = host.root() + ".copy";
@@ -64,11 +65,27 @@ TEST_F(Rounds, ARoundIsBegunTwiceOrOutOfTurn) {
   host.policy.verify.respawn_rounds = 3;
   EXPECT_EQ(host.run(again(2)).reason(), Reason::kPolicyMismatch) << "of another policy";
   host.policy.verify.respawn_rounds = 1;
-  EXPECT_EQ(host.run(again(2)).reason(), Reason::kExecuted);
+  EXPECT_EQ(host.run(again(2)).reason(), Reason::kExecuted) << "more than the policy has";
   ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
   host.come_back(copy);
   EXPECT_EQ(host.run(again(1)).reason(), Reason::kExecuted);
   EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+}
+
+struct ThreeRounds : Rounds {
+  ThreeRounds() { rounds = 3; }
+};
+
+// What came back and went by itself before it could be cleaned has had its number.
+TEST_F(ThreeRounds, ARoundAfterOneThatFoundNothingIsRefused) {
+  ASSERT_EQ(host.run(again(2)).state(), HostState::kCleaned);
+  host.come_back(copy);
+  EXPECT_EQ(host.run(again(1)).reason(), Reason::kExecuted) << "an earlier one";
+  EXPECT_EQ(host.run(again(2)).reason(), Reason::kExecuted) << "the same";
+  EXPECT_EQ(host.run(again(4)).reason(), Reason::kExecuted) << "more than the policy has";
+  EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+  ASSERT_EQ(host.run(again(3)).state(), HostState::kCleaned);
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil")));
 }
 
 TEST_F(Rounds, OtherContentUnderAnOldNameIsTakenForWhatTheDryRunFound) {
