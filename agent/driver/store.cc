@@ -55,6 +55,7 @@ alter table jobs add column detail blob not null default x'';
 alter table jobs rename column cleaned_objects to remaining;
 alter table jobs add column round integer not null default 0;
 alter table jobs rename column detail to said;
+update jobs set said = x'';
 alter table jobs add column cut_off blob not null default x'';
 create table hash_parts(digest blob primary key, bytes blob not null);
 )sql"};
