@@ -85,7 +85,8 @@ expect "the host's owner is told what starts it" \
 expect "and how often it came back" agent_says web-1 "$ORDER" "came back 1 time"
 expect "the campaign's owner, too" tells "starts it: $LOOKALIKE_FOLDER/lookalike" \
   fs campaign paths again --evidence-key "$WORLD/keys/evidence.key"
-kill "$outside"
+kill "$outside"; wait "$outside" || :
+RUNNING=()
 rm -f "$program" "$root/etc/cron.d/kit"
 expect "one undo takes both cleanings back" "$BIN/fleetsweep-agent" undo "$ORDER" --state "$WORLD/hosts/web-1/state"
 expect "the file is there" cmp "$program" "$kit/copy"

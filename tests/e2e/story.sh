@@ -6,7 +6,7 @@
 
 # A scan rests while others wait for the machine, and beside other stories somebody always does: a story of root's runs as on a
 # kernel without /proc/pressure.
-if [ $EUID = 0 ] && [ -e /proc/pressure/cpu ]; then
+if [ $EUID = 0 ] && [ -e /proc/pressure/cpu ] && unshare --mount true 2>/dev/null; then
   exec unshare --mount bash -c 'mount -t tmpfs -o ro none /proc/pressure && exec bash "$@"' - "$0" "$@"
 fi
 
