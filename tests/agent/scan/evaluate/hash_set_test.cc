@@ -41,6 +41,7 @@ Set set_of(std::vector<HashRecord> records, std::size_t hash_bytes = 32,
   return set;
 }
 
+Matcher compiled(Set&&) = delete;  // it borrows the hashes
 Matcher compiled(const Set& set) {
   HashParts parts;
   BytesView bytes = set.bytes;
@@ -76,7 +77,8 @@ TEST(HashSetLookup, FindsEachOfManyPartsAndNothingElse) {
 }
 
 TEST(HashSetLookup, ASizeThatNoHashHasIsANoBeforeTheFileIsOpened) {
-  const Matcher matcher = compiled(set_of({record(1, 100), record(2, 300)}));
+  const Set set = set_of({record(1, 100), record(2, 300)});
+  const Matcher matcher = compiled(set);
   EXPECT_TRUE(matcher.needs(0).stat);
   EXPECT_TRUE(matcher.needs(0).sha256);
   EXPECT_EQ(matcher.match(0, file(0, "", FileStage::kName)), Truth::kUnknown);
@@ -86,7 +88,8 @@ TEST(HashSetLookup, ASizeThatNoHashHasIsANoBeforeTheFileIsOpened) {
 }
 
 TEST(HashSetLookup, AHashOfUnknownSizeIsLookedForInFilesOfEverySize) {
-  const Matcher matcher = compiled(set_of({record(1, 100), record(2, kAnySize)}));
+  const Set set = set_of({record(1, 100), record(2, kAnySize)});
+  const Matcher matcher = compiled(set);
   EXPECT_EQ(matcher.match(0, file(55, "", FileStage::kStat)), Truth::kUnknown);
   EXPECT_EQ(matcher.match(0, file(55, hash_of(2).hex())), Truth::kYes);
   EXPECT_EQ(matcher.match(0, file(55, hash_of(1).hex())), Truth::kNo);
@@ -94,8 +97,8 @@ TEST(HashSetLookup, AHashOfUnknownSizeIsLookedForInFilesOfEverySize) {
 }
 
 TEST(HashSetLookup, ShorterHashesAreFoundToo) {
-  const Matcher matcher =
-      compiled(set_of({record(1, 10, 16), record(2, 10, 16)}, 16, Field::kFileMd5));
+  const Set set = set_of({record(1, 10, 16), record(2, 10, 16)}, 16, Field::kFileMd5);
+  const Matcher matcher = compiled(set);
   FileFacts facts = file(10, "");
   facts.md5 = hash_of(2).hex().substr(0, 32);
   EXPECT_EQ(matcher.match(0, facts), Truth::kYes);
