@@ -183,7 +183,7 @@ TEST_F(AgentCore, ALineThatIsPutBackAsItWasIsResidual) {
 
 TEST_F(AgentCore, WhatIsBackIsResidualBesideATraceThatNobodyActsOn) {
   host.connect();
-  const auto with_trace = [this](const model::ScanDone& found) {
+  const auto with_trace = [](const model::ScanDone& found) {
     model::ScanDone both = found;
     model::Finding trace = both.result.findings[0];
     trace.number = 1;
