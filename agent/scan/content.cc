@@ -13,7 +13,6 @@
 namespace fleetsweep::scan {
 namespace {
 
-constexpr std::size_t kHeadBytes = 4096;
 // A file up to this size is read at once; of a larger one the head may settle the question.
 constexpr std::size_t kWholeBytes = 64 * 1024;
 // A file up to this size is held whole for its rules. A larger one is searched in parts that stay
@@ -40,7 +39,7 @@ std::string_view extension_of(std::string_view name) {
 }  // namespace
 
 std::string_view magic_of(BytesView head) {
-  const std::string_view text = as_text(head.first(std::min(head.size(), kHeadBytes)));
+  const std::string_view text = as_text(head.first(std::min(head.size(), kMagicBytes)));
   if (text.empty()) return {};
   if (text.starts_with("\x7f"
                        "ELF"))
@@ -377,7 +376,7 @@ void ContentReader::read_file(Work& work) {
     magic |= needs.magic;
     head = std::max(head, needs.head_bytes);
   }
-  if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kHeadBytes))) return;
+  if (!read_to(work, size <= kWholeBytes ? size : std::max(head, kMagicBytes))) return;
   const BytesView start = work.content();
   work.facts.stage = FileStage::kHead;
   // Telling text from data looks at every byte: only where somebody asks.
@@ -433,7 +432,7 @@ void ContentReader::read_members(Work& work) {
 }
 
 bool ContentReader::may_be_archive(Work& work) const {
-  if (scan::may_be_archive(work.content().first(std::min(work.have, kHeadBytes)))) return true;
+  if (scan::may_be_archive(work.content().first(std::min(work.have, kMagicBytes)))) return true;
   std::uint8_t mark[5];
   return work.facts.identity.size > kIsoMarkAt + sizeof mark && work.bytes.read(mark, kIsoMarkAt) &&
          is_iso_mark(mark);

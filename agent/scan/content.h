@@ -17,8 +17,9 @@
 
 namespace fleetsweep::scan {
 
-// elf, pe, script, gzip, zip, text, data; empty for an empty file.
+// elf, pe, script, gzip, zip, text, data; empty for an empty file. So many of its bytes tell.
 std::string_view magic_of(BytesView head);
+inline constexpr std::size_t kMagicBytes = 4096;
 
 class ContentReader {
  public:

@@ -190,10 +190,12 @@ class Engine {
     }
     if (running_.is_wanted()) running_.list();
 
-    FilePass files(
-        root_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
-        known_ ? &*known_ : nullptr, [this] { return is_stopped(); },
-        [this](Job& job) { complete(job); });
+    FilePass files(root_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
+                   known_ ? &*known_ : nullptr, [this] { return is_stopped(); },
+                   {[this](const model::FileIdentity& file) {
+                      return running_.is_waiting_for(file) || persistence_.is_waiting_for(file);
+                    },
+                    [this](Job& job) { complete(job); }});
     files_ = &files;
     std::vector<Probe> probes, others;
     for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
@@ -262,7 +264,7 @@ class Engine {
   }
 
   void on_answer(Job& job, Answer answer) {
-    operations_ += answer.operations;
+    tallies_.all.operations += answer.operations;
     unpaced_bytes_ += answer.bytes;
     if (++answers_ % kPaceFiles == 0 || unpaced_bytes_ >= kPaceBytes) keep_pace();
     if (registry_.on_answer(job, answer)) {
@@ -290,7 +292,7 @@ class Engine {
   void keep_pace() {
     unpaced_bytes_ = 0;
     report();
-    manners_.keep(parser_.parser_pid(), operations_, [this] {
+    manners_.keep(parser_.parser_pid(), tallies_.all.operations, [this] {
       report();
       return is_over_;
     });
@@ -339,7 +341,6 @@ class Engine {
   bool is_over_ = false;         // nobody wants more
   unsigned asked_ = 0, answers_ = 0;
   std::uint64_t unpaced_bytes_ = 0;
-  std::uint64_t operations_ = 0;
 };
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "agent/scan/attributes.h"
+#include "agent/scan/content.h"
+#include "agent/scan/file_bytes.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -31,8 +33,7 @@ bool takes_any_name(const model::Detection& detection) {
 
 FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
                    ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
-                   KnownFiles* known, std::function<bool()> is_stopped,
-                   std::function<void(Job&)> complete)
+                   KnownFiles* known, std::function<bool()> is_stopped, Others others)
     : root_(root),
       matcher_(matcher),
       packages_(packages),
@@ -42,7 +43,7 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
       tallies_(tallies),
       known_(known),
       is_stopped_(std::move(is_stopped)),
-      complete_(std::move(complete)) {
+      others_(std::move(others)) {
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
     scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root_));
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
@@ -51,6 +52,7 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
     needs_owner_ |= matcher_.needs(detection).owner;
     needs_attributes_ |= matcher_.needs(detection).attributes;
     takes_any_name_.push_back(takes_any_name(matcher_.detection(detection)));
+    needs_magic_ |= matcher_.needs(detection).magic;
   }
 }
 
@@ -119,6 +121,42 @@ bool FilePass::looks_first(const Probes& probes) const {
   return known_ != nullptr || std::all_of(probes.begin(), probes.end(), [this](const Probe* probe) {
            return matcher_.needs(probe->detection).stat;
          });
+}
+
+// Where each of them has something to say to the first bytes.
+bool FilePass::asks_start(const Probes& probes) const {
+  return std::all_of(probes.begin(), probes.end(), [this](const Probe* probe) {
+    const Needs& needs = matcher_.needs(probe->detection);
+    return (needs.magic || needs.head_bytes > 0) &&
+           !matcher_.detection(probe->detection).scope.archives;
+  });
+}
+
+// Most files begin otherwise than what is looked for, and the way to the parser costs more than
+// this. Nothing: the parser finds out.
+std::optional<std::uint64_t> FilePass::starts_otherwise(int fd) {
+  std::size_t wanted = 0;
+  for (const Probe* probe : open_) {
+    const Needs& needs = matcher_.needs(probe->detection);
+    wanted = std::max(wanted, needs.magic ? kMagicBytes : needs.head_bytes);
+  }
+  FileBytes bytes(fd, facts_.identity.size);
+  facts_.head.resize(std::min<std::uint64_t>(wanted, facts_.identity.size));
+  const bool is_read = bytes.read(facts_.head, 0).has_value();
+  if (is_read) {
+    facts_.stage = FileStage::kHead;
+    if (needs_magic_) facts_.magic = magic_of(facts_.head);
+    keep_open(facts_, open_, no_);
+    if (open_.empty()) {
+      tallies_.all.operations += bytes.operations();
+      return bytes.bytes_read();
+    }
+  }
+  // The parser learns it from what it reads itself.
+  facts_.stage = FileStage::kStat;
+  facts_.head.clear();
+  facts_.magic.clear();
+  return std::nullopt;
 }
 
 void FilePass::begin(const std::string& path, const char* name) {
@@ -201,6 +239,15 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     if (!are_open()) return;
   }
   known.can_learn &= is_same;
+  if (asks_start(open_) && !others_.want(facts_.identity)) {
+    who = policies_of(open_);
+    if (const auto read = starts_otherwise(file.get())) {
+      tallies_.add_bytes(who, *read);
+      if (known_ != nullptr)
+        known_->learn(known, {.no = no_, .bytes = *read, .is_answered = !is_joined_});
+      return;
+    }
+  }
   send(std::exchange(facts_, {}), std::move(file), status.st_uid, open_, known,
        std::exchange(no_, {}));
 }
@@ -246,7 +293,7 @@ void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probe
   job.facts = std::move(facts);
   if (matcher_.has_rules()) job.owner = root_.user_name(owner);
   for (const Probe* probe : probes) add_wanted(probe->detection, job.wanted);
-  complete_(job);
+  others_.complete(job);
   under_way_.emplace(job.id, UnderWay{std::move(probes), known, std::move(no)});
   parser_.submit(std::move(job), std::move(file));
 }

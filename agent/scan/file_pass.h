@@ -24,11 +24,15 @@ struct Probe {
 
 class FilePass : public WalkVisitor {
  public:
-  // All outlive the pass. `is_stopped` is asked often; `complete` may add to a job what else its
-  // file is read for; `known` may be null.
+  // What else a file that the walk reads is read for.
+  struct Others {
+    std::function<bool(const model::FileIdentity&)> want;
+    std::function<void(Job&)> complete;
+  };
+  // All outlive the pass. `is_stopped` is asked often; `known` may be null.
   FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
            ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
-           KnownFiles* known, std::function<bool()> is_stopped, std::function<void(Job&)> complete);
+           KnownFiles* known, std::function<bool()> is_stopped, Others others);
 
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
@@ -49,6 +53,9 @@ class FilePass : public WalkVisitor {
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
   bool looks_first(const Probes& probes) const;
+  bool asks_start(const Probes& probes) const;
+  // The first bytes of the file at hand leave nobody; how many were read.
+  std::optional<std::uint64_t> starts_otherwise(int fd);
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
             const KnownFiles::File& known = {}, Detections no = {});
   // Of the file at hand, whose path and alias alone are known; what it is filled into is kept,
@@ -68,7 +75,7 @@ class FilePass : public WalkVisitor {
   Tallies& tallies_;
   KnownFiles* known_;
   std::function<bool()> is_stopped_;
-  std::function<void(Job&)> complete_;
+  Others others_;
 
   std::deque<Probe> probes_;  // stable addresses
   std::vector<Scope> scopes_;
@@ -86,7 +93,7 @@ class FilePass : public WalkVisitor {
   FileFacts facts_;
   Detections no_;
   bool needs_delta_ = false, needs_owned_ = false, needs_owner_ = false;
-  bool needs_attributes_ = false;
+  bool needs_attributes_ = false, needs_magic_ = false;
   bool is_joined_ = false;  // the probes of this walk are about other findings
 
   struct UnderWay {

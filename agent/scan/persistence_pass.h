@@ -34,6 +34,7 @@ class PersistencePass {
 
   // Which files there are. `needs_owner`: entries say whether a package owns them.
   void list(const PersistenceKinds& kinds, bool needs_owner, const Baseline* baseline);
+  bool is_waiting_for(const model::FileIdentity& file) const { return files_.contains(file.path); }
   // The walk reads this file: its entries come along.
   void join(Job& job);
   // Reads those that no walk has read, and those that they name.

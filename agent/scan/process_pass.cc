@@ -90,9 +90,13 @@ void ProcessPass::find_candidates(const Probe& probe) {
       programs_[state_of(process.identity.exe)].is_wanted = true;
 }
 
+bool ProcessPass::is_waiting_for(const model::FileIdentity& file) const {
+  const auto program = programs_.find(state_of(file));
+  return program != programs_.end() && program->second.is_wanted;
+}
+
 void ProcessPass::complete(Job& job) const {
-  const auto program = programs_.find(state_of(job.facts.identity));
-  job.hash = program != programs_.end() && program->second.is_wanted;
+  job.hash = is_waiting_for(job.facts.identity);
 }
 
 void ProcessPass::ask_all(const Probe& probe) {

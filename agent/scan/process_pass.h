@@ -30,6 +30,7 @@ class ProcessPass {
   void submit_running_files(FilePass& files, const std::vector<Probe>& probes);
   // Before files are walked: which programs the probe may ask about, so that the walk hashes them.
   void find_candidates(const Probe& probe);
+  bool is_waiting_for(const model::FileIdentity& file) const;
   void complete(Job& job) const;
   // Every object of the probe's kind, if that is a process or a connection.
   void ask_all(const Probe& probe);

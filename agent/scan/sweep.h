@@ -62,9 +62,10 @@ struct Tally {
 struct SweepCounts {
   std::uint64_t scanned = 0;
   std::uint64_t scanned_bytes = 0;
-  std::uint64_t opened = 0;    // files that a walk opened for reading
-  std::uint64_t recalled = 0;  // files that the identity table spared from it
-  std::uint64_t resumed = 0;   // files that a scan which was stopped had answered
+  std::uint64_t opened = 0;      // files that a walk opened for reading
+  std::uint64_t recalled = 0;    // files that the identity table spared from it
+  std::uint64_t resumed = 0;     // files that a scan which was stopped had answered
+  std::uint64_t operations = 0;  // reads that waited for the disk
 };
 
 struct Tallies {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/scan/evaluate/predicate.h"
+#include "agent/scan/yara/shape.h"
 #include "protocol/base/assert.h"
 
 namespace fleetsweep::scan {
@@ -11,6 +12,9 @@ namespace {
 using model::Field;
 using model::ObjectKind;
 using CompiledSelection = std::vector<CompiledPredicate>;
+
+// Half of a system's files are larger than the one, nine of ten smaller than the other.
+constexpr std::uint64_t kSmallBytes = 2048, kLargeBytes = 32 * 1024;
 
 // Cheap questions first: a selection stops at the first no.
 int cost(const CompiledPredicate& predicate) {
@@ -137,6 +141,11 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
   }
 }
 
+// Files of its size are so few that looking first costs less than opening.
+bool is_rare(const Shape& shape) {
+  return shape.size_max <= kSmallBytes || shape.size_min >= kLargeBytes;
+}
+
 template <class Facts>
 Truth matches_all(const CompiledSelection& selection, const Facts& facts, Binding binding) {
   Truth result = Truth::kYes;
@@ -170,18 +179,17 @@ struct Matcher::Compiled {
     bool about_parent = false;
     // Limits of its rule.
     std::string rule_magic;
-    std::uint64_t size_min = 0, size_max = 0;
+    Shape shape;
   };
   std::vector<One> all;
 
   Truth rule_truth(const One& one, const FileFacts& file) const {
     if (one.detection.rule < 0) return Truth::kYes;
     const auto rule = static_cast<std::uint16_t>(one.detection.rule);
-    if (file.stage >= FileStage::kStat &&
-        (file.size() < one.size_min || (one.size_max != 0 && file.size() > one.size_max)))
-      return Truth::kNo;
+    if (file.stage >= FileStage::kStat && !one.shape.takes_size(file.size())) return Truth::kNo;
     if (file.stage >= FileStage::kHead && !one.rule_magic.empty() && file.magic != one.rule_magic)
       return Truth::kNo;
+    if (file.stage >= FileStage::kHead && !one.shape.takes_head(file.head)) return Truth::kNo;
     return rule_truth(rule, file.rules, file.rules_done);
   }
   // Of a process its memory is asked; there a rule has no limits.
@@ -254,12 +262,14 @@ Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& p
     FS_CHECK(compile_list(detection.none_of, one.none_of));
     if (detection.rule >= 0) {
       const model::Rule& rule = policy.rules[detection.rule];
-      one.needs.rule = true;
-      one.needs.stat |= rule.size_min != 0 || rule.size_max != 0;
-      one.needs.magic |= !rule.magic.empty();
+      one.shape = shape_of(rule.source);
+      one.shape.size_min = std::max(one.shape.size_min, rule.size_min);
+      if (rule.size_max != 0) one.shape.size_max = std::min(one.shape.size_max, rule.size_max);
       one.rule_magic = rule.magic;
-      one.size_min = rule.size_min;
-      one.size_max = rule.size_max;
+      one.needs.rule = true;
+      one.needs.stat |= rule.size_min != 0 || rule.size_max != 0 || is_rare(one.shape);
+      one.needs.magic |= !rule.magic.empty();
+      one.needs.head_bytes = std::max(one.needs.head_bytes, one.shape.head_bytes());
     }
     one.about_parent = detection.for_each >= 0 && !templated &&
                        policy.detections[detection.for_each].object == detection.object;

@@ -4,26 +4,23 @@
 #include <charconv>
 #include <optional>
 #include <set>
-#include <span>
 
+#include "agent/scan/yara/condition.h"
 #include "agent/scan/yara/source.h"
 
 namespace fleetsweep::scan {
 namespace {
 
-using Tokens = std::span<const std::string>;
 // Strings of the rule of which one occurs whenever the expression is true; nothing: it may be true
 // without any.
 using Needed = std::optional<std::set<std::size_t>>;
 
-constexpr std::size_t kDepth = 64;
-
-class Conditions {
+class GateReader {
  public:
-  explicit Conditions(const YaraRule& rule) : rule_(rule) {}
+  explicit GateReader(const YaraRule& rule) : rule_(rule) {}
 
   Needed any(Tokens tokens, std::size_t depth = 0) const {
-    if (depth > kDepth) return std::nullopt;
+    if (depth > kConditionDepth) return std::nullopt;
     std::set<std::size_t> all;
     for (const Tokens part : split(tokens, "or")) {
       const Needed needed = every(part, depth);
@@ -45,8 +42,7 @@ class Conditions {
 
   Needed one(Tokens tokens, std::size_t depth) const {
     if (tokens.empty() || has_operator(tokens)) return std::nullopt;
-    if (tokens.front() == "(" && closing(tokens) == tokens.size() - 1)
-      return any(tokens.subspan(1, tokens.size() - 2), depth + 1);
+    if (const Tokens inner = enclosed(tokens); !inner.empty()) return any(inner, depth + 1);
     if (tokens.front().front() == '$' && tokens.front().size() > 1)
       return tokens.size() == 1 || tokens[1] == "at" || tokens[1] == "in"
                  ? strings({&tokens.front(), 1})
@@ -76,31 +72,6 @@ class Conditions {
         return true;
     }
     return false;
-  }
-
-  // Where the parenthesis that opens the tokens closes; 0: nowhere.
-  static std::size_t closing(Tokens tokens) {
-    int depth = 0;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (tokens[i] == "(") ++depth;
-      if (tokens[i] == ")" && --depth == 0) return i;
-    }
-    return 0;
-  }
-
-  static std::vector<Tokens> split(Tokens tokens, std::string_view word) {
-    std::vector<Tokens> parts;
-    int depth = 0;
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      if (tokens[i] == "(" || tokens[i] == "[") ++depth;
-      if (tokens[i] == ")" || tokens[i] == "]") --depth;
-      if (depth != 0 || tokens[i] != word) continue;
-      parts.push_back(tokens.subspan(start, i - start));
-      start = i + 1;
-    }
-    parts.push_back(tokens.subspan(start));
-    return parts;
   }
 
   Needed all_strings() const {
@@ -144,7 +115,7 @@ Gate gate_of(std::string_view source) {
   if (!rules) return {};
   Gate gate{.open = false};
   for (const YaraRule& rule : *rules) {
-    const Needed needed = Conditions(rule).any(rule.condition);
+    const Needed needed = GateReader(rule).any(rule.condition);
     if (!needed) return {};
     for (const std::size_t index : *needed)
       for (Literal literal : rule.strings[index].literals) {

@@ -16,7 +16,13 @@ int hex_digit(char c) {
   return -1;
 }
 
-// The longest of the runs it is fed.
+// Fixed bytes of a string.
+struct Run {
+  std::string longest;
+  std::string start;  // it begins with them; empty: unknown
+};
+
+// Of the runs it is fed, the longest, and the one that all begins with.
 class Runs {
  public:
   void add(char c) { run_ += c; }
@@ -25,15 +31,17 @@ class Runs {
   }
   void cut() {
     if (run_.size() > longest_.size()) longest_ = run_;
+    if (!start_) start_ = run_;
     run_.clear();
   }
-  std::string longest() {
+  Run end() {
     cut();
-    return longest_;
+    return {longest_, *start_};
   }
 
  private:
   std::string run_, longest_;
+  std::optional<std::string> start_;
 };
 
 std::string widened(const std::string& text) {
@@ -46,7 +54,7 @@ std::string widened(const std::string& text) {
 }
 
 // The pattern between the slashes. Groups and alternatives are not looked into.
-std::string run_of_regex(std::string_view regex) {
+Run run_of_regex(std::string_view regex) {
   if (regex.find_first_of("(|") != std::string_view::npos) return {};
   Runs runs;
   for (std::size_t i = 0; i < regex.size(); ++i) {
@@ -96,7 +104,7 @@ std::string run_of_regex(std::string_view regex) {
         runs.add(c);
     }
   }
-  return runs.longest();
+  return runs.end();
 }
 
 class Reader {
@@ -207,7 +215,7 @@ class Reader {
     return std::nullopt;
   }
 
-  std::optional<std::string> hex_run() {
+  std::optional<Run> hex_run() {
     if (peek() != '{') return std::nullopt;
     Runs runs;
     for (++at_; at_ < text_.size();) {
@@ -216,7 +224,7 @@ class Reader {
       const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
       if (c == '}') {
         ++at_;
-        return runs.longest();
+        return runs.end();
       }
       if (hex_digit(c) >= 0 && hex_digit(next) >= 0) {
         runs.add(static_cast<char>(hex_digit(c) * 16 + hex_digit(next)));
@@ -248,11 +256,15 @@ class Reader {
     YaraString result{.id = std::move(id)};
     if (token() != "=" || !skip_space()) return std::nullopt;
     const char kind = peek();
-    auto run = kind == '"' ? quoted() : kind == '{' ? hex_run() : regex();
+    std::optional<Run> run;
+    if (kind == '{') {
+      run = hex_run();
+    } else if (const auto text = kind == '"' ? quoted() : regex()) {
+      run = kind == '"' ? Run{*text, *text} : run_of_regex(*text);
+    }
     if (!run) return std::nullopt;
     bool cased = true, wide = false, ascii = false, encoded = false;
     if (kind == '/') {
-      *run = run_of_regex(*run);
       for (; is_word(peek()); ++at_) {
         if (peek() != 'i' && peek() != 's') return std::nullopt;
         cased &= peek() != 'i';
@@ -285,8 +297,11 @@ class Reader {
       }
     }
     if (encoded) return result;
-    if (run->size() >= run_min_ && (ascii || !wide)) result.literals.push_back({*run, cased});
-    if (wide && run->size() * 2 >= run_min_) result.literals.push_back({widened(*run), cased});
+    const std::string& longest = run->longest;
+    if (longest.size() >= run_min_ && (ascii || !wide)) result.literals.push_back({longest, cased});
+    if (wide && longest.size() * 2 >= run_min_)
+      result.literals.push_back({widened(longest), cased});
+    if (cased && !wide) result.start = run->start;
     // Both spellings are needed to cover the string, or none is of use.
     if (wide && ascii && result.literals.size() != 2) result.literals.clear();
     return result;

@@ -15,6 +15,7 @@ namespace fleetsweep::scan {
 struct YaraString {
   std::string id;                 // "$a"; "$" without a name
   std::vector<Literal> literals;  // one of them occurs where the string does; empty: unknown
+  std::string start;              // it begins with these bytes; empty: unknown
 };
 
 struct YaraRule {

@@ -219,6 +219,17 @@ TEST_F(KnownTreeTest, ARuleThatMatchedNothingReadsTheTreeASecondTime) {
   EXPECT_EQ(files(scan_known(by_rule("hello"))), Names{"rule /a"}) << "another rule";
 }
 
+TEST_F(KnownTreeTest, AFileThatBeginsOtherwiseThanARuleWantsIsOpenedASecondTime) {
+  model::Policy policy = by_rule("hello");
+  policy.rules[0].source =
+      "rule R { strings: $a = \"hello\" condition: uint32(0) == 0x464c457f and $a }";
+  EXPECT_EQ(scan_known(policy)["opened"], 3);
+  const auto again = scan_known(policy);
+  EXPECT_EQ(again["opened"], 0);
+  EXPECT_EQ(again["recalled"], 3);
+  EXPECT_EQ(again["scanned"], 3);
+}
+
 TEST_F(KnownTreeTest, AChangedFileKeepsItsOldAnswer) {
   struct stat before {};
   ASSERT_EQ(::stat(at("/b").c_str(), &before), 0);

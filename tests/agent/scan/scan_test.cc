@@ -470,6 +470,29 @@ TEST_F(StraceTest, AScannedFileIsOpenedOnceAndReadOnce) {
   EXPECT_EQ(cost(log, "rejected-by-size").opens, 0);
 }
 
+TEST_F(StraceTest, AFileThatIsNoProgramIsReadForARuleAboutPrograms) {
+  const std::string rest(100'000, 'x'), mark = "evilmark";
+  write("/a-program",
+        "\x7f"
+        "ELF" +
+            rest + mark);
+  write("/a-large-program",
+        "\x7f"
+        "ELF" +
+            rest + rest + mark);
+  write("/a-small-text", mark);
+  write("/a-text", rest + mark);
+  const std::string log =
+      trace(by_rule("rule R { strings: $a = \"evilmark\" condition: "
+                    "uint32(0) == 0x464c457f and filesize < 150KB and $a }"));
+  ASSERT_EQ(result_["findings"].size(), 1u) << result_.dump(1);
+  EXPECT_EQ(result_["findings"][0]["file"]["path"], "/a-program");
+  EXPECT_EQ(cost(log, "a-large-program").bytes, 0);
+  EXPECT_EQ(cost(log, "a-small-text").bytes, 4);
+  EXPECT_EQ(cost(log, "a-text").bytes, 4);
+  EXPECT_EQ(result_["scanned"], 4);
+}
+
 // The policy of the demo asks a program for its content and its process, and looks through /etc for
 // files and for cron entries.
 TEST_F(StraceTest, AFileThatTwoDetectionsAskAboutIsReadOnce) {
