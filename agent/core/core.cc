@@ -1,4 +1,5 @@
-// Events of the connection and of the host; what follows from them is in orders.cc and runs.cc.
+// Events of the connection and of the host; what follows from them is in orders.cc and the files it
+// leads to.
 
 #include "agent/core/core.h"
 

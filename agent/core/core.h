@@ -146,6 +146,11 @@ class Core {
     bool by_reboot = false;
 
     bool is_untrusted() const { return !mismatches.empty(); }
+    // What was found or not found is what something lets us see: no other word holds. Nor is such a
+    // host cleaned: what is removed may be put back unseen, and no rescan could tell.
+    model::HostState trusted(model::HostState state) const {
+      return is_untrusted() ? model::HostState::kUntrusted : state;
+    }
   };
   // Answers its orders in turn. One that was stopped has left, and the others go on.
   struct Walk {
@@ -260,6 +265,8 @@ class Core {
     std::vector<std::string> paths;
     bool local = false;
   };
+  static Say saw(model::ReceiptKind kind, const Run& run, const model::ScanDone& done,
+                 const model::Policy& policy);
   void report(const Job& job, Say say, Effects& effects, const Now& now);
   void remember(const Job& job, Effects& effects);
 

@@ -294,41 +294,6 @@ void Core::consider_interrupted(Effects& effects, const Now&) {
   }
 }
 
-void Core::consider_rescans(const Now& now) {
-  for (const auto& [id, job] : jobs_) {
-    const bool by_reboot =
-        job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
-    if (job.phase != Phase::kVerifying && !by_reboot) continue;
-    if (is_halted(id) || is_running(id)) continue;
-    if (!by_reboot) {
-      const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
-      // A clock that was set back does not put a rescan off.
-      const Timestamp time = judged_by(now).local;
-      if (time >= job.cleaned && time < due) {
-        wake_at(due, now);
-        continue;
-      }
-    }
-    Run run;
-    run.kind = Run::Kind::kRescan;
-    run.job = job;
-    run.by_reboot = by_reboot;
-    run.sandbox = identity_.host.sandbox;
-    join_walk(run);  // or the next one, as soon as this one ends
-  }
-}
-
-// Done means rescanned and gone: at least once, whatever the policy says.
-std::vector<Seconds> Core::rescans_of(const Job& job) const {
-  const auto policy = policies_.find(job.policy);
-  std::vector<Seconds> rescans;
-  if (policy != policies_.end()) rescans = policy->second.verify.rescans;
-  if (rescans.empty()) rescans.push_back(Seconds(0));
-  // A stored count that no longer fits stays in bounds.
-  while (rescans.size() <= job.rescans) rescans.push_back(rescans.back());
-  return rescans;
-}
-
 void Core::remember(const Job& job, Effects& effects) {
   jobs_[job.order] = job;
   effects.records.push_back(PutJob{job});

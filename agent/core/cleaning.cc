@@ -1,0 +1,193 @@
+// How act is begun, and what its answer means.
+
+#include <algorithm>
+
+#include "agent/core/core.h"
+#include "agent/plan/network.h"
+
+namespace fleetsweep::agent {
+
+using model::HostState;
+using model::Mode;
+using model::Reason;
+using model::ReceiptKind;
+
+// One cleaning after the other, each judged again in its turn.
+void Core::consider_ready(Effects& effects, const Now& now) {
+  while (!acting_ && !walk_ && !ready_.empty()) {
+    Ready next = std::move(ready_.front());
+    ready_.pop_front();
+    const DocumentId id = next.run.job.order;
+    if (may_go_on(id, effects, now)) act(std::move(next), effects);
+  }
+}
+
+model::ActRequest Core::act_request(const DocumentId& order) const {
+  model::ActRequest request;
+  if (const auto entry = state().orders.find(order); entry != state().orders.end())
+    request.order = entry->second.envelope;
+  request.root_chain = state().root_chain;
+  for (const auto& [id, stop] : state().stops) request.stops.push_back(stop.envelope);
+  for (const auto& [id, resume] : state().resumes) request.stops.push_back(resume.envelope);
+  request.checkpoint = log_.note();
+  request.time = time_.proof();
+  return request;
+}
+
+// What act has seen once, nobody can keep from it later.
+void Core::remember_stops(Effects& effects) const {
+  if (!state().root) return;  // act verifies them by the chain, which comes with the log
+  if (!state().stops.empty() || !state().resumes.empty())
+    effects.actions.push_back(RememberStops{});
+}
+
+// From here on a crash is resumed, so that it begins is durable before act hears of it.
+void Core::act(Ready ready, Effects& effects) {
+  acting_ = std::move(ready.run);
+  Job& job = acting_->job;
+  end_run(job.order);  // the scan's failures are over
+  acting_->kind = Run::Kind::kAct;
+  job.phase = Phase::kActing;
+  job.boot = identity_.boot;
+  executed_.insert({job.order, job.slot});
+  remember(job, effects);
+  reasons_[job.order] = "running";
+  const model::Order& order = state().orders.at(job.order).order;
+  model::ActRequest request = act_request(job.order);
+  request.findings = std::move(ready.findings);
+  request.verdicts = std::move(ready.verdicts);
+  request.scanned = acting_->scanned;
+  request.round = job.round;
+  const bool is_undo = order.mode == Mode::kUndo;
+  effects.actions.push_back(
+      StartAct{std::move(request), is_undo ? Digest{} : order.policy, order.dry_run_order});
+}
+
+Effects Core::on_act_done(const model::ActDone& done, const Now& now) {
+  Effects effects;
+  if (done.local)
+    end_local_undo(done, effects, now);
+  else if (acting_)
+    end_act(done, effects, now);
+  return finish(std::move(effects), now);
+}
+
+namespace {
+
+// Each round adds its own.
+void add_cut_off(std::string& text, const model::ActDone& done) {
+  for (std::size_t i = 0; i < std::min(done.items.size(), done.paths.size()); ++i)
+    if (plan::is_about_network(done.items[i].action) &&
+        done.items[i].outcome == model::Outcome::kDone)
+      text += (text.empty() ? "" : "; ") + done.paths[i];
+}
+
+}  // namespace
+
+// Taken back with all that the order did.
+void Core::lift(const DocumentId& undone, Effects& effects) {
+  const auto job = jobs_.find(undone);
+  if (job == jobs_.end() || job->second.cut_off.empty()) return;
+  job->second.cut_off.clear();
+  effects.records.push_back(PutJob{job->second});
+}
+
+void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
+  const Run run = std::move(*acting_);
+  acting_.reset();
+  Job job = run.job;
+  end_run(job.order);
+  if (job.mode == Mode::kApply)
+    add_cut_off(job.cut_off, done);
+  else if (const auto undo = state().orders.find(job.order);
+           undo != state().orders.end() && done.state == HostState::kUndone)
+    lift(undo->second.order.undoes, effects);
+  // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
+  if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
+    job.phase = Phase::kHeld;
+    if (job.round == 0) executed_.erase({job.order, job.slot});
+    remember(job, effects);
+    return;
+  }
+  job.state = done.state;
+  job.reason = done.reason;
+  // What came back and may not be touched, or is not what the dry run found, is there all the same.
+  const bool is_refused = done.state == HostState::kRefused;
+  if (job.round > 0 && (is_refused || done.reason == Reason::kChanged))
+    job.state = HostState::kRespawned;
+  if (job.round > 0 && done.state == HostState::kCleaned) job.reason = Reason::kRespawned;
+  job.acted = job.round > 0 ? job.acted + done.acted : done.acted;
+  Say say;
+  say.kind = is_refused && job.round == 0 ? ReceiptKind::kRefused
+             : job.mode == Mode::kUndo    ? ReceiptKind::kUndo
+                                          : ReceiptKind::kClean;
+  if (done.reason == Reason::kStopped) say.kind = ReceiptKind::kStop;
+  say.state = job.state;
+  say.reason = job.reason;
+  say.started = job.started;
+  say.run = &run;
+  say.acted = done.acted;
+  say.matched = static_cast<std::uint32_t>(job.remaining.size());
+  say.items = done.items;
+  say.paths = done.paths;
+  const auto policy = policies_.find(job.policy);
+  const bool is_to_verify = job.mode == Mode::kApply && (done.state == HostState::kCleaned ||
+                                                         done.state == HostState::kNeedsReboot);
+  job.reboot_rescan = is_to_verify && policy != policies_.end() &&
+                      (policy->second.verify.after_reboot || done.state == HostState::kNeedsReboot);
+  job.phase = is_to_verify && done.state == HostState::kCleaned ? Phase::kVerifying : Phase::kDone;
+  job.cleaned = judged_by(now).local;
+  job.rescans = 0;
+  std::erase_if(job.remaining, [&](const Digest& object) {
+    return std::ranges::find(done.removed, object) != done.removed.end();
+  });
+  if (job.phase == Phase::kDone && !job.reboot_rescan) job.remaining.clear();
+  tell(job, fmt::format("{}{}{}{}{}", name(job.state), done.reason == Reason::kNone ? "" : ": ",
+                        done.reason == Reason::kNone ? "" : name(done.reason),
+                        done.detail.empty() ? "" : ": ", done.detail));
+  report(job, std::move(say), effects, now);
+  remember(job, effects);
+}
+
+// The owner undid it by hand; nobody ordered it, and everybody may know.
+void Core::end_local_undo(const model::ActDone& done, Effects& effects, const Now& now) {
+  const auto found = jobs_.find(done.order);
+  Job job = found != jobs_.end() ? found->second : Job{.order = done.order};
+  Say say;
+  say.kind = ReceiptKind::kUndo;
+  say.state = done.state;
+  say.reason = done.reason;
+  say.started = now.clock.local;
+  say.acted = done.acted;
+  say.items = done.items;
+  say.paths = done.paths;
+  say.local = true;
+  if (is_between_rounds(job.order)) {  // the owner's hand is on it: no other round
+    job.phase = Phase::kDone;
+    remember(job, effects);
+  }
+  if (done.state == HostState::kUndone) {
+    job.cut_off.clear();
+    job.phase = Phase::kDone;
+    job.reboot_rescan = false;
+    job.state = done.state;
+    job.reason = done.reason;
+    executed_.insert({job.order, job.slot});
+    tell(job, "undone by the owner of this host");
+    remember(job, effects);
+  }
+  report(job, std::move(say), effects, now);
+}
+
+// Nobody waits for a word that does not come. The next start tries again, and its word is newer.
+void Core::report_interrupted(const Run& run, Effects& effects, const Now& now) {
+  Say say;
+  say.kind = run.job.mode == Mode::kUndo ? ReceiptKind::kUndo : ReceiptKind::kClean;
+  say.state = HostState::kFailed;
+  say.reason = Reason::kInternal;
+  say.started = run.job.started;
+  say.run = &run;
+  report(run.job, std::move(say), effects, now);
+}
+
+}  // namespace fleetsweep::agent

@@ -1,0 +1,190 @@
+// Done means rescanned and gone: when it is looked at again, and what that says.
+
+#include <algorithm>
+
+#include "agent/core/core.h"
+#include "agent/core/health.h"
+#include "agent/plan/binding.h"
+
+namespace fleetsweep::agent {
+
+using model::HostState;
+using model::Reason;
+using model::ReceiptKind;
+
+namespace {
+
+// What starts or keeps what is there again, beside the finding it belongs to.
+void add_origins(const model::Policy& policy, const model::ScanDone& done,
+                 std::vector<model::ReceiptItem>& items, std::vector<std::string>& paths) {
+  for (const model::Origin& origin : done.origins) {
+    const auto finding =
+        std::ranges::find(done.result.findings, origin.finding, &model::Finding::number);
+    if (finding == done.result.findings.end()) continue;
+    model::ReceiptItem item;
+    item.detection = policy.detections[finding->detection].id;
+    item.object = origin.object;
+    item.reason = Reason::kRespawned;
+    items.push_back(std::move(item));
+    paths.push_back(origin.text);
+  }
+}
+
+std::string origins_text(const std::vector<model::Origin>& origins) {
+  if (origins.empty()) return {};
+  const std::size_t more = origins.size() - 1;
+  return fmt::format(": {}{}", origins.front().text,
+                     more == 0 ? "" : fmt::format(", and {} more (in the receipt)", more));
+}
+
+std::string unknown_text(const std::vector<model::HealthMark>& marks) {
+  std::string text;
+  for (const model::HealthMark& mark : marks)
+    if (mark.health == model::Health::kUnknown)
+      text += (text.empty() ? ", but nobody can tell: " : "; ") + health_text(mark);
+  return text;
+}
+
+}  // namespace
+
+void Core::consider_rescans(const Now& now) {
+  for (const auto& [id, job] : jobs_) {
+    const bool by_reboot =
+        job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
+    if (job.phase != Phase::kVerifying && !by_reboot) continue;
+    if (is_halted(id) || is_running(id)) continue;
+    if (!by_reboot) {
+      const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
+      // A clock that was set back does not put a rescan off.
+      const Timestamp time = judged_by(now).local;
+      if (time >= job.cleaned && time < due) {
+        wake_at(due, now);
+        continue;
+      }
+    }
+    Run run;
+    run.kind = Run::Kind::kRescan;
+    run.job = job;
+    run.by_reboot = by_reboot;
+    run.sandbox = identity_.host.sandbox;
+    join_walk(run);  // or the next one, as soon as this one ends
+  }
+}
+
+// Done means rescanned and gone: at least once, whatever the policy says.
+std::vector<Seconds> Core::rescans_of(const Job& job) const {
+  const auto policy = policies_.find(job.policy);
+  std::vector<Seconds> rescans;
+  if (policy != policies_.end()) rescans = policy->second.verify.rescans;
+  if (rescans.empty()) rescans.push_back(Seconds(0));
+  // A stored count that no longer fits stays in bounds.
+  while (rescans.size() <= job.rescans) rescans.push_back(rescans.back());
+  return rescans;
+}
+
+bool Core::looks_gone(const model::ScanDone& done, const model::Policy& policy) const {
+  const auto& expected = policy.verify.expect_none_of;
+  return std::none_of(
+      done.result.verdicts.begin(), done.result.verdicts.end(), [&](std::uint16_t verdict) {
+        return expected.empty() ||
+               std::find(expected.begin(), expected.end(), verdict) != expected.end();
+      });
+}
+
+// Cleaning did not, or could not, remove it, and nothing else is there. What was removed and is
+// found again came back, as did what a rescan has not seen. Numbers of processes begin anew with
+// each boot, those of connections with each connection.
+bool Core::is_left(const Job& job, const std::vector<model::Finding>& findings) const {
+  if (job.rescans > 0) return false;
+  bool is_any_left = false;
+  for (const model::Finding& finding : findings) {
+    const bool is_process = std::holds_alternative<model::ProcessIdentity>(finding.identity);
+    if (is_process && job.boot != identity_.boot) return false;
+    const bool is_left = std::ranges::find(job.remaining, plan::object_digest(finding.identity)) !=
+                         job.remaining.end();
+    if (!is_left && !std::holds_alternative<model::ConnectionIdentity>(finding.identity))
+      return false;
+    is_any_left |= is_left;
+  }
+  return is_any_left;
+}
+
+void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                      Effects& effects, const Now& now) {
+  Job job = run.job;
+  const bool by_reboot = run.by_reboot;
+  end_run(job.order);
+  // Undone meanwhile: what it sees is what was put back.
+  if (jobs_.at(job.order).phase == Phase::kDone && !by_reboot) return;
+  if (by_reboot) job.reboot_rescan = false;
+  const bool is_gone = looks_gone(done, policy);
+  if (is_gone) ++job.rescans;
+  const bool is_last = job.rescans >= std::max<std::size_t>(policy.verify.rescans.size(), 1);
+  const auto sick = is_gone && !run.is_untrusted() ? turned_bad(job.health, run.health)
+                                                   : std::vector<model::HealthMark>();
+  if (!sick.empty()) return end_sick(run, std::move(job), sick, effects, now);
+  // A rescan after a reboot can only take the good word back.
+  // Who waited for one is told that it was enough.
+  const bool is_awaited = by_reboot && job.state == HostState::kNeedsReboot;
+  if (is_gone && !run.is_untrusted() && !is_awaited && (by_reboot || !is_last))
+    return remember(job, effects);
+  Say say = saw(ReceiptKind::kVerify, run, done, policy);
+  say.started = now.clock.local;
+  say.state = HostState::kVerified;
+  std::string detail;
+  if (!is_gone) {
+    const bool is_residual = is_left(job, done.result.findings);
+    say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
+    if (!is_residual) say.reason = Reason::kRespawned;
+    say.items = items_of_scan(policy, done.result, say.paths);
+    add_origins(policy, done, say.items, say.paths);
+    detail = origins_text(done.origins);
+  } else {
+    detail = unknown_text(run.health);
+  }
+  say.state = run.trusted(say.state);
+  job.phase = Phase::kDone;
+  job.remaining.clear();
+  job.state = say.state;
+  job.reason = say.reason;
+  if (is_gone) job.reason = say.reason = reservation(run);
+  if (!is_gone || run.is_untrusted()) job.reboot_rescan = false;
+  tell(job, done_text(job, run, detail));
+  report(job, std::move(say), effects, now);
+  if (job.state == HostState::kRespawned && job.round < rounds_of(job)) {
+    ++job.round;
+    job.phase = Phase::kHeld;
+  }
+  remember(job, effects);
+}
+
+// It is gone, and what worked before the cleaning does not any more.
+void Core::end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
+                    Effects& effects, const Now& now) {
+  Say say;
+  say.kind = ReceiptKind::kVerify;
+  say.state = HostState::kFailed;
+  say.reason = Reason::kHealth;
+  say.started = now.clock.local;
+  say.run = &run;
+  std::string detail;
+  for (const model::HealthMark& mark : sick) {
+    model::ReceiptItem item;
+    item.detection = "health";
+    item.outcome = model::Outcome::kFailed;
+    item.reason = Reason::kHealth;
+    say.items.push_back(std::move(item));
+    say.paths.push_back(health_text(mark));
+    detail += ": " + health_text(mark);
+  }
+  job.phase = Phase::kDone;
+  job.reboot_rescan = false;
+  job.remaining.clear();
+  job.state = say.state;
+  job.reason = say.reason;
+  tell(job, fmt::format("{}: {}{}", name(job.state), name(job.reason), detail));
+  report(job, std::move(say), effects, now);
+  remember(job, effects);
+}
+
+}  // namespace fleetsweep::agent
