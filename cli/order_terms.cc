@@ -129,8 +129,8 @@ class Terms {
     if (!is_dry_run && defaults_.repeat > Seconds{0} && options_.repeat.empty())
       note("runs once: the policy's repeat of {} is for dry runs", to_human(defaults_.repeat));
     schedule_.scan_ahead = options_.scan_ahead.value_or(!is_dry_run && defaults_.scan_ahead);
-    if (schedule_.scan_ahead)
-      note("scan ahead is in the order; agents of this version scan when the order is due");
+    if (schedule_.scan_ahead && is_dry_run)
+      mistake("--scan-ahead: a dry run is the look itself; give it with the apply order");
     schedule_.offline_grace = length("--offline-grace", options_.offline_grace, Seconds{0});
     if (schedule_.offline_grace > grace_max_)
       mistake("--offline-grace: {}, the root allows class {} {}", to_human(schedule_.offline_grace),

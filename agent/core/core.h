@@ -132,7 +132,7 @@ class Core {
 
  private:
   struct Run {  // of one order, in progress
-    enum class Kind { kDryRun, kBeforeApply, kAct, kRescan } kind = Kind::kDryRun;
+    enum class Kind { kDryRun, kAhead, kBeforeApply, kAct, kRescan } kind = Kind::kDryRun;
     Job job;
     model::SandboxLevel sandbox = model::SandboxLevel::kNone;
     std::uint64_t scanned = 0;
@@ -217,6 +217,9 @@ class Core {
 
   // False: it has to wait for what is being done.
   bool begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
+  void look_ahead(const DocumentId& id, std::uint16_t wave, const Now& now);
+  void end_look_ahead(const Run& run, const model::ScanDone& done, const model::Policy& policy,
+                      Effects& effects, const Now& now);
   void refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now);
   bool is_running(const DocumentId& order) const;
   bool join_walk(const Run& run);
@@ -249,6 +252,7 @@ class Core {
   void verify_again(Job job, Effects& effects, const Now& now);
   bool is_left(const Job& job, const std::vector<model::Finding>& findings) const;
   static model::Reason reservation(const Run& run);
+  static std::string seen_text(const Run& run, model::Reason reason);
   static std::string done_text(const Job& job, const Run& run, const std::string& detail = "");
   void tell(Job& job, std::string text);
 
@@ -267,6 +271,7 @@ class Core {
   };
   static Say saw(model::ReceiptKind kind, const Run& run, const model::ScanDone& done,
                  const model::Policy& policy);
+  void looked_ahead(Job job, const std::string& what, Say say, Effects& effects, const Now& now);
   void report(const Job& job, Say say, Effects& effects, const Now& now);
   void remember(const Job& job, Effects& effects);
 

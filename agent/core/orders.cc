@@ -1,6 +1,7 @@
 // Which order may run now, which waits, which is refused.
 
 #include <algorithm>
+#include <tuple>
 
 #include "agent/core/core.h"
 #include "protocol/base/assert.h"
@@ -138,6 +139,7 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
       if (clock != model::ClockState::kOk)
         reasons_[id] += fmt::format("; this host's clock says {}: {}", to_rfc3339(now.clock.local),
                                     name(clock));
+      look_ahead(id, waiting->wave, now);
     }
   } else {
     refuse(id, std::get<trust::Refusal>(verdict), effects, now);
@@ -221,7 +223,8 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   if (is_between_rounds(id) && jobs_.at(id).slot == allowed.slot)
     (run.job = jobs_.at(id)).started = now.clock.local;
   else if (const auto before = jobs_.find(id); before != jobs_.end())
-    run.job.reported = before->second.reported;
+    std::tie(run.job.reported, run.job.ahead) =
+        std::tie(before->second.reported, before->second.ahead);
   run.sandbox = identity_.host.sandbox;
   if (order.mode != Mode::kUndo) {
     run.kind = order.mode == Mode::kDryRun ? Run::Kind::kDryRun : Run::Kind::kBeforeApply;

@@ -11,8 +11,9 @@ Reason Core::reservation(const Run& run) {
   return run.unscannable > 0 ? Reason::kUnscannable : Reason::kNone;
 }
 
-std::string Core::done_text(const Job& job, const Run& run, const std::string& detail) {
-  std::string text = fmt::format("done: {}", name(job.state));
+// What makes less of its word.
+std::string Core::seen_text(const Run& run, Reason reason) {
+  std::string text;
   if (run.is_untrusted())
     text += fmt::format(
         ": this host contradicts itself: {}{}: scan its disk from rescue media (docs/runbooks.md)",
@@ -20,11 +21,15 @@ std::string Core::done_text(const Job& job, const Run& run, const std::string& d
         run.mismatches.size() == 1
             ? ""
             : fmt::format(", and {} more (in the log)", run.mismatches.size() - 1));
-  if (job.reason == Reason::kUnscannable)
+  if (reason == Reason::kUnscannable)
     text += fmt::format(", but {} objects could not be read", run.unscannable);
   if (run.partial > 0)
     text += fmt::format("; {} files were looked at in part (in the log)", run.partial);
-  return text + detail;
+  return text;
+}
+
+std::string Core::done_text(const Job& job, const Run& run, const std::string& detail) {
+  return fmt::format("done: {}{}{}", name(job.state), seen_text(run, job.reason), detail);
 }
 
 // Before the job is remembered: a restart forgets nothing of it.

@@ -46,6 +46,7 @@ struct Job {
   std::uint32_t acted = 0;     // objects, as act said; of all rounds
   std::vector<model::HealthMark> health;  // what was good before the cleaning
   std::string said;                       // the newest word of why(), for people
+  std::string ahead;                      // what it saw before its time; empty: it has not looked
   std::string cut_off;                    // what it keeps from the network, in act's words
   bool operator==(const Job&) const = default;
 };

@@ -29,15 +29,21 @@ void Core::end_without_result(const Run& run, Reason reason, const std::string& 
   const bool is_rescan = run.kind == Run::Kind::kRescan;
   if (is_rescan && ++failures_[job.order] < kTries) return;  // due, so it is started again
   Say say;
+  say.reason = reason;
+  say.started = job.started;
+  say.run = &run;
+  if (run.kind == Run::Kind::kAhead) {
+    say.kind = ReceiptKind::kScan;
+    say.state = HostState::kWaiting;
+    return looked_ahead(job, fmt::format("no result: {}: {}", name(reason), detail), std::move(say),
+                        effects, now);
+  }
   const bool refused = is_refusal(reason) && !is_rescan;
   say.kind = is_rescan                   ? ReceiptKind::kVerify
              : refused                   ? ReceiptKind::kRefused
              : job.mode == Mode::kDryRun ? ReceiptKind::kScan
                                          : ReceiptKind::kClean;
   say.state = refused ? HostState::kRefused : HostState::kFailed;
-  say.reason = reason;
-  say.started = job.started;
-  say.run = &run;
   job.phase = Phase::kDone;
   job.state = say.state;
   job.reason = reason;

@@ -23,10 +23,10 @@ bool Core::is_running(const DocumentId& order) const {
 }
 
 // Into the walk that is about to begin. What a clean order or a rescan sees is read now and not
-// remembered from before, so they do not share one with dry runs, which that would make slow.
+// remembered from before, so they do not share one with others, which that would make slow.
 bool Core::join_walk(const Run& run) {
   if (acting_ || !ready_.empty() || (walk_ && walk_->is_begun)) return false;
-  const bool verify = run.kind != Run::Kind::kDryRun;
+  const bool verify = run.kind != Run::Kind::kDryRun && run.kind != Run::Kind::kAhead;
   const auto entry = state().orders.find(run.job.order);
   std::uint64_t bytes = entry == state().orders.end() ? 0 : entry->second.order.policy_size;
   if (const auto policy = policies_.find(run.job.policy); policy != policies_.end())
@@ -97,6 +97,8 @@ void Core::conclude(Run run, bool had_company, const model::ScanDone& done,
     end_without_result(run, done.reason, done.detail, effects, now);
   else if (run.kind == Run::Kind::kDryRun)
     end_dry_run(run, done, policy, effects, now);
+  else if (run.kind == Run::Kind::kAhead)
+    end_look_ahead(run, done, policy, effects, now);
   else if (run.kind == Run::Kind::kBeforeApply)
     end_scan_before_apply(std::move(run), done, policy, effects, now);
   else

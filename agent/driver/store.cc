@@ -58,6 +58,9 @@ alter table jobs rename column detail to said;
 update jobs set said = x'';
 alter table jobs add column cut_off blob not null default x'';
 create table hash_parts(digest blob primary key, bytes blob not null);
+)sql",
+                           R"sql(
+alter table jobs add column ahead blob not null default x'';
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -214,12 +217,12 @@ class SqliteStore final : public Store {
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-        "?19, ?20)",
+        "?19, ?20, ?21)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
         joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.said), job.round,
-        to_bytes(job.cut_off));
+        to_bytes(job.cut_off), to_bytes(job.ahead));
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -363,6 +366,7 @@ class SqliteStore final : public Store {
       job.said = to_text(jobs.blob(17));
       job.round = static_cast<std::uint8_t>(jobs.integer(18));
       job.cut_off = to_text(jobs.blob(19));
+      job.ahead = to_text(jobs.blob(20));
       stored.jobs.push_back(job);
     }
   }

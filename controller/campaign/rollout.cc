@@ -188,7 +188,10 @@ Rollout::Place Rollout::place_of(const Host& host) const {
   const bool spoke = host.answered > number;
   if (spoke) {
     place.state = host.report->state;
-    if (place.state == HostState::kWaiting && order.expired) place.state = HostState::kExpired;
+    // Before its time it may have looked and said so; more it did not get to do.
+    const bool only_looked = place.state == HostState::kWaiting ||
+                             (place.state == HostState::kFound && mode == Mode::kApply);
+    if (only_looked && order.expired) place.state = HostState::kExpired;
   } else if (mode == Mode::kUndo && host.report) {
     place.state = host.report->state;  // stays what it is until it says that it was undone
     place.settled = order.expired;

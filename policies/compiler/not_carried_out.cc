@@ -46,7 +46,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
         "person restarts it");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  if (defaults.scan_ahead) out.push_back("looking before the order's time has come");
   if (defaults.undo_ttl > Seconds{0})
     out.push_back(fmt::format("emptying the vault {} after the cleaning: its owner does that",
                               duration_words(defaults.undo_ttl)));

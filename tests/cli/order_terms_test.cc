@@ -101,6 +101,14 @@ TEST_F(OrderTerms, AnAuthorWhoEnforcesDraftsAnApplyOrderThatRunsOnce) {
   EXPECT_THAT(remarks.notes, testing::Contains(HasSubstr("repeat of 1d is for dry runs")));
 }
 
+TEST_F(OrderTerms, ADryRunLooksAheadOfItself) {
+  options.mode = "dry-run";
+  options.scan_ahead = true;
+  EXPECT_THAT(
+      draft().remarks.mistakes,
+      ElementsAre("--scan-ahead: a dry run is the look itself; give it with the apply order"));
+}
+
 TEST_F(OrderTerms, ADeadlineThatTheRootDoesNotAllowIsCutAndSaid) {
   options.mode = "apply";
   options.waves = {"50", "1000,10m,auto"};

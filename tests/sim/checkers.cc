@@ -138,6 +138,12 @@ void Checkers::on_receipt_stored(const store::Receipt& receipt) {
     broken("receipts: number {} of host {} is stored, and the host never made it", seq, host);
   if (!stored_.emplace(std::pair(host, seq), id).second)
     broken("receipts: number {} of host {} is stored twice", seq, host);
+  const auto order = orders_.find(receipt.order);
+  const bool is_apply = order != orders_.end() && order->second.order.mode == model::Mode::kApply;
+  if (is_apply && receipt.kind == model::ReceiptKind::kScan &&
+      !looked_.emplace(receipt.order, host).second)
+    broken("ahead: host {} looks twice for order {} before its time", host,
+           receipt.order.hex().substr(0, 8));
   store::Receipt& newest = answers_[{receipt.order, host}];
   if (seq > newest.seq) newest = receipt;
 }
@@ -180,6 +186,8 @@ void Checkers::on_begin(std::size_t host, const Bytes& bytes, int round, Timesta
   const auto heard = heard_.find(host);
   if (heard == heard_.end() || heard->second + kFresh + kSkew < now)
     broken("freshness: host {} acts on order {} without a fresh head", host, name);
+  if (now + kSkew < order->second.order.schedule.not_before)
+    broken("ahead: host {} acts on order {} before its time", host, name);
   if (order->second.order.schedule.not_after + kSkew < now)
     broken("freshness: host {} acts on order {} after its end", host, name);
   const std::size_t wave = wave_of(order->second.order, id, ids_.at(host));

@@ -44,6 +44,7 @@ class Checkers {
   std::size_t begun() const { return rounds_.size(); }     // distinct (order, host)
   std::size_t stored() const { return stored_.size(); }
   std::size_t made() const { return made_.size(); }
+  std::size_t looked() const { return looked_.size(); }  // distinct (order, host)
 
  private:
   using Step = std::tuple<DocumentId, std::size_t, int, std::string>;
@@ -77,6 +78,7 @@ class Checkers {
   std::map<std::pair<DocumentId, std::size_t>, store::Receipt> answers_;  // newest
   std::map<std::pair<std::size_t, std::uint64_t>, DocumentId> made_;
   std::map<std::pair<std::size_t, std::uint64_t>, DocumentId> stored_;
+  std::set<std::pair<DocumentId, std::size_t>> looked_;  // ahead of an order's time
   std::set<Step> intents_;
   std::set<Step> changes_;
   std::map<std::pair<DocumentId, std::size_t>, int> rounds_;  // begun

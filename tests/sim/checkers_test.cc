@@ -98,6 +98,16 @@ TEST(SimCheckers, CatchAnAgentThatActsAfterTheEndOfTheOrder) {
   EXPECT_THAT(objections(fleet.world), Not(Contains(HasSubstr("without a fresh head"))));
 }
 
+TEST(SimCheckers, CatchAnAgentThatActsBeforeTheOrdersTime) {
+  RecklessFleet fleet;
+  model::Order order = setting().apply(fleet.dry_run, 1000);
+  order.schedule.not_before = to_timestamp(fleet.world.now()) + std::chrono::hours(3);
+  fleet.world.order(order, {"alice", "bob"});
+  fleet.core.order(setting().tenant.sign(order, {"alice", "bob"}));
+  fleet.world.run_for(kHour / 6);
+  EXPECT_THAT(objections(fleet.world), Contains(HasSubstr("before its time")));
+}
+
 TEST(SimCheckers, CatchAWaveThatOvertakesItsCanaries) {
   RecklessFleet fleet;
   const model::Order order = setting().apply(fleet.dry_run, 1);

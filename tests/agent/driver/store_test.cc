@@ -39,6 +39,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.health = {{"port 22/tcp unchanged", model::Health::kGood, "listening"},
                 {"file /x present", model::Health::kGood, ""}};
   job.said = "done: for people";
+  job.ahead = "looked ahead: found";
   job.cut_off = "out 192.0.2.66";
   Job plain;
   plain.order.value[0] = 2;

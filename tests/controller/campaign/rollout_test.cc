@@ -161,6 +161,19 @@ TEST_F(RolloutTest, SameFactsInAnyOrderGiveTheSameStates) {
   EXPECT_EQ(std::count(results.begin(), results.end(), results[0]), 5);
 }
 
+TEST_F(RolloutTest, AHostThatLookedAheadAndWentAwayKeepsTheCampaignOpen) {
+  dry_run(2);
+  rollout_.on_order(kApply, 2, order(Mode::kApply), members(2), kStart);
+  rollout_.on_report(report(1, 2, kApply, ReceiptKind::kScan, HostState::kFound), kStart);
+  rollout_.on_report(report(2, 2, kApply, ReceiptKind::kScan, HostState::kWaiting), kStart);
+  EXPECT_EQ(state(1), HostState::kFound);
+  EXPECT_EQ(state(2), HostState::kWaiting);
+  EXPECT_EQ(rollout_.phase(), "clean");
+  rollout_.on_time(kStart + std::chrono::hours(25));
+  EXPECT_EQ(in(HostState::kExpired), 2u);
+  EXPECT_EQ(rollout_.phase(), "done");
+}
+
 TEST_F(RolloutTest, SilentHostIsUnreachableUntilItSpeaks) {
   rollout_.on_order(kDry, 1, order(Mode::kDryRun), members(1), kStart);
   rollout_.on_silent(1, true, kStart);

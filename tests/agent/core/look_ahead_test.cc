@@ -1,0 +1,182 @@
+// An order with scan_ahead is looked for before its time: once, in the host's own place, and
+// nothing that was seen then is acted on.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/core/core.h"
+#include "protocol/crypto/digest.h"
+#include "tests/agent/core/agent_core.h"
+
+namespace fleetsweep::agent {
+namespace {
+
+using model::HostState;
+using model::Reason;
+using model::ReceiptKind;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+class LookAhead : public AgentCore {
+ protected:
+  LookAhead() { host.connect(); }
+  // To be carried out in twelve hours.
+  model::Order later() {
+    model::Order order = fixture::apply(host.policy, dry_run_found());
+    order.schedule.not_before = host.clock.local + hours(12);
+    order.schedule.scan_ahead = true;
+    return order;
+  }
+  DocumentId signed_by_two(const model::Order& order) {
+    return host.order(order, {"alice", "bob"});
+  }
+  void pass_with_contact(Duration time) {
+    host.connect();
+    for (; time > Duration(0); time -= minutes(10)) {
+      host.pass(std::min<Duration>(time, minutes(10)));
+      host.connect();
+      host.deliver();
+    }
+  }
+};
+
+TEST_F(LookAhead, WhatIsThereIsNotCountedBeforeTheDay) {
+  const DocumentId id = signed_by_two(later());
+  ASSERT_EQ(host.scans(), 2u) << host.core->why(id);
+  EXPECT_FALSE(host.scans_.back().verify) << "as a dry run";
+  EXPECT_THAT(host.core->why(id), HasSubstr("looking ahead"));
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  EXPECT_EQ(host.last().state, HostState::kFound);
+  EXPECT_EQ(host.last().matched, 1u);
+  EXPECT_THAT(host.last().verdicts, testing::ElementsAre("confirmed"));
+  EXPECT_EQ(host.last().items.size(), 1u);
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_THAT(host.core->why(id), HasSubstr("waiting for time: due "));
+  EXPECT_THAT(host.core->why(id), HasSubstr("; looked ahead: found, 1 objects"));
+}
+
+TEST_F(LookAhead, TheDayActsOnWhatWasSeenBefore) {
+  const DocumentId id = signed_by_two(later());
+  host.scan_answers(host.found());
+  pass_with_contact(hours(11));
+  EXPECT_EQ(host.scans(), 2u);
+  EXPECT_EQ(host.acts(), 0u) << "before its time";
+  pass_with_contact(hours(1));
+  ASSERT_EQ(host.scans(), 3u) << host.core->why(id);
+  EXPECT_TRUE(host.scans_.back().verify) << "anew, and nothing is remembered";
+  EXPECT_EQ(host.acts(), 0u);
+  model::ScanDone other = host.found();
+  std::get<model::FileIdentity>(other.result.findings[0].identity).inode = 42;
+  other.sealed[0].mac.value.fill(7);
+  host.scan_answers(other);
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_EQ(host.acts_[0].request.findings, other.sealed);
+}
+
+TEST_F(LookAhead, ThatNothingWasFoundAheadEndsTheOrder) {
+  const DocumentId id = signed_by_two(later());
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  EXPECT_EQ(host.last().state, HostState::kWaiting);
+  EXPECT_THAT(host.core->why(id), HasSubstr("looked ahead: nothing found"));
+  pass_with_contact(hours(12));
+  ASSERT_EQ(host.scans(), 3u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 1u) << "it came meanwhile";
+}
+
+TEST_F(LookAhead, ARestartLooksAgain) {
+  const DocumentId id = signed_by_two(later());
+  host.scan_answers(host.found());
+  const std::size_t receipts = host.receipts().size();
+  host.crash();
+  host.connect();
+  host.deliver();
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.receipts().size(), receipts);
+  EXPECT_THAT(host.core->why(id), HasSubstr("looked ahead: found, 1 objects")) << "forgotten";
+}
+
+TEST_F(LookAhead, ALookThatACrashCutShortIsTheLast) {
+  signed_by_two(later());
+  host.crash();
+  host.connect();
+  host.deliver();
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+}
+
+TEST_F(LookAhead, AStopBeforeTheDayLetsItLookOrAct) {
+  const DocumentId id = signed_by_two(later());
+  host.document(stop_all());
+  EXPECT_EQ(host.scans_ended, 1u);
+  const std::size_t before = host.receipts().size();
+  pass_with_contact(hours(13));
+  EXPECT_EQ(host.scans(), 2u);
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.receipts().size(), before);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kStopped);
+}
+
+TEST_F(LookAhead, AllHostsLookAtTheSameMoment) {
+  model::Order order = later();
+  order.schedule.jitter = hours(8);
+  const DocumentId id = signed_by_two(order);
+  const Seconds place = trust::slot_offset(id, host.host.agent, hours(8));
+  ASSERT_GT(place, minutes(1));
+  pass_with_contact(place - minutes(1));
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+  pass_with_contact(minutes(2));
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+}
+
+TEST_F(LookAhead, AHostLooksOutsideItsWindow) {
+  model::Order order = later();
+  const auto day = std::chrono::floor<std::chrono::days>(host.clock.local);
+  const auto minute = std::chrono::floor<minutes>(host.clock.local - day).count();
+  order.schedule.windows = {{.from_minute = static_cast<std::uint16_t>((minute + 120) % 1440),
+                             .to_minute = static_cast<std::uint16_t>((minute + 180) % 1440)}};
+  ASSERT_LT(order.schedule.windows[0].from_minute, order.schedule.windows[0].to_minute);
+  const DocumentId id = signed_by_two(order);
+  pass_with_contact(minutes(118));
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+  pass_with_contact(minutes(3));
+  EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
+}
+
+TEST_F(LookAhead, WhoDidNotAskForItIsLookedAt) {
+  model::Order order = later();
+  order.schedule.scan_ahead = false;
+  signed_by_two(order);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
+TEST_F(LookAhead, AScannerThatDiesEndsTheOrderBeforeItsTime) {
+  const DocumentId id = signed_by_two(later());
+  for (int i = 0; i < 3; ++i)
+    host.run(host.core->on_child_lost(model::Child::kScan, "signal 11", host.now()));
+  EXPECT_EQ(host.last().kind, ReceiptKind::kScan);
+  EXPECT_EQ(host.last().state, HostState::kWaiting);
+  EXPECT_EQ(host.last().reason, Reason::kInternal);
+  EXPECT_EQ(host.scans(), 4u);
+  EXPECT_THAT(host.core->why(id), HasSubstr("looked ahead: no result: internal: signal 11"));
+  pass_with_contact(hours(12));
+  EXPECT_EQ(host.scans(), 5u) << "when it is due it is tried again";
+}
+
+TEST_F(LookAhead, ADryRunIsRunTwice) {
+  model::Order order = fixture::dry_run(host.policy);
+  order.schedule.not_before = host.clock.local + hours(12);
+  order.schedule.scan_ahead = true;
+  host.order(order, {"alice"});
+  EXPECT_EQ(host.scans(), 0u);
+}
+
+}  // namespace
+}  // namespace fleetsweep::agent
