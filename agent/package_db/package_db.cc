@@ -11,7 +11,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/package_db/limits.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
 #include "protocol/base/bytes.h"

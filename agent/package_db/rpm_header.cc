@@ -3,7 +3,7 @@
 #include <climits>
 #include <optional>
 
-#include "agent/package_db/limits.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep {
 
