@@ -5,6 +5,7 @@
 
 #include "agent/act/actions/freeze.h"
 #include "agent/act/faults.h"
+#include "agent/act/unit_files.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
 
@@ -38,6 +39,17 @@ bool may_pass(Reason reason) {
          reason == Reason::kTimeout;
 }
 
+std::string restarted_services(const Context& context) {
+  std::string names;
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+    const OpStage stage = context.op_state(i).stage;
+    if (context.op(i).kind == OpKind::kRestart &&
+        (stage == OpStage::kDone || stage == OpStage::kUndone))
+      names += (names.empty() ? "" : ", ") + context.op(i).text;
+  }
+  return names;
+}
+
 // Processes of a family that the plan did not know.
 std::size_t started_since(const Context& context) {
   std::set<std::int32_t> planned, stopped;
@@ -64,20 +76,24 @@ std::vector<Step> undo_outcomes(const Transaction& transaction) {
 }
 
 Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives,
-                   Firewall& firewall, OnStep on_step, MustEnd must_end)
+                   Firewall& firewall, ServiceManager* services, OnStep on_step, MustEnd must_end)
     : tree_(tree),
       vault_(vault),
       ledger_(ledger),
       hives_(hives),
       firewall_(firewall),
+      services_(services),
       provenance_(tree),
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
 
 Status Executor::run(const Nonce& transaction) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   provenance_.note_processes();
+  // Before anything is killed: what systemd still knows, it starts again.
+  const auto tell_after = last_unit_step(context.state().begin);
+  Refusal untold;
   unsigned failures = 0;
   for (std::uint32_t step = 0; step < steps; ++step) {
     // A host on which nothing works is left alone: what follows stays pending.
@@ -87,8 +103,9 @@ Status Executor::run(const Nonce& transaction) {
     const Step result = outcomes(context.state())[step];
     failures = result.item.outcome == Outcome::kFailed ? failures + 1 : 0;
     on_step_(step, result);
+    if (step == tell_after || failures > limits::kFailuresInARow) untold = tell_systemd(context);
   }
-  return finish(context);
+  return finish(context, untold);
 }
 
 Status Executor::run_step(Context& context, std::uint32_t step, bool forward) {
@@ -170,7 +187,14 @@ Status Executor::undo_op(Context& context, std::uint32_t index) {
                        Undone{index, undone ? Reason::kNone : undone.error().reason});
 }
 
-Status Executor::finish(Context& context) {
+Refusal Executor::tell_systemd(const Context& context) {
+  if (services_ == nullptr || !has_touched_units(context.state())) return {};
+  const auto told = services_->reload();
+  if (told) return {};
+  return {told.error().reason, told.error().detail + ": run systemctl daemon-reload"};
+}
+
+Status Executor::finish(Context& context, const Refusal& untold) {
   End end;
   std::uint32_t acted = 0;
   Reason skipped = Reason::kNone;
@@ -181,6 +205,8 @@ Status Executor::finish(Context& context) {
     if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone)
       skipped = step.item.reason;
   }
+  if (end.reason == Reason::kNone && untold.reason != Reason::kNone)
+    end = {HostState::kFailed, untold.reason, untold.detail};
   // Nothing could be touched although something was to be.
   if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
     end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
@@ -192,7 +218,7 @@ Status Executor::finish(Context& context) {
 }
 
 Status Executor::abandon(const Nonce& transaction, Reason reason, const std::string& detail) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   for (std::uint32_t step = 0; step < steps; ++step) {
     FS_CHECK(run_step(context, step, false));
@@ -211,11 +237,14 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
     else
       (void)thaw(context, i);
   hold_of(context).remove();
-  return ledger_.write(transaction, End{HostState::kFailed, reason, detail});
+  const Refusal untold = tell_systemd(context);
+  return ledger_.write(transaction,
+                       End{HostState::kFailed, reason,
+                           untold.detail.empty() ? detail : detail + "; " + untold.detail});
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
   if (!context.state().end)  // a crash came first: know what was done before taking it back
     FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
   if (!context.state().undo || context.state().undo_end)
@@ -225,7 +254,7 @@ Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
 
 Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   FS_CHECK(begin_undo(transaction, order));
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_};
+  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
 
   UndoEnd end;
   std::set<std::uint32_t> stuck;
@@ -255,9 +284,15 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
       end = {HostState::kFailed, steps[i].item.reason, last_detail_};
     on_step_(i, steps[i]);
   }
+  if (const Refusal untold = tell_systemd(context);
+      end.reason == Reason::kNone && untold.reason != Reason::kNone)
+    end = {HostState::kFailed, untold.reason, untold.detail};
   if (end.state == HostState::kUndone && killed)
     end.detail =
         "everything is back but the processes that were killed: they are not started again";
+  if (const std::string restarted = restarted_services(context); !restarted.empty())
+    end.detail += fmt::format("{}services that were restarted run on, that is not undone: {}",
+                              end.detail.empty() ? "" : "; ", restarted);
   hold_of(context).remove();
   return ledger_.write(transaction, end);
 }

@@ -18,7 +18,7 @@ class Executor {
   using MustEnd = std::function<std::optional<Refusal>()>;
   // Borrows all of them.
   Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives, Firewall& firewall,
-           OnStep on_step, MustEnd must_end);
+           ServiceManager* services, OnStep on_step, MustEnd must_end);
 
   // To its End: forward, from wherever it stands.
   Status run(const Nonce& transaction);
@@ -35,7 +35,9 @@ class Executor {
   Status recover_op(Context& context, std::uint32_t op, bool& settled);
   Status undo_op(Context& context, std::uint32_t op);
   Status roll_back(Context& context, std::uint32_t step);
-  Status finish(Context& context);
+  Status finish(Context& context, const Refusal& untold);
+  // systemd is told of units that are others now. kNone: it knows, or there is nobody to tell.
+  Refusal tell_systemd(const Context& context);
   std::string last_detail_;
 
   const Tree& tree_;
@@ -43,6 +45,7 @@ class Executor {
   Ledger& ledger_;
   HiveEditor* hives_;
   Firewall& firewall_;
+  ServiceManager* services_;
   Provenance provenance_;
   OnStep on_step_;
   MustEnd must_end_;

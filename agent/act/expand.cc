@@ -155,8 +155,11 @@ class Expansion {
   Checked<void> add(const model::PlanStep& step) {
     switch (step.action.kind) {
       case ActionKind::kReport:
-      case ActionKind::kRestart:  // as the next: proposed, never carried out
-      case ActionKind::kRestoreFromPackage:
+      case ActionKind::kRestoreFromPackage:  // proposed, never carried out
+        return {};
+      case ActionKind::kRestart:
+        if (!step.action.allow.empty())
+          push(OpKind::kRestart, plan::file_of(step.identity)).text = step.action.allow.front();
         return {};
       case ActionKind::kCollect:
         return collect(step);

@@ -90,6 +90,14 @@ int run(int count, char** arguments) {
 
   Firewall firewall = Firewall::open();
   options.firewall = &firewall;
+  // A volume or a folder has no services.
+  auto services = options.root == "/"
+                      ? ServiceManager::open()
+                      : refuse(Reason::kCapability, "only services of a whole host can be");
+  if (services)
+    options.services = &*services;
+  else
+    options.no_services = services.error().detail;
   if (const auto gave = give_up(); !gave) {
     std::fprintf(stderr, "fleetsweep-act: %s\n", gave.error().message.c_str());
     return kBroken;

@@ -24,6 +24,7 @@ enum class OpKind : std::uint8_t {
   kKill,
   kBlock,    // keep addresses or ports from the network
   kIsolate,  // keep everything from it but the controller
+  kRestart,  // a service that has a taken file loaded; never taken back
 };
 
 struct Op {
@@ -34,8 +35,9 @@ struct Op {
   std::uint32_t store = 0;    // kTake, kEdit: the kStore that holds the content
   bool is_first_take = true;  // its ctime must be the one that was found
   bool any_content = false;   // kStore before an edit: whatever the file holds now
-  std::string text;           // kEdit, kCollect of an entry: the line; kUnlink: the link's target
-  std::string rest;           // kEdit: what stays of the line; empty: nothing
+  // kEdit, kCollect of an entry: the line; kUnlink: the link's target; kRestart: the unit.
+  std::string text;
+  std::string rest;                       // kEdit: what stays of the line; empty: nothing
   lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
   bool may_empty = false;                 // kEdit: remove a file that has nothing left
   bool clear_flags = false;               // kTake: immutable and append-only may be cleared

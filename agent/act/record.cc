@@ -61,7 +61,7 @@ void pack(Packer& out, const Op& op) {
 
 Op unpack_op(Unpacker& in) {
   Op op;
-  op.kind = in.one_of(OpKind::kIsolate);
+  op.kind = in.one_of(OpKind::kRestart);
   op.step = in.u32();
   op.token = in.u64();
   op.file = unpack_file(in);

@@ -12,6 +12,7 @@
 #include "agent/act/guardian.h"
 #include "agent/act/host_facts.h"
 #include "agent/act/process.h"
+#include "agent/act/unit_files.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -120,13 +121,16 @@ Status settle_for_dead_act(const Options& options) {
   if (open == nullptr) return {};
   const Nonce id = open->id;
   Executor executor(
-      tree, vault, ledger, nullptr, *options.firewall, [](std::uint32_t, const Step&) {},
+      tree, vault, ledger, nullptr, *options.firewall, nullptr, [](std::uint32_t, const Step&) {},
       [] { return std::optional<Refusal>(); });
   if (open->undo && !open->undo_end) return executor.undo(id, DocumentId(open->undo->order));
+  // Its line to systemd was act's and died with it.
+  const bool is_untold = options.services != nullptr && has_touched_units(*open);
   return executor.abandon(
       id, Reason::kTimeout,
-      fmt::format("act died, and nobody went on for {}: what it had stopped runs again",
-                  to_human(options.patience)));
+      fmt::format("act died, and nobody went on for {}: what it had stopped runs again{}",
+                  to_human(options.patience),
+                  is_untold ? "; units have changed: run systemctl daemon-reload" : ""));
 }
 
 class Server {
@@ -140,7 +144,7 @@ class Server {
         vault_(std::move(vault)),
         ledger_(std::move(ledger)),
         executor_(
-            tree_, vault_, ledger_, options.hives, *options.firewall,
+            tree_, vault_, ledger_, options.hives, *options.firewall, options.services,
             [this](std::uint32_t number, const Step& step) { show(number, step); },
             [this] { return must_end(); }),
         guardian_(options.state, options.patience,
@@ -436,6 +440,7 @@ class Server {
     plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
                       consent,           order.limits, 0,       request.scanned, id};
     input.came_back = request.round > 0;
+    input.no_restarts = options_.no_services;
     input.platform =
         options_.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;
     input.items_max =

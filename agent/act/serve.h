@@ -6,6 +6,7 @@
 
 #include "agent/act/firewall.h"
 #include "agent/act/hive_editor.h"
+#include "agent/act/service_manager.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/time.h"
 #include "protocol/crypto/seal.h"
@@ -19,8 +20,10 @@ struct Options {
   std::optional<DocumentId> local_undo;
   // So long a dead act's transaction waits for the next act, while processes are stopped.
   Seconds patience = std::chrono::minutes(10);
-  HiveEditor* hives = nullptr;   // where the root is a volume of Windows
-  Firewall* firewall = nullptr;  // borrowed; always there
+  HiveEditor* hives = nullptr;         // where the root is a volume of Windows
+  Firewall* firewall = nullptr;        // borrowed; always there
+  ServiceManager* services = nullptr;  // of this host; or why there is none
+  std::string no_services;
 };
 
 // Reads one ActRequest (none with local_undo), sends an ActStep for each step and one ActDone.

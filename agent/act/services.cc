@@ -1,6 +1,8 @@
 #include "agent/act/services.h"
 
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -28,6 +30,12 @@ std::string read_proc(std::int32_t pid, const char* name) {
   return text ? to_text(*text) : std::string();
 }
 
+// 0: it is gone, or may not be looked at.
+ino_t pid_namespace(std::int32_t pid) {
+  struct stat status {};
+  return ::stat(fmt::format("/proc/{}/ns/pid", pid).c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace
 
 std::string unit_of(std::string_view proc_cgroup) {
@@ -36,14 +44,14 @@ std::string unit_of(std::string_view proc_cgroup) {
     // "0::/system.slice/cron.service" or, with the old hierarchies, "1:name=systemd:/...".
     if (!unit.empty() || (!line.starts_with("0::/") && line.find(":name=systemd:/") == line.npos))
       return;
-    for (auto at = line.find('/'); at != line.npos;) {
-      const auto next = line.find('/', at + 1);
-      const auto part = line.substr(at + 1, next == line.npos ? next : next - at - 1);
-      if (part.ends_with(".service")) {
-        unit = part;
-        return;
-      }
-      at = next;
+    std::string_view path = line.substr(line.find('/') + 1);
+    // What lies beneath a scope or a service is its own affair: a container's cron.service is not
+    // the host's.
+    while (!path.empty()) {
+      const auto part = path.substr(0, path.find('/'));
+      if (part.ends_with(".service")) unit = part;
+      if (!part.ends_with(".slice")) return;
+      path.remove_prefix(std::min(part.size() + 1, path.size()));
     }
   });
   return unit;
@@ -66,10 +74,12 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_files(std::string_vi
 
 Mappings mappings_of_host() {
   Mappings result;
+  const ino_t own_namespace = pid_namespace(::getpid());
   for (const std::int32_t pid : all_pids()) {
     const auto files = mapped_files(read_proc(pid, "maps"));
     if (files.empty()) continue;
-    const std::string unit = unit_of(read_proc(pid, "cgroup"));
+    const bool is_ours = pid_namespace(pid) == own_namespace;
+    const std::string unit = is_ours ? unit_of(read_proc(pid, "cgroup")) : "";
     for (const auto& file : files) {
       auto& services = result[file];
       const auto known =

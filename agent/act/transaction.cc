@@ -74,12 +74,13 @@ concept OfAnOperation = requires(const T& event) {
 Step outcome(const Transaction& transaction, std::uint32_t index) {
   Step step = transaction.begin.steps[index];
   if (step.item.outcome != model::Outcome::kFound || step.item.reason != Reason::kNone) return step;
-  bool any = false, all_done = true, all_undone = true, kill = false;
+  bool any = false, all_done = true, all_undone = true, stays = false;
   for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
     if (transaction.begin.ops[i].step != index) continue;
     const OpState& op = transaction.ops[i];
     any = true;
-    kill = kill || transaction.begin.ops[i].kind == OpKind::kKill;
+    const OpKind kind = transaction.begin.ops[i].kind;
+    stays = stays || kind == OpKind::kKill || kind == OpKind::kRestart;
     all_done = all_done && op.stage == OpStage::kDone;
     all_undone = all_undone && op.stage == OpStage::kUndone;
     if (op.stage == OpStage::kFailed || op.stage == OpStage::kUndoFailed) {
@@ -96,8 +97,8 @@ Step outcome(const Transaction& transaction, std::uint32_t index) {
   if (all_done)
     step.item.outcome = model::Outcome::kDone;
   else if (all_undone)
-    // A killed process is not started again.
-    step.item.outcome = kill ? model::Outcome::kSkipped : model::Outcome::kUndone;
+    // A killed process is not started again, and a service that was stays so.
+    step.item.outcome = stays ? model::Outcome::kSkipped : model::Outcome::kUndone;
   else
     step.item.outcome = model::Outcome::kSkipped;
   return step;

@@ -41,12 +41,6 @@ Refusal over(const char* what, std::uint64_t found, std::uint64_t limit) {
   return {Reason::kLimit, fmt::format("{} {} where at most {} may be touched", found, what, limit)};
 }
 
-bool is_whole_file(const model::PlanStep& step) {
-  if (step.action.kind == model::ActionKind::kQuarantine) return true;
-  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
-  return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
-}
-
 Refusal protect(std::string_view path, std::string_view why) {
   return {Reason::kProtected, fmt::format("{}: {}", escaped(path), why)};
 }
@@ -145,7 +139,13 @@ Refusal check_network(const model::PlanStep& step) {
 
 bool is_intrusive(model::ActionKind kind) {
   return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect &&
-         kind != model::ActionKind::kRestoreFromPackage && kind != model::ActionKind::kRestart;
+         kind != model::ActionKind::kRestoreFromPackage;
+}
+
+bool is_whole_file(const model::PlanStep& step) {
+  if (step.action.kind == model::ActionKind::kQuarantine) return true;
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
 }
 
 Refusal check_capability(const model::Policy& policy, model::Platform here) {
@@ -174,6 +174,15 @@ unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>&
     exact = exact || is_exact(policy.detections[detection]);
   }
   return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);
+}
+
+Refusal check_restarts(const std::vector<model::PlanStep>& steps) {
+  const auto restarts = static_cast<std::size_t>(
+      std::count_if(steps.begin(), steps.end(), [](const model::PlanStep& step) {
+        return step.action.kind == model::ActionKind::kRestart && !step.action.allow.empty();
+      }));
+  if (restarts <= limits::kServicesRestarted) return {};
+  return over("services to restart", restarts, limits::kServicesRestarted);
 }
 
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects) {

@@ -20,6 +20,8 @@ Refusal check_capability(const model::Policy& policy, model::Platform here);
 unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);
 // `objects`: distinct, of steps that change something.
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
+// So many services at most.
+Refusal check_restarts(const std::vector<model::PlanStep>& steps);
 Refusal check_object(const Input& input, const model::PlanStep& step);
 
 // A file that entries name goes only together with all of them.
@@ -27,5 +29,7 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 
 // Changes the host: everything but report, collect and what is only proposed.
 bool is_intrusive(model::ActionKind kind);
+// Takes a file as a whole, not a line of it.
+bool is_whole_file(const model::PlanStep& step);
 
 }  // namespace fleetsweep::plan

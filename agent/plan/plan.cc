@@ -7,6 +7,7 @@
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
+#include "agent/plan/restart.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/assert.h"
 
@@ -104,33 +105,6 @@ Refusal check_independence(const Input& input, const Judged& judged) {
   return {};
 }
 
-// What a shell and systemctl take for one name of a unit.
-bool is_plain_unit(std::string_view unit) {
-  return !unit.empty() && unit.front() != '-' && std::all_of(unit.begin(), unit.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("@.:_-").find(c) != std::string_view::npos;
-  });
-}
-
-std::string describe_restart(const Service& service, const std::vector<std::string>& allow,
-                             const std::string& path) {
-  constexpr std::size_t kPids = 5;
-  std::string pids;
-  for (std::size_t i = 0; i < std::min(service.pids.size(), kPids); ++i)
-    pids += fmt::format("{}{}", i == 0 ? "" : ", ", service.pids[i]);
-  if (service.pids.size() > kPids) pids += fmt::format(" and {} more", service.pids.size() - kPids);
-  const std::string loaded = fmt::format("which has {} loaded (processes {})", escaped(path), pids);
-  if (!is_plain_unit(service.unit))
-    return fmt::format("needs restart: {}, {}",
-                       service.unit.empty() ? "a program of no service" : escaped(service.unit),
-                       loaded);
-  const bool is_allowed = std::find(allow.begin(), allow.end(), service.unit) != allow.end();
-  return fmt::format("needs restart: {}, {}; {}: systemctl restart {}", service.unit, loaded,
-                     is_allowed ? "the policy means it to be restarted"
-                                : "the policy does not speak of it, look at it first",
-                     service.unit);
-}
-
 bool takes(ActionKind action, const model::Identity& identity) {
   switch (action) {
     case ActionKind::kSuspend:
@@ -164,7 +138,10 @@ bool is_running_only(const model::Identity& identity) {
 }
 
 std::string key_of(const PlanStep& step) {
-  if (step.action.kind == ActionKind::kRestart) return step.note;
+  if (step.action.kind == ActionKind::kRestart) {
+    const auto& units = step.action.allow;
+    return units.empty() ? step.note : units.front();  // once, whatever it has loaded
+  }
   if (!is_about_network(step.action.kind)) return object_key(step.identity);
   std::string key = step.action.direction;
   for (const auto& one : blocked_by(step)) key += " " + one;
@@ -192,16 +169,18 @@ class Planner {
     if (!verdicts) return refused({Reason::kLimit, verdicts.error().message});
     for (const auto& judged : *verdicts) {
       bool acts = false;
-      for (const auto& response : input_.policy.responses) {
-        if (!applies(input_.policy, response, judged.verdict)) continue;
-        for (const auto& action : response.actions) {
-          select(action, judged);
-          acts = acts || is_intrusive(action.kind);
-        }
-      }
+      each_action(judged, [&](const model::Action& action) {
+        if (action.kind != ActionKind::kRestart) select(action, judged);
+        acts = acts || is_intrusive(action.kind);
+      });
       if (acts && !judged.bound.empty() && !refusal_) refusal_ = check_independence(input_, judged);
     }
     drop_redundant_collects();
+    // Now it is known which files go.
+    for (const auto& judged : *verdicts)
+      each_action(judged, [&](const model::Action& action) {
+        if (action.kind == ActionKind::kRestart) select(action, judged);
+      });
     // Lines before files: what still names a file that is gone fails at every start.
     std::stable_sort(plan_.steps.begin(), plan_.steps.end(),
                      [](const PlanStep& a, const PlanStep& b) {
@@ -212,6 +191,12 @@ class Planner {
   }
 
  private:
+  void each_action(const Judged& judged, const auto& visit) const {
+    for (const auto& response : input_.policy.responses)
+      if (applies(input_.policy, response, judged.verdict))
+        for (const auto& action : response.actions) visit(action);
+  }
+
   void select(const model::Action& action, const Judged& judged) {
     for (const auto& selector : action.select) {
       if (action.kind == ActionKind::kIsolate || selector.kind == model::Selector::Kind::kList) {
@@ -255,12 +240,25 @@ class Planner {
     }
   }
 
-  // Named, each with the command for a person: nobody here starts a service.
+  bool is_taken(const model::FileIdentity& file) const {
+    return std::any_of(plan_.steps.begin(), plan_.steps.end(), [&](const PlanStep& step) {
+      const auto& other = file_of(step.identity);
+      return is_whole_file(step) && step.skipped == Reason::kNone && other.device == file.device &&
+             other.inode == file.inode;
+    });
+  }
+
+  // What was taken from the disk stays in their memory until they start again. `allow` of a step is
+  // the one that is restarted; of one that is only named it is empty.
   void select_services(const model::Action& action, const Judged& judged, std::uint32_t i) {
-    const std::string& path = file_of(input_.findings[i].identity).path;
-    for (const auto& service : input_.facts[i].mapped_by)
-      add(action, judged, i, input_.findings[i].identity,
-          describe_restart(service, action.allow, path));
+    const auto& file = file_of(input_.findings[i].identity);
+    for (const auto& service : input_.facts[i].mapped_by) {
+      const Restart restart = restart_of(service, file.path, is_taken(file), action.allow, input_);
+      model::Action resolved = action;
+      resolved.allow.clear();
+      if (!restart.unit.empty()) resolved.allow = {restart.unit};
+      add(resolved, judged, i, input_.findings[i].identity, restart.note);
+    }
   }
 
   void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
@@ -306,7 +304,8 @@ class Planner {
   }
 
   Reason skip(const PlanStep& step, const Judged& judged, const Finding& finding) const {
-    if (!is_intrusive(step.action.kind)) return Reason::kNone;
+    if (!is_intrusive(step.action.kind) || step.action.kind == ActionKind::kRestart)
+      return Reason::kNone;  // who is restarted hangs on the file that goes
     if (!judged.bound.contains(finding.number)) return Reason::kChanged;
     if (step.action.kind == ActionKind::kBlock && blocked_by(step).empty())
       return Reason::kCapability;
@@ -317,11 +316,7 @@ class Planner {
     if ((input_.facts[step.finding].in_image || is_member) &&
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
-    const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
-    const bool is_whole_file =
-        step.action.kind == ActionKind::kQuarantine ||
-        (step.action.kind == ActionKind::kRemove && entry && entry->entry.empty());
-    if (!is_whole_file) return Reason::kNone;
+    if (!is_whole_file(step)) return Reason::kNone;
     if (file_of(step.identity).sha256.is_zero()) return Reason::kUnscannable;
     // package_owned: report. (Under `never` the guard refuses the whole plan.)
     if (input_.facts[step.finding].package == Package::kTampered &&
@@ -346,7 +341,7 @@ class Planner {
   std::vector<PlanStep> intrusive() const {
     std::vector<PlanStep> steps;
     for (const auto& step : plan_.steps) {
-      if (!is_intrusive(step.action.kind)) continue;
+      if (!is_intrusive(step.action.kind) || step.action.kind == ActionKind::kRestart) continue;
       steps.push_back(step);
       if (!step.action.tree) continue;
       const auto& ancestor = std::get<model::ProcessIdentity>(step.identity);
@@ -370,6 +365,7 @@ class Planner {
     std::vector<const PlanStep*> distinct;
     for (const auto& [key, step] : objects) distinct.push_back(step);
     if (const auto refusal = check_limits(input_, distinct)) return refused(refusal);
+    if (const auto refusal = check_restarts(plan_.steps)) return refused(refusal);
     for (const auto& step : steps)
       if (step.skipped == Reason::kNone)
         if (const auto refusal = check_object(input_, step)) return refused(refusal);

@@ -64,6 +64,8 @@ struct Input {
   std::uint32_t items_max = 0;  // of the root and the host's owner; 0: no word of theirs
   std::uint64_t scanned = 0;    // files
   Nonce transaction;
+  // Why services are only named here; empty: they are restarted.
+  std::string no_restarts = "this agent has no line to systemd";
   bool came_back = false;                              // another round: see is_back()
   model::Platform platform = model::Platform::kLinux;  // of what lies beneath the root
 };

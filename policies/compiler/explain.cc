@@ -164,7 +164,7 @@ std::string options_text(const Action& action) {
     case ActionKind::kRestart: {
       std::vector<std::string> services;
       for (const auto& service : action.allow) services.push_back(in_quotes(service));
-      return ", only " + joined(services, "or");
+      return ", only " + joined(services, "or") + "; others are named for a person to restart";
     }
     default:
       return "";

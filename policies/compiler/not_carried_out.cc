@@ -40,10 +40,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
         fmt::format("{}: they refuse an apply order of this policy and do nothing at all "
                     "(reason capability); a dry run works",
                     joined(missing, "and")));
-  if (any_action(policy, [](const auto& a) { return a.kind == model::ActionKind::kRestart; }))
-    out.push_back(
-        "restarting a service: they name each that has the files loaded, with the command, and a "
-        "person restarts it");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
   if (defaults.undo_ttl > Seconds{0})

@@ -6,7 +6,9 @@
 #include "policies/compiler/condition.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/engine.h"
+#include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
+#include "protocol/model/service_units.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -122,10 +124,7 @@ class ActionReader {
         read_ttl(std::chrono::hours(24));
         break;
       case ActionKind::kRestart:
-        action_.allow = fields_.texts("allow");
-        if (action_.allow.empty())
-          sink_.error(fields_.at(), "'restart' has no 'allow'",
-                      "name every service that may be restarted: allow: [cron.service]");
+        read_allow();
         fields_.choice("else", {"report"}, "report");
         break;
       default:
@@ -136,6 +135,20 @@ class ActionReader {
     if (!fields_.boolean("undo", true))
       sink_.error(fields_.find("undo")->at, "'undo: false' is not possible",
                   "what is removed is always kept in the vault; leave the field out");
+  }
+
+  void read_allow() {
+    action_.allow = fields_.texts("allow");
+    if (action_.allow.empty())
+      sink_.error(fields_.at(), "'restart' has no 'allow'",
+                  "name every service that may be restarted: allow: [cron.service]");
+    for (const auto& unit : action_.allow)
+      if (!model::is_service_name(unit))
+        sink_.error(fields_.find("allow")->at, fmt::format("'{}' is no service", escaped(unit)),
+                    "name it as systemctl does, in full: cron.service");
+      else if (const auto why = model::why_kept_running(unit); !why.empty())
+        sink_.error(fields_.find("allow")->at, fmt::format("no agent restarts '{}': {}", unit, why),
+                    "leave it out: who has the file loaded is named in any case");
   }
 
   void read_ttl(Seconds fallback) {

@@ -178,6 +178,12 @@ inline constexpr unsigned kFailuresInARow = 3;         // more, and the rest of 
 inline constexpr std::size_t kEditBytes = 8ull << 20;  // of a file whose lines are edited
 inline constexpr std::uint64_t kEvidenceBytes = 64ull
                                                 << 20;  // of one object, if the policy is silent
+inline constexpr std::size_t kServicesRestarted = 32;   // by one order on one host
+// How long systemd may take: to greet, to read its units anew, to stop and start a service (its own
+// defaults are 90 s for each of the two).
+inline constexpr std::chrono::seconds kServicesGreetingWait{5};
+inline constexpr std::chrono::seconds kServicesReloadWait{60};
+inline constexpr std::chrono::seconds kServiceRestartWait{200};
 inline constexpr std::uint64_t kRatioFilesMin =
     10'000;  // the per-host ratio applies above this many scanned files
 inline constexpr std::uint32_t kRatioPermille = 5;

@@ -60,11 +60,9 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   const std::string text = explained(kHere + "fixtures/kinsing.yaml");
   const auto section = text.find("\nNot carried out by agents of this version\n");
   ASSERT_NE(section, std::string::npos);
-  for (const char* promise :
-       {"emptying the vault 30 days", "restarting a service: they name each"}) {
-    EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos) << promise;
-    EXPECT_NE(text.find(promise, section), std::string::npos) << promise;
-  }
+  const char* const promise = "emptying the vault 30 days";
+  EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos);
+  EXPECT_NE(text.find(promise, section), std::string::npos);
   EXPECT_NE(text.find("3. block 7 addresses, outgoing, for 7 days\n"), std::string::npos);
   const auto locked = compile(
       with("quarantine, select: content", "quarantine, select: content, if_locked: on-reboot"));

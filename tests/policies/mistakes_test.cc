@@ -243,6 +243,12 @@ TEST(Mistakes, AnActionOnTheWrongObjectIsPlanned) {
   EXPECT_THAT(mistakes(with("{action: kill, select: started}",
                             "{action: restart, select: services_mapping(content)}")),
               ElementsAre(HasSubstr("'restart' has no 'allow'")));
+  EXPECT_THAT(mistakes(with("{action: kill, select: started}",
+                            "{action: restart, select: services_mapping(content), "
+                            "allow: [ssh.service, cron, dbus.service]}")),
+              ElementsAre(HasSubstr("'cron' is no service | name it as systemctl does"),
+                          HasSubstr("no agent restarts 'dbus.service': everything that speaks over "
+                                    "the system's bus would lose its line")));
 }
 
 TEST(Mistakes, ARuleFileIsTakenOnTrust) {

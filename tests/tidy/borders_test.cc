@@ -66,6 +66,7 @@ const std::vector<ThirdParty> kThirdParties = {
     {"sqlite3", {"protocol/runtime/sqlite/"}, "SQL is spoken through one wrapper"},
     {"prometheus/", {"protocol/runtime/metrics/"}, "metrics are written in one place"},
     {"seccomp", {"protocol/runtime/sandbox/"}, "the filter is one table"},
+    {"systemd/", {"agent/act/service_manager."}, "D-Bus is spoken through one wrapper"},
     {"yara",
      {"agent/scan/", "policies/compiler/"},
      "yara.h defines macros that break other headers"},

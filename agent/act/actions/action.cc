@@ -23,6 +23,8 @@ const Action& action_of(OpKind kind) {
     case OpKind::kBlock:
     case OpKind::kIsolate:
       return kNetworkAction;
+    case OpKind::kRestart:
+      return kRestartAction;
     case OpKind::kKill:
       break;
   }

@@ -12,6 +12,7 @@
 #include "agent/act/hive_editor.h"
 #include "agent/act/ledger.h"
 #include "agent/act/provenance.h"
+#include "agent/act/service_manager.h"
 #include "agent/act/vault.h"
 
 namespace fleetsweep::act {
@@ -24,6 +25,7 @@ struct Context {
   Nonce transaction;
   HiveEditor* hives;  // only of a volume of Windows
   Firewall& firewall;
+  ServiceManager* services;  // nullptr: none here
 
   const Transaction& state() const { return *ledger.find(transaction); }
   const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }
@@ -70,6 +72,6 @@ Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 
 extern const Action kStoreAction, kTakeAction, kUnlinkAction, kEditAction, kCollectAction,
-    kSuspendAction, kKillAction, kNetworkAction;
+    kSuspendAction, kKillAction, kNetworkAction, kRestartAction;
 
 }  // namespace fleetsweep::act

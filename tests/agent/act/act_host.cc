@@ -1,7 +1,9 @@
 #include "tests/agent/act/act_host.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -158,6 +160,38 @@ ActHost::ActHost(const std::string& beneath)
   fs::create_directories(folder_ / "agent");
   mac_key.fill(42);
   EXPECT_TRUE(begin_anchor(state_, tenant.id(), 1));
+}
+
+namespace {
+
+// Where act finds its state, its programs and their libraries beneath a root that is all it sees.
+constexpr const char* kStateInside = "/var/lib/fleetsweep";
+constexpr const char* kProgramsInside = "/opt/fleetsweep";
+
+std::vector<std::pair<std::string, std::string>> mounts_of(const std::string& agent) {
+  std::vector<std::pair<std::string, std::string>> mounts = {
+      {"/proc", "/proc"}, {agent, kStateInside}, {FS_BINARY_DIR, kProgramsInside}};
+  // The loader's folders, wherever this system keeps them.
+  for (const char* folder : {"/lib64", "/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu"})
+    if (fs::exists(folder)) mounts.emplace_back(folder, folder);
+  return mounts;
+}
+
+// In the child that becomes act.
+void enter(const std::string& root, const std::string& agent) {
+  bool is_in = ::unshare(CLONE_NEWNS) == 0 &&
+               ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  for (const auto& [from, to] : mounts_of(agent))
+    is_in = is_in &&
+            ::mount(from.c_str(), (root + to).c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0;
+  if (!is_in || ::chroot(root.c_str()) != 0 || ::chdir("/") != 0) ::_exit(126);
+}
+
+}  // namespace
+
+void ActHost::be_whole_host() {
+  is_whole_host_ = true;
+  for (const auto& [from, to] : mounts_of(folder_ / "agent")) fs::create_directories(root_ + to);
 }
 
 ActHost::~ActHost() {
@@ -403,6 +437,9 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
   const std::string binary =
       std::string(FS_BINARY_DIR) + (is_disturbed ? "/fleetsweep-act-faults" : "/fleetsweep-act");
   std::vector<std::string> words = {binary, "--root", root_, "--state", state_};
+  if (is_whole_host_)
+    words = {kProgramsInside + binary.substr(binary.rfind('/')), "--root", "/", "--state",
+             std::string(kStateInside) + "/act"};
   words.insert(words.end(), more.begin(), more.end());
   if (!patience.empty()) words.insert(words.end(), {"--patience", patience});
   if (!prefix.empty() || !launcher.empty())
@@ -423,6 +460,7 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     ::dup2(key_end, 4);
     ::close(pipe);
     ::close(key_end);
+    if (is_whole_host_) enter(root_, folder_ / "agent");
     if (tracer) ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);

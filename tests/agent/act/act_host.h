@@ -38,6 +38,10 @@ class ActHost {
   explicit ActHost(const std::string& beneath = "/tmp");
   ~ActHost();
 
+  // From here on act sees the root as its own, in a mount namespace with what its program needs: a
+  // host whose systemd answers at root()/run/systemd/private. Needs root.
+  void be_whole_host();
+
   const std::string& root() const { return root_; }
   const std::string& state() const { return state_; }
   std::string at(const std::string& path) const { return root_ + path; }
@@ -104,6 +108,7 @@ class ActHost {
 
   TempDir folder_;
   std::string root_, state_;
+  bool is_whole_host_ = false;
   std::vector<pid_t> children_;
   pid_t process_ = 0;
   runtime::Pipe* core_ = nullptr;  // while something is running

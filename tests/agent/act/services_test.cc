@@ -24,9 +24,20 @@ TEST(Services, AServiceIsTakenForASession) {
             "ssh.service");
   EXPECT_EQ(unit_of("0::/user.slice/user-1000.slice/user@1000.service/app.slice/a.service\n"),
             "user@1000.service");
+  EXPECT_EQ(unit_of("0::/a.service"), "a.service");
   for (const char* none : {"", "0::/\n", "0::/user.slice/user-1000.slice/session-2.scope\n",
                            "12:pids:/x.service\n", "0::/docker/abc\n"})
     EXPECT_EQ(unit_of(none), "") << none;
+}
+
+TEST(Services, AContainersServiceIsTakenForOneOfTheHost) {
+  for (const char* inside : {"0::/machine.slice/libpod-1f.scope/system.slice/cron.service\n",
+                             "0::/kubepods/besteffort/pod1/1f/system.slice/cron.service\n",
+                             "0::/../../system.slice/cron.service\n"})
+    EXPECT_EQ(unit_of(inside), "") << inside;
+  EXPECT_EQ(unit_of("0::/system.slice/docker.service/1f/system.slice/cron.service\n"),
+            "docker.service")
+      << "told apart by the numbers of its processes";
 }
 
 TEST(Services, AMappingWithoutAFileIsOne) {

@@ -438,8 +438,8 @@ TEST(Plan, NobodyLearnsWhichServicesStillRunWhatWasRemoved) {
     EXPECT_TRUE(plan.steps[step].note.ends_with(text)) << plan.steps[step].note;
   };
   ends(0,
-       " loaded (processes 7); the policy means it to be restarted: systemctl restart "
-       "cron.service");
+       " loaded (processes 7); the file stays where it is, and the service would load it again: "
+       "systemctl restart cron.service");
   ends(1,
        " loaded (processes 1, 2, 3, 4, 5 and 1 more); the policy does not speak of it, look at "
        "it first: systemctl restart a.service");

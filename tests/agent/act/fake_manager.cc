@@ -1,0 +1,155 @@
+#include "tests/agent/act/fake_manager.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace fleetsweep::act {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPath = "/org/freedesktop/systemd1";
+constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
+constexpr const char* kJob = "/org/freedesktop/systemd1/job/41";
+
+// In the process of the manager.
+struct Manager {
+  FakeManager::How how;
+  std::vector<pid_t> processes;
+  int log = -1;
+
+  void note(const std::string& asked) const {
+    const std::string line = asked + "\n";
+    if (::write(log, line.data(), line.size()) < 0) ::_exit(3);
+  }
+};
+
+int on_restart(sd_bus_message* message, void* data, sd_bus_error*) {
+  const auto& manager = *static_cast<Manager*>(data);
+  using How = FakeManager::How;
+  const char *unit = nullptr, *mode = nullptr;
+  if (sd_bus_message_read(message, "ss", &unit, &mode) < 0) return -EINVAL;
+  manager.note(std::string("RestartUnit ") + unit + " " + mode);
+  sd_bus* const bus = sd_bus_message_get_bus(message);
+  if (manager.how == How::kRefuses)
+    return sd_bus_reply_method_errorf(message, "org.freedesktop.systemd1.NoSuchUnit",
+                                      "Unit %s not found.", unit);
+  if (manager.how == How::kHangsUp) {
+    sd_bus_close(bus);
+    return 1;
+  }
+  const auto ended = [&](const char* job, const char* of, const char* result) {
+    return sd_bus_emit_signal(bus, kPath, kInterface, "JobRemoved", "uoss", 41u, job, of, result);
+  };
+  // Jobs of others end at any time.
+  ended("/org/freedesktop/systemd1/job/7", "other.service", "done");
+  ended("/org/freedesktop/systemd1/job/8", unit, "canceled");
+  if (manager.how == How::kDone || manager.how == How::kNoReload)
+    for (const pid_t pid : manager.processes) {
+      ::kill(pid, SIGKILL);
+      while (fs::exists("/proc/" + std::to_string(pid) + "/exe")) ::usleep(1000);
+    }
+  const char* result = manager.how == How::kFails ? "failed" : "done";
+  // As systemd does with a short one: before its answer.
+  if (manager.how != How::kSilent) ended(kJob, unit, result);
+  return sd_bus_reply_method_return(message, "o", kJob);
+}
+
+int on_reload(sd_bus_message* message, void* data, sd_bus_error*) {
+  const auto& manager = *static_cast<Manager*>(data);
+  manager.note("Reload");
+  if (manager.how == FakeManager::How::kNoReload)
+    return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_FAILED, "no memory for units");
+  return sd_bus_reply_method_return(message, "");
+}
+
+const sd_bus_vtable kMethods[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("RestartUnit", "ss", "o", on_restart, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Reload", "", "", on_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+int on_call(sd_event_source* source, int fd, std::uint32_t, void* data) {
+  const auto& manager = *static_cast<Manager*>(data);
+  const int line = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (line < 0 || manager.how == FakeManager::How::kMute) return 0;
+  sd_bus* bus = nullptr;  // lives as long as this process
+  const sd_id128_t id = {{1}};
+  if (sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, line, line) < 0 ||
+      sd_bus_set_server(bus, 1, id) < 0 || sd_bus_start(bus) < 0 ||
+      sd_bus_add_object_vtable(bus, nullptr, kPath, kInterface, kMethods, data) < 0 ||
+      sd_bus_attach_event(bus, sd_event_source_get_event(source), 0) < 0)
+    ::_exit(4);
+  return 0;
+}
+
+[[noreturn]] void serve(int listening, Manager manager) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  sd_event* events = nullptr;
+  if (sd_event_new(&events) < 0 ||
+      sd_event_add_io(events, nullptr, listening, EPOLLIN, on_call, &manager) < 0)
+    ::_exit(5);
+  sd_event_loop(events);
+  ::_exit(6);
+}
+
+}  // namespace
+
+FakeManager::FakeManager(std::string socket, How how, std::vector<pid_t> processes)
+    : socket_(std::move(socket)), log_(folder_ / "asked") {
+  fs::create_directories(fs::path(socket_).parent_path());
+  const int log = ::open(log_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_.copy(address.sun_path, sizeof address.sun_path - 1);
+  EXPECT_LT(socket_.size(), sizeof address.sun_path);
+  EXPECT_EQ(::bind(listening, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  // The peer's identity is that of who listens: the child's own call, not ours.
+  int ready[2];
+  EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  process_ = ::fork();
+  if (process_ == 0) {
+    if (::listen(listening, 8) != 0) ::_exit(2);
+    ::close(ready[1]);
+    serve(listening, {how, std::move(processes), log});
+  }
+  ::close(ready[1]);
+  ::close(log);
+  ::close(listening);
+  char byte = 0;
+  EXPECT_EQ(::read(ready[0], &byte, 1), 0);
+  ::close(ready[0]);
+}
+
+FakeManager::~FakeManager() {
+  ::kill(process_, SIGKILL);
+  ::waitpid(process_, nullptr, 0);
+  fs::remove(socket_);
+}
+
+std::vector<std::string> FakeManager::asked() const {
+  std::vector<std::string> lines;
+  std::ifstream file(log_);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+void FakeManager::forget() {
+  fs::resize_file(log_, 0);
+}
+
+}  // namespace fleetsweep::act

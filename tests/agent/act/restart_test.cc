@@ -1,0 +1,194 @@
+// Services that still run what was removed: the real act as on a whole host, with a systemd that
+// speaks the real protocol and ends the service's process when it is told to restart it.
+
+#include <algorithm>
+
+#include "tests/agent/act/act_host.h"
+#include "tests/agent/act/fake_manager.h"
+#include "tests/agent/act/service_group.h"
+
+namespace fleetsweep::act {
+namespace {
+
+using How = FakeManager::How;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+using model::Reason;
+using model::Selector;
+using Asked = std::vector<std::string>;
+
+class RestartTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root has a mount namespace";
+    if (service_.unit().empty()) GTEST_SKIP() << "no cgroup can be made here";
+    host_.emplace("/dev/shm");
+    host_->infect();
+    host_->be_whole_host();
+    for (const auto& finding : host_->findings)
+      if (const auto* found = std::get_if<model::ProcessIdentity>(&finding.identity))
+        worker_ = found->pid;
+    service_.take(worker_);
+    model::Action restart{ActionKind::kRestart,
+                          {{Selector::Kind::kServicesMapping, {kByName}, {}}}};
+    restart.allow = {service_.unit()};
+    act({{ActionKind::kQuarantine, {{Selector::Kind::kDetections, {kByName}, {}}}}, restart});
+    asked_ = "RestartUnit " + service_.unit() + " replace";
+  }
+  void act(std::vector<model::Action> actions) {
+    host_->policy.responses[0].actions = std::move(actions);
+  }
+  void add_action(ActionKind kind, std::uint16_t detection) {
+    auto& actions = host_->policy.responses[0].actions;
+    actions.insert(actions.begin(), {kind, {{Selector::Kind::kDetections, {detection}, {}}}});
+  }
+  void begin(How how) {
+    systemd_.reset();
+    systemd_.emplace(host_->at("/run/systemd/private"), how, std::vector<pid_t>{worker_});
+  }
+  // The one restart of the answer: what it says of itself.
+  static model::ReceiptItem restart_in(const Answer& answer, std::string* words = nullptr) {
+    for (std::size_t i = 0; answer.done && i < answer.done->items.size(); ++i)
+      if (answer.done->items[i].action == ActionKind::kRestart) {
+        if (words != nullptr) *words = answer.done->paths[i];
+        return answer.done->items[i];
+      }
+    ADD_FAILURE() << "no restart in " << answer.text();
+    return {};
+  }
+
+  ServiceGroup service_;  // lives longer than its processes
+  std::optional<ActHost> host_;
+  std::optional<FakeManager> systemd_;
+  pid_t worker_ = 0;
+  std::string asked_;
+};
+
+TEST_F(RestartTest, AServiceThatStillRunsWhatWasRemovedIsNotRestarted) {
+  begin(How::kDone);
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  std::string words;
+  EXPECT_EQ(restart_in(answer, &words).outcome, Outcome::kDone) << answer.text();
+  EXPECT_EQ(words, fmt::format("/opt/kit/worker: restart of {}, which has /opt/kit/worker loaded "
+                               "(processes {})",
+                               service_.unit(), worker_));
+  EXPECT_EQ(answer.done->acted, 3u) << "two files and a service";
+  EXPECT_EQ(systemd_->asked(), Asked{asked_}) << "and no unit had changed";
+  EXPECT_FALSE(std::filesystem::exists(host_->at("/opt/kit/worker")));
+}
+
+TEST_F(RestartTest, UndoStartsItAgainOrSaysNothing) {
+  begin(How::kDone);
+  const std::string before = host_->manifest();
+  const auto request = host_->request();
+  ASSERT_EQ(host_->run(request).state(), HostState::kCleaned);
+  systemd_->forget();
+  const Answer undone = host_->run(host_->undo_request(request));
+  ASSERT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(undone.done->detail,
+            "services that were restarted run on, that is not undone: " + service_.unit());
+  EXPECT_EQ(restart_in(undone).outcome, Outcome::kSkipped);
+  EXPECT_EQ(systemd_->asked(), Asked{});
+  EXPECT_EQ(host_->manifest(), before);
+}
+
+TEST_F(RestartTest, ARestartThatFailedIsASuccess) {
+  begin(How::kFails);
+  const Answer answer = host_->run(host_->request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kIo);
+  EXPECT_EQ(answer.done->detail, fmt::format("systemd: restart {0}: failed; systemctl status {0} "
+                                             "says why",
+                                             service_.unit()));
+  EXPECT_EQ(restart_in(answer).outcome, Outcome::kFailed);
+  EXPECT_FALSE(std::filesystem::exists(host_->at("/opt/kit/worker"))) << "the files are gone";
+}
+
+TEST_F(RestartTest, AServiceWhoseOldProcessLivesOnIsCalledRestarted) {
+  begin(How::kLingers);
+  const Answer answer = host_->run(host_->request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kConflict);
+  EXPECT_NE(answer.done->detail.find(
+                fmt::format("processes {} of it live on with what was removed", worker_)),
+            std::string::npos)
+      << answer.done->detail;
+}
+
+TEST_F(RestartTest, AServiceThatEndedMeanwhileIsRestarted) {
+  begin(How::kDone);
+  add_action(ActionKind::kKill, kByProcess);
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const auto item = restart_in(answer);
+  EXPECT_EQ(item.outcome, Outcome::kSkipped);
+  EXPECT_EQ(item.reason, Reason::kGone);
+  EXPECT_EQ(systemd_->asked(), Asked{});
+}
+
+TEST_F(RestartTest, ACrashAfterTheRestartMakesNobodySureThatItHappened) {
+  begin(How::kDone);
+  auto request = host_->request();
+  // Two names of one library and a program: the restart is the sixth operation.
+  ASSERT_FALSE(host_->run(request, "performed:6").done);
+  EXPECT_EQ(systemd_->asked(), Asked{asked_});
+  request.resume = true;
+  const Answer resumed = host_->run(request);
+  ASSERT_EQ(resumed.state(), HostState::kCleaned) << resumed.text();
+  EXPECT_EQ(restart_in(resumed).outcome, Outcome::kDone);
+  EXPECT_EQ(systemd_->asked(), (Asked{asked_, asked_})) << "once more, and once only";
+  EXPECT_EQ(host_->run(request).state(), HostState::kCleaned);
+  EXPECT_EQ(systemd_->asked().size(), 2u);
+}
+
+TEST_F(RestartTest, SystemdKeepsAUnitThatIsGoneFromTheDisk) {
+  begin(How::kDone);
+  add_action(ActionKind::kRemove, kByUnit);
+  const std::string before = host_->manifest();
+  const auto request = host_->request();
+  const Answer answer = host_->run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(systemd_->asked(), (Asked{"Reload", asked_})) << "before anything is started again";
+  systemd_->forget();
+  const Answer undone = host_->run(host_->undo_request(request));
+  ASSERT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(systemd_->asked(), Asked{"Reload"});
+  EXPECT_EQ(host_->manifest(), before);
+}
+
+TEST_F(RestartTest, UnitsThatSystemdDoesNotReadAreASuccess) {
+  begin(How::kNoReload);
+  add_action(ActionKind::kRemove, kByUnit);
+  const auto request = host_->request();
+  const Answer answer = host_->run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.done->detail,
+            "systemd: read the units anew: no memory for units: run systemctl daemon-reload");
+  EXPECT_EQ(restart_in(answer).outcome, Outcome::kDone) << "the rest goes on";
+  // The next undo tells it again.
+  EXPECT_EQ(host_->run(host_->undo_request(request)).state(), HostState::kFailed);
+  begin(How::kDone);
+  model::Order again = host_->undo_order(fixture::id_of(request.order));
+  again.title = "once more";
+  const Answer undone = host_->run(host_->request(again, {"alice", "bob"}));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(systemd_->asked(), Asked{"Reload"});
+}
+
+TEST_F(RestartTest, WithoutSystemdACleaningFailsOrSaysNothing) {
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  std::string words;
+  EXPECT_EQ(restart_in(answer, &words).outcome, Outcome::kFound);
+  EXPECT_TRUE(words.ends_with(
+      fmt::format("the policy means it to be restarted, but no systemd runs this host: systemctl "
+                  "restart {}",
+                  service_.unit())))
+      << words;
+  EXPECT_TRUE(host_->is_alive(worker_));
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
