@@ -5,6 +5,7 @@
 
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/act/fake_manager.h"
+#include "tests/agent/act/real_systemd.h"
 #include "tests/agent/act/service_group.h"
 
 namespace fleetsweep::act {
@@ -175,6 +176,37 @@ TEST_F(RestartTest, UnitsThatSystemdDoesNotReadAreASuccess) {
   const Answer undone = host_->run(host_->request(again, {"alice", "bob"}));
   EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
   EXPECT_EQ(systemd_->asked(), Asked{"Reload"});
+}
+
+// A library that a service got into by LD_PRELOAD, as a rootkit of ld.so.preload gets into all.
+TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
+  if (!RealSystemd::is_installed()) GTEST_SKIP() << "systemd is not installed";
+  systemd_.reset();
+  const std::string library = host_->at("/usr/lib/libevil.so");
+  write_text(library,
+             read_text(std::filesystem::canonical("/lib64/ld-linux-x86-64.so.2").parent_path() /
+                       "libdl.so.2"));
+  host_->scan();
+  host_->dry_run = host_->findings;
+  const RealSystemd systemd(host_->at("/run"), "/bin/sleep 1000", "LD_PRELOAD=" + library);
+  const auto maps = [](pid_t pid) { return read_text(fmt::format("/proc/{}/maps", pid)); };
+  const pid_t old = systemd.main_process();
+  ASSERT_NE(maps(old).find(library), std::string::npos);
+  host_->policy.responses[0].actions[1].allow = {systemd.unit()};
+  add_action(ActionKind::kRemove, kByUnit);
+
+  const auto request = host_->request();
+  const Answer answer = host_->run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  std::size_t done = 0;
+  for (const auto& item : answer.done->items)
+    done += item.action == ActionKind::kRestart && item.outcome == Outcome::kDone;
+  EXPECT_EQ(done, 1u) << answer.text();
+  const pid_t now = systemd.main_process();
+  EXPECT_NE(now, old);
+  EXPECT_FALSE(host_->is_alive(old));
+  EXPECT_EQ(maps(now).find("libevil"), std::string::npos) << maps(now);
+  EXPECT_EQ(host_->run(host_->undo_request(request)).state(), HostState::kUndone);
 }
 
 TEST_F(RestartTest, WithoutSystemdACleaningFailsOrSaysNothing) {
