@@ -7,7 +7,6 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
-#include "protocol/hash_set/hash_set.h"
 
 namespace fleetsweep::agent {
 
@@ -305,88 +304,6 @@ void Core::on(const model::TimeReply& reply, Effects& effects, const Now& now) {
 template <class Other>
 void Core::on(const Other&, Effects& effects, const Now&) {
   effects.notes.push_back({"unexpected_message", {}, true});
-}
-
-void Core::on(const model::Blob& blob, Effects& effects, const Now& now) {
-  auto taken = fetch_.on_blob(blob, now.uptime);
-  if (!taken.problem.empty())
-    effects.notes.push_back(
-        {"policy_not_taken", {{"digest", blob.digest.hex()}, {"why", taken.problem}}, true});
-  if (taken.want_offset)
-    effects.actions.push_back(Send{model::Want{
-        .entries_from = log_.wanted(), .blob = blob.digest, .blob_offset = *taken.want_offset}});
-  if (!taken.complete) return;
-  const trust::Guarded read(guard_, blob.digest);
-  if (!read) {
-    for (const auto& [id, entry] : state().orders)
-      if (needs(entry.order, blob.digest)) poisoned_.insert(id);
-    return;
-  }
-  if (!std::ranges::any_of(state().orders, [&](const auto& order) {
-        return order.second.order.policy == blob.digest;
-      }))
-    return take_hash_part(blob.digest, std::move(*taken.complete), effects);
-  auto brief = brief_of(*taken.complete);
-  if (!brief) {
-    bad_policies_.emplace(blob.digest, brief.error());
-    return;
-  }
-  policies_.emplace(blob.digest, std::move(*brief));
-  effects.records.push_back(PutPolicy{blob.digest, std::move(*taken.complete)});
-}
-
-void Core::take_hash_part(const Digest& digest, Bytes bytes, Effects& effects) {
-  const auto part = hash_set::decode_hash_part(bytes);
-  if (part) {
-    hash_parts_.insert(digest);
-    effects.records.push_back(PutHashPart{digest, std::move(bytes)});
-    return;
-  }
-  for (const auto& [id, entry] : state().orders)
-    if (needs(entry.order, digest))
-      bad_policies_.emplace(entry.order.policy,
-                            trust::Refusal{model::Reason::kMalformed, part.error().message});
-}
-
-bool Core::is_over(const model::Order& order, const Now& now) const {
-  return order.schedule.not_after < trust::effective(log_.floor(), judged_by(now));
-}
-
-bool Core::needs(const model::Order& order, const Digest& blob) const {
-  if (order.policy == blob) return true;
-  const auto policy = policies_.find(order.policy);
-  return policy != policies_.end() &&
-         std::ranges::any_of(policy->second.facts.parts,
-                             [&](const model::HashPart& part) { return part.digest == blob; });
-}
-
-std::optional<Core::Missing> Core::missing_of(const model::Order& order) const {
-  const auto policy = policies_.find(order.policy);
-  if (policy == policies_.end()) return Missing{order.policy, order.policy_size, true};
-  for (const model::HashPart& part : policy->second.facts.parts)
-    if (!hash_parts_.contains(part.digest)) return Missing{part.digest, part.bytes, false};
-  return std::nullopt;
-}
-
-// Ahead of its time, so that an order can be carried out when the edge is gone.
-void Core::fetch_policy(const DocumentId& id, Effects& effects, const Now& now) {
-  if (!session_.is_welcomed()) return;
-  const model::Order& order = state().orders.at(id).order;
-  const auto missing = missing_of(order);
-  if (order.mode == model::Mode::kUndo || is_over(order, now) || !missing ||
-      !trust::in_scope(order.scope, identity_.host.agent, identity_.host.jurisdiction,
-                       identity_.host.groups))
-    return;
-  // Hashes are much, and of no use to a host that will not carry the order out.
-  if (!missing->is_policy) {
-    const trust::Verdict verdict = verdict_on(id, now);
-    const auto* refusal = std::get_if<trust::Refusal>(&verdict);
-    if (refusal && !trust::may_change(refusal->reason)) return;
-  }
-  if (const auto offset = fetch_.want(missing->digest, missing->size, now.uptime))
-    effects.actions.push_back(Send{model::Want{
-        .entries_from = log_.wanted(), .blob = missing->digest, .blob_offset = *offset}});
-  fetch_wake_ = fetch_.next_deadline();
 }
 
 }  // namespace fleetsweep::agent

@@ -204,12 +204,18 @@ class Core {
     Digest digest;
     std::uint64_t size = 0;
     bool is_policy = false;
+    std::uint64_t left = 0;  // of all its hashes
   };
   std::optional<Missing> missing_of(const model::Order& order) const;
-  bool needs(const model::Order& order, const Digest& blob) const;
+  bool has_part(const model::Order& order, const Digest& blob) const;
   bool is_over(const model::Order& order, const Now& now) const;
-  void fetch_policy(const DocumentId& id, Effects& effects, const Now& now);
+  bool is_busy(const DocumentId& id) const;
+  std::optional<Timestamp> needs_hashes_at(const DocumentId& id, const Now& now) const;
+  void fetch(Effects& effects, const Now& now);
+  void take_policy(const Digest& digest, const Bytes& bytes, Effects& effects);
   void take_hash_part(const Digest& digest, Bytes bytes, Effects& effects);
+  bool forget_hashes(const Digest& policy, Effects& effects);
+  void drop_hashes(Effects& effects, const Now& now);
   void talk(Effects& effects, const Now& now);
   bool is_open(const DocumentId& id) const;
   void wake_at(Timestamp wall, const Now& now);

@@ -79,22 +79,6 @@ Effects Core::on_start(const Now& now) {
     effects.records.push_back(DropPolicy{policy.first});
     return true;
   });
-  // Hashes are much: those of orders that are over go before the orders themselves.
-  std::set<Digest> named;
-  for (const auto& [id, entry] : state().orders) {
-    const auto job = jobs_.find(id);
-    const bool is_busy =
-        job != jobs_.end() && (job->second.phase == Phase::kActing ||
-                               job->second.phase == Phase::kVerifying || job->second.reboot_rescan);
-    const auto policy = policies_.find(entry.order.policy);
-    if (policy == policies_.end() || (is_over(entry.order, now) && !is_busy)) continue;
-    for (const model::HashPart& part : policy->second.facts.parts) named.insert(part.digest);
-  }
-  std::erase_if(hash_parts_, [&](const Digest& part) {
-    if (named.contains(part)) return false;
-    effects.records.push_back(DropHashPart{part});
-    return true;
-  });
   std::erase_if(jobs_, [&](const auto& job) {
     if (state().orders.contains(job.first) || job.second.phase == Phase::kActing) return false;
     effects.records.push_back(DropJob{job.first});

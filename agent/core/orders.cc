@@ -39,6 +39,8 @@ void Core::consider(Effects& effects, const Now& now) {
   for (const DocumentId& id : orders)
     if (!is_undo(id)) consider_order(id, effects, now);
   begin_walk(effects);
+  fetch(effects, now);
+  drop_hashes(effects, now);
 }
 
 // Wall time is watched through uptime; the driver calls again when somebody sets the clock.
@@ -114,7 +116,6 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
   if (!read) poisoned_.insert(id);
   if (const auto bad = bad_policies_.find(order.policy); bad != bad_policies_.end())
     return refuse(id, bad->second, effects, now);
-  if (!poisoned_.contains(id)) fetch_policy(id, effects, now);
 
   trust::Verdict verdict = verdict_on(id, now);
   // Without all its hashes nobody can tell what is clean.

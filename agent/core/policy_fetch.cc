@@ -16,12 +16,13 @@ std::optional<std::uint64_t> PolicyFetch::want(const Digest& digest, std::uint64
                                                Uptime now) {
   if (const auto missing = missing_.find(digest); missing != missing_.end()) {
     if (now < missing->second.retry) return std::nullopt;
-    missing->second.retry = now + kMissingRetry;  // still missing until it comes
   }
   if (size == 0 || size > limits::kPolicyBytes) return std::nullopt;
   const bool is_silent = current_ && now - current_->asked >= kChunkTimeout;
   if (current_ && !is_silent) return std::nullopt;
   if (!current_ || current_->digest != digest) current_ = Current{digest, size, {}, now};
+  if (const auto missing = missing_.find(digest); missing != missing_.end())
+    missing->second.retry = now + kMissingRetry;  // still missing until it comes
   current_->asked = now;
   return current_->bytes.size();
 }

@@ -53,6 +53,9 @@ void Core::consider_rescans(const Now& now) {
         job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
     if (is_halted(id) || is_running(id)) continue;
+    if (const auto order = state().orders.find(id);
+        order != state().orders.end() && missing_of(order->second.order))
+      continue;
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.
@@ -126,6 +129,13 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   // A rescan after a reboot can only take the good word back.
   // Who waited for one is told that it was enough.
   const bool is_awaited = by_reboot && job.state == HostState::kNeedsReboot;
+  // The look after the reboot it waited for is the first of its rescans.
+  if (is_awaited && is_gone && !run.is_untrusted() && !is_last) {
+    job.phase = Phase::kVerifying;
+    job.cleaned = judged_by(now).local;
+    tell(job, "gone after the reboot: to be looked for again");
+    return remember(job, effects);
+  }
   if (is_gone && !run.is_untrusted() && !is_awaited && (by_reboot || !is_last))
     return remember(job, effects);
   Say say = saw(ReceiptKind::kVerify, run, done, policy);

@@ -240,6 +240,100 @@ TEST_F(HashSets, APartThatAnOrderCallsItsPolicyIsFetchedForEver) {
   EXPECT_FALSE(wanted());
 }
 
+TEST_F(HashSets, APartThatAnEarlierOrderCallsItsPolicyIsFetchedForEver) {
+  host.connect();
+  model::Order order = fixture::dry_run(host.policy);
+  order.policy = named[1].digest;
+  order.policy_size = named[1].bytes;
+  order.title = "a part";
+  const DocumentId id = host.order(order, {"alice"});
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.pass(seconds(21));  // the harness gives no answer to the first want
+  serve(1);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("malformed"));
+  host.serve_policy();
+  EXPECT_EQ(serve(3), 10u);
+  EXPECT_EQ(host.scans(), 1u);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("malformed"));
+  EXPECT_FALSE(wanted());
+}
+
+TEST_F(HashSets, AnUrgentOrderWaitsBehindTheHashesOfALaterOne) {
+  host.connect();
+  model::Order later = fixture::dry_run(host.policy);
+  later.schedule.not_before = host.clock.local + Seconds(6 * 3600);
+  host.order(later, {"alice"});
+  const auto first = wanted();
+  ASSERT_TRUE(first);
+  model::Policy small = host.policy;
+  const Bytes part = hash_set::encode_hash_set(std::vector<hash_set::HashRecord>(1), 32).front();
+  parts[crypto::sha256(part)] = part;
+  small.detections[0].any_of = {
+      {{.field = model::Field::kFileSha256,
+        .parts = {{crypto::sha256(part), static_cast<std::uint32_t>(part.size())}}}}};
+  host.also(small);
+  const DocumentId urgent = host.order(fixture::dry_run(small), {"alice"});
+  host.pass(seconds(21));  // the edge has forgotten the first
+  host.serve_policy();
+  const auto next = wanted();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->blob, crypto::sha256(part)) << host.core->why(urgent);
+  answer(*next, part);
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(urgent);
+  EXPECT_EQ(serve(3), 10u) << "and then the others";
+}
+
+TEST_F(HashSets, OfTwoOrdersThatAreDueTheLongOneComesFirst) {
+  host.connect();
+  model::Policy small = host.policy;
+  small.detections[0].any_of = {{{.field = model::Field::kFileSha256, .parts = {named[2]}}}};
+  host.also(small);
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  host.order(fixture::dry_run(small), {"alice"});
+  host.pass(seconds(21));
+  host.serve_policy();
+  const auto next = wanted();
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->blob, named[2].digest);
+}
+
+TEST_F(HashSets, HashesThatAreDamagedInTheStoreAreNeverFetchedAgain) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(3);
+  ASSERT_EQ(host.scans(), 1u);
+  model::ScanDone done = host.clean();
+  done.reason = Reason::kPolicyMissing;
+  done.detail = "part 2 of a hash set is not here";
+  for (int times = 1; times <= 2; ++times) {
+    host.scan_answers(done);
+    EXPECT_TRUE(host.receipts().empty());
+    EXPECT_THAT(host.core->why(id), testing::HasSubstr("waiting for its hash sets"));
+    EXPECT_EQ(serve(3), 10u);
+    EXPECT_EQ(host.scans(), 1u + static_cast<unsigned>(times));
+  }
+  host.scan_answers(done);
+  ASSERT_EQ(host.receipts().size(), 1u) << "the third time it is the answer";
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
+  EXPECT_FALSE(wanted());
+}
+
+TEST_F(HashSets, HashesOfAnOrderThatIsOverStayUntilTheNextStart) {
+  host.connect();
+  model::Order order = fixture::dry_run(host.policy);
+  order.schedule.not_after = host.clock.local + Seconds(3600);
+  host.order(order, {"alice"});
+  serve(3);
+  host.scan_answers(host.clean());
+  host.pass(std::chrono::hours(2));
+  host.connect();
+  order.title = "later";
+  order.schedule.not_after = host.clock.local + Seconds(3600);
+  host.order(order, {"alice"});
+  host.pass(seconds(21));  // the harness gives no answer to the first want
+  EXPECT_EQ(serve(3), 10u) << "they were dropped, and come again";
+}
+
 TEST_F(HashSets, APartThatKillsItsReaderIsReadForEver) {
   host.guard.poison.insert(named[1].digest);
   host.connect();

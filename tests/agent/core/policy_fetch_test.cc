@@ -50,5 +50,17 @@ TEST(PolicyFetch, ChunkNobodyAskedForIsIgnored) {
   EXPECT_TRUE(taken.problem.empty());
 }
 
+TEST(PolicyFetch, WhatCouldNotBeAskedForWaitsAnotherHalfMinute) {
+  PolicyFetch fetch;
+  const Digest late{{1}}, other{{2}};
+  ASSERT_TRUE(fetch.want(late, 10, Uptime(0)));
+  fetch.on_blob({.digest = late}, Uptime(0));  // the edge does not have it
+  const Uptime due = std::chrono::seconds(30);
+  ASSERT_TRUE(fetch.want(other, 10, due));
+  EXPECT_FALSE(fetch.want(late, 10, due)) << "another is on its way";
+  fetch.on_blob({.digest = other}, due);
+  EXPECT_TRUE(fetch.want(late, 10, due)) << "it was never asked for again";
+}
+
 }  // namespace
 }  // namespace fleetsweep::agent

@@ -246,6 +246,15 @@ TEST_P(CrashingRounds, LoseARoundOrRepeatIt) {
       host.pass(minutes(1));
     }
   }
+  for (int turn = 0; turn < 5; ++turn) {  // nor later
+    host.pass(minutes(5));
+    host.crash();
+    host.connect();
+    host.deliver();
+    if (host.acts() > 0 && !host.acts_.back().request.resume)
+      begun.push_back(host.acts_.back().request.round);
+    if (host.scans() > 0) host.scan_answers(host.found());
+  }
   EXPECT_EQ(begun, (std::vector<int>{0, 1, 2})) << host.core->why(id);
   EXPECT_EQ(host.last().state, HostState::kRespawned);
 }

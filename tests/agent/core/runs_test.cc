@@ -307,6 +307,13 @@ TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
   host.crash();
   ASSERT_EQ(host.scans(), 1u);
   host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kNeedsReboot) << "the policy asks for another look";
+  EXPECT_EQ(host.core->why(id), "gone after the reboot: to be looked for again");
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u) << "not before its time";
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
   EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
   EXPECT_EQ(host.last().state, HostState::kVerified);
   EXPECT_EQ(host.last().order, id);
@@ -314,6 +321,18 @@ TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
   host.clock.boot.value.fill(3);
   host.crash();
   EXPECT_EQ(host.scans(), 0u) << "once";
+}
+
+TEST_F(AgentCore, WhatComesBackMinutesAfterTheRebootIsCalledVerified) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kNeedsReboot);
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 
 TEST_F(AgentCore, WhatARebootDidNotRemoveIsSaidToHaveComeBack) {
