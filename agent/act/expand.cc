@@ -216,6 +216,9 @@ class Expansion {
     op.start_ticks = process.start_ticks;
     op.tree = step.action.tree;
     op.whole_program = taken_.contains({process.exe.device, process.exe.inode});
+    for (const auto& one : input_.running)
+      if (one.process.pid == op.pid && one.process.start_ticks == op.start_ticks)
+        op.whole_program |= taken_.contains({one.layer_device, one.layer_inode});
     if (!op.tree && !op.whole_program) return {};
     for (const auto* list : {&input_.policy.limits.protect, &input_.own, &input_.consent.denied})
       op.spared.insert(op.spared.end(), list->begin(), list->end());
@@ -350,10 +353,11 @@ class Expansion {
 
   // One that runs this file.
   void find_process(Op& op) {
-    for (const auto& [process, parent] : input_.running) {
-      if (process.exe.device != op.file.device || process.exe.inode != op.file.inode) continue;
-      op.pid = process.pid;
-      op.start_ticks = process.start_ticks;
+    for (const auto& one : input_.running) {
+      const auto& exe = one.process.exe;
+      if (exe.device != op.file.device || exe.inode != op.file.inode) continue;
+      op.pid = one.process.pid;
+      op.start_ticks = one.process.start_ticks;
       return;
     }
     begin_.ops.pop_back();

@@ -14,6 +14,8 @@
 #include <memory>
 #include <sstream>
 
+#include "agent/overlay/overlay.h"
+
 namespace fleetsweep::act {
 
 namespace {
@@ -154,6 +156,10 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
     process.name = read_proc(pid, "comm").value_or("");
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
+    if (const auto file = layer_file(pid, *path, status)) {
+      result.back().layer_device = file->st_dev;
+      result.back().layer_inode = file->st_ino;
+    }
   }
   return result;
 }
@@ -177,7 +183,8 @@ Family family_of(const Tree& tree, const Op& op) {
     if (!op.tree) return;
     for (auto& process : plan::descendants(running, pid)) members.emplace(process.pid, process);
   };
-  for (const auto& [process, parent] : running) {
+  for (const auto& one : running) {
+    const model::ProcessIdentity& process = one.process;
     if (process.pid == op.pid && process.start_ticks == op.start_ticks) add_descendants(op.pid);
     if (op.whole_program && process.exe.device == op.file.device &&
         process.exe.inode == op.file.inode) {

@@ -1,6 +1,9 @@
 #include "agent/overlay/overlay.h"
 
+#include <sys/sysmacros.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -21,6 +24,14 @@ std::string_view next_word(std::string_view& line) {
   const std::string_view word = line.substr(0, line.find(' '));
   line.remove_prefix(std::min(word.size() + 1, line.size()));
   return word;
+}
+
+// "8:1"
+std::uint64_t parse_device(std::string_view text) {
+  unsigned major = 0, minor = 0;
+  return std::sscanf(std::string(text).c_str(), "%u:%u", &major, &minor) == 2
+             ? makedev(major, minor)
+             : 0;
 }
 
 // proc(5): space, tab, newline and backslash are written as \ooo.
@@ -116,12 +127,15 @@ std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
     // id parent device root mount-point options fields... - type source options
-    for (int i = 0; i < 4; ++i) next_word(line);
+    for (int i = 0; i < 2; ++i) next_word(line);
+    const std::uint64_t device = parse_device(next_word(line));
+    next_word(line);
     std::string mount_point = unescaped(next_word(line));
     while (!line.empty() && next_word(line) != "-") continue;
     if (next_word(line) != "overlay") continue;
     next_word(line);
     overlays.push_back(parse_options(next_word(line), std::move(mount_point)));
+    overlays.back().device = device;
   }
   return overlays;
 }
@@ -144,6 +158,27 @@ std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
         (overlay.upper.empty() || is_walked(overlay.upper)))
       seen.push_back(overlay.mount_point);
   return seen;
+}
+
+std::optional<struct stat> layer_file(int pid, std::string_view path, const struct stat& program) {
+  for (Overlay& overlay : parse_overlays(text_of("/proc/" + std::to_string(pid) + "/mountinfo"))) {
+    if (overlay.device != program.st_dev || !is_beneath(overlay.mount_point, path)) continue;
+    resolve(overlay);
+    std::string_view below = path;
+    if (overlay.mount_point != "/") below.remove_prefix(overlay.mount_point.size());
+    std::vector<std::string> layers = std::move(overlay.lowers);
+    layers.insert(layers.begin(), std::move(overlay.upper));
+    for (const std::string& layer : layers) {
+      struct stat file {};
+      if (layer.empty() || ::lstat((layer + std::string(below)).c_str(), &file) != 0) continue;
+      if (S_ISREG(file.st_mode) && file.st_ino == program.st_ino &&
+          file.st_size == program.st_size && file.st_mtim.tv_sec == program.st_mtim.tv_sec &&
+          file.st_mtim.tv_nsec == program.st_mtim.tv_nsec)
+        return file;
+      break;  // it hides those beneath
+    }
+  }
+  return std::nullopt;
 }
 
 ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {

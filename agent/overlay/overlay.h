@@ -3,6 +3,8 @@
 // Overlay mounts: what a container sees as its / is put together from a folder of its own (upper)
 // and from the layers of its image (lower), which other containers share.
 
+#include <sys/stat.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,7 @@ struct Overlay {
   std::string mount_point;
   std::string upper;                // empty: nothing can be written
   std::vector<std::string> lowers;  // the topmost first; relative ones as they were given
+  std::uint64_t device = 0;         // of the files in it
   bool operator==(const Overlay&) const = default;
 };
 
@@ -28,6 +31,11 @@ std::vector<Overlay> reachable_overlays();
 // everything once, and who walks the mount point sees it again.
 std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
                                         const std::vector<std::string>& folders);
+
+// The file of a layer that a process runs through an overlay mount of its own namespace: to stat()
+// that has another device than what it was started by. `path` and `program` are /proc/PID/exe's.
+// Nothing: it runs no file of an overlay, or that has changed meanwhile.
+std::optional<struct stat> layer_file(int pid, std::string_view path, const struct stat& program);
 
 // Image layers that containers use at the moment, whatever mount namespace they are in.
 class ImageLayers {

@@ -263,9 +263,8 @@ class Planner {
 
   void select_processes(const model::Action& action, const Judged& judged, std::uint32_t i) {
     const auto& file = file_of(input_.findings[i].identity);
-    for (const auto& [process, parent] : input_.running)
-      if (file.inode != 0 && process.exe.device == file.device && process.exe.inode == file.inode)
-        add(action, judged, i, process);
+    for (const Running& running : input_.running)
+      if (runs(running, file)) add(action, judged, i, running.process);
   }
 
   void add(const model::Action& action, const Judged& judged, std::uint32_t i,
@@ -388,15 +387,22 @@ class Planner {
 
 }  // namespace
 
+bool runs(const Running& running, const model::FileIdentity& file) {
+  const auto& exe = running.process.exe;
+  return file.inode != 0 &&
+         ((exe.device == file.device && exe.inode == file.inode) ||
+          (running.layer_device == file.device && running.layer_inode == file.inode));
+}
+
 std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
                                                 std::int32_t ancestor) {
   std::set<std::int32_t> family = {ancestor};
   std::vector<model::ProcessIdentity> result;
   for (bool grew = true; grew;) {
     grew = false;
-    for (const auto& [process, parent] : running)
-      if (family.contains(parent) && family.insert(process.pid).second) {
-        result.push_back(process);
+    for (const Running& one : running)
+      if (family.contains(one.parent) && family.insert(one.process.pid).second) {
+        result.push_back(one.process);
         grew = true;
       }
   }

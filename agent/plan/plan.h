@@ -45,7 +45,11 @@ struct ObjectFacts {
 struct Running {
   model::ProcessIdentity process;
   std::int32_t parent = 0;
+  // Of a program that a container runs: where it lies in a layer. Inode 0: it runs none of those.
+  std::uint64_t layer_device = 0, layer_inode = 0;
 };
+// Whether this is its program, also where a container sees it elsewhere.
+bool runs(const Running& running, const model::FileIdentity& file);
 // Of `ancestor`, all generations.
 std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
                                                 std::int32_t ancestor);

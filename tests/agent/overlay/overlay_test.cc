@@ -9,8 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <thread>
 
 namespace fleetsweep {
 namespace {
@@ -25,9 +27,9 @@ TEST(Overlay, ALayerWithAnOddNameIsAnother) {
       "31 22 0:40 / /image ro - overlay overlay ro,lowerdir+=/one,lowerdir+=/two\n"
       "32 22 0:41 / /broken rw - overlay");
   ASSERT_EQ(overlays.size(), 3u);
-  EXPECT_EQ(overlays[0], (Overlay{"/merged a", "/up", {"/a:b", "/c,d", "l/E"}}));
-  EXPECT_EQ(overlays[1], (Overlay{"/image", "", {"/one", "/two"}}));
-  EXPECT_EQ(overlays[2], (Overlay{"/broken", "", {}}));
+  EXPECT_EQ(overlays[0], (Overlay{"/merged a", "/up", {"/a:b", "/c,d", "l/E"}, 39}));
+  EXPECT_EQ(overlays[1], (Overlay{"/image", "", {"/one", "/two"}, 40}));
+  EXPECT_EQ(overlays[2], (Overlay{"/broken", "", {}, 41}));
 }
 
 TEST(Overlay, AViewIsSkippedThoughOneOfItsLayersIsNotWalked) {
@@ -128,6 +130,48 @@ TEST_F(OverlayMounts, AViewMountedOverItsOwnLayerIsSkipped) {
               return 0;
             }),
             0);
+}
+
+TEST_F(OverlayMounts, AProgramThatAContainerRunsIsNotFoundInItsLayer) {
+  fs::create_directories(top_ / "store/overlay2/low/diff/bin");
+  fs::copy_file("/bin/sleep", top_ / "store/overlay2/low/diff/bin/run");
+  struct stat low {};
+  ASSERT_EQ(::stat((top_ / "store/overlay2/low/diff/bin/run").c_str(), &low), 0);
+  int told[2];
+  ASSERT_EQ(::pipe2(told, O_CLOEXEC), 0);
+  const pid_t container = ::fork();
+  if (container == 0)
+    ::_exit(in_namespace([&] {
+      const pid_t own = ::getpid();
+      if (!mount((top_ / "store/l/LOW").string(), top_ / "merged")) return 1;
+      if (::write(told[1], &own, sizeof own) != sizeof own) return 2;
+      ::execl((top_ / "merged/bin/run").c_str(), "run", "1000", nullptr);
+      return 3;
+    }));
+  pid_t pid = 0;
+  ASSERT_EQ(::read(told[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  for (const int end : told) ::close(end);
+  const std::string exe = "/proc/" + std::to_string(pid) + "/exe";
+  const std::string path = (top_ / "merged/bin/run").string();
+  const auto runs = [&] {
+    std::error_code error;
+    return fs::read_symlink(exe, error) == path;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!runs() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+
+  struct stat program {};
+  EXPECT_EQ(::stat(exe.c_str(), &program), 0);
+  EXPECT_NE(program.st_dev, low.st_dev) << "then nobody needs to look for it";
+  const auto file = layer_file(pid, path, program);
+  EXPECT_TRUE(file && file->st_dev == low.st_dev && file->st_ino == low.st_ino);
+  ++program.st_ino;
+  EXPECT_FALSE(layer_file(pid, path, program)) << "it was replaced";
+  ::kill(pid, SIGKILL);
+  ::waitpid(container, nullptr, 0);
+  struct stat own {};
+  ASSERT_EQ(::stat("/proc/self/exe", &own), 0);
+  EXPECT_FALSE(layer_file(::getpid(), fs::read_symlink("/proc/self/exe").string(), own));
 }
 
 TEST_F(OverlayMounts, ALayerOfAContainerInANamespaceOfItsOwnIsNoImage) {

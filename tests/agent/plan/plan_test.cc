@@ -477,6 +477,20 @@ TEST(Plan, ProcessesOfAFileAreFoundByItsInode) {
   EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);
 }
 
+TEST(Plan, AContainerGoesOnRunningWhatItsImageHolds) {
+  auto world = World::infected();
+  world.policy.responses[0].actions = {
+      action(ActionKind::kKill, {kHash}, model::Selector::Kind::kProcessesOf)};
+  world.running = {{{600, 1, file("/bin/x", 77), false, "x", ""}, 1, 1, 10},
+                   {{601, 1, file("/bin/x", 78), false, "x", ""}, 1, 2, 10},
+                   {{602, 1, file("/bin/y", 79), false, "y", ""}, 1}};
+  world.facts[0].in_image = true;
+  const auto plan = world.plan();
+  ASSERT_EQ(plan.steps.size(), 1u);
+  EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);
+  EXPECT_EQ(plan.steps[0].skipped, Reason::kNone);
+}
+
 TEST(Plan, OneObjectFoundTwiceIsTouchedOnce) {
   auto world = World::infected();
   world.find(kName, file("/tmp/x", 10));
