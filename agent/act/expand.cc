@@ -1,15 +1,20 @@
 #include "agent/act/expand.h"
 
+#include <sys/xattr.h>
+
 #include <algorithm>
 #include <climits>
 #include <map>
 #include <set>
 
+#include "agent/act/disable.h"
 #include "agent/act/hive_editor.h"
 #include "agent/act/lines.h"
 #include "agent/act/reach.h"
 #include "agent/plan/binding.h"
+#include "agent/plan/guard.h"
 #include "agent/plan/network.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 
@@ -101,9 +106,10 @@ class Expansion {
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps)
-      if (step.action.kind == ActionKind::kQuarantine && step.skipped == Reason::kNone) {
+      if (plan::is_whole_file(step) && step.skipped == Reason::kNone) {
         const auto& file = plan::file_of(step.identity);
-        taken_.emplace(file.device, file.inode);
+        going_.emplace(file.device, file.inode);
+        if (step.action.kind == ActionKind::kQuarantine) taken_.emplace(file.device, file.inode);
       }
     for (const auto& step : plan.steps) {
       begin_.steps.push_back(shown(step));
@@ -288,34 +294,93 @@ class Expansion {
 
   Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
     if (is_of_windows(entry)) return on_windows(step, entry);
-    const bool is_unit = entry.kind == model::PersistenceKind::kSystemdUnit ||
-                         entry.kind == model::PersistenceKind::kSystemdTimer ||
-                         entry.kind == model::PersistenceKind::kSystemdSocket ||
-                         entry.kind == model::PersistenceKind::kSystemdPath;
-    const bool is_init = entry.kind == model::PersistenceKind::kInitScript;
-    if (!entry.entry.empty()) {
-      if (step.action.kind == ActionKind::kDisable)
-        return refuse(Reason::kCapability, "only units and init scripts can be disabled, not {} {}",
+    if (step.action.kind == ActionKind::kDisable) return disable(step, entry);
+    if (!entry.entry.empty()) return edit(step, entry);
+    for (const auto& link : links_of(entry)) FS_CHECK(unlink(link));
+    return take(step, entry.file);
+  }
+
+  std::vector<std::string> links_of(const model::PersistenceIdentity& entry) const {
+    if (plan::disabling_of(entry) != model::Disabling::kLinks) return {};
+    return entry.kind == model::PersistenceKind::kInitScript ? init_links(tree_, entry.file.path)
+                                                             : unit_links(tree_, entry.file.path);
+  }
+
+  Checked<void> disable(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    const auto ops = begin_.ops.size();
+    switch (plan::disabling_of(entry)) {
+      case model::Disabling::kComment:
+        return edit(step, entry);
+      case model::Disabling::kLinks:
+        for (const auto& link : links_of(entry)) FS_CHECK(unlink(link));
+        break;
+      case model::Disabling::kSetting:
+        FS_CHECK(turn_off(entry));
+        break;
+      case model::Disabling::kMode:
+        FS_CHECK(take_rights(step, entry));
+        break;
+      default:
+        return refuse(Reason::kCapability,
+                      "nothing turns {} {} off but removing it, which can be undone as well",
                       name(entry.kind), escaped(entry.file.path));
-      return edit(step, entry);
     }
-    std::vector<std::string> links;
-    if (is_unit) links = unit_links(tree_, entry.file.path);
-    if (is_init) links = init_links(tree_, entry.file.path);
-    for (const auto& link : links) FS_CHECK(unlink(link));
-    if (step.action.kind == ActionKind::kRemove) return take(step, entry.file);
-    if (!is_unit && !is_init)
-      return refuse(Reason::kCapability, "only units and init scripts can be disabled, not {} {}",
-                    name(entry.kind), escaped(entry.file.path));
-    if (links.empty()) not_done(Outcome::kSkipped, Reason::kGone);  // it was not enabled
+    // It was off.
+    if (begin_.ops.size() == ops && begin_.steps.back().item.outcome == Outcome::kFound)
+      not_done(Outcome::kSkipped, Reason::kGone);
     return {};
   }
 
-  Checked<void> edit(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+  Checked<void> turn_off(const model::PersistenceIdentity& entry) {
+    FS_TRY(const Parent parent, tree_.parent(entry.file.path));
+    FS_TRY(const UniqueFd file, tree_.file(parent, entry.file.path));
+    FS_TRY(const std::string text, read_text(file.get(), entry.file.path, limits::kEditBytes));
+    if (crypto::sha256(as_bytes(text)) != entry.file.sha256)
+      return refuse(Reason::kChanged, "{}: changed since it was found", escaped(entry.file.path));
+    for (auto& [line, rest] : turned_off(text)) {
+      Op& op = push_edit(entry.file);
+      op.text = std::move(line);
+      op.rest = std::move(rest);
+    }
+    return {};
+  }
+
+  // A file that goes as a whole needs no other rights before.
+  Checked<void> take_rights(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    if (going_.contains({entry.file.device, entry.file.inode})) return {};
+    FS_TRY(const Parent parent, tree_.parent(entry.file.path));
+    FS_TRY(const UniqueFd file, tree_.file(parent, entry.file.path));
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", entry.file.path, errno);
+    if (entry.file.links > 1 && input_.facts[step.finding].names.size() != entry.file.links) {
+      not_done(Outcome::kFailed, Reason::kHardLinks);
+      return {};
+    }
+    char capability[64];
+    ssize_t size = 0;
+    const bool is_capability = entry.kind == model::PersistenceKind::kFileCapability;
+    if (is_capability)
+      size = ::fgetxattr(file.get(), "security.capability", capability, sizeof capability);
+    const std::uint32_t wrong =
+        entry.kind == model::PersistenceKind::kSetuidProgram ? S_ISUID | S_ISGID : 0111;
+    if (is_capability ? size <= 0 : (status.st_mode & wrong) == 0) return {};
+    Op& op = push(OpKind::kMode, entry.file);
+    op.mode = status.st_mode & 07777;
+    op.clears = is_capability ? 0 : wrong;
+    if (is_capability) op.text.assign(capability, static_cast<std::size_t>(size));
+    return {};
+  }
+
+  Op& push_edit(const model::FileIdentity& file) {
     const auto store = static_cast<std::uint32_t>(begin_.ops.size());
-    push(OpKind::kStore, entry.file).any_content = true;
-    Op& op = push(OpKind::kEdit, entry.file);
+    push(OpKind::kStore, file).any_content = true;
+    Op& op = push(OpKind::kEdit, file);
     op.store = store;
+    return op;
+  }
+
+  Checked<void> edit(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    Op& op = push_edit(entry.file);
     op.text = entry.entry;
     op.join = lines::join_of(entry.kind);
     if (const std::string part = plan::part_of(entry); !part.empty()) {
@@ -326,6 +391,10 @@ class Expansion {
       op.rest = line = entry.kind == model::PersistenceKind::kLdSoPreload
                            ? without_library(line, part)
                            : lines::without_word(line, part);
+    }
+    if (step.action.kind == ActionKind::kDisable) {
+      const std::string stays = std::exchange(op.rest, commented_out(op.text, entry.kind));
+      if (!stays.empty()) op.rest += "\n" + stays;
     }
     op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path);
     return {};
@@ -395,7 +464,8 @@ class Expansion {
   Firewall& firewall_;
   const std::string& state_;
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
-  std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;  // device and inode of whole files
+  // Device and inode of files that are quarantined, and of all that will be gone.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> taken_, going_;
   Begin begin_;
 };
 

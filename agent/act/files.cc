@@ -147,6 +147,20 @@ Checked<Digest> digest_of(int fd) {
   return *Digest::from(hash.finish());
 }
 
+Checked<std::string> read_text(int fd, std::string_view path, std::size_t most) {
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const auto got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refuse_errno("read", path, errno);
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > most)
+      return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(path), most);
+  }
+}
+
 int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags) {
   if (::renameat2(folder, from.c_str(), folder, to.c_str(), flags) == 0) return 0;
   // NTFS through FUSE knows no flags: what stands in the way is looked for first.

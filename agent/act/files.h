@@ -58,6 +58,8 @@ bool is_unchanged(const struct stat& status, const model::FileIdentity& file);
 std::vector<std::string> names_in(int folder);
 
 Checked<Digest> digest_of(int fd);
+// From its beginning; kLimit above `most` bytes.
+Checked<std::string> read_text(int fd, std::string_view path, std::size_t most);
 // RENAME_NOREPLACE within one folder.
 int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags);
 

@@ -7,6 +7,21 @@ namespace fleetsweep::act {
 
 namespace {
 
+// Where `block`, one line or several, stands in `text` as whole lines, if it does so exactly once.
+std::optional<std::size_t> only_block(std::string_view text, const std::vector<lines::Line>& list,
+                                      std::string_view block) {
+  std::optional<std::size_t> at;
+  for (const lines::Line& line : list) {
+    const auto begin = static_cast<std::size_t>(line.text.data() - text.data());
+    const std::string_view here = text.substr(begin, block.size());
+    const std::size_t end = begin + block.size();
+    if (here != block || (end < text.size() && text[end] != '\n')) continue;
+    if (at) return std::nullopt;
+    at = begin;
+  }
+  return at;
+}
+
 // The only position of a line with this content, if there is exactly one.
 std::optional<std::size_t> only(const std::vector<lines::Line>& list, std::string_view text) {
   std::optional<std::size_t> at;
@@ -44,8 +59,11 @@ std::optional<std::string> with_line_back(std::string_view before, std::string_v
   const auto then = lines::logical_lines(before, join);
   const auto was = only(then, entry);
   if (!was) return std::nullopt;
-  if (!rest.empty())
-    return only(now, rest) ? without_line(current, rest, entry, join) : std::nullopt;
+  if (!rest.empty()) {
+    const auto block = only_block(current, now, rest);
+    if (!block) return std::nullopt;
+    return std::string(current).replace(*block, rest.size(), entry);
+  }
 
   std::optional<std::size_t> at;
   if (*was > 0)

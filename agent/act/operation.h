@@ -25,6 +25,7 @@ enum class OpKind : std::uint8_t {
   kBlock,    // keep addresses or ports from the network
   kIsolate,  // keep everything from it but the controller
   kRestart,  // a service that has a taken file loaded; never taken back
+  kMode,     // take permissions or capabilities away from a file
 };
 
 struct Op {
@@ -35,13 +36,15 @@ struct Op {
   std::uint32_t store = 0;    // kTake, kEdit: the kStore that holds the content
   bool is_first_take = true;  // its ctime must be the one that was found
   bool any_content = false;   // kStore before an edit: whatever the file holds now
-  // kEdit, kCollect of an entry: the line; kUnlink: the link's target; kRestart: the unit.
+  // kEdit, kCollect of an entry: the line; kUnlink: the link's target; kRestart: the unit; kMode:
+  // the capabilities
   std::string text;
   std::string rest;                       // kEdit: what stays of the line; empty: nothing
   lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
   bool may_empty = false;                 // kEdit: remove a file that has nothing left
   bool clear_flags = false;               // kTake: immutable and append-only may be cleared
   std::uint32_t uid = 0, gid = 0;         // kUnlink
+  std::uint32_t mode = 0, clears = 0;     // kMode without capabilities: what it has, what goes
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
   bool tree = false;

@@ -6,7 +6,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 5;
+constexpr std::uint8_t kFormat = 6;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -47,6 +47,8 @@ void pack(Packer& out, const Op& op) {
   out.flag(op.clear_flags);
   out.u32(op.uid);
   out.u32(op.gid);
+  out.u32(op.mode);
+  out.u32(op.clears);
   out.u32(static_cast<std::uint32_t>(op.pid));
   out.u64(op.start_ticks);
   out.flag(op.tree);
@@ -61,7 +63,7 @@ void pack(Packer& out, const Op& op) {
 
 Op unpack_op(Unpacker& in) {
   Op op;
-  op.kind = in.one_of(OpKind::kRestart);
+  op.kind = in.one_of(OpKind::kMode);
   op.step = in.u32();
   op.token = in.u64();
   op.file = unpack_file(in);
@@ -75,6 +77,8 @@ Op unpack_op(Unpacker& in) {
   op.clear_flags = in.flag();
   op.uid = in.u32();
   op.gid = in.u32();
+  op.mode = in.u32();
+  op.clears = in.u32();
   op.pid = static_cast<std::int32_t>(in.u32());
   op.start_ticks = in.u64();
   op.tree = in.flag();

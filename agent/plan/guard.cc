@@ -41,6 +41,13 @@ Refusal over(const char* what, std::uint64_t found, std::uint64_t limit) {
   return {Reason::kLimit, fmt::format("{} {} where at most {} may be touched", found, what, limit)};
 }
 
+// Under each of its names.
+bool changes_file(const model::PlanStep& step) {
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return is_whole_file(step) || (step.action.kind == model::ActionKind::kDisable && entry &&
+                                 disabling_of(*entry) == model::Disabling::kMode);
+}
+
 Refusal protect(std::string_view path, std::string_view why) {
   return {Reason::kProtected, fmt::format("{}: {}", escaped(path), why)};
 }
@@ -90,7 +97,7 @@ Refusal check_file(const Input& input, const model::PlanStep& step) {
   // Nothing on the disk is touched, whatever has its old name by now.
   if (has_no_name(file)) return check_path(input, file.path);
   const ObjectFacts& facts = input.facts[step.finding];
-  const bool whole = is_whole_file(step);
+  const bool whole = changes_file(step);
   // Of a file with several names: which of them forbids it.
   const auto about = [&](const std::string& name, Refusal refusal) {
     if (refusal && name != file.path)
@@ -137,15 +144,24 @@ Refusal check_network(const model::PlanStep& step) {
 
 }  // namespace
 
-bool is_intrusive(model::ActionKind kind) {
-  return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect &&
-         kind != model::ActionKind::kRestoreFromPackage;
-}
-
 bool is_whole_file(const model::PlanStep& step) {
   if (step.action.kind == model::ActionKind::kQuarantine) return true;
   const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
   return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
+}
+
+model::Disabling disabling_of(const model::PersistenceIdentity& entry) {
+  const model::Disabling by = model::disabling_of(entry.kind, !entry.entry.empty());
+  const std::string& path = entry.file.path;
+  const bool is_drop_in = by == model::Disabling::kLinks && path.ends_with(".conf");
+  // Sourced by dhclient-script, whatever their mode.
+  const bool is_sourced = by == model::Disabling::kMode && is_beneath("/etc/dhcp", path);
+  return is_drop_in || is_sourced ? model::Disabling::kNone : by;
+}
+
+bool is_intrusive(model::ActionKind kind) {
+  return kind != model::ActionKind::kReport && kind != model::ActionKind::kCollect &&
+         kind != model::ActionKind::kRestoreFromPackage;
 }
 
 Refusal check_capability(const model::Policy& policy, model::Platform here) {

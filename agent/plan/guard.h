@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/plan/plan.h"
+#include "protocol/model/disabling.h"
 
 namespace fleetsweep::plan {
 
@@ -29,7 +30,9 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 
 // Changes the host: everything but report, collect and what is only proposed.
 bool is_intrusive(model::ActionKind kind);
-// Takes a file as a whole, not a line of it.
+// It is gone afterwards.
 bool is_whole_file(const model::PlanStep& step);
+// As its kind, save where the program that starts it looks at nothing that could be turned off.
+model::Disabling disabling_of(const model::PersistenceIdentity& entry);
 
 }  // namespace fleetsweep::plan

@@ -180,14 +180,15 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       return wanted.gather == Gather::kDropIns && at.ends_with(".d") &&
              at.find('/', top.size() + 1) == std::string::npos;
     }
-    bool fits(Only only, int folder, const std::string& name, const struct stat& status) const {
+    bool fits(const PersistencePlace& place, int folder, const std::string& name,
+              const struct stat& status) const {
       const bool runs = (status.st_mode & 0111) != 0;
-      switch (only) {
+      switch (place.only) {
         case Only::kAny:
           return true;
         case Only::kExecutable:
-          return runs &&
-                 !name.ends_with(".sample");  // as git ships its hooks: it runs none of them
+          // As git ships its hooks: it runs none of them.
+          return runs && !(place.kind == PersistenceKind::kGitHook && name.ends_with(".sample"));
         case Only::kSetuid:
           return runs && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
         case Only::kCapable:
@@ -201,8 +202,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       struct stat status {};
       if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
       for (const Folder::Rule& rule : wanted.rules) {
-        if (!ends_with_one(at, rule.place->suffixes) ||
-            !fits(rule.place->only, folder, name, status))
+        if (!ends_with_one(at, rule.place->suffixes) || !fits(*rule.place, folder, name, status))
           continue;
         const PersistenceKind kind =
             rule.place->format == Format::kUnit ? kind_of_unit(at) : rule.place->kind;

@@ -7,6 +7,7 @@
 
 #include "policies/compiler/engine.h"
 #include "policies/compiler/naming.h"
+#include "protocol/model/disabling.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -81,7 +82,7 @@ std::optional<std::vector<model::PersistenceKind>> kinds_of(const model::Selecti
 
 bool disables_all(const model::Selection& selection) {
   const auto kinds = kinds_of(selection);
-  return kinds && std::all_of(kinds->begin(), kinds->end(), agents_disable);
+  return kinds && std::all_of(kinds->begin(), kinds->end(), model::can_be_disabled);
 }
 
 void check_engine(const model::Action& action, Position at, Draft& draft) {
@@ -101,11 +102,12 @@ void check_engine(const model::Action& action, Position at, Draft& draft) {
     for (const auto d : selector.detections) {
       const Detection& detection = draft.policy.detections[d];
       if (std::all_of(detection.any_of.begin(), detection.any_of.end(), disables_all)) continue;
-      draft.sink.warning(at,
-                         fmt::format("'{}' may be something else than a unit or an init script: "
-                                     "agents of this version refuse to disable it",
-                                     detection.id),
-                         "remove it, or add persistence.kind: systemd_unit");
+      draft.sink.warning(
+          at,
+          fmt::format("'{}' may be something that only removing turns off: agents "
+                      "refuse to disable that",
+                      detection.id),
+          "remove it, or name what can be disabled, such as persistence.kind: systemd_unit");
     }
 }
 

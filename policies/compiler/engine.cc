@@ -29,13 +29,4 @@ bool agents_take(model::ActionKind action, model::Selector::Kind kind) {
          (action == model::ActionKind::kRestart);
 }
 
-bool agents_disable(model::PersistenceKind kind) {
-  return kind == model::PersistenceKind::kSystemdUnit ||
-         kind == model::PersistenceKind::kSystemdTimer ||
-         kind == model::PersistenceKind::kSystemdSocket ||
-         kind == model::PersistenceKind::kSystemdPath ||
-         kind == model::PersistenceKind::kInitScript ||
-         kind == model::PersistenceKind::kWindowsService;
-}
-
 }  // namespace fleetsweep::compiler

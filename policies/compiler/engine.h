@@ -4,7 +4,6 @@
 // the compiler. Its source is agent/plan (is_available, check_capability) and agent/act/expand.cc;
 // nobody here may include those, so tests/policies/engine_test.cc compares.
 
-#include "protocol/model/finding.h"
 #include "protocol/model/policy.h"
 
 namespace fleetsweep::compiler {
@@ -17,8 +16,5 @@ bool agents_take(model::ActionKind action, model::Selector::Kind kind);
 inline constexpr Seconds kNetworkTtlMax = std::chrono::hours(90 * 24);
 inline constexpr unsigned kBlockPrefixMinV4 = 8;
 inline constexpr unsigned kBlockPrefixMinV6 = 16;
-
-// `disable` takes the links of a unit or an init script away; a line has none.
-bool agents_disable(model::PersistenceKind kind);
 
 }  // namespace fleetsweep::compiler

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "agent/plan/guard.h"
 #include "tests/agent/act/real_scan.h"
 #include "tests/host/cases.h"
 #include "tests/protocol/codec/golden_files.h"
@@ -94,10 +95,16 @@ std::set<std::string> changed(const std::string& before, const std::string& afte
   return paths;
 }
 
+struct Disabling {
+  bool good = false;
+  std::string word, note;
+};
+
 struct Score {
   bool detected = false, reverted = false, idempotent = false, undone = false;
   std::size_t collateral = 0;
   std::string note;
+  Disabling disabling;
 };
 
 bool is_clean(const ActHost& host, const Case& one) {
@@ -173,21 +180,64 @@ const char* mark(bool good) {
   return good ? "yes" : "**no**";
 }
 
+// The same with `disable`: what nothing turns off is refused, and everything else stays where it is
+// and is put back. A unit is found again without its links: other units can still ask for it.
+Disabling score_disabling(ActHost& host, const Case& one, const model::Order& order) {
+  Disabling score;
+  const std::string manifest = host.manifest(), contents = host.contents();
+  host.findings = host.dry_run = findings_of(host, one);
+  if (host.findings.empty()) return {false, mark(false), "not found"};
+  const auto& entry = std::get<model::PersistenceIdentity>(host.findings.front().identity);
+  const model::Disabling by = plan::disabling_of(entry);
+
+  const auto request = host.request(order, {"alice", "bob"});
+  const auto answer = host.run(request);
+  if (one.only_reported || by == model::Disabling::kNone) {
+    score.word = one.only_reported ? "reported only" : "no: remove it";
+    const model::Reason why =
+        one.only_reported ? model::Reason::kProtected : model::Reason::kCapability;
+    score.good = answer.state() == HostState::kRefused && host.manifest() == manifest &&
+                 (answer.reason() == why || by == model::Disabling::kNone);
+    if (!score.good) score.note = answer.text();
+    return score;
+  }
+  auto differs = changed(contents, host.contents());
+  const bool is_done = answer.state() == HostState::kCleaned && host.manifest() != manifest;
+  if (!is_done) score.note = answer.text();
+  differs.erase(one.path);
+  differs.erase(one.link);
+  for (const std::string& path : differs) score.note += " also changed: " + path;
+  const bool is_off = fs::exists(host.at(one.path)) &&
+                      (by == model::Disabling::kLinks ? !fs::is_symlink(host.at(one.link))
+                                                      : findings_of(host, one).empty());
+  if (!is_off) score.note += " still starts, or is gone";
+  const auto undone = host.run(host.undo_request(request));
+  const bool is_back = undone.state() == HostState::kUndone && host.manifest() == manifest;
+  if (!is_back) {
+    score.note += " undo: " + undone.text();
+    for (const std::string& path : changed(manifest, host.manifest())) score.note += " " + path;
+  }
+  score.good = is_done && differs.empty() && is_off && is_back;
+  score.word = mark(score.good);
+  return score;
+}
+
 // A table that somebody may read, from what was measured just now.
 std::string table(const std::vector<std::pair<Case, Score>>& scores) {
   std::map<model::PersistenceKind, bool> kinds;
   std::string rows;
-  std::size_t whole = 0, reported = 0;
+  std::size_t whole = 0, reported = 0, off = 0;
   for (const auto& [one, score] : scores) {
     const bool good = score.detected && score.reverted && score.collateral == 0 &&
-                      score.idempotent && score.undone;
+                      score.idempotent && score.undone && score.disabling.good;
     whole += good;
+    off += score.disabling.word == "yes";
     reported += one.only_reported;
     kinds.emplace(one.kind, true).first->second &= good;
-    rows += fmt::format("| `{}` | {} | {} | {} | {} | {} | {} |\n", name(one.kind), one.what,
-                        mark(score.detected),
-                        one.only_reported ? "reported only" : mark(score.reverted),
-                        score.collateral, mark(score.idempotent), mark(score.undone));
+    rows += fmt::format(
+        "| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", name(one.kind), one.what,
+        mark(score.detected), one.only_reported ? "reported only" : mark(score.reverted),
+        score.collateral, mark(score.idempotent), mark(score.undone), score.disabling.word);
   }
   std::size_t good_kinds = 0, all_kinds = 0;
   std::string missing;
@@ -201,10 +251,10 @@ std::string table(const std::vector<std::pair<Case, Score>>& scores) {
   return fmt::format(
       "{} of {} kinds, {} of {} look-alikes: found, taken out ({} of them only reported, by "
       "design), nothing else touched, nothing left "
-      "to do a second time, and put back to the byte.{}\n\n"
-      "| kind | planted as | detected | reverted | collateral | idempotent | undone |\n"
-      "|---|---|---|---|---|---|---|\n{}",
-      good_kinds, all_kinds, whole, scores.size(), reported,
+      "to do a second time, and put back to the byte. {} of them can be disabled as well.{}\n\n"
+      "| kind | planted as | detected | reverted | collateral | idempotent | undone | disabled |\n"
+      "|---|---|---|---|---|---|---|---|\n{}",
+      good_kinds, all_kinds, whole, scores.size(), reported, off,
       missing.empty() ? "" : " Without any look-alike:" + missing + ".", rows);
 }
 
@@ -222,6 +272,15 @@ TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
     EXPECT_TRUE(last.detected && last.reverted && last.idempotent && last.undone &&
                 last.collateral == 0)
         << name(one.kind) << ", " << one.what << ": " << last.note;
+  }
+  host.policy.responses[0].actions[0].kind = model::ActionKind::kDisable;
+  order = host.order();
+  order.nonce.value[1] = 1;
+  for (auto& [one, score] : scores) {
+    score.disabling = score_disabling(host, one, order);
+    ++order.nonce.value[0];
+    EXPECT_TRUE(score.disabling.good)
+        << name(one.kind) << ", " << one.what << ": " << score.disabling.note;
   }
   const std::string measured = table(scores);
   std::printf("%s\n", measured.c_str());

@@ -78,13 +78,14 @@ TEST(Engine, ALineIsToBeDisabled) {
              with("  talks:\n", "  entry: {object: persistence, where: {" + where +
                                     ", persistence.command|contains: /opt/bad}}\n  talks:\n")));
   };
-  for (const char* where : {"persistence.kind: cron", "persistence.kind: [cron, systemd_unit]",
+  for (const char* where : {"persistence.kind: polkit_rule", "persistence.kind: [cron, account]",
                             "persistence.path: /etc/bad"})
     EXPECT_THAT(found(where),
-                Contains(HasSubstr("warning: 'entry' may be something else than a unit or an init "
-                                   "script: agents of this version refuse to disable it")))
+                Contains(HasSubstr("warning: 'entry' may be something that only removing turns "
+                                   "off: agents refuse to disable that")))
         << where;
-  EXPECT_THAT(found("persistence.kind: [systemd_unit, init_script]"), IsEmpty());
+  EXPECT_THAT(found("persistence.kind: [systemd_unit, init_script, cron, xdg_autostart]"),
+              IsEmpty());
 }
 
 TEST(Engine, WindowsServicesAreLookedForOnLinux) {

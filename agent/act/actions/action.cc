@@ -16,6 +16,8 @@ const Action& action_of(OpKind kind) {
       return kUnlinkAction;
     case OpKind::kEdit:
       return kEditAction;
+    case OpKind::kMode:
+      return kModeAction;
     case OpKind::kCollect:
       return kCollectAction;
     case OpKind::kSuspend:

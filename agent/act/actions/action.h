@@ -72,6 +72,6 @@ Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 
 extern const Action kStoreAction, kTakeAction, kUnlinkAction, kEditAction, kCollectAction,
-    kSuspendAction, kKillAction, kNetworkAction, kRestartAction;
+    kSuspendAction, kKillAction, kNetworkAction, kRestartAction, kModeAction;
 
 }  // namespace fleetsweep::act

@@ -16,20 +16,6 @@ Digest digest_of_text(std::string_view text) {
   return crypto::sha256(as_bytes(text));
 }
 
-Checked<std::string> read_text(int fd, std::string_view path, std::size_t most) {
-  std::string text;
-  char buffer[64 * 1024];
-  for (;;) {
-    const auto got = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return refuse_errno("read", path, errno);
-    if (got == 0) return text;
-    text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > most)
-      return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(path), most);
-  }
-}
-
 Checked<std::string> stored_text(Context& context, std::uint32_t store) {
   std::string text;
   FS_CHECK(load_stored(context, store, [&](BytesView piece) -> Status {

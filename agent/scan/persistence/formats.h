@@ -57,8 +57,8 @@ LineEntry binfmt_line(std::string_view line);
 // unit.cc: what it runs, and after it what it tells the loader of what it runs.
 std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::string& user,
                                            std::string_view text);
-PersistenceEntry desktop_entry(const std::string& path, const std::string& user,
-                               std::string_view text);
+// Nothing if it says that it starts nothing: Hidden=true, or of the bus Exec=/bin/false.
+LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text);
 
 // Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc.
 using Follow = std::function<void(Format, const std::string& path)>;

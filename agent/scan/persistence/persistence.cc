@@ -116,7 +116,7 @@ std::vector<PersistenceEntry> parse_persistence(Format format, const std::string
       entries = unit_entries(path, user, text);
       break;
     case Format::kDesktop:
-      entries = {desktop_entry(path, user, text)};
+      if (auto entry = desktop_entry(path, user, text)) entries = {std::move(*entry)};
       break;
     case Format::kAtJob:
       entries = {{.name = user, .command = at_commands(text), .user = user}};

@@ -14,19 +14,25 @@ std::string unit_name(std::string_view path) {
   return std::string(folder.ends_with(".d") ? folder.substr(0, folder.size() - 2) : name);
 }
 
-// Each "Key=value" of a unit or desktop file.
-void each_setting(
-    std::string_view text,
-    const std::function<void(const lines::Line&, std::string_view, const std::string&)>& visit) {
+// "Key=value" of a unit or desktop file.
+struct Setting {
+  const lines::Line& line;
+  std::string_view group, key;  // [Group]
+  const std::string& value;
+};
+
+void each_setting(std::string_view text, const std::function<void(const Setting&)>& visit) {
+  std::string group;
   for (const lines::Line& line : lines::logical_lines(text, lines::Join::kUnit)) {
     const std::string content = lines::joined(line.text);
     const std::string_view all = trimmed(content);
     const std::size_t equals = all.find('=');
+    if (!all.empty() && all.front() == '[') group = all;
     if (all.empty() || all.front() == '#' || all.front() == ';' || all.front() == '[' ||
         equals == std::string_view::npos)
       continue;
-    const std::string_view value = trimmed(all.substr(equals + 1));
-    if (!value.empty()) visit(line, trimmed(all.substr(0, equals)), std::string(value));
+    const std::string value(trimmed(all.substr(equals + 1)));
+    if (!value.empty()) visit({line, group, trimmed(all.substr(0, equals)), value});
   }
 }
 
@@ -46,7 +52,8 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   PersistenceEntry whole{.name = name, .user = user};
   std::vector<PersistenceEntry> entries;
   std::string starts;
-  each_setting(text, [&](const lines::Line& line, std::string_view key, const std::string& value) {
+  each_setting(text, [&](const Setting& setting) {
+    const auto& [line, group, key, value] = setting;
     if (key == "Unit") starts = value;
     if (key == "User") whole.user = value;
     if (key.starts_with("Exec")) append(whole.command, value);
@@ -68,20 +75,26 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   return entries;
 }
 
-PersistenceEntry desktop_entry(const std::string& path, const std::string& user,
-                               std::string_view text) {
+LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text) {
   PersistenceEntry entry{.name = std::string(file_name(path)), .user = user};
-  each_setting(text, [&](const lines::Line&, std::string_view key, const std::string& value) {
+  bool is_hidden = false, is_of_bus = false, by_systemd = false;
+  each_setting(text, [&](const Setting& setting) {
+    const auto& [line, group, key, value] = setting;
     if (key == "Exec") append(entry.command, value);
     if (key == "User") entry.user = value;
+    is_of_bus = is_of_bus || group == "[D-BUS Service]";
+    by_systemd = by_systemd || key == "SystemdService";
+    if (key == "Hidden" && group == "[Desktop Entry]") is_hidden = value == "true";
   });
-  return entry;
+  const bool starts_nothing =
+      is_of_bus && !by_systemd && (entry.command.empty() || entry.command == "/bin/false");
+  return is_hidden || starts_nothing ? std::nullopt : LineEntry(std::move(entry));
 }
 
 void follow_unit(std::string_view text, const Follow& follow) {
-  each_setting(text, [&](const lines::Line&, std::string_view key, const std::string& value) {
-    if (key != "EnvironmentFile") return;
-    std::string path(unquoted(value));
+  each_setting(text, [&](const Setting& setting) {
+    if (setting.key != "EnvironmentFile") return;
+    std::string path(unquoted(setting.value));
     if (path.starts_with('-')) path.erase(0, 1);  // it need not be there
     follow(Format::kAssignments, path);
   });

@@ -146,6 +146,11 @@ void find_preload(ActHost& host) {
 void find_unit(ActHost& host) {
   host.find_unit("/etc/systemd/system/evil.service");
 }
+void find_setuid(ActHost& host) {
+  host.find_unit("/opt/rights");
+  std::get<model::PersistenceIdentity>(host.findings.back().identity).kind =
+      model::PersistenceKind::kSetuidProgram;
+}
 void find_process(ActHost& host) {
   host.find_process(host.start("/opt/worker"));
 }
@@ -158,6 +163,8 @@ const std::vector<Scenario>& scenarios() {
         {"remove the last line", {ActionKind::kRemove}, {kByPreload}, find_preload},
         {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
         {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
+        {"disable a line", {ActionKind::kDisable}, {kByCron}, find_cron},
+        {"disable a program", {ActionKind::kDisable}, {kByUnit}, find_setuid},
         {"suspend", {ActionKind::kSuspend}, {kByProcess}, find_process},
         {"block", {ActionKind::kBlock}, {kByName}, find_file},
         {"isolate", {ActionKind::kIsolate}, {kByName}, find_file},
@@ -200,6 +207,8 @@ class World {
                          host_.at("/etc/systemd/system/multi-user.target.wants/") + unit);
     fs::create_directories(host_.at("/opt"));
     fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
+    write_text(host_.at("/opt/rights"), "harmless content of a look-alike");
+    ::chmod(host_.at("/opt/rights").c_str(), 06755);
     std::time_t time = 1'500'000'000;
     std::vector<std::string> paths = {host_.root()};
     for (const auto& entry : fs::recursive_directory_iterator(host_.root()))

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/act/disable.h"
+
 namespace fleetsweep::act {
 namespace {
 
@@ -48,6 +50,18 @@ TEST(Lines, WhatStaysOfALineKeepsItsPlaceAndGivesItBack) {
   EXPECT_EQ(with_line_back("a bad\n", "new\na\n", "a bad", "a"), Text("new\na bad\n"));
   EXPECT_EQ(with_line_back("a bad\n", "new\n", "a bad", "a"), std::nullopt);
   EXPECT_EQ(with_line_back("a bad\n", "a\na\n", "a bad", "a"), std::nullopt);
+}
+
+TEST(Lines, AContinuedLineThatWasCommentedOutCannotBePutBackAfterAnEdit) {
+  const std::string text = "a\nb \\\n  c\nd\n", line = "b \\\n  c";
+  const std::string comment = commented_out(line, model::PersistenceKind::kShellProfile);
+  EXPECT_EQ(comment, "# b \\\n#   c");
+  const auto join = lines::Join::kBackslash;
+  const auto off = without_line(text, line, comment, join);
+  EXPECT_EQ(off, Text("a\n# b \\\n#   c\nd\n"));
+  EXPECT_EQ(with_line_back(text, "new\n" + *off, line, comment, join), Text("new\n" + text));
+  EXPECT_EQ(with_line_back(text, *off + comment, line, comment, join), std::nullopt) << "twice";
+  EXPECT_EQ(with_line_back(text, "a\nx # b \\\n#   c\n", line, comment, join), std::nullopt);
 }
 
 TEST(Lines, APartOfAContinuedLineGoesAndLeavesAnother) {

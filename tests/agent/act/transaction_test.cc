@@ -158,7 +158,7 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
   record[0] = 4;
   const auto read = decode_record(record);
   ASSERT_FALSE(read);
-  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 5"),
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 6"),
             std::string::npos)
       << read.error().message;
 }

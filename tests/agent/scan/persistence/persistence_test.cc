@@ -161,6 +161,17 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   EXPECT_EQ(command(Format::kBinfmt, ":doc:E::doc::/x:\n"), "doc: /x");
 }
 
+TEST(Persistence, WhatIsTurnedOffIsStillAnEntryOrPretendsToBeOff) {
+  const auto entries = [](std::string_view text) { return parse(Format::kDesktop, text).size(); };
+  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\nHidden=true\n"), 0u);
+  EXPECT_EQ(entries("[Desktop Entry]\nHidden=true\nExec=/x\nHidden=false\n"), 1u);
+  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\n# Hidden=true\n"), 1u);
+  EXPECT_EQ(entries("[Desktop Action a]\nHidden=true\n[Desktop Entry]\nExec=/x\n"), 1u);
+  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 0u);
+  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\nSystemdService=x\n"), 1u);
+  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false /x\n"), 1u);
+}
+
 TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
   using Files = std::vector<FollowedFile>;
   EXPECT_EQ(followed_files(Format::kUnit, "[Service]\nEnvironmentFile=-/opt/env\n"),
@@ -206,18 +217,30 @@ TEST(Persistence, BinaryRubbishIsSomeEntriesAndNoCrash) {
   }
 }
 
-class PersistenceScanTest : public TreeTest {};
+class PersistenceScanTest : public TreeTest {
+ protected:
+  static std::set<std::string> persistence_paths(const nlohmann::json& result) {
+    std::set<std::string> paths;
+    for (const auto& finding : result["findings"])
+      paths.insert(finding["persistence"]["file"]["path"]);
+    return paths;
+  }
+  void write_program(const std::string& path, const std::string& text) {
+    write(path, text);
+    std::filesystem::permissions(at(path), std::filesystem::perms(0755));
+  }
+};
 
 TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
   write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
   write("/etc/crontab", "* * * * * root /opt/evil/run\n");
   write("/etc/cron.d/x", "* * * * * root /opt/evil/run\n");
-  write("/etc/cron.daily/evil", "#!/bin/sh\n");
+  write_program("/etc/cron.daily/evil", "#!/bin/sh\n");
   write("/etc/anacrontab", "1 5 evil /opt/evil/run\n");
   write("/var/spool/cron/crontabs/alice", "* * * * * /opt/evil/run\n");
   write("/var/spool/cron/tabs/alice", "* * * * * /opt/evil/run\n");
   write("/var/spool/cron/bob", "@reboot /opt/evil/run\n");
-  write("/var/spool/cron/atjobs/a0001", "#!/bin/sh\n}\n/opt/evil/run\n");
+  write_program("/var/spool/cron/atjobs/a0001", "#!/bin/sh\n}\n/opt/evil/run\n");
   write("/etc/systemd/system/evil.service", "[Service]\nExecStart=/opt/evil/run\n");
   write("/etc/systemd/system/evil.timer", "[Timer]\nUnit=evil.service\n");
   write("/etc/systemd/system/ssh.service.d/evil.conf", "[Service]\nExecStartPre=/opt/evil/run\n");
@@ -256,6 +279,24 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
       << result.dump(1);
 }
 
+TEST_F(PersistenceScanTest, WhatIsNotExecutedIsAnEntryOrAnExecutableIsNone) {
+  for (const char* path :
+       {"/etc/cron.hourly/evil", "/var/spool/cron/atjobs/evil", "/etc/update-motd.d/evil",
+        "/etc/systemd/system-generators/evil.sample", "/etc/network/if-up.d/evil"}) {
+    write_program(path, "#!/bin/sh\n}\n/opt/evil\n");
+    write(std::string(path) + "-off", "#!/bin/sh\n}\n/opt/evil\n");
+  }
+  write("/etc/dhcp/dhclient-exit-hooks.d/evil", "/opt/evil\n");  // sourced, whatever its mode
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence,
+                {is(Field::kPersistencePath, "evil", model::Match::kContains)}));
+  EXPECT_EQ(persistence_paths(scan(policy)),
+            (Names{"/etc/cron.hourly/evil", "/etc/dhcp/dhclient-exit-hooks.d/evil",
+                   "/etc/network/if-up.d/evil", "/etc/systemd/system-generators/evil.sample",
+                   "/etc/update-motd.d/evil", "/var/spool/cron/atjobs/evil"}));
+}
+
 TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
   write("/etc/crontab", "* * * * * root /opt/evil\n");
   write("/etc/systemd/system/evil.service", "[Service]\nExecStart=/opt/evil\n");
@@ -288,7 +329,7 @@ TEST_F(PersistenceScanTest, WhatAPackageInstalledAndNobodyChangedIsItsOwn) {
 
 TEST_F(PersistenceScanTest, WhatTheOwnerListedIsKnownUntilItChanges) {
   write("/etc/cron.d/own", "* * * * * root /opt/own\n");
-  write("/etc/cron.hourly/own", "#!/bin/sh\n");
+  write_program("/etc/cron.hourly/own", "#!/bin/sh\n");
   const std::string list = "'" FS_BINARY_DIR "/fleetsweep-scan' --root '" + root_.string() +
                            "' --list-persistence > '" + (folder_ / "baseline").string() + "'";
   ASSERT_EQ(std::system(list.c_str()), 0);

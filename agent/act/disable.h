@@ -1,0 +1,25 @@
+#pragma once
+
+// What `disable` makes of the text of a file that stays. Pure.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/model/finding.h"
+
+namespace fleetsweep::act {
+
+// The lines of an entry as comments, in the language of its file.
+std::string commented_out(std::string_view entry, model::PersistenceKind kind);
+
+// A line, and the lines that stand in its place afterwards.
+struct Replacement {
+  std::string line, rest;
+  bool operator==(const Replacement&) const = default;
+};
+// What makes a desktop entry (Hidden=true) or a D-Bus service (Exec=/bin/false, as nothing else
+// keeps the bus from it) start nothing. None: it is neither, or is off already.
+std::vector<Replacement> turned_off(std::string_view text);
+
+}  // namespace fleetsweep::act
