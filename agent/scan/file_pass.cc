@@ -51,7 +51,8 @@ FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& pa
     needs_owned_ |= matcher_.needs(detection).package_owned;
     needs_owner_ |= matcher_.needs(detection).owner;
     needs_attributes_ |= matcher_.needs(detection).attributes;
-    takes_any_name_.push_back(takes_any_name(matcher_.detection(detection)));
+    asks_table_.push_back(takes_any_name(matcher_.detection(detection)) &&
+                          !matcher_.needs(detection).stat);
     needs_magic_ |= matcher_.needs(detection).magic;
   }
 }
@@ -81,7 +82,7 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
     if (scope.covers_files_of(folder)) {
       all_here_.push_back(&probe);
       all_policies_here_ |= sweep_.bit_of(probe.detection);
-      recalls_here_ |= known_ != nullptr && takes_any_name_[probe.detection];
+      recalls_here_ |= known_ != nullptr && asks_table_[probe.detection];
     } else if (scope.may_contain(folder)) {
       some_here_.push_back(&probe);
     }
@@ -179,7 +180,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     if (scopes_[probe->detection].contains(path)) {
       open_.push_back(probe);
       who |= sweep_.bit_of(probe->detection);
-      recalls |= known_ != nullptr && takes_any_name_[probe->detection];
+      recalls |= known_ != nullptr && asks_table_[probe->detection];
     }
   if (open_.empty()) return;
   tallies_.add_scanned(who);
@@ -257,7 +258,7 @@ void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& p
   std::erase_if(probes,
                 [&](const Probe* probe) { return known_->says_no(known, probe->detection); });
   if (probes.empty() || known.known->sha256.is_zero()) return;
-  facts.sha256 = known.known->sha256.hex();
+  append_hex(facts.sha256, known.known->sha256.value);
   Detections no;  // known in this way the next time, too
   keep_open(facts, probes, no);
   facts.sha256.clear();  // what is found comes from what is read now

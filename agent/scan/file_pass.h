@@ -79,12 +79,13 @@ class FilePass : public WalkVisitor {
 
   std::deque<Probe> probes_;  // stable addresses
   std::vector<Scope> scopes_;
-  std::vector<bool> takes_any_name_;  // per detection
+  // Per detection: neither a name nor what stat tells leaves most files out.
+  std::vector<bool> asks_table_;
   // Of the folder at hand: the probes that want all of its files, and those to be asked for each.
   Probes all_here_, some_here_;
   Policies all_policies_here_ = 0;
-  // Whatever its name is, one of them is about every file: then the identity table answers for all
-  // of them at once, and for less than a search in the name.
+  // One of them asks the identity table: then it answers for all of them at once, and for less than
+  // a search in the name.
   bool recalls_here_ = false;
   std::string alias_here_;
   model::FileIdentity folder_here_;

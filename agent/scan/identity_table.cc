@@ -142,7 +142,7 @@ std::optional<unsigned> IdentityTable::question(const Digest& question) {
   if (oldest == limits::kKnownQuestions) return std::nullopt;
   const bool was_used = !head.questions[oldest].digest.is_zero();
   head.questions[oldest] = {question, head.run, 0};
-  asked_[oldest] = changed_ = true;
+  asked_[oldest] = true;  // not kept before there is an answer to it
   if (was_used)
     for (Known& known : entries()) known.no[oldest / 64] &= ~(std::uint64_t{1} << (oldest % 64));
   return oldest;

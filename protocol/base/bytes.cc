@@ -105,13 +105,19 @@ void append(Bytes& target, std::string_view more) {
 }
 
 std::string to_hex(BytesView bytes) {
-  std::string text(bytes.size() * 2, '\0');
-  char* to = text.data();
+  std::string text;
+  append_hex(text, bytes);
+  return text;
+}
+
+void append_hex(std::string& text, BytesView bytes) {
+  const std::size_t before = text.size();
+  text.resize(before + bytes.size() * 2);
+  char* to = text.data() + before;
   for (const std::uint8_t byte : bytes) {
     *to++ = kHex[byte >> 4];
     *to++ = kHex[byte & 15];
   }
-  return text;
 }
 
 Result<Bytes> from_hex(std::string_view text) {

@@ -31,6 +31,7 @@ void append(Bytes& target, BytesView more);
 void append(Bytes& target, std::string_view more);
 
 std::string to_hex(BytesView bytes);  // lower case
+void append_hex(std::string& text, BytesView bytes);
 Result<Bytes> from_hex(std::string_view text);
 std::string to_base64(BytesView bytes);  // RFC 4648 section 4, padded
 Result<Bytes> from_base64(std::string_view text);

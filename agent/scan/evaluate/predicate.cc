@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,9 @@ namespace {
 
 using model::Field;
 using model::Match;
+
+constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15u;  // 2^64 / phi: Knuth's multiplier
+constexpr std::size_t kSieveBits = 32;                  // for each value
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -66,7 +70,7 @@ std::size_t CompiledPredicate::Fold::operator()(std::string_view text) const {
   for (std::size_t at = 0; at < text.size(); at += sizeof hash) {
     std::uint64_t word = 0;
     std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
-    hash = (hash ^ (cased ? word : lower_eight(word))) * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ (cased ? word : lower_eight(word))) * kSpread;
     hash ^= hash >> 32;
   }
   return hash;
@@ -74,6 +78,21 @@ std::size_t CompiledPredicate::Fold::operator()(std::string_view text) const {
 
 bool CompiledPredicate::Fold::operator()(std::string_view a, std::string_view b) const {
   return a.size() == b.size() && starts_with(a, b, cased);
+}
+
+void CompiledPredicate::Sieve::grow_to(std::size_t values) {
+  const std::size_t bits = std::bit_ceil(std::max<std::size_t>(kSieveBits * values, 64));
+  words_.assign(bits / 64, 0);
+  shift_ = 64 - static_cast<unsigned>(std::countr_zero(bits));
+}
+std::size_t CompiledPredicate::Sieve::place(std::uint64_t value) const {
+  return value * kSpread >> shift_;
+}
+void CompiledPredicate::Sieve::add(std::uint64_t value) {
+  words_[place(value) / 64] |= std::uint64_t{1} << place(value) % 64;
+}
+bool CompiledPredicate::Sieve::may_hold(std::uint64_t value) const {
+  return words_[place(value) / 64] >> place(value) % 64 & 1;
 }
 
 Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& predicate,
@@ -91,10 +110,7 @@ Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& pre
     return fail(Code::kInvalid, "{}: a predicate without a value", field);
   const Fold fold{predicate.cased};
   result.equal_ = decltype(equal_)(0, fold, fold);
-  // Nearly everything that is asked is in neither: a place is empty more often than not.
-  constexpr float kFull = 0.25;
-  result.equal_.max_load_factor(kFull);
-  result.numbers_.max_load_factor(kFull);
+  result.sieve_.grow_to(predicate.values.size());
   for (const model::Value& value : predicate.values)
     if (auto status = result.compile_value(value, find); !status)
       return fail(status.error().within(field));
@@ -130,7 +146,10 @@ Status CompiledPredicate::compile_value(const model::Value& value, const FindDet
   if (match == Match::kGreater || match == Match::kLess || numeric) {
     if (!numeric || (match != Match::kGreater && match != Match::kLess && match != Match::kEquals))
       return fail(Code::kInvalid, "{} does not apply to this field", name(match));
-    if (match == Match::kEquals && predicate_.tolerance_ms == 0) numbers_.insert(value.number);
+    if (match == Match::kEquals && predicate_.tolerance_ms == 0) {
+      numbers_.insert(value.number);
+      sieve_.add(static_cast<std::uint64_t>(value.number));
+    }
     return {};
   }
   if (predicate_.field == Field::kFileBytesAt0) {
@@ -155,10 +174,12 @@ Status CompiledPredicate::compile_value(const model::Value& value, const FindDet
     networks_.push_back({*address, prefix});
     return {};
   }
-  if (match == Match::kEquals)
+  if (match == Match::kEquals) {
     equal_.insert(value.text);
-  else
+    sieve_.add(Fold(predicate_.cased)(value.text));
+  } else {
     texts_.push_back(value.text);
+  }
   return {};
 }
 
@@ -173,7 +194,7 @@ bool CompiledPredicate::matches_number(std::int64_t number) const {
   if (predicate_.match == Match::kEquals && predicate_.tolerance_ms == 0 && !predicate_.all)
     return is_in_milliseconds(predicate_.field)
                ? number % 1000 == 0 && numbers_.contains(number / 1000)
-               : numbers_.contains(number);
+               : sieve_.may_hold(static_cast<std::uint64_t>(number)) && numbers_.contains(number);
   const std::int64_t scale = is_in_milliseconds(predicate_.field) ? 1000 : 1;
   const auto one = [&](const model::Value& value) {
     const std::int64_t wanted = value.number * scale;
@@ -215,7 +236,7 @@ bool CompiledPredicate::matches_text(std::string_view text) const {
     case Match::kEquals:
       return all ? std::all_of(equal_.begin(), equal_.end(),
                                [&](const std::string& v) { return text_matches_value(text, v); })
-                 : equal_.find(text) != equal_.end();
+                 : sieve_.may_hold(Fold(predicate_.cased)(text)) && equal_.contains(text);
     case Match::kRegex:
       return regex_ && (all ? regex_->all(text) : regex_->any(text));
     case Match::kCidr: {

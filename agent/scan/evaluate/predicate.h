@@ -37,6 +37,18 @@ class CompiledPredicate {
     std::size_t operator()(std::string_view text) const;
     bool operator()(std::string_view a, std::string_view b) const;
   };
+  // Nearly everything that is asked is in no list: a bit tells so, for less than the list does.
+  class Sieve {
+   public:
+    void add(std::uint64_t value);
+    bool may_hold(std::uint64_t value) const;
+    void grow_to(std::size_t values);  // before the first is added
+
+   private:
+    std::size_t place(std::uint64_t value) const;
+    std::vector<std::uint64_t> words_;
+    unsigned shift_ = 0;
+  };
   Status compile_set(const HashParts& parts);
   Status compile_value(const model::Value& value, const FindDetection& find);
   Truth match(const FieldValue& value, Binding binding) const;
@@ -50,6 +62,7 @@ class CompiledPredicate {
   model::Predicate predicate_;
   std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text
   std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
+  Sieve sieve_;                                        // of both
   std::vector<std::string> texts_;                     // the other text matches; raw head bytes
   std::optional<RegexSet> regex_;
   struct Network {
