@@ -14,6 +14,7 @@ inline constexpr std::uint64_t kFilesMin = 170'000;
 inline constexpr std::uint64_t kBytesMin = 4'000'000'000;
 inline constexpr std::uint64_t kLargestFile = 16 << 20;  // a larger one is left out
 inline constexpr int kPlanted = 5;
+inline constexpr int kPlantedPrograms = 3;  // of them
 inline constexpr char kMark[] = "FLEETSWEEP-BENCH-LOOKALIKE";
 
 struct Tree {
