@@ -29,6 +29,8 @@
 #include "agent/plan/network.h"
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
+#include "tests/agent/act/fake_manager.h"
+#include "tests/agent/act/service_group.h"
 #include "tests/agent/act/tracer.h"
 
 namespace fleetsweep::act {
@@ -69,6 +71,7 @@ const std::map<std::string, std::string> kNoErrors = {
     {"futex", "cannot fail so"},
     {"getrandom", "cannot fail so"},
     {"getpid", "cannot fail"},
+    {"getuid", "cannot fail"},
     {"getppid", "cannot fail"},
     {"gettid", "cannot fail"},
     {"geteuid", "cannot fail"},
@@ -155,6 +158,10 @@ void find_process(ActHost& host) {
   host.find_process(host.start("/opt/worker"));
 }
 
+void find_service(ActHost& host) {
+  host.find_file(kByName, "/opt/worker");
+}
+
 const std::vector<Scenario>& scenarios() {
   static const std::vector<Scenario> all = [] {
     std::vector<Scenario> list = {
@@ -174,6 +181,8 @@ const std::vector<Scenario>& scenarios() {
       list.push_back(list[i]);
       list.back().undo = true;
     }
+    list.push_back(
+        {"restart", {ActionKind::kQuarantine, ActionKind::kRestart}, {kByName}, find_service});
     list.push_back({"collect", {ActionKind::kCollect}, {kByProcess}, find_process});
     list.push_back({"suspend and kill",
                     {ActionKind::kSuspend, ActionKind::kKill},
@@ -209,6 +218,7 @@ class World {
     fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
     write_text(host_.at("/opt/rights"), "harmless content of a look-alike");
     ::chmod(host_.at("/opt/rights").c_str(), 06755);
+    if (restarts()) begin_service();
     std::time_t time = 1'500'000'000;
     std::vector<std::string> paths = {host_.root()};
     for (const auto& entry : fs::recursive_directory_iterator(host_.root()))
@@ -228,6 +238,10 @@ class World {
       action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
       action.ttl = std::chrono::hours(1);
       action.direction = "out";
+      if (kind == ActionKind::kRestart) {
+        action.select[0].kind = model::Selector::Kind::kServicesMapping;
+        action.allow = {service_->unit()};
+      }
       if (kind == ActionKind::kBlock)
         action.select = {{model::Selector::Kind::kList, {}, {"192.0.2.66", "2001:db8::/32"}}};
       actions.push_back(action);
@@ -263,6 +277,7 @@ class World {
       expect(answer.state() == (scenario_.undo ? HostState::kUndone : HostState::kCleaned),
              answer.text());
       if (!scenario_.undo) check_apply(answer);
+      if (restarts()) expect(systemd_->asked().size() == 1, "not restarted, or twice");
       return trace;
     }
     if (!trace.was_hit) return trace;
@@ -282,6 +297,15 @@ class World {
   std::string seen() const {
     return manifest(host_.root()) + (is_about_network() ? output_of("nft list tables") : "");
   }
+  bool restarts() const { return scenario_.actions.back() == ActionKind::kRestart; }
+  void begin_service() {
+    host_.be_whole_host();
+    service_.emplace();
+    const pid_t pid = host_.start("/opt/worker");
+    service_->take(pid);
+    systemd_.emplace(host_.at("/run/systemd/private"), FakeManager::How::kDone,
+                     std::vector<pid_t>{pid});
+  }
   bool is_about_network() const { return plan::is_about_network(scenario_.actions[0]); }
 
   // Just thawed it may still be on its way to sleep.
@@ -296,6 +320,11 @@ class World {
     expect(!answer.done || !answer.done->items.empty() || answer.state() != HostState::kCleaned,
            "a cleaning without a step");
     for (const auto& item : answer.done ? answer.done->items : std::vector<model::ReceiptItem>{}) {
+      if (item.action == ActionKind::kRestart) {  // of its own: named where systemd is not reached
+        expect(item.outcome != Outcome::kDone || !systemd_->asked().empty(),
+               "said to be restarted, and nobody was asked");
+        continue;
+      }
       done = done && item.outcome == Outcome::kDone;
       if (item.action == ActionKind::kSuspend) frozen = item.outcome == Outcome::kDone;
       if (item.action == ActionKind::kKill) killed = item.outcome == Outcome::kDone;
@@ -370,7 +399,9 @@ class World {
   }
 
   const Scenario& scenario_;
+  std::optional<ServiceGroup> service_;  // lives longer than its processes
   ActHost host_;
+  std::optional<FakeManager> systemd_;
   pid_t worker_ = 0;
   std::string before_, complaints_;
   DocumentId applied_;

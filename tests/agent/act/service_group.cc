@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 
@@ -30,8 +31,10 @@ std::string hierarchy() {
 
 ServiceGroup::ServiceGroup() {
   static std::atomic<int> made = 0;
-  const std::string name = "fs-test-" + std::to_string(::getpid()) + "-" + std::to_string(++made) +
-                           "-" + std::to_string(::time(nullptr)) + ".service";
+  const std::string name =
+      "fs-test-" + std::to_string(::getpid()) + "-" + std::to_string(++made) + "-" +
+      std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()) +
+      ".service";  // process numbers of two namespaces are the same
   folder_ = hierarchy() + "/" + name;
   if (::mkdir(folder_.c_str(), 0755) == 0) unit_ = name;
 }
