@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "agent/act/anchor.h"
+#include "agent/act/answers.h"
 #include "agent/act/clock.h"
 #include "agent/act/executor.h"
 #include "agent/act/expand.h"
@@ -13,7 +14,6 @@
 #include "agent/act/host_facts.h"
 #include "agent/act/process.h"
 #include "agent/act/unit_files.h"
-#include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
@@ -28,64 +28,6 @@ using model::ActRequest;
 using model::HostState;
 
 constexpr auto kRequestWait = std::chrono::seconds(60);
-
-ActDone refused(const DocumentId& order, Reason reason, std::string detail) {
-  ActDone done;
-  done.state = HostState::kRefused;
-  done.reason = reason;
-  done.detail = std::move(detail);
-  done.order = order;
-  return done;
-}
-ActDone refused(const DocumentId& order, const Refusal& refusal) {
-  return refused(order, refusal.reason, refusal.detail);
-}
-
-Reason reason_of_state(const Error& error) {
-  return error.code == Code::kUnavailable  ? Reason::kDiskFull
-         : error.code == Code::kInvalid    ? Reason::kPermission
-         : error.code == Code::kOverloaded ? Reason::kVaultFull
-                                           : Reason::kIo;
-}
-
-// What is done with its object for good: a rescan that finds it again finds that it came back.
-bool is_removed(const Step& step) {
-  const auto action = step.item.action;
-  const bool removes = action == model::ActionKind::kRemove ||
-                       action == model::ActionKind::kQuarantine ||
-                       action == model::ActionKind::kKill;
-  return removes &&
-         (step.item.outcome == model::Outcome::kDone || step.item.reason == Reason::kGone);
-}
-
-ActDone answer(const Transaction& transaction, bool local) {
-  ActDone done;
-  done.undo = transaction.undo.has_value();
-  done.local = local;
-  done.order = done.undo && !transaction.undo->order.is_zero() ? transaction.undo->order
-                                                               : transaction.begin.order;
-  const auto steps = done.undo ? undo_outcomes(transaction) : outcomes(transaction);
-  for (const auto& step : steps) {
-    done.acted +=
-        plan::is_intrusive(step.item.action) && (step.item.outcome == model::Outcome::kDone ||
-                                                 step.item.outcome == model::Outcome::kUndone);
-    done.items.push_back(step.item);
-    done.paths.push_back(step.path);
-    if (!done.undo && is_removed(step)) done.removed.push_back(step.object);
-  }
-  const auto take = [&](const auto& end) {
-    done.state = end.state;
-    done.reason = end.reason;
-    done.detail = end.detail;
-  };
-  if (done.undo && transaction.undo_end)
-    take(*transaction.undo_end);
-  else if (!done.undo && transaction.end)
-    take(*transaction.end);
-  else
-    done.state = HostState::kFailed;
-  return done;
-}
 
 // Findings as scan sealed them: core cannot make one.
 Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFinding>& sealed,
@@ -262,11 +204,7 @@ class Server {
   }
 
   ActDone unfinished(const Nonce& id, const Error& error) {
-    ActDone done = answer(*ledger_.find(id), false);
-    done.state = HostState::kFailed;
-    done.reason = reason_of_state(error);
-    done.detail = error.message;
-    return done;
+    return failed(answer(*ledger_.find(id), false), error);
   }
 
   // The owner's halt file lies beside act's folder; whoever has the network cannot talk around it.
@@ -305,12 +243,8 @@ class Server {
 
   ActDone undo_rounds(const DocumentId& applied, const DocumentId& order) {
     const auto undone = undo_each(applied, order);
-    ActDone done = answer_undo(applied, order);
-    if (undone) return done;
-    done.state = HostState::kFailed;
-    done.reason = reason_of_state(undone.error());
-    done.detail = undone.error().message;
-    return done;
+    ActDone done = answer_undo(rounds_of(applied), applied, order);
+    return undone ? done : failed(std::move(done), undone.error());
   }
 
   // All that an order did, the newest round first: each stands on what the one before it left.
@@ -329,30 +263,10 @@ class Server {
     return {};
   }
 
-  // Of all rounds together; undone is only what is so in each.
-  ActDone answer_undo(const DocumentId& applied, const DocumentId& order) const {
-    ActDone all;
-    all.state = HostState::kUndone;
-    for (const Nonce& id : ledger_.rounds(applied)) {
-      const ActDone one = answer(*ledger_.find(id), order.is_zero());
-      all.acted += one.acted;
-      all.items.insert(all.items.end(), one.items.begin(), one.items.end());
-      all.paths.insert(all.paths.end(), one.paths.begin(), one.paths.end());
-      const bool is_first_failure =
-          one.state != HostState::kUndone && all.state == HostState::kUndone;
-      if (is_first_failure || all.detail.empty()) all.detail = one.detail;
-      if (!is_first_failure) continue;
-      all.state = one.state;
-      all.reason = one.reason;
-    }
-    if (all.items.size() > limits::kFindings) {
-      all.items.resize(limits::kFindings);
-      all.paths.resize(limits::kFindings);
-    }
-    all.undo = true;
-    all.local = order.is_zero();
-    all.order = order.is_zero() ? applied : order;
-    return all;
+  std::vector<const Transaction*> rounds_of(const DocumentId& applied) const {
+    std::vector<const Transaction*> rounds;
+    for (const Nonce& id : ledger_.rounds(applied)) rounds.push_back(ledger_.find(id));
+    return rounds;
   }
 
   static bool is_about(const Transaction& transaction, const ActRequest& request) {
@@ -364,7 +278,8 @@ class Server {
   // To core, who asked for an order and not for what the owner did by hand.
   ActDone told(const Transaction& transaction, const std::optional<Refusal>& stop) const {
     if (!transaction.undo) return answer(transaction, false);
-    ActDone done = answer_undo(transaction.begin.order, transaction.undo->order);
+    const DocumentId& applied = transaction.begin.order;
+    ActDone done = answer_undo(rounds_of(applied), applied, transaction.undo->order);
     done.local = false;
     if (!stop || done.state == HostState::kUndone) return done;
     done.state = HostState::kFailed;
