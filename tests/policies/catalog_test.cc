@@ -173,6 +173,14 @@ TEST(CatalogKinsing, AHostWithoutAPacketFilterIsNotCleanedOrServicesKeepTheRootk
   EXPECT_THAT(restarted, testing::IsSupersetOf({"cron.service", "rsyslog.service", "ssh.service"}));
 }
 
+TEST(CatalogPerfctl, ServicesKeepThePreloadedLibrary) {
+  std::vector<std::string> restarted;
+  for (const auto& response : compiled("perfctl").policy.responses)
+    for (const auto& action : response.actions)
+      restarted.insert(restarted.end(), action.allow.begin(), action.allow.end());
+  EXPECT_THAT(restarted, testing::IsSupersetOf({"cron.service", "rsyslog.service", "ssh.service"}));
+}
+
 TEST(CatalogEicar, TheTestFileIsMissedOrItsDescriptionIsTaken) {
   const scan::YaraLibrary library;
   const auto policy = compiled("eicar").policy;
