@@ -7,7 +7,9 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 
+#include "protocol/base/limits.h"
 #include "protocol/base/version.h"
 #include "protocol/runtime/config/config.h"
 
@@ -89,6 +91,9 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
     if (*monitor.vault_keep < kVaultKeepMin)
       reader.reject("vault_keep", "at least 1d was expected");
   }
+  monitor.vault_quota =
+      reader.number("vault_quota_bytes", monitor.vault_quota, limits::kVaultBytesLeast,
+                    std::numeric_limits<std::int64_t>::max());
   const auto user = [&](const char* key, std::optional<runtime::User>& target) {
     if (!reader.has(key)) return;
     const auto value = parse_user(reader.text(key, ""));
@@ -207,7 +212,9 @@ Parsed parse_options(int count, char** arguments) {
   setting("reconnect_max", "longest wait before connecting again (300s)");
   setting("rekey_interval", "a key of the private line to the controller serves so long (30d)");
   setting("vault_keep",
-          "delete for good what was taken so long ago, such as 90d; without it nothing is");
+          "keep what was taken so long, such as 90d, if its policy's undo_ttl is shorter");
+  setting("vault_quota_bytes",
+          "so much the vault may hold; what does not fit is not taken (536870912)");
   setting("label", "what this host says about itself; may be repeated");
   setting("mirror",
           "a folder in which a Stop may lie as *.dsse when no controller brings it; may be "

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "agent/act/actions/freeze.h"
+#include "agent/act/clock.h"
 #include "agent/act/faults.h"
 #include "agent/act/unit_files.h"
 #include "agent/plan/guard.h"
@@ -59,6 +60,11 @@ std::size_t started_since(const Context& context) {
   }
   return static_cast<std::size_t>(std::count_if(
       stopped.begin(), stopped.end(), [&](std::int32_t pid) { return !planned.contains(pid); }));
+}
+
+// A clock that was set back does not have evidence purged sooner.
+Timestamp ended_at(const Context& context) {
+  return std::max(read_clock().local, context.state().begin.at);
 }
 
 }  // namespace
@@ -214,6 +220,7 @@ Status Executor::finish(Context& context, const Refusal& untold) {
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
   hold_of(context).remove();  // a crash may have come between its last process and it
+  end.at = ended_at(context);
   return ledger_.write(context.transaction, end);
 }
 
@@ -238,9 +245,10 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
       (void)thaw(context, i);
   hold_of(context).remove();
   const Refusal untold = tell_systemd(context);
-  return ledger_.write(transaction,
-                       End{HostState::kFailed, reason,
-                           untold.detail.empty() ? detail : detail + "; " + untold.detail});
+  return ledger_.write(
+      transaction,
+      End{HostState::kFailed, reason,
+          untold.detail.empty() ? detail : detail + "; " + untold.detail, ended_at(context)});
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/act/serve.h"
+#include "agent/act/vault.h"
 #include "agent/hive/volume.h"
 #include "protocol/base/version.h"
 #include "protocol/runtime/sandbox/sandbox.h"
@@ -24,6 +25,7 @@ enum Exit { kDone = 0, kUsage = 2, kBroken = 70 };
 
 constexpr const char* kHelp =
     "usage: fleetsweep-act --root DIR --state DIR [--local-undo ORDER] [--patience 10m]\n"
+    "       [--vault-quota BYTES]\n"
     "started by fleetsweep-agent with its pipe as fd 3 and its key as fd 4\n";
 
 int usage(const char* why) {
@@ -63,6 +65,10 @@ int run(int count, char** arguments) {
       const auto length = parse_seconds(value);
       if (!length) return usage("--patience takes a duration, such as 10m");
       options.patience = *length;
+    } else if (name == "--vault-quota") {
+      const auto bytes = parse_quota(value);
+      if (!bytes) return usage("--vault-quota takes a number of bytes");
+      options.vault_quota = *bytes;
     } else {
       return usage("an option that is not known");
     }

@@ -7,6 +7,8 @@ namespace fleetsweep::act {
 namespace {
 
 constexpr std::uint8_t kFormat = 6;
+// Before a cleaning told how long its evidence is kept, and an operation of permissions.
+constexpr std::uint8_t kFormatBefore = 5;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -61,7 +63,7 @@ void pack(Packer& out, const Op& op) {
   out.u64(op.seconds);
 }
 
-Op unpack_op(Unpacker& in) {
+Op unpack_op(Unpacker& in, std::uint8_t format) {
   Op op;
   op.kind = in.one_of(OpKind::kMode);
   op.step = in.u32();
@@ -77,8 +79,10 @@ Op unpack_op(Unpacker& in) {
   op.clear_flags = in.flag();
   op.uid = in.u32();
   op.gid = in.u32();
-  op.mode = in.u32();
-  op.clears = in.u32();
+  if (format != kFormatBefore) {
+    op.mode = in.u32();
+    op.clears = in.u32();
+  }
   op.pid = static_cast<std::int32_t>(in.u32());
   op.start_ticks = in.u64();
   op.tree = in.flag();
@@ -128,6 +132,7 @@ void pack(Packer& out, const Begin& begin) {
   out.u8(begin.round);
   out.fixed(begin.policy);
   out.i64(begin.at.time_since_epoch().count());
+  out.i64(begin.undo_ttl.count());
   out.u32(static_cast<std::uint32_t>(begin.steps.size()));
   for (const auto& step : begin.steps) pack(out, step);
   out.u32(static_cast<std::uint32_t>(begin.ops.size()));
@@ -170,6 +175,7 @@ void pack_end(Packer& out, const T& event) {
 }
 void pack(Packer& out, const End& event) {
   pack_end(out, event);
+  out.i64(event.at.time_since_epoch().count());
 }
 void pack(Packer& out, const UndoEnd& event) {
   pack_end(out, event);
@@ -206,7 +212,7 @@ T unpack_end(Unpacker& in) {
   return event;
 }
 
-Event unpack_event(Unpacker& in, std::uint8_t kind) {
+Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
   switch (kind) {
     case 0: {
       Begin begin;
@@ -215,9 +221,11 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       begin.round = in.u8();
       begin.policy = in.fixed<Digest>();
       begin.at = timestamp(in.i64());
+      if (format != kFormatBefore) begin.undo_ttl = Seconds(in.i64());
       for (auto left = in.count(); left > 0 && in.ok(); --left)
         begin.steps.push_back(unpack_step(in));
-      for (auto left = in.count(); left > 0 && in.ok(); --left) begin.ops.push_back(unpack_op(in));
+      for (auto left = in.count(); left > 0 && in.ok(); --left)
+        begin.ops.push_back(unpack_op(in, format));
       return begin;
     }
     case 1: {
@@ -252,8 +260,11 @@ Event unpack_event(Unpacker& in, std::uint8_t kind) {
       event.reason = in.one_of(Reason::kInternal);
       return event;
     }
-    case 5:
-      return unpack_end<End>(in);
+    case 5: {
+      End event = unpack_end<End>(in);
+      if (format != kFormatBefore) event.at = timestamp(in.i64());
+      return event;
+    }
     case 6: {
       UndoBegin event;
       event.order = in.fixed<DocumentId>();
@@ -302,14 +313,14 @@ Result<Record> decode_record(BytesView bytes) {
   Record record;
   record.transaction = in.fixed<Nonce>();
   const auto kind = in.u8();
-  if (format != kFormat)
+  if (format != kFormat && format != kFormatBefore)
     return fail(Code::kInvalid,
                 "journal: a record of format {}, and this version reads format {}: undo what it "
                 "tells of with the version that wrote it, then move act/journal away",
                 format, kFormat);
   if (!in.ok() || kind >= std::variant_size_v<Event>)
     return fail(Code::kInvalid, "journal: a record of kind {}", kind);
-  record.event = unpack_event(in, kind);
+  record.event = unpack_event(in, kind, format);
   if (!in.done()) return fail(Code::kInvalid, "journal: a record that does not parse");
   return record;
 }

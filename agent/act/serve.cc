@@ -13,6 +13,7 @@
 #include "agent/act/guardian.h"
 #include "agent/act/host_facts.h"
 #include "agent/act/process.h"
+#include "agent/act/retention.h"
 #include "agent/act/unit_files.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
@@ -57,7 +58,7 @@ bool may_stop_processes(const Transaction& transaction) {
 Status settle_for_dead_act(const Options& options) {
   FS_TRY(const auto lock, files::StateLock::acquire(options.state, "fleetsweep-act"));
   FS_TRY(const Tree tree, Tree::open(options.root));
-  FS_TRY(Vault vault, Vault::open(options.state));
+  FS_TRY(Vault vault, Vault::open(options.state, options.vault_quota));
   FS_TRY(Ledger ledger, Ledger::open(options.state + "/journal"));
   const Transaction* open = ledger.find_open();
   if (open == nullptr) return {};
@@ -301,6 +302,7 @@ class Server {
     begin->slot = slot;
     begin->round = request.round;
     begin->policy = verified.order().policy;
+    begin->undo_ttl = kept_by(verified.policy());
     if (!is_about_network(*begin)) options_.firewall->close();
     begin->at = std::max(read_clock().local, verified.anchor().newest);
     std::uint64_t bytes = 0;
@@ -433,7 +435,7 @@ ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pi
   if (!lock) return broken(lock.error());
   auto tree = Tree::open(options.root);
   if (!tree) return broken(tree.error());
-  auto vault = Vault::open(options.state);
+  auto vault = Vault::open(options.state, options.vault_quota);
   if (!vault) return broken(vault.error());
   auto ledger = Ledger::open(options.state + "/journal");
   if (!ledger) {

@@ -18,6 +18,7 @@ struct Options {
   std::string root = "/";
   std::string state;  // DIR/act
   std::optional<DocumentId> local_undo;
+  std::optional<std::uint64_t> vault_quota;
   // So long a dead act's transaction waits for the next act, while processes are stopped.
   Seconds patience = std::chrono::minutes(10);
   HiveEditor* hives = nullptr;         // where the root is a volume of Windows

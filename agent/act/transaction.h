@@ -19,7 +19,8 @@ struct Begin {
   std::uint64_t slot = 0;
   std::uint8_t round = 0;  // n: what this order had removed came back for the nth time
   Digest policy;
-  Timestamp at;  // when cleaning began: the retention of its evidence counts from here
+  Timestamp at;
+  Seconds undo_ttl{};  // so long its policy has its evidence kept; 0: it says nothing
   std::vector<Step> steps;
   std::vector<Op> ops;
   bool operator==(const Begin&) const = default;
@@ -48,6 +49,7 @@ struct End {
   model::HostState state = model::HostState::kCleaned;
   Reason reason = Reason::kNone;
   std::string detail;
+  Timestamp at;  // the retention of its evidence counts from here
   bool operator==(const End&) const = default;
 };
 struct UndoBegin {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <sys/statvfs.h>
 
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 
@@ -79,7 +80,34 @@ Status sync_folder(const std::string& path) {
 
 }  // namespace
 
-Result<Vault> Vault::open(const std::string& state) {
+Result<std::uint64_t> parse_quota(std::string_view text) {
+  std::uint64_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (error != std::errc() || end != text.data() + text.size())
+    return fail(Code::kInvalid, "'{}': expected a number of bytes", escaped(text));
+  return bytes;
+}
+
+namespace {
+
+// In `state`, so that the vault's own folder holds nothing but what was taken.
+Result<std::uint64_t> remembered_quota(const std::string& path, std::optional<std::uint64_t> said) {
+  std::uint64_t quota = limits::kVaultBytes;
+  const auto text = files::read_file(path, limits::kTokenFileBytes);
+  if (!text && text.error().code != Code::kNotFound) return fail(text.error());
+  if (text) {
+    const auto number = parse_quota(as_text(*text));
+    if (!number) return fail(Code::kInvalid, "{}: {}", path, number.error().message);
+    quota = *number;
+  }
+  if (!said || *said == quota) return quota;
+  FS_CHECK(files::write_file_atomic(path, as_bytes(std::to_string(*said))));
+  return *said;
+}
+
+}  // namespace
+
+Result<Vault> Vault::open(const std::string& state, std::optional<std::uint64_t> said) {
   const std::string folder = state + "/vault";
   FS_CHECK(files::make_private_directory(folder));
   const std::string key_path = state + "/vault.key";
@@ -95,7 +123,8 @@ Result<Vault> Vault::open(const std::string& state) {
     return fail(Code::kInvalid, "{}: {} bytes where {} were expected", key_path, bytes->size(),
                 key.size());
   std::copy(bytes->begin(), bytes->end(), key.begin());
-  return Vault(folder, key);
+  FS_TRY(const std::uint64_t quota, remembered_quota(state + "/vault.quota", said));
+  return Vault(folder, key, quota);
 }
 
 Checked<void> Vault::room_for(std::uint64_t bytes) const {
@@ -104,9 +133,9 @@ Checked<void> Vault::room_for(std::uint64_t bytes) const {
   for (auto at = std::filesystem::recursive_directory_iterator(folder_, error);
        !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error))
     if (at->is_regular_file(error)) used += at->file_size(error);
-  if (used + bytes > limits::kVaultBytes)
+  if (bytes > quota_ || used > quota_ - bytes)
     return refuse(Reason::kVaultFull, "the vault holds {} bytes, {} more are over its {}", used,
-                  bytes, limits::kVaultBytes);
+                  bytes, quota_);
   struct statvfs disk {};
   if (::statvfs(folder_.c_str(), &disk) != 0) return refuse_errno("disk of", folder_, errno);
   const std::uint64_t total = disk.f_blocks * disk.f_frsize, left = disk.f_bavail * disk.f_frsize;

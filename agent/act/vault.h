@@ -8,18 +8,24 @@
 // pieces (associated data "c"), the metadata as the final one ("m"). A cut file has no final chunk.
 
 #include <functional>
+#include <optional>
 
 #include "agent/act/metadata.h"
 #include "protocol/crypto/seal.h"
 
 namespace fleetsweep::act {
 
+// A number of bytes, and nothing else.
+Result<std::uint64_t> parse_quota(std::string_view text);
+
 class Vault {
  public:
-  // Makes the folder and `key` (0600) once. Borrows nothing.
-  static Result<Vault> open(const std::string& state);
+  // Makes the folder and `key` (0600) once. Borrows nothing. `quota` is what the vault may hold,
+  // remembered for who opens it without: limits::kVaultBytes until somebody says otherwise.
+  static Result<Vault> open(const std::string& state, std::optional<std::uint64_t> quota = {});
+  std::uint64_t quota() const { return quota_; }
 
-  // Whether `bytes` more fit: kVaultFull over limits::kVaultBytes, kDiskFull when the disk would
+  // Whether `bytes` more fit: kVaultFull over the quota, kDiskFull when the disk would
   // have less than limits::kDiskFreePercentMin left.
   Checked<void> room_for(std::uint64_t bytes) const;
 
@@ -47,13 +53,15 @@ class Vault {
   std::string name_of(const Nonce& transaction) const;
 
  private:
-  Vault(std::string folder, crypto::MacKey key) : folder_(std::move(folder)), key_(key) {}
+  Vault(std::string folder, crypto::MacKey key, std::uint64_t quota)
+      : folder_(std::move(folder)), key_(key), quota_(quota) {}
   std::string path(const Nonce& transaction, const std::string& name) const;
   Checked<void> write(const std::string& path, int fd, BytesView text, Metadata& metadata,
                       const Digest& expected, std::uint64_t bytes_max);
 
   std::string folder_;
   crypto::MacKey key_;
+  std::uint64_t quota_;
 };
 
 }  // namespace fleetsweep::act

@@ -114,7 +114,7 @@ Status Monitor::run() {
   loop_.watch(control_.get(), [this](Instant) { on_control(); });
   loop_.watch(folder_.get(), [this](Instant) { follow_halt_file(); });
   start_core();
-  if (options_.vault_keep) purge_vault();
+  purge_vault();
   loop::trim_when_idle(loop_, kTrimAfter);
   return loop_.run();
 }
@@ -205,7 +205,9 @@ Result<std::pair<pid_t, runtime::Pipe>> Monitor::spawn(model::Child child,
   request.arguments = {options_.libexec + (is_scan ? "/fleetsweep-scan" : "/fleetsweep-act"),
                        "--root", options_.root};
   if (!is_scan)
-    request.arguments.insert(request.arguments.end(), {"--state", options_.state + "/act"});
+    request.arguments.insert(request.arguments.end(),
+                             {"--state", options_.state + "/act", "--vault-quota",
+                              std::to_string(options_.vault_quota)});
   if (is_scan)
     request.arguments.insert(
         request.arguments.end(),
@@ -248,14 +250,14 @@ void Monitor::start_child(model::Child child) {
 void Monitor::purge_vault() {
   loop_.after(kPurgeEvery, [this](Instant) { purge_vault(); });
   if (phase_.stopping || phase_.halted || purge_pid_ > 0) return;
+  // Nothing was ever taken.
+  if (::access((options_.state + "/act/journal").c_str(), F_OK) != 0) return;
   Launch request;
-  request.arguments = {options_.libexec + "/fleetsweep-vault",
-                       "purge",
-                       "--unattended",
-                       "--state",
-                       options_.state,
-                       "--older-than",
-                       fmt::format("{}s", options_.vault_keep->count())};
+  request.arguments = {options_.libexec + "/fleetsweep-vault", "purge", "--unattended", "--state",
+                       options_.state};
+  if (options_.vault_keep)
+    request.arguments.insert(request.arguments.end(),
+                             {"--keep", fmt::format("{}s", options_.vault_keep->count())});
   request.death_signal = SIGKILL;
   if (const auto pid = launch(request))
     purge_pid_ = *pid;

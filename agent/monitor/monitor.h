@@ -11,6 +11,7 @@
 
 #include "agent/monitor/child.h"
 #include "agent/monitor/permits.h"
+#include "protocol/base/limits.h"
 #include "protocol/runtime/log/event_log.h"
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/loop/signals.h"
@@ -28,8 +29,9 @@ struct Options {
   std::optional<runtime::User> parser_user;
   Duration restart_min = std::chrono::seconds(1);  // back-off of a core that dies
   Duration restart_max = std::chrono::seconds(60);
-  // Once a day what the vault has kept for longer is purged. Without: nothing ever is.
+  // Once a day what the vault has kept for so long, and as long as its policy says, is purged.
   std::optional<Seconds> vault_keep;
+  std::uint64_t vault_quota = limits::kVaultBytes;
 };
 
 class Monitor {

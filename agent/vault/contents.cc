@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/act/retention.h"
+
 namespace fleetsweep::agent {
 
 namespace {
@@ -11,14 +13,15 @@ using Json = nlohmann::json;
 constexpr std::size_t kShownDigits = 12;
 constexpr std::size_t kDigitsMin = 4;
 
-Entry entry_of(const act::Vault& vault, const act::Transaction& transaction,
-               const act::Vault::Kept& kept) {
+Entry entry_of(const act::Vault& vault, const std::vector<act::Transaction>& history,
+               const act::Transaction& transaction, const act::Vault::Kept& kept) {
   Entry entry;
   entry.id = transaction.id.hex().substr(0, kShownDigits) + "/" + kept.name;
   entry.transaction = transaction.id;
   entry.name = kept.name;
   entry.order = transaction.begin.order;
   entry.at = transaction.begin.at;
+  entry.kept_until = act::kept_until(history, transaction.begin.order, std::nullopt);
   entry.is_undone =
       transaction.undo_end && transaction.undo_end->state == model::HostState::kUndone;
   entry.bytes = kept.bytes;
@@ -41,7 +44,7 @@ std::vector<Entry> entries_of(const act::Vault& vault,
   std::vector<Entry> entries;
   for (const auto& transaction : history)
     for (const auto& kept : vault.kept(transaction.id))
-      entries.push_back(entry_of(vault, transaction, kept));
+      entries.push_back(entry_of(vault, history, transaction, kept));
   return entries;
 }
 
@@ -60,7 +63,7 @@ Result<Entry> find_entry(const act::Vault& vault, const std::vector<act::Transac
     for (const auto& kept : vault.kept(transaction.id)) {
       if (kept.name != name || !transaction.id.hex().starts_with(digits)) continue;
       if (found) return fail(Code::kInvalid, "'{}' means several entries: give more digits", id);
-      found = entry_of(vault, transaction, kept);
+      found = entry_of(vault, history, transaction, kept);
     }
   if (!found)
     return fail(Code::kNotFound,
@@ -75,6 +78,7 @@ std::string to_json(const Entry& entry) {
   Json json{{"entry", entry.id},
             {"order", entry.order.hex()},
             {"at", to_rfc3339(entry.at)},
+            {"kept_until", entry.kept_until ? Json(to_rfc3339(*entry.kept_until)) : Json()},
             {"undone", entry.is_undone},
             {"vault_bytes", entry.bytes}};
   if (!entry.damage.empty()) {
@@ -132,9 +136,11 @@ std::string to_line(const Entry& entry) {
   const auto dash = entry.name.find('-');
   const std::string part =
       dash == std::string::npos ? "" : " " + escaped(entry.name.substr(dash + 1));
-  return start + fmt::format("{:>10}  {}{}  ({}, {}{})", bytes_in_words(of.size), escaped(of.path),
-                             part, escaped(of.verdict), escaped(of.detection),
-                             entry.is_undone ? ", undone" : "");
+  const std::string kept =
+      entry.kept_until ? ", kept until " + to_rfc3339(*entry.kept_until).substr(0, 10) : "";
+  return start + fmt::format("{:>10}  {}{}  ({}, {}{}{})", bytes_in_words(of.size),
+                             escaped(of.path), part, escaped(of.verdict), escaped(of.detection),
+                             entry.is_undone ? ", undone" : "", kept);
 }
 
 }  // namespace fleetsweep::agent

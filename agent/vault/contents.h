@@ -13,6 +13,7 @@ struct Entry {
   std::string name;
   DocumentId order;
   Timestamp at;
+  std::optional<Timestamp> kept_until;  // by its policy; the owner may keep it longer
   bool is_undone = false;
   std::uint64_t bytes = 0;  // in the vault
   std::string damage;       // why it cannot be opened; empty: it can

@@ -53,7 +53,7 @@ int run_list(const VaultOptions& options, const Opened& opened) {
   const auto entries = entries_of(opened.vault, opened.ledger.history());
   std::uint64_t bytes = 0;
   Json json{
-      {"entries", Json::array()}, {"bytes_max", limits::kVaultBytes}, {"purged", Json::array()}};
+      {"entries", Json::array()}, {"bytes_max", opened.vault.quota()}, {"purged", Json::array()}};
   for (const Entry& entry : entries) {
     bytes += entry.bytes;
     if (options.json)
@@ -76,7 +76,7 @@ int run_list(const VaultOptions& options, const Opened& opened) {
     std::printf("%s\n", json.dump().c_str());
   else
     std::printf("%zu entries, %s of %s\n", entries.size(), bytes_in_words(bytes).c_str(),
-                bytes_in_words(limits::kVaultBytes).c_str());
+                bytes_in_words(opened.vault.quota()).c_str());
   return kDone;
 }
 
@@ -128,6 +128,13 @@ int run_export(const VaultOptions& options, const Opened& opened) {
   return kDone;
 }
 
+// An owner may have it gone sooner than its policy says, and is told.
+std::string promised(const std::vector<act::Transaction>& history, const act::Transaction& past,
+                     Timestamp now) {
+  const auto until = act::kept_until(history, past.begin.order, std::nullopt);
+  return until && *until > now ? ", to be kept until " + to_rfc3339(*until) : "";
+}
+
 bool is_confirmed() {
   std::fprintf(stderr, "Delete them for good? What is gone cannot be undone any more. [y/N] ");
   std::string answer;
@@ -149,15 +156,18 @@ int run_purge(const VaultOptions& options, Opened& opened) {
 
   std::vector<Nonce> due;
   act::Purged sum{now, 0, 0};
-  for (const auto* past : act::expired(opened.ledger.history(), now - options.older_than)) {
+  const auto& history = opened.ledger.history();
+  for (const auto* past : options.unattended ? act::expired(history, now, options.keep)
+                                             : act::older(history, now - options.older_than)) {
     const auto kept = opened.vault.kept(past->id);
     if (kept.empty()) continue;
     due.push_back(past->id);
     for (const auto& one : kept) sum.bytes += one.bytes;
     sum.files += static_cast<std::uint32_t>(kept.size());
     if (!options.json && !options.unattended)
-      std::printf("order %.12s of %s: %zu entries\n", past->begin.order.hex().c_str(),
-                  to_rfc3339(past->begin.at).c_str(), kept.size());
+      std::printf("order %.12s of %s: %zu entries%s\n", past->begin.order.hex().c_str(),
+                  to_rfc3339(past->begin.at).c_str(), kept.size(),
+                  promised(history, *past, now).c_str());
   }
   const bool asks = !options.yes && !options.unattended && !due.empty();
   if (asks && !is_confirmed())

@@ -34,10 +34,11 @@ ParsedVault parse_vault_options(int count, char** arguments) {
       "open it with `7z x sample.zip` or `bsdtar -xf sample.zip`, away from this host");
   auto* purge = app.add_subcommand(
       "purge", "delete for good what was taken so long ago; it can no longer be undone");
-  std::string older_than;
-  purge->add_option("--older-than", older_than, "such as 30d")->required();
+  std::string older_than, keep;
+  auto* age = purge->add_option("--older-than", older_than, "such as 30d");
   purge->add_flag("--yes", options.yes, "without asking");
   purge->add_flag("--unattended", options.unattended)->group("");
+  purge->add_option("--keep", keep)->group("");
   purge->footer("Example: fleetsweep-agent vault purge --older-than 90d");
   for (CLI::App* sub : {list, exported, purge}) {
     sub->add_option("--state", options.state, "folder of the agent's state")->capture_default_str();
@@ -51,12 +52,19 @@ ParsedVault parse_vault_options(int count, char** arguments) {
   using Verb = VaultOptions::Verb;
   options.verb = *list ? Verb::kList : *exported ? Verb::kExport : Verb::kPurge;
   if (*purge) {
-    const auto length = parse_seconds(older_than);
-    if (!length) {
-      std::fprintf(stderr, "fleetsweep-agent: --older-than: %s\n", length.error().message.c_str());
+    if (!options.unattended && age->empty()) {
+      std::fprintf(stderr, "fleetsweep-agent: --older-than is missing, such as 30d\n");
       return {kUsage, {}};
     }
-    options.older_than = *length;
+    for (const auto& [name, text] : {std::pair("--older-than", older_than), {"--keep", keep}}) {
+      if (text.empty()) continue;
+      const auto length = parse_seconds(text);
+      if (!length) {
+        std::fprintf(stderr, "fleetsweep-agent: %s: %s\n", name, length.error().message.c_str());
+        return {kUsage, {}};
+      }
+      (text == keep && options.unattended) ? options.keep = *length : options.older_than = *length;
+    }
   }
   return {std::nullopt, std::move(options)};
 }

@@ -14,7 +14,8 @@ struct VaultOptions {
   std::string state;  // the agent's
   bool json = false;
   std::string entry, to, passphrase_file;  // kExport
-  Seconds older_than{};                    // kPurge
+  Seconds older_than{};                    // kPurge, by hand
+  std::optional<Seconds> keep;             // kPurge, by the agent: as the owner set it
   bool yes = false;                        // kPurge: without asking
   bool unattended = false;                 // kPurge, by the agent: only by a time it can believe
 };

@@ -81,7 +81,6 @@ struct AuthorDefaults {
 
   SafetyMode mode = SafetyMode::kPlan;  // detect and plan draft a dry run, enforce an apply
   FleetStop fleet_stop;
-  Seconds undo_ttl{};
 
   bool operator==(const AuthorDefaults&) const = default;
 };

@@ -216,6 +216,14 @@ void explain_limits(const Policy& policy, std::string& out) {
   out += '\n';
 }
 
+void explain_undo(const Policy& policy, std::string& out) {
+  if (policy.limits.undo_ttl > Seconds{0})
+    out += fmt::format(
+        "\nUndo\n  what was taken is kept for {} after the cleaning, and can be put back until "
+        "then;\n  the host's owner may keep it longer\n",
+        duration_words(policy.limits.undo_ttl));
+}
+
 void explain_verify(const Policy& policy, std::string& out) {
   const auto& verify = policy.verify;
   if (verify.expect_none_of.empty()) return;
@@ -290,9 +298,10 @@ std::string explain(const Policy& policy, const AuthorDefaults& defaults) {
   out += "\nDoes, in this order\n";
   for (const auto& response : policy.responses) explain_response(policy, response, out);
   explain_limits(policy, out);
+  explain_undo(policy, out);
   explain_verify(policy, out);
   explain_suggestions(defaults, out);
-  if (const auto missing = not_carried_out(policy, defaults); !missing.empty()) {
+  if (const auto missing = not_carried_out(policy); !missing.empty()) {
     out += "\nNot carried out by agents of this version\n";
     for (const auto& sentence : missing) out += "  " + sentence + "\n";
   }

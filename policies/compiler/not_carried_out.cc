@@ -26,8 +26,7 @@ std::vector<std::string> missing_actions(const model::Policy& policy) {
 
 }  // namespace
 
-std::vector<std::string> not_carried_out(const model::Policy& policy,
-                                         const AuthorDefaults& defaults) {
+std::vector<std::string> not_carried_out(const model::Policy& policy) {
   if (policy.platform == model::Platform::kMacos)
     return {"any of it: they run on Linux and refuse this policy (reason platform)"};
   std::vector<std::string> out;
@@ -42,9 +41,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
                     joined(missing, "and")));
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  if (defaults.undo_ttl > Seconds{0})
-    out.push_back(fmt::format("emptying the vault {} after the cleaning: its owner does that",
-                              duration_words(defaults.undo_ttl)));
   return out;
 }
 

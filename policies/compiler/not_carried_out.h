@@ -10,7 +10,6 @@
 
 namespace fleetsweep::compiler {
 
-std::vector<std::string> not_carried_out(const model::Policy& policy,
-                                         const AuthorDefaults& defaults);
+std::vector<std::string> not_carried_out(const model::Policy& policy);
 
 }  // namespace fleetsweep::compiler

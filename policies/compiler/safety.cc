@@ -101,7 +101,8 @@ void read_health(const Node& node, Draft& draft) {
 
 void read_on_respawn(const Node& node, Draft& draft) {
   Fields fields(node, "on_respawn", draft.sink);
-  draft.policy.verify.respawn_rounds = static_cast<std::uint8_t>(fields.number("rounds", 0, 10, 0));
+  draft.policy.verify.respawn_rounds =
+      static_cast<std::uint8_t>(fields.number("rounds", 0, limits::kRespawnRounds, 0));
   fields.choice("then", {"report-and-isolate-request", "report"}, "report");
   fields.finish();
 }
@@ -129,7 +130,7 @@ void read_resources(const Node* node, Draft& draft) {
 }
 
 void read_safety(const Node* node, Draft& draft) {
-  draft.defaults.undo_ttl = kUndoDefault;
+  draft.policy.limits.undo_ttl = kUndoDefault;
   if (!node) return read_max_per_host(nullptr, draft);
   Fields fields(*node, "safety", draft.sink);
   auto& limit = draft.policy.limits;
@@ -143,7 +144,11 @@ void read_safety(const Node* node, Draft& draft) {
           .value_or(model::PackageOwned::kNever);
   if (const Node* protect = fields.find("protect")) read_protect(*protect, draft);
   if (const Node* stop = fields.find("fleet_stop")) read_fleet_stop(*stop, draft);
-  draft.defaults.undo_ttl = fields.duration("undo_ttl", kUndoDefault);
+  limit.undo_ttl = fields.duration("undo_ttl", kUndoDefault);
+  if (limit.undo_ttl < Seconds(limits::kUndoSecondsMin))
+    draft.sink.error(fields.find("undo_ttl")->at,
+                     fmt::format("'undo_ttl' is {}: what was taken is kept for a day at least",
+                                 to_human(limit.undo_ttl)));
   fields.finish();
 }
 
@@ -163,6 +168,12 @@ void read_verify(const Node* node, Draft& draft) {
   draft.expect_faulty = draft.sink.errors() > errors;
   if (const Node* health = fields.find("health")) read_health(*health, draft);
   if (const Node* respawn = fields.find("on_respawn")) read_on_respawn(*respawn, draft);
+  const Seconds last = verify.rescans.empty() ? Seconds(0) : std::ranges::max(verify.rescans);
+  if (last > draft.policy.limits.undo_ttl)
+    draft.sink.error(fields.find("rescan")->at,
+                     fmt::format("the last rescan comes {} after the cleaning, and 'undo_ttl' ends "
+                                 "after {}: what is not verified yet has to be kept",
+                                 to_human(last), to_human(draft.policy.limits.undo_ttl)));
   fields.finish();
 }
 

@@ -237,6 +237,7 @@ void write(Out, const model::PolicyLimits& limits, schema::PolicyLimits::Builder
   to.setCpuPercent(limits.cpu_percent);
   to.setIops(limits.iops);
   to.setRows(limits.rows);
+  to.setUndoTtlSeconds(limits.undo_ttl.count());
 }
 void read(In& in, schema::PolicyLimits::Reader from, model::PolicyLimits& policy_limits) {
   policy_limits.items = from.getItems();
@@ -251,6 +252,7 @@ void read(In& in, schema::PolicyLimits::Reader from, model::PolicyLimits& policy
   policy_limits.cpu_percent = from.getCpuPercent();
   policy_limits.iops = from.getIops();
   policy_limits.rows = from.getRows();
+  policy_limits.undo_ttl = Seconds(from.getUndoTtlSeconds());
 }
 
 void write(Out, const model::Verify& verify, schema::Verify::Builder to) {

@@ -251,6 +251,7 @@ struct PolicyLimits {
   std::uint8_t cpu_percent = 0;
   std::uint32_t iops = 0;
   std::uint32_t rows = 0;
+  Seconds undo_ttl{};  // what cleaning took can be put back so long at least; 0: it says nothing
   bool operator==(const PolicyLimits&) const = default;
 };
 

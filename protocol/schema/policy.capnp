@@ -221,6 +221,7 @@ struct PolicyLimits {
   cpuPercent @9 :UInt8;
   iops @10 :UInt32;
   rows @11 :UInt32;
+  undoTtlSeconds @12 :Int64;
 }
 struct Verify {
   rescansSeconds @0 :List(Int64);

@@ -58,7 +58,7 @@ TEST(Compiler, WhatTheAuthorSuggestsForAnOrderIsLost) {
   EXPECT_EQ(d.approvals_required, 2);
   EXPECT_EQ(d.mode, SafetyMode::kPlan);
   EXPECT_EQ(d.fleet_stop.silent_after_permille, 5);
-  EXPECT_EQ(d.undo_ttl, std::chrono::days(90));
+  EXPECT_EQ(compiled.policy.limits.undo_ttl, std::chrono::days(90));
   EXPECT_THAT(d.references, testing::Contains(testing::StartsWith("JPCERTCC EmoCheck: ")));
 }
 

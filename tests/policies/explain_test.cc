@@ -57,19 +57,16 @@ TEST(Explain, AWordOfTheLanguageHasNoEnglish) {
 }
 
 TEST(Explain, ItPromisesWhatNoAgentDoes) {
-  const std::string text = explained(kHere + "fixtures/kinsing.yaml");
+  const std::string text = explained(kHere + "fixtures/emotet.yaml");
   const auto section = text.find("\nNot carried out by agents of this version\n");
   ASSERT_NE(section, std::string::npos);
-  const char* const promise = "emptying the vault 30 days";
+  const char* const promise = "taking a locked file at the next reboot";
   EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos);
   EXPECT_NE(text.find(promise, section), std::string::npos);
-  EXPECT_NE(text.find("3. block 7 addresses, outgoing, for 7 days\n"), std::string::npos);
-  const auto locked = compile(
-      with("quarantine, select: content", "quarantine, select: content, if_locked: on-reboot"));
-  EXPECT_THAT(explain(locked.policy, locked.defaults),
-              testing::HasSubstr("taking a locked file at the next reboot"));
-  EXPECT_THAT(explained(kHere + "fixtures/emotet.yaml"),
-              testing::HasSubstr("anything on a Windows that runs: they run on Linux"));
+  EXPECT_THAT(text, testing::HasSubstr("anything on a Windows that runs: they run on Linux"));
+  const std::string all = explained(kHere + "fixtures/kinsing.yaml");
+  EXPECT_EQ(all.find("Not carried out"), std::string::npos);
+  EXPECT_THAT(all, testing::HasSubstr("3. block 7 addresses, outgoing, for 7 days\n"));
 }
 
 TEST(Explain, WhenItIsValidAndWhereItErrsIsLeftOut) {

@@ -36,6 +36,15 @@ TEST(Mistakes, AWrongTypePasses) {
                           "2026-11-23, not 'yesterday' | "));
 }
 
+TEST(Mistakes, WhatWasTakenIsGoneBeforeItIsVerified) {
+  EXPECT_THAT(mistakes(sample_policy() + "safety: {undo_ttl: 12h}\n"),
+              ElementsAre(HasSubstr("error: 'undo_ttl' is 12h")));
+  EXPECT_THAT(mistakes(with("rescan: [0s]", "rescan: [0s, 40d]")),
+              ElementsAre(HasSubstr("error: the last rescan comes 40d after the cleaning")));
+  EXPECT_THAT(mistakes(with("rescan: [0s]", "rescan: [0s, 40d]") + "safety: {undo_ttl: 40d}\n"),
+              testing::IsEmpty());
+}
+
 TEST(Mistakes, AnUnknownFieldIsIgnored) {
   EXPECT_THAT(mistakes(with("title: Sample", "titel: Sample")),
               ElementsAre("4:3 error: metadata: 'title' is missing | ",

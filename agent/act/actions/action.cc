@@ -124,10 +124,11 @@ Checked<Metadata> evidence(Context& context, std::uint32_t index, int fd) {
 }
 
 Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink) {
-  auto metadata = context.vault.load(context.transaction, vault_name(store), sink);
-  if (!metadata && context.state().purged)
+  // Also what a crash left of it: half of a cleaning must not come back.
+  if (context.state().purged)
     return refuse(Reason::kExpired, "what undo needs of {} was purged from the vault on {}",
                   escaped(context.op(store).file.path), to_rfc3339(context.state().purged->at));
+  auto metadata = context.vault.load(context.transaction, vault_name(store), sink);
   if (!metadata) return refuse_error(metadata.error());
   return std::move(*metadata);
 }

@@ -118,6 +118,23 @@ TEST_F(Rounds, AResumedRoundIsAnsweredWithTheOneBeforeIt) {
   EXPECT_EQ(finished.done->acted, 8u);
 }
 
+// It names its own order, and not whatever was done last.
+TEST_F(Rounds, AResumedOrderIsAnsweredWithTheTransactionOfAnother) {
+  model::Order order = host.order();
+  order.title = "another, for what came back";
+  host.dry_run = host.findings;
+  const model::ActRequest other = host.request(order, {"alice", "bob"});
+  const Answer second = host.run(other);
+  ASSERT_EQ(second.state(), HostState::kCleaned) << second.text();
+  model::ActRequest resumed = request;
+  resumed.resume = true;
+  const Answer first = host.run(resumed);
+  EXPECT_EQ(first.done->order, fixture::id_of(request.order)) << first.text();
+  resumed = other;
+  resumed.resume = true;
+  EXPECT_EQ(host.run(resumed).done->order, fixture::id_of(other.order));
+}
+
 struct KilledUndo : Rounds {
   void is_finished_after(const std::string& place) {
     model::ActRequest undo = host.undo_request(request);
@@ -146,6 +163,37 @@ TEST_F(KilledUndo, BetweenTwoRoundsForgetsTheOlder) {
   }
   // Its beginning, two records for each operation, its end.
   is_finished_after(fmt::format("record:{}", 2 * done + 2));
+}
+
+// The newer round is taken back to its end, and of the older one nothing is begun.
+TEST_F(Rounds, AStopBetweenTwoRoundsOfAnUndoIsNotHeard) {
+  ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
+  std::size_t done = 0;
+  const auto rounds_of = [&] {
+    auto ledger = Ledger::open(host.state() + "/journal");
+    EXPECT_TRUE(ledger);
+    return ledger;
+  };
+  {
+    const auto ledger = rounds_of();
+    const auto rounds = ledger->rounds(fixture::id_of(request.order));
+    ASSERT_EQ(rounds.size(), 2u);
+    for (const OpState& op : ledger->find(rounds.front())->ops) done += op.stage == OpStage::kDone;
+  }
+  model::ActRequest undo = host.undo_request(request);
+  ASSERT_FALSE(host.run(undo, fmt::format("record:{}", 2 * done + 2)).done);
+  write_text(host.state() + "/../halt", "");
+  undo.resume = true;
+  const Answer stopped = host.run(undo);
+  EXPECT_EQ(stopped.state(), HostState::kFailed) << stopped.text();
+  EXPECT_EQ(stopped.reason(), Reason::kHalted) << stopped.text();
+  const auto ledger = rounds_of();
+  const auto rounds = ledger->rounds(fixture::id_of(request.order));
+  EXPECT_EQ(ledger->find(rounds[0])->undo_end->state, HostState::kUndone);
+  EXPECT_FALSE(ledger->find(rounds[1])->undo) << "the older one was begun";
+  output_of("rm " + host.state() + "/../halt");
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).state(), HostState::kUndone);
+  EXPECT_EQ(host.contents(), before);
 }
 
 }  // namespace

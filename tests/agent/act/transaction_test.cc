@@ -163,5 +163,27 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
       << read.error().message;
 }
 
+// Whoever updates an agent can still undo what the older one did.
+TEST(Transaction, AJournalOfBeforeTheWordOnRetentionIsRefused) {
+  Begin begin;
+  begin.at = timestamp(100);
+  Bytes record = encode({Nonce{}, begin});
+  constexpr std::size_t kHead = 1 + Nonce::kSize + 1;
+  constexpr std::size_t kUndoTtl =
+      kHead + DocumentId::kSize + sizeof(std::uint64_t) + 1 + Digest::kSize + sizeof(std::int64_t);
+  record[0] = 5;
+  record.erase(record.begin() + kUndoTtl, record.begin() + kUndoTtl + 8);
+  const auto read = decode_record(record);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(std::get<Begin>(read->event), begin);
+
+  Bytes end = encode({Nonce{}, End{}});
+  end[0] = 5;
+  end.resize(end.size() - 8);
+  const auto ended = decode_record(end);
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(std::get<End>(ended->event), End{});
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

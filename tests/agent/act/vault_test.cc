@@ -142,6 +142,16 @@ TEST_F(VaultTest, OverItsQuotaTheVaultRefusesInsteadOfDeleting) {
   EXPECT_EQ(room.error().reason, Reason::kVaultFull);
 }
 
+TEST_F(VaultTest, WhatTheOwnerAllowsIsForgottenByWhoIsNotTold) {
+  const auto a_vault = *Vault::open(state.path(), 1000);
+  EXPECT_TRUE(a_vault.room_for(1000));
+  EXPECT_EQ(a_vault.room_for(1001).error().reason, Reason::kVaultFull);
+  EXPECT_EQ(a_vault.room_for(~std::uint64_t{0}).error().reason, Reason::kVaultFull);
+  EXPECT_EQ(vault().quota(), 1000u);
+  EXPECT_EQ(Vault::open(state.path(), limits::kVaultBytes)->quota(), limits::kVaultBytes);
+  EXPECT_EQ(vault().quota(), limits::kVaultBytes);
+}
+
 TEST_F(VaultTest, VaultAndKeyAreTheOwnersAlone) {
   vault();
   struct stat status {};

@@ -62,6 +62,8 @@ TEST(Monitor, NobodyPurgesTheVaultOfAnOwnerWhoSaidHowLongToKeepIt) {
   ASSERT_EQ(::chmod((std::string(folder) + "/fleetsweep-vault").c_str(), 0755), 0);
   const std::string state = std::string(folder) + "/state";
   std::filesystem::create_directory(state);
+  ASSERT_EQ(::mkdir((state + "/act").c_str(), 0700), 0);
+  std::ofstream(state + "/act/journal") << "something was taken";
   const pid_t pid = ::fork();
   if (pid == 0) {
     const event_log::EventLog log(event_log::Level::kError);
@@ -79,7 +81,7 @@ TEST(Monitor, NobodyPurgesTheVaultOfAnOwnerWhoSaidHowLongToKeepIt) {
   std::ifstream file(told);
   std::string words;
   std::getline(file, words);
-  EXPECT_EQ(words, "purge --unattended --state " + state + " --older-than 7776000s");
+  EXPECT_EQ(words, "purge --unattended --state " + state + " --keep 7776000s");
   ::kill(pid, SIGTERM);
   int status = 0;
   ::waitpid(pid, &status, 0);

@@ -210,6 +210,13 @@ TEST_F(ServeTest, HashesThatCoreCanStillChangeAreSearched) {
   runtime::Pipe pipe = start();
   ASSERT_TRUE(pipe.send(request(policy), open.get()));
   EXPECT_FALSE(pipe.receive(kLong)) << "it ends without an answer";
+  int status = 0;
+  ASSERT_EQ(::waitpid(std::exchange(pid_, -1), &status, 0) > 0, true);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 70) << status;
+
+  runtime::Pipe again = start();
+  ASSERT_TRUE(again.send(request(policy), sealed(hashes).get()));
+  EXPECT_EQ(finish(again).reason, model::Reason::kNone) << "the same, sealed";
 }
 
 // Twice the same answer from the table would be wrong: the lists are others.

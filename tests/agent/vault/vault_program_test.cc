@@ -5,7 +5,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/act/anchor.h"
+#include "agent/act/clock.h"
 #include "agent/act/ledger.h"
+#include "agent/act/retention.h"
+#include "agent/act/vault.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/act/act_host.h"
 
@@ -34,6 +38,7 @@ struct VaultProgram : testing::Test {
 
   void SetUp() override {
     host.infect();
+    host.policy.limits.undo_ttl = std::chrono::hours(24 * 30);
     request = host.request();
     ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
   }
@@ -82,7 +87,7 @@ TEST_F(VaultProgram, OwnerSeesWhatWasTakenByWhichOrderAndWhy) {
   EXPECT_EQ(worker["pids"].size(), 1u);
 
   const Ran text = vault("list");
-  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash)"), std::string::npos) << text.said;
+  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash, kept until "), std::string::npos) << text.said;
   EXPECT_NE(text.said.find(" of 512.0 MiB"), std::string::npos) << text.said;
 }
 
@@ -169,6 +174,44 @@ TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
       << undone.text();
 }
 
+// What an order of long ago took, beside the one of now.
+TEST_F(VaultProgram, TheAgentPurgesWhatItsPolicyPromisedOrKeepsItForEver) {
+  const Json mine = list();
+  for (const Json& entry : mine["entries"])
+    EXPECT_TRUE(entry["kept_until"].is_string()) << entry.dump();
+  const std::string date = mine["entries"][0]["kept_until"].get<std::string>().substr(0, 10);
+  EXPECT_NE(vault("list").said.find(", kept until " + date + ")"), std::string::npos);
+
+  act::Begin begin;
+  begin.order.value.fill(7);
+  const auto anchor = act::load_anchor(host.state());
+  ASSERT_TRUE(anchor && *anchor);
+  begin.at = act::believable_now(act::read_clock(), (*anchor)->newest) - std::chrono::hours(49);
+  begin.undo_ttl = std::chrono::hours(24);
+  const Nonce old = act::transaction_id(begin.order, 0, 0);
+  {
+    auto ledger = act::Ledger::open(host.state() + "/journal");
+    auto opened = act::Vault::open(host.state());
+    ASSERT_TRUE(ledger && opened);
+    ASSERT_TRUE(ledger->write(old, begin));
+    ASSERT_TRUE(opened->store_text(old, "0", {}, as_bytes("of long ago")));
+    ASSERT_TRUE(
+        ledger->write(old, act::End{HostState::kCleaned, model::Reason::kNone, "", begin.at}));
+  }
+  const std::size_t before = list()["entries"].size();
+  EXPECT_EQ(before, mine["entries"].size() + 1);
+  const Ran longer = vault("purge --unattended --keep 3d");
+  EXPECT_EQ(longer.exit, 0) << longer.said;
+  EXPECT_EQ(list()["entries"].size(), before) << "the owner keeps it longer";
+  const Ran purged = vault("purge --unattended");
+  EXPECT_EQ(purged.exit, 0) << purged.said;
+  const Json now = list();
+  EXPECT_EQ(now["entries"].size(), before - 1);
+  ASSERT_EQ(now["purged"].size(), 1u);
+  EXPECT_EQ(now["purged"][0]["order"], begin.order.hex());
+  for (const Json& entry : now["entries"]) EXPECT_NE(entry["order"], begin.order.hex());
+}
+
 TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
   const auto id = act::transaction_id(fixture::id_of(request.order), 0, 0);
   auto ledger = act::Ledger::open(host.state() + "/journal");
@@ -176,6 +219,10 @@ TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
   const Nonce transaction = ledger->history().front().id;
   ASSERT_TRUE(ledger->write(transaction, act::Purged{timestamp(1), 1, 1}));
   EXPECT_FALSE(list()["entries"].empty()) << id.hex();
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), model::Reason::kExpired) << undone.text();
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil"))) << "half of it came back";
+  EXPECT_FALSE(list()["entries"].empty());
   EXPECT_EQ(vault("purge --older-than 100d --yes").exit, 0);
   EXPECT_TRUE(list()["entries"].empty());
 }

@@ -59,13 +59,14 @@ void for_each_field(T& t, F&& f) {
   FS_FIELDS(10, a, b, c, d, e, g, h, i, j, k)
   FS_FIELDS(11, a, b, c, d, e, g, h, i, j, k, l)
   FS_FIELDS(12, a, b, c, d, e, g, h, i, j, k, l, m)
+  FS_FIELDS(13, a, b, c, d, e, g, h, i, j, k, l, m, o)
   FS_FIELDS(15, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q)
   FS_FIELDS(16, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r)
   FS_FIELDS(22, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, u, v, w, x, y)
   FS_FIELDS(31, a, b, c, d, e, g, h, i, j, k, l, m, o, p, q, r, s, u, v, w, x, y, z, a1, b1, c1, d1,
             e1, f1, g1, h1)
 #undef FS_FIELDS
-  static_assert(n <= 12 || n == 16 || n == 22 || n == 31, "add a line for this number of fields");
+  static_assert(n <= 13 || n == 16 || n == 22 || n == 31, "add a line for this number of fields");
 }
 
 }  // namespace fleetsweep::test
