@@ -4,11 +4,14 @@
 #include <set>
 
 #include "agent/act/actions/freeze.h"
+#include "agent/act/actions/restart.h"
 #include "agent/act/clock.h"
 #include "agent/act/faults.h"
+#include "agent/act/loader_cache.h"
 #include "agent/act/unit_files.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::act {
 
@@ -48,6 +51,22 @@ std::string restarted_services(const Context& context) {
         (stage == OpStage::kDone || stage == OpStage::kUndone))
       names += (names.empty() ? "" : ", ") + context.op(i).text;
   }
+  return names;
+}
+
+// Removed libraries that the loader knows by path; empty: none.
+std::string still_in_loader_cache(const Context& context) {
+  std::vector<std::string> taken;
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
+    if (context.op(i).kind == OpKind::kTake && context.op_state(i).stage == OpStage::kDone)
+      taken.push_back(context.op(i).file.path);
+  if (taken.empty()) return {};
+  const auto cache =
+      files::read_file(context.tree.root() + "/etc/ld.so.cache", limits::kLoaderCacheBytes);
+  if (!cache) return {};
+  std::string names;
+  for (const auto& path : paths_in_cache(*cache, taken))
+    names += (names.empty() ? "" : ", ") + escaped(path);
   return names;
 }
 
@@ -219,6 +238,13 @@ Status Executor::finish(Context& context, const Refusal& untold) {
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
+  const auto add = [&end](const std::string& sentence) {
+    end.detail += (end.detail.empty() ? "" : "; ") + sentence;
+  };
+  if (const std::string left = left_running(context); !left.empty())
+    add("processes of restarted services live on with what was removed, end them by hand: " + left);
+  if (const std::string named = still_in_loader_cache(context); !named.empty())
+    add(fmt::format("the loader's cache still names {}: run ldconfig", named));
   hold_of(context).remove();  // a crash may have come between its last process and it
   end.at = ended_at(context);
   return ledger_.write(context.transaction, end);

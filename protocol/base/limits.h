@@ -181,7 +181,8 @@ inline constexpr unsigned kFailuresInARow = 3;         // more, and the rest of 
 inline constexpr std::size_t kEditBytes = 8ull << 20;  // of a file whose lines are edited
 inline constexpr std::uint64_t kEvidenceBytes = 64ull
                                                 << 20;  // of one object, if the policy is silent
-inline constexpr std::size_t kServicesRestarted = 32;   // by one order on one host
+inline constexpr std::size_t kLoaderCacheBytes = 32 << 20;  // /etc/ld.so.cache
+inline constexpr std::size_t kServicesRestarted = 32;       // by one order on one host
 // How long systemd may take: to greet, to read its units anew, to stop and start a service (its own
 // defaults are 90 s for each of the two).
 inline constexpr std::chrono::seconds kServicesGreetingWait{5};

@@ -1,9 +1,10 @@
 // Starts a service again that still has in memory what was taken from the disk. Undo does not take
 // it back: the service runs, and has nothing of what undo puts back.
 
+#include "agent/act/actions/restart.h"
+
 #include <set>
 
-#include "agent/act/actions/action.h"
 #include "agent/act/services.h"
 
 namespace fleetsweep::act {
@@ -55,15 +56,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 }
 
 Checked<Post> perform(Context& context, std::uint32_t index) {
-  const std::string& unit = context.op(index).text;
-  FS_CHECK(context.services->restart(unit));
-  const auto still = loaded_by(unit, files_of(context).taken);
-  if (!still.empty())
-    return refuse(
-        Reason::kConflict,
-        "restart {}: done, but processes {} of it live on with what was removed: end them "
-        "by hand",
-        unit, fmt::join(still, ", "));
+  FS_CHECK(context.services->restart(context.op(index).text));
   return Post{};
 }
 
@@ -80,6 +73,18 @@ Checked<void> undo(Context&, std::uint32_t) {
 }
 
 }  // namespace
+
+std::string left_running(const Context& context) {
+  std::string text;
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+    if (context.op(i).kind != OpKind::kRestart || context.op_state(i).stage != OpStage::kDone)
+      continue;
+    const auto& unit = context.op(i).text;
+    if (const auto pids = loaded_by(unit, files_of(context).taken); !pids.empty())
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", unit, fmt::join(pids, ", "));
+  }
+  return text;
+}
 
 const Action kRestartAction{prepare, perform, recover, plan_undo, undo};
 

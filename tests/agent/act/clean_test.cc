@@ -89,6 +89,17 @@ TEST_F(Clean, APackagesChangedFileIsReplacedOrNobodyLearnsHow) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+TEST_F(Clean, TheLoaderKeepsALibraryInItsCacheAndNobodySaysSo) {
+  write_text(host.at("/etc/ld.so.cache"), std::string("cache\0/lib/libevil.so.1\0", 25));
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.done->detail,
+            "the loader's cache still names /usr/lib/libevil.so.1: run ldconfig");
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.done->detail.find("ldconfig"), std::string::npos) << undone.done->detail;
+}
+
 TEST_F(Clean, WhoStillRunsARemovedProgramIsNotNamed) {
   model::Action restart{ActionKind::kRestart,
                         {{model::Selector::Kind::kServicesMapping, {kByName}, {}}}};
