@@ -101,8 +101,13 @@ bool is_of_windows(const model::PersistenceIdentity& entry) {
 class Expansion {
  public:
   Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt, Firewall& firewall,
-            const std::string& state)
-      : tree_(tree), input_(input), salt_(salt), firewall_(firewall), state_(state) {}
+            const std::string& state, const std::vector<std::string>& relays)
+      : tree_(tree),
+        input_(input),
+        salt_(salt),
+        firewall_(firewall),
+        state_(state),
+        relays_(relays) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps)
@@ -238,7 +243,7 @@ class Expansion {
       return refuse(Reason::kCapability, "a volume has no network: '{}' is for hosts that run",
                     name(step.action.kind));
     FS_CHECK(firewall_.check());
-    FS_TRY(Reach reach, reach_of(tree_, state_ + "/../enrolment", isolates));
+    FS_TRY(Reach reach, reach_of(tree_, state_ + "/../enrolment", isolates, relays_));
     Op& op = push(isolates ? OpKind::kIsolate : OpKind::kBlock, {});
     op.what = plan::blocked_by(step);
     op.rest = step.action.direction;
@@ -463,6 +468,7 @@ class Expansion {
   const Nonce& salt_;
   Firewall& firewall_;
   const std::string& state_;
+  const std::vector<std::string>& relays_;  // that the tenant signed
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
   // Device and inode of files that are quarantined, and of all that will be gone.
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_, going_;
@@ -472,8 +478,9 @@ class Expansion {
 }  // namespace
 
 Checked<Begin> expand(const Tree& tree, const plan::Input& input, const model::Plan& plan,
-                      const Nonce& path_salt, Firewall& firewall, const std::string& state) {
-  return Expansion(tree, input, path_salt, firewall, state).expand(plan);
+                      const Nonce& path_salt, Firewall& firewall, const std::string& state,
+                      const std::vector<std::string>& relays) {
+  return Expansion(tree, input, path_salt, firewall, state, relays).expand(plan);
 }
 
 Digest path_hash(const Nonce& salt, std::string_view path) {

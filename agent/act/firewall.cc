@@ -91,6 +91,19 @@ Checked<bool> Firewall::has(const std::string& table) {
   return refuse_filter("packet filter: look for " + table, error);
 }
 
+Checked<void> Firewall::replace(const std::string& table, const Ruleset& rules) {
+  FS_TRY(const int error, ask(replace_table(table, rules, next_)));
+  if (error != 0) return refuse_filter("packet filter: replace " + table, error);
+  return {};
+}
+
+Checked<bool> Firewall::isolates(const std::string& table) {
+  FS_TRY(const int error, ask(get_isolation(table, next_)));
+  if (error == 0) return true;
+  if (error == ENOENT) return false;
+  return refuse_filter("packet filter: look into " + table, error);
+}
+
 Checked<void> Firewall::remove(const std::string& table) {
   FS_TRY(const int error, ask(delete_table(table, next_)));
   if (error == 0 || error == ENOENT) return {};

@@ -22,7 +22,10 @@ class Firewall {
   Checked<void> check();
   // kConflict: somebody else has made a table of this name. All of it or nothing.
   Checked<void> add(const std::string& table, const Ruleset& rules);
+  Checked<void> replace(const std::string& table, const Ruleset& rules);
   Checked<bool> has(const std::string& table);
+  // Its time is not over, and the host was not started since.
+  Checked<bool> isolates(const std::string& table);
   // Also well when there is none: its time is over, or the host was started again.
   Checked<void> remove(const std::string& table);
 

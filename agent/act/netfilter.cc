@@ -23,6 +23,8 @@ constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint8_t kSyn = 0x02, kAck = 0x10;
 constexpr std::size_t kElementsInMessage = 128;  // an attribute holds at most 64 KiB
 
+constexpr const char* kIsolated = "isolated";  // the set of families that are cut off
+
 // As nft names them when it lists a set.
 enum KeyType : std::uint32_t { kNfprotoKey = 2, kIpv4Key = 7, kIpv6Key = 8, kPortKey = 13 };
 
@@ -220,9 +222,14 @@ class Table {
   Table(const std::string& name, const Ruleset& rules, std::uint32_t first)
       : name_(name), rules_(rules), out_(first) {}
 
-  Batch make() {
+  Batch make(bool replaces) {
     out_.begin(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
     out_.end();
+    if (replaces) {
+      out_.begin_nft(NFT_MSG_DELTABLE, 0);
+      out_.text(NFTA_TABLE_NAME, name_);
+      out_.end();
+    }
     out_.begin_nft(NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
     out_.text(NFTA_TABLE_NAME, name_);
     out_.end();
@@ -324,7 +331,7 @@ class Table {
     add_set("tcp", kPortKey, 2, false, tcp);
     add_set("udp", kPortKey, 2, false, udp);
     if (rules_.isolate)
-      add_set("isolated", kNfprotoKey, 1, false, {{{NFPROTO_IPV4}}, {{NFPROTO_IPV6}}});
+      add_set(kIsolated, kNfprotoKey, 1, false, {{{NFPROTO_IPV4}}, {{NFPROTO_IPV6}}});
   }
 
   void open_endpoints(const char* chain, bool there) {
@@ -372,7 +379,7 @@ class Table {
   }
 
   void drop_all(const char* chain) {
-    if (rules_.isolate) rule(chain).meta(NFT_META_NFPROTO).in_set("isolated").drop();
+    if (rules_.isolate) rule(chain).meta(NFT_META_NFPROTO).in_set(kIsolated).drop();
   }
 
   void fill_output() {
@@ -424,7 +431,11 @@ class Table {
 }  // namespace
 
 Batch make_table(const std::string& name, const Ruleset& rules, std::uint32_t first) {
-  return Table(name, rules, first).make();
+  return Table(name, rules, first).make(false);
+}
+
+Batch replace_table(const std::string& name, const Ruleset& rules, std::uint32_t first) {
+  return Table(name, rules, first).make(true);
 }
 
 Batch delete_table(const std::string& name, std::uint32_t first) {
@@ -444,6 +455,20 @@ Batch get_table(const std::string& name, std::uint32_t number) {
   Messages out(number);
   out.begin_nft(NFT_MSG_GETTABLE, NLM_F_ACK);
   out.text(NFTA_TABLE_NAME, name);
+  out.end();
+  return {out.take(), number};
+}
+
+// Both families are in the set for the same time.
+Batch get_isolation(const std::string& name, std::uint32_t number) {
+  Messages out(number);
+  const std::uint8_t family = NFPROTO_IPV4;
+  out.begin_nft(NFT_MSG_GETSETELEM, NLM_F_ACK);
+  out.text(NFTA_SET_ELEM_LIST_TABLE, name);
+  out.text(NFTA_SET_ELEM_LIST_SET, kIsolated);
+  out.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+    out.nest(NFTA_LIST_ELEM, [&] { out.value(NFTA_SET_ELEM_KEY, &family, sizeof family); });
+  });
   out.end();
   return {out.take(), number};
 }

@@ -39,9 +39,12 @@ struct Batch {
 };
 // Makes the table with everything in it; fails as a whole if there is one of this name.
 Batch make_table(const std::string& name, const Ruleset& rules, std::uint32_t first);
+// The same in the place of the one that there is, at once: nothing slips through in between.
+Batch replace_table(const std::string& name, const Ruleset& rules, std::uint32_t first);
 Batch delete_table(const std::string& name, std::uint32_t first);
-// Not a batch: the answer says whether there is such a table.
+// Not batches: the answer says whether there is such a table, and whether it still isolates.
 Batch get_table(const std::string& name, std::uint32_t number);
+Batch get_isolation(const std::string& name, std::uint32_t number);
 
 // An answer of the kernel: of which message, and the errno (0: it worked). Nothing: it is none, or
 // it is cut off. `bytes` loses it.

@@ -11,6 +11,7 @@
 #include "agent/plan/network.h"
 #include "protocol/codec/codec.h"
 #include "protocol/runtime/files/files.h"
+#include "protocol/trust/fold.h"
 
 namespace fleetsweep::act {
 
@@ -104,9 +105,13 @@ bool is_name(std::string_view endpoint) {
   return parsed && !plan::parse_addresses(parsed->host);
 }
 
-Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool isolating) {
+Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool isolating,
+                        const std::vector<std::string>& newer) {
   Reach reach;
   FS_TRY(reach.endpoints, endpoints_of(enrolment));
+  for (const auto& address : newer)
+    if (std::ranges::find(reach.endpoints, address) == reach.endpoints.end())
+      reach.endpoints.push_back(address);
   for (const auto& endpoint : reach.endpoints)
     if (!parse_endpoint(endpoint))
       return refuse(Reason::kCapability, "{}: '{}' is not tcp://HOST:PORT", enrolment,
@@ -121,6 +126,22 @@ Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool iso
   reach.uid = *user;
   if (isolating) reach.resolvers = resolvers_of(tree);
   return reach;
+}
+
+std::vector<std::string> signed_relays(const TenantId& tenant, const model::ActRequest& request) {
+  trust::Fold fold(tenant, trust::Fold::Keep::kForHost);
+  for (const Bytes& root : request.root_chain)
+    if (fold.append(root, {}).taken == trust::Taken::kRefused) return {};
+  for (const Bytes& envelope : request.stops) {
+    const auto decoded = codec::decode<model::Envelope>(envelope);
+    if (decoded && decoded->payload_type == model::kPayloadEndpoints)
+      (void)fold.append(envelope, {});
+  }
+  std::vector<std::string> addresses;
+  if (!fold.state().endpoints) return addresses;
+  for (const auto& relay : fold.state().endpoints->relays)
+    if (parse_endpoint(relay.address)) addresses.push_back(relay.address);
+  return addresses;
 }
 
 std::vector<std::string> nameservers(std::string_view resolv_conf) {

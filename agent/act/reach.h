@@ -1,13 +1,15 @@
 #pragma once
 
-// Whom this agent must still reach when a host is cut off: its controller, as the enrolment has it.
-// That file is root's, and what it names was told by the host's owner or signed by the tenant when
-// the host was enrolled; core, which has the network, cannot change it and is not asked.
+// Whom this agent must still reach when a host is cut off: its controller, as the enrolment has it,
+// and the newest Endpoints that the tenant signed since. The enrolment is root's, and what it names
+// was told by the host's owner or signed by the tenant; core, which has the network, brings what is
+// newer and cannot make it.
 
 #include <string>
 #include <vector>
 
 #include "agent/act/files.h"
+#include "protocol/model/local.h"
 
 namespace fleetsweep::act {
 
@@ -26,7 +28,13 @@ std::optional<HostPort> parse_endpoint(std::string_view endpoint);
 bool is_name(std::string_view endpoint);
 
 // kCapability, in words: there is no enrolment, or `isolating` needs to know one thing more.
-Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool isolating);
+// `newer`: addresses of signed_relays().
+Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool isolating,
+                        const std::vector<std::string>& newer);
+
+// Of the newest Endpoints that a request shows, if its root chain, which is of this tenant, lets
+// their signers say so. What does not verify is none.
+std::vector<std::string> signed_relays(const TenantId& tenant, const model::ActRequest& request);
 
 // The addresses behind `nameserver` in the text of a resolv.conf, none of this host itself.
 std::vector<std::string> nameservers(std::string_view resolv_conf);

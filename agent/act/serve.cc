@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "agent/act/actions/network.h"
 #include "agent/act/anchor.h"
 #include "agent/act/answers.h"
 #include "agent/act/clock.h"
@@ -13,12 +14,14 @@
 #include "agent/act/guardian.h"
 #include "agent/act/host_facts.h"
 #include "agent/act/process.h"
+#include "agent/act/reach.h"
 #include "agent/act/retention.h"
 #include "agent/act/unit_files.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 #include "protocol/runtime/files/files.h"
+#include "protocol/trust/log_view.h"
 
 namespace fleetsweep::act {
 
@@ -185,7 +188,34 @@ class Server {
     if (*learned != anchor)
       if (const auto saved = save_anchor(options_.state, *learned); !saved)
         return refused({}, reason_of_state(saved.error()), saved.error().message);
+    keep_isolated(anchor.tenant, request);
     return refused({}, Reason::kNone, "remembered");
+  }
+
+  // What cuts this host off lasts its whole time only if the controller is heard all the same, and
+  // spares what the tenant has signed since.
+  void keep_isolated(const TenantId& tenant, const ActRequest& request) {
+    if (request.checkpoint.empty()) return;
+    const auto head = trust::accept_root_chain(request.root_chain, tenant);
+    const auto clock = read_clock();
+    if (!head || !trust::verify_note_time(request.checkpoint, head->root(), clock)) return;
+    const auto relays = signed_relays(tenant, request);
+    for (const auto& past : ledger_.history()) {
+      if (past.is_open() || past.undo) continue;
+      for (std::size_t i = 0; i < past.ops.size(); ++i) {
+        Op op = past.begin.ops[i];
+        if (op.kind != OpKind::kIsolate || past.ops[i].stage != OpStage::kDone) continue;
+        if (const auto reach = reach_of(tree_, options_.state + "/../enrolment", true, relays)) {
+          op.spared = reach->endpoints;
+          op.roots = reach->resolvers;
+          op.uid = reach->uid;
+        }
+        const Seconds whole(op.seconds), left = past.end->at + whole - clock.local;
+        const auto renewed = renew_isolation(*options_.firewall, op, std::min(left, whole));
+        if (!renewed)
+          std::fprintf(stderr, "fleetsweep-act: %s\n", Error(renewed.error()).message.c_str());
+      }
+    }
   }
 
   static bool is_about_network(const Begin& begin) {
@@ -368,8 +398,8 @@ class Server {
         fmt::format("plan of order {}\n{}", verified.id().hex(), plan::to_text(plan)).c_str(),
         stderr);
     if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
-    return expand(tree_, input, plan, verified.root().path_salt, *options_.firewall,
-                  options_.state);
+    return expand(tree_, input, plan, verified.root().path_salt, *options_.firewall, options_.state,
+                  signed_relays(verified.anchor().tenant, request));
   }
 
   // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.

@@ -29,6 +29,7 @@ model::ActRequest Core::act_request(const DocumentId& order) const {
   request.root_chain = state().root_chain;
   for (const auto& [id, stop] : state().stops) request.stops.push_back(stop.envelope);
   for (const auto& [id, resume] : state().resumes) request.stops.push_back(resume.envelope);
+  if (state().endpoints) request.stops.push_back(state().endpoints_envelope);
   request.checkpoint = log_.note();
   request.time = time_.proof();
   return request;
@@ -44,6 +45,7 @@ void Core::remember_stops(Effects& effects) const {
 // From here on a crash is resumed, so that it begins is durable before act hears of it.
 void Core::act(Ready ready, Effects& effects) {
   acting_ = std::move(ready.run);
+  is_reached_ = false;
   Job& job = acting_->job;
   end_run(job.order);  // the scan's failures are over
   acting_->kind = Run::Kind::kAct;
@@ -82,6 +84,12 @@ void add_cut_off(std::string& text, const model::ActDone& done) {
       text += (text.empty() ? "" : "; ") + done.paths[i];
 }
 
+bool has_isolated(const model::ActDone& done) {
+  return std::ranges::any_of(done.items, [](const model::ReceiptItem& item) {
+    return item.action == model::ActionKind::kIsolate && item.outcome == model::Outcome::kDone;
+  });
+}
+
 }  // namespace
 
 // Taken back with all that the order did.
@@ -89,6 +97,7 @@ void Core::lift(const DocumentId& undone, Effects& effects) {
   const auto job = jobs_.find(undone);
   if (job == jobs_.end() || job->second.cut_off.empty()) return;
   job->second.cut_off.clear();
+  job->second.is_unreached = false;
   effects.records.push_back(PutJob{job->second});
 }
 
@@ -97,11 +106,16 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   acting_.reset();
   Job job = run.job;
   end_run(job.order);
-  if (job.mode == Mode::kApply)
+  if (job.mode == Mode::kApply) {
     add_cut_off(job.cut_off, done);
-  else if (const auto undo = state().orders.find(job.order);
-           undo != state().orders.end() && done.state == HostState::kUndone)
+    if (has_isolated(done)) {
+      job.is_unreached = true;
+      cut_off_at_ = now.uptime;
+    }
+  } else if (const auto undo = state().orders.find(job.order);
+             undo != state().orders.end() && done.state == HostState::kUndone) {
     lift(undo->second.order.undoes, effects);
+  }
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
   if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
     job.phase = Phase::kHeld;
@@ -168,6 +182,7 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
   }
   if (done.state == HostState::kUndone) {
     job.cut_off.clear();
+    job.is_unreached = false;
     job.phase = Phase::kDone;
     job.reboot_rescan = false;
     job.state = done.state;

@@ -229,6 +229,13 @@ void Core::advance(Effects& effects, const Now& now) {
   if (std::ranges::any_of(advance->settled, steers) ||
       std::ranges::any_of(advance->folded, steers, &trust::LogView::Folded::notice))
     remember_stops(effects);
+  const auto is_endpoints = [](const trust::Notice& notice) {
+    return notice.taken == trust::Taken::kAccepted &&
+           notice.payload_type == model::kPayloadEndpoints;
+  };
+  if (std::ranges::any_of(advance->settled, is_endpoints) ||
+      std::ranges::any_of(advance->folded, is_endpoints, &trust::LogView::Folded::notice))
+    on_endpoints(effects);
   for (const trust::Notice& notice : advance->settled) note_entry(notice, effects);
   for (const auto& folded : advance->folded) {
     effects.records.push_back(PutEntry{folded.notice.index, folded.seen, folded.entry});

@@ -125,8 +125,8 @@ class Core {
   bool is_told_time(const Now& now) const { return judged_by(now).told; }
   const AgentId& agent() const { return identity_.host.agent; }
   const model::Facts& facts() const { return identity_.facts; }
-  // For act: no order, all Stops and Resumes.
-  model::ActRequest stops_request() const { return act_request({}); }
+  // For act: no order, all Stops and Resumes, and what keeps an isolation.
+  model::ActRequest stops_request() const;
   // Where else the edge can be reached, as the tenant says.
   std::vector<model::Endpoint> relays() const;
 
@@ -236,6 +236,9 @@ class Core {
   void act(Ready ready, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;
   void remember_stops(Effects& effects) const;
+  void consider_isolation(Effects& effects, const Now& now);
+  void end_isolation(Job& job, Effects& effects, const Now& now);
+  void on_endpoints(Effects& effects);
   void end_dry_run(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                    Effects& effects, const Now& now);
   void end_scan_before_apply(Run run, const model::ScanDone& done, const model::Policy& policy,
@@ -333,6 +336,8 @@ class Core {
   std::uint64_t asked_from_ = kNotAsked;  // entries
   Uptime asked_at_{};
   std::optional<Uptime> time_wake_;
+  std::optional<Uptime> cut_off_at_;  // when act isolated this host last
+  bool is_reached_ = false;           // the controller was heard since act last ended
 };
 
 }  // namespace fleetsweep::agent

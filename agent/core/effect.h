@@ -30,7 +30,7 @@ struct StartAct {
   DocumentId dry_run;  // zero: none
 };
 // So that act remembers what Stops and Resumes there are (Core::stops_request()), whoever shows it
-// the next order. It is not answered.
+// the next order, and keeps an isolation while the controller is heard. It is not answered.
 struct RememberStops {};
 // What the scan would answer nobody waits for: it is to end now.
 struct EndScan {};

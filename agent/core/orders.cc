@@ -39,6 +39,7 @@ void Core::consider(Effects& effects, const Now& now) {
   for (const DocumentId& id : orders)
     if (!is_undo(id)) consider_order(id, effects, now);
   begin_walk(effects);
+  consider_isolation(effects, now);
   fetch(effects, now);
   drop_hashes(effects, now);
 }
@@ -285,6 +286,7 @@ void Core::consider_interrupted(Effects& effects, const Now&) {
         failed != failures_.end() && failed->second >= kTries)
       continue;
     acting_ = Run{};
+    is_reached_ = false;
     acting_->kind = Run::Kind::kAct;
     acting_->job = job;
     acting_->resumed = true;

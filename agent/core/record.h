@@ -48,6 +48,7 @@ struct Job {
   std::string said;                       // the newest word of why(), for people
   std::string ahead;                      // what it saw before its time; empty: it has not looked
   std::string cut_off;                    // what it keeps from the network, in act's words
+  bool is_unreached = false;              // it isolated the host, and nobody was heard since
   bool operator==(const Job&) const = default;
 };
 

@@ -29,6 +29,10 @@ std::optional<AddressRange> parse_addresses(std::string_view text);
 // The same addresses in ranges that neither overlap nor touch, in order.
 std::vector<AddressRange> merged(std::vector<AddressRange> ranges);
 
+// So long an isolated host may not reach its controller: then the kernel lifts it, since nobody
+// else could.
+inline constexpr Seconds kUnreachedMax{600};
+
 // One port of this host: "tcp/4444" or "udp/4444".
 struct LocalPort {
   bool udp = false;

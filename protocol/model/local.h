@@ -93,13 +93,15 @@ struct ActRequest {
   std::uint8_t round = 0;         // n: what was cleaned came back for the nth time
   Bytes order;                    // an encoded envelope: apply, or undo; empty: remember `stops`
   std::vector<Bytes> root_chain;  // encoded envelopes, version 1 first
-  std::vector<Bytes> stops;       // encoded Stop and Resume envelopes
+  std::vector<Bytes> stops;       // encoded Stop and Resume envelopes, and the newest Endpoints
   Bytes policy;
   std::vector<SealedFinding> findings;  // of the scan just made
   std::vector<SealedFinding> dry_run;   // of this host's dry run; an object must stand in both
   std::vector<std::uint16_t> verdicts;
   std::uint64_t scanned = 0;
-  std::string checkpoint;  // the note under which core judged freshness
+  // The note under which core judged freshness. Without an order: one that it heard since act last
+  // ended, so that the controller is still reached; else empty.
+  std::string checkpoint;
   TimeProof time;
   bool operator==(const ActRequest&) const = default;
 };

@@ -1,6 +1,8 @@
 // Keeps something from the network: addresses, ports, or all but the line to the controller. One
 // table in the kernel's packet filter, which it makes and takes away as a whole.
 
+#include "agent/act/actions/network.h"
+
 #include "agent/act/actions/action.h"
 #include "agent/act/firewall.h"
 #include "agent/act/reach.h"
@@ -25,6 +27,8 @@ Ruleset ruleset_of(const Op& op) {
   (op.rest == "in" ? rules.in : rules.out) = plan::merged(std::move(blocked));
   rules.isolate = op.kind == OpKind::kIsolate;
   rules.ttl = Seconds(op.seconds);
+  // Until it is known that the controller is reached all the same: renew_isolation().
+  if (rules.isolate) rules.ttl = std::min(rules.ttl, plan::kUnreachedMax);
   rules.uid = op.uid;
   for (const auto& endpoint : op.spared)
     if (const auto parsed = parse_endpoint(endpoint))
@@ -62,6 +66,14 @@ Checked<void> undo(Context& context, std::uint32_t index) {
 }
 
 }  // namespace
+
+Checked<void> renew_isolation(Firewall& firewall, const Op& op, Seconds ttl) {
+  FS_TRY(const bool isolates, firewall.isolates(table_of(op)));
+  if (!isolates || ttl <= Seconds(0)) return {};
+  Ruleset rules = ruleset_of(op);
+  rules.ttl = ttl;
+  return firewall.replace(table_of(op), rules);
+}
 
 const Action kNetworkAction{prepare, perform, recover, plan_undo, undo};
 

@@ -1,6 +1,8 @@
 // Block and isolate with real packets: a host and a peer, each in a network namespace of its own,
 // joined by a pair of virtual interfaces. nft, which is not ours, reads what we made.
 
+#include "agent/act/actions/network.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -16,6 +18,8 @@
 #include "agent/act/firewall.h"
 #include "agent/act/reach.h"
 #include "agent/local/enrolment.h"
+#include "protocol/codec/codec.h"
+#include "protocol/crypto/sign.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::act {
@@ -381,6 +385,80 @@ TEST_F(Network, AnIsolationOutlivesItsTimeWhenTheAgentIsGone) {
   EXPECT_TRUE(may_send(kOther, 53));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(800));
   undo(request);  // what ran out by itself is undone, too
+}
+
+// What core shows act: Stops, Endpoints, and a note if it has heard the controller since.
+model::ActRequest shown(const ActHost& host, const model::ActRequest& of, bool is_heard) {
+  model::ActRequest request;
+  request.root_chain = {host.tenant.root_envelope()};
+  if (is_heard) request.checkpoint = of.checkpoint;
+  return request;
+}
+
+TEST_F(Network, AHostThatDoesNotReachItsControllerIsCutOffForGood) {
+  isolate();
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  EXPECT_THAT(ruleset(), HasSubstr("ipv4 timeout 10m ")) << "and not for a day";
+  (void)host_.run(shown(host_, request, false));
+  EXPECT_THAT(ruleset(), HasSubstr("ipv4 timeout 10m "));
+  (void)host_.run(shown(host_, request, true));
+  EXPECT_THAT(ruleset(),
+              testing::AnyOf(HasSubstr("ipv4 timeout 23h59m"), HasSubstr("ipv4 timeout 1d ")));
+  EXPECT_FALSE(may_send(kBad, 53));
+  EXPECT_FALSE(may_send(kBadV6, 53));
+  undo(request);
+}
+
+TEST_F(Network, ARelayThatWasSignedLaterIsCutOff) {
+  isolate();
+  const auto request = host_.request();
+  const UniqueFd controller = at_peer(SOCK_STREAM, kController, kControllerPort);
+  const UniqueFd relay = at_peer(SOCK_STREAM, kOther, 7700);
+  const UniqueFd other = at_peer(SOCK_STREAM, kBad, 7700);
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  model::Endpoints endpoints;
+  endpoints.relays = {{fmt::format("tcp://{}:7700", kOther), {}, {}, timestamp(4'000'000'000)}};
+  auto renewed = shown(host_, request, true);
+  renewed.stops = {host_.tenant.sign(endpoints, {"alice"})};
+  (void)host_.run(renewed);
+  EXPECT_TRUE(talks(calling(kOther, 7700).get(), relay.get()));
+  EXPECT_FALSE(may_send(kOther, 53));
+
+  // Whoever has core names one of his own.
+  endpoints.version = 2;
+  endpoints.relays[0].address = fmt::format("tcp://{}:7700", kBad);
+  const auto forged = crypto::sign_envelope(model::kPayloadEndpoints, codec::encode(endpoints),
+                                            fixture::key_named("somebody"));
+  renewed.stops = {codec::encode(forged)};
+  (void)host_.run(renewed);
+  const UniqueFd call = calling(kBad, 7700);
+  EXPECT_TRUE(talks(calling(kController, kControllerPort).get(), controller.get()));
+  EXPECT_EQ(::accept4(other.get(), nullptr, nullptr, SOCK_CLOEXEC), -1);
+  undo(request);
+}
+
+TEST_F(Network, AnIsolationThatRanOutBeginsAgain) {
+  isolate().ttl = std::chrono::seconds(1);
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  const auto start = std::chrono::steady_clock::now();
+  while (!may_send(kBad, 53) && std::chrono::steady_clock::now() - start < kDeadline)
+    ::usleep(20'000);
+  Firewall firewall = Firewall::open();
+  const std::string all = ruleset();
+  const std::string table = all.substr(all.find("fleetsweep-"), 27);
+  const auto isolates = firewall.isolates(table);
+  ASSERT_TRUE(isolates) << isolates.error().detail;
+  EXPECT_FALSE(*isolates);
+  (void)host_.run(shown(host_, request, true));
+  EXPECT_TRUE(may_send(kBad, 53));
+  Op op;
+  op.kind = OpKind::kIsolate;
+  op.token = std::stoull(table.substr(table.find('-') + 1), nullptr, 16);
+  EXPECT_TRUE(renew_isolation(firewall, op, Seconds(60)));
+  EXPECT_TRUE(may_send(kBad, 53)) << "by a clock that was set back";
+  undo(request);
 }
 
 TEST_F(Network, ATableThatIsGoneIsAConflictForItsUndo) {

@@ -40,6 +40,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
                 {"file /x present", model::Health::kGood, ""}};
   job.said = "done: for people";
   job.ahead = "looked ahead: found";
+  job.is_unreached = true;
   job.cut_off = "out 192.0.2.66";
   Job plain;
   plain.order.value[0] = 2;
