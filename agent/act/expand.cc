@@ -284,14 +284,13 @@ class Expansion {
       return refuse(Reason::kCapability, "a task can be removed, not disabled: {}",
                     escaped(entry.file.path));
     // Its keys first: without them nothing reads the file.
-    const auto path = find_folded(tree_, "/Windows/System32/config/SOFTWARE");
-    if (!path) return refuse(Reason::kGone, "no hive SOFTWARE beneath the root");
-    FS_TRY(const Parent parent, tree_.parent(*path));
+    FS_TRY(const std::string path, find_folded(tree_, "/Windows/System32/config/SOFTWARE"));
+    FS_TRY(const Parent parent, tree_.parent(path));
     struct stat status {};
     if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return refuse_errno("stat", *path, errno);
+      return refuse_errno("stat", path, errno);
     model::FileIdentity software;
-    software.path = *path;
+    software.path = path;
     software.size = static_cast<std::uint64_t>(status.st_size);
     FS_CHECK(change_hive(software, Kind::kRemoveTask, entry.name, {}));
     return take(step, entry.file);

@@ -213,21 +213,20 @@ Checked<std::string> HiveEditor::ask(const Parent& parent, std::string_view path
   return to_text(*after);
 }
 
-std::optional<std::string> find_folded(const Tree& tree, std::string_view path) {
+Checked<std::string> find_folded(const Tree& tree, std::string_view path) {
   std::string found;
-  while (!path.empty()) {
-    path.remove_prefix(1);
-    const std::string_view wanted = path.substr(0, path.find('/'));
-    path.remove_prefix(wanted.size());
-    const auto folder = tree.parent(found + "/x");
-    if (!folder) return std::nullopt;
-    bool is_there = false;
-    for (const std::string& name : names_in(folder->folder.get()))
-      if (!is_there && hive::is_equal(name, wanted)) {
-        found += "/" + name;
-        is_there = true;
-      }
-    if (!is_there) return std::nullopt;
+  for (std::string_view rest = path; !rest.empty();) {
+    rest.remove_prefix(1);
+    const std::string_view wanted = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(wanted.size());
+    FS_TRY(const Parent folder, tree.parent(found + "/x"));
+    std::vector<std::string> names = names_in(folder.folder.get());
+    std::erase_if(names, [&](const std::string& name) { return !hive::is_equal(name, wanted); });
+    if (names.empty()) return refuse(Reason::kGone, "no {} beneath the root", path);
+    if (names.size() > 1)
+      return refuse(Reason::kConflict, "{} is not one but several: names in {} differ only by case",
+                    path, found.empty() ? "/" : escaped(found));
+    found += "/" + names.front();
   }
   return found;
 }

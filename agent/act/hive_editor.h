@@ -44,7 +44,8 @@ class HiveEditor {
   int pid_;
 };
 
-// The path as it is spelt on the disk; nothing if there is no such file.
-std::optional<std::string> find_folded(const Tree& tree, std::string_view path);
+// The path as it is spelt on the disk. kGone; kConflict where names that differ only by case leave
+// it open which one is meant.
+Checked<std::string> find_folded(const Tree& tree, std::string_view path);
 
 }  // namespace fleetsweep::act

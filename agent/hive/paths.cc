@@ -45,7 +45,8 @@ std::string slashes(std::string_view path) {
 
 }  // namespace
 
-std::vector<std::string> globs_of(std::string_view path) {
+std::vector<std::string> globs_of(std::string_view path, std::span<const std::string> profiles) {
+  constexpr std::string_view kUsers = "/Users/*";
   if (path.size() >= 2 && path[1] == ':') {
     if (path[0] != 'C' && path[0] != 'c') return {};
     const std::string below = slashes(path.substr(2));
@@ -57,7 +58,12 @@ std::vector<std::string> globs_of(std::string_view path) {
   std::vector<std::string> globs;
   for (const Variable& variable : variables())
     if (is_equal(variable.name, path.substr(0, end + 1)))
-      for (const std::string_view glob : variable.globs) globs.push_back(std::string(glob) + below);
+      for (const std::string_view glob : variable.globs) {
+        globs.push_back(std::string(glob) + below);
+        if (!glob.starts_with(kUsers)) continue;
+        for (const std::string& profile : profiles)
+          globs.push_back(profile + std::string(glob.substr(kUsers.size())) + below);
+      }
   return globs;
 }
 

@@ -375,6 +375,19 @@ std::string version_of(const Hive& software) {
   return fmt::format("{}.{}.{}", major, text("CurrentMinorVersionNumber"), text("CurrentBuild"));
 }
 
+std::vector<std::string> profiles_of(const Hive& software) {
+  std::vector<std::string> profiles;
+  const auto list =
+      software.find(software.root(), "Microsoft\\Windows NT\\CurrentVersion\\ProfileList");
+  if (!list) return profiles;
+  for (const Cell user : software.subkeys(*list)) {
+    if (profiles.size() >= limits::kWindowsProfiles) break;
+    std::string path = data_text(software, user, "ProfileImagePath");
+    if (!path.empty() && path.size() <= limits::kPathBytes) profiles.push_back(std::move(path));
+  }
+  return profiles;
+}
+
 Result<Bytes> changed(BytesView before, Role role, const Change& change) {
   FS_TRY(const auto edits, edits_of(before, role, change));
   return edited(before, edits);

@@ -63,6 +63,10 @@ Autostart read_task(std::string_view xml, std::string name);
 // The number Windows gives itself: "10.0.19045", "6.1"; empty if the hive does not say.
 std::string version_of(const Hive& software);
 
+// Where the profiles of its users lie, as Windows writes it ("%SystemDrive%\Users\Ann"); at most
+// limits::kWindowsProfiles.
+std::vector<std::string> profiles_of(const Hive& software);
+
 // What an action does to a hive, as the agent's journal keeps it.
 struct Change {
   enum class Kind : std::uint8_t { kRemoveEntry, kDisableService, kRemoveValue, kRemoveTask };

@@ -1,6 +1,7 @@
 #include "agent/hive/volume.h"
 
 #include <filesystem>
+#include <vector>
 
 #include "agent/hive/text.h"
 
@@ -8,17 +9,17 @@ namespace fleetsweep::hive {
 
 bool holds_windows(const std::string& root) {
   namespace fs = std::filesystem;
-  fs::path at = root;
+  std::vector<fs::path> at = {root};  // a folder of NTFS may hold names that differ by case alone
   for (const char* wanted : {"Windows", "System32", "config", "SOFTWARE"}) {
     std::error_code error;
-    fs::path next;
-    for (const auto& entry : fs::directory_iterator(at, error))
-      if (is_equal(entry.path().filename().string(), wanted) && !entry.is_symlink(error))
-        next = entry.path();
-    if (next.empty()) return false;
-    at = next;
+    std::vector<fs::path> next;
+    for (const fs::path& folder : at)
+      for (const auto& entry : fs::directory_iterator(folder, error))
+        if (is_equal(entry.path().filename().string(), wanted) && !entry.is_symlink(error))
+          next.push_back(entry.path());
+    at = std::move(next);
   }
-  return true;
+  return !at.empty();
 }
 
 }  // namespace fleetsweep::hive

@@ -57,7 +57,11 @@ bool is_windows_protected(const std::string& pattern, std::string_view path) {
   const std::string folded = hive::lower(path);
   const auto globs = hive::globs_of(pattern);
   return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    const std::string wanted = hive::lower(glob);
+    std::string wanted = hive::lower(glob);
+    // The folders of users may lie elsewhere: then what looks like it is spared as well.
+    constexpr std::string_view kUsers = "/users/*/";
+    if (wanted.starts_with(kUsers) && !folded.starts_with("/windows/"))
+      wanted.replace(0, kUsers.size(), "/**/");
     return matches_glob(wanted, folded) || matches_glob(wanted + "/**", folded);
   });
 }

@@ -31,7 +31,7 @@ constexpr std::uint64_t kPaceBytes = 1 << 20;
 class Engine {
  public:
   Engine(std::span<const model::Policy* const> policies, const Sweep& sweep,
-         const model::Facts& facts, const Root& root, const Matcher& matcher,
+         const model::Facts& facts, Root& root, const Matcher& matcher,
          const EngineOptions& options)
       : policies_(policies),
         sweep_(sweep),
@@ -227,7 +227,7 @@ class Engine {
     return {};
   }
 
-  // What Windows calls itself stands there too.
+  // What Windows calls itself stands there too, and where its users have their folders.
   void look_at_registry() {
     registry_.submit([this](Job job, UniqueFd file) {
       job.id = ++last_id_;
@@ -235,6 +235,7 @@ class Engine {
       parser_.finish();  // one at a time: an answer may fill a frame
     });
     registry_.finish();
+    root_.set_profiles(registry_.profiles());
     facts_.os_version = registry_.version();
     for (std::size_t i = registry_.entries().size() + registry_.values().size(); i > 0; --i)
       tallies_.add_scanned(sweep_.everybody());
@@ -318,7 +319,7 @@ class Engine {
   std::span<const model::Policy* const> policies_;
   const Sweep& sweep_;
   model::Facts facts_;
-  const Root& root_;
+  Root& root_;
   const Matcher& matcher_;
   const EngineOptions& options_;
   Collector collector_;
@@ -373,7 +374,7 @@ std::optional<Error> defect_of(const model::Policy& policy, const EngineOptions&
 }  // namespace
 
 std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
-                                  const model::Facts& facts, const Root& root,
+                                  const model::Facts& facts, Root& root,
                                   const EngineOptions& options, SweepCounts* counts) {
   std::vector<model::ScanDone> results(policies.size());
   std::vector<model::Policy> prepared(policies.size());

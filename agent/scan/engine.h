@@ -36,7 +36,7 @@ struct EngineOptions {
 // All policies in one walk: at most kSweepPolicies. Each has its own result, as if it had been
 // scanned for alone, save that all wait for the last.
 std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
-                                  const model::Facts& facts, const Root& root,
+                                  const model::Facts& facts, Root& root,
                                   const EngineOptions& options, SweepCounts* counts = nullptr);
 
 // Why this policy cannot be scanned for on this host, before anything is looked at.

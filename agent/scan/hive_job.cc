@@ -36,7 +36,10 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
   bool complete = true;
   answer.is_dirty = hive.is_dirty();
   answer.sequence = hive.sequence();
-  if (job.role == hive::Role::kSoftware) answer.version = hive::version_of(hive);
+  if (job.role == hive::Role::kSoftware) {
+    answer.version = hive::version_of(hive);
+    answer.profiles = hive::profiles_of(hive);
+  }
   answer.starts = hive::autostarts_of(hive, job.role, complete);
   answer.values = hive::values_of(hive, job.role, wanted, complete);
   if (answer.is_dirty)
@@ -64,6 +67,8 @@ void write(Writer& writer, const HiveAnswer& answer) {
   writer.small(answer.is_dirty);
   writer.number(answer.sequence);
   writer.text(answer.version);
+  writer.number(answer.profiles.size());
+  for (const std::string& profile : answer.profiles) writer.text(profile);
   writer.number(answer.starts.size());
   for (const hive::Autostart& start : answer.starts) {
     writer.small(static_cast<std::uint8_t>(start.kind));
@@ -81,6 +86,7 @@ HiveAnswer read_hive_answer(Reader& reader) {
   answer.is_dirty = reader.small() != 0;
   answer.sequence = static_cast<std::uint32_t>(reader.number());
   answer.version = escaped(reader.text().substr(0, limits::kTextBytes));
+  read_list(reader, limits::kWindowsProfiles, [&] { answer.profiles.push_back(reader.text()); });
   read_list(reader, limits::kPersistenceEntries, [&] {
     hive::Autostart start;
     start.kind = read_one_of(reader, model::PersistenceKind::kWindowsWinlogon);

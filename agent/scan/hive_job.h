@@ -16,7 +16,8 @@ struct HiveJob {
 struct HiveAnswer {
   bool is_dirty = false;
   std::uint32_t sequence = 0;  // of a log: its newest entry's; 0: it has none
-  std::string version;         // of Windows, in SOFTWARE
+  std::string version;         // of Windows, in SOFTWARE, as are
+  std::vector<std::string> profiles;
   std::vector<hive::Autostart> starts;
   std::vector<hive::RegistryValue> values;
 };

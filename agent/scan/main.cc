@@ -151,7 +151,7 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   const auto nothing = [&](model::Reason reason, const Error& error) {
     return std::vector<model::ScanDone>(policies.size(), refused(reason, error.message));
   };
-  const auto root = Root::open(options.root);
+  auto root = Root::open(options.root);
   if (!root) return nothing(model::Reason::kIo, root.error());
   EngineOptions engine = engine_options(options);
   engine.hash_parts = std::move(hash_parts);
@@ -278,7 +278,7 @@ int by_hand(const Options& options) {
     policies.push_back(*policy);
     digests.push_back(crypto::sha256(as_bytes(*bytes)));
   }
-  const auto root = Root::open(options.root);
+  auto root = Root::open(options.root);
   if (!root) {
     complain(root.error());
     return kExitRefused;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/hive/paths.h"
 #include "agent/hive/text.h"
 #include "agent/scan/windows.h"
 #include "protocol/crypto/digest.h"
@@ -22,11 +23,17 @@ constexpr const char* kHives[] = {"/Windows/System32/config/SYSTEM",
 // As deep as Windows itself nests them.
 constexpr int kTaskDepth = 8;
 
+constexpr std::string_view kUserHive = "/NTUSER.DAT",
+                           kClassesHive = "/AppData/Local/Microsoft/Windows/UsrClass.dat";
+
 // Whose a hive is: the folder of the profile.
-std::string profile_of(const std::string& path) {
-  std::size_t from = path.find('/', 1);
-  if (from == std::string::npos) return {};
-  return path.substr(from + 1, path.find('/', from + 1) - from - 1);
+std::string profile_of(std::string_view path) {
+  for (const std::string_view hive : {kUserHive, kClassesHive})
+    if (path.size() > hive.size() && hive::is_equal(path.substr(path.size() - hive.size()), hive)) {
+      path.remove_suffix(hive.size());
+      break;
+    }
+  return std::string(path.substr(path.rfind('/') + 1));
 }
 
 bool is_of_user(hive::Role role) {
@@ -38,17 +45,36 @@ constexpr std::string_view kTasks = "/windows/system32/tasks/";
 }  // namespace
 
 void Registry::submit(const Submit& submit) {
-  for (const char* glob : kHives)
-    for (const std::string& path : resolve(root_, glob)) {
-      open(path, hive::role_of(path), HiveJob::Kind::kHive, submit);
-      for (const std::string& log : resolve(root_, path + ".LOG?"))
-        open(log, hive::role_of(path), HiveJob::Kind::kLog, submit);
-    }
+  for (const char* glob : kHives) open_hives(glob, submit);
+  for (const std::string& profile : profiles_)  // SOFTWARE has told
+    for (const std::string_view hive : {kUserHive, kClassesHive})
+      open_hives(profile + std::string(hive), submit);
   std::string glob = "/Windows/System32/Tasks";
   for (int depth = 0; depth < kTaskDepth; ++depth) {
     glob += "/*";
     for (const std::string& path : resolve(root_, glob))
       open(path, hive::Role::kNone, HiveJob::Kind::kTask, submit);
+  }
+}
+
+void Registry::open_hives(const std::string& glob, const Submit& submit) {
+  for (const std::string& path : resolve(root_, glob)) {
+    if (!opened_.insert(path).second) continue;
+    open(path, hive::role_of(path), HiveJob::Kind::kHive, submit);
+    for (const std::string& log : resolve(root_, path + ".LOG?"))
+      open(log, hive::role_of(path), HiveJob::Kind::kLog, submit);
+  }
+}
+
+void Registry::take_profile(const std::string& software, const std::string& profile) {
+  const auto folders = hive::globs_of(profile);
+  if (folders.empty() || profile.find_first_of("*?") != std::string::npos)
+    return unscannable_(software,
+                        fmt::format("the profile {} lies on another volume", escaped(profile)));
+  for (const std::string& folder : folders) {
+    const std::string name = hive::lower(folder);
+    if (!name.starts_with("/users/") && !name.starts_with("/documents and settings/"))
+      profiles_.push_back(folder);
   }
 }
 
@@ -94,7 +120,10 @@ bool Registry::on_answer(const Job& job, const Answer& answer) {
 void Registry::take(const Job& job, const HiveAnswer& answer, const Digest& sha256) {
   const std::string& path = job.facts.identity.path;
   const std::string owner = is_of_user(job.hive.role) ? profile_of(path) : std::string();
-  if (job.hive.role == hive::Role::kSoftware) version_ = answer.version;
+  if (job.hive.role == hive::Role::kSoftware) {
+    version_ = answer.version;
+    for (const std::string& profile : answer.profiles) take_profile(path, profile);
+  }
   for (const hive::Autostart& start : answer.starts) {
     model::PersistenceIdentity identity;
     identity.kind = start.kind;

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "agent/scan/evaluate/facts.h"
 #include "agent/scan/job.h"
@@ -30,15 +31,21 @@ class Registry {
   std::vector<Object>& entries() { return entries_; }
   std::vector<Object>& values() { return values_; }
   const std::string& version() const { return version_; }  // of Windows; empty: it does not say
+  // Folders of users elsewhere than in Users and Documents and Settings, as the volume has them.
+  const std::vector<std::string>& profiles() const { return profiles_; }
 
  private:
   void open(const std::string& path, hive::Role role, HiveJob::Kind kind, const Submit& submit);
+  void open_hives(const std::string& glob, const Submit& submit);
+  void take_profile(const std::string& software, const std::string& profile);
   void take(const Job& job, const HiveAnswer& answer, const Digest& sha256);
 
   const Root& root_;
   Unscannable unscannable_;
   std::vector<Object> entries_, values_;
   std::string version_;
+  std::vector<std::string> profiles_;
+  std::set<std::string> opened_;  // hives
   // By the path of the hive in lower case: of those that are not dirty, and of their logs.
   std::map<std::string, std::pair<std::string, std::uint32_t>> sequences_;
   std::map<std::string, std::uint32_t> logged_;

@@ -41,6 +41,9 @@ class Root {
 
   // Of the users in etc/passwd, each path once.
   const std::vector<Home>& homes() const { return homes_; }
+  // Of a volume of Windows: folders of users elsewhere than in Users. Its registry tells.
+  void set_profiles(std::vector<std::string> profiles) { profiles_ = std::move(profiles); }
+  const std::vector<std::string>& profiles() const { return profiles_; }
   // Its name there, or the number.
   std::string user_name(unsigned uid) const;
 
@@ -60,6 +63,7 @@ class Root {
   UniqueFd fd_;
   std::vector<Link> links_;
   std::vector<Home> homes_;
+  std::vector<std::string> profiles_;
   std::vector<std::pair<std::string, std::string>> users_;  // uid, name
 };
 

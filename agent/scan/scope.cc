@@ -81,7 +81,7 @@ Scope Scope::of(const model::FileScope& scope, const Root& root) {
   if (root.is_windows()) {
     result.folded_ = true;
     for (const std::string& path : scope.paths)
-      for (const std::string& glob : hive::globs_of(path)) {
+      for (const std::string& glob : hive::globs_of(path, root.profiles())) {
         add(hive::lower(glob));
         // The walk begins where no wildcard stands yet.
         std::string start = glob.substr(0, glob.find_first_of("*?"));

@@ -149,6 +149,7 @@ inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, b
 inline constexpr std::size_t kHiveBytes = 256ull << 20;
 inline constexpr std::uint64_t kHiveCells = 100'000'000;
 inline constexpr std::size_t kRegistryValues = 20'000;
+inline constexpr std::size_t kWindowsProfiles = 1'000;       // of one volume
 inline constexpr std::size_t kRegistryDataBytes = 16 << 20;  // of one value
 inline constexpr std::size_t kHiveEditBytes = 1024 * 1024;   // that one edit may change
 inline constexpr std::size_t kSweepPolicies = 16;            // answered in one walk

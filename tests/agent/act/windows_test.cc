@@ -195,6 +195,21 @@ TEST_F(WindowsCleaning, ATaskGoesWithItsFileAndBothItsKeys) {
   EXPECT_EQ(host_.manifest(), before);
 }
 
+TEST_F(WindowsCleaning, OfTwoHivesWhoseNamesDifferByCaseTheWrongOneIsEdited) {
+  put("/Windows/System32/config/software", HiveBuilder().key("Microsoft").build());
+  ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto answer = host_.run(host_.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kConflict);
+  ASSERT_TRUE(answer.done);
+  EXPECT_THAT(answer.done->detail, HasSubstr("differ only by case"));
+  EXPECT_EQ(host_.manifest(), before);
+}
+
 TEST_F(WindowsCleaning, ADirtyHiveIsNotWrittenToAndSaysWhatToDo) {
   Bytes hive = bytes_of(kUserHive);
   hive::make_dirty(hive);

@@ -30,6 +30,15 @@ TEST(WindowsPaths, AnotherDriveAndAnUnknownVariableAreNowhere) {
     EXPECT_THAT(globs_of(path), IsEmpty()) << path;
 }
 
+TEST(WindowsPaths, AProfileThatWasMovedIsNoneOfTheUsers) {
+  const std::vector<std::string> moved = {"/Data/Ann"};
+  EXPECT_THAT(globs_of("%APPDATA%\\x", moved),
+              ElementsAre("/Users/*/AppData/Roaming/x", "/Data/Ann/AppData/Roaming/x",
+                          "/Documents and Settings/*/Application Data/x"));
+  EXPECT_THAT(globs_of("%PUBLIC%", moved), ElementsAre("/Users/Public"));
+  EXPECT_THAT(globs_of("%SystemRoot%\\x", moved), ElementsAre("/Windows/x"));
+}
+
 TEST(WindowsPaths, AVolumeIsKnownByItsSoftwareHiveAndNotThroughLinks) {
   char folder[] = "/tmp/fleetsweep-volume-XXXXXX";
   ASSERT_NE(::mkdtemp(folder), nullptr);
@@ -39,6 +48,10 @@ TEST(WindowsPaths, AVolumeIsKnownByItsSoftwareHiveAndNotThroughLinks) {
   EXPECT_FALSE(holds_windows(root));
   std::ofstream(root / "WINDOWS/system32/Config/software") << "x";
   EXPECT_TRUE(holds_windows(root));
+  fs::create_directories(root / "WINDOWS");
+  fs::create_directories(root / "Windows");  // NTFS has folders in which these are two
+  fs::create_directories(root / "windows/System32/config");
+  EXPECT_TRUE(holds_windows(root)) << "an empty namesake hides it";
   fs::create_directories(root / "other");
   fs::create_symlink("../WINDOWS", root / "other/Windows");
   EXPECT_FALSE(holds_windows(root / "other"));

@@ -208,6 +208,56 @@ TEST_F(WindowsTest, NearMissesOfEmotetGiveNoVerdict) {
   EXPECT_EQ(verdicts(scan(emotet())), Names{});
 }
 
+TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
+  constexpr char kProfiles[] = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21-";
+  put(std::string(kConfig) + "SOFTWARE",
+      software()
+          .text(kProfiles + std::string("1"), "ProfileImagePath", "C:\\Data\\Eve", 2)
+          .text(kProfiles + std::string("2"), "ProfileImagePath", "%SystemDrive%\\Users\\Ann", 2)
+          .text(kProfiles + std::string("3"), "ProfileImagePath", "D:\\Profiles\\Dan", 2));
+  put("/data/eve/ntuser.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
+  write("/data/eve/AppData/Roaming/bad.tmp", "x");
+  write("/Users/Ann/AppData/Roaming/bad.tmp", "x");
+  write("/Elsewhere/AppData/Roaming/bad.tmp", "x");
+  auto file = detection("f", ObjectKind::kFile, {is(Field::kFileExtension, "tmp")});
+  file.scope.paths = {"%APPDATA%"};
+  const auto result = scan(policy_of(
+      {detection("run", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")}),
+       file}));
+  Names found;
+  for (const auto& finding : result["findings"])
+    found.insert(finding.contains("persistence")
+                     ? "run of " + finding["persistence"]["user"].get<std::string>()
+                     : finding["file"]["path"].get<std::string>());
+  EXPECT_EQ(found, (Names{"run of eve", "/data/eve/AppData/Roaming/bad.tmp",
+                          "/Users/Ann/AppData/Roaming/bad.tmp"}));
+  ASSERT_EQ(result["unscannable"], 1) << result;
+  EXPECT_THAT(result["unscannable_paths"][0].get<std::string>(),
+              HasSubstr("the profile D:\\Profiles\\Dan lies on another volume"));
+}
+
+TEST_F(WindowsTest, OfTwoNamesThatDifferByCaseOneIsNotLookedAt) {
+  put("/USERS/ann/NTUSER.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
+  put("/Users/Ann/ntuser.dat", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
+  write("/USERS/ann/appdata/Local/Temp/x.tmp", "x");
+  write("/Users/Ann/AppData/Local/Temp/x.tmp", "x");
+  write("/Users/Ann/appdata/local/temp/X.TMP", "x");
+  auto file = detection("f", ObjectKind::kFile, {is(Field::kFileName, "x.tmp")});
+  file.scope.paths = {"%TEMP%"};
+  const auto result = scan(policy_of(
+      {detection("run", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")}),
+       file}));
+  Names found;
+  for (const auto& finding : result["findings"])
+    found.insert(finding.contains("persistence")
+                     ? finding["persistence"]["file"]["path"].get<std::string>()
+                     : finding["file"]["path"].get<std::string>());
+  EXPECT_EQ(found,
+            (Names{"/USERS/ann/NTUSER.DAT", "/Users/Ann/ntuser.dat",
+                   "/USERS/ann/appdata/Local/Temp/x.tmp", "/Users/Ann/AppData/Local/Temp/x.tmp",
+                   "/Users/Ann/appdata/local/temp/X.TMP"}));
+}
+
 TEST_F(WindowsTest, AHiveThatWasNotBroughtToItsEndIsReadAndSaidToBeOld) {
   Bytes hive = HiveBuilder().text(kRun, "bad", "C:\\bad.exe").build();
   hive::make_dirty(hive);
