@@ -91,6 +91,22 @@ bool is_whole_file(const model::Identity& identity) {
   return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
 }
 
+// As its containers see it, and which these are.
+std::string describe(const ImageLayer& layer, const std::string& path) {
+  constexpr std::size_t kContainers = 5, kDigits = 12;  // as docker shows an id
+  std::string text = fmt::format("in a layer of a container image, as {}",
+                                 escaped(path.substr(layer.folder.size())));
+  std::size_t shown = 0;
+  for (const std::string& id : layer.containers) {
+    if (shown == kContainers) {
+      text += fmt::format(" and {} more", layer.containers.size() - shown);
+      break;
+    }
+    text += (shown++ == 0 ? "; used by container " : ", ") + id.substr(0, kDigits);
+  }
+  return text;
+}
+
 bool is_key_line(std::string_view line) {
   const auto start = line.find_first_not_of(" \t");
   return start != std::string_view::npos && line[start] != '#';
@@ -140,7 +156,7 @@ class Facts {
     const auto& file = plan::file_of(finding.identity);
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
     if (plan::has_no_name(file) && !is_entry) return facts;
-    facts.in_image = images_.of(file.path).has_value();
+    if (const auto layer = images_.of(file.path)) facts.image = describe(*layer, file.path);
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;
       facts.why = std::move(why);

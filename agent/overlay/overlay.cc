@@ -11,6 +11,8 @@
 #include <set>
 #include <utility>
 
+#include "agent/overlay/container.h"
+
 namespace fleetsweep {
 namespace {
 
@@ -187,7 +189,8 @@ ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
       if (std::any_of(std::begin(kStores), std::end(kStores), [&](std::string_view store) {
             return lower.find(store) != std::string::npos;
           }))
-        layers_.push_back(lower);
+        if (auto& containers = layers_[lower]; !overlay.container.empty())
+          containers.insert(overlay.container);
 }
 
 ImageLayers ImageLayers::of_host() {
@@ -201,15 +204,16 @@ ImageLayers ImageLayers::of_host() {
     if (error || !namespaces.insert(space.string()).second) continue;
     for (Overlay& overlay : parse_overlays(text_of((folder / "mountinfo").string()))) {
       resolve(overlay);  // those layers that are there count, whatever became of the others
+      overlay.container = container_id(text_of((folder / "cgroup").string()));
       overlays.push_back(std::move(overlay));
     }
   }
   return ImageLayers(overlays);
 }
 
-std::optional<std::string> ImageLayers::of(std::string_view path) const {
-  for (const std::string& layer : layers_)
-    if (is_beneath(layer, path)) return layer;
+std::optional<ImageLayer> ImageLayers::of(std::string_view path) const {
+  for (const auto& [folder, containers] : layers_)
+    if (is_beneath(folder, path)) return ImageLayer{folder, containers};
   return std::nullopt;
 }
 

@@ -5,7 +5,9 @@
 
 #include <sys/stat.h>
 
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +19,7 @@ struct Overlay {
   std::string upper;                // empty: nothing can be written
   std::vector<std::string> lowers;  // the topmost first; relative ones as they were given
   std::uint64_t device = 0;         // of the files in it
+  std::string container;            // that sees it; empty: none, or nobody said
   bool operator==(const Overlay&) const = default;
 };
 
@@ -38,16 +41,20 @@ std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
 std::optional<struct stat> layer_file(int pid, std::string_view path, const struct stat& program);
 
 // Image layers that containers use at the moment, whatever mount namespace they are in.
+struct ImageLayer {
+  std::string folder;
+  std::set<std::string> containers;  // ids, as far as they are known
+};
 class ImageLayers {
  public:
   static ImageLayers of_host();
   explicit ImageLayers(const std::vector<Overlay>& overlays);
-  // The layer's folder. Only those in the stores of docker, containerd, podman and cri-o count: any
-  // root can mount any folder as a lower layer, and would so be out of reach.
-  std::optional<std::string> of(std::string_view path) const;
+  // The layer in which it lies. Only those in the stores of docker, containerd, podman and cri-o
+  // count: any root can mount any folder as a lower layer, and would so be out of reach.
+  std::optional<ImageLayer> of(std::string_view path) const;
 
  private:
-  std::vector<std::string> layers_;
+  std::map<std::string, std::set<std::string>> layers_;
 };
 
 }  // namespace fleetsweep

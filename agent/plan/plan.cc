@@ -279,6 +279,8 @@ class Planner {
     if (is_proposal && input_.facts[i].proposal.empty()) return;  // no package misses it
     PlanStep step;
     step.note = is_proposal ? input_.facts[i].proposal : std::move(note);
+    if (step.note.empty() && !std::holds_alternative<model::ProcessIdentity>(identity))
+      step.note = input_.facts[i].image;
     // What only a process still has is taken from it before it is killed.
     const bool is_last_chance = action.kind == ActionKind::kQuarantine && is_running_only(identity);
     step.phase = is_last_chance ? model::Phase::kCollect : phase_of(action.kind);
@@ -312,7 +314,7 @@ class Planner {
     // What lies in an archive says nothing of the rest of it: a mailbox, a backup. Who wants the
     // archive names the archive.
     const bool is_member = !finding.member.empty();
-    if ((input_.facts[step.finding].in_image || is_member) &&
+    if ((!input_.facts[step.finding].image.empty() || is_member) &&
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
     if (!is_whole_file(step)) return Reason::kNone;

@@ -37,9 +37,9 @@ struct ObjectFacts {
   // Of a file that its package installed otherwise: what a person may do about it; else empty.
   std::string proposal;
   std::vector<Service> mapped_by;  // who has the file in memory
-  // In a layer of a container image: reported, never touched. Other containers share it, and the
-  // next one is made from it again.
-  bool in_image = false;
+  // Of a file in a layer of a container image, what a person needs to know about that: reported,
+  // never touched. Other containers share it, and the next one is made from it again.
+  std::string image;
 };
 
 struct Running {

@@ -46,7 +46,10 @@ TEST(ImageLayers, AFileOfAnImageIsActedOnLikeOneOfItsContainer) {
       ::_exit(2);
     const auto facts = facts_of(*Tree::open("/"), {finding_of(store + "low/diff/lookalike"),
                                                    finding_of(store + "up/diff/lookalike")});
-    ::_exit(facts[0].in_image && !facts[1].in_image ? 0 : 1);
+    ::_exit(facts[0].image == "in a layer of a container image, as /lookalike" &&
+                    facts[1].image.empty()
+                ? 0
+                : 1);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);

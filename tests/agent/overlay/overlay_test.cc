@@ -42,12 +42,20 @@ TEST(Overlay, AViewIsSkippedThoughOneOfItsLayersIsNotWalked) {
 }
 
 TEST(Overlay, AnyFolderMountedAsALayerIsOutOfReach) {
-  const ImageLayers layers(
-      std::vector<Overlay>{{"/m",
-                            "/var/lib/docker/overlay2/up/diff",
-                            {"/var/lib/docker/overlay2/low/diff", "/tmp/.x"}}});
-  EXPECT_EQ(layers.of("/var/lib/docker/overlay2/low/diff/bin/x"),
-            "/var/lib/docker/overlay2/low/diff");
+  std::vector<Overlay> overlays{{"/m",
+                                 "/var/lib/docker/overlay2/up/diff",
+                                 {"/var/lib/docker/overlay2/low/diff", "/tmp/.x"},
+                                 1,
+                                 "a1"}};
+  for (const char* container : {"b2", "", "a1"}) {
+    overlays.push_back(overlays.front());
+    overlays.back().container = container;
+  }
+  const ImageLayers layers(overlays);
+  const auto layer = layers.of("/var/lib/docker/overlay2/low/diff/bin/x");
+  ASSERT_TRUE(layer.has_value());
+  EXPECT_EQ(layer->folder, "/var/lib/docker/overlay2/low/diff");
+  EXPECT_EQ(layer->containers, (std::set<std::string>{"a1", "b2"}));
   EXPECT_FALSE(layers.of("/var/lib/docker/overlay2/low/diffs/x").has_value());
   EXPECT_FALSE(layers.of("/var/lib/docker/overlay2/up/diff/bin/x").has_value());
   EXPECT_FALSE(layers.of("/tmp/.x/miner").has_value());
@@ -192,8 +200,8 @@ TEST_F(OverlayMounts, ALayerOfAContainerInANamespaceOfItsOwnIsNoImage) {
   EXPECT_EQ(::read(ready[0], &byte, 1), 1);
   ::close(ready[0]);
   const ImageLayers layers = ImageLayers::of_host();
-  EXPECT_EQ(layers.of((top_ / "store/overlay2/low/diff/bin/x").string()),
-            (top_ / "store/overlay2/low/diff").string());
+  const auto layer = layers.of((top_ / "store/overlay2/low/diff/bin/x").string());
+  EXPECT_TRUE(layer && layer->folder == top_ / "store/overlay2/low/diff");
   EXPECT_FALSE(layers.of((top_ / "store/overlay2/up/diff/bin/x").string()).has_value());
   ::kill(container, SIGKILL);
   ::waitpid(container, nullptr, 0);

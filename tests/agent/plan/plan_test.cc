@@ -289,7 +289,7 @@ TEST(Plan, ATamperedPackageFileIsReportedOrStopsAllButLosesItsBadLine) {
 
 TEST(Plan, AFileOfAContainerImageIsTakenOrKeepsTheRestFromBeingCleaned) {
   auto world = World::infected();
-  world.facts[0].in_image = true;
+  world.facts[0].image = "in a layer";
   const auto plan = world.plan();
   EXPECT_EQ(plan.refused, Reason::kNone);
   std::size_t done = 0;
@@ -297,6 +297,7 @@ TEST(Plan, AFileOfAContainerImageIsTakenOrKeepsTheRestFromBeingCleaned) {
     const bool is_process = std::holds_alternative<model::ProcessIdentity>(step.identity);
     if (is_intrusive(step.action.kind) && step.finding == 0 && !is_process) {
       EXPECT_EQ(step.skipped, Reason::kProtected);
+      EXPECT_EQ(step.note, "in a layer");
     } else {
       done += is_intrusive(step.action.kind) && step.skipped == Reason::kNone;
     }
@@ -498,7 +499,7 @@ TEST(Plan, AContainerGoesOnRunningWhatItsImageHolds) {
   world.running = {{{600, 1, file("/bin/x", 77), false, "x", ""}, 1, 1, 10},
                    {{601, 1, file("/bin/x", 78), false, "x", ""}, 1, 2, 10},
                    {{602, 1, file("/bin/y", 79), false, "y", ""}, 1}};
-  world.facts[0].in_image = true;
+  world.facts[0].image = "in a layer";
   const auto plan = world.plan();
   ASSERT_EQ(plan.steps.size(), 1u);
   EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);
