@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -56,8 +57,10 @@ bool is_alias(const Tree& tree, const std::string& path, const std::string& unit
   const auto size =
       parent ? ::readlinkat(parent->folder.get(), parent->leaf.c_str(), target, sizeof target) : -1;
   if (size <= 0) return false;
-  const std::string leads_to(target, static_cast<std::size_t>(size));
-  return leads_to == base_name(unit_path) || plan::unmerged(leads_to) == plan::unmerged(unit_path);
+  const std::filesystem::path leads_to(std::string(target, static_cast<std::size_t>(size)));
+  const auto from = std::filesystem::path(path).parent_path();
+  return leads_to == base_name(unit_path) ||
+         plan::unmerged((from / leads_to).lexically_normal().string()) == plan::unmerged(unit_path);
 }
 
 std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {

@@ -201,6 +201,10 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
     void file(int folder, const std::string& at, const char* name) override {
       struct stat status {};
       if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      if (needs_stat && S_ISLNK(status.st_mode)) {
+        const UniqueFd target = pass.root_.open_followed(at);
+        if (!target || ::fstat(target.get(), &status) != 0) return;
+      }
       for (const Folder::Rule& rule : wanted.rules) {
         if (!ends_with_one(at, rule.place->suffixes) || !fits(*rule.place, folder, name, status))
           continue;
@@ -227,6 +231,16 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         visitor.shadowed.merge(names_in(root_, root_.real(later), unreadable_));
   }
   walk(root_, {path}, visitor);
+  if (folder.gather == Gather::kTree) return;
+  // The walk passes over links: open_linked() says which count.
+  const UniqueFd opened = root_.open_folder(path);
+  if (!opened) return;
+  for (const std::string& name : names_in(root_, path, unreadable_)) {
+    struct stat status {};
+    if (::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(status.st_mode))
+      visitor.file(opened.get(), path + "/" + name, name.c_str());
+  }
 }
 
 void PersistencePass::ask(Job& job, const Found& found) const {
@@ -265,9 +279,33 @@ void PersistencePass::follow(const FollowedFile& file) {
   for (const Home& home : root_.homes()) add(home.path + file.path.substr(kHome.size()), home.user);
 }
 
-void PersistencePass::open(const std::string& path, const Found& found) {
+// Of a unit, a script or a profile that is a link: the file that it leads to, unless that is read
+// anyway. Only root, or whose file it is, may say where to look, as with links in /tmp.
+UniqueFd PersistencePass::open_linked(std::string& path, const Found& found) {
+  const UniqueFd folder = root_.open_folder(std::string(folder_of(path)));
+  const std::string name(file_name(path));
+  struct stat link {
+  }, status{};
+  if (!folder || ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !S_ISLNK(link.st_mode))
+    return {};
+  std::string real;
+  UniqueFd file = root_.open_followed(path, &real);
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      (link.st_uid != 0 && link.st_uid != status.st_uid) ||
+      !known_.emplace(std::pair(real, found.kind), true).second)
+    return {};
+  path = std::move(real);
+  return file;
+}
+
+void PersistencePass::open(std::string path, const Found& found) {
   if (is_stopped_()) return;
   UniqueFd file = root_.open_file(path);
+  if (!file && errno == ELOOP) {
+    file = open_linked(path, found);
+    if (!file) return;
+  }
   if (!file) {
     if (!is_absent(errno)) tallies_.add_unscannable(who_, path, std::strerror(errno));
     return;

@@ -53,7 +53,8 @@ class PersistencePass {
   struct Folder;  // what to look for in it
   void gather(const std::string& path, const Folder& folder);
   void ask(Job& job, const Found& found) const;
-  void open(const std::string& path, const Found& found);
+  void open(std::string path, const Found& found);
+  UniqueFd open_linked(std::string& path, const Found& found);
   void follow(const FollowedFile& file);
 
   const Root& root_;

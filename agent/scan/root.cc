@@ -157,12 +157,15 @@ UniqueFd Root::open_file(const std::string& path) const {
   return open_path(fd_.get(), path, 0);
 }
 
-UniqueFd Root::open_followed(const std::string& path) const {
+UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
   std::string way, todo = path;  // what leads on without links, and what may not
   for (int links = 0; true;) {
     std::string_view rest = todo;
     const std::string name = take_name(rest);
-    if (name.empty()) return open_plain(fd_.get(), way, 0);
+    if (name.empty()) {
+      if (real != nullptr) *real = way;
+      return open_plain(fd_.get(), way, 0);
+    }
     char target[PATH_MAX];
     ssize_t size = -1;
     if (way.size() + todo.size() >= PATH_MAX) {

@@ -71,6 +71,7 @@ void plant(const ActHost& host) {
     fs::create_directories(fs::path(host.at(one.link)).parent_path());
     fs::create_symlink(one.target, host.at(one.link));
   }
+  fs::create_symlink("dotfiles/bash_profile", host.at("/home/alice/.bash_profile"));
 }
 
 std::set<std::string> lines_of(const std::string& text) {

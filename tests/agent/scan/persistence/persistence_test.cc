@@ -1,6 +1,9 @@
 #include "agent/scan/persistence/persistence.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/lines/logical_lines.h"
 #include "protocol/base/limits.h"
@@ -295,6 +298,37 @@ TEST_F(PersistenceScanTest, WhatIsNotExecutedIsAnEntryOrAnExecutableIsNone) {
             (Names{"/etc/cron.hourly/evil", "/etc/dhcp/dhclient-exit-hooks.d/evil",
                    "/etc/network/if-up.d/evil", "/etc/systemd/system-generators/evil.sample",
                    "/etc/update-motd.d/evil", "/var/spool/cron/atjobs/evil"}));
+}
+
+TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhereToLook) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  write("/opt/evil.service", "[Service]\nExecStart=/opt/evil\n");
+  write("/usr/lib/systemd/system/evil-own.service", "[Service]\nExecStart=/opt/evil\n");
+  write("/srv/evil-others", "/opt/evil\n");
+  write("/home/alice/dot/evil-profile", "/opt/evil\n");
+  const auto link = [&](const char* target, const char* path, uid_t owner = 0) {
+    std::filesystem::create_directories(at(path).parent_path());
+    std::filesystem::create_symlink(target, at(path));
+    ASSERT_EQ(::lchown(at(path).c_str(), owner, owner), 0);
+  };
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for owners";
+  link("../../../opt/evil.service", "/etc/systemd/system/evil.service");
+  link("/usr/lib/systemd/system/evil-own.service", "/etc/systemd/system/evil-alias.service");
+  link("/dev/null", "/etc/systemd/system/evil-masked.service");
+  link("/etc/systemd/system/evil-loop.service", "/etc/systemd/system/evil-loop.service");
+  link("../../../../../../evil", "/etc/systemd/system/evil-out.service");
+  ASSERT_EQ(::chown(at("/home/alice/dot/evil-profile").c_str(), 1000, 1000), 0);
+  link("dot/evil-profile", "/home/alice/.profile", 1000);
+  link("/srv/evil-others", "/home/alice/.bashrc", 1000);
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence,
+                {is(Field::kPersistencePath, "evil", model::Match::kContains)}));
+  const auto result = scan(policy);
+  EXPECT_EQ(persistence_paths(result), (Names{"/home/alice/dot/evil-profile", "/opt/evil.service",
+                                              "/usr/lib/systemd/system/evil-own.service"}));
+  EXPECT_EQ(result["findings"].size(), 3u);
+  EXPECT_EQ(result["unscannable"], 0);
 }
 
 TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
