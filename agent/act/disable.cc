@@ -1,5 +1,7 @@
 #include "agent/act/disable.h"
 
+#include <algorithm>
+
 #include "agent/lines/logical_lines.h"
 
 namespace fleetsweep::act {
@@ -87,9 +89,14 @@ std::string commented_out(std::string_view entry, model::PersistenceKind kind) {
 }
 
 std::vector<Replacement> turned_off(std::string_view text) {
-  if (const Group desktop = group_of(text, "[Desktop Entry]"); !desktop.header.empty())
-    return hidden(desktop);
-  return starts_nothing(group_of(text, "[D-BUS Service]"));
+  const Group desktop = group_of(text, "[Desktop Entry]");
+  std::vector<Replacement> all =
+      desktop.header.empty() ? starts_nothing(group_of(text, "[D-BUS Service]")) : hidden(desktop);
+  std::vector<Replacement> result;  // a line that stands there twice is replaced twice at once
+  for (Replacement& one : all)
+    if (std::find(result.begin(), result.end(), one) == result.end())
+      result.push_back(std::move(one));
+  return result;
 }
 
 }  // namespace fleetsweep::act

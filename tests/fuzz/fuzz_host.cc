@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "agent/act/anchor.h"
+#include "agent/act/disable.h"
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
 #include "agent/act/netfilter.h"
@@ -85,6 +86,17 @@ void edit(std::string_view text) {
     FS_ASSERT(!act::without_line(*without, line));
     if (const auto back = act::with_line_back(text, *without, line)) FS_ASSERT(*back == text);
   }
+}
+
+// Once off it stays off, and every line that has to change is there.
+void turn_off(std::string_view text) {
+  std::string now(text);
+  for (const auto& [line, rest] : act::turned_off(text)) {
+    auto after = act::without_line(now, line, rest);
+    FS_ASSERT(after);
+    now = std::move(*after);
+  }
+  FS_ASSERT(act::turned_off(now).empty());
 }
 
 void list(std::string_view text) {
@@ -350,7 +362,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case fuzz::kMetadata:
       return decode_again(act::decode_metadata, bytes);
     case fuzz::kEdit:
-      return edit(text);
+      edit(text);
+      return turn_off(text);
     case fuzz::kConfiguration:
       return configure(text);
     case fuzz::kAddress:

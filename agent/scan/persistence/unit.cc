@@ -21,9 +21,10 @@ struct Setting {
   const std::string& value;
 };
 
-void each_setting(std::string_view text, const std::function<void(const Setting&)>& visit) {
+void each_setting(std::string_view text, const std::function<void(const Setting&)>& visit,
+                  lines::Join join = lines::Join::kUnit) {
   std::string group;
-  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kUnit)) {
+  for (const lines::Line& line : lines::logical_lines(text, join)) {
     const std::string content = lines::joined(line.text);
     const std::string_view all = trimmed(content);
     const std::size_t equals = all.find('=');
@@ -77,17 +78,17 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
 
 LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text) {
   PersistenceEntry entry{.name = std::string(file_name(path)), .user = user};
-  bool is_hidden = false, is_of_bus = false, by_systemd = false;
-  each_setting(text, [&](const Setting& setting) {
+  bool is_hidden = false, is_of_bus = false, starts = false;
+  const auto visit = [&](const Setting& setting) {
     const auto& [line, group, key, value] = setting;
     if (key == "Exec") append(entry.command, value);
     if (key == "User") entry.user = value;
     is_of_bus = is_of_bus || group == "[D-BUS Service]";
-    by_systemd = by_systemd || key == "SystemdService";
+    starts = starts || key == "SystemdService" || (key == "Exec" && value != "/bin/false");
     if (key == "Hidden" && group == "[Desktop Entry]") is_hidden = value == "true";
-  });
-  const bool starts_nothing =
-      is_of_bus && !by_systemd && (entry.command.empty() || entry.command == "/bin/false");
+  };
+  each_setting(text, visit, lines::Join::kNone);
+  const bool starts_nothing = is_of_bus && !starts;
   return is_hidden || starts_nothing ? std::nullopt : LineEntry(std::move(entry));
 }
 

@@ -30,6 +30,11 @@ TEST(Disable, AnAutostartEntryStaysOnOrIsHiddenInTheWrongGroup) {
   EXPECT_THAT(turned_off("Exec=/x\n"), IsEmpty()) << "no desktop reads it";
 }
 
+TEST(Disable, ALineThatStandsThereTwiceIsLookedForAgainWhenItIsGone) {
+  EXPECT_THAT(turned_off("[Desktop Entry]\nHidden=false\nHidden=false\n"),
+              ElementsAre(Replacement{"Hidden=false", "Hidden=true"}));
+}
+
 TEST(Disable, ABusStartsAServiceThroughSystemdThatWasTurnedOff) {
   EXPECT_THAT(turned_off("[D-BUS Service]\nName=a.b\nExec=/x --y\nUser=root\nSystemdService=z\n"),
               ElementsAre(Replacement{"Exec=/x --y", "# Exec=/x --y\nExec=/bin/false"},

@@ -173,6 +173,8 @@ TEST(Persistence, WhatIsTurnedOffIsStillAnEntryOrPretendsToBeOff) {
   EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 0u);
   EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\nSystemdService=x\n"), 1u);
   EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false /x\n"), 1u);
+  EXPECT_EQ(entries("[D-BUS Service]\nExec=/bin/false\nExec=/bin/false\n"), 0u);
+  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\nName=a\\\nHidden=true\n"), 0u) << "no line goes on";
 }
 
 TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
