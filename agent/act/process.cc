@@ -14,6 +14,7 @@
 #include <memory>
 #include <sstream>
 
+#include "agent/act/services.h"
 #include "agent/overlay/overlay.h"
 
 namespace fleetsweep::act {
@@ -156,6 +157,7 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
     process.name = read_proc(pid, "comm").value_or("");
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
+    result.back().unit = unit_of(read_proc(pid, "cgroup").value_or(""));
     if (const auto file = layer_file(pid, *path, status)) {
       result.back().layer_device = file->st_dev;
       result.back().layer_inode = file->st_ino;

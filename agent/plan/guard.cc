@@ -79,17 +79,6 @@ Refusal check_path(const Input& input, std::string_view path) {
   return {};
 }
 
-Refusal check_process(const Input& input, const model::ProcessIdentity& process) {
-  const auto& own = input.own_pids;
-  if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())
-    return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
-  if (process.exe.path.empty())
-    return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
-  if (is_protected_program(process.exe.path))
-    return protect(process.exe.path, "a program that is never stopped");
-  return check_path(input, process.exe.path);
-}
-
 Refusal check_name(const Input& input, std::string_view path, bool whole) {
   if (whole ? is_protected_file(path) : is_protected_text(path))
     return protect(path, "on the list of what is never touched");
@@ -196,13 +185,16 @@ unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>&
   return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);
 }
 
-Refusal check_restarts(const std::vector<model::PlanStep>& steps) {
-  const auto restarts = static_cast<std::size_t>(
-      std::count_if(steps.begin(), steps.end(), [](const model::PlanStep& step) {
-        return step.action.kind == model::ActionKind::kRestart && !step.action.allow.empty();
-      }));
-  if (restarts <= limits::kServicesRestarted) return {};
-  return over("services to restart", restarts, limits::kServicesRestarted);
+Refusal check_process(const Input& input, const model::ProcessIdentity& process, Ending ending) {
+  const auto& own = input.own_pids;
+  if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())
+    return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
+  if (process.exe.path.empty())
+    return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
+  const bool is_spared = ending == Ending::kForRestart && is_sshd(process.exe.path);
+  if (is_protected_program(process.exe.path) && !is_spared)
+    return protect(process.exe.path, "a program that is never stopped");
+  return check_path(input, process.exe.path);
 }
 
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects) {
@@ -259,7 +251,7 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 Refusal check_object(const Input& input, const model::PlanStep& step) {
   if (is_about_network(step.action.kind)) return check_network(step);
   if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity))
-    return check_process(input, *process);
+    return check_process(input, *process, Ending::kForGood);
   return check_file(input, step);
 }
 

@@ -21,9 +21,11 @@ Refusal check_capability(const model::Policy& policy, model::Platform here);
 unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);
 // `objects`: distinct, of steps that change something.
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
-// So many services at most.
-Refusal check_restarts(const std::vector<model::PlanStep>& steps);
 Refusal check_object(const Input& input, const model::PlanStep& step);
+
+// Whether a process may be ended. sshd may where it is started again at once.
+enum class Ending { kForGood, kForRestart };
+Refusal check_process(const Input& input, const model::ProcessIdentity& process, Ending ending);
 
 // A file that entries name goes only together with all of them.
 Refusal check_names(const Input& input, const std::vector<model::PlanStep>& steps);

@@ -10,6 +10,7 @@
 #include "agent/plan/restart.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/assert.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::plan {
 
@@ -253,10 +254,16 @@ class Planner {
   void select_services(const model::Action& action, const Judged& judged, std::uint32_t i) {
     const auto& file = file_of(input_.findings[i].identity);
     for (const auto& service : input_.facts[i].mapped_by) {
-      const Restart restart = restart_of(service, file.path, is_taken(file), action.allow, input_);
+      const bool has_room =
+          restarted_.size() < limits::kServicesRestarted || restarted_.contains(service.unit);
+      const Restart restart =
+          restart_of(service, file.path, {is_taken(file), has_room}, action.allow, input_);
       model::Action resolved = action;
       resolved.allow.clear();
-      if (!restart.unit.empty()) resolved.allow = {restart.unit};
+      if (!restart.unit.empty()) {
+        resolved.allow = {restart.unit};
+        restarted_.insert(restart.unit);
+      }
       add(resolved, judged, i, input_.findings[i].identity, restart.note);
     }
   }
@@ -366,7 +373,6 @@ class Planner {
     std::vector<const PlanStep*> distinct;
     for (const auto& [key, step] : objects) distinct.push_back(step);
     if (const auto refusal = check_limits(input_, distinct)) return refused(refusal);
-    if (const auto refusal = check_restarts(plan_.steps)) return refused(refusal);
     for (const auto& step : steps)
       if (step.skipped == Reason::kNone)
         if (const auto refusal = check_object(input_, step)) return refused(refusal);
@@ -385,6 +391,7 @@ class Planner {
   model::Plan plan_;
   Refusal refusal_;
   std::map<std::pair<ActionKind, std::string>, std::size_t> seen_;
+  std::set<std::string> restarted_;  // units
 };
 
 }  // namespace

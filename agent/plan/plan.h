@@ -47,6 +47,7 @@ struct Running {
   std::int32_t parent = 0;
   // Of a program that a container runs: where it lies in a layer. Inode 0: it runs none of those.
   std::uint64_t layer_device = 0, layer_inode = 0;
+  std::string unit = {};  // the system's service that it is a process of; empty: of none
 };
 // Whether this is its program, also where a container sees it elsewhere.
 bool runs(const Running& running, const model::FileIdentity& file);

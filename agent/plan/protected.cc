@@ -42,6 +42,8 @@ constexpr std::string_view kPrograms[] = {
     "/etc/localtime",
 };
 
+constexpr std::string_view kSshd = "/sbin/sshd";
+
 // Stopping one of these takes the host, or everything in its containers, away from its owner.
 constexpr std::string_view kDaemons[] = {
     "/sbin/init",
@@ -52,7 +54,7 @@ constexpr std::string_view kDaemons[] = {
     "/bin/udevadm",
     "/lib/systemd/systemd-networkd",
     "/lib/systemd/systemd-resolved",
-    "/sbin/sshd",
+    kSshd,
     "/bin/dbus-daemon",
     "/bin/dbus-broker",
     "/bin/dockerd",
@@ -184,6 +186,10 @@ bool is_protected_file(std::string_view path) {
 bool is_protected_program(std::string_view path) {
   const std::string plain = unmerged(path);
   return is_one_of(plain, kDaemons);
+}
+
+bool is_sshd(std::string_view path) {
+  return unmerged(path) == kSshd;
 }
 
 const std::vector<std::string>& protected_files() {

@@ -15,6 +15,7 @@ bool is_protected_file(std::string_view path);
 bool is_protected_text(std::string_view path);
 // Stopping or killing a process whose program it is.
 bool is_protected_program(std::string_view path);
+bool is_sshd(std::string_view path);
 
 // The single files among them, so that a hard link to one is noticed by its inode.
 const std::vector<std::string>& protected_files();

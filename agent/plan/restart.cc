@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "agent/plan/guard.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/limits.h"
 #include "protocol/model/service_units.h"
 
 namespace fleetsweep::plan {
@@ -22,23 +24,37 @@ std::string text_of(const std::vector<std::int32_t>& pids) {
   return text;
 }
 
+// Of the first process that may not be ended; empty: all may.
+std::string why_protected(const Service& service, const Input& input) {
+  for (const Running& running : input.running) {
+    if (running.unit != service.unit && !contains(service.pids, running.process.pid)) continue;
+    if (const auto refusal = check_process(input, running.process, Ending::kForRestart))
+      return refusal.detail;
+  }
+  return {};
+}
+
 // Empty: nothing speaks against it.
-std::string why_not(const Service& service, bool is_taken, const std::vector<std::string>& allow,
+std::string why_not(const Service& service, Beside plan, const std::vector<std::string>& allow,
                     const Input& input) {
   if (!contains(allow, service.unit)) return "the policy does not speak of it, look at it first";
   if (const auto why = model::why_kept_running(service.unit); !why.empty())
     return fmt::format("no agent restarts it: {}", why);
   for (const auto pid : service.pids)
     if (contains(input.own_pids, pid)) return "no agent restarts it: it is the agent that cleans";
-  if (!is_taken) return "the file stays where it is, and the service would load it again";
+  if (const auto why = why_protected(service, input); !why.empty())
+    return fmt::format("a process of it is not to be ended: {}", why);
+  if (!plan.is_taken) return "the file stays where it is, and the service would load it again";
   if (!input.no_restarts.empty())
     return fmt::format("the policy means it to be restarted, but {}", input.no_restarts);
+  if (!plan.has_room)
+    return fmt::format("one order restarts {} services at most", limits::kServicesRestarted);
   return {};
 }
 
 }  // namespace
 
-Restart restart_of(const Service& service, const std::string& path, bool is_taken,
+Restart restart_of(const Service& service, const std::string& path, Beside plan,
                    const std::vector<std::string>& allow, const Input& input) {
   const std::string loaded =
       fmt::format("which has {} loaded ({})", escaped(path), text_of(service.pids));
@@ -47,7 +63,7 @@ Restart restart_of(const Service& service, const std::string& path, bool is_take
             fmt::format("needs restart: {}, {}",
                         service.unit.empty() ? "a program of no service" : escaped(service.unit),
                         loaded)};
-  const std::string why = why_not(service, is_taken, allow, input);
+  const std::string why = why_not(service, plan, allow, input);
   if (!why.empty())
     return {"", fmt::format("needs restart: {}, {}; {}: systemctl restart {}", service.unit, loaded,
                             why, service.unit)};

@@ -142,6 +142,12 @@ class ActionReader {
     if (action_.allow.empty())
       sink_.error(fields_.at(), "'restart' has no 'allow'",
                   "name every service that may be restarted: allow: [cron.service]");
+    else if (action_.allow.size() > limits::kServicesRestarted)
+      sink_.error(
+          fields_.find("allow")->at,
+          fmt::format("'allow' names {} services, an order restarts {} at most",
+                      action_.allow.size(), limits::kServicesRestarted),
+          "leave those out that matter least: who has the file loaded is named in any case");
     for (const auto& unit : action_.allow)
       if (!model::is_service_name(unit))
         sink_.error(fields_.find("allow")->at, fmt::format("'{}' is no service", escaped(unit)),

@@ -3,8 +3,8 @@
 // Which services of a host may be started again at the word of a policy that names them. One list
 // for the agent, which obeys it, and for the compiler, which tells an author.
 //
-// Not on it, on purpose: sshd. Its sessions are processes of their own, in scopes of their own, and
-// live on; a person who is logged in stays so.
+// Not on it, on purpose: sshd. Where pam_systemd gives sessions scopes of their own, or the unit
+// has KillMode=process, as distributions ship it, a person who is logged in stays so.
 
 #include <algorithm>
 #include <string_view>
@@ -36,6 +36,13 @@ inline constexpr KeptUnit kKeptUnits[] = {
     {"sddm.service", "who sits at the screen would be thrown out"},
     {"slim.service", "who sits at the screen would be thrown out"},
     {"xdm.service", "who sits at the screen would be thrown out"},
+    {"docker.service", "what the host's containers do hangs on it"},
+    {"containerd.service", "what the host's containers do hangs on it"},
+    {"crio.service", "what the host's containers do hangs on it"},
+    {"podman*", "what the host's containers do hangs on it"},
+    {"kubelet.service", "what the host's containers do hangs on it"},
+    {"k3s*", "what the host's containers do hangs on it"},
+    {"NetworkManager.service", "the host would lose its network"},
     {"network.service", "the host would lose its network"},
     {"networking.service", "the host would lose its network"},
     {"ifup@*", "the host would lose its network"},

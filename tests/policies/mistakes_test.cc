@@ -1,5 +1,6 @@
 // Bad policies by name: each mistake has its place, says what was expected, and hides no other.
 
+#include "protocol/base/limits.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::compiler {
@@ -258,6 +259,13 @@ TEST(Mistakes, AnActionOnTheWrongObjectIsPlanned) {
               ElementsAre(HasSubstr("'cron' is no service | name it as systemctl does"),
                           HasSubstr("no agent restarts 'dbus.service': everything that speaks over "
                                     "the system's bus would lose its line")));
+  std::string many = "s0.service";
+  for (std::size_t i = 1; i <= limits::kServicesRestarted; ++i)
+    many += fmt::format(", s{}.service", i);
+  EXPECT_THAT(
+      mistakes(with("{action: kill, select: started}",
+                    "{action: restart, select: services_mapping(content), allow: [" + many + "]}")),
+      ElementsAre(HasSubstr("'allow' names 33 services, an order restarts 32 at most")));
 }
 
 TEST(Mistakes, ARuleFileIsTakenOnTrust) {

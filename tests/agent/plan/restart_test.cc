@@ -18,6 +18,8 @@ struct LoadedFile {
   std::vector<ObjectFacts> facts = std::vector<ObjectFacts>(1);
   bool is_in_dry_run = true;
   std::string no_restarts;
+  std::vector<Running> running;
+  trust::Consent consent;
 
   explicit LoadedFile(std::vector<std::string> allow) {
     policy.platform = model::Platform::kLinux;
@@ -40,16 +42,21 @@ struct LoadedFile {
 
   model::Plan plan() const {
     const std::vector<model::Finding> none;
-    const std::vector<Running> running;
-    const std::vector<std::string> own;
+    const std::vector<std::string> own = {"/opt/fleetsweep"};
     const std::vector<std::int32_t> own_pids = {77};
-    const trust::Consent consent;
     Input input{policy,   findings, is_in_dry_run ? findings : none,
                 facts,    running,  own,
                 own_pids, consent,  {},
                 0,        100,      Nonce{}};
     input.no_restarts = no_restarts;
     return make_plan(input);
+  }
+  void run(std::int32_t pid, const std::string& program, const std::string& unit) {
+    Running one;
+    one.process.pid = pid;
+    one.process.exe.path = program;
+    one.unit = unit;
+    running.push_back(one);
   }
   // Those to be restarted, and what is said of the others.
   std::vector<std::string> restarted() const {
@@ -100,8 +107,11 @@ TEST(Restart, AServiceIsRestartedForEachFileItHasLoaded) {
 }
 
 TEST(Restart, APolicyRestartsWhatOthersRestOn) {
-  for (const char* unit : {"dbus.service", "systemd-logind.service", "user@1000.service",
-                           "getty@tty1.service", "gdm.service", "fleetsweep-agent.service"}) {
+  for (const char* unit :
+       {"dbus.service", "systemd-logind.service", "user@1000.service", "getty@tty1.service",
+        "gdm.service", "fleetsweep-agent.service", "docker.service", "containerd.service",
+        "crio.service", "podman.service", "kubelet.service", "k3s.service", "k3s-agent.service",
+        "NetworkManager.service"}) {
     LoadedFile world({unit});
     world.facts[0].mapped_by = {{unit, {7}}};
     EXPECT_EQ(world.restarted(), Units{}) << unit;
@@ -148,16 +158,72 @@ TEST(Restart, NobodyLearnsWhyNothingIsRestartedHere) {
       << world.named();
 }
 
-TEST(Restart, AWholeHostIsRestartedServiceByService) {
+TEST(Restart, ARestartEndsAProcessThatNobodyMayEnd) {
+  struct Case {
+    const char *program, *why;
+  };
+  for (const auto& [program, why] : {
+           Case{"/srv/db/server", "/srv/db/server: the host's owner does not allow it"},
+           Case{"/opt/erp/server", "/opt/erp/server: protected by the policy"},
+           Case{"/opt/fleetsweep/agent", "/opt/fleetsweep/agent: belongs to this agent"},
+           Case{"/usr/bin/dockerd", "/usr/bin/dockerd: a program that is never stopped"},
+           Case{"/usr/bin/conmon", "/usr/bin/conmon: a program that is never stopped"},
+       })
+    // Also one of its processes that has nothing of it loaded: a restart ends all.
+    for (const std::int32_t pid : {7, 8}) {
+      LoadedFile world({"a.service", "b.service"});
+      world.facts[0].mapped_by = {{"a.service", {7}}, {"b.service", {9}}};
+      world.consent.denied = {"/srv/db"};
+      world.policy.limits.protect = {"/opt/erp"};
+      world.run(7, pid == 7 ? program : "/usr/bin/a", "a.service");
+      world.run(8, pid == 8 ? program : "/usr/bin/a", "a.service");
+      world.run(9, "/usr/bin/b", "b.service");
+      EXPECT_EQ(world.plan().refused, Reason::kNone) << "the rest is cleaned";
+      EXPECT_EQ(world.restarted(), Units{"b.service"}) << program;
+      EXPECT_NE(world.named().find(fmt::format("a process of it is not to be ended: {}: systemctl "
+                                               "restart a.service",
+                                               why)),
+                std::string::npos)
+          << world.named();
+    }
+}
+
+TEST(Restart, TheOwnersRootsDoNotHoldForARestart) {
+  LoadedFile world({"a.service"});
+  world.facts[0].mapped_by = {{"a.service", {7}}};
+  world.run(7, "/usr/bin/a", "");
+  world.consent.roots = {"/etc"};
+  EXPECT_EQ(world.restarted(), Units{}) << "its group could not be read: the number suffices";
+  world.consent.roots = {"/etc", "/usr"};
+  EXPECT_EQ(world.restarted(), Units{"a.service"});
+}
+
+TEST(Restart, SshdIsNeverRestartedOrAlways) {
+  LoadedFile world({"ssh.service"});
+  world.facts[0].mapped_by = {{"ssh.service", {7}}};
+  world.run(7, "/usr/sbin/sshd", "ssh.service");
+  EXPECT_EQ(world.restarted(), Units{"ssh.service"});
+  world.consent.denied = {"/usr/sbin"};
+  EXPECT_EQ(world.restarted(), Units{}) << "its owner decides";
+  world.consent.denied.clear();
+  world.running[0].process.pid = 77;
+  EXPECT_EQ(world.restarted(), Units{}) << "whom the agent itself was started by";
+}
+
+TEST(Restart, OneServiceTooManyRefusesTheCleaning) {
   Units many;
   for (std::size_t i = 0; i <= limits::kServicesRestarted; ++i)
     many.push_back(fmt::format("s{}.service", i));
   LoadedFile world(many);
   for (const auto& unit : many) world.facts[0].mapped_by.push_back({unit, {7}});
-  EXPECT_EQ(world.plan().refused, Reason::kLimit);
-  world.facts[0].mapped_by.pop_back();
+  // What is restarted already takes no more room for another file.
+  world.facts[0].mapped_by.push_back({many.front(), {7}});
   EXPECT_EQ(world.plan().refused, Reason::kNone) << world.plan().detail;
-  EXPECT_EQ(world.restarted().size(), limits::kServicesRestarted);
+  EXPECT_EQ(world.restarted(), Units(many.begin(), many.end() - 1));
+  EXPECT_EQ(world.named(),
+            fmt::format("needs restart: {0}, which has /etc/libsystem.so loaded (processes 7); one "
+                        "order restarts 32 services at most: systemctl restart {0}\n",
+                        many.back()));
 }
 
 TEST(Restart, AnythingIsTakenForTheNameOfAService) {
