@@ -8,7 +8,7 @@
 #include "agent/act/clock.h"
 #include "agent/act/faults.h"
 #include "agent/act/loader_cache.h"
-#include "agent/act/unit_files.h"
+#include "agent/act/unit_reload.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
 #include "protocol/runtime/files/files.h"
@@ -81,6 +81,17 @@ std::size_t started_since(const Context& context) {
       stopped.begin(), stopped.end(), [&](std::int32_t pid) { return !planned.contains(pid); }));
 }
 
+// systemd answers with its units: what it still knows it starts again.
+bool ends_processes(const Context& context, std::uint32_t step) {
+  for (const Op& op : context.state().begin.ops)
+    if (op.step == step && (op.kind == OpKind::kKill || op.kind == OpKind::kRestart)) return true;
+  return false;
+}
+
+void add_sentence(std::string& text, const std::string& sentence) {
+  if (!sentence.empty()) text += (text.empty() ? "" : "; ") + sentence;
+}
+
 // A clock that was set back does not have evidence purged sooner.
 Timestamp ended_at(const Context& context) {
   return std::max(read_clock().local, context.state().begin.at);
@@ -116,21 +127,20 @@ Status Executor::run(const Nonce& transaction) {
   Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   provenance_.note_processes();
-  // Before anything is killed: what systemd still knows, it starts again.
-  const auto tell_after = last_unit_step(context.state().begin);
-  Refusal untold;
+  UnitReload reload(tree_, services_);
   unsigned failures = 0;
   for (std::uint32_t step = 0; step < steps; ++step) {
     // A host on which nothing works is left alone: what follows stays pending.
     if (failures > limits::kFailuresInARow) break;
     if (const auto end = must_end_()) return abandon(transaction, end->reason, end->detail);
+    if (ends_processes(context, step)) reload.tell(context.state());
     FS_CHECK(run_step(context, step, true));
     const Step result = outcomes(context.state())[step];
     failures = result.item.outcome == Outcome::kFailed ? failures + 1 : 0;
     on_step_(step, result);
-    if (step == tell_after || failures > limits::kFailuresInARow) untold = tell_systemd(context);
   }
-  return finish(context, untold);
+  reload.tell(context.state());
+  return finish(context, reload.untold());
 }
 
 Status Executor::run_step(Context& context, std::uint32_t step, bool forward) {
@@ -212,13 +222,6 @@ Status Executor::undo_op(Context& context, std::uint32_t index) {
                        Undone{index, undone ? Reason::kNone : undone.error().reason});
 }
 
-Refusal Executor::tell_systemd(const Context& context) {
-  if (services_ == nullptr || !has_touched_units(context.state())) return {};
-  const auto told = services_->reload();
-  if (told) return {};
-  return {told.error().reason, told.error().detail + ": run systemctl daemon-reload"};
-}
-
 Status Executor::finish(Context& context, const Refusal& untold) {
   End end;
   std::uint32_t acted = 0;
@@ -231,20 +234,20 @@ Status Executor::finish(Context& context, const Refusal& untold) {
       skipped = step.item.reason;
   }
   if (end.reason == Reason::kNone && untold.reason != Reason::kNone)
-    end = {HostState::kFailed, untold.reason, untold.detail};
+    end = {HostState::kFailed, untold.reason, ""};
   // Nothing could be touched although something was to be.
   if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
     end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
-  const auto add = [&end](const std::string& sentence) {
-    end.detail += (end.detail.empty() ? "" : "; ") + sentence;
-  };
+  add_sentence(end.detail, untold.detail);
   if (const std::string left = left_running(context); !left.empty())
-    add("processes of restarted services live on with what was removed, end them by hand: " + left);
+    add_sentence(
+        end.detail,
+        "processes of restarted services live on with what was removed, end them by hand: " + left);
   if (const std::string named = still_in_loader_cache(context); !named.empty())
-    add(fmt::format("the loader's cache still names {}: run ldconfig", named));
+    add_sentence(end.detail, fmt::format("the loader's cache still names {}: run ldconfig", named));
   hold_of(context).remove();  // a crash may have come between its last process and it
   end.at = ended_at(context);
   return ledger_.write(context.transaction, end);
@@ -270,11 +273,11 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
     else
       (void)thaw(context, i);
   hold_of(context).remove();
-  const Refusal untold = tell_systemd(context);
-  return ledger_.write(
-      transaction,
-      End{HostState::kFailed, reason,
-          untold.detail.empty() ? detail : detail + "; " + untold.detail, ended_at(context)});
+  UnitReload reload(tree_, services_);
+  reload.tell(context.state());
+  End end{HostState::kFailed, reason, detail, ended_at(context)};
+  add_sentence(end.detail, reload.untold().detail);
+  return ledger_.write(transaction, end);
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
@@ -318,15 +321,17 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
       end = {HostState::kFailed, steps[i].item.reason, last_detail_};
     on_step_(i, steps[i]);
   }
-  if (const Refusal untold = tell_systemd(context);
-      end.reason == Reason::kNone && untold.reason != Reason::kNone)
-    end = {HostState::kFailed, untold.reason, untold.detail};
+  UnitReload reload(tree_, services_);
+  reload.tell(context.state());
+  if (end.reason == Reason::kNone && reload.untold().reason != Reason::kNone)
+    end = {HostState::kFailed, reload.untold().reason, ""};
   if (end.state == HostState::kUndone && killed)
     end.detail =
         "everything is back but the processes that were killed: they are not started again";
   if (const std::string restarted = restarted_services(context); !restarted.empty())
-    end.detail += fmt::format("{}services that were restarted run on, that is not undone: {}",
-                              end.detail.empty() ? "" : "; ", restarted);
+    add_sentence(end.detail,
+                 "services that were restarted run on, that is not undone: " + restarted);
+  add_sentence(end.detail, reload.untold().detail);
   hold_of(context).remove();
   return ledger_.write(transaction, end);
 }

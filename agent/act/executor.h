@@ -36,8 +36,6 @@ class Executor {
   Status undo_op(Context& context, std::uint32_t op);
   Status roll_back(Context& context, std::uint32_t step);
   Status finish(Context& context, const Refusal& untold);
-  // systemd is told of units that are others now. kNone: it knows, or there is nobody to tell.
-  Refusal tell_systemd(const Context& context);
   std::string last_detail_;
 
   const Tree& tree_;

@@ -96,7 +96,8 @@ int run(int count, char** arguments) {
 
   Firewall firewall = Firewall::open();
   options.firewall = &firewall;
-  // A volume or a folder has no services.
+  // What lies beneath another root has at most a systemd of its own: a person tells it
+  // (UnitReload).
   auto services = options.root == "/"
                       ? ServiceManager::open()
                       : refuse(Reason::kCapability, "only services of a whole host can be");

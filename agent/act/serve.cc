@@ -16,7 +16,6 @@
 #include "agent/act/process.h"
 #include "agent/act/reach.h"
 #include "agent/act/retention.h"
-#include "agent/act/unit_files.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
@@ -66,17 +65,15 @@ Status settle_for_dead_act(const Options& options) {
   const Transaction* open = ledger.find_open();
   if (open == nullptr) return {};
   const Nonce id = open->id;
+  // Its line to systemd was act's and died with it.
   Executor executor(
       tree, vault, ledger, nullptr, *options.firewall, nullptr, [](std::uint32_t, const Step&) {},
       [] { return std::optional<Refusal>(); });
   if (open->undo && !open->undo_end) return executor.undo(id, DocumentId(open->undo->order));
-  // Its line to systemd was act's and died with it.
-  const bool is_untold = options.services != nullptr && has_touched_units(*open);
   return executor.abandon(
       id, Reason::kTimeout,
-      fmt::format("act died, and nobody went on for {}: what it had stopped runs again{}",
-                  to_human(options.patience),
-                  is_untold ? "; units have changed: run systemctl daemon-reload" : ""));
+      fmt::format("act died, and nobody went on for {}: what it had stopped runs again",
+                  to_human(options.patience)));
 }
 
 class Server {

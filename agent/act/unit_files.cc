@@ -7,8 +7,9 @@ namespace fleetsweep::act {
 namespace {
 
 bool changes_units(const Op& op) {
-  return (op.kind == OpKind::kTake || op.kind == OpKind::kUnlink || op.kind == OpKind::kEdit) &&
-         is_unit_file(op.file.path);
+  const bool changes = op.kind == OpKind::kTake || op.kind == OpKind::kUnlink ||
+                       op.kind == OpKind::kEdit || op.kind == OpKind::kMode;
+  return changes && is_unit_file(op.file.path);
 }
 
 }  // namespace
@@ -22,19 +23,19 @@ bool is_unit_file(std::string_view path) {
   return false;
 }
 
-std::optional<std::uint32_t> last_unit_step(const Begin& begin) {
-  std::optional<std::uint32_t> last;
-  for (const Op& op : begin.ops)
-    if (changes_units(op)) last = std::max(last.value_or(0), op.step);
-  return last;
+bool may_change_units(const Begin& begin) {
+  return std::any_of(begin.ops.begin(), begin.ops.end(), changes_units);
 }
 
-bool has_touched_units(const Transaction& transaction) {
-  for (std::size_t i = 0; i < transaction.ops.size(); ++i)
-    if (changes_units(transaction.begin.ops[i]) && transaction.ops[i].stage != OpStage::kPending &&
-        transaction.ops[i].stage != OpStage::kFailed)
-      return true;
-  return false;
+UnitChanges unit_changes(const Transaction& transaction) {
+  UnitChanges changes;
+  for (std::uint32_t i = 0; i < transaction.ops.size(); ++i) {
+    const OpStage stage = transaction.ops[i].stage;
+    if (changes_units(transaction.begin.ops[i]) && stage != OpStage::kPending &&
+        stage != OpStage::kFailed)
+      changes.emplace_back(i, stage);
+  }
+  return changes;
 }
 
 }  // namespace fleetsweep::act

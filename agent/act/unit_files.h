@@ -3,8 +3,6 @@
 // Whether systemd has to be told: a unit that is gone from the disk lives on in its memory, and
 // starts again what was killed. Pure.
 
-#include <optional>
-
 #include "agent/act/transaction.h"
 
 namespace fleetsweep::act {
@@ -13,10 +11,11 @@ namespace fleetsweep::act {
 // units.
 bool is_unit_file(std::string_view path);
 
-// The last step that changes one; nothing: none does.
-std::optional<std::uint32_t> last_unit_step(const Begin& begin);
+bool may_change_units(const Begin& begin);
 
-// One was changed, whether or not it was put back since.
-bool has_touched_units(const Transaction& transaction);
+// The operations that have touched one, and how far each is: as long as this is the same, systemd
+// has to be told nothing more.
+using UnitChanges = std::vector<std::pair<std::uint32_t, OpStage>>;
+UnitChanges unit_changes(const Transaction& transaction);
 
 }  // namespace fleetsweep::act

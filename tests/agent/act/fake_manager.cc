@@ -110,7 +110,7 @@ int on_call(sd_event_source* source, int fd, std::uint32_t, void* data) {
 
 FakeManager::FakeManager(std::string socket, How how, std::vector<pid_t> processes)
     : socket_(std::move(socket)), log_(folder_ / "asked") {
-  fs::create_directories(fs::path(socket_).parent_path());
+  fs::create_directories(fs::path(socket_).parent_path() / "system");  // for sd_booted(3)
   const int log = ::open(log_.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   const int listening = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};

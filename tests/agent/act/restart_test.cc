@@ -95,6 +95,24 @@ TEST_F(RestartTest, UndoStartsItAgainOrSaysNothing) {
   EXPECT_EQ(host_->manifest(), before);
 }
 
+// The owner's word is about a program that has nothing of it loaded, and would end all the same.
+TEST_F(RestartTest, ARestartEndsWhatTheOwnerKeeps) {
+  begin(How::kDone);
+  std::filesystem::create_directories(host_->at("/srv/db"));
+  std::filesystem::copy_file("/bin/sleep", host_->at("/srv/db/server"));
+  const pid_t server = host_->start("/srv/db/server");
+  service_.take(server);
+  // Not started beneath act's root, its program has the path that the test sees.
+  write_text(host_->state() + "/../consent.conf", "deny = " + host_->at("/srv/db") + "\n");
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  std::string words;
+  EXPECT_EQ(restart_in(answer, &words).outcome, Outcome::kFound);
+  EXPECT_NE(words.find("a process of it is not to be ended: "), std::string::npos) << words;
+  EXPECT_EQ(systemd_->asked(), Asked{});
+  EXPECT_TRUE(host_->is_alive(server));
+}
+
 TEST_F(RestartTest, ARestartThatFailedIsASuccess) {
   begin(How::kFails);
   const Answer answer = host_->run(host_->request());
@@ -158,6 +176,57 @@ TEST_F(RestartTest, SystemdKeepsAUnitThatIsGoneFromTheDisk) {
   ASSERT_EQ(undone.state(), HostState::kUndone) << undone.text();
   EXPECT_EQ(systemd_->asked(), Asked{"Reload"});
   EXPECT_EQ(host_->manifest(), before);
+}
+
+TEST_F(RestartTest, SystemdStartsAgainWhatWasKilled) {
+  begin(How::kDone);
+  host_->find_file(kByName, "/etc/systemd/system/evil2.service");
+  host_->dry_run = host_->findings;
+  add_action(ActionKind::kRemove, kByUnit);
+  add_action(ActionKind::kKill, kByProcess);
+  // Of the unit its link, a copy and itself: the fourth operation is the kill.
+  const Answer answer = host_->run_racing(host_->request(), "performed:4", [&] {
+    EXPECT_FALSE(host_->is_alive(worker_));
+    EXPECT_EQ(systemd_->asked(), Asked{"Reload"}) << "before the kill";
+  });
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(systemd_->asked(), (Asked{"Reload", "Reload"})) << "of the unit that went after it";
+}
+
+TEST_F(RestartTest, AGeneratorThatIsDisabledMakesItsUnitsOnceMore) {
+  begin(How::kDone);
+  const std::string generator = "/usr/lib/systemd/system-generators/evil";
+  write_text(host_->at(generator), "harmless content of a look-alike");
+  std::filesystem::permissions(host_->at(generator), std::filesystem::perms(0755));
+  host_->find_unit(generator);
+  std::get<model::PersistenceIdentity>(host_->findings.back().identity).kind =
+      model::PersistenceKind::kSystemdGenerator;
+  host_->findings.erase(host_->findings.end() - 2);  // the unit
+  host_->dry_run = host_->findings;
+  act({{ActionKind::kDisable, {{Selector::Kind::kDetections, {kByUnit}, {}}}}});
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.item(generator, ActionKind::kDisable)->outcome, Outcome::kDone);
+  EXPECT_EQ(systemd_->asked(), Asked{"Reload"});
+}
+
+TEST_F(RestartTest, WhereSystemdIsNotReachedChangedUnitsAreASilentSuccess) {
+  act({{ActionKind::kRemove, {{Selector::Kind::kDetections, {kByUnit}, {}}}}});
+  const std::string advice = "units have changed: run systemctl daemon-reload";
+  for (const bool has_systemd : {false, true}) {
+    if (has_systemd) std::filesystem::create_directories(host_->at("/run/systemd/system"));
+    host_->scan();
+    host_->dry_run = host_->findings;
+    model::Order order = host_->order();
+    order.title = has_systemd ? "with systemd" : "without";
+    const auto request = host_->request(order, {"alice", "bob"});
+    const Answer answer = host_->run(request);
+    EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+    EXPECT_EQ(answer.done->detail, has_systemd ? advice : "");
+    const Answer undone = host_->run(host_->undo_request(request));
+    EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+    EXPECT_EQ(undone.done->detail, has_systemd ? advice : "");
+  }
 }
 
 TEST_F(RestartTest, UnitsThatSystemdDoesNotReadAreASuccess) {

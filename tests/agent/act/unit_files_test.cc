@@ -17,33 +17,37 @@ TEST(UnitFiles, SystemdIsNotToldOfAUnit) {
     EXPECT_FALSE(is_unit_file(path)) << path;
 }
 
-TEST(UnitFiles, SystemdIsToldBeforeTheLastUnitIsGone) {
-  Begin begin;
-  begin.steps.resize(4);
-  const auto add = [&](OpKind kind, std::uint32_t step, const char* path) {
+TEST(UnitFiles, AChangeOfAUnitIsNotSeenOrSeenTwice) {
+  Transaction transaction;
+  const auto add = [&](OpKind kind, const char* path) {
     Op op;
     op.kind = kind;
-    op.step = step;
     op.file.path = path;
-    begin.ops.push_back(op);
+    transaction.begin.ops.push_back(op);
+    transaction.ops.emplace_back();
   };
-  add(OpKind::kStore, 3, "/etc/systemd/system/a.service");
-  add(OpKind::kTake, 0, "/usr/lib/liba.so");
-  EXPECT_EQ(last_unit_step(begin), std::nullopt) << "a copy changes nothing";
-  add(OpKind::kUnlink, 1, "/etc/systemd/system/x.wants/a.service");
-  add(OpKind::kTake, 2, "/etc/systemd/system/a.service");
-  add(OpKind::kTake, 3, "/tmp/a");
-  EXPECT_EQ(last_unit_step(begin), 2u);
-
-  Transaction transaction;
-  transaction.begin = begin;
-  transaction.ops.resize(begin.ops.size());
-  transaction.ops[1].stage = OpStage::kDone;
-  transaction.ops[2].stage = OpStage::kFailed;
-  EXPECT_FALSE(has_touched_units(transaction));
-  for (const OpStage stage : {OpStage::kDone, OpStage::kUndone, OpStage::kUndoFailed}) {
-    transaction.ops[3].stage = stage;
-    EXPECT_TRUE(has_touched_units(transaction));
+  add(OpKind::kStore, "/etc/systemd/system/a.service");
+  add(OpKind::kTake, "/usr/lib/liba.so");
+  transaction.ops[0].stage = transaction.ops[1].stage = OpStage::kDone;
+  EXPECT_FALSE(may_change_units(transaction.begin)) << "a copy changes nothing";
+  for (const OpKind kind : {OpKind::kTake, OpKind::kUnlink, OpKind::kEdit, OpKind::kMode}) {
+    add(kind, "/etc/systemd/system-generators/a");
+    EXPECT_TRUE(may_change_units(transaction.begin));
+    OpStage& stage = transaction.ops.back().stage;
+    UnitChanges told;
+    for (const OpStage untouched : {OpStage::kPending, OpStage::kFailed}) {
+      stage = untouched;
+      EXPECT_EQ(unit_changes(transaction), told);
+    }
+    for (const OpStage touched :
+         {OpStage::kIntended, OpStage::kDone, OpStage::kUndone, OpStage::kUndoFailed}) {
+      stage = touched;
+      EXPECT_NE(unit_changes(transaction), told);
+      told = unit_changes(transaction);
+      EXPECT_EQ(unit_changes(transaction), told);
+    }
+    transaction.begin.ops.pop_back();
+    transaction.ops.pop_back();
   }
 }
 
