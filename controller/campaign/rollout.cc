@@ -16,11 +16,8 @@ bool in_progress(HostState state) {
          state == HostState::kCleaning || state == HostState::kCleaned;
 }
 
-bool is_settled(HostState state, Mode mode) {
-  if (state == HostState::kPending || state == HostState::kOffered || in_progress(state))
-    return false;
-  // A clean order's own scan found something: it is about to act.
-  return !(state == HostState::kFound && mode == Mode::kApply);
+bool is_settled(HostState state) {
+  return state != HostState::kPending && state != HostState::kOffered && !in_progress(state);
 }
 
 bool is_good(HostState state) {
@@ -188,10 +185,11 @@ Rollout::Place Rollout::place_of(const Host& host) const {
   const bool spoke = host.answered > number;
   if (spoke) {
     place.state = host.report->state;
-    // Before its time it may have looked and said so; more it did not get to do.
-    const bool only_looked = place.state == HostState::kWaiting ||
-                             (place.state == HostState::kFound && mode == Mode::kApply);
-    if (only_looked && order.expired) place.state = HostState::kExpired;
+    if (mode == Mode::kApply && host.report->kind == model::ReceiptKind::kScan) {
+      // It looked before its time. Whatever it saw, what it is to do is to come.
+      if (!order.expired) return place;
+      place.state = HostState::kExpired;
+    }
   } else if (mode == Mode::kUndo && host.report) {
     place.state = host.report->state;  // stays what it is until it says that it was undone
     place.settled = order.expired;
@@ -206,7 +204,7 @@ Rollout::Place Rollout::place_of(const Host& host) const {
     place.state = host.scanning ? HostState::kScanning : HostState::kOffered;
   }
   const model::Reason reason = spoke ? host.report->reason : model::Reason::kNone;
-  place.settled = is_settled(place.state, mode);
+  place.settled = is_settled(place.state);
   place.answered = spoke && place.settled;
   place.failed = is_failure(place.state, reason);
   place.good = place.settled && is_good(place.state);

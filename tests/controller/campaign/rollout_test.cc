@@ -174,6 +174,31 @@ TEST_F(RolloutTest, AHostThatLookedAheadAndWentAwayKeepsTheCampaignOpen) {
   EXPECT_EQ(rollout_.phase(), "done");
 }
 
+TEST_F(RolloutTest, HostsThatLookAheadAndCannotBeTrustedStopTheDayBeforeItComes) {
+  const std::uint32_t hosts = 100;
+  dry_run(hosts);
+  model::Order day = order(Mode::kApply);
+  day.breaker = {.failures = 3, .failed_permille = 500};
+  rollout_.on_order(kApply, 2, day, members(hosts), kStart);
+  for (HostNo host = 1; host <= hosts; ++host)
+    rollout_.on_report(report(host, 2, kApply, ReceiptKind::kScan,
+                              host <= 5    ? HostState::kUntrusted
+                              : host <= 50 ? HostState::kFound
+                                           : HostState::kWaiting),
+                       kStart);
+  EXPECT_TRUE(rollout_.take_trips().empty());
+  EXPECT_EQ(in(HostState::kUntrusted), 5u) << "it is shown";
+  EXPECT_EQ(rollout_.failure_ratio(0), 0);
+  EXPECT_EQ(rollout_.phase(), "clean");
+  // On the day they count, as their answer.
+  for (HostNo host = 1; host <= hosts; ++host)
+    rollout_.on_report(report(host, 3, kApply, ReceiptKind::kClean,
+                              host <= 5 ? HostState::kUntrusted : HostState::kClean),
+                       kStart);
+  EXPECT_EQ(rollout_.failure_ratio(0), 0.05);
+  EXPECT_EQ(rollout_.phase(), "done");
+}
+
 TEST_F(RolloutTest, SilentHostIsUnreachableUntilItSpeaks) {
   rollout_.on_order(kDry, 1, order(Mode::kDryRun), members(1), kStart);
   rollout_.on_silent(1, true, kStart);
