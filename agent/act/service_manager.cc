@@ -48,12 +48,11 @@ tl::unexpected<Refusal> refuse_bus(const std::string& doing, int error, const ch
 
 // Takes what has come, or waits for more; kTimeout at the deadline.
 Checked<void> turn(sd_bus* bus, const std::string& doing, Clock::time_point deadline) {
+  // First: what keeps talking is no answer.
+  const auto left = left_until(deadline);
+  if (left == 0) return refuse_bus(doing, -ETIMEDOUT, "no answer");
   int done = sd_bus_process(bus, nullptr);
-  if (done == 0) {
-    const auto left = left_until(deadline);
-    if (left == 0) return refuse_bus(doing, -ETIMEDOUT, "no answer");
-    done = sd_bus_wait(bus, left);
-  }
+  if (done == 0) done = sd_bus_wait(bus, left);
   if (done < 0 && done != -EINTR) return refuse_bus(doing, done, nullptr);
   return {};
 }
@@ -158,7 +157,7 @@ Checked<void> ServiceManager::restart(const std::string& unit, std::chrono::mill
     return refuse_bus(doing, code, nullptr);
   const std::unique_ptr<sd_bus_slot, Unref> slot(listening);
 
-  FS_TRY(Message asked, question(bus_.get(), "RestartUnit"));
+  FS_TRY(Message asked, question(bus_.get(), "TryRestartUnit"));
   if (const int code = sd_bus_message_append(asked.get(), "ss", unit.c_str(), "replace"); code < 0)
     return refuse_bus(doing, code, nullptr);
   FS_TRY(const Message answer, call(bus_.get(), doing, std::move(asked), deadline));

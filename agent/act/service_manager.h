@@ -24,8 +24,8 @@ class ServiceManager {
 
   // Unit files as they are now (systemctl daemon-reload).
   Checked<void> reload();
-  // A service of this name, stopped and started; well when systemd says that it is done. kTimeout:
-  // it goes on without us.
+  // A service of this name, stopped and started (systemctl try-restart: one that does not run stays
+  // so); well when systemd says that it is done. kTimeout: it goes on without us.
   Checked<void> restart(const std::string& unit,
                         std::chrono::milliseconds wait = limits::kServiceRestartWait);
 

@@ -3,6 +3,8 @@
 
 #include "agent/act/actions/restart.h"
 
+#include <sys/stat.h>
+
 #include <set>
 
 #include "agent/act/services.h"
@@ -24,34 +26,74 @@ std::set<std::int32_t> loaded_by(const std::string& unit, const std::set<Inode>&
   return pids;
 }
 
-struct Files {
-  std::set<Inode> taken, left;
-  Reason why_left = Reason::kStopped;  // not reached
-};
+bool is_same(const model::FileIdentity& a, const model::FileIdentity& b) {
+  return a.device == b.device && a.inode == b.inode;
+}
 
-Files files_of(const Context& context) {
-  Files files;
-  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
-    const Op& op = context.op(i);
-    if (op.kind != OpKind::kTake) continue;
-    const OpState& state = context.op_state(i);
-    const bool is_taken = state.stage == OpStage::kDone;
-    (is_taken ? files.taken : files.left).emplace(op.file.device, op.file.inode);
-    if (state.stage == OpStage::kFailed) files.why_left = state.reason;
-  }
+// Files that are not on the disk any more: what was taken, and what this service is restarted for.
+std::set<Inode> gone_files(const Context& context, std::uint32_t index) {
+  const auto& own = context.op(index).file;
+  std::set<Inode> files = {{own.device, own.inode}};
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
+    if (const Op& op = context.op(i);
+        op.kind == OpKind::kTake && context.op_state(i).stage == OpStage::kDone)
+      files.emplace(op.file.device, op.file.inode);
   return files;
+}
+
+// Of the step that was to take the file away. Where that says nothing, or that the file was gone,
+// somebody has put it there since.
+Reason why_there(const Context& context, std::uint32_t index) {
+  const auto steps = outcomes(context.state());
+  const Op& restart = context.op(index);
+  const auto reason_of_step = [&](std::uint32_t step) {
+    const Reason reason = step == restart.step ? Reason::kNone : steps[step].item.reason;
+    return reason == Reason::kGone ? Reason::kNone : reason;
+  };
+  for (std::uint32_t i = 0; i < steps.size(); ++i)  // it may have no operation at all
+    if (steps[i].object == steps[restart.step].object && reason_of_step(i) != Reason::kNone)
+      return reason_of_step(i);
+  for (const Op& op : context.state().begin.ops)
+    if (op.kind == OpKind::kTake && is_same(op.file, restart.file) &&
+        reason_of_step(op.step) != Reason::kNone)
+      return reason_of_step(op.step);
+  return Reason::kChanged;
+}
+
+// kGone: nothing has this name.
+Checked<void> look(const Context& context, const std::string& path) {
+  FS_TRY(const Parent parent, context.tree.parent(path));
+  struct stat status {};
+  if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return refuse_errno("stat", path, errno);
+  return {};
+}
+
+// The service would load it again: also what a step put back that could not be done in full.
+Checked<void> check_gone(const Context& context, std::uint32_t index) {
+  const Op& restart = context.op(index);
+  std::set<std::string> names = {restart.file.path};
+  for (const Op& op : context.state().begin.ops)
+    if (op.kind == OpKind::kTake && is_same(op.file, restart.file)) names.insert(op.file.path);
+  for (const auto& name : names) {
+    const auto there = look(context, name);
+    if (there)
+      return refuse(why_there(context, index), "restart {}: {} is still there", restart.text,
+                    escaped(name));
+    if (there.error().reason != Reason::kGone) return there;
+  }
+  return {};
 }
 
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const std::string& unit = context.op(index).text;
   if (context.services == nullptr)
     return refuse(Reason::kCapability, "restart {}: there is no line to systemd any more", unit);
-  // Begun before a crash: whether it came to its end nobody knows, so it begins again.
+  FS_CHECK(check_gone(context, index));
+  // Begun before a crash: whether it came to its end nobody knows, so it begins again. A service
+  // that a person has stopped since stays so.
   if (context.op_state(index).stage == OpStage::kIntended) return Intent{};
-  const Files files = files_of(context);
-  if (!loaded_by(unit, files.taken).empty()) return Intent{};
-  if (!loaded_by(unit, files.left).empty())
-    return refuse(files.why_left, "restart {}: what it has loaded was not taken away", unit);
+  if (!loaded_by(unit, gone_files(context, index)).empty()) return Intent{};
   return refuse(Reason::kGone, "restart {}: it has nothing of it loaded any more", unit);
 }
 
@@ -80,7 +122,7 @@ std::string left_running(const Context& context) {
     if (context.op(i).kind != OpKind::kRestart || context.op_state(i).stage != OpStage::kDone)
       continue;
     const auto& unit = context.op(i).text;
-    if (const auto pids = loaded_by(unit, files_of(context).taken); !pids.empty())
+    if (const auto pids = loaded_by(unit, gone_files(context, i)); !pids.empty())
       text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", unit, fmt::join(pids, ", "));
   }
   return text;

@@ -36,12 +36,44 @@ struct Manager {
   }
 };
 
+// A signal as it is on the wire: nobody who makes each anew outruns a reader.
+std::string a_signal() {
+  const auto number = [](std::size_t value) {
+    const auto number = static_cast<std::uint32_t>(value);
+    return std::string(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  std::string fields;
+  const auto add = [&](char code, char type, const std::string& value) {
+    fields.resize((fields.size() + 7) / 8 * 8);
+    fields += {code, 1, type, 0};
+    fields += number(value.size()) + value + std::string(1, 0);
+  };
+  add(1, 'o', kPath);
+  add(2, 's', kInterface);
+  add(3, 's', "UnitFilesChanged");
+  std::string text = "l\4\1\1" + number(0) + number(1) + number(fields.size()) + fields;
+  text.resize((text.size() + 7) / 8 * 8);
+  return text;
+}
+
+// So many that the reader is at it for longer than any test waits; or until it hangs up.
+void flood(int line) {
+  constexpr int kTimes = 2000, kInOne = 1000;
+  std::string many;
+  for (int i = 0; i < kInOne; ++i) many += a_signal();
+  ::fcntl(line, F_SETFL, ::fcntl(line, F_GETFL) & ~O_NONBLOCK);
+  const int room = 16 << 20;  // the reader never finds nothing
+  ::setsockopt(line, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  for (int i = 0; i < kTimes; ++i)
+    if (::send(line, many.data(), many.size(), MSG_NOSIGNAL) < 0) return;
+}
+
 int on_restart(sd_bus_message* message, void* data, sd_bus_error*) {
   const auto& manager = *static_cast<Manager*>(data);
   using How = FakeManager::How;
   const char *unit = nullptr, *mode = nullptr;
   if (sd_bus_message_read(message, "ss", &unit, &mode) < 0) return -EINVAL;
-  manager.note(std::string("RestartUnit ") + unit + " " + mode);
+  manager.note(std::string("TryRestartUnit ") + unit + " " + mode);
   sd_bus* const bus = sd_bus_message_get_bus(message);
   if (manager.how == How::kRefuses)
     return sd_bus_reply_method_errorf(message, "org.freedesktop.systemd1.NoSuchUnit",
@@ -62,6 +94,13 @@ int on_restart(sd_bus_message* message, void* data, sd_bus_error*) {
       while (fs::exists("/proc/" + std::to_string(pid) + "/exe")) ::usleep(1000);
     }
   const char* result = manager.how == How::kFails ? "failed" : "done";
+  if (manager.how == How::kFloods) {
+    sd_bus_reply_method_return(message, "o", kJob);
+    sd_bus_flush(bus);
+    flood(sd_bus_get_fd(bus));
+    sd_bus_close(bus);
+    return 1;
+  }
   // As systemd does with a short one: before its answer.
   if (manager.how != How::kSilent) ended(kJob, unit, result);
   return sd_bus_reply_method_return(message, "o", kJob);
@@ -77,7 +116,7 @@ int on_reload(sd_bus_message* message, void* data, sd_bus_error*) {
 
 const sd_bus_vtable kMethods[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD("RestartUnit", "ss", "o", on_restart, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("TryRestartUnit", "ss", "o", on_restart, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Reload", "", "", on_reload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };

@@ -22,6 +22,7 @@ class FakeManager {
     kRefuses,   // no such unit
     kSilent,    // the job never ends
     kHangsUp,   // in the midst of it
+    kFloods,    // the job never ends, and systemd talks of others without a pause
     kNoReload,  // kDone, but units cannot be read anew
     kMute,      // takes the call and never answers the greeting
   };
@@ -29,7 +30,7 @@ class FakeManager {
   ~FakeManager();
   FakeManager(const FakeManager&) = delete;
 
-  // What it was asked for, in order: "Reload", "RestartUnit cron.service replace".
+  // What it was asked for, in order: "Reload", "TryRestartUnit cron.service replace".
   std::vector<std::string> asked() const;
   // Not what was asked before.
   void forget();

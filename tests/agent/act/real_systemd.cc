@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -92,7 +93,7 @@ RealSystemd::RealSystemd(const std::string& run, const std::string& command,
 }
 
 RealSystemd::~RealSystemd() {
-  const pid_t service = main_process();
+  const pid_t service = is_up() ? main_process() : 0;
   ::kill(process_, SIGKILL);
   ::waitpid(process_, nullptr, 0);
   if (service != 0) ::kill(service, SIGKILL);
@@ -100,6 +101,13 @@ RealSystemd::~RealSystemd() {
        service != 0 && fs::exists("/proc/" + std::to_string(service)) && tries < 1000; ++tries)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   remove_groups(slice_, unit_);
+}
+
+bool RealSystemd::is_up() const {
+  const auto mounts = cgroup_mounts();
+  return std::any_of(mounts.begin(), mounts.end(), [&](const std::string& mount) {
+    return fs::exists(mount + slice_ + "/app.slice/" + unit_);
+  });
 }
 
 pid_t RealSystemd::main_process() const {

@@ -22,6 +22,8 @@ class RealSystemd {
   const std::string& unit() const { return unit_; }
   // The service's process, once it runs its program; 0: it did not come within a minute.
   pid_t main_process() const;
+  // systemd takes the service for one that runs: it has a cgroup.
+  bool is_up() const;
 
  private:
   TempDir folder_;

@@ -2,7 +2,9 @@
 // speaks the real protocol and ends the service's process when it is told to restart it.
 
 #include <algorithm>
+#include <chrono>
 
+#include "agent/act/service_manager.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/act/fake_manager.h"
 #include "tests/agent/act/real_systemd.h"
@@ -18,6 +20,15 @@ using model::Outcome;
 using model::Reason;
 using model::Selector;
 using Asked = std::vector<std::string>;
+
+bool comes_true(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    ::usleep(1000);
+  }
+  return true;
+}
 
 class RestartTest : public testing::Test {
  protected:
@@ -35,7 +46,7 @@ class RestartTest : public testing::Test {
                           {{Selector::Kind::kServicesMapping, {kByName}, {}}}};
     restart.allow = {service_.unit()};
     act({{ActionKind::kQuarantine, {{Selector::Kind::kDetections, {kByName}, {}}}}, restart});
-    asked_ = "RestartUnit " + service_.unit() + " replace";
+    asked_ = "TryRestartUnit " + service_.unit() + " replace";
   }
   void act(std::vector<model::Action> actions) {
     host_->policy.responses[0].actions = std::move(actions);
@@ -145,6 +156,57 @@ TEST_F(RestartTest, AServiceThatEndedMeanwhileIsRestarted) {
   const auto item = restart_in(answer);
   EXPECT_EQ(item.outcome, Outcome::kSkipped);
   EXPECT_EQ(item.reason, Reason::kGone);
+  EXPECT_EQ(systemd_->asked(), Asked{});
+}
+
+TEST_F(RestartTest, AServiceKeepsAFileThatSomebodyElseRemoved) {
+  begin(How::kDone);
+  std::filesystem::remove(host_->at("/opt/kit/worker"));
+  const Answer answer = host_->run(host_->request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.item("/opt/kit/worker", ActionKind::kQuarantine)->reason, Reason::kGone);
+  EXPECT_EQ(restart_in(answer).outcome, Outcome::kDone) << answer.text();
+  EXPECT_EQ(systemd_->asked(), Asked{asked_});
+}
+
+TEST_F(RestartTest, AServiceKeepsAFileThatSomebodyElseRemovedWhileItWasCopied) {
+  begin(How::kDone);
+  // Of the library a copy and two names, then the copy of the program.
+  const Answer answer = host_->run_racing(host_->request(), "performed:4", [&] {
+    EXPECT_TRUE(std::filesystem::remove(host_->at("/opt/kit/worker")));
+  });
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.item("/opt/kit/worker", ActionKind::kQuarantine)->reason, Reason::kGone);
+  EXPECT_EQ(restart_in(answer).outcome, Outcome::kDone) << answer.text();
+  EXPECT_EQ(systemd_->asked(), Asked{asked_});
+}
+
+TEST_F(RestartTest, AFileThatStaysIsLoadedAgainOrTheReasonIsAnothers) {
+  begin(How::kDone);
+  // A name that nobody finds; and of the other file no more than its time.
+  std::filesystem::create_hard_link(host_->at("/opt/kit/worker"), host_->root() + "/../elsewhere");
+  host_->scan();
+  host_->dry_run = host_->findings;
+  const auto request = host_->request();
+  write_text(host_->at("/usr/lib/libevil.so"), "changed since");
+  const Answer answer = host_->run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.item("/usr/lib/libevil.so", ActionKind::kQuarantine)->reason, Reason::kChanged);
+  EXPECT_EQ(restart_in(answer).outcome, Outcome::kFailed);
+  EXPECT_EQ(restart_in(answer).reason, Reason::kHardLinks) << answer.text();
+  EXPECT_EQ(systemd_->asked(), Asked{});
+  EXPECT_TRUE(host_->is_alive(worker_));
+}
+
+TEST_F(RestartTest, AFileThatIsBackIsLoadedAgain) {
+  begin(How::kDone);
+  const Answer answer = host_->run_racing(host_->request(), "performed:5", [&] {
+    EXPECT_FALSE(std::filesystem::exists(host_->at("/opt/kit/worker")));
+    std::filesystem::copy_file("/bin/sleep", host_->at("/opt/kit/worker"));
+  });
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(restart_in(answer).reason, Reason::kChanged);
+  EXPECT_NE(answer.done->detail.find("/opt/kit/worker is still there"), std::string::npos);
   EXPECT_EQ(systemd_->asked(), Asked{});
 }
 
@@ -261,7 +323,7 @@ TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
   const RealSystemd systemd(host_->at("/run"), "/bin/sleep 1000", "LD_PRELOAD=" + library);
   const auto maps = [](pid_t pid) { return read_text(fmt::format("/proc/{}/maps", pid)); };
   const pid_t old = systemd.main_process();
-  ASSERT_NE(maps(old).find(library), std::string::npos);
+  ASSERT_TRUE(comes_true([&] { return maps(old).find(library) != std::string::npos; }));
   host_->policy.responses[0].actions[1].allow = {systemd.unit()};
   add_action(ActionKind::kRemove, kByUnit);
 
@@ -277,6 +339,15 @@ TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
   EXPECT_FALSE(host_->is_alive(old));
   EXPECT_EQ(maps(now).find("libevil"), std::string::npos) << maps(now);
   EXPECT_EQ(host_->run(host_->undo_request(request)).state(), HostState::kUndone);
+
+  // A service that does not run any more is not started because somebody wanted it restarted.
+  ::kill(now, SIGKILL);
+  ASSERT_TRUE(comes_true([&] { return !systemd.is_up(); }));
+  auto manager = ServiceManager::open(host_->at("/run/systemd/private"));
+  ASSERT_TRUE(manager) << manager.error().detail;
+  const auto restarted = manager->restart(systemd.unit());
+  EXPECT_TRUE(restarted) << restarted.error().detail;
+  EXPECT_FALSE(systemd.is_up());
 }
 
 TEST_F(RestartTest, WithoutSystemdACleaningFailsOrSaysNothing) {

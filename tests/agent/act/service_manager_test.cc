@@ -31,7 +31,7 @@ class ServiceManagerTest : public testing::Test {
 TEST_F(ServiceManagerTest, ARestartEndsBeforeSystemdSaysSo) {
   const auto done = restart(How::kDone);
   EXPECT_TRUE(done) << done.error().detail;
-  EXPECT_EQ(fake_->asked(), Asked{"RestartUnit cron.service replace"});
+  EXPECT_EQ(fake_->asked(), Asked{"TryRestartUnit cron.service replace"});
 }
 
 TEST_F(ServiceManagerTest, ARestartThatFailedIsASuccess) {
@@ -55,6 +55,12 @@ TEST_F(ServiceManagerTest, AJobThatNeverEndsIsWaitedForForEver) {
   EXPECT_EQ(late.error().reason, Reason::kTimeout) << late.error().detail;
 }
 
+TEST_F(ServiceManagerTest, AManagerThatNeverStopsTalkingIsHeardForEver) {
+  const auto late = restart(How::kFloods, kShort);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().reason, Reason::kTimeout) << late.error().detail;
+}
+
 TEST_F(ServiceManagerTest, AManagerThatDiesInTheMidstIsWaitedFor) {
   const auto gone = restart(How::kHangsUp);
   ASSERT_FALSE(gone);
@@ -73,7 +79,7 @@ TEST_F(ServiceManagerTest, UnitsAreNotReadAnewAndNobodySaysSo) {
     }
     // The same line serves more than one question.
     EXPECT_TRUE(manager->restart("a.service"));
-    EXPECT_EQ(fake.asked(), (Asked{"Reload", "RestartUnit a.service replace"}));
+    EXPECT_EQ(fake.asked(), (Asked{"Reload", "TryRestartUnit a.service replace"}));
   }
 }
 
