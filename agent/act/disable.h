@@ -2,6 +2,7 @@
 
 // What `disable` makes of the text of a file that stays. Pure.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,8 @@ struct Replacement {
   bool operator==(const Replacement&) const = default;
 };
 // What makes a desktop entry (Hidden=true) or a D-Bus service (Exec=/bin/false, as nothing else
-// keeps the bus from it) start nothing. None: it is neither, or is off already.
-std::vector<Replacement> turned_off(std::string_view text);
+// keeps the bus from it) start nothing, so that every reader of it understands that; each is about
+// all lines that are equal. Empty: it is off already. Nothing: no such edits are known.
+std::optional<std::vector<Replacement>> turned_off(std::string_view path, std::string_view text);
 
 }  // namespace fleetsweep::act

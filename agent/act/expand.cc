@@ -328,14 +328,18 @@ class Expansion {
         FS_CHECK(take_rights(step, entry));
         break;
       default:
-        return refuse(Reason::kCapability,
-                      "nothing turns {} {} off but removing it, which can be undone as well",
-                      name(entry.kind), escaped(entry.file.path));
+        return refuse_to_disable(entry);
     }
     // It was off.
     if (begin_.ops.size() == ops && begin_.steps.back().item.outcome == Outcome::kFound)
       not_done(Outcome::kSkipped, Reason::kGone);
     return {};
+  }
+
+  static tl::unexpected<Refusal> refuse_to_disable(const model::PersistenceIdentity& entry) {
+    return refuse(Reason::kCapability,
+                  "nothing turns {} {} off but removing it, which can be undone as well",
+                  name(entry.kind), escaped(entry.file.path));
   }
 
   Checked<void> turn_off(const model::PersistenceIdentity& entry) {
@@ -344,7 +348,9 @@ class Expansion {
     FS_TRY(const std::string text, read_text(file.get(), entry.file.path, limits::kEditBytes));
     if (crypto::sha256(as_bytes(text)) != entry.file.sha256)
       return refuse(Reason::kChanged, "{}: changed since it was found", escaped(entry.file.path));
-    for (auto& [line, rest] : turned_off(text)) {
+    auto edits = turned_off(entry.file.path, text);
+    if (!edits) return refuse_to_disable(entry);
+    for (auto& [line, rest] : *edits) {
       Op& op = push_edit(entry.file);
       op.text = std::move(line);
       op.rest = std::move(rest);

@@ -70,8 +70,24 @@ void parse_entries(std::uint8_t format, std::string_view text) {
   FS_ASSERT(scan::followed_files(of, text).size() <= limits::kPersistenceFollowed);
 }
 
+// Every edit finds its line, and afterwards the scan takes the file for off.
+void turn_off(std::string_view text) {
+  for (const char* path : {"/x.desktop", "/x.service"}) {
+    const auto edits = act::turned_off(path, text);
+    if (!edits) continue;
+    std::string after(text);
+    for (const auto& edit : *edits) {
+      auto edited = act::without_line(after, edit.line, edit.rest);
+      FS_ASSERT(edited);
+      after = std::move(*edited);
+    }
+    FS_ASSERT(scan::parse_persistence(scan::Format::kDesktop, path, "user", after).empty());
+  }
+}
+
 // Of each way to join lines: no byte is lost, and what is taken out can be put back.
 void edit(std::string_view text) {
+  turn_off(text);
   for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(lines::Join::kBraces); ++i) {
     const auto join = static_cast<lines::Join>(i);
     const auto all = lines::logical_lines(text, join);

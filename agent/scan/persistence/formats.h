@@ -57,7 +57,7 @@ LineEntry binfmt_line(std::string_view line);
 // unit.cc: what it runs, and after it what it tells the loader of what it runs.
 std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::string& user,
                                            std::string_view text);
-// Nothing if it says that it starts nothing: Hidden=true, or of the bus Exec=/bin/false.
+// Nothing if it says that it starts nothing (desktop_file.h).
 LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text);
 
 // Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc.

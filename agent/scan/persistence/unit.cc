@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <functional>
 
-#include "agent/lines/logical_lines.h"
+#include "agent/lines/desktop_file.h"
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
@@ -14,27 +15,9 @@ std::string unit_name(std::string_view path) {
   return std::string(folder.ends_with(".d") ? folder.substr(0, folder.size() - 2) : name);
 }
 
-// "Key=value" of a unit or desktop file.
-struct Setting {
-  const lines::Line& line;
-  std::string_view group, key;  // [Group]
-  const std::string& value;
-};
-
-void each_setting(std::string_view text, const std::function<void(const Setting&)>& visit,
-                  lines::Join join = lines::Join::kUnit) {
-  std::string group;
-  for (const lines::Line& line : lines::logical_lines(text, join)) {
-    const std::string content = lines::joined(line.text);
-    const std::string_view all = trimmed(content);
-    const std::size_t equals = all.find('=');
-    if (!all.empty() && all.front() == '[') group = all;
-    if (all.empty() || all.front() == '#' || all.front() == ';' || all.front() == '[' ||
-        equals == std::string_view::npos)
-      continue;
-    const std::string value(trimmed(all.substr(equals + 1)));
-    if (!value.empty()) visit({line, group, trimmed(all.substr(0, equals)), value});
-  }
+void each_setting(std::string_view text, const std::function<void(const lines::Setting&)>& visit) {
+  for (const lines::Setting& setting : lines::settings(text, lines::Join::kUnit))
+    if (!setting.value.empty()) visit(setting);
 }
 
 }  // namespace
@@ -53,7 +36,7 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   PersistenceEntry whole{.name = name, .user = user};
   std::vector<PersistenceEntry> entries;
   std::string starts;
-  each_setting(text, [&](const Setting& setting) {
+  each_setting(text, [&](const lines::Setting& setting) {
     const auto& [line, group, key, value] = setting;
     if (key == "Unit") starts = value;
     if (key == "User") whole.user = value;
@@ -77,23 +60,23 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
 }
 
 LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text) {
+  if (lines::says_off(path, text)) return std::nullopt;
   PersistenceEntry entry{.name = std::string(file_name(path)), .user = user};
-  bool is_hidden = false, is_of_bus = false, starts = false;
-  const auto visit = [&](const Setting& setting) {
-    const auto& [line, group, key, value] = setting;
-    if (key == "Exec") append(entry.command, value);
-    if (key == "User") entry.user = value;
-    is_of_bus = is_of_bus || group == "[D-BUS Service]";
-    starts = starts || key == "SystemdService" || (key == "Exec" && value != "/bin/false");
-    if (key == "Hidden" && group == "[Desktop Entry]") is_hidden = value == "true";
-  };
-  each_setting(text, visit, lines::Join::kNone);
-  const bool starts_nothing = is_of_bus && !starts;
-  return is_hidden || starts_nothing ? std::nullopt : LineEntry(std::move(entry));
+  std::vector<std::string> commands;  // whichever way it is read
+  for (const auto join : {lines::Join::kUnit, lines::Join::kNone})
+    for (lines::Setting& setting : lines::settings(text, join)) {
+      if (setting.value.empty()) continue;
+      if (setting.key == "User") entry.user = setting.value;
+      if (setting.key == "Exec" &&
+          std::find(commands.begin(), commands.end(), setting.value) == commands.end())
+        commands.push_back(std::move(setting.value));
+    }
+  for (const std::string& command : commands) append(entry.command, command);
+  return entry;
 }
 
 void follow_unit(std::string_view text, const Follow& follow) {
-  each_setting(text, [&](const Setting& setting) {
+  each_setting(text, [&](const lines::Setting& setting) {
     if (setting.key != "EnvironmentFile") return;
     std::string path(unquoted(setting.value));
     if (path.starts_with('-')) path.erase(0, 1);  // it need not be there

@@ -165,16 +165,40 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
 }
 
 TEST(Persistence, WhatIsTurnedOffIsStillAnEntryOrPretendsToBeOff) {
-  const auto entries = [](std::string_view text) { return parse(Format::kDesktop, text).size(); };
-  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\nHidden=true\n"), 0u);
-  EXPECT_EQ(entries("[Desktop Entry]\nHidden=true\nExec=/x\nHidden=false\n"), 1u);
-  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\n# Hidden=true\n"), 1u);
-  EXPECT_EQ(entries("[Desktop Action a]\nHidden=true\n[Desktop Entry]\nExec=/x\n"), 1u);
-  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 0u);
-  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false\nSystemdService=x\n"), 1u);
-  EXPECT_EQ(entries("[D-BUS Service]\nName=a.b\nExec=/bin/false /x\n"), 1u);
-  EXPECT_EQ(entries("[D-BUS Service]\nExec=/bin/false\nExec=/bin/false\n"), 0u);
-  EXPECT_EQ(entries("[Desktop Entry]\nExec=/x\nName=a\\\nHidden=true\n"), 0u) << "no line goes on";
+  const auto autostart = [](std::string_view text) {
+    return parse(Format::kDesktop, text, "/etc/xdg/autostart/x.desktop").size();
+  };
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/x\nHidden=true\n"), 0u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nHidden=true\nExec=/x\nHidden=false\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/x\n# Hidden=true\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Action a]\nHidden=true\n[Desktop Entry]\nExec=/x\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nHidden=true\nHidden=\nExec=/e\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/e\n[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 1u)
+      << "no desktop reads that group";
+  const auto service = [](std::string_view text) {
+    return parse(Format::kDesktop, text, "/etc/dbus-1/services/x.service").size();
+  };
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 0u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false\nSystemdService=x\n"), 1u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false /x\n"), 1u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/e\n[Desktop Entry]\nHidden=true\n"), 1u);
+}
+
+TEST(Persistence, ABackslashHidesAnEntryFromThoseWhoJoinLinesAndNotFromWhoStartsIt) {
+  const auto commands = [](std::string_view text, const char* path) {
+    std::string all;
+    for (const auto& entry : parse(Format::kDesktop, text, path)) all += entry.command + "\n";
+    return all;
+  };
+  const char* desktop = "/etc/xdg/autostart/x.desktop";
+  const char* service = "/etc/dbus-1/services/x.service";
+  EXPECT_EQ(commands("[Desktop Entry]\nHidden=true\nX-Foo=a \\\nHidden=false\nExec=/e\n", desktop),
+            "/e\n");
+  EXPECT_EQ(commands("[D-BUS Service]\nName=a.b\nX=a \\\nExec=/e\n", service), "/e\n");
+  EXPECT_EQ(commands("[Desktop Entry]\nX=a \\\nExec=/e\n[D-BUS Service]\nName=a.b\n", desktop),
+            "/e\n");
+  EXPECT_EQ(commands("[Desktop Entry]\nExec=/e \\\nHidden=true\n", desktop),
+            "/e  Hidden=true; /e \\\n");
 }
 
 TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
