@@ -74,21 +74,21 @@ concept OfAnOperation = requires(const T& event) {
 Step outcome(const Transaction& transaction, std::uint32_t index) {
   Step step = transaction.begin.steps[index];
   if (step.item.outcome != model::Outcome::kFound || step.item.reason != Reason::kNone) return step;
-  bool any = false, all_done = true, all_undone = true, stays = false;
+  bool any = false, all_done = true, all_undone = true, stays = false, changed = false;
   for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
     if (transaction.begin.ops[i].step != index) continue;
     const OpState& op = transaction.ops[i];
     any = true;
     const OpKind kind = transaction.begin.ops[i].kind;
     stays = stays || kind == OpKind::kKill || kind == OpKind::kRestart;
+    changed = changed || (kind != OpKind::kStore && op.stage != OpStage::kPending &&
+                          op.stage != OpStage::kFailed);
     all_done = all_done && op.stage == OpStage::kDone;
     all_undone = all_undone && op.stage == OpStage::kUndone;
     if (op.stage == OpStage::kFailed || op.stage == OpStage::kUndoFailed) {
-      // What is not there any more needs no cleaning.
-      step.item.outcome = op.stage == OpStage::kFailed && op.reason == Reason::kGone &&
-                                  step.item.reason == Reason::kNone
-                              ? model::Outcome::kSkipped
-                              : model::Outcome::kFailed;
+      // What is not there any more needs no cleaning, unless half of it was there, and is again.
+      const bool is_gone = op.stage == OpStage::kFailed && op.reason == Reason::kGone && !changed;
+      step.item.outcome = is_gone ? model::Outcome::kSkipped : model::Outcome::kFailed;
       step.item.reason = op.reason;
       return step;
     }

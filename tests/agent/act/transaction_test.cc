@@ -105,6 +105,28 @@ TEST(Transaction, AStepIsDoneOnlyWhenAllOfItIs) {
   EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kUndone);
 }
 
+TEST(Transaction, HalfAStepIsDoneAndWhatItMissedCountsAsCleaned) {
+  Begin begin = a_begin();
+  begin.ops.resize(2);
+  begin.ops.push_back(begin.ops[1]);  // a copy, and two names that go
+  std::vector<Transaction> history;
+  const auto write = [&](Event event) {
+    const auto status = apply(history, {Nonce{}, std::move(event)});
+    EXPECT_TRUE(status) << status.error().message;
+  };
+  write(begin);
+  for (std::uint32_t op : {0u, 1u}) {
+    write(Intended{op, {}});
+    write(Done{op, {}});
+  }
+  write(Failed{2, Reason::kGone});
+  EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kFailed);
+  write(UndoIntended{1, {}});
+  write(Undone{1, Reason::kNone});
+  EXPECT_EQ(outcomes(history[0])[0].item.outcome, Outcome::kFailed) << "rolled back: it is there";
+  EXPECT_EQ(outcomes(history[0])[0].item.reason, Reason::kGone);
+}
+
 TEST(Transaction, ARecordThatCannotFollowIsDamage) {
   std::vector<Transaction> history;
   EXPECT_FALSE(apply(history, {Nonce{}, Done{0, {}}}));
