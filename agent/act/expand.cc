@@ -114,10 +114,9 @@ class Expansion {
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps)
-      if (plan::is_whole_file(step) && step.skipped == Reason::kNone) {
+      if (step.action.kind == ActionKind::kQuarantine && step.skipped == Reason::kNone) {
         const auto& file = plan::file_of(step.identity);
-        going_.emplace(file.device, file.inode);
-        if (step.action.kind == ActionKind::kQuarantine) taken_.emplace(file.device, file.inode);
+        taken_.emplace(file.device, file.inode);
       }
     for (const auto& step : plan.steps) {
       begin_.steps.push_back(shown(step));
@@ -303,6 +302,10 @@ class Expansion {
     if (is_of_windows(entry)) return on_windows(step, entry);
     if (step.action.kind == ActionKind::kDisable) return disable(step, entry);
     if (!entry.entry.empty()) return edit(step, entry);
+    if (!plan::has_all_names(entry.file, input_.facts[step.finding])) {
+      not_done(Outcome::kFailed, Reason::kHardLinks);
+      return {};
+    }
     for (const auto& link : links_of(entry)) FS_CHECK(unlink(link));
     return take(step, entry.file);
   }
@@ -358,9 +361,7 @@ class Expansion {
     return {};
   }
 
-  // A file that goes as a whole needs no other rights before.
   Checked<void> take_rights(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
-    if (going_.contains({entry.file.device, entry.file.inode})) return {};
     FS_TRY(const Parent parent, tree_.parent(entry.file.path));
     FS_TRY(const UniqueFd file, tree_.file(parent, entry.file.path));
     struct stat status {};
@@ -420,7 +421,8 @@ class Expansion {
     const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
     if (size < 0 ||
         ::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return {};  // a file of that name is not the unit's link
+      return {};                                    // a file of that name is not the unit's link
+    if (!unlinked_.insert(path).second) return {};  // it leads to two entries
     model::FileIdentity link;
     link.path = path;
     link.device = status.st_dev;
@@ -453,7 +455,7 @@ class Expansion {
     }
     const std::vector<std::string> only = {file.path};
     const auto& names = file.links > 1 ? input_.facts[step.finding].names : only;
-    if (names.size() != file.links) {
+    if (!plan::has_all_names(file, input_.facts[step.finding])) {
       not_done(Outcome::kFailed, Reason::kHardLinks);
       return {};
     }
@@ -478,8 +480,9 @@ class Expansion {
   const std::string& state_;
   const std::vector<std::string>& relays_;  // that the tenant signed
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
-  // Device and inode of files that are quarantined, and of all that will be gone.
-  std::set<std::pair<std::uint64_t, std::uint64_t>> taken_, going_;
+  // Device and inode of files that are quarantined.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;
+  std::set<std::string> unlinked_;
   Begin begin_;
 };
 

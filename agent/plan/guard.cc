@@ -143,6 +143,10 @@ bool is_whole_file(const model::PlanStep& step) {
   return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
 }
 
+bool has_all_names(const model::FileIdentity& file, const ObjectFacts& facts) {
+  return file.links < 2 || facts.names.size() == file.links;
+}
+
 model::Disabling disabling_of(const model::PersistenceIdentity& entry) {
   const model::Disabling by = model::disabling_of(entry.kind, !entry.entry.empty());
   const std::string& path = entry.file.path;

@@ -34,6 +34,8 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 bool is_intrusive(model::ActionKind kind);
 // It is gone afterwards.
 bool is_whole_file(const model::PlanStep& step);
+// It can be taken under each: none lies where nobody looked.
+bool has_all_names(const model::FileIdentity& file, const ObjectFacts& facts);
 // As its kind, save where the program that starts it looks at nothing that could be turned off.
 model::Disabling disabling_of(const model::PersistenceIdentity& entry);
 

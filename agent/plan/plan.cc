@@ -154,6 +154,10 @@ bool is_line(const PlanStep& step) {
   return entry && !entry->entry.empty();
 }
 
+bool changes_entry(ActionKind kind) {
+  return kind == ActionKind::kDisable || kind == ActionKind::kRemove;
+}
+
 class Planner {
  public:
   explicit Planner(const Input& input) : input_(input) {
@@ -177,6 +181,7 @@ class Planner {
       if (acts && !judged.bound.empty() && !refusal_) refusal_ = check_independence(input_, judged);
     }
     drop_redundant_collects();
+    drop_redundant_changes();
     // Now it is known which files go.
     for (const auto& judged : *verdicts)
       each_action(judged, [&](const model::Action& action) {
@@ -342,6 +347,31 @@ class Planner {
         kept.insert(object_key(step.identity));
     std::erase_if(plan_.steps, [&](const PlanStep& step) {
       return step.action.kind == ActionKind::kCollect && kept.contains(object_key(step.identity));
+    });
+  }
+
+  // What is removed need not be disabled, and what goes as a whole needs no edit and no other
+  // rights before, which would make another file of it than the one that was found. The links of a
+  // unit are no part of its file.
+  void drop_redundant_changes() {
+    std::set<std::string> removed;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> going;
+    for (const PlanStep& step : plan_.steps) {
+      const auto& file = file_of(step.identity);
+      const bool whole = is_whole_file(step);
+      if (step.skipped != Reason::kNone ||
+          (whole && !has_all_names(file, input_.facts[step.finding])))
+        continue;
+      if (step.action.kind == ActionKind::kRemove) removed.insert(object_key(step.identity));
+      if (whole) going.emplace(file.device, file.inode);
+    }
+    std::erase_if(plan_.steps, [&](const PlanStep& step) {
+      const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+      if (entry == nullptr || !changes_entry(step.action.kind) || is_whole_file(step)) return false;
+      const bool disables = step.action.kind == ActionKind::kDisable;
+      const bool is_of_links = disables && disabling_of(*entry) == model::Disabling::kLinks;
+      return (disables && removed.contains(object_key(step.identity))) ||
+             (!is_of_links && going.contains({entry->file.device, entry->file.inode}));
     });
   }
 

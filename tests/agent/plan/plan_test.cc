@@ -514,6 +514,66 @@ TEST(Plan, OneObjectFoundTwiceIsTouchedOnce) {
   EXPECT_EQ(quarantines, 1u);
 }
 
+struct Both {
+  World world = World::infected();
+  model::PersistenceIdentity entry;
+
+  // The file that goes by its hash, found as an entry, too.
+  explicit Both(model::PersistenceKind kind, ActionKind second) {
+    entry.kind = kind;
+    entry.file = file("/tmp/x", 10);
+    world.policy.responses[0].actions = {action(ActionKind::kQuarantine, {kHash}),
+                                         action(second, {kPreload})};
+    find();
+  }
+  void find() {
+    world.findings.back().identity = entry;
+    world.dry_run = world.findings;
+  }
+  std::vector<ActionKind> planned() const {
+    const auto plan = world.plan();
+    EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+    return kinds(plan);
+  }
+};
+
+TEST(Plan, AFileIsEditedBeforeItIsTakenAndThenNoLongerTheOneThatWasFound) {
+  for (const auto kind :
+       {model::PersistenceKind::kXdgAutostart, model::PersistenceKind::kSetuidProgram})
+    EXPECT_EQ(Both(kind, ActionKind::kDisable).planned(), std::vector{ActionKind::kQuarantine})
+        << name(kind);
+  for (const auto kind : {ActionKind::kDisable, ActionKind::kRemove}) {
+    Both line(model::PersistenceKind::kCron, kind);
+    line.entry.entry = "* * * * * root /x";
+    line.find();
+    EXPECT_EQ(line.planned(), std::vector{ActionKind::kQuarantine}) << name(kind);
+  }
+  EXPECT_EQ(Both(model::PersistenceKind::kSystemdUnit, ActionKind::kDisable).planned(),
+            (std::vector{ActionKind::kDisable, ActionKind::kQuarantine}))
+      << "its links are other files";
+}
+
+TEST(Plan, WhatIsNotTakenForANameSomewhereElseStaysOnToo) {
+  Both linked(model::PersistenceKind::kSetuidProgram, ActionKind::kDisable);
+  linked.entry.file.links = 2;
+  std::get<model::FileIdentity>(linked.world.findings[0].identity).links = 2;
+  linked.find();
+  EXPECT_EQ(linked.planned(), (std::vector{ActionKind::kDisable, ActionKind::kQuarantine}));
+  for (auto& facts : linked.world.facts) facts.names = {"/tmp/x", "/tmp/y"};
+  EXPECT_EQ(linked.planned(), std::vector{ActionKind::kQuarantine});
+}
+
+TEST(Plan, WhatIsRemovedIsDisabledTooAndOneFailsTheOther) {
+  for (const char* line : {"", "* * * * * root /x"}) {
+    Both both(line[0] ? model::PersistenceKind::kCron : model::PersistenceKind::kSystemdUnit,
+              ActionKind::kDisable);
+    both.world.policy.responses[0].actions[0] = action(ActionKind::kRemove, {kPreload});
+    both.entry.entry = line;
+    both.find();
+    EXPECT_EQ(both.planned(), std::vector{ActionKind::kRemove});
+  }
+}
+
 TEST(Plan, AFileWhoseContentWasNotReadIsOnlyReported) {
   auto world = World::infected();
   std::get<model::FileIdentity>(world.findings[0].identity).sha256 = {};
