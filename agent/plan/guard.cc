@@ -41,11 +41,14 @@ Refusal over(const char* what, std::uint64_t found, std::uint64_t limit) {
   return {Reason::kLimit, fmt::format("{} {} where at most {} may be touched", found, what, limit)};
 }
 
+bool disables_by(const model::PlanStep& step, model::Disabling by) {
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return step.action.kind == model::ActionKind::kDisable && entry && disabling_of(*entry) == by;
+}
+
 // Under each of its names.
 bool changes_file(const model::PlanStep& step) {
-  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
-  return is_whole_file(step) || (step.action.kind == model::ActionKind::kDisable && entry &&
-                                 disabling_of(*entry) == model::Disabling::kMode);
+  return is_whole_file(step) || disables_by(step, model::Disabling::kMode);
 }
 
 Refusal protect(std::string_view path, std::string_view why) {
@@ -237,9 +240,10 @@ Refusal check_limits(const Input& input, const std::vector<const model::PlanStep
 }
 
 Refusal check_names(const Input& input, const std::vector<model::PlanStep>& steps) {
-  std::set<std::string> removed;
+  std::set<std::string> removed;  // or a comment
   for (const auto& step : steps)
-    if (step.action.kind == model::ActionKind::kRemove && step.skipped == Reason::kNone)
+    if (step.skipped == Reason::kNone && (step.action.kind == model::ActionKind::kRemove ||
+                                          disables_by(step, model::Disabling::kComment)))
       removed.insert(object_key(step.identity));
   for (const auto& step : steps) {
     if (step.skipped != Reason::kNone || !is_whole_file(step)) continue;
@@ -247,7 +251,7 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
       if (!removed.contains(key))
         return protect(file_of(step.identity).path,
                        "a PAM configuration still names this module, and without it nobody may be "
-                       "able to log in: remove those lines in the same order");
+                       "able to log in: remove or disable those lines in the same order");
   }
   return {};
 }

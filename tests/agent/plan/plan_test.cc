@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 
 namespace fleetsweep::plan {
@@ -572,6 +573,25 @@ TEST(Plan, WhatIsRemovedIsDisabledTooAndOneFailsTheOther) {
     both.find();
     EXPECT_EQ(both.planned(), std::vector{ActionKind::kRemove});
   }
+}
+
+TEST(Plan, ALineThatBecomesACommentStillNamesItsModule) {
+  const auto refused = [](ActionKind kind) {
+    auto world = World::infected();
+    model::PersistenceIdentity line;
+    line.kind = model::PersistenceKind::kPamConfig;
+    line.file = file("/etc/pam.d/sshd", 12);
+    line.entry = "auth optional pam_x.so";
+    world.findings.back().identity = line;
+    world.dry_run = world.findings;
+    world.facts[0].named_by = {object_key(line)};
+    world.policy.responses[0].actions = {action(ActionKind::kQuarantine, {kHash}),
+                                         action(kind, {kPreload})};
+    return world.plan().refused;
+  };
+  EXPECT_EQ(refused(ActionKind::kRemove), Reason::kNone);
+  EXPECT_EQ(refused(ActionKind::kDisable), Reason::kNone);
+  EXPECT_EQ(refused(ActionKind::kReport), Reason::kProtected);
 }
 
 TEST(Plan, AFileWhoseContentWasNotReadIsOnlyReported) {
