@@ -137,7 +137,10 @@ std::vector<std::int32_t> all_pids() {
   return pids;
 }
 
-std::vector<plan::Running> running_processes(const Tree& tree) {
+namespace {
+
+// `with_layers` reads the mounts of each of them.
+std::vector<plan::Running> list_running(const Tree& tree, bool with_layers) {
   std::vector<plan::Running> result;
   for (const auto pid : all_pids()) {
     model::ProcessIdentity process;
@@ -158,12 +161,19 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
     result.back().unit = unit_of(read_proc(pid, "cgroup").value_or(""));
+    if (!with_layers) continue;
     if (const auto file = layer_file(pid, *path, status)) {
       result.back().layer_device = file->st_dev;
       result.back().layer_inode = file->st_ino;
     }
   }
   return result;
+}
+
+}  // namespace
+
+std::vector<plan::Running> running_processes(const Tree& tree) {
+  return list_running(tree, true);
 }
 
 Family family_of(const Tree& tree, const Op& op) {
@@ -179,13 +189,13 @@ Family family_of(const Tree& tree, const Op& op) {
                        }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
   };
-  const auto running = running_processes(tree);
+  const auto processes = list_running(tree, false);
   std::map<std::int32_t, model::ProcessIdentity> members;
   const auto add_descendants = [&](std::int32_t pid) {
     if (!op.tree) return;
-    for (auto& process : plan::descendants(running, pid)) members.emplace(process.pid, process);
+    for (auto& process : plan::descendants(processes, pid)) members.emplace(process.pid, process);
   };
-  for (const auto& one : running) {
+  for (const auto& one : processes) {
     const model::ProcessIdentity& process = one.process;
     if (process.pid == op.pid && process.start_ticks == op.start_ticks) add_descendants(op.pid);
     if (op.whole_program && process.exe.device == op.file.device &&

@@ -35,7 +35,7 @@ Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdent
 std::vector<std::int32_t> all_pids();
 
 // All processes whose program lies beneath the root (any process when the root is the host's),
-// kernel threads excluded; exe without digest.
+// kernel threads excluded; exe without digest. For a plan: it reads the mounts of each.
 std::vector<plan::Running> running_processes(const Tree& tree);
 
 // Who stands and falls with an operation's process: of the same program if that is malware as a
