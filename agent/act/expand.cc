@@ -1,7 +1,5 @@
 #include "agent/act/expand.h"
 
-#include <sys/xattr.h>
-
 #include <algorithm>
 #include <climits>
 #include <filesystem>
@@ -11,6 +9,7 @@
 #include "agent/act/disable.h"
 #include "agent/act/hive_editor.h"
 #include "agent/act/lines.h"
+#include "agent/act/metadata.h"
 #include "agent/act/reach.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
@@ -366,22 +365,24 @@ class Expansion {
     FS_TRY(const UniqueFd file, tree_.file(parent, entry.file.path));
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", entry.file.path, errno);
-    if (entry.file.links > 1 && input_.facts[step.finding].names.size() != entry.file.links) {
+    if (!plan::has_all_names(entry.file, input_.facts[step.finding])) {
       not_done(Outcome::kFailed, Reason::kHardLinks);
       return {};
     }
-    char capability[64];
-    ssize_t size = 0;
-    const bool is_capability = entry.kind == model::PersistenceKind::kFileCapability;
-    if (is_capability)
-      size = ::fgetxattr(file.get(), "security.capability", capability, sizeof capability);
+    if (entry.kind == model::PersistenceKind::kFileCapability) {
+      FS_TRY(std::string capability, capability_of(file.get(), entry.file.path));
+      if (!capability.empty()) push(OpKind::kMode, entry.file).text = std::move(capability);
+      return {};
+    }
     const std::uint32_t wrong =
         entry.kind == model::PersistenceKind::kSetuidProgram ? S_ISUID | S_ISGID : 0111;
-    if (is_capability ? size <= 0 : (status.st_mode & wrong) == 0) return {};
+    if ((status.st_mode & wrong) == 0) return {};
+    auto& mode =
+        modes_.try_emplace({status.st_dev, status.st_ino}, status.st_mode & 07777).first->second;
     Op& op = push(OpKind::kMode, entry.file);
-    op.mode = status.st_mode & 07777;
-    op.clears = is_capability ? 0 : wrong;
-    if (is_capability) op.text.assign(capability, static_cast<std::size_t>(size));
+    op.mode = mode;
+    op.clears = wrong;
+    mode &= ~wrong;
     return {};
   }
 
@@ -480,8 +481,9 @@ class Expansion {
   const std::string& state_;
   const std::vector<std::string>& relays_;  // that the tenant signed
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
-  // Device and inode of files that are quarantined.
+  // By device and inode: files that are quarantined, and what operations so far leave of a mode.
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> modes_;
   std::set<std::string> unlinked_;
   Begin begin_;
 };

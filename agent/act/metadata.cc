@@ -160,6 +160,14 @@ Result<Metadata> decode_metadata(BytesView bytes) {
   return metadata;
 }
 
+Checked<std::string> capability_of(int fd, std::string_view path) {
+  char value[64];
+  const auto size = ::fgetxattr(fd, kCapabilityAttribute, value, sizeof value);
+  if (size >= 0) return std::string(value, static_cast<std::size_t>(size));
+  if (errno == ENODATA || errno == ENOTSUP) return std::string();
+  return refuse_errno("capabilities of", path, errno);
+}
+
 Checked<Metadata> read_metadata(int fd, std::string_view path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) return refuse_errno("stat", path, errno);

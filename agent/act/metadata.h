@@ -57,6 +57,10 @@ Checked<void> apply_metadata(int fd, const Metadata& metadata);
 // All settable flags but the locking ones, of a new file: some only take while it is empty.
 Checked<void> apply_flags(int fd, const Metadata& metadata);
 
+// The capabilities of an open file, as the kernel keeps them; empty: it has none.
+inline constexpr const char* kCapabilityAttribute = "security.capability";
+Checked<std::string> capability_of(int fd, std::string_view path);
+
 // Immutable or append-only among them.
 inline constexpr std::uint32_t kLockingFlags = 0x10 | 0x20;  // FS_IMMUTABLE_FL, FS_APPEND_FL
 std::uint32_t flags_of(int fd);                              // 0 where a file system has none

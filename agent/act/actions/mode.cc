@@ -9,14 +9,7 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr const char* kCapability = "security.capability";
 constexpr std::uint32_t kBits = 07777;
-
-std::string capability_of(int fd) {
-  char value[64];
-  const auto size = ::fgetxattr(fd, kCapability, value, sizeof value);
-  return size > 0 ? std::string(value, static_cast<std::size_t>(size)) : std::string();
-}
 
 struct Look {
   UniqueFd file;
@@ -32,7 +25,7 @@ Checked<Look> look(Context& context, const Op& op) {
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
   if (!is_same_file(status, op.file))
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
-  std::string capability = capability_of(file.get());
+  FS_TRY(std::string capability, capability_of(file.get(), op.file.path));
   return Look{std::move(file), status.st_mode & kBits, std::move(capability),
               is_unchanged(status, op.file)};
 }
@@ -46,28 +39,49 @@ bool is_on(const Look& now, const Op& op) {
 }
 
 Checked<void> settle(const Look& now, const Op& op, bool on) {
-  const bool done =
-      op.text.empty() ? ::fchmod(now.file.get(), on ? op.mode : op.mode & ~op.clears) == 0
-      : on ? ::fsetxattr(now.file.get(), kCapability, op.text.data(), op.text.size(), 0) == 0
-           : ::fremovexattr(now.file.get(), kCapability) == 0;
+  const bool done = op.text.empty()
+                        ? ::fchmod(now.file.get(), on ? op.mode : op.mode & ~op.clears) == 0
+                    : on ? ::fsetxattr(now.file.get(), kCapabilityAttribute, op.text.data(),
+                                       op.text.size(), 0) == 0
+                         : ::fremovexattr(now.file.get(), kCapabilityAttribute) == 0;
   if (!done) return refuse_errno("change the rights of", op.file.path, errno);
   if (::fsync(now.file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return {};
 }
 
+// An operation of this plan that took other rights of the same file, or the same under another
+// name: since then the ctime cannot vouch for the content.
+const OpState* earlier(const Context& context, std::uint32_t index) {
+  for (std::uint32_t i = index; i-- > 0;) {
+    const Op& other = context.op(i);
+    if (other.kind == OpKind::kMode && other.file.device == context.op(index).file.device &&
+        other.file.inode == context.op(index).file.inode &&
+        context.op_state(i).stage == OpStage::kDone)
+      return &context.op_state(i);
+  }
+  return nullptr;
+}
+
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
+  FS_TRY(const Look first, look(context, op));
+  // Rights are given back to this content alone.
+  Intent intent;
+  FS_TRY(intent.before, digest_of(first.file.get()));
   FS_TRY(const Look now, look(context, op));
-  if (!now.is_unchanged || !is_on(now, op))
+  const OpState* const other = earlier(context, index);
+  const bool is_same = other ? intent.before == other->intent.before : now.is_unchanged;
+  if (!is_same || !(is_on(now, op) || (other && is_off(now, op))))
     return refuse(Reason::kChanged, "{}: changed while we acted", escaped(op.file.path));
   if ((flags_of(now.file.get()) & kLockingFlags) != 0)
     return refuse(Reason::kImmutable, "{}: immutable or append-only", escaped(op.file.path));
-  return Intent{};
+  return intent;
 }
 
 Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Look now, look(context, op));
+  if (is_off(now, op) && earlier(context, index)) return Post{};
   if (!is_on(now, op))
     return refuse(Reason::kRaced, "{}: its rights changed while we acted", escaped(op.file.path));
   FS_CHECK(settle(now, op, false));
@@ -79,26 +93,35 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{is_off(now, context.op(index)), Post{}};
 }
 
-Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
+// Off, and with the content it had: who may write a file gets no rights for what he put there.
+// False: an undo that was interrupted, or that of its other name, gave them back.
+Checked<bool> must_be_given_back(const Look& now, Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  const auto now = look(context, op);
-  if (!now)
-    return refuse(Reason::kConflict, "{}: it is not the file any more that was disabled",
-                  escaped(op.file.path));
-  if (!is_off(*now, op) && !is_on(*now, op))
+  if (is_on(now, op)) return false;
+  if (!is_off(now, op))
     return refuse(Reason::kConflict, "{}: its rights were changed after cleaning",
                   escaped(op.file.path));
+  FS_TRY(const Digest digest, digest_of(now.file.get()));
+  if (digest != context.op_state(index).intent.before)
+    return refuse(Reason::kConflict, "{}: its content was changed after cleaning",
+                  escaped(op.file.path));
+  return true;
+}
+
+Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
+  const auto now = look(context, context.op(index));
+  if (!now)
+    return refuse(Reason::kConflict, "{}: it is not the file any more that was disabled",
+                  escaped(context.op(index).file.path));
+  FS_CHECK(must_be_given_back(*now, context, index));
   return UndoIntent{};
 }
 
 Checked<void> undo(Context& context, std::uint32_t index) {
-  const Op& op = context.op(index);
-  FS_TRY(const Look now, look(context, op));
-  if (is_on(now, op)) return {};  // an undo that was interrupted had come so far
-  if (!is_off(now, op))
-    return refuse(Reason::kConflict, "{}: its rights were changed after cleaning",
-                  escaped(op.file.path));
-  return settle(now, op, true);
+  FS_TRY(const Look now, look(context, context.op(index)));
+  FS_TRY(const bool must, must_be_given_back(now, context, index));
+  if (!must) return {};
+  return settle(now, context.op(index), true);
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/act/metadata.h"
+#include "tests/agent/act/temp_dir.h"
+
 namespace fleetsweep::act {
 namespace {
 
@@ -63,6 +66,16 @@ TEST(Disable, ALineThatStandsThereTwiceIsEditedTwice) {
   EXPECT_EQ(off_the_bus("[D-BUS Service]\nName=a.b\nExec=/x\nExec=/x\n"),
             edits({{"Exec=/x", "# Exec=/x\nExec=/bin/false"}}));
   EXPECT_EQ(hidden("[Desktop Entry]\nHidden=0\nHidden=0\n"), edits({{"Hidden=0", "Hidden=true"}}));
+}
+
+TEST(Disable, ACapabilityThatCannotBeReadIsTakenForNone) {
+  TempDir folder;
+  write_text(folder / "x", "a program");
+  const UniqueFd file(::open((folder / "x").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(capability_of(file.get(), "/x").value_or("?"), "");
+  const auto unread = capability_of(-1, "/x");
+  ASSERT_FALSE(unread);
+  EXPECT_EQ(unread.error().reason, Reason::kIo);
 }
 
 }  // namespace
