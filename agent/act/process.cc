@@ -139,8 +139,8 @@ std::vector<std::int32_t> all_pids() {
 
 namespace {
 
-// `with_layers` reads the mounts of each of them.
-std::vector<plan::Running> list_running(const Tree& tree, bool with_layers) {
+// `for_plan`: with what is read for plans alone, the service and the mounts of each.
+std::vector<plan::Running> list_running(const Tree& tree, bool for_plan) {
   std::vector<plan::Running> result;
   for (const auto pid : all_pids()) {
     model::ProcessIdentity process;
@@ -160,8 +160,8 @@ std::vector<plan::Running> list_running(const Tree& tree, bool with_layers) {
     process.name = read_proc(pid, "comm").value_or("");
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
+    if (!for_plan) continue;
     result.back().unit = unit_of(read_proc(pid, "cgroup").value_or(""));
-    if (!with_layers) continue;
     if (const auto file = layer_file(pid, *path, status)) {
       result.back().layer_device = file->st_dev;
       result.back().layer_inode = file->st_ino;
