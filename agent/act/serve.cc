@@ -16,6 +16,7 @@
 #include "agent/act/process.h"
 #include "agent/act/reach.h"
 #include "agent/act/retention.h"
+#include "agent/act/unit_files.h"
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
@@ -141,11 +142,13 @@ class Server {
 
   // The host's own root needs no quorum to get its own files back.
   ActDone undo_locally(const DocumentId& order) {
-    if (ledger_.rounds(order).empty()) {
+    const auto rounds = ledger_.rounds(order);
+    if (rounds.empty()) {
       auto done = refused(order, Reason::kUndoUnknown, "this host never carried it out");
       done.undo = done.local = true;
       return done;
     }
+    close_unused_by_undo(rounds);
     return undo_rounds(order, DocumentId{});
   }
 
@@ -220,10 +223,22 @@ class Server {
       return op.kind == OpKind::kBlock || op.kind == OpKind::kIsolate;
     });
   }
-  void close_unused_firewall(const std::vector<Nonce>& rounds) {
-    if (std::none_of(rounds.begin(), rounds.end(),
-                     [this](const Nonce& id) { return is_about_network(ledger_.find(id)->begin); }))
-      options_.firewall->close();
+  static bool restarts_services(const Begin& begin) {
+    return std::any_of(begin.ops.begin(), begin.ops.end(),
+                       [](const Op& op) { return op.kind == OpKind::kRestart; });
+  }
+  // What was opened while that was allowed: whoever takes this process over later has it no more.
+  void close_unused(bool uses_firewall, bool uses_systemd) {
+    if (!uses_firewall) options_.firewall->close();
+    if (!uses_systemd && options_.services != nullptr) options_.services->close();
+  }
+  // An undo restarts nothing.
+  void close_unused_by_undo(const std::vector<Nonce>& rounds) {
+    const auto any = [&](bool (*asked)(const Begin&)) {
+      return std::any_of(rounds.begin(), rounds.end(),
+                         [&](const Nonce& id) { return asked(ledger_.find(id)->begin); });
+    };
+    close_unused(any(is_about_network), any(may_change_units));
   }
 
   static DocumentId order_id(const ActRequest& request) {
@@ -330,7 +345,7 @@ class Server {
     begin->round = request.round;
     begin->policy = verified.order().policy;
     begin->undo_ttl = kept_by(verified.policy());
-    if (!is_about_network(*begin)) options_.firewall->close();
+    close_unused(is_about_network(*begin), restarts_services(*begin) || may_change_units(*begin));
     begin->at = std::max(read_clock().local, verified.anchor().newest);
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
@@ -422,7 +437,7 @@ class Server {
       done.undo = true;
       return done;
     }
-    close_unused_firewall(rounds);
+    close_unused_by_undo(rounds);
     const auto newest = std::find_if_not(rounds.begin(), rounds.end(), is_undone);
     if (newest != rounds.end()) {
       // As with apply: first the journal, which a crash resumes from, then the anchor.

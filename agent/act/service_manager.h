@@ -28,6 +28,8 @@ class ServiceManager {
   // so); well when systemd says that it is done. kTimeout: it goes on without us.
   Checked<void> restart(const std::string& unit,
                         std::chrono::milliseconds wait = limits::kServiceRestartWait);
+  // This process has no use for it any more; what is asked later is refused.
+  void close() { bus_.reset(); }
 
  private:
   struct Close {

@@ -24,6 +24,8 @@ constexpr const char* kPath = "/org/freedesktop/systemd1";
 constexpr const char* kInterface = "org.freedesktop.systemd1.Manager";
 constexpr const char* kJob = "/org/freedesktop/systemd1/job/41";
 
+constexpr const char *kCalls = "+", *kHangsUp = "-";  // in the log, beside what is asked
+
 // In the process of the manager.
 struct Manager {
   FakeManager::How how;
@@ -106,6 +108,12 @@ int on_restart(sd_bus_message* message, void* data, sd_bus_error*) {
   return sd_bus_reply_method_return(message, "o", kJob);
 }
 
+int on_any(sd_bus_message* message, void* data, sd_bus_error*) {
+  if (sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", "Disconnected") > 0)
+    static_cast<Manager*>(data)->note(kHangsUp);
+  return 0;
+}
+
 int on_reload(sd_bus_message* message, void* data, sd_bus_error*) {
   const auto& manager = *static_cast<Manager*>(data);
   manager.note("Reload");
@@ -125,10 +133,12 @@ int on_call(sd_event_source* source, int fd, std::uint32_t, void* data) {
   const auto& manager = *static_cast<Manager*>(data);
   const int line = ::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (line < 0 || manager.how == FakeManager::How::kMute) return 0;
+  manager.note(kCalls);
   sd_bus* bus = nullptr;  // lives as long as this process
   const sd_id128_t id = {{1}};
   if (sd_bus_new(&bus) < 0 || sd_bus_set_fd(bus, line, line) < 0 ||
       sd_bus_set_server(bus, 1, id) < 0 || sd_bus_start(bus) < 0 ||
+      sd_bus_add_filter(bus, nullptr, on_any, data) < 0 ||
       sd_bus_add_object_vtable(bus, nullptr, kPath, kInterface, kMethods, data) < 0 ||
       sd_bus_attach_event(bus, sd_event_source_get_event(source), 0) < 0)
     ::_exit(4);
@@ -183,7 +193,18 @@ FakeManager::~FakeManager() {
 std::vector<std::string> FakeManager::asked() const {
   std::vector<std::string> lines;
   std::ifstream file(log_);
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  for (std::string line; std::getline(file, line);)
+    if (line != kCalls && line != kHangsUp) lines.push_back(line);
+  return lines;
+}
+
+std::size_t FakeManager::lines() const {
+  std::size_t lines = 0;
+  std::ifstream file(log_);
+  for (std::string line; std::getline(file, line);) {
+    if (line == kCalls) ++lines;
+    if (line == kHangsUp) --lines;
+  }
   return lines;
 }
 

@@ -32,7 +32,9 @@ class FakeManager {
 
   // What it was asked for, in order: "Reload", "TryRestartUnit cron.service replace".
   std::vector<std::string> asked() const;
-  // Not what was asked before.
+  // Lines that somebody has to it.
+  std::size_t lines() const;
+  // Not what was asked before; while nobody has a line.
   void forget();
 
  private:

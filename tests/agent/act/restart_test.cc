@@ -291,6 +291,41 @@ TEST_F(RestartTest, WhereSystemdIsNotReachedChangedUnitsAreASilentSuccess) {
   }
 }
 
+// On its line whoever took act over could have the first process start any program.
+TEST_F(RestartTest, ALineToSystemdStaysOpenThatNothingNeeds) {
+  begin(How::kDone);
+  const auto comes_to = [&](std::size_t lines) {
+    return comes_true([&] { return systemd_->lines() == lines; });
+  };
+  const auto restart = host_->policy.responses[0].actions[1];
+  const auto take = host_->policy.responses[0].actions[0];
+  const model::Action remove{ActionKind::kRemove, {{Selector::Kind::kDetections, {kByUnit}, {}}}};
+  struct Case {
+    std::vector<model::Action> actions;
+    std::size_t lines, lines_of_undo;
+  };
+  for (const auto& [actions, lines, lines_of_undo] :
+       {Case{{take, restart}, 1, 0}, Case{{take}, 0, 0}, Case{{remove}, 1, 1}}) {
+    act(actions);
+    host_->findings.clear();
+    host_->find_file(kByHash, "/tmp/kit/evil");
+    host_->find_file(kByName, "/opt/kit/worker");
+    host_->find_unit("/etc/systemd/system/evil.service");
+    host_->dry_run = host_->findings;
+    model::Order order = host_->order();
+    order.title = std::to_string(actions.size()) + std::to_string(lines);
+    const auto request = host_->request(order, {"alice", "bob"});
+    const Answer answer =
+        host_->run_racing(request, "performed:1", [&] { EXPECT_TRUE(comes_to(lines)); });
+    EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+    EXPECT_TRUE(comes_to(0));
+    const Answer undone = host_->run_racing(host_->undo_request(request), "undone:1",
+                                            [&] { EXPECT_TRUE(comes_to(lines_of_undo)); });
+    EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+    EXPECT_TRUE(comes_to(0));
+  }
+}
+
 TEST_F(RestartTest, UnitsThatSystemdDoesNotReadAreASuccess) {
   begin(How::kNoReload);
   add_action(ActionKind::kRemove, kByUnit);
