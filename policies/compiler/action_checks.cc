@@ -3,6 +3,8 @@
 
 #include "policies/compiler/action_checks.h"
 
+#include <strings.h>
+
 #include <algorithm>
 
 #include "policies/compiler/engine.h"
@@ -80,9 +82,32 @@ std::optional<std::vector<model::PersistenceKind>> kinds_of(const model::Selecti
   return std::nullopt;
 }
 
+bool is_unit(model::PersistenceKind kind) {
+  return model::disabling_of(kind, false) == model::Disabling::kLinks &&
+         kind != model::PersistenceKind::kInitScript;
+}
+
+// What ends with it may end with .conf.
+bool is_end_of_conf(const model::Value& value) {
+  constexpr std::string_view kConf = ".conf";
+  const std::size_t common = std::min(value.text.size(), kConf.size());
+  return value.templated || ::strncasecmp(value.text.data() + value.text.size() - common,
+                                          kConf.data() + kConf.size() - common, common) == 0;
+}
+
+// A drop-in (x.service.d/y.conf) is of its unit's kind, and no link enables it.
+bool may_be_drop_in(const model::Selection& selection) {
+  return std::none_of(selection.begin(), selection.end(), [](const model::Predicate& p) {
+    return p.field == Field::kPersistencePath &&
+           (p.match == Match::kEquals || p.match == Match::kEndsWith) &&
+           std::none_of(p.values.begin(), p.values.end(), is_end_of_conf);
+  });
+}
+
 bool disables_all(const model::Selection& selection) {
   const auto kinds = kinds_of(selection);
-  return kinds && std::all_of(kinds->begin(), kinds->end(), model::can_be_disabled);
+  return kinds && std::all_of(kinds->begin(), kinds->end(), model::can_be_disabled) &&
+         !(std::any_of(kinds->begin(), kinds->end(), is_unit) && may_be_drop_in(selection));
 }
 
 void check_engine(const model::Action& action, Position at, Draft& draft) {
@@ -107,7 +132,8 @@ void check_engine(const model::Action& action, Position at, Draft& draft) {
           fmt::format("'{}' may be something that only removing turns off: agents "
                       "refuse to disable that",
                       detection.id),
-          "remove it, or name what can be disabled, such as persistence.kind: systemd_unit");
+          "remove it, or name what can be disabled, such as persistence.kind: cron; of units also "
+          "persistence.path|endswith: .service, for a drop-in cannot be");
     }
 }
 

@@ -70,22 +70,36 @@ TEST(Engine, AHostIsCutOffForEverOrFromEverything) {
   EXPECT_THAT(found("block, select: '@lists/c2'"), IsEmpty());
 }
 
+// What is said of a policy that disables the entries `where` finds.
+auto disabling(const std::string& where) {
+  return mistakes(
+      with("- {action: kill, select: started}",
+           "- {action: disable, select: entry}\n      - {action: kill, select: started}",
+           with("  talks:\n", "  entry: {object: persistence, where: {" + where +
+                                  ", persistence.command|contains: /opt/bad}}\n  talks:\n")));
+}
+
 TEST(Engine, ALineIsToBeDisabled) {
-  const auto found = [](const std::string& where) {
-    return mistakes(
-        with("- {action: kill, select: started}",
-             "- {action: disable, select: entry}\n      - {action: kill, select: started}",
-             with("  talks:\n", "  entry: {object: persistence, where: {" + where +
-                                    ", persistence.command|contains: /opt/bad}}\n  talks:\n")));
-  };
   for (const char* where : {"persistence.kind: polkit_rule", "persistence.kind: [cron, account]",
                             "persistence.path: /etc/bad"})
-    EXPECT_THAT(found(where),
+    EXPECT_THAT(disabling(where),
                 Contains(HasSubstr("warning: 'entry' may be something that only removing turns "
                                    "off: agents refuse to disable that")))
         << where;
-  EXPECT_THAT(found("persistence.kind: [systemd_unit, init_script, cron, xdg_autostart]"),
-              IsEmpty());
+  EXPECT_THAT(disabling("persistence.kind: [init_script, cron, xdg_autostart]"), IsEmpty());
+}
+
+TEST(Engine, ADropInOfAUnitIsToBeDisabled) {
+  for (const char* where :
+       {"persistence.kind: systemd_unit", "persistence.kind: [cron, systemd_timer]",
+        "persistence.kind: systemd_unit, persistence.path|endswith: [.service, d/X.CONF]",
+        "persistence.kind: systemd_unit, persistence.path|endswith: nf",
+        "persistence.kind: systemd_unit, persistence.path|startswith: /etc"})
+    EXPECT_THAT(disabling(where), Contains(HasSubstr("only removing turns off"))) << where;
+  for (const char* where :
+       {"persistence.kind: systemd_unit, persistence.path|endswith: [.service, .timer]",
+        "persistence.kind: systemd_unit, persistence.path: /etc/systemd/system/bad.service"})
+    EXPECT_THAT(disabling(where), IsEmpty()) << where;
 }
 
 TEST(Engine, WindowsServicesAreLookedForOnLinux) {
