@@ -16,8 +16,11 @@ bool in_progress(HostState state) {
          state == HostState::kCleaning || state == HostState::kCleaned;
 }
 
-bool is_settled(HostState state) {
-  return state != HostState::kPending && state != HostState::kOffered && !in_progress(state);
+bool is_settled(HostState state, Mode mode) {
+  if (state == HostState::kPending || state == HostState::kOffered || in_progress(state))
+    return false;
+  // A clean order's own scan found something: it is about to act.
+  return !(state == HostState::kFound && mode == Mode::kApply);
 }
 
 bool is_good(HostState state) {
@@ -64,18 +67,23 @@ bool Rollout::on_report(const Report& report, Instant now) {
   const bool is_for_it = std::any_of(host.orders.begin(), host.orders.end(),
                                      [&](const auto& one) { return one.first == order; });
   if (!is_for_it) return false;
-  host.answered = std::max<std::uint16_t>(host.answered, static_cast<std::uint16_t>(order + 1));
-  const bool newest = !host.report || report.seq > host.report->seq;
-  Report shown = newest ? report : *host.report;
-  // A rescan finds nothing and does nothing; that must not look as if nothing had been done.
-  const bool is_same_apply =
-      host.report && host.report->order == report.order &&
-      orders_[static_cast<std::size_t>(order)].order.mode == model::Mode::kApply;
-  if (is_same_apply) {
-    shown.matched = std::max(host.report->matched, report.matched);
-    shown.acted = std::max(host.report->acted, report.acted);
+  const bool newest = (!host.report || report.seq > host.report->seq) &&
+                      (!host.look || report.seq > host.look->seq);
+  const bool is_apply = orders_[static_cast<std::size_t>(order)].order.mode == Mode::kApply;
+  if (is_apply && report.kind == model::ReceiptKind::kScan) {
+    if (!host.look ||
+        std::pair(find(host.look->order), host.look->seq) < std::pair(order, report.seq))
+      host.look = report;
+  } else {
+    host.answered = std::max<std::uint16_t>(host.answered, static_cast<std::uint16_t>(order + 1));
+    Report shown = host.report && host.report->seq > report.seq ? *host.report : report;
+    // A rescan finds nothing and does nothing; that must not look as if nothing had been done.
+    if (is_apply && host.report && host.report->order == report.order) {
+      shown.matched = std::max(host.report->matched, report.matched);
+      shown.acted = std::max(host.report->acted, report.acted);
+    }
+    host.report = shown;
   }
-  host.report = shown;
   host.scanning = false;
   refresh(host, now);
   changed_ = true;
@@ -177,6 +185,11 @@ void Rollout::on_time(Instant now) {
   }
 }
 
+bool Rollout::has_looked(const Host& host) const {
+  const std::uint16_t number = host.orders.back().first;
+  return host.answered <= number && host.look && host.look->order == orders_[number].id;
+}
+
 Rollout::Place Rollout::place_of(const Host& host) const {
   const auto [number, wave] = host.orders.back();
   const Order& order = orders_[number];
@@ -185,17 +198,16 @@ Rollout::Place Rollout::place_of(const Host& host) const {
   const bool spoke = host.answered > number;
   if (spoke) {
     place.state = host.report->state;
-    if (mode == Mode::kApply && host.report->kind == model::ReceiptKind::kScan) {
-      // It looked before its time. Whatever it saw, what it is to do is to come.
-      if (!order.expired) return place;
-      place.state = HostState::kExpired;
-    }
   } else if (mode == Mode::kUndo && host.report) {
     place.state = host.report->state;  // stays what it is until it says that it was undone
     place.settled = order.expired;
     return place;
   } else if (order.expired) {
     place.state = HostState::kExpired;
+  } else if (has_looked(host)) {
+    // Whatever it saw before its time, what it is to do is to come.
+    place.state = host.look->state;
+    return place;
   } else if (host.silent) {
     place.state = HostState::kUnreachable;
   } else if (mode == Mode::kApply && host.report) {
@@ -204,7 +216,7 @@ Rollout::Place Rollout::place_of(const Host& host) const {
     place.state = host.scanning ? HostState::kScanning : HostState::kOffered;
   }
   const model::Reason reason = spoke ? host.report->reason : model::Reason::kNone;
-  place.settled = is_settled(place.state);
+  place.settled = is_settled(place.state, mode);
   place.answered = spoke && place.settled;
   place.failed = is_failure(place.state, reason);
   place.good = place.settled && is_good(place.state);
@@ -326,13 +338,14 @@ std::optional<Standing> Rollout::standing(HostNo number) const {
   if (found == hosts_.end()) return std::nullopt;
   const Host& host = found->second;
   // A reason belongs to the receipt that says this state, not to a later word of the controller.
-  const bool own_word = host.report && host.report->state == host.place->state;
+  const std::optional<Report>& report = has_looked(host) ? host.look : host.report;
+  const bool own_word = report && report->state == host.place->state;
   return Standing{number,
                   host.place->wave,
                   host.place->state,
-                  own_word ? host.report->reason : model::Reason::kNone,
+                  own_word ? report->reason : model::Reason::kNone,
                   orders_[host.place->order].id,
-                  host.report};
+                  report};
 }
 
 std::vector<Standing> Rollout::standings() const {

@@ -5,7 +5,8 @@
 //
 // A host's state follows from: the newest order of the campaign that targets it (its current
 // order), whether the log up to that order was sent to it, its receipt with the highest sequence
-// number, and whether it is silent. The same facts in any order give the same states.
+// number (of what it saw ahead of an order's time only if that is all), and whether it is silent.
+// The same facts in any order give the same states.
 
 #include <map>
 #include <optional>
@@ -139,6 +140,7 @@ class Rollout {
   struct Host {
     std::vector<std::pair<std::uint16_t, std::uint16_t>> orders;  // (order, wave), ascending
     std::optional<Report> report;
+    std::optional<Report> look;  // ahead of an apply order's time: of the newest such order
     std::uint16_t answered = 0;  // 1 + the newest order it reported on; 0: none
     std::uint64_t sent = 0;
     bool scanning = false;
@@ -166,6 +168,7 @@ class Rollout {
     std::optional<Trip> trip;
   };
 
+  bool has_looked(const Host& host) const;  // and said no more of its current order
   Place place_of(const Host& host) const;
   void refresh(Host& host, Instant now);
   void count(const Place& place, int by);

@@ -199,6 +199,21 @@ TEST_F(RolloutTest, HostsThatLookAheadAndCannotBeTrustedStopTheDayBeforeItComes)
   EXPECT_EQ(rollout_.phase(), "done");
 }
 
+TEST_F(RolloutTest, ALookAheadOfAnOlderOrderUnsettlesWhatANewerOneDid) {
+  dry_run(2);
+  const DocumentId later{{4}};
+  rollout_.on_order(kApply, 2, order(Mode::kApply), members(2), kStart);
+  rollout_.on_order(later, 3, order(Mode::kApply), members(2), kStart);
+  const Report clean = report(1, 2, later, ReceiptKind::kClean, HostState::kClean);
+  const Report look = report(1, 3, kApply, ReceiptKind::kScan, HostState::kWaiting);
+  rollout_.on_report(clean, kStart);
+  EXPECT_TRUE(rollout_.on_report(look, kStart));
+  rollout_.on_report({2, 3, look.id, look.order, look.kind, look.state}, kStart);
+  rollout_.on_report({2, 2, clean.id, clean.order, clean.kind, clean.state}, kStart);
+  for (const HostNo host : {1u, 2u}) EXPECT_EQ(state(host), HostState::kClean);
+  EXPECT_EQ(rollout_.phase(), "done");
+}
+
 TEST_F(RolloutTest, SilentHostIsUnreachableUntilItSpeaks) {
   rollout_.on_order(kDry, 1, order(Mode::kDryRun), members(1), kStart);
   rollout_.on_silent(1, true, kStart);
