@@ -190,7 +190,7 @@ class Core {
   Effects finish(Effects effects, const Now& now);
   void consider(Effects& effects, const Now& now);
   void consider_order(const DocumentId& id, Effects& effects, const Now& now);
-  void consider_rescans(const Now& now);
+  void consider_rescans(Effects& effects, const Now& now);
   void consider_stopped(Effects& effects);
   void consider_ready(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
@@ -223,7 +223,8 @@ class Core {
 
   // False: it has to wait for what is being done.
   bool begin(const DocumentId& id, const trust::Allowed& allowed, Effects& effects, const Now& now);
-  void look_ahead(const DocumentId& id, std::uint16_t wave, const Now& now);
+  void look_ahead(const std::vector<DocumentId>& orders, const Now& now);
+  void give_way(Effects& effects);
   void end_look_ahead(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                       Effects& effects, const Now& now);
   void refuse(const DocumentId& id, trust::Refusal refusal, Effects& effects, const Now& now);
@@ -319,8 +320,9 @@ class Core {
   std::map<Digest, trust::Refusal> bad_policies_;  // have the digest, and are no policy
   std::set<Digest> hash_parts_;                    // that are in the store
   std::set<DocumentId> poisoned_;
-  std::map<DocumentId, std::string> reasons_;  // why(), per order
-  std::deque<trust::Notice> refused_;          // see Status
+  std::map<DocumentId, std::string> reasons_;           // why(), per order
+  std::map<DocumentId, trust::Waiting> ahead_of_time_;  // wait for nothing but their time
+  std::deque<trust::Notice> refused_;                   // see Status
   std::optional<Walk> walk_;
   std::deque<Ready> ready_;
   std::optional<Run> acting_;

@@ -9,7 +9,7 @@ trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes) {
   FS_TRY(trust::PolicyFacts facts, trust::policy_facts(policy_bytes));
   const auto policy = codec::decode<model::Policy>(policy_bytes);
   if (!policy) return trust::refuse(model::Reason::kMalformed, "{}", policy.error().message);
-  return PolicyBrief{std::move(facts), policy->verify};
+  return PolicyBrief{std::move(facts), policy->verify, policy->limits.timeout};
 }
 
 trust::Checked<std::unique_ptr<Core>> Core::load(Identity identity, trust::VerifiedRoot root,

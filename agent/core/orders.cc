@@ -24,6 +24,7 @@ std::vector<DocumentId> Core::orders_in_log_order() const {
 
 void Core::consider(Effects& effects, const Now& now) {
   wake_.reset();
+  ahead_of_time_.clear();
   time_wake_.reset();
   fetch_wake_.reset();
   consider_stopped(effects);
@@ -35,9 +36,10 @@ void Core::consider(Effects& effects, const Now& now) {
   for (const DocumentId& id : orders)
     if (is_undo(id)) consider_order(id, effects, now);
   consider_ready(effects, now);
-  consider_rescans(now);
+  consider_rescans(effects, now);
   for (const DocumentId& id : orders)
     if (!is_undo(id)) consider_order(id, effects, now);
+  look_ahead(orders, now);
   begin_walk(effects);
   consider_isolation(effects, now);
   fetch(effects, now);
@@ -141,7 +143,9 @@ void Core::consider_order(const DocumentId& id, Effects& effects, const Now& now
       if (clock != model::ClockState::kOk)
         reasons_[id] += fmt::format("; this host's clock says {}: {}", to_rfc3339(now.clock.local),
                                     name(clock));
-      look_ahead(id, waiting->wave, now);
+      if (job != jobs_.end() && !job->second.ahead.empty())
+        reasons_[id] += "; " + job->second.ahead;
+      ahead_of_time_[id] = *waiting;
     }
   } else {
     refuse(id, std::get<trust::Refusal>(verdict), effects, now);
@@ -228,6 +232,7 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
     std::tie(run.job.reported, run.job.ahead) =
         std::tie(before->second.reported, before->second.ahead);
   run.sandbox = identity_.host.sandbox;
+  give_way(effects);
   if (order.mode != Mode::kUndo) {
     run.kind = order.mode == Mode::kDryRun ? Run::Kind::kDryRun : Run::Kind::kBeforeApply;
     if (!join_walk(run)) return false;

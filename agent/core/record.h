@@ -119,10 +119,11 @@ using Record =
     std::variant<PutEntry, PutLog, PutPolicy, DropPolicy, PutHashPart, DropHashPart, PutDryRun,
                  PutJob, DropJob, PutStop, PutReceipt, DropReceipts, PutTransport>;
 
-// What the gates and the rescans need of a policy; small, so the bytes can stay on disk.
+// What the gates and the runs need of a policy; small, so the bytes can stay on disk.
 struct PolicyBrief {
   trust::PolicyFacts facts;
   model::Verify verify;
+  Seconds timeout{};  // of a scan; 0: none
 };
 trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes);
 

@@ -47,15 +47,12 @@ std::string unknown_text(const std::vector<model::HealthMark>& marks) {
 
 }  // namespace
 
-void Core::consider_rescans(const Now& now) {
+void Core::consider_rescans(Effects& effects, const Now& now) {
   for (const auto& [id, job] : jobs_) {
     const bool by_reboot =
         job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
     if (is_halted(id) || is_running(id)) continue;
-    if (const auto order = state().orders.find(id);
-        order != state().orders.end() && missing_of(order->second.order))
-      continue;
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.
@@ -70,6 +67,10 @@ void Core::consider_rescans(const Now& now) {
     run.job = job;
     run.by_reboot = by_reboot;
     run.sandbox = identity_.host.sandbox;
+    if (const auto order = state().orders.find(id);
+        order != state().orders.end() && missing_of(order->second.order))
+      continue;
+    give_way(effects);
     join_walk(run);  // or the next one, as soon as this one ends
   }
 }

@@ -54,6 +54,36 @@ TEST(SimLookAhead, TheDayActsOnWhatWasSeenBeforeOrHostsLookTwice) {
   EXPECT_GT(crashes, 50u);
 }
 
+TEST(SimLookAhead, AnOrderThatIsDueWaitsForSlowLooks) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    World world({.seed = seed, .hosts = 20, .infected_permille = 500});
+    const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});
+    ASSERT_TRUE(world.run_until([&] { return world.is_settled(); }, kLookLimit));
+    const auto set_scan_time = [&](Duration time) {
+      for (std::size_t i = 0; i < world.hosts(); ++i) world.host(i).scan_time = time;
+    };
+    // Each has begun a look that would take days.
+    set_scan_time(std::chrono::hours(24 * 1000));
+    model::Order order = setting().apply(dry_run, 1000);
+    order.schedule.not_before = to_timestamp(world.now()) + std::chrono::hours(5);
+    order.schedule.scan_ahead = true;
+    world.order(order, {"alice", "bob"});
+    world.run_for(std::chrono::minutes(5));
+    EXPECT_EQ(world.checkers().looked(), 0u);
+    set_scan_time(Seconds(1));
+    const std::size_t infected = world.infected();
+    world.order(setting().apply(dry_run, 1000), {"alice", "bob"});
+    EXPECT_TRUE(world.run_until([&] { return world.is_settled(); }, 2 * kLookLimit))
+        << world.states();
+    EXPECT_EQ(world.count(HostState::kVerified), infected) << world.states();
+    EXPECT_TRUE(
+        world.run_until([&] { return world.checkers().looked() == world.hosts(); }, kLookLimit))
+        << "and then each looks: " << world.checkers().looked();
+    EXPECT_EQ(world.verdict(), "");
+  }
+}
+
 TEST(SimLookAhead, AnOrderThatIsStoppedBeforeTheDayActs) {
   World world({.seed = 3, .hosts = 20, .infected_permille = 500});
   const DocumentId dry_run = world.order(setting().dry_run(), {"alice"});

@@ -170,6 +170,111 @@ TEST_F(LookAhead, AScannerThatDiesEndsTheOrderBeforeItsTime) {
   EXPECT_EQ(host.scans(), 5u) << "when it is due it is tried again";
 }
 
+// It reads a whole host, slowly: what is due would wait for hours.
+TEST_F(LookAhead, ALookIsBegunBeforeWhatIsDue) {
+  const model::Order early = later();
+  host.run(host.core->on_halt(true, host.now()));
+  const DocumentId first = signed_by_two(early);
+  model::Order order = fixture::apply(host.policy, early.dry_run_order);
+  order.title = "now";
+  const DocumentId due = signed_by_two(order);
+  cool_off();
+  ASSERT_EQ(host.scans(), 1u);
+  host.connect();
+  host.run(host.core->on_halt(false, host.now()));
+  ASSERT_EQ(host.scans(), 2u) << host.core->why(due);
+  EXPECT_TRUE(host.scans_.back().verify) << "a look: " << host.core->why(first);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts_.back().request.order, host.log.entries().back());
+  host.act_answers(HostState::kCleaned);
+  EXPECT_TRUE(host.scans_.back().verify);
+  host.scan_answers(host.clean());
+  ASSERT_EQ(host.scans(), 4u) << host.core->why(first);
+  EXPECT_FALSE(host.scans_.back().verify) << "now there is time for it";
+}
+
+TEST_F(LookAhead, WhatBecomesDueWaitsForALook) {
+  const model::Order early = later();
+  model::Order order = fixture::apply(host.policy, early.dry_run_order);
+  order.title = "soon";
+  const DocumentId due = signed_by_two(order);
+  const DocumentId ahead = signed_by_two(early);
+  ASSERT_EQ(host.scans(), 2u);
+  EXPECT_FALSE(host.scans_.back().verify);
+  cool_off();
+  host.connect();
+  EXPECT_EQ(host.scans_ended, 1u) << host.core->why(due);
+  ASSERT_EQ(host.scans(), 3u) << host.core->why(due);
+  EXPECT_TRUE(host.scans_.back().verify);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().order, due);
+  ASSERT_EQ(host.scans(), 4u) << host.core->why(ahead);
+  EXPECT_FALSE(host.scans_.back().verify) << "anew";
+  host.scan_answers(host.found());
+  EXPECT_THAT(host.core->why(ahead), HasSubstr("looked ahead: found, 1 objects"));
+}
+
+TEST_F(LookAhead, AnUndoWaitsForALook) {
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.pass(seconds(90));
+  host.scan_answers(host.clean());
+  ASSERT_EQ(host.last().state, HostState::kVerified);
+  host.connect();
+  model::Order order = later();
+  signed_by_two(order);
+  ASSERT_FALSE(host.scans_.back().verify);
+  signed_by_two(fixture::undo(applied));
+  EXPECT_EQ(host.scans_ended, 1u);
+  ASSERT_EQ(host.acts(), 2u);
+  host.act_answers(HostState::kUndone);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+}
+
+TEST_F(LookAhead, ARescanWaitsForALook) {
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());  // another is due in 90 s
+  host.connect();
+  model::Order order = fixture::apply(host.policy, host.receipts().front().order);
+  order.schedule.not_before = host.clock.local + hours(12);
+  order.schedule.scan_ahead = true;
+  signed_by_two(order);
+  ASSERT_FALSE(host.scans_.back().verify);
+  host.pass(seconds(91));
+  EXPECT_EQ(host.scans_ended, 1u) << host.core->why(applied);
+  ASSERT_TRUE(host.scans_.back().verify);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().order, applied);
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+}
+
+TEST_F(LookAhead, AnOrderThatIsDueSoonWaitsForItsOwnLook) {
+  host.policy.limits.timeout = hours(1);
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  model::Order order = later();
+  order.schedule.not_before = host.clock.local + minutes(59);
+  const DocumentId id = signed_by_two(order);
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+  order.schedule.not_before = host.clock.local + minutes(61);
+  signed_by_two(order);
+  EXPECT_EQ(host.scans(), 2u);
+}
+
+TEST_F(LookAhead, UnderAWeakenedRootItLooksSoonerThanADryRunMay) {
+  model::Order order = later();
+  host.pass(minutes(1));
+  host.document(host.tenant.sign(
+      host.tenant.next(host.tenant.verified(),
+                       [](model::Root& root) { root.policy.checkpoint_age_max[0] += Seconds(1); }),
+      {"alice", "bob"}));
+  ASSERT_EQ(host.core->status().root_version, 2u);
+  const DocumentId id = signed_by_two(order);
+  pass_with_contact(hours(11));
+  EXPECT_EQ(host.scans(), 1u) << host.core->why(id);
+}
+
 TEST_F(LookAhead, ADryRunIsRunTwice) {
   model::Order order = fixture::dry_run(host.policy);
   order.schedule.not_before = host.clock.local + hours(12);
