@@ -140,14 +140,15 @@ void Core::take_hash_part(const Digest& digest, Bytes bytes, Effects& effects) {
                             trust::Refusal{model::Reason::kMalformed, part.error().message});
 }
 
-// The scanner did not find all of them: what the store holds is damaged. They come again.
-bool Core::forget_hashes(const Digest& policy, Effects& effects) {
-  const auto brief = policies_.find(policy);
-  if (brief == policies_.end() || brief->second.facts.parts.empty()) return false;
-  for (const model::HashPart& part : brief->second.facts.parts)
-    if (hash_parts_.erase(part.digest) > 0) effects.records.push_back(DropHashPart{part.digest});
-  effects.notes.push_back({"hash_sets_damaged", {{"policy", policy.hex()}}, true});
-  return true;
+// They come again.
+Effects Core::on_damaged_hashes(const std::vector<Digest>& parts, const Now& now) {
+  Effects effects;
+  for (const Digest& part : parts) {
+    if (hash_parts_.erase(part) == 0) continue;
+    effects.records.push_back(DropHashPart{part});
+    effects.notes.push_back({"hash_set_damaged", {{"part", part.hex()}}, true});
+  }
+  return finish(std::move(effects), now);
 }
 
 // Hashes are much: those of orders that are over go before the orders themselves.

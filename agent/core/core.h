@@ -64,6 +64,8 @@ class Core {
 
   // An answer to StartScan, with the policy it was for: one for each, in their order.
   Effects on_scan_done(const model::ScanDone& done, const model::Policy& policy, const Now& now);
+  // Parts of hash sets that the store has lost or holds otherwise than they are signed.
+  Effects on_damaged_hashes(const std::vector<Digest>& parts, const Now& now);
   // The answer to StartAct, or an undo that the host's owner ordered (done.local).
   Effects on_act_done(const model::ActDone& done, const Now& now);
   // The child went away without an answer, or could not be started.
@@ -191,6 +193,7 @@ class Core {
   void consider(Effects& effects, const Now& now);
   void consider_order(const DocumentId& id, Effects& effects, const Now& now);
   void consider_rescans(Effects& effects, const Now& now);
+  std::optional<model::Reason> hashes_stay_away(const model::Order& order, const Now& now);
   void consider_stopped(Effects& effects);
   void consider_ready(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
@@ -214,7 +217,6 @@ class Core {
   void fetch(Effects& effects, const Now& now);
   void take_policy(const Digest& digest, const Bytes& bytes, Effects& effects);
   void take_hash_part(const Digest& digest, Bytes bytes, Effects& effects);
-  bool forget_hashes(const Digest& policy, Effects& effects);
   void drop_hashes(Effects& effects, const Now& now);
   void talk(Effects& effects, const Now& now);
   bool is_open(const DocumentId& id) const;

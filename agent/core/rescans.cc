@@ -14,6 +14,9 @@ using model::ReceiptKind;
 
 namespace {
 
+// So long after its order is over a rescan waits for hashes that were damaged.
+constexpr Seconds kHashesWait = std::chrono::hours(24);
+
 // What starts or keeps what is there again, beside the finding it belongs to.
 void add_origins(const model::Policy& policy, const model::ScanDone& done,
                  std::vector<model::ReceiptItem>& items, std::vector<std::string>& paths) {
@@ -68,11 +71,25 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     run.by_reboot = by_reboot;
     run.sandbox = identity_.host.sandbox;
     if (const auto order = state().orders.find(id);
-        order != state().orders.end() && missing_of(order->second.order))
+        order != state().orders.end() && missing_of(order->second.order)) {
+      if (const auto why = hashes_stay_away(order->second.order, now)) {
+        failures_[id] = kTries;  // it is not tried again
+        end_without_result(run, *why, "its hash sets are not here any more", effects, now);
+      }
       continue;
+    }
     give_way(effects);
     join_walk(run);  // or the next one, as soon as this one ends
   }
+}
+
+// A host that waits for its hashes is not left `cleaned` for ever.
+std::optional<Reason> Core::hashes_stay_away(const model::Order& order, const Now& now) {
+  if (const auto problem = fetch_.problem(missing_of(order)->digest)) return problem;
+  const Timestamp end = order.schedule.not_after + kHashesWait;
+  if (judged_by(now).local >= end) return Reason::kPolicyMissing;
+  wake_at(end, now);
+  return std::nullopt;
 }
 
 // Done means rescanned and gone: at least once, whatever the policy says.

@@ -93,9 +93,8 @@ void Core::conclude(Run run, bool had_company, const model::ScanDone& done,
     end_without_result(run, Reason::kPoison, "reading it killed this agent twice", effects, now);
   else if (done.reason == Reason::kInternal && had_company)
     alone_.insert(run.job.order);
-  else if (done.reason == Reason::kPolicyMissing && ++failures_[run.job.order] < kTries &&
-           forget_hashes(run.job.policy, effects))
-    return;  // considered again when they are here
+  else if (done.reason == Reason::kPolicyMissing && ++failures_[run.job.order] < kTries)
+    return;  // considered again, when what was damaged is here anew
   else if (done.reason != Reason::kNone)
     end_without_result(run, done.reason, done.detail, effects, now);
   else if (run.kind == Run::Kind::kDryRun)

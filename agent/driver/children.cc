@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/driver/driver.h"
+#include "agent/driver/hash_sets.h"
 #include "protocol/codec/codec.h"
 
 namespace fleetsweep::agent {
@@ -146,11 +147,16 @@ void Driver::on_started(const model::ChildStarted& started, UniqueFd fd) {
   if (!one.request) return;
   const model::LocalMessage request = std::move(*one.request);
   one.request.reset();
-  const UniqueFd hashes = std::exchange(one.hashes, UniqueFd());
   if (!started.error.empty() || !fd)
     return lose(started.child, started.error.empty() ? "no pipe" : started.error);
-  one.pipe.emplace(std::move(fd));
   const model::Child kind = started.child;
+  UniqueFd hashes;
+  if (kind == model::Child::kScan) {
+    auto written = write_hashes(parts_.store, scan_.policies);
+    if (!written) return lose(kind, "hash sets: " + written.error().message);
+    hashes = std::move(*written);
+  }
+  one.pipe.emplace(std::move(fd));
   one.watch = parts_.loop.watch(one.pipe->fd(), [this, kind](Instant) { on_child(kind); });
   if (auto sent = one.pipe->send(request, hashes.get(), kSendMax); !sent)
     return lose(kind, sent.error().message);
@@ -208,13 +214,15 @@ void Driver::on_child(model::Child kind) {
 // One answer for each policy of the walk, in their order.
 void Driver::on_scanned(const model::ScanDone& done) {
   const Digest digest = scan_.policies.front();
-  scan_.policies.pop_front();
+  scan_.policies.erase(scan_.policies.begin());
   // The policy as the core fetched it, so that names in the receipt are the order's.
   const auto bytes = parts_.store.policy(digest);
   if (!bytes) return stop(bytes.error().within("store"));
   const auto policy = codec::decode<model::Policy>(*bytes);
   if (!policy) return stop(policy.error().within("policy in the store"));
-  run(parts_.core.on_scan_done(done, *policy, now()));
+  if (done.reason == model::Reason::kPolicyMissing)
+    run(parts_.core.on_damaged_hashes(damaged_hashes(parts_.store, *policy), now()));
+  if (outcome_) run(parts_.core.on_scan_done(done, *policy, now()));
 }
 
 }  // namespace fleetsweep::agent

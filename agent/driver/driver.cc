@@ -8,9 +8,7 @@
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
-#include "protocol/hash_set/hash_set.h"
 #include "protocol/runtime/files/files.h"
-#include "protocol/runtime/sealed/sealed.h"
 
 namespace fleetsweep::agent {
 
@@ -110,34 +108,10 @@ void Driver::perform(SendReceipts& one) {
   send(model::Receipts{std::move(*envelopes)});
 }
 
-// Of all these policies, one after the other, so that the scanner can check them once and search
-// them where they lie. One part at a time is in the memory of this process. Empty where none has
-// any.
-Result<UniqueFd> Driver::write_hashes(const std::vector<Digest>& policies) const {
-  std::optional<runtime::SealedWriter> writer;
-  for (const Digest& digest : policies) {
-    FS_TRY(const Bytes bytes, parts_.store.policy(digest));
-    FS_TRY(const model::Policy policy, codec::decode<model::Policy>(bytes));
-    for (const model::HashPart& part : hash_set::hash_parts(policy)) {
-      if (!writer) {
-        FS_TRY(writer, runtime::SealedWriter::create());
-      }
-      FS_TRY(const Bytes hashes, parts_.store.hash_part(part.digest));
-      FS_CHECK(writer->append(hashes));
-    }
-  }
-  if (!writer) return UniqueFd();
-  return std::move(*writer).seal();
-}
-
 void Driver::perform(StartScan& one) {
   model::ScanRequest request;
   request.facts = parts_.core.facts();
   request.verify = one.verify;
-  auto hashes = write_hashes(one.policies);
-  // Without them the scanner says of each policy that has some that it is not all here.
-  if (!hashes) parts_.log.error("hash_sets_unreadable", {{"why", hashes.error().message}});
-  scan_.hashes = hashes ? std::move(*hashes) : UniqueFd();
   for (const Digest& digest : one.policies) {
     auto policy = parts_.store.policy(digest);
     if (!policy) return stop(policy.error().within("store"));
@@ -171,7 +145,6 @@ void Driver::perform(EndScan&) {
   if (scan_.pipe) parts_.loop.unwatch(scan_.watch);
   scan_.pipe.reset();
   scan_.request.reset();
-  scan_.hashes.reset();
 }
 
 void Driver::perform(RememberStops&) {

@@ -50,8 +50,7 @@ class Driver {
     std::optional<runtime::Pipe> pipe;
     loop::Loop::WatchId watch = 0;
     std::optional<model::LocalMessage> request;  // until it is started
-    UniqueFd hashes;                             // that go with it
-    std::deque<Digest> policies;                 // of the answers to come
+    std::vector<Digest> policies;                // of the answers to come
   };
 
   Now now() const;
@@ -67,7 +66,6 @@ class Driver {
   void perform(Reconnect& reconnect);
   void perform(MakeTransportKey& make);
   void perform(UseTransport& use);
-  Result<UniqueFd> write_hashes(const std::vector<Digest>& policies) const;
   void send(const model::Message& message);
   void arm();
   void stop(Error error);

@@ -59,6 +59,28 @@ class HashSets : public AgentCore {
     return chunks;
   }
 
+  // What the scanner answers.
+  model::ScanDone not_all_here() const {
+    model::ScanDone done = host.clean();
+    done.reason = Reason::kPolicyMissing;
+    done.detail = "part 2 of a hash set is not here";
+    return done;
+  }
+  // The first rescan is under way.
+  DocumentId cleaned() {
+    host.connect();
+    const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
+    serve(3);
+    host.scan_answers(host.found());
+    const DocumentId id = host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
+    cool_off();
+    host.scan_answers(host.found());
+    host.act_answers(model::HostState::kCleaned);
+    host.connect();
+    wanted();
+    return id;
+  }
+
   std::vector<model::HashPart> named;
   std::map<Digest, Bytes> parts;
 };
@@ -302,20 +324,60 @@ TEST_F(HashSets, HashesThatAreDamagedInTheStoreAreNeverFetchedAgain) {
   const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
   serve(3);
   ASSERT_EQ(host.scans(), 1u);
-  model::ScanDone done = host.clean();
-  done.reason = Reason::kPolicyMissing;
-  done.detail = "part 2 of a hash set is not here";
   for (int times = 1; times <= 2; ++times) {
-    host.scan_answers(done);
+    host.run(host.core->on_damaged_hashes({named[1].digest}, host.now()));
+    host.scan_answers(not_all_here());
     EXPECT_TRUE(host.receipts().empty());
     EXPECT_THAT(host.core->why(id), testing::HasSubstr("waiting for its hash sets"));
-    EXPECT_EQ(serve(3), 10u);
+    EXPECT_EQ(serve(3), 4u) << "that part alone";
     EXPECT_EQ(host.scans(), 1u + static_cast<unsigned>(times));
   }
-  host.scan_answers(done);
+  host.scan_answers(not_all_here());
   ASSERT_EQ(host.receipts().size(), 1u) << "the third time it is the answer";
   EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
   EXPECT_FALSE(wanted());
+}
+
+// No file descriptor was left, or no memory: what the store holds is as good as before.
+TEST_F(HashSets, AnErrorOfTheMomentThrowsHashesAway) {
+  host.connect();
+  host.order(fixture::dry_run(host.policy), {"alice"});
+  serve(3);
+  wanted();
+  host.scan_answers(not_all_here());
+  EXPECT_EQ(host.scans(), 2u) << "at once";
+  EXPECT_FALSE(wanted());
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, model::HostState::kFound);
+}
+
+TEST_F(HashSets, AHostThatDoesNotGetItsHashesBackStaysCleanedForEver) {
+  const DocumentId id = cleaned();
+  host.run(host.core->on_damaged_hashes({named[1].digest}, host.now()));
+  host.scan_answers(not_all_here());
+  EXPECT_EQ(host.last().state, model::HostState::kCleaned);
+  const auto want = wanted();
+  ASSERT_TRUE(want);
+  host.run(host.core->on_message(model::Blob{.digest = want->blob}, host.now()));
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().kind, model::ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, model::HostState::kFailed);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("its hash sets are not here any more"));
+}
+
+TEST_F(HashSets, AHostWithoutContactIsCleanedForEver) {
+  const DocumentId id = cleaned();
+  host.disconnect();
+  host.run(host.core->on_damaged_hashes({named[1].digest}, host.now()));
+  host.scan_answers(not_all_here());
+  const Timestamp end = fixture::start() + 2 * fixture::kDay;
+  host.pass(end - host.clock.local - Seconds(60));
+  EXPECT_EQ(host.last().state, model::HostState::kCleaned) << "they may still come";
+  host.pass(Seconds(120));
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().state, model::HostState::kFailed);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
 }
 
 TEST_F(HashSets, HashesOfAnOrderThatIsOverStayUntilTheNextStart) {
