@@ -42,9 +42,11 @@ std::optional<Core::Missing> Core::missing_of(const model::Order& order) const {
   return first;
 }
 
-// When this order will need its hashes: none if it never will.
+// When this order will need its hashes: none if it never will, or if it is not judged now, which
+// only consider_order() may be the first to do.
 std::optional<Timestamp> Core::needs_hashes_at(const DocumentId& id, const Now& now) const {
   if (is_busy(id)) return Timestamp{};
+  if (outbox_.is_full()) return std::nullopt;
   const trust::Verdict verdict = verdict_on(id, now);
   if (const auto* refusal = std::get_if<trust::Refusal>(&verdict))
     return trust::may_change(refusal->reason) ? std::optional(Timestamp{}) : std::nullopt;
@@ -80,6 +82,10 @@ void Core::fetch(Effects& effects, const Now& now) {
   }
   std::ranges::stable_sort(wishes, {}, [](const Wish& wish) {
     return std::tuple(!wish.what.is_policy, wish.due, wish.what.left);
+  });
+  fetch_.forget_unless([&](const Digest& digest) {
+    return std::ranges::any_of(wishes,
+                               [&](const Wish& wish) { return wish.what.digest == digest; });
   });
   for (const Wish& wish : wishes) {
     const auto offset = fetch_.want(wish.what.digest, wish.what.size, now.uptime);

@@ -3,6 +3,7 @@
 // Gets policies and the parts of their hash sets by digest, one at a time, chunk after chunk, and
 // believes nothing but the digest. Pure.
 
+#include <functional>
 #include <map>
 #include <optional>
 
@@ -17,6 +18,10 @@ class PolicyFetch {
   // Asks for this one unless another is on its way or it was missing a moment ago. Returns the
   // offset to want from.
   std::optional<std::uint64_t> want(const Digest& digest, std::uint64_t size, Uptime now);
+  // What was missing and nobody wants any more.
+  void forget_unless(const std::function<bool(const Digest&)>& is_wanted) {
+    std::erase_if(missing_, [&](const auto& missing) { return !is_wanted(missing.first); });
+  }
   // The edge may have forgotten what it was asked.
   void on_reconnect() { current_.reset(); }
 

@@ -243,6 +243,7 @@ void Harness::pass(Duration time) {
     uptime = until;
     static_cast<void>(step);
     if (!next || *next > end) return;
+    ++turns;
     run(core->on_deadline(now()));
     const auto again = core->next_deadline();
     // A deadline that stays in the past would spin for ever: that is a bug of the core.

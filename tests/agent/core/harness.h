@@ -82,6 +82,7 @@ class Harness {
   unsigned reconnects = 0;
   unsigned stops_asked = 0;
   unsigned scans_ended = 0;
+  unsigned turns = 0;         // that core asked for
   bool lose_commits = false;  // the disk takes nothing any more: the process is as good as dead
 
  private:

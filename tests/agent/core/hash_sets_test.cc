@@ -380,6 +380,45 @@ TEST_F(HashSets, AHostWithoutContactIsCleanedForEver) {
   EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
 }
 
+TEST_F(HashSets, ABlobThatNobodyWantsAnyMoreKeepsCoreAwake) {
+  host.connect();
+  const auto say_missing = [&] {
+    while (const auto want = wanted())
+      host.run(host.core->on_message(model::Blob{.digest = want->blob}, host.now()));
+  };
+  model::Policy one = host.policy, two = host.policy;
+  one.title = "one";
+  two.title = "two";
+  model::Order order = fixture::dry_run(one);
+  order.schedule.not_after = host.clock.local + Seconds(3600);
+  host.order(order, {"alice"});
+  say_missing();
+  host.order(fixture::dry_run(two), {"alice"});
+  say_missing();
+  host.pass(std::chrono::hours(2));
+  host.connect();
+  say_missing();
+  const unsigned before = host.turns;
+  host.pass(seconds(25));
+  EXPECT_LT(host.turns - before, 10u);
+}
+
+// consider_order() counts before it judges; nobody else does.
+TEST_F(HashSets, WithAFullOutboxAnOrderThatKillsItsJudgeKillsForEver) {
+  host.connect();
+  model::ActDone done;
+  done.undo = done.local = true;
+  for (std::size_t i = 0; i < limits::kOutboxReceipts; ++i)
+    host.run(host.core->on_act_done(done, host.now()));
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  EXPECT_THAT(host.core->why(id), testing::HasSubstr("the outbox is full"));
+  EXPECT_FALSE(host.guard.read.contains(Digest{id.value}));
+  EXPECT_FALSE(wanted()) << "it was judged to know whether it needs its hashes";
+  host.ack_all();
+  EXPECT_EQ(serve(3), 10u);
+  EXPECT_EQ(host.scans(), 1u);
+}
+
 TEST_F(HashSets, HashesOfAnOrderThatIsOverStayUntilTheNextStart) {
   host.connect();
   model::Order order = fixture::dry_run(host.policy);
