@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -90,19 +91,28 @@ Result<std::uint64_t> parse_quota(std::string_view text) {
 
 namespace {
 
-// In `state`, so that the vault's own folder holds nothing but what was taken.
-Result<std::uint64_t> remembered_quota(const std::string& path, std::optional<std::uint64_t> said) {
-  std::uint64_t quota = limits::kVaultBytes;
+Result<std::uint64_t> remembered_quota(const std::string& path) {
   const auto text = files::read_file(path, limits::kTokenFileBytes);
-  if (!text && text.error().code != Code::kNotFound) return fail(text.error());
-  if (text) {
-    const auto number = parse_quota(as_text(*text));
-    if (!number) return fail(Code::kInvalid, "{}: {}", path, number.error().message);
-    quota = *number;
-  }
-  if (!said || *said == quota) return quota;
-  FS_CHECK(files::write_file_atomic(path, as_bytes(std::to_string(*said))));
-  return *said;
+  if (!text && text.error().code == Code::kNotFound) return limits::kVaultBytes;
+  if (!text) return fail(text.error());
+  auto quota = parse_quota(as_text(*text));
+  if (!quota) return fail(quota.error().within(path));
+  return quota;
+}
+
+// In `state`, so that the vault's own folder holds nothing but what was taken. Whoever has to put
+// something back, on a full disk too, is not kept from it by a number.
+std::uint64_t quota_of(const std::string& path, std::optional<std::uint64_t> said) {
+  const auto remembered = remembered_quota(path);
+  const std::uint64_t quota = said.value_or(remembered.value_or(limits::kVaultBytes));
+  Status kept;
+  if (!said && !remembered) kept = fail(remembered.error());
+  if (said && (!remembered || *remembered != quota))
+    kept = files::write_file_atomic(path, as_bytes(std::to_string(quota)));
+  if (!kept)
+    std::fprintf(stderr, "fleetsweep: the vault may hold %llu bytes for now: %s\n",
+                 static_cast<unsigned long long>(quota), escaped(kept.error().message).c_str());
+  return quota;
 }
 
 }  // namespace
@@ -123,8 +133,7 @@ Result<Vault> Vault::open(const std::string& state, std::optional<std::uint64_t>
     return fail(Code::kInvalid, "{}: {} bytes where {} were expected", key_path, bytes->size(),
                 key.size());
   std::copy(bytes->begin(), bytes->end(), key.begin());
-  FS_TRY(const std::uint64_t quota, remembered_quota(state + "/vault.quota", said));
-  return Vault(folder, key, quota);
+  return Vault(folder, key, quota_of(state + "/vault.quota", said));
 }
 
 Checked<void> Vault::room_for(std::uint64_t bytes) const {

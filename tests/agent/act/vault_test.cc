@@ -152,6 +152,33 @@ TEST_F(VaultTest, WhatTheOwnerAllowsIsForgottenByWhoIsNotTold) {
   EXPECT_EQ(vault().quota(), limits::kVaultBytes);
 }
 
+TEST_F(VaultTest, ADamagedNumberKeepsEverybodyFromUndoing) {
+  auto a_vault = vault();
+  ASSERT_TRUE(store(a_vault, "content"));
+  for (const std::string damaged : {"", "much", "1 000", "99999999999999999999"}) {
+    write_text(state / "vault.quota", damaged);
+    std::string content;
+    const auto opened = vault();
+    EXPECT_TRUE(load(opened, content)) << damaged;
+    EXPECT_EQ(content, "content");
+    EXPECT_EQ(opened.quota(), limits::kVaultBytes) << damaged;
+  }
+  EXPECT_EQ(Vault::open(state.path(), 2000)->quota(), 2000u);
+  EXPECT_EQ(vault().quota(), 2000u) << "and who knows it better mends it";
+}
+
+TEST_F(VaultTest, ANumberThatCannotBeWrittenDownKeepsEverybodyFromUndoing) {
+  auto a_vault = vault();
+  ASSERT_TRUE(store(a_vault, "content"));
+  std::filesystem::create_directories(state / "vault.quota/in the way");  // no rename gets over it
+  const auto opened = Vault::open(state.path(), 2000);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(opened->quota(), 2000u) << "what its owner says holds all the same";
+  std::string content;
+  EXPECT_TRUE(load(*opened, content));
+  EXPECT_EQ(vault().quota(), limits::kVaultBytes);
+}
+
 TEST_F(VaultTest, VaultAndKeyAreTheOwnersAlone) {
   vault();
   struct stat status {};
