@@ -1,6 +1,7 @@
 #include "agent/vault/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "protocol/base/version.h"
@@ -37,8 +38,8 @@ ParsedVault parse_vault_options(int count, char** arguments) {
   std::string older_than, keep;
   auto* age = purge->add_option("--older-than", older_than, "such as 30d");
   purge->add_flag("--yes", options.yes, "without asking");
-  purge->add_flag("--unattended", options.unattended)->group("");
-  purge->add_option("--keep", keep)->group("");
+  auto* unattended = purge->add_flag("--unattended", options.unattended)->group("");
+  purge->add_option("--keep", keep)->group("")->needs(unattended);
   purge->footer("Example: fleetsweep-agent vault purge --older-than 90d");
   for (CLI::App* sub : {list, exported, purge}) {
     sub->add_option("--state", options.state, "folder of the agent's state")->capture_default_str();
@@ -63,7 +64,11 @@ ParsedVault parse_vault_options(int count, char** arguments) {
         std::fprintf(stderr, "fleetsweep-agent: %s: %s\n", name, length.error().message.c_str());
         return {kUsage, {}};
       }
-      (text == keep && options.unattended) ? options.keep = *length : options.older_than = *length;
+      // A monitor that was started before an upgrade says --older-than: what it means is to keep.
+      if (options.unattended)
+        options.keep = std::max(options.keep.value_or(Seconds(0)), *length);
+      else
+        options.older_than = *length;
     }
   }
   return {std::nullopt, std::move(options)};

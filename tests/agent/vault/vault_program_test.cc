@@ -87,7 +87,8 @@ TEST_F(VaultProgram, OwnerSeesWhatWasTakenByWhichOrderAndWhy) {
   EXPECT_EQ(worker["pids"].size(), 1u);
 
   const Ran text = vault("list");
-  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash, kept until "), std::string::npos) << text.said;
+  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash, kept until "), std::string::npos)
+      << text.said;
   EXPECT_NE(text.said.find(" of 512.0 MiB"), std::string::npos) << text.said;
 }
 
@@ -203,6 +204,11 @@ TEST_F(VaultProgram, TheAgentPurgesWhatItsPolicyPromisedOrKeepsItForEver) {
   const Ran longer = vault("purge --unattended --keep 3d");
   EXPECT_EQ(longer.exit, 0) << longer.said;
   EXPECT_EQ(list()["entries"].size(), before) << "the owner keeps it longer";
+  const Ran older = vault("purge --unattended --older-than 3d");
+  EXPECT_EQ(older.exit, 0) << older.said;
+  EXPECT_EQ(list()["entries"].size(), before) << "so says a monitor from before an upgrade";
+  EXPECT_EQ(vault("purge --keep 3d --older-than 0d --yes").exit, 2) << "for the agent alone";
+  EXPECT_EQ(list()["entries"].size(), before);
   const Ran purged = vault("purge --unattended");
   EXPECT_EQ(purged.exit, 0) << purged.said;
   const Json now = list();
