@@ -276,7 +276,7 @@ class World {
     if (fault.how == Fault::How::kNone) {
       expect(answer.state() == (scenario_.undo ? HostState::kUndone : HostState::kCleaned),
              answer.text());
-      if (!scenario_.undo) check_apply(answer);
+      if (!scenario_.undo) check_apply(answer, fault);
       if (restarts()) expect(systemd_->asked().size() == 1, "not restarted, or twice");
       return trace;
     }
@@ -287,7 +287,7 @@ class World {
     // Nothing to resume: then the first answer holds, or nothing had begun.
     if (resumed.state() != HostState::kRefused || resumed.reason() != model::Reason::kNone)
       answer = resumed;
-    scenario_.undo ? check_undo(answer) : check_apply(answer);
+    scenario_.undo ? check_undo(answer) : check_apply(answer, fault);
     check_hold();
     return trace;
   }
@@ -301,10 +301,10 @@ class World {
   void begin_service() {
     host_.be_whole_host();
     service_.emplace();
-    const pid_t pid = host_.start("/opt/worker");
-    service_->take(pid);
+    served_ = host_.start("/opt/worker");
+    service_->take(served_);
     systemd_.emplace(host_.at("/run/systemd/private"), FakeManager::How::kDone,
-                     std::vector<pid_t>{pid});
+                     std::vector<pid_t>{served_});
   }
   bool is_about_network() const { return plan::is_about_network(scenario_.actions[0]); }
 
@@ -314,22 +314,41 @@ class World {
     if (!holds) complaints_ += what + "\n";
   }
 
+  // A host is called clean when nothing of it is in its service's memory any more, or a person is
+  // told to restart that. An act that may not look at a memory knows of nothing in it.
+  void check_restart(const Answer& answer, const Fault& fault) {
+    const bool is_clean = answer.state() == HostState::kCleaned;
+    const bool is_blind = fault.how == Fault::How::kError;
+    bool is_said = is_blind;
+    for (std::size_t i = 0; answer.done && i < answer.done->items.size(); ++i) {
+      const auto& item = answer.done->items[i];
+      if (item.action != ActionKind::kRestart) continue;
+      is_said = true;
+      const bool is_done = item.outcome == Outcome::kDone;
+      const bool is_named = item.outcome == Outcome::kFound &&
+                            answer.done->paths[i].find("needs restart: ") != std::string::npos;
+      const bool was_unseen = is_blind && item.reason == model::Reason::kGone;
+      expect(!is_done || (!systemd_->asked().empty() && host_.process_state(served_) == 0),
+             "said to be restarted, and it runs on\n" + answer.text());
+      expect(!is_clean || is_done || is_named || was_unseen,
+             "called clean, and the restart is forgotten\n" + answer.text());
+    }
+    expect(!is_clean || is_said, "called clean without a word on its service\n" + answer.text());
+  }
+
   // Each step is what the answer says it is.
-  void check_apply(const Answer& answer) {
+  void check_apply(const Answer& answer, const Fault& fault) {
     bool done = true, frozen = false, killed = false;
     expect(!answer.done || !answer.done->items.empty() || answer.state() != HostState::kCleaned,
            "a cleaning without a step");
     for (const auto& item : answer.done ? answer.done->items : std::vector<model::ReceiptItem>{}) {
-      if (item.action == ActionKind::kRestart) {  // of its own: named where systemd is not reached
-        expect(item.outcome != Outcome::kDone || !systemd_->asked().empty(),
-               "said to be restarted, and nobody was asked");
-        continue;
-      }
+      if (item.action == ActionKind::kRestart) continue;  // the files are gone all the same
       done = done && item.outcome == Outcome::kDone;
       if (item.action == ActionKind::kSuspend) frozen = item.outcome == Outcome::kDone;
       if (item.action == ActionKind::kKill) killed = item.outcome == Outcome::kDone;
     }
     done = done && answer.done && !answer.done->items.empty();
+    if (restarts()) check_restart(answer, fault);
     if (worker_ != 0) {
       const char state = host_.process_state(worker_);
       expect(killed   ? state == 0
@@ -402,7 +421,7 @@ class World {
   std::optional<ServiceGroup> service_;  // lives longer than its processes
   ActHost host_;
   std::optional<FakeManager> systemd_;
-  pid_t worker_ = 0;
+  pid_t worker_ = 0, served_ = 0;  // who is found; who has the found file loaded
   std::string before_, complaints_;
   DocumentId applied_;
   model::ActRequest request_;
