@@ -144,14 +144,12 @@ std::optional<std::uint64_t> FilePass::starts_otherwise(int fd) {
   FileBytes bytes(fd, facts_.identity.size);
   facts_.head.resize(std::min<std::uint64_t>(wanted, facts_.identity.size));
   const bool is_read = bytes.read(facts_.head, 0).has_value();
+  tallies_.all.operations += bytes.operations();
   if (is_read) {
     facts_.stage = FileStage::kHead;
     if (needs_magic_) facts_.magic = magic_of(facts_.head);
     keep_open(facts_, open_, no_);
-    if (open_.empty()) {
-      tallies_.all.operations += bytes.operations();
-      return bytes.bytes_read();
-    }
+    if (open_.empty()) return bytes.bytes_read();
   }
   // The parser learns it from what it reads itself.
   facts_.stage = FileStage::kStat;

@@ -116,6 +116,26 @@ TEST_F(ArchiveTest, NameMagicAndRulesAreTheMembersOwn) {
   EXPECT_EQ(result["findings"][0]["rule"], "R");
 }
 
+TEST_F(ArchiveTest, AMemberThatBeginsOtherwiseThanItsArchiveIsMissed) {
+  write("/dir/program",
+        "\x7f"
+        "ELF and evilmark");
+  write("/dir/text", "no program, and evilmark");
+  pack(
+      "tar cf a.tar dir && tar czf a.tgz dir && gzip -c dir/program > program.gz && "
+      "gzip -c dir/text > text.gz && rm -r dir");
+  auto policy = wanted({});
+  policy.rules.push_back(
+      {.id = "r",
+       .source = "rule R { strings: $a = \"evilmark\" condition: uint32(0) == 0x464c457f and $a }",
+       .license = "Apache-2.0"});
+  policy.detections[0].rule = 0;
+  const auto result = scan(policy);
+  EXPECT_EQ(members(result),
+            (Names{"/a.tar: dir/program", "/a.tgz: dir/program", "/program.gz: program"}))
+      << result["unscannable_paths"];
+}
+
 TEST_F(ArchiveTest, AnArchiveInAnArchiveIsOpenedAndTheFourthIsSaid) {
   write("/evil", "evil\n");
   pack("tar cf 1.tar evil && tar cf 2.tar 1.tar && tar cf 3.tar 2.tar && rm evil 1.tar 2.tar");
