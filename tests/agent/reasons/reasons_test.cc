@@ -46,7 +46,7 @@ Reason told_of_scan(const model::Policy& policy, const scan::EngineOptions& opti
   model::Facts facts;
   facts.os = "linux";
   facts.arch = "x86_64";
-  const auto opened = scan::Root::open(root / "");
+  auto opened = scan::Root::open(root / "");
   EXPECT_TRUE(opened) << opened.error().message;
   agent::Harness host;
   host.connect();
