@@ -79,7 +79,8 @@ parts "update hash_parts set bytes = zeroblob(length(bytes)) where digest = (sel
 agent_start web-1
 wait_for 20 agents_connected 1
 campaign_order dry-run sets-2 --jurisdiction DE
-expect "with a damaged part nothing is clean and nothing found" wait_for 30 hosts_say sets-2 refused 0 policy_missing
+expect "a damaged part is fetched again, and nothing is clean without it" wait_for 60 hosts_say sets-2 found 1 none
+expect "the host said so" grep -q hash_set_damaged "$WORLD/log/agent-web-1"
 POLICY=
 
 as mallory
