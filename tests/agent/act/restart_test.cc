@@ -304,23 +304,22 @@ TEST_F(RestartTest, ALineToSystemdStaysOpenThatNothingNeeds) {
     std::vector<model::Action> actions;
     std::size_t lines, lines_of_undo;
   };
-  for (const auto& [actions, lines, lines_of_undo] :
-       {Case{{take, restart}, 1, 0}, Case{{take}, 0, 0}, Case{{remove}, 1, 1}}) {
-    act(actions);
+  for (const Case& one : {Case{{take, restart}, 1, 0}, Case{{take}, 0, 0}, Case{{remove}, 1, 1}}) {
+    act(one.actions);
     host_->findings.clear();
     host_->find_file(kByHash, "/tmp/kit/evil");
     host_->find_file(kByName, "/opt/kit/worker");
     host_->find_unit("/etc/systemd/system/evil.service");
     host_->dry_run = host_->findings;
     model::Order order = host_->order();
-    order.title = std::to_string(actions.size()) + std::to_string(lines);
+    order.title = std::to_string(one.actions.size()) + std::to_string(one.lines);
     const auto request = host_->request(order, {"alice", "bob"});
     const Answer answer =
-        host_->run_racing(request, "performed:1", [&] { EXPECT_TRUE(comes_to(lines)); });
+        host_->run_racing(request, "performed:1", [&] { EXPECT_TRUE(comes_to(one.lines)); });
     EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
     EXPECT_TRUE(comes_to(0));
     const Answer undone = host_->run_racing(host_->undo_request(request), "undone:1",
-                                            [&] { EXPECT_TRUE(comes_to(lines_of_undo)); });
+                                            [&] { EXPECT_TRUE(comes_to(one.lines_of_undo)); });
     EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
     EXPECT_TRUE(comes_to(0));
   }
