@@ -87,7 +87,6 @@ void turn_off(std::string_view text) {
 
 // Of each way to join lines: no byte is lost, and what is taken out can be put back.
 void edit(std::string_view text) {
-  turn_off(text);
   for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(lines::Join::kBraces); ++i) {
     const auto join = static_cast<lines::Join>(i);
     const auto all = lines::logical_lines(text, join);
@@ -102,17 +101,6 @@ void edit(std::string_view text) {
     FS_ASSERT(!act::without_line(*without, line));
     if (const auto back = act::with_line_back(text, *without, line)) FS_ASSERT(*back == text);
   }
-}
-
-// Once off it stays off, and every line that has to change is there.
-void turn_off(std::string_view text) {
-  std::string now(text);
-  for (const auto& [line, rest] : act::turned_off(text)) {
-    auto after = act::without_line(now, line, rest);
-    FS_ASSERT(after);
-    now = std::move(*after);
-  }
-  FS_ASSERT(act::turned_off(now).empty());
 }
 
 void list(std::string_view text) {
