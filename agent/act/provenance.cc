@@ -69,8 +69,9 @@ void Provenance::note_processes() {
     const char* end = name.data() + name.size();
     if (std::from_chars(name.data(), end, pid).ptr != end || pid == ::getpid()) continue;
     for (const Inode& file : files_of(at->path())) users_[file].push_back(pid);
-    std::ifstream cgroup(at->path() / "cgroup");
-    const std::string groups(std::istreambuf_iterator<char>(cgroup), {});
+    std::ostringstream text;  // no iterator over the buffer: that throws if the process ends
+    text << std::ifstream(at->path() / "cgroup").rdbuf();
+    const std::string groups = text.str();
     struct stat space {};
     const bool is_seen = ::stat((at->path() / "ns/mnt").c_str(), &space) == 0;
     places_[pid] = {container_id(groups), is_seen ? space.st_ino : 0};

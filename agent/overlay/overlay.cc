@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -94,8 +95,10 @@ bool is_beneath(std::string_view folder, std::string_view path) {
 }
 
 std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // Of a process that ends meanwhile: an iterator over the buffer would throw.
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 // Containerd gives layers relative to the folder of all snapshots, in which the upper one lies too.
