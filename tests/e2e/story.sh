@@ -4,10 +4,15 @@
 #   expect "WHAT" COMMAND...           counts; shows the command's output when it fails
 #   story_end                          ends with 0 only if all held
 
-# A scan rests while others wait for the machine, and beside other stories somebody always does: a story of root's runs as on a
-# kernel without /proc/pressure.
-if [ $EUID = 0 ] && [ -e /proc/pressure/cpu ] && unshare --mount true 2>/dev/null; then
-  exec unshare --mount bash -c 'mount -t tmpfs -o ro none /proc/pressure && exec bash "$@"' - "$0" "$@"
+# A scan rests while others wait for the machine, and runs in the idle class, which gets next to nothing beside busy neighbours;
+# beside other stories there always are some. A story of root's runs as on a kernel without /proc/pressure, and as a session of its
+# own, which shares the processors with the others as a whole (sched(7), autogroup), as hosts of one machine do; but for who sits
+# at a terminal, whose keys reach his own session alone.
+if [ $EUID = 0 ] && [ -z "${FLEETSWEEP_STORY:-}" ] && unshare --mount true 2>/dev/null; then
+  session=(setsid --wait)
+  [ ! -t 0 ] || session=()
+  FLEETSWEEP_STORY=alone exec "${session[@]}" unshare --mount bash -c \
+    '[ ! -e /proc/pressure/cpu ] || mount -t tmpfs -o ro none /proc/pressure && exec bash "$@"' - "$0" "$@"
 fi
 
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
