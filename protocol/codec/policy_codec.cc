@@ -252,7 +252,7 @@ void read(In& in, schema::PolicyLimits::Reader from, model::PolicyLimits& policy
   policy_limits.cpu_percent = from.getCpuPercent();
   policy_limits.iops = from.getIops();
   policy_limits.rows = from.getRows();
-  policy_limits.undo_ttl = Seconds(from.getUndoTtlSeconds());
+  get(in, "undoTtlSeconds", from.getUndoTtlSeconds(), policy_limits.undo_ttl);
 }
 
 void write(Out, const model::Verify& verify, schema::Verify::Builder to) {

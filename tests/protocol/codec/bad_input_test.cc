@@ -243,6 +243,13 @@ TEST(Refusal, NamesATimeOutsideTheCalendar) {
             "release: expires: -1 where 0 to 253402300799 were expected");
 }
 
+TEST(Refusal, NamesALengthOfTimeOverACentury) {
+  model::Policy policy;
+  policy.limits.undo_ttl = Seconds(limits::kSecondsMax + 1);
+  EXPECT_EQ(message_of<model::Policy>(codec::encode(policy)),
+            "policy: limits.undoTtlSeconds: 3162240001 where 0 to 3162240000 were expected");
+}
+
 TEST(Refusal, NamesTheByteThatIsNotCanonical) {
   // Garbage in bits that no field of Resume uses, beside `schema`.
   EXPECT_EQ(message_of<model::Resume>(words({structure(0, 1, 0), 0x0000000100000001})),
