@@ -186,6 +186,26 @@ std::optional<struct stat> layer_file(int pid, std::string_view path, const stru
   return std::nullopt;
 }
 
+ContainerFolders::ContainerFolders(const std::vector<std::string>& layers) {
+  for (const std::string& layer : layers) folders_.insert(layer + "/");
+}
+
+std::string_view ContainerFolders::seen_as(std::string_view path) const {
+  if (folders_.empty()) return {};
+  // Of all that come before it, the one that it lies in is the last: none lies in another.
+  const auto after = folders_.upper_bound(std::string(path) + "/");
+  if (after == folders_.begin()) return {};
+  const std::string& folder = *std::prev(after);
+  if (path.size() + 1 == folder.size() && folder.starts_with(path)) return "/";
+  return path.starts_with(folder) ? path.substr(folder.size() - 1) : std::string_view{};
+}
+
+bool ContainerFolders::lie_beneath(std::string_view folder) const {
+  if (folders_.empty()) return false;
+  const auto next = folders_.lower_bound(folder == "/" ? "/" : std::string(folder) + "/");
+  return next != folders_.end() && is_beneath(folder, *next);
+}
+
 ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
   for (const Overlay& overlay : overlays)
     for (const std::string& lower : overlay.lowers)
@@ -196,7 +216,11 @@ ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
           containers.insert(overlay.container);
 }
 
-ImageLayers ImageLayers::of_host() {
+namespace {
+
+// Of every mount namespace, ours among them; their layers as the folders they are here, as far as
+// they are there.
+std::vector<Overlay> overlays_of_host() {
   std::vector<Overlay> overlays;
   std::set<std::string> namespaces;
   std::error_code error;
@@ -206,12 +230,31 @@ ImageLayers ImageLayers::of_host() {
     const fs::path space = fs::read_symlink(folder / "ns/mnt", error);
     if (error || !namespaces.insert(space.string()).second) continue;
     for (Overlay& overlay : parse_overlays(text_of((folder / "mountinfo").string()))) {
-      resolve(overlay);  // those layers that are there count, whatever became of the others
+      resolve(overlay);
       overlay.container = container_id(text_of((folder / "cgroup").string()));
       overlays.push_back(std::move(overlay));
     }
   }
-  return ImageLayers(overlays);
+  return overlays;
+}
+
+}  // namespace
+
+ImageLayers ImageLayers::of_host() {
+  return ImageLayers(overlays_of_host());
+}
+
+ContainerFolders ContainerFolders::of_host() {
+  std::vector<std::string> layers;
+  for (Overlay& overlay : overlays_of_host()) {
+    if (overlay.mount_point != "/") continue;
+    layers.push_back(std::move(overlay.upper));
+    layers.insert(layers.end(), std::make_move_iterator(overlay.lowers.begin()),
+                  std::make_move_iterator(overlay.lowers.end()));
+  }
+  // Of a system that is itself put together so, they cannot be reached.
+  std::erase_if(layers, [](const std::string& layer) { return layer.size() < 2; });
+  return ContainerFolders(layers);
 }
 
 std::optional<ImageLayer> ImageLayers::of(std::string_view path) const {

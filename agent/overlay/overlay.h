@@ -40,6 +40,21 @@ std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
 // Nothing: it runs no file of an overlay, or that has changed meanwhile.
 std::optional<struct stat> layer_file(int pid, std::string_view path, const struct stat& program);
 
+// The folders that containers' / is put together from, each seen by them as /.
+class ContainerFolders {
+ public:
+  ContainerFolders() = default;  // none
+  static ContainerFolders of_host();
+  explicit ContainerFolders(const std::vector<std::string>& layers);
+  const std::set<std::string>& all() const { return folders_; }  // each ends with '/'
+  // The path under which containers see it; empty: it lies in none of them.
+  std::string_view seen_as(std::string_view path) const;
+  bool lie_beneath(std::string_view folder) const;  // one of them at least
+
+ private:
+  std::set<std::string> folders_;
+};
+
 // Image layers that containers use at the moment, whatever mount namespace they are in.
 struct ImageLayer {
   std::string folder;

@@ -37,6 +37,7 @@ class Engine {
         sweep_(sweep),
         facts_(facts),
         root_(root),
+        containers_(root.is_whole() ? ContainerFolders::of_host() : ContainerFolders()),
         matcher_(matcher),
         options_(options),
         collector_(matcher, sweep),
@@ -190,7 +191,7 @@ class Engine {
     }
     if (running_.is_wanted()) running_.list();
 
-    FilePass files(root_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
+    FilePass files(root_, containers_, matcher_, packages_, parser_, collector_, sweep_, tallies_,
                    known_ ? &*known_ : nullptr, [this] { return is_stopped(); },
                    {[this](const model::FileIdentity& file) {
                       return running_.is_waiting_for(file) || persistence_.is_waiting_for(file);
@@ -320,6 +321,7 @@ class Engine {
   const Sweep& sweep_;
   model::Facts facts_;
   Root& root_;
+  const ContainerFolders containers_;  // found before the walker is confined
   const Matcher& matcher_;
   const EngineOptions& options_;
   Collector collector_;

@@ -29,12 +29,18 @@ bool takes_any_name(const model::Detection& detection) {
       });
 }
 
+std::string any_file_of(std::string_view folder) {
+  return folder == "/" ? "/*" : std::string(folder) + "/*";
+}
+
 }  // namespace
 
-FilePass::FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-                   ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
-                   KnownFiles* known, std::function<bool()> is_stopped, Others others)
+FilePass::FilePass(const Root& root, const ContainerFolders& containers, const Matcher& matcher,
+                   const PackageDb& packages, ParserClient& parser, Collector& collector,
+                   const Sweep& sweep, Tallies& tallies, KnownFiles* known,
+                   std::function<bool()> is_stopped, Others others)
     : root_(root),
+      containers_(containers),
       matcher_(matcher),
       packages_(packages),
       parser_(parser),
@@ -63,7 +69,11 @@ void FilePass::run(std::vector<Probe> probes) {
   is_joined_ = false;
   for (Probe& probe : probes) {
     is_joined_ |= probe.joined != model::Finding::kNoJoin;
-    for (std::string& start : scopes_[probe.detection].starts()) starts.push_back(std::move(start));
+    for (std::string& start : scopes_[probe.detection].starts()) {
+      for (const std::string& folder : containers_.all())
+        starts.push_back(folder + start.substr(1));
+      starts.push_back(std::move(start));
+    }
     probes_.push_back(std::move(probe));
   }
   walk(root_, std::move(starts), *this);
@@ -75,21 +85,25 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
   some_here_.clear();
   all_policies_here_ = 0;
   recalls_here_ = false;
-  bool below = false;
-  const std::string any_file = folder == "/" ? "/*" : folder + "/*";
+  const std::string_view seen = containers_.seen_as(folder);
+  is_containers_ = !seen.empty();
+  const auto may_contain = [&](const Scope& scope) {
+    return scope.may_contain(folder) || (is_containers_ && scope.may_contain(seen));
+  };
+  bool below = containers_.lie_beneath(folder);
   for (const Probe& probe : probes_) {
     const Scope& scope = scopes_[probe.detection];
-    if (scope.covers_files_of(folder)) {
+    if (scope.covers_files_of(folder) || (is_containers_ && scope.covers_files_of(seen))) {
       all_here_.push_back(&probe);
       all_policies_here_ |= sweep_.bit_of(probe.detection);
       recalls_here_ |= known_ != nullptr && asks_table_[probe.detection];
-    } else if (scope.may_contain(folder)) {
+    } else if (may_contain(scope)) {
       some_here_.push_back(&probe);
     }
-    below |= scope.may_contain(folder);
+    below |= may_contain(scope);
   }
-  const std::string alias = root_.alias(any_file);
-  alias_here_ = alias.empty() ? alias : alias.substr(0, alias.size() - 1);
+  alias_here_ = is_containers_ ? any_file_of(seen) : root_.alias(any_file_of(folder));
+  if (!alias_here_.empty()) alias_here_.pop_back();
   if (needs_delta_) folder_here_ = identity_of(folder, status);
   return below || !all_here_.empty();
 }
@@ -175,7 +189,8 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   Policies who = all_policies_here_;
   bool recalls = recalls_here_;
   for (const Probe* probe : some_here_)
-    if (scopes_[probe->detection].contains(path)) {
+    if (scopes_[probe->detection].contains(path) ||
+        (is_containers_ && scopes_[probe->detection].contains(alias_here_ + name))) {
       open_.push_back(probe);
       who |= sweep_.bit_of(probe->detection);
       recalls |= known_ != nullptr && asks_table_[probe->detection];

@@ -5,6 +5,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "agent/overlay/overlay.h"
 #include "agent/package_db/package_db.h"
 #include "agent/scan/collector.h"
 #include "agent/scan/known_files.h"
@@ -30,9 +31,10 @@ class FilePass : public WalkVisitor {
     std::function<void(Job&)> complete;
   };
   // All outlive the pass. `is_stopped` is asked often; `known` may be null.
-  FilePass(const Root& root, const Matcher& matcher, const PackageDb& packages,
-           ParserClient& parser, Collector& collector, const Sweep& sweep, Tallies& tallies,
-           KnownFiles* known, std::function<bool()> is_stopped, Others others);
+  FilePass(const Root& root, const ContainerFolders& containers, const Matcher& matcher,
+           const PackageDb& packages, ParserClient& parser, Collector& collector,
+           const Sweep& sweep, Tallies& tallies, KnownFiles* known,
+           std::function<bool()> is_stopped, Others others);
 
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
@@ -67,6 +69,7 @@ class FilePass : public WalkVisitor {
   void add_wanted(std::uint16_t detection, std::vector<std::uint16_t>& wanted) const;
 
   const Root& root_;
+  const ContainerFolders& containers_;
   const Matcher& matcher_;
   const PackageDb& packages_;
   ParserClient& parser_;
@@ -88,6 +91,7 @@ class FilePass : public WalkVisitor {
   // a search in the name.
   bool recalls_here_ = false;
   std::string alias_here_;
+  bool is_containers_ = false;  // whose path it is, then
   model::FileIdentity folder_here_;
   // Of the file at hand.
   Probes open_;

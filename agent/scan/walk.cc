@@ -200,13 +200,17 @@ bool is_skipped_file_system(long type) {
 }
 
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor) {
-  std::sort(starts.begin(), starts.end());
+  // What lies in a folder comes right after it.
+  const auto place = [](char c) { return c == '/' ? 0 : static_cast<unsigned char>(c) + 1; };
+  std::sort(starts.begin(), starts.end(), [&](const std::string& a, const std::string& b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [&](char x, char y) { return place(x) < place(y); });
+  });
   std::vector<std::string> kept;
   for (std::string& start : starts) {
-    const auto holds = [&](const std::string& outer) {
-      return outer == "/" || start == outer || start.starts_with(outer + "/");
-    };
-    if (std::none_of(kept.begin(), kept.end(), holds)) kept.push_back(std::move(start));
+    const bool is_held = !kept.empty() && (kept.back() == "/" || start == kept.back() ||
+                                           start.starts_with(kept.back() + "/"));
+    if (!is_held) kept.push_back(std::move(start));
   }
   // Containers: layers that several share are walked once, and what is put together from them
   // never.

@@ -61,6 +61,21 @@ TEST(Overlay, AnyFolderMountedAsALayerIsOutOfReach) {
   EXPECT_FALSE(layers.of("/tmp/.x/miner").has_value());
 }
 
+TEST(ContainerFolders, AFileOfAContainerHasNoPathInIt) {
+  const ContainerFolders folders({"/s/one/diff", "/s/one/diff-2", "/s/two/fs"});
+  EXPECT_EQ(folders.seen_as("/s/one/diff/tmp/x"), "/tmp/x");
+  EXPECT_EQ(folders.seen_as("/s/one/diff-2/tmp/x"), "/tmp/x");
+  EXPECT_EQ(folders.seen_as("/s/one/diff"), "/");
+  EXPECT_EQ(folders.seen_as("/s/one/different/x"), "");
+  EXPECT_EQ(folders.seen_as("/s"), "");
+  EXPECT_EQ(folders.seen_as("/z"), "");
+  EXPECT_EQ(ContainerFolders().seen_as("/tmp/x"), "");
+  EXPECT_TRUE(folders.lie_beneath("/"));
+  EXPECT_TRUE(folders.lie_beneath("/s/one"));
+  EXPECT_FALSE(folders.lie_beneath("/s/on"));
+  EXPECT_FALSE(folders.lie_beneath("/t"));
+}
+
 // Real mounts, in a namespace of its own.
 class OverlayMounts : public testing::Test {
  protected:

@@ -1,6 +1,12 @@
 // Containers whose / is put together by overlay mounts: real ones, in a mount namespace of their
 // own, scanned by the program itself.
 
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/agent/scan/tree.h"
@@ -60,6 +66,62 @@ TEST_F(ContainersScan, AViewIsSkippedThoughNobodyScansItsLayers) {
             (std::set<std::string>{"d " + merged + "/diff/tmp/lookalike-of-one",
                                    "d " + merged + "/merged/tmp/lookalike-of-one",
                                    "d " + merged + "/merged/usr/bin/lookalike-of-the-image"}));
+}
+
+// A process of a container: its / is the overlay, in a mount namespace of its own.
+class Container {
+ public:
+  explicit Container(const std::string& store) {
+    int ready[2];
+    if (::pipe2(ready, O_CLOEXEC) != 0) return;
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const std::string layers = "lowerdir=" + store + "low/diff,upperdir=" + store +
+                                 "two/diff,workdir=" + store + "two/work";
+      const std::string merged = store + "two/merged";
+      if (::unshare(CLONE_NEWNS) != 0 ||
+          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+          ::mount("overlay", merged.c_str(), "overlay", 0, layers.c_str()) != 0 ||
+          ::chroot(merged.c_str()) != 0 || ::chdir("/") != 0 || ::write(ready[1], "", 1) != 1)
+        ::_exit(1);
+      while (true) ::pause();
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    is_running_ = ::read(ready[0], &byte, 1) == 1;
+    ::close(ready[0]);
+  }
+  ~Container() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  bool is_running() const { return is_running_; }
+
+ private:
+  pid_t pid_ = -1;
+  bool is_running_ = false;
+};
+
+TEST_F(ContainersScan, WhatAContainerHasInAFolderIsNotFoundThere) {
+  // No folder of the host's: what the container has beneath it is all there is.
+  const std::string folder = "/" + folder_.filename().string();
+  write("/overlay2/two/diff" + folder + "/bin/x", "its own");
+  write("/overlay2/low/diff" + folder + "/bin/y", "of its image");
+  write("/overlay2/one/diff" + folder + "/bin/x", "of another, which does not run");
+  const Container container(at("/overlay2/").string());
+  ASSERT_TRUE(container.is_running());
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {is(Field::kFilePath, folder + "/bin/x")}));
+  policy.detections[0].scope.paths = {folder};
+  policy.detections.push_back(detection("g", ObjectKind::kFile, {is(Field::kFileName, "y")}));
+  policy.detections[1].scope.paths = {folder + "/*/y"};
+  const std::string store = at("/overlay2").string();
+  EXPECT_EQ(files(scan(policy, "", "", "/")),
+            (std::set<std::string>{"d " + store + "/two/diff" + folder + "/bin/x",
+                                   "g " + store + "/low/diff" + folder + "/bin/y"}));
 }
 
 }  // namespace
