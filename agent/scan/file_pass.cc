@@ -105,6 +105,7 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
   alias_here_ = is_containers_ ? any_file_of(seen) : root_.alias(any_file_of(folder));
   if (!alias_here_.empty()) alias_here_.pop_back();
   if (needs_delta_) folder_here_ = identity_of(folder, status);
+  if (known_ != nullptr) known_->enter(folder, alias_here_);
   return below || !all_here_.empty();
 }
 
@@ -227,7 +228,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     take_stat(-1);
     if (!recalls && !are_open()) return;
     if (known_ != nullptr) {
-      known = known_->look_up(folder, facts_, born_ns);
+      known = known_->look_up(folder, name, facts_.identity, born_ns);
       if (known.answered && !is_joined_) {
         if (recalls && !are_open()) return;
         ++tallies_.all.resumed;

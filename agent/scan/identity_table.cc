@@ -10,7 +10,7 @@
 namespace fleetsweep::scan {
 namespace {
 
-constexpr char kMagic[8] = {'F', 'S', 'I', 'D', 'E', 'N', 'T', '1'};
+constexpr char kMagic[8] = {'F', 'S', 'I', 'D', 'E', 'N', 'T', '2'};
 constexpr std::uint32_t kRunsKept = 32;  // of a table that is more than half full
 // Who has mapped a file to write to it changes it without a new ctime for as long as its page is
 // dirty: some 35 seconds, of dirty_expire_centisecs and dirty_writeback_centisecs.
@@ -111,6 +111,13 @@ const crypto::TableKey& IdentityTable::key() const {
   return header().key;
 }
 
+crypto::TableHash IdentityTable::name_of_folder(const crypto::TableKey& key, std::string_view path,
+                                                std::string_view alias) {
+  std::string both(path);
+  both.append(1, '\0').append(alias);
+  return crypto::table_hash(key, as_bytes(both));
+}
+
 IdentityTable::Name IdentityTable::name_of(const crypto::TableKey& key, const FileNow& file) {
   // One host, one byte order.
   const std::uint64_t numbers[] = {file.file_system,
@@ -121,7 +128,8 @@ IdentityTable::Name IdentityTable::name_of(const crypto::TableKey& key, const Fi
                                    static_cast<std::uint64_t>(file.ctime_ns)};
   thread_local std::string all;
   all.assign(reinterpret_cast<const char*>(numbers), sizeof numbers);
-  all.append(file.path).append(1, '\0').append(file.alias);
+  all.append(reinterpret_cast<const char*>(file.folder.data()), file.folder.size());
+  all.append(file.name);
   return crypto::table_hash(key, as_bytes(all));
 }
 

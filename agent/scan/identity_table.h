@@ -25,8 +25,8 @@ struct FileNow {
   std::int64_t born_ns = 0;
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
-  std::string_view path;
-  std::string_view alias;  // the same path through a link of the system's own
+  crypto::TableHash folder{};  // name_of_folder()
+  std::string_view name;       // in it
 };
 
 // Changed so shortly before now, or in a future, or before its birth: it may change again under the
@@ -55,6 +55,9 @@ class IdentityTable {
   BytesView encode();
 
   const crypto::TableKey& key() const;
+  // `alias` is the same folder's path through a link of the system's own.
+  static crypto::TableHash name_of_folder(const crypto::TableKey& key, std::string_view path,
+                                          std::string_view alias);
   static Name name_of(const crypto::TableKey& key, const FileNow& file);
   Name name_of(const FileNow& file) const { return name_of(key(), file); }
   // A question's bit, for this run; the least recently asked one makes room. Nothing: there are as

@@ -131,12 +131,16 @@ std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t d
   return last_file_system_ = id;
 }
 
-KnownFiles::File KnownFiles::look_up(int folder, const FileFacts& facts, std::int64_t born_ns) {
-  const model::FileIdentity& identity = facts.identity;
+void KnownFiles::enter(std::string_view folder, std::string_view alias) {
+  folder_ = IdentityTable::name_of_folder(key_, folder, alias);
+}
+
+KnownFiles::File KnownFiles::look_up(int folder, std::string_view name,
+                                     const model::FileIdentity& identity, std::int64_t born_ns) {
   const auto file_system_id = file_system(folder, identity.device);
   if (!file_system_id) return {};
   const FileNow now{*file_system_id,   identity.inode,    identity.size, born_ns,
-                    identity.mtime_ns, identity.ctime_ns, identity.path, facts.alias};
+                    identity.mtime_ns, identity.ctime_ns, folder_,       name};
   if (is_unsettled(now, now_ns_)) return {};
   File file{true, IdentityTable::name_of(key_, now)};
   if (table_ != nullptr) file.known = table_->find(file.name);

@@ -31,8 +31,11 @@ class KnownFiles {
     // By the scan that is gone on with, with the bytes it read for it.
     std::optional<std::uint64_t> answered{};
   };
-  // `folder` is an open folder of the file's file system; `born_ns` 0 where it is not known.
-  File look_up(int folder, const FileFacts& facts, std::int64_t born_ns);
+  // Of files in this folder the next questions are.
+  void enter(std::string_view folder, std::string_view alias);
+  // `folder` is that folder, open; `born_ns` 0 where it is not known.
+  File look_up(int folder, std::string_view name, const model::FileIdentity& identity,
+               std::int64_t born_ns);
   bool says_no(const File& file, std::uint16_t detection) const;
 
   // What a complete reading of the file gave: its SHA-256, zero where nobody asked, and the
@@ -56,6 +59,7 @@ class KnownFiles {
   Checkpoint* checkpoint_;
   crypto::TableKey key_;
   std::int64_t now_ns_;
+  crypto::TableHash folder_{};
   std::vector<std::optional<unsigned>> bits_;  // per detection
   std::vector<std::uint16_t> questions_;       // the detection of each bit of Answered
   std::map<std::uint64_t, std::optional<std::uint64_t>> file_systems_;

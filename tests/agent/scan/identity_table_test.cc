@@ -25,14 +25,17 @@ using Names = std::set<std::string>;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-FileNow file(std::string_view path = "/bin/x") {
+const crypto::TableKey kKey{};
+
+FileNow file(std::string_view name = "x") {
   return {.file_system = 1,
           .inode = 2,
           .size = 3,
           .born_ns = 4 * kSecond,
           .mtime_ns = 5 * kSecond,
           .ctime_ns = 6 * kSecond,
-          .path = path};
+          .folder = IdentityTable::name_of_folder(kKey, "/bin", ""),
+          .name = name};
 }
 
 Digest digest(std::string_view text) {
@@ -53,7 +56,7 @@ TEST(IdentityTable, ForgetsOverARestart) {
   EXPECT_EQ(known->sha256, digest("content"));
   EXPECT_EQ(again->question(digest("q")), bit);
   EXPECT_TRUE(has(known->no, *bit));
-  EXPECT_EQ(again->find(again->name_of(file("/bin/y"))), nullptr);
+  EXPECT_EQ(again->find(again->name_of(file("y"))), nullptr);
 }
 
 TEST(IdentityTable, KnowsAFileAgainAfterOneOfItsMarksChanged) {
@@ -70,8 +73,13 @@ TEST(IdentityTable, KnowsAFileAgainAfterOneOfItsMarksChanged) {
   expect_unknown([](FileNow& f) { f.born_ns = 9; });
   expect_unknown([](FileNow& f) { f.mtime_ns += 1; });
   expect_unknown([](FileNow& f) { f.ctime_ns += 1; });
-  expect_unknown([](FileNow& f) { f.path = "/bin/x2"; });
-  expect_unknown([](FileNow& f) { f.alias = "/usr/bin/x"; });
+  expect_unknown([](FileNow& f) { f.name = "x2"; });
+  const auto in_folder = [](std::string_view path, std::string_view alias) {
+    return [=](FileNow& f) { f.folder = IdentityTable::name_of_folder(kKey, path, alias); };
+  };
+  expect_unknown(in_folder("/bin2", ""));
+  expect_unknown(in_folder("/bin", "/usr/bin"));
+  expect_unknown(in_folder("", "/bin"));
   EXPECT_NE(table.find(table.name_of(file())), nullptr);
 }
 
