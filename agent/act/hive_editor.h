@@ -1,14 +1,13 @@
 #pragma once
 
-// Edits registry hives without reading them: a process of its own does that, forked before there is
-// a key in memory, without any privilege or file of its own, behind the parser's filter. It is
-// given the old hive and its logs as descriptors and an empty one for the new; what it writes is
-// only taken if it is as long as the old one and differs in few bytes.
+// Edits registry hives without reading them: a confined process does that. It is given the old hive
+// and its logs as descriptors and an empty one for the new; what it writes is only taken if it is
+// as long as the old one and differs in few bytes.
 
 #include <memory>
-#include <span>
 #include <string>
 
+#include "agent/act/confined.h"
 #include "agent/act/files.h"
 #include "agent/hive/registry.h"
 
@@ -22,7 +21,6 @@ class HiveEditor {
  public:
   // Call it before anything secret is read. kUnavailable: no process, or no sandbox for it.
   static Result<std::unique_ptr<HiveEditor>> start();
-  ~HiveEditor();  // ends the process
 
   // The hive at `path`, with its logs beside it in `parent`, as it is after the change. kConflict:
   // dirty or damaged; kGone: it no longer says what was found.
@@ -39,9 +37,8 @@ class HiveEditor {
   Checked<std::string> ask(const Parent& parent, std::string_view path, const hive::Change& change,
                            std::string_view current, const std::string_view* before);
 
-  explicit HiveEditor(UniqueFd socket, int pid) : socket_(std::move(socket)), pid_(pid) {}
-  UniqueFd socket_;
-  int pid_;
+  explicit HiveEditor(std::unique_ptr<Confined> process) : process_(std::move(process)) {}
+  std::unique_ptr<Confined> process_;
 };
 
 // The path as it is spelt on the disk. kGone; kConflict where names that differ only by case leave
