@@ -91,20 +91,26 @@ bool is_whole_file(const model::Identity& identity) {
   return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
 }
 
-// As its containers see it, and which these are.
-std::string describe(const ImageLayer& layer, const std::string& path) {
-  constexpr std::size_t kContainers = 5, kDigits = 12;  // as docker shows an id
-  std::string text = fmt::format("in a layer of a container image, as {}",
-                                 escaped(path.substr(layer.folder.size())));
+// The first few of them, if there are any.
+std::string describe(std::string_view what, const std::set<std::string>& ids) {
+  constexpr std::size_t kIds = 5, kDigits = 12;  // as docker shows an id
+  std::string text;
   std::size_t shown = 0;
-  for (const std::string& id : layer.containers) {
-    if (shown == kContainers) {
-      text += fmt::format(" and {} more", layer.containers.size() - shown);
-      break;
-    }
-    text += (shown++ == 0 ? "; used by container " : ", ") + id.substr(0, kDigits);
+  for (const std::string& id : ids) {
+    if (shown == kIds) return text + fmt::format(" and {} more", ids.size() - shown);
+    text += (shown++ == 0 ? fmt::format("; {} ", what) : ", ") + id.substr(0, kDigits);
   }
   return text;
+}
+
+// As its containers see it, whose it is, and which these are.
+std::string describe(const ImageLayer& layer, const std::set<Digest>& images,
+                     const std::string& path) {
+  std::set<std::string> ids;
+  for (const Digest& image : images) ids.insert(image.hex());
+  return fmt::format("in a layer of a container image, as {}",
+                     escaped(path.substr(layer.folder.size()))) +
+         describe("of image", ids) + describe("used by container", layer.containers);
 }
 
 bool is_key_line(std::string_view line) {
@@ -129,11 +135,13 @@ bool are_last_keys(const Tree& tree, const std::string& path, const std::set<std
 
 class Facts {
  public:
-  Facts(const Tree& tree, const std::vector<model::Finding>& findings)
+  Facts(const Tree& tree, const std::vector<model::Finding>& findings,
+        const ImageNames* image_names)
       : tree_(tree),
         protected_(protected_inodes(tree)),
         of_init_(inodes_of_init(tree)),
-        images_(tree.is_whole_host() ? ImageLayers::of_host() : ImageLayers({})) {
+        layers_(tree.is_whole_host() ? ImageLayers::of_host() : ImageLayers({})),
+        image_names_(image_names) {
     if (auto opened = PackageDb::open(tree.root()))
       packages_ = std::move(*opened);
     else
@@ -156,7 +164,8 @@ class Facts {
     const auto& file = plan::file_of(finding.identity);
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
     if (plan::has_no_name(file) && !is_entry) return facts;
-    if (const auto layer = images_.of(file.path)) facts.image = describe(*layer, file.path);
+    if (const auto layer = layers_.of(file.path))
+      facts.image = describe(*layer, images_of(layer->folder), file.path);
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;
       facts.why = std::move(why);
@@ -196,6 +205,12 @@ class Facts {
     return found == mappings_->end() ? std::vector<plan::Service>() : found->second;
   }
 
+  const std::set<Digest>& images_of(const std::string& layer) {
+    const auto [images, is_new] = images_.try_emplace(layer);
+    if (is_new && image_names_ != nullptr) images->second = image_names_->of_layer(tree_, layer);
+    return images->second;
+  }
+
   // Of a package's file that is another one now; else empty.
   std::string proposal_for(const std::string& path) {
     const auto package = packages_.owner(path);
@@ -230,7 +245,9 @@ class Facts {
   const Tree& tree_;
   std::set<Inode> protected_;
   std::set<Inode> of_init_;
-  const ImageLayers images_;
+  const ImageLayers layers_;
+  const ImageNames* image_names_;
+  std::map<std::string, std::set<Digest>> images_;  // of layers
   PackageDb packages_;
   std::optional<std::string> dpkg_status_;
   std::optional<Mappings> mappings_;
@@ -243,8 +260,9 @@ class Facts {
 }  // namespace
 
 std::vector<plan::ObjectFacts> facts_of(const Tree& tree,
-                                        const std::vector<model::Finding>& findings) {
-  Facts facts(tree, findings);
+                                        const std::vector<model::Finding>& findings,
+                                        const ImageNames* image_names) {
+  Facts facts(tree, findings, image_names);
   std::vector<plan::ObjectFacts> result;
   for (const auto& finding : findings) result.push_back(facts.of(finding));
   return result;

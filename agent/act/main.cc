@@ -86,6 +86,15 @@ int run(int count, char** arguments) {
     hives = std::move(*started);
     options.hives = hives.get();
   }
+  // Likewise; what is in an image is found without its name too.
+  std::unique_ptr<ImageNames> images;
+  if (options.root == "/") {
+    if (auto started = ImageNames::start())
+      images = std::move(*started);
+    else
+      std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());
+    options.images = images.get();
+  }
 
   crypto::MacKey key{};
   if (::read(kKeyFd, key.data(), key.size()) != static_cast<ssize_t>(key.size()))

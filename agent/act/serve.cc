@@ -392,7 +392,7 @@ class Server {
     owners.jurisdictions.clear();
     FS_CHECK(trust::allows(owners, verified.action_class(), "",
                            std::max(read_clock().local, verified.anchor().newest)));
-    const auto facts = facts_of(tree_, findings);
+    const auto facts = facts_of(tree_, findings, options_.images);
     const auto running = running_processes(tree_);
     const auto own = own_paths(tree_, options_.state);
     const auto pids = own_pids();

@@ -6,6 +6,7 @@
 
 #include "agent/act/firewall.h"
 #include "agent/act/hive_editor.h"
+#include "agent/act/image_names.h"
 #include "agent/act/service_manager.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/time.h"
@@ -22,6 +23,7 @@ struct Options {
   // So long a dead act's transaction waits for the next act, while processes are stopped.
   Seconds patience = std::chrono::minutes(10);
   HiveEditor* hives = nullptr;         // where the root is a volume of Windows
+  const ImageNames* images = nullptr;  // of a whole host, if it can be read safely
   Firewall* firewall = nullptr;        // borrowed; always there
   ServiceManager* services = nullptr;  // of this host; or why there is none
   std::string no_services;

@@ -152,6 +152,12 @@ inline constexpr std::size_t kRegistryValues = 20'000;
 inline constexpr std::size_t kWindowsProfiles = 1'000;       // of one volume
 inline constexpr std::size_t kRegistryDataBytes = 16 << 20;  // of one value
 inline constexpr std::size_t kHiveEditBytes = 1024 * 1024;   // that one edit may change
+// Of what docker, podman and cri-o write down about their images: one file, how deep its JSON is,
+// and what one store has.
+inline constexpr std::size_t kImageRecordBytes = 16 << 20;
+inline constexpr int kImageRecordDepth = 32;
+inline constexpr std::size_t kImages = 4'000;
+inline constexpr std::size_t kImageLayers = 100'000;
 inline constexpr std::size_t kSweepPolicies = 16;            // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them

@@ -24,6 +24,7 @@
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
 #include "agent/overlay/container.h"
+#include "agent/overlay/image_store.h"
 #include "agent/package_db/package_db.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
@@ -259,6 +260,15 @@ void go_on(BytesView bytes) {
   FS_ASSERT(!scan::decode_block(head, 80, block));
 }
 
+void name_images(std::string_view text) {
+  Digest layer;
+  layer.value.fill(0xaa);
+  (void)has_layer(text, layer);
+  const std::string_view images = text.substr(0, text.find('\0'));
+  text.remove_prefix(std::min(images.size() + 1, text.size()));
+  FS_ASSERT(images_with(images, text, layer).size() <= limits::kImages);
+}
+
 void fill(std::string_view text) {
   const auto parsed = scan::Template::parse(text, [](std::string_view id) {
     return id == "loader" ? std::optional(std::uint16_t{0}) : std::nullopt;
@@ -412,6 +422,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return read_rows(bytes);
     case fuzz::kNetwork:
       return reach(bytes);
+    case fuzz::kImages:
+      return name_images(text);
     default:
       enrolled(text);
   }

@@ -38,6 +38,7 @@ enum HostCase : std::uint8_t {
   kSqlite,   // two bytes: how long the database is; the rest is its log
   kNetwork,  // addresses, ports, endpoints, resolv.conf, answers of the packet filter
   kCheckpoint,
+  kImages,  // an image of docker's; images and layers of podman's with a NUL between them
   kCases,
 };
 

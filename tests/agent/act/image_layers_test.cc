@@ -44,8 +44,10 @@ TEST(ImageLayers, AFileOfAnImageIsActedOnLikeOneOfItsContainer) {
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("overlay", (store + "up/merged").c_str(), "overlay", 0, options.c_str()) != 0)
       ::_exit(2);
-    const auto facts = facts_of(*Tree::open("/"), {finding_of(store + "low/diff/lookalike"),
-                                                   finding_of(store + "up/diff/lookalike")});
+    const auto facts = facts_of(
+        *Tree::open("/"),
+        {finding_of(store + "low/diff/lookalike"), finding_of(store + "up/diff/lookalike")},
+        nullptr);
     ::_exit(facts[0].image == "in a layer of a container image, as /lookalike" &&
                     facts[1].image.empty()
                 ? 0

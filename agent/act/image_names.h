@@ -1,0 +1,32 @@
+#pragma once
+
+// The images that a layer belongs to, by the stores of docker, podman and cri-o. Act looks for
+// their files; a confined process reads what is in them.
+
+#include <set>
+#include <string>
+
+#include "agent/act/confined.h"
+#include "agent/act/files.h"
+#include "protocol/base/ids.h"
+
+namespace fleetsweep::act {
+
+class ImageNames {
+ public:
+  // Call it before anything secret is read. kUnavailable: no process, or no sandbox for it.
+  static Result<std::unique_ptr<ImageNames>> start();
+
+  // None where nobody can say: another store, a damaged one, one that is not root's.
+  std::set<Digest> of_layer(const Tree& tree, const std::string& folder) const;
+
+ private:
+  explicit ImageNames(std::unique_ptr<Confined> reader) : reader_(std::move(reader)) {}
+  std::set<Digest> of_docker(const Tree& tree, const std::string& store,
+                             const std::string& layer) const;
+  std::set<Digest> ask(const Digest& layer, std::span<const int> records) const;
+
+  std::unique_ptr<Confined> reader_;
+};
+
+}  // namespace fleetsweep::act
