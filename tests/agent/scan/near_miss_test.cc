@@ -104,7 +104,7 @@ TEST_F(NearMissTest, AHardLinkIsReportedWithItsOtherNameSoThatNobodyTakesIt) {
   fs::create_hard_link(at("/usr/lib/protected.so"), at("/tmp/lookalike"));
   const auto result = scan(policy());
   ASSERT_EQ(files(result), Names{"file /tmp/lookalike"});
-  // The plan looks at the other names too: act's clean_test tells what stops it.
+  // The plan looks at the other names too: act's hard_links_test tells what stops it.
   EXPECT_EQ(result["findings"][0]["file"]["links"], 2);
 }
 

@@ -1,0 +1,58 @@
+// Files that belong to packages, and where nobody can say whether they do.
+
+#include "tests/agent/act/clean.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+using model::Reason;
+
+TEST_F(Clean, APackagesChangedFileIsReplacedOrNobodyLearnsHow) {
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/tmp/kit/evil\n/usr/lib/libevil.so\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"), std::string(32, 'a') + "  tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/status"), "Package: kit\nVersion: 1.2-3\n");
+  host.policy.responses[0].actions = {
+      {ActionKind::kRestoreFromPackage,
+       {{model::Selector::Kind::kDetections, {kByHash, kByName}, {}}}}};
+  const std::string before = host.manifest();
+  const Answer answer = host.run(host.request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.done->acted, 0u);
+  ASSERT_EQ(answer.done->items.size(), 2u) << "not of the program that no package owns";
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(answer.done->items[i].outcome, Outcome::kFound);
+    EXPECT_TRUE(answer.done->paths[i].ends_with(
+        "; a person may run: apt-get install --reinstall kit=1.2-3"))
+        << answer.done->paths[i];
+  }
+  EXPECT_TRUE(answer.done->paths[0].starts_with(
+      "/tmp/kit/evil: of package kit 1.2-3, which installed MD5 " + std::string(32, 'a')))
+      << answer.done->paths[0];
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, APackagesOwnFileStopsEverything) {
+  const std::string content = read_text(host.at("/tmp/kit/evil"));
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/tmp\n/tmp/kit\n/tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"),
+             output_of("md5sum < " + host.at("/tmp/kit/evil")).substr(0, 32) + "  tmp/kit/evil\n");
+  const std::string before = host.manifest();
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kKnownGood);
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, WhereNobodyCanSayWhatBelongsToAPackageNothingIsTouched) {
+  fs::create_directories(host.at("/var/lib/rpm"));
+  const std::string before = host.manifest();
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+  EXPECT_NE(answer.text().find("var/lib/rpm"), std::string::npos) << answer.text();
+  EXPECT_EQ(host.manifest(), before);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
