@@ -1,0 +1,338 @@
+#include "tests/agent/act/faults_world.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "agent/act/hold.h"
+#include "agent/act/ledger.h"
+#include "agent/act/vault.h"
+#include "agent/local/enrolment.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+using model::Outcome;
+
+// Everything that can be seen of a folder and what is in it.
+std::string manifest(const std::string& root) {
+  std::vector<fs::path> paths = {root};
+  for (const auto& entry : fs::recursive_directory_iterator(root)) paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  std::string text;
+  for (const auto& path : paths) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) continue;
+    text +=
+        fmt::format("{} {:o} {}:{} {}", path.string().substr(root.size()), status.st_mode,
+                    status.st_uid, status.st_gid, S_ISDIR(status.st_mode) ? 0 : status.st_nlink);
+    text += fmt::format(" {}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    if (S_ISLNK(status.st_mode)) text += " -> " + fs::read_symlink(path).string();
+    if (S_ISREG(status.st_mode)) text += " " + read_text(path);
+    if (!S_ISLNK(status.st_mode)) {
+      char names[1024];
+      const auto size = ::listxattr(path.c_str(), names, sizeof names);
+      std::set<std::string> attributes;
+      for (const char* at = names; at < names + std::max<ssize_t>(size, 0);
+           at += std::strlen(at) + 1) {
+        char value[256];
+        const auto bytes = ::getxattr(path.c_str(), at, value, sizeof value);
+        attributes.insert(std::string(at) + "=" + std::string(value, bytes > 0 ? bytes : 0));
+      }
+      for (const auto& attribute : attributes) text += " " + attribute;
+      const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+      long flags = 0;
+      if (::ioctl(fd, _IOR('f', 1, long), &flags) == 0) text += fmt::format(" {:x}", flags);
+      ::close(fd);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+void find_file(ActHost& host) {
+  host.find_file(kByName, "/usr/lib/libevil.so");
+}
+void find_cron(ActHost& host) {
+  host.find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab",
+                 "* * * * * root /tmp/evil");
+}
+void find_preload(ActHost& host) {
+  host.find_line(kByPreload, model::PersistenceKind::kLdSoPreload, "/etc/ld.so.preload",
+                 "/usr/lib/libevil.so", "/usr/lib/libevil.so");
+}
+void find_unit(ActHost& host) {
+  host.find_unit("/etc/systemd/system/evil.service");
+}
+void find_setuid(ActHost& host) {
+  host.find_unit("/opt/rights");
+  std::get<model::PersistenceIdentity>(host.findings.back().identity).kind =
+      model::PersistenceKind::kSetuidProgram;
+}
+void find_process(ActHost& host) {
+  host.find_process(host.start("/opt/worker"));
+}
+
+void find_service(ActHost& host) {
+  host.find_file(kByName, "/opt/worker");
+}
+
+// Just thawed it may still be on its way to sleep.
+bool runs(char state) {
+  return state != 0 && state != 'T';
+}
+
+std::string difference(const Answer& answer, const std::string& expected,
+                       const std::string& found) {
+  const auto lines = [](const std::string& text) {
+    std::set<std::string> result;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) result.insert(line);
+    return result;
+  };
+  std::string text = answer.text();
+  const auto a = lines(expected), b = lines(found);
+  for (const auto& line : a)
+    if (!b.contains(line)) text += "  - " + line + "\n";
+  for (const auto& line : b)
+    if (!a.contains(line)) text += "  + " + line + "\n";
+  return text;
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> all = [] {
+    std::vector<Scenario> list = {
+        {"quarantine", {ActionKind::kQuarantine}, {kByName}, find_file},
+        {"remove a line", {ActionKind::kRemove}, {kByCron}, find_cron},
+        {"remove the last line", {ActionKind::kRemove}, {kByPreload}, find_preload},
+        {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
+        {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
+        {"disable a line", {ActionKind::kDisable}, {kByCron}, find_cron},
+        {"disable a program", {ActionKind::kDisable}, {kByUnit}, find_setuid},
+        {"suspend", {ActionKind::kSuspend}, {kByProcess}, find_process},
+        {"block", {ActionKind::kBlock}, {kByName}, find_file},
+        {"isolate", {ActionKind::kIsolate}, {kByName}, find_file},
+    };
+    const auto count = list.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      list.push_back(list[i]);
+      list.back().undo = true;
+    }
+    list.push_back(
+        {"restart", {ActionKind::kQuarantine, ActionKind::kRestart}, {kByName}, find_service});
+    list.push_back({"collect", {ActionKind::kCollect}, {kByProcess}, find_process});
+    list.push_back({"suspend and kill",
+                    {ActionKind::kSuspend, ActionKind::kKill},
+                    {kByProcess},
+                    find_process});
+    return list;
+  }();
+  return all;
+}
+
+std::string title(const Scenario& scenario) {
+  return (scenario.undo ? "undo of " : "") + std::string(scenario.name);
+}
+
+World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
+  write_text(host_.at("/usr/lib/libevil.so"), "harmless content of a look-alike");
+  fs::create_hard_link(host_.at("/usr/lib/libevil.so"), host_.at("/usr/lib/libevil.so.1"));
+  ::setxattr(host_.at("/usr/lib/libevil.so").c_str(), "user.note", "kept", 4, 0);
+  write_text(host_.at("/usr/lib/libgood.so"), "the same folder, another file");
+  write_text(host_.at("/etc/crontab"),
+             "# jobs\n* * * * * root /tmp/evil\n5 * * * * root /usr/bin/true\n");
+  fs::permissions(host_.at("/etc/crontab"), fs::perms(0640));
+  ::setxattr(host_.at("/etc/crontab").c_str(), "user.note", "kept", 4, 0);
+  write_text(host_.at("/etc/ld.so.preload"), "/usr/lib/libevil.so\n");
+  write_text(host_.at("/etc/systemd/system/evil.service"), "[Service]\nExecStart=/tmp/evil\n");
+  fs::create_directories(host_.at("/etc/systemd/system/multi-user.target.wants"));
+  for (const char* unit : {"evil.service", "good.service"})
+    fs::create_symlink(std::string("/etc/systemd/system/") + unit,
+                       host_.at("/etc/systemd/system/multi-user.target.wants/") + unit);
+  fs::create_directories(host_.at("/opt"));
+  fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
+  write_text(host_.at("/opt/rights"), "harmless content of a look-alike");
+  ::chmod(host_.at("/opt/rights").c_str(), 06755);
+  if (restarts()) begin_service();
+  std::time_t time = 1'500'000'000;
+  std::vector<std::string> paths = {host_.root()};
+  for (const auto& entry : fs::recursive_directory_iterator(host_.root()))
+    paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  for (const auto& path : paths) {
+    const timespec times[2] = {{time += 1000, 1}, {time, 123456789}};
+    ::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW);
+  }
+
+  auto& actions = host_.policy.responses[0].actions;
+  actions.clear();
+  for (const auto kind : scenario.actions) {
+    model::Action action;
+    action.kind = kind;
+    action.what = {"exe", "command_line"};
+    action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
+    action.ttl = std::chrono::hours(1);
+    action.direction = "out";
+    if (kind == ActionKind::kRestart) {
+      action.select[0].kind = model::Selector::Kind::kServicesMapping;
+      action.allow = {service_->unit()};
+    }
+    if (kind == ActionKind::kBlock)
+      action.select = {{model::Selector::Kind::kList, {}, {"192.0.2.66", "2001:db8::/32"}}};
+    actions.push_back(action);
+  }
+  host_.policy.verdicts[0].condition.detections = scenario.detections;
+  host_.policy.limits.independent_min = 0;
+  scenario.find(host_);
+  if (scenario.detections[0] == kByProcess)
+    worker_ = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
+  host_.dry_run = host_.findings;
+  agent::Enrolment enrolment;
+  enrolment.address = "tcp://192.0.2.1:7600";
+  enrolment.root_chain = {to_bytes("a root")};
+  write_text(host_.state() + "/../enrolment", agent::enrolment_text(enrolment));
+  before_ = seen();
+  request_ = host_.request();
+  applied_ = fixture::id_of(request_.order);
+  if (scenario.undo) {
+    expect(host_.run(request_).state() == HostState::kCleaned, "the cleaning before the undo");
+    request_ = host_.undo_request(request_);
+  }
+}
+
+Trace World::run(const Fault& fault) {
+  Trace trace;
+  host_.tracer = [&](pid_t pid) { trace = act::trace(pid, fault); };
+  Answer answer = host_.run(request_);
+  host_.tracer = nullptr;
+  if (fault.how == Fault::How::kNone) {
+    expect(answer.state() == (scenario_.undo ? HostState::kUndone : HostState::kCleaned),
+           answer.text());
+    if (!scenario_.undo) check_apply(answer, fault);
+    if (restarts()) expect(systemd_->asked().size() == 1, "not restarted, or twice");
+    return trace;
+  }
+  if (!trace.was_hit) return trace;
+  auto again = request_;
+  again.resume = true;
+  const Answer resumed = host_.run(again);
+  // Nothing to resume: then the first answer holds, or nothing had begun.
+  if (resumed.state() != HostState::kRefused || resumed.reason() != model::Reason::kNone)
+    answer = resumed;
+  scenario_.undo ? check_undo(answer) : check_apply(answer, fault);
+  check_hold();
+  return trace;
+}
+
+// What may change: the files, and the packet filter of the network that the worker lives in.
+std::string World::seen() const {
+  return manifest(host_.root()) + (is_about_network() ? output_of("nft list tables") : "");
+}
+
+void World::begin_service() {
+  host_.be_whole_host();
+  service_.emplace();
+  served_ = host_.start("/opt/worker");
+  service_->take(served_);
+  systemd_.emplace(host_.at("/run/systemd/private"), FakeManager::How::kDone,
+                   std::vector<pid_t>{served_});
+}
+
+// A host is called clean when nothing of it is in its service's memory any more, or a person is
+// told to restart that. An act that may not look at a memory knows of nothing in it.
+void World::check_restart(const Answer& answer, const Fault& fault) {
+  const bool is_clean = answer.state() == HostState::kCleaned;
+  const bool is_blind = fault.how == Fault::How::kError;
+  bool is_said = is_blind;
+  for (std::size_t i = 0; answer.done && i < answer.done->items.size(); ++i) {
+    const auto& item = answer.done->items[i];
+    if (item.action != ActionKind::kRestart) continue;
+    is_said = true;
+    const bool is_done = item.outcome == Outcome::kDone;
+    const bool is_named = item.outcome == Outcome::kFound &&
+                          answer.done->paths[i].find("needs restart: ") != std::string::npos;
+    const bool was_unseen = is_blind && item.reason == model::Reason::kGone;
+    expect(!is_done || (!systemd_->asked().empty() && host_.process_state(served_) == 0),
+           "said to be restarted, and it runs on\n" + answer.text());
+    expect(!is_clean || is_done || is_named || was_unseen,
+           "called clean, and the restart is forgotten\n" + answer.text());
+  }
+  expect(!is_clean || is_said, "called clean without a word on its service\n" + answer.text());
+}
+
+// Each step is what the answer says it is.
+void World::check_apply(const Answer& answer, const Fault& fault) {
+  bool done = true, frozen = false, killed = false;
+  expect(!answer.done || !answer.done->items.empty() || answer.state() != HostState::kCleaned,
+         "a cleaning without a step");
+  for (const auto& item : answer.done ? answer.done->items : std::vector<model::ReceiptItem>{}) {
+    if (item.action == ActionKind::kRestart) continue;  // the files are gone all the same
+    done = done && item.outcome == Outcome::kDone;
+    if (item.action == ActionKind::kSuspend) frozen = item.outcome == Outcome::kDone;
+    if (item.action == ActionKind::kKill) killed = item.outcome == Outcome::kDone;
+  }
+  done = done && answer.done && !answer.done->items.empty();
+  if (restarts()) check_restart(answer, fault);
+  if (worker_ != 0) {
+    const char state = host_.process_state(worker_);
+    expect(killed   ? state == 0
+           : frozen ? state == 'T'
+                    : runs(state),
+           fmt::format("process is '{}' where {}\n{}", state == 0 ? '-' : state,
+                       killed   ? "it was killed"
+                       : frozen ? "it was frozen"
+                                : "it runs",
+                       answer.text()));
+  }
+  const std::string now = seen();
+  const bool changes = scenario_.detections[0] != kByProcess;
+  if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
+  expect(now != before_, "said to be done, and nothing was\n" + answer.text());
+  expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
+  const Answer undone = host_.run(host_.undo_request(request_));
+  expect(undone.state() == HostState::kUndone, "undo after it: " + undone.text());
+  const std::string back = seen();
+  expect(back == before_, difference(undone, before_, back));
+}
+
+// A cgroup stays only as long as somebody is held in it.
+void World::check_hold() {
+  const auto mount = freezer_mount(read_text("/proc/self/mountinfo"));
+  if (!mount || (worker_ != 0 && host_.process_state(worker_) == 'T')) return;
+  const auto ledger = Ledger::open(host_.state() + "/journal");
+  const auto vault = Vault::open(host_.state());
+  expect(ledger.has_value() && vault.has_value(), "the journal or the vault cannot be read");
+  if (!ledger || !vault) return;
+  for (const auto& transaction : ledger->history())
+    expect(!fs::exists(mount->path + "/fleetsweep-hold-" + vault->name_of(transaction.id)),
+           "an empty cgroup is left");
+}
+
+void World::check_undo(const Answer& answer) {
+  if (answer.state() != HostState::kUndone) {
+    // It says so, and the next one goes on where it stood.
+    const bool says_so = !answer.done || answer.state() == HostState::kFailed ||
+                         answer.state() == HostState::kRefused;
+    expect(says_so, "neither undone nor failed: " + answer.text());
+    model::Order order = host_.undo_order(applied_);
+    order.title = "once more";
+    const Answer more = host_.run(host_.request(order, {"alice", "bob"}));
+    expect(more.state() == HostState::kUndone, "undone once more: " + more.text());
+  }
+  if (worker_ != 0) expect(runs(host_.process_state(worker_)), "a process is not continued");
+  const std::string now = seen();
+  expect(now == before_, difference(answer, before_, now));
+}
+
+}  // namespace fleetsweep::act
