@@ -1,0 +1,238 @@
+#include "agent/plan/guard.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/plan/binding.h"
+#include "tests/agent/plan/world.h"
+
+namespace fleetsweep::plan {
+namespace {
+
+using model::ActionKind;
+using model::Reason;
+
+TEST(Plan, TwoFilesByNameAreNotIndependentAndAHashIs) {
+  World world;
+  world.policy.verdicts[0].condition = at_least(1, {kName, kHash});
+  world.find(kName, file("/tmp/a", 10));
+  world.find(kName, file("/tmp/b", 11));
+  EXPECT_EQ(world.plan().refused, Reason::kNotIndependent);
+  world.find(kHash, file("/tmp/a", 10));
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+}
+
+TEST(Plan, AWeakYaraRuleIsNoSecondWitness) {
+  auto policy = a_policy();
+  policy.rules.resize(1);
+  policy.detections[kName].rule = 0;
+  EXPECT_EQ(independent(policy, {kName}), 1u);
+  policy.detections[kName].score = 90;
+  EXPECT_EQ(independent(policy, {kName}), 2u);
+  // One alternative without the hash would let a name count as a proof.
+  policy.detections[kHash].any_of.push_back({policy.detections[kName].any_of[0][0]});
+  EXPECT_EQ(independent(policy, {kHash}), 1u);
+}
+
+struct LimitCase {
+  const char* name;
+  std::uint32_t policy, order, others;
+  bool refused;  // for the three objects of an infected host
+};
+class PlanLimit : public testing::TestWithParam<LimitCase> {};
+TEST_P(PlanLimit, TheStrictestWordCountsAndNoneIsTouchedAboveIt) {
+  auto world = World::infected();
+  world.policy.limits.items = GetParam().policy;
+  world.limits.items = GetParam().order;
+  world.items_max = GetParam().others;
+  EXPECT_EQ(world.plan().refused, GetParam().refused ? Reason::kLimit : Reason::kNone);
+}
+INSTANTIATE_TEST_SUITE_P(, PlanLimit,
+                         testing::Values(LimitCase{"silent", 0, 0, 0, false},
+                                         LimitCase{"policy", 2, 0, 0, true},
+                                         LimitCase{"order", 10, 2, 0, true},
+                                         LimitCase{"order_cannot_widen", 2, 10, 0, true},
+                                         LimitCase{"consent", 10, 10, 2, true},
+                                         LimitCase{"exactly", 3, 3, 3, false}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Plan, AboveTwentyFiveObjectsASilentPolicyTouchesNone) {
+  auto world = World::infected();
+  for (std::uint64_t i = 0; i < 23; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, NoPolicyGoesBeyondTheCompiledInCeiling) {
+  auto world = World::infected();
+  world.policy.limits.items = 100000;
+  for (std::uint64_t i = 0; i < 500; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, TheRatioAppliesOnlyAboveTenThousandFiles) {
+  auto world = World::infected();
+  world.limits.permille_of_scanned = 1;
+  world.policy.limits.items = 100;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    world.find(kName, file(fmt::format("/tmp/{}", i), 100 + i));
+  world.scanned = 10'000;
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+  world.scanned = 10'001;
+  EXPECT_EQ(world.plan().refused, Reason::kLimit);
+}
+
+TEST(Plan, AnIntactPackageFileStopsTheWholePlan) {
+  auto world = World::infected();
+  world.facts[0].package = Package::kIntact;
+  EXPECT_EQ(world.plan().refused, Reason::kKnownGood);
+}
+
+TEST(Plan, ATamperedPackageFileIsReportedOrStopsAllButLosesItsBadLine) {
+  auto world = World::infected();
+  world.facts[0].package = Package::kTampered;
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.policy.limits.package_owned = model::PackageOwned::kReport;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone);
+  for (const auto& step : plan.steps)
+    if (step.action.kind == ActionKind::kQuarantine) {
+      EXPECT_EQ(step.skipped, Reason::kProtected);
+    }
+
+  auto line = World::infected();
+  line.facts[2].package = Package::kTampered;
+  EXPECT_EQ(line.plan().refused, Reason::kNone);
+}
+
+TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
+  auto world = World::infected();
+  world.find(kName, file("/usr/sbin/sshd", 30));
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+
+  auto own = World::infected();
+  own.find(kName, file("/var/lib/fleetsweep/agent/identity.key", 30));
+  EXPECT_EQ(own.plan().refused, Reason::kProtected);
+
+  auto by_policy = World::infected();
+  by_policy.policy.limits.protect = {"/tmp/*"};
+  EXPECT_EQ(by_policy.plan().refused, Reason::kProtected);
+
+  auto by_host = World::infected();
+  by_host.facts[0] = {Package::kUnowned, "", {}, Reason::kProtected, "a mount point"};
+  EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
+}
+
+TEST(Plan, AProtectedFolderOfAProfileThatWasMovedIsTouched) {
+  const auto refusal = [](const char* path) {
+    auto world = World::infected();
+    world.policy.limits.protect = {"%APPDATA%\\Vendor"};
+    for (auto* findings : {&world.findings, &world.dry_run})
+      std::get<model::FileIdentity>((*findings)[0].identity).path = path;
+    return world.plan().refused;
+  };
+  EXPECT_EQ(refusal("/Users/Ann/AppData/Roaming/vendor/x"), Reason::kProtected);
+  EXPECT_EQ(refusal("/Data/Eve/AppData/Roaming/VENDOR/x"), Reason::kProtected);
+  EXPECT_EQ(refusal("/Data/Eve/AppData/Roaming/other/x"), Reason::kNone);
+  EXPECT_EQ(refusal("/Windows/AppData/Roaming/vendor/x"), Reason::kNone);
+}
+
+TEST(Plan, ANameThatMayNotBeTakenStopsThePlanWhicheverOfItsNamesWasFound) {
+  const auto refusal = [](const char* other) {
+    auto world = World::infected();
+    world.policy.limits.protect = {"/srv/*"};
+    world.consent.denied = {"/data"};
+    world.facts[0].names = {"/tmp/x", other};
+    return world.plan();
+  };
+  EXPECT_EQ(refusal("/opt/x").refused, Reason::kNone);
+  EXPECT_EQ(refusal("/usr/bin/bash").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/srv/x").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/var/lib/fleetsweep/identity.key").refused, Reason::kProtected);
+  EXPECT_EQ(refusal("/data/x").refused, Reason::kConsent);
+  EXPECT_EQ(refusal("/data/x").detail,
+            "/tmp/x is also /data/x: the host's owner does not allow it");
+}
+
+struct ProcessCase {
+  const char* name;
+  std::int32_t pid;
+  const char* program;
+  Reason reason;
+};
+class PlanProcess : public testing::TestWithParam<ProcessCase> {};
+TEST_P(PlanProcess, OneThatMayNotBeStoppedStopsTheWholePlan) {
+  auto world = World::infected();
+  world.policy.limits.protect = {"/opt/kit"};
+  world.consent.denied = {"/data"};
+  world.find(kProcess, model::ProcessIdentity{GetParam().pid, 1, file(GetParam().program, 30),
+                                              false, "x", "x"});
+  EXPECT_EQ(world.plan().refused, GetParam().reason);
+}
+INSTANTIATE_TEST_SUITE_P(
+    , PlanProcess,
+    testing::Values(ProcessCase{"any_other", 501, "/tmp/y", Reason::kNone},
+                    ProcessCase{"init", 1, "/tmp/y", Reason::kProtected},
+                    ProcessCase{"ours", 77, "/tmp/y", Reason::kProtected},
+                    ProcessCase{"daemon", 501, "/usr/sbin/sshd", Reason::kProtected},
+                    ProcessCase{"our_program", 501, "/var/lib/fleetsweep/x", Reason::kProtected},
+                    ProcessCase{"of_the_policy", 501, "/opt/kit/x", Reason::kProtected},
+                    ProcessCase{"of_the_owner", 501, "/data/x", Reason::kConsent}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Plan, TheDescendantsOfATreeAreCountedAndCheckedLikeTheirAncestor) {
+  auto world = World::infected();
+  world.running = {{{602, 1, file("/opt/kit/child", 31), false, "child", ""}, 601},
+                   {{601, 1, file("/bin/sh", 32), false, "sh", ""}, 500},
+                   {{700, 1, file("/usr/bin/dockerd", 33), false, "dockerd", ""}, 1}};
+  world.policy.limits.processes = 2;
+  EXPECT_EQ(world.plan().refused, Reason::kNone) << "no step is about a tree";
+  for (auto& action : world.policy.responses[0].actions)
+    action.tree = action.kind == ActionKind::kKill;
+  EXPECT_EQ(world.plan().refused, Reason::kLimit) << "three processes";
+  world.policy.limits.processes = 3;
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+  world.policy.limits.protect = {"/opt/kit"};
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.policy.limits.protect.clear();
+  world.consent.denied = {"/opt"};
+  EXPECT_EQ(world.plan().refused, Reason::kConsent);
+  world.consent.denied.clear();
+  world.policy.limits.processes = 4;
+  world.running[2].parent = 602;
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+}
+
+TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
+  auto world = World::infected();
+  world.policy.responses.push_back(
+      {{}, 0, {action(ActionKind::kPurge, {kHash})}});  // even of no true verdict
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kCapability);
+  EXPECT_TRUE(plan.steps.empty());
+  auto windows = World::infected();
+  windows.policy.platform = model::Platform::kWindows;
+  EXPECT_EQ(windows.plan().refused, Reason::kPlatform);
+}
+
+TEST(Plan, ALineThatBecomesACommentStillNamesItsModule) {
+  const auto refused = [](ActionKind kind) {
+    auto world = World::infected();
+    model::PersistenceIdentity line;
+    line.kind = model::PersistenceKind::kPamConfig;
+    line.file = file("/etc/pam.d/sshd", 12);
+    line.entry = "auth optional pam_x.so";
+    world.findings.back().identity = line;
+    world.dry_run = world.findings;
+    world.facts[0].named_by = {object_key(line)};
+    world.policy.responses[0].actions = {action(ActionKind::kQuarantine, {kHash}),
+                                         action(kind, {kPreload})};
+    return world.plan().refused;
+  };
+  EXPECT_EQ(refused(ActionKind::kRemove), Reason::kNone);
+  EXPECT_EQ(refused(ActionKind::kDisable), Reason::kNone);
+  EXPECT_EQ(refused(ActionKind::kReport), Reason::kProtected);
+}
+
+}  // namespace
+}  // namespace fleetsweep::plan
