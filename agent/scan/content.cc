@@ -7,7 +7,9 @@
 #include <algorithm>
 
 #include "agent/scan/file_bytes.h"
+#include "agent/scan/magic.h"
 #include "agent/scan/root.h"
+#include "agent/scan/yara/gate.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -38,24 +40,6 @@ std::string_view extension_of(std::string_view name) {
 
 }  // namespace
 
-std::string_view magic_of(BytesView head) {
-  const std::string_view text = as_text(head.first(std::min(head.size(), kMagicBytes)));
-  if (text.empty()) return {};
-  if (text.starts_with("\x7f"
-                       "ELF"))
-    return "elf";
-  if (text.starts_with("MZ")) return "pe";
-  if (text.starts_with("#!")) return "script";
-  if (text.starts_with("\x1f\x8b")) return "gzip";
-  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return "zip";
-  const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 || byte == '\n' || byte == '\r' || byte == '\t' || byte == '\f' ||
-           byte == 0x1b;
-  });
-  return plain ? "text" : "data";
-}
-
 // What one file has shown so far.
 struct ContentReader::Work {
   const Job& job;
@@ -66,9 +50,7 @@ struct ContentReader::Work {
   std::vector<std::uint16_t> open{};   // detections that can still become true
   std::size_t have = 0;                // so many bytes of it
   std::vector<std::uint16_t> rules{};  // that are asked
-  std::vector<bool> may_match{};       // by rule: what it needs to see was seen
-  std::vector<bool> searched{};        // by rule: it is asked and gated
-  std::size_t closed = 0;              // of the searched ones, those that may not match yet
+  RuleSet::Search search{};            // which of those may match
 
   BytesView content() const { return {start, have}; }
   bool is_whole() const { return have == facts.identity.size; }
@@ -95,20 +77,7 @@ ContentReader::ContentReader(const Matcher& matcher)
 
 Status ContentReader::compile_rules(const model::Policy& policy) {
   wanted_keys_ = hive::wanted_keys(policy);
-  std::vector<Literal> literals;
-  for (const model::Rule& rule : policy.rules) {
-    auto compiled = YaraRules::compile(rule.source);
-    if (!compiled) return fail(compiled.error().within("rule " + rule.id));
-    const Gate gate = gate_of(rule.source);
-    if (!gate.open) {
-      literals.insert(literals.end(), gate.literals.begin(), gate.literals.end());
-      gate_of_literal_.resize(literals.size(), rules_.size());
-    }
-    rules_.push_back({std::move(*compiled), !gate.open});
-  }
-  if (literals.empty()) return {};
-  FS_TRY(auto gates, LiteralSet::compile(literals));
-  gates_ = std::move(gates);
+  FS_TRY(rules_, RuleSet::compile(policy));
   return {};
 }
 
@@ -181,40 +150,13 @@ void ContentReader::ask_rules(Work& work) const {
       work.rules.push_back(static_cast<std::uint16_t>(rule));
 }
 
-// A rule without a gate may match whatever it is shown.
-void ContentReader::begin_search(Work& work) const {
-  work.may_match.assign(rules_.size(), false);
-  work.searched.assign(rules_.size(), false);
-  work.closed = 0;
-  for (const std::uint16_t index : work.rules) {
-    if (!rules_[index].is_gated) {
-      work.may_match[index] = true;
-    } else if (!work.searched[index]) {
-      work.searched[index] = true;
-      ++work.closed;
-    }
-  }
-}
-
-void ContentReader::search(Work& work, BytesView content) const {
-  if (work.closed == 0) return;
-  gates_->find(content, [&](std::size_t literal) {
-    const std::size_t rule = gate_of_literal_[literal];
-    if (work.searched[rule] && !work.may_match[rule]) {
-      work.may_match[rule] = true;
-      --work.closed;
-    }
-    return work.closed == 0;
-  });
-}
-
 void ContentReader::read_rules(Work& work) {
   const std::size_t size = work.facts.identity.size;
   std::vector<YaraBlock> parts(1);
-  begin_search(work);
+  work.search = rules_.begin_search(work.rules);
   if (size <= kHeldBytes) {
     if (!read_to(work, size)) return;
-    search(work, work.content());
+    rules_.search(work.search, work.content());
   } else {
     if (const auto searched = search_in_parts(work); !searched)
       return static_cast<void>(work.fail(searched.error()));
@@ -230,9 +172,9 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
   for (const std::uint16_t index : work.rules) {
     auto& done = work.facts.rules_done;
     if (std::find(done.begin(), done.end(), index) != done.end()) continue;
-    const Rule& compiled = rules_[index];
+    const YaraRules& compiled = rules_[index];
     bool complete = true;
-    const bool may_match = work.may_match[index];
+    const bool may_match = work.search.may_match[index];
     if (may_match) {
       if (work.facts.magic.empty()) work.facts.magic = magic_of(start);
       const std::string_view path = work.facts.path();
@@ -243,10 +185,10 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
                               work.facts.magic,
                               work.job.owner,
                               {}};
-      if (compiled.rules.uses_md5() && hash(work, {.md5 = true})) externals.md5 = work.facts.md5;
+      if (compiled.uses_md5() && hash(work, {.md5 = true})) externals.md5 = work.facts.md5;
       const auto left = std::chrono::ceil<Seconds>(deadline - std::chrono::steady_clock::now());
-      const auto matches = compiled.rules.scan(parts, work.facts.identity.size, externals,
-                                               std::max(left, Seconds(1)));
+      const auto matches =
+          compiled.scan(parts, work.facts.identity.size, externals, std::max(left, Seconds(1)));
       complete = matches.has_value();
       if (!matches) work.answer.detail = matches.error().message;
       if (matches)
@@ -293,18 +235,18 @@ class ContentReader::Hashing {
 Status ContentReader::search_in_parts(Work& work) {
   const auto layout = work.bytes.layout();
   if (layout.data_bytes > limits::kReadFileBytes) {
-    work.may_match.assign(rules_.size(), true);
+    work.search.may_match.assign(rules_.size(), true);
     return {};
   }
-  if (work.closed == 0) return {};
+  if (work.search.closed == 0) return {};
   // Holes are not told in full.
   const Hashes wanted = layout.hole_bytes == 0 ? hashes_for(work, false) : Hashes{};
   Hashing hashing(*this, work.facts, wanted);
   bool is_complete = true;
   FS_CHECK(work.bytes.each_window(kGateBytesMax, room_, [&](BytesView window, BytesView fresh) {
-    search(work, window);
+    rules_.search(work.search, window);
     hashing.update(fresh);
-    return is_complete = work.closed != 0;
+    return is_complete = work.search.closed != 0;
   }));
   if (is_complete) hashing.finish();
   return {};
@@ -312,7 +254,7 @@ Status ContentReader::search_in_parts(Work& work) {
 
 // Where a rule may match: all of the file, or its head and tail.
 bool ContentReader::take_more_for_rules(Work& work, std::vector<YaraBlock>& parts) {
-  const auto is_wanted = [&](std::uint16_t rule) { return work.may_match[rule]; };
+  const auto is_wanted = [&](std::uint16_t rule) { return work.search.may_match[rule]; };
   if (std::none_of(work.rules.begin(), work.rules.end(), is_wanted)) return true;
   const std::size_t size = work.facts.identity.size;
   if (size <= limits::kRuleFileBytes) return read_to(work, size);
@@ -459,8 +401,8 @@ void ContentReader::read_member(Work& work, const std::vector<std::uint16_t>& as
     if (still_open(member) == 0) return;
     const YaraBlock whole{0, content};
     ask_rules(member);
-    begin_search(member);
-    search(member, content);
+    member.search = rules_.begin_search(member.rules);
+    rules_.search(member.search, content);
     run_rules(member, {&whole, 1});
     member.facts.stage = FileStage::kContent;
     if (still_open(member) > 0) hash(member, {.sha256 = true, .sha1 = true, .md5 = true});

@@ -4,22 +4,14 @@
 // them.
 
 #include <memory>
-#include <optional>
-#include <string_view>
 
 #include "agent/scan/archive/archive.h"
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/job.h"
-#include "agent/scan/literal/literal_set.h"
-#include "agent/scan/yara/gate.h"
-#include "agent/scan/yara/yara_rules.h"
+#include "agent/scan/rule_set.h"
 #include "protocol/crypto/bulk_hash.h"
 
 namespace fleetsweep::scan {
-
-// elf, pe, script, gzip, zip, text, data; empty for an empty file. So many of its bytes tell.
-std::string_view magic_of(BytesView head);
-inline constexpr std::size_t kMagicBytes = 4096;
 
 class ContentReader {
  public:
@@ -33,10 +25,6 @@ class ContentReader {
   Answer read(const Job& job, BytesView content);
 
  private:
-  struct Rule {
-    YaraRules rules;
-    bool is_gated = false;
-  };
   struct Work;
 
   Answer answer(Work work);
@@ -49,10 +37,8 @@ class ContentReader {
   void ask_rules(Work& work) const;  // those of the open detections
   void read_rules(Work& work);
   void run_rules(Work& work, std::span<const YaraBlock> parts);
-  // Which of the rules may match at all: those whose literals occur in what is searched.
-  void begin_search(Work& work) const;
-  void search(Work& work, BytesView content) const;
-  // The same in a file that is not held whole; what will be hashed anyway is hashed on the way.
+  // Which of the rules may match, in a file that is not held whole; what will be hashed anyway is
+  // hashed on the way.
   Status search_in_parts(Work& work);
   bool take_more_for_rules(Work& work, std::vector<YaraBlock>& parts);
   class Hashing;
@@ -66,10 +52,7 @@ class ContentReader {
   std::size_t still_open(Work& work) const;
 
   const Matcher& matcher_;
-  std::vector<Rule> rules_;
-  // One search for all rules: which literal opens which.
-  std::optional<LiteralSet> gates_;
-  std::vector<std::size_t> gate_of_literal_;
+  RuleSet rules_;
   hive::Wanted wanted_keys_;
   crypto::BulkHash sha256_, sha1_, md5_;
   std::unique_ptr<std::uint8_t[]> buffer_;  // the start of a file, or all of it

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "agent/scan/attributes.h"
-#include "agent/scan/content.h"
 #include "agent/scan/file_bytes.h"
+#include "agent/scan/magic.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
