@@ -63,6 +63,15 @@ class WindowsTest : public TreeTest {
     return policy;
   }
 
+  // What starts C:\bad.exe, and such files beneath `scope`.
+  static model::Policy run_and_files(model::Predicate files, const char* scope) {
+    auto file = detection("f", ObjectKind::kFile, {std::move(files)});
+    file.scope.paths = {scope};
+    return policy_of({detection("run", ObjectKind::kPersistence,
+                                {is(Field::kPersistenceCommand, "C:\\bad.exe")}),
+                      file});
+  }
+
   static model::Policy emotet(const char* path = "/tests/policies/fixtures/emotet.yaml") {
     const auto compiled =
         compiler::compile_file(std::string(FS_SOURCE_DIR) + path,
@@ -85,6 +94,18 @@ class WindowsTest : public TreeTest {
   static Names verdicts(const nlohmann::json& result) {
     Names names;
     for (const auto& verdict : result["verdicts"]) names.insert(verdict["id"]);
+    return names;
+  }
+
+  // Of files, and of entries with their user.
+  static Names paths(const nlohmann::json& result) {
+    Names names;
+    for (const auto& finding : result["findings"]) {
+      const bool is_entry = finding.contains("persistence");
+      const auto& entry = is_entry ? finding["persistence"] : finding;
+      names.insert((is_entry ? "run of " + entry["user"].get<std::string>() + ": " : "") +
+                   entry["file"]["path"].get<std::string>());
+    }
     return names;
   }
 };
@@ -219,18 +240,10 @@ TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
   write("/data/eve/AppData/Roaming/bad.tmp", "x");
   write("/Users/Ann/AppData/Roaming/bad.tmp", "x");
   write("/Elsewhere/AppData/Roaming/bad.tmp", "x");
-  auto file = detection("f", ObjectKind::kFile, {is(Field::kFileExtension, "tmp")});
-  file.scope.paths = {"%APPDATA%"};
-  const auto result = scan(policy_of(
-      {detection("run", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")}),
-       file}));
-  Names found;
-  for (const auto& finding : result["findings"])
-    found.insert(finding.contains("persistence")
-                     ? "run of " + finding["persistence"]["user"].get<std::string>()
-                     : finding["file"]["path"].get<std::string>());
-  EXPECT_EQ(found, (Names{"run of eve", "/data/eve/AppData/Roaming/bad.tmp",
-                          "/Users/Ann/AppData/Roaming/bad.tmp"}));
+  const auto result = scan(run_and_files(is(Field::kFileExtension, "tmp"), "%APPDATA%"));
+  EXPECT_EQ(paths(result),
+            (Names{"run of eve: /data/eve/ntuser.DAT", "/data/eve/AppData/Roaming/bad.tmp",
+                   "/Users/Ann/AppData/Roaming/bad.tmp"}));
   ASSERT_EQ(result["unscannable"], 1) << result;
   EXPECT_THAT(result["unscannable_paths"][0].get<std::string>(),
               HasSubstr("the profile D:\\Profiles\\Dan lies on another volume"));
@@ -242,18 +255,8 @@ TEST_F(WindowsTest, OfTwoNamesThatDifferByCaseOneIsNotLookedAt) {
   write("/USERS/ann/appdata/Local/Temp/x.tmp", "x");
   write("/Users/Ann/AppData/Local/Temp/x.tmp", "x");
   write("/Users/Ann/appdata/local/temp/X.TMP", "x");
-  auto file = detection("f", ObjectKind::kFile, {is(Field::kFileName, "x.tmp")});
-  file.scope.paths = {"%TEMP%"};
-  const auto result = scan(policy_of(
-      {detection("run", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe")}),
-       file}));
-  Names found;
-  for (const auto& finding : result["findings"])
-    found.insert(finding.contains("persistence")
-                     ? finding["persistence"]["file"]["path"].get<std::string>()
-                     : finding["file"]["path"].get<std::string>());
-  EXPECT_EQ(found,
-            (Names{"/USERS/ann/NTUSER.DAT", "/Users/Ann/ntuser.dat",
+  EXPECT_EQ(paths(scan(run_and_files(is(Field::kFileName, "x.tmp"), "%TEMP%"))),
+            (Names{"run of ann: /USERS/ann/NTUSER.DAT", "run of Ann: /Users/Ann/ntuser.dat",
                    "/USERS/ann/appdata/Local/Temp/x.tmp", "/Users/Ann/AppData/Local/Temp/x.tmp",
                    "/Users/Ann/appdata/local/temp/X.TMP"}));
 }
