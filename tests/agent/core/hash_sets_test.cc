@@ -209,14 +209,7 @@ TEST_F(HashSets, HashesOfOrdersThatAreOverFillTheDisk) {
 TEST_F(HashSets, ARebootAfterTheOrderIsOverFindsThatItsHashesAreGone) {
   host.policy.verify.after_reboot = true;
   name_parts();
-  host.connect();
-  const DocumentId dry = host.order(fixture::dry_run(host.policy), {"alice"});
-  serve(3);
-  host.scan_answers(host.found());
-  const DocumentId id = host.order(fixture::apply(host.policy, dry), {"alice", "bob"});
-  cool_off();
-  host.scan_answers(host.found());
-  host.act_answers(model::HostState::kCleaned);
+  const DocumentId id = cleaned();
   for (int i = 0; i < 3; ++i) {
     host.scan_answers(host.clean());
     host.pass(std::chrono::minutes(30));
