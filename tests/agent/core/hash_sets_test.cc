@@ -11,6 +11,7 @@ namespace fleetsweep::agent {
 namespace {
 
 using model::Reason;
+using std::chrono::seconds;
 
 // A policy with a set of three parts.
 class HashSets : public AgentCore {
