@@ -107,7 +107,7 @@ class PaceScanTest : public TreeTest {};
 TEST_F(PaceScanTest, AScanTakesNoMoreOfACoreThanItsPolicySays) {
   constexpr int kPercent = 20;
   write("/x", std::string(1000, 'x'));
-  for (int i = 0; i < 15; ++i) std::filesystem::copy(at("/x"), at("/x" + std::to_string(i)));
+  for (int i = 0; i < 24; ++i) std::filesystem::copy(at("/x"), at("/x" + std::to_string(i)));
   model::Policy policy;
   // Some tens of ms of one core for each file.
   policy.rules.push_back(
