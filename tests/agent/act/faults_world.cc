@@ -1,6 +1,7 @@
 #include "tests/agent/act/faults_world.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -14,6 +15,7 @@
 #include "agent/act/ledger.h"
 #include "agent/act/vault.h"
 #include "agent/local/enrolment.h"
+#include "tests/agent/hive/hive_builder.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -50,13 +52,41 @@ std::string manifest(const std::string& root) {
       }
       for (const auto& attribute : attributes) text += " " + attribute;
       const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-      long flags = 0;
-      if (::ioctl(fd, _IOR('f', 1, long), &flags) == 0) text += fmt::format(" {:x}", flags);
+      int flags = 0;
+      if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) text += fmt::format(" {:x}", flags);
       ::close(fd);
     }
     text += "\n";
   }
   return text;
+}
+
+constexpr char kRunKey[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
+constexpr char kRunCommand[] = "C:\\evil.exe";
+
+// Where the file system knows the flag.
+void set_immutable(const ActHost& host, bool is_immutable) {
+  const int fd = ::open(host.at("/usr/lib/libevil.so").c_str(), O_RDONLY | O_CLOEXEC);
+  int flags = 0;
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+    flags = is_immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    ::ioctl(fd, FS_IOC_SETFLAGS, &flags);
+  }
+  ::close(fd);
+}
+
+// A volume of Windows: one value starts the look-alike, another does not.
+void make_windows(const ActHost& host) {
+  const auto put = [&](const std::string& path, const Bytes& bytes) {
+    fs::create_directories(fs::path(host.at(path)).parent_path());
+    write_text(host.at(path), to_text(bytes));
+  };
+  put("/Windows/System32/config/SYSTEM", hive::HiveBuilder().key("Select").build());
+  put("/Windows/System32/config/SOFTWARE", hive::HiveBuilder().key("Microsoft").build());
+  put("/Users/Ann/NTUSER.DAT", hive::HiveBuilder()
+                                   .text(kRunKey, "good", "C:\\good.exe")
+                                   .text(kRunKey, "evil", kRunCommand)
+                                   .build());
 }
 
 void find_file(ActHost& host) {
@@ -77,6 +107,23 @@ void find_setuid(ActHost& host) {
   host.find_unit("/opt/rights");
   std::get<model::PersistenceIdentity>(host.findings.back().identity).kind =
       model::PersistenceKind::kSetuidProgram;
+}
+void find_autostart(ActHost& host) {
+  host.find_unit("/etc/xdg/autostart/evil.desktop");
+  std::get<model::PersistenceIdentity>(host.findings.back().identity).kind =
+      model::PersistenceKind::kXdgAutostart;
+}
+// The flag is set only now: nobody changes such a file.
+void find_immutable(ActHost& host) {
+  set_immutable(host, true);
+  find_file(host);
+}
+void find_value(ActHost& host) {
+  host.find_file(kByName, "/Users/Ann/NTUSER.DAT");
+  auto& identity = host.findings.back().identity;
+  identity = model::RegistryIdentity{std::get<model::FileIdentity>(identity),
+                                     std::string("HKEY_CURRENT_USER\\") + kRunKey, "evil", "REG_SZ",
+                                     kRunCommand};
 }
 void find_process(ActHost& host) {
   host.find_process(host.start("/opt/worker"));
@@ -116,9 +163,12 @@ const std::vector<Scenario>& scenarios() {
         {"quarantine", {ActionKind::kQuarantine}, {kByName}, find_file},
         {"remove a line", {ActionKind::kRemove}, {kByCron}, find_cron},
         {"remove the last line", {ActionKind::kRemove}, {kByPreload}, find_preload},
+        {"quarantine what is immutable", {ActionKind::kQuarantine}, {kByName}, find_immutable},
+        {"remove a value of a hive", {ActionKind::kRemove}, {kByName}, find_value},
         {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
         {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
         {"disable a line", {ActionKind::kDisable}, {kByCron}, find_cron},
+        {"disable a setting", {ActionKind::kDisable}, {kByUnit}, find_autostart},
         {"disable a program", {ActionKind::kDisable}, {kByUnit}, find_setuid},
         {"suspend", {ActionKind::kSuspend}, {kByProcess}, find_process},
         {"block", {ActionKind::kBlock}, {kByName}, find_file},
@@ -164,6 +214,12 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
   write_text(host_.at("/opt/rights"), "harmless content of a look-alike");
   ::chmod(host_.at("/opt/rights").c_str(), 06755);
+  write_text(host_.at("/etc/xdg/autostart/evil.desktop"),
+             "[Desktop Entry]\nType=Application\nName=Evil\nExec=/tmp/evil\n");
+  if (scenario.find == find_value) {
+    make_windows(host_);
+    host_.policy.platform = model::Platform::kWindows;
+  }
   if (restarts()) begin_service();
   std::time_t time = 1'500'000'000;
   std::vector<std::string> paths = {host_.root()};
@@ -184,6 +240,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
     action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
     action.ttl = std::chrono::hours(1);
     action.direction = "out";
+    action.clear_flags = {"immutable"};
     if (kind == ActionKind::kRestart) {
       action.select[0].kind = model::Selector::Kind::kServicesMapping;
       action.allow = {service_->unit()};
@@ -209,6 +266,10 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
     expect(host_.run(request_).state() == HostState::kCleaned, "the cleaning before the undo");
     request_ = host_.undo_request(request_);
   }
+}
+
+World::~World() {
+  set_immutable(host_, false);
 }
 
 Trace World::run(const Fault& fault) {
