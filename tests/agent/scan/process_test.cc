@@ -5,6 +5,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
+
+#include "tests/agent/memory_program.h"
 #include "tests/agent/node_root.h"
 #include "tests/agent/scan/tree.h"
 
@@ -115,6 +119,34 @@ TEST_F(ProcessScanTest, ADeletedProgramAnswersForTheDetectionThatAskedForIt) {
   // Two processes, one program.
   EXPECT_EQ(result["findings"].size(), 1u) << result.dump(1);
   EXPECT_EQ(files(result), std::set<std::string>{"deleted /tmp/gone"});
+}
+
+TEST_F(ProcessScanTest, AProgramThatNeverHadAFileIsNotSeenOrTakenForADeletedOne) {
+  // Only on a whole host: it lies in no folder. There others run too, so it has a name of its own.
+  const std::string name = "memfd:fleetsweep-" + std::to_string(::getpid());
+  UniqueFd program = sleep_in_memory(name.substr(name.find(':') + 1), at("/tmp/program"));
+  const pid_t pid = start_program("/tmp/program");
+  program.reset();
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("process", ObjectKind::kProcess,
+                {is(Field::kProcessExePath, "/" + name), number(Field::kProcessExeIsMemfd, 1)}));
+  for (const char* id : {"memory", "deleted"}) {
+    policy.detections.push_back(detection(
+        id, ObjectKind::kFile, {is(Field::kFileName, name), is(Field::kFileMagic, "elf")}));
+    policy.detections.back().scope.paths = {root_};
+  }
+  policy.detections[1].scope.memfd = true;
+  policy.detections[2].scope.deleted_exe = true;
+  const auto result = scan(policy, "", "", "/");
+  ASSERT_EQ(pids(result), std::set<int>{pid}) << result.dump(1);
+  EXPECT_EQ(files(result), std::set<std::string>{"memory /" + name});
+  std::ifstream sleep("/bin/sleep", std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(sleep), {}};
+  for (const auto& finding : result["findings"]) {
+    if (!finding.contains("process")) continue;
+    EXPECT_EQ(finding["process"]["exe"]["sha256"], sha256_hex(bytes));
+  }
 }
 
 TEST_F(ProcessScanTest, AProgramNamedLikeAKernelThreadIsNone) {
