@@ -1,6 +1,7 @@
 #include "agent/scan/sockets.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_ether.h>
 #include <sched.h>
@@ -47,15 +48,15 @@ TEST(Sockets, LinesOfPacketSocketsAreRead) {
   EXPECT_FALSE(parse_packet_line("ffff8881 3").has_value());
 }
 
-// "protocol listening" of each socket that is ours.
-std::set<std::string> ours() {
-  ProcessFacts self;
-  self.identity.pid = ::getpid();
-  self.identity.name = "self";
-  self.identity.exe_deleted = true;
+// "protocol listening" of each socket of this process.
+std::set<std::string> sockets_of(pid_t pid) {
+  ProcessFacts process;
+  process.identity.pid = pid;
+  process.identity.name = "name";
+  process.identity.exe_deleted = true;
   std::set<std::string> found;
-  for (const ConnectionFacts& one : list_connections(*Root::open("/"), {self}))
-    if (one.identity.pid == ::getpid() && one.exe_deleted && one.process_name == "self")
+  for (const ConnectionFacts& one : list_connections(*Root::open("/"), {process}))
+    if (one.identity.pid == pid && one.exe_deleted && one.process_name == "name")
       found.insert(one.identity.protocol + (one.identity.listening ? " listening" : ""));
   return found;
 }
@@ -74,13 +75,38 @@ TEST(Sockets, OneThatOnlyListensToPacketsIsNotSeen) {
     if (tcp < 0 || ::listen(tcp, 1) != 0 || raw_socket < 0 || packet < 0 ||
         ::bind(udp, reinterpret_cast<sockaddr*>(&any), sizeof any) != 0)
       ::_exit(3);
-    const auto found = ours();
+    const auto found = sockets_of(::getpid());
     ::_exit(found == std::set<std::string>{"tcp listening", "udp listening", "raw", "packet"} ? 0
                                                                                               : 1);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(Sockets, WhatListensInAnotherNetworkIsNotSeen) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a network namespace";
+  int ready[2], over[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(over, O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::close(over[1]);
+    const bool is_away = ::unshare(CLONE_NEWNET) == 0;
+    const int tcp = ::socket(AF_INET, SOCK_STREAM, 0);
+    const int packet = ::socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+    char byte = is_away && ::listen(tcp, 1) == 0 && packet >= 0 ? '!' : '?';
+    (void)!::write(ready[1], &byte, 1);
+    (void)!::read(over[0], &byte, 1);  // until whoever looks is done
+    ::_exit(0);
+  }
+  ::close(over[0]);
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, '!');
+  EXPECT_EQ(sockets_of(pid), (std::set<std::string>{"tcp listening", "packet"}));
+  for (const int fd : {ready[0], ready[1], over[1]}) ::close(fd);
+  ::waitpid(pid, nullptr, 0);
 }
 
 class SocketsScan : public TreeTest {};
