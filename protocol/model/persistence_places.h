@@ -34,8 +34,9 @@ enum class EntryFormat : std::uint8_t {
   kBinfmt,          // :name:type:offset:magic:mask:interpreter:flags
   kSudoers,         // who may do what as whom
   kPasswd,          // each account
+  kManager,         // systemd's own settings, of which what they tell the loader of all units
 };
-inline constexpr std::uint8_t kEntryFormats = static_cast<std::uint8_t>(EntryFormat::kPasswd) + 1;
+inline constexpr std::uint8_t kEntryFormats = static_cast<std::uint8_t>(EntryFormat::kManager) + 1;
 
 struct PersistencePlace {
   enum class Gather : std::uint8_t {
@@ -172,12 +173,27 @@ inline constexpr PersistencePlace kAll[] = {
     {"@LinuxLoaderConfigs", Kind::kLdSoConf, Format::kLines, "/etc/ld.so.conf.d", Gather::kFolder, ".conf"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/etc/environment"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/etc/environment.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/run/environment.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/usr/lib/environment.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/usr/local/lib/environment.d", Gather::kFolder, ".conf"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/etc/security/pam_env.conf"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/etc/default", Gather::kFolder},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "/etc/sysconfig", Gather::kFolder},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "@home/.config/environment.d", Gather::kFolder, ".conf"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "@home/.pam_environment"},
     {"@LinuxEnvironmentFiles", Kind::kEnvironmentFile, Format::kAssignments, "@home/.ssh/environment"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/etc/systemd/system.conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/etc/systemd/user.conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "@home/.config/systemd/user.conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/etc/systemd/system.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/etc/systemd/user.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/run/systemd/system.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/run/systemd/user.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/usr/lib/systemd/system.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/usr/lib/systemd/user.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/usr/local/lib/systemd/system.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "/usr/local/lib/systemd/user.conf.d", Gather::kFolder, ".conf"},
+    {"@LinuxEnvironmentFiles", Kind::kSystemdEnvironment, Format::kManager, "@home/.config/systemd/user.conf.d", Gather::kFolder, ".conf"},
 
     {"@LinuxPamConfigs", Kind::kPamConfig, Format::kPamConf, "/etc/pam.conf"},
     {"@LinuxPamConfigs", Kind::kPamConfig, Format::kPam, "/etc/pam.d", Gather::kFolder},
@@ -218,7 +234,9 @@ inline constexpr PersistencePlace kAll[] = {
     {"@GitHooks", Kind::kGitHook, Format::kWhole, "@home/.git/hooks", Gather::kFolder, "", "", Only::kExecutable},
     {"@GitHooks", Kind::kGitHook, Format::kWhole, "@home/*/.git/hooks", Gather::kFolder, "", "", Only::kExecutable},
     {"@GitHooks", Kind::kGitHook, Format::kWhole, "@home/*/*/.git/hooks", Gather::kFolder, "", "", Only::kExecutable},
+    {"@GitHooks", Kind::kGitHook, Format::kGitConfig, "@home/.git/config"},
     {"@GitHooks", Kind::kGitHook, Format::kGitConfig, "@home/*/.git/config"},
+    {"@GitHooks", Kind::kGitHook, Format::kGitConfig, "@home/*/*/.git/config"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/usr/share/dbus-1/system-services", Gather::kFolder, ".service"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/usr/share/dbus-1/services", Gather::kFolder, ".service"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/usr/local/share/dbus-1/system-services", Gather::kFolder, ".service"},

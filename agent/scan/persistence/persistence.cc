@@ -115,6 +115,10 @@ std::vector<PersistenceEntry> parse_persistence(Format format, const std::string
     case Format::kUnit:
       entries = unit_entries(path, user, text);
       break;
+    case Format::kManager:
+      entries = unit_entries(path, user, text);
+      entries.erase(entries.begin());  // it is no unit: nothing is started by itself
+      break;
     case Format::kDesktop:
       if (auto entry = desktop_entry(path, user, text)) entries = {std::move(*entry)};
       break;

@@ -78,6 +78,14 @@ TEST(Persistence, WhatAUnitTellsTheLoaderIsAnEntryOfItsOwn) {
                       "LD_AUDIT=/c.so", "", 2, true}}));
 }
 
+TEST(Persistence, SystemdsOwnSettingsAreTakenForAUnit) {
+  EXPECT_EQ(
+      parse(Format::kManager, "[Manager]\nLogLevel=info\nDefaultEnvironment=A=1 LD_PRELOAD=/x.so\n",
+            "/etc/systemd/system.conf"),
+      (Entries{{"system.conf", "DefaultEnvironment=A=1 LD_PRELOAD=/x.so", "LD_PRELOAD=/x.so", "", 3,
+                true}}));
+}
+
 TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
   EXPECT_EQ(parse(Format::kUnit, "[Service]\nExecStart=/tmp/x\n",
                   "/etc/systemd/system/ssh.service.d/x.conf")[0]
