@@ -2,9 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/ioprio.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,6 +112,18 @@ TEST_F(ServeTest, FindingsComeBackSealedWithTheKey) {
   ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
   pid_ = -1;
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+TEST_F(ServeTest, AScanTakesProcessorAndDiskFromThoseWhoWorkThere) {
+  const runtime::Pipe pipe = start();  // it waits for its request
+  const auto is_idle = [this] {
+    return ::sched_getscheduler(pid_) == SCHED_IDLE &&
+           IOPRIO_PRIO_CLASS(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid_)) ==
+               IOPRIO_CLASS_IDLE;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kLong;
+  while (!is_idle() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(is_idle());
 }
 
 TEST_F(ServeTest, APolicyBesideABrokenOneIsNotAnswered) {
