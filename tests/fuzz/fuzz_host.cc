@@ -235,7 +235,7 @@ void remember(BytesView bytes) {
   if (!read) return;
   const auto bit = read->question(crypto::sha256(as_bytes("question")));
   FS_ASSERT(bit);
-  const auto name = read->name_of({.inode = 1, .path = "/file"});
+  const auto name = read->name_of({.inode = 1, .name = "file"});
   scan::IdentityTable::Questions no{};
   scan::set(no, *bit);
   read->learn(name, {}, no);
