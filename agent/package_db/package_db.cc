@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
+#include "agent/package_db/berkeley_hash.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
 #include "protocol/base/bytes.h"
@@ -62,7 +64,7 @@ Status not_of_another_system(const fs::path& root) {
     if (fs::exists(root / other, error))
       return fail(Code::kInvalid,
                   "{}: the packages of this host are recorded there, and only the records of dpkg "
-                  "(var/lib/dpkg/info) and of rpm since 4.16 (rpmdb.sqlite) can be read: which "
+                  "(var/lib/dpkg/info) and of rpm (rpmdb.sqlite, Packages) can be read: which "
                   "files belong to a package is not known; use policies that only report",
                   (root / other).string());
   }
@@ -97,8 +99,26 @@ bool is_same_moment(const UniqueFd& file, const struct stat& then) {
           now.st_mtim.tv_sec == then.st_mtim.tv_sec && now.st_mtim.tv_nsec == then.st_mtim.tv_nsec);
 }
 
+using VisitHeader = std::function<Status(BytesView)>;
+struct RpmFormat {
+  const char* file;
+  Status (*each_header)(const ByteSource& file, const ByteSource& log, const VisitHeader& visit);
+};
+
+// In the order in which rpm looks for them if its configuration does not say: the first counts.
+constexpr RpmFormat kRpmFormats[] = {
+    {"rpmdb.sqlite",
+     [](const ByteSource& file, const ByteSource& log, const VisitHeader& visit) {
+       return each_blob(file, log, "Packages", 1, limits::kRpmHeaderBytes, visit);
+     }},
+    {"Packages",
+     [](const ByteSource& file, const ByteSource&, const VisitHeader& visit) {
+       return each_berkeley_value(file, limits::kRpmHeaderBytes, visit);
+     }},
+};
+
 // Whether it is there. rpm may install meanwhile: what was read of two states is read again.
-Result<bool> read_rpm(const fs::path& path, PackageDb& packages) {
+Result<bool> read_rpm(const RpmFormat& format, const fs::path& path, PackageDb& packages) {
   for (int reading = 1; reading <= limits::kRpmReadings; ++reading) {
     struct stat status {
     }, log_status{};
@@ -107,9 +127,9 @@ Result<bool> read_rpm(const fs::path& path, PackageDb& packages) {
     if (!file) return false;
     const UniqueFd none;
     const UniqueFd& log_file = log ? *log : none;
-    const auto done = each_blob(source_of(*file, status), source_of(log_file, log_status),
-                                "Packages", 1, limits::kRpmHeaderBytes,
-                                [&](BytesView header) { return packages.add_rpm(header); });
+    const auto done =
+        format.each_header(source_of(*file, status), source_of(log_file, log_status),
+                           [&](BytesView header) { return packages.add_rpm(header); });
     if (!is_same_moment(*file, status) || !is_same_moment(log_file, log_status)) continue;
     if (!done) return fail(done.error().within(path.string()));
     return true;
@@ -119,10 +139,11 @@ Result<bool> read_rpm(const fs::path& path, PackageDb& packages) {
 }
 
 Status read_rpm_of(const fs::path& root, PackageDb& packages, bool& is_there) {
-  for (const char* folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
-    FS_TRY(is_there, read_rpm(root / folder / "rpmdb.sqlite", packages));
-    if (is_there) break;
-  }
+  for (const RpmFormat& format : kRpmFormats)
+    for (const char* folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
+      FS_TRY(is_there, read_rpm(format, root / folder / format.file, packages));
+      if (is_there) return {};
+    }
   return {};
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
-// and of status the configuration files, which are in no *.md5sums) and from rpm's database
-// (rpmdb.sqlite, of rpm 4.16 and later). Nothing is executed: the tools of an infected host may
-// lie. The databases can be written by an attacker too, so "owned" only ever protects a file and
-// never proves anything.
+// and of status the configuration files, which are in no *.md5sums) and from rpm's database:
+// rpmdb.sqlite (rpm 4.16 and later), else Packages (Berkeley DB, as RHEL has it up to 8). Nothing
+// is executed: the tools of an infected host may lie. The databases can be written by an attacker
+// too, so "owned" only ever protects a file and never proves anything.
 
 #include <memory>
 #include <optional>
@@ -19,7 +19,7 @@ namespace fleetsweep {
 class PackageDb {
  public:
   // Reads DIR/var/lib/dpkg and DIR/var/lib/rpm (or usr/lib/sysimage/rpm). A root without any
-  // packages gives an empty database; one whose packages another system keeps, or an older rpm, is
+  // packages gives an empty database; one whose packages another system keeps, or rpm otherwise, is
   // kInvalid: there every file would look like nobody's.
   static Result<PackageDb> open(const std::string& root);
   PackageDb();

@@ -194,15 +194,6 @@ std::optional<Value> column_of(BytesView record, std::size_t column) {
 
 }  // namespace
 
-ByteSource source_of(BytesView bytes) {
-  return {bytes.size(), [bytes](std::span<std::uint8_t> target, std::uint64_t offset) {
-            if (offset > bytes.size() || bytes.size() - offset < target.size()) return false;
-            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), target.size(),
-                        target.begin());
-            return true;
-          }};
-}
-
 Status each_blob(const ByteSource& file, const ByteSource& wal, std::string_view table,
                  std::size_t column, std::size_t bytes_max,
                  const std::function<Status(BytesView)>& visit) {

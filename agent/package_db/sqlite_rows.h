@@ -5,20 +5,13 @@
 // read it, and run what its schema says. Every offset is checked; nothing is locked.
 
 #include <functional>
-#include <span>
 #include <string_view>
 
+#include "agent/package_db/byte_source.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/result.h"
 
 namespace fleetsweep {
-
-// Bytes at an offset; false if they are not all there.
-struct ByteSource {
-  std::uint64_t size = 0;
-  std::function<bool(std::span<std::uint8_t>, std::uint64_t offset)> read;
-};
-ByteSource source_of(BytesView bytes);
 
 // A row's value in `column` (from 0), if it is a blob; in the order of rowids. `wal` of size 0:
 // there is none. kInvalid: not such a database, or damaged, or a blob of more than `bytes_max`.

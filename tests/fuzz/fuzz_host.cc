@@ -25,6 +25,7 @@
 #include "agent/local/enrolment.h"
 #include "agent/overlay/container.h"
 #include "agent/overlay/image_store.h"
+#include "agent/package_db/berkeley_hash.h"
 #include "agent/package_db/package_db.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
@@ -176,6 +177,14 @@ void own_rpm(BytesView header) {
     if (file.path.starts_with('/')) FS_ASSERT(packages.owner(file.path) == package->name);
 }
 
+auto counted(std::size_t& packages) {
+  return [&packages](BytesView header) -> Status {
+    ++packages;
+    own_rpm(header);
+    return {};
+  };
+}
+
 void read_rows(BytesView bytes) {
   if (bytes.size() < 2) return;
   const std::size_t wanted = bytes[0] << 8 | bytes[1];
@@ -183,12 +192,14 @@ void read_rows(BytesView bytes) {
   const std::size_t size = std::min(wanted, bytes.size());
   std::size_t rows = 0;
   (void)each_blob(source_of(bytes.first(size)), source_of(bytes.subspan(size)), "Packages", 1,
-                  1 << 20, [&](BytesView blob) -> Status {
-                    ++rows;
-                    own_rpm(blob);
-                    return {};
-                  });
+                  1 << 20, counted(rows));
   FS_ASSERT(rows <= 2 * bytes.size());
+}
+
+void read_berkeley(BytesView bytes) {
+  std::size_t values = 0;
+  (void)each_berkeley_value(source_of(bytes), 1 << 20, counted(values));
+  FS_ASSERT(values <= bytes.size());
 }
 
 // The border to the process that reads hostile files. What was read is written and read again the
@@ -420,6 +431,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return own_rpm(bytes);
     case fuzz::kSqlite:
       return read_rows(bytes);
+    case fuzz::kBerkeley:
+      return read_berkeley(bytes);
     case fuzz::kNetwork:
       return reach(bytes);
     case fuzz::kImages:

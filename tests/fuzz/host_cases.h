@@ -39,6 +39,7 @@ enum HostCase : std::uint8_t {
   kNetwork,  // addresses, ports, endpoints, resolv.conf, answers of the packet filter
   kCheckpoint,
   kImages,  // an image of docker's; images and layers of podman's with a NUL between them
+  kBerkeley,
   kCases,
 };
 

@@ -1,11 +1,15 @@
 #pragma once
 
-// Databases as rpm writes them: made by SQLite itself, out of headers that are put together here.
+// Databases as rpm writes them: made by SQLite and by Berkeley DB themselves, out of headers that
+// are put together here.
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -98,6 +102,33 @@ inline void write_rpm_database(const std::string& root, const std::vector<RpmPac
   SqliteFile file(root + "/var/lib/rpm/rpmdb.sqlite");
   file.make_packages();
   for (const auto& package : packages) file.insert(rpm_header(package));
+}
+
+inline bool has_berkeley_db() {
+  return ::system("command -v db5.3_load >/dev/null") == 0;
+}
+
+// The key of each value is its number, and that of key 0 the next one. `settings` as in what
+// db_load reads, a line each.
+inline void write_berkeley(const std::string& path, const std::vector<Bytes>& values,
+                           const std::string& settings = "", bool big_endian = false) {
+  const auto number = [&](std::size_t value) {
+    Bytes bytes;
+    put_number(bytes, static_cast<std::uint32_t>(value));
+    if (!big_endian) std::reverse(bytes.begin(), bytes.end());
+    return to_hex(bytes);
+  };
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  {
+    std::ofstream text(path + ".text");
+    text << "VERSION=3\nformat=bytevalue\ntype=hash\n" << settings << "HEADER=END\n";
+    text << " " << number(0) << "\n " << number(values.size() + 1) << "\n";
+    for (std::size_t i = 0; i < values.size(); ++i)
+      text << " " << number(i + 1) << "\n " << to_hex(values[i]) << "\n";
+    text << "DATA=END\n";
+  }
+  EXPECT_EQ(::system(("db5.3_load -f " + path + ".text " + path).c_str()), 0);
+  std::filesystem::remove(path + ".text");
 }
 
 }  // namespace fleetsweep

@@ -5,7 +5,9 @@
 #include <sstream>
 
 #include "agent/package_db/package_db.h"
+#include "agent/package_db/sqlite_rows.h"
 #include "tests/agent/package_db/rpm_database.h"
+#include "tests/protocol/codec/golden_files.h"
 
 namespace fleetsweep {
 namespace {
@@ -25,6 +27,15 @@ struct RpmTest : testing::Test {
     return std::string(made);
   }();
   ~RpmTest() override { fs::remove_all(root); }
+
+  std::string at(const std::string& path) const { return root + "/" + path; }
+  void expect_kit() {
+    const auto db = PackageDb::open(root);
+    ASSERT_TRUE(db) << db.error().message;
+    EXPECT_EQ(db->owner("/usr/bin/kit"), "kit-1.2-3");
+    EXPECT_TRUE(db->intact("/usr/bin/kit", kSha256));
+    EXPECT_FALSE(db->owner("/usr/bin/other"));
+  }
 };
 
 std::string output_of(const std::string& command) {
@@ -50,6 +61,36 @@ TEST_F(RpmTest, FilesOfAPackageAreNobodys) {
   EXPECT_FALSE(db->recorded("/etc/kit.ghost"));
   EXPECT_FALSE(db->owner("/usr/bin/other"));
   EXPECT_EQ(db->files(), 3u);
+}
+
+TEST_F(RpmTest, AHostWithBerkeleyDbIsNeverCleaned) {
+  if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
+  for (const std::string folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
+    write_berkeley(at(folder + "/Packages"), {rpm_header({"empty-1-1", {}}), rpm_header(kit())});
+    expect_kit();
+    fs::remove(at(folder + "/Packages"));
+    EXPECT_FALSE(PackageDb::open(root)) << "only its folder is left";
+    fs::remove(at(folder));
+  }
+}
+
+TEST_F(RpmTest, ADatabaseThatRpmLeftBehindCounts) {
+  if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
+  const RpmPackage left{"left-1-1", {{"/usr/bin/other", kSha256}}};
+  write_berkeley(at("var/lib/rpm/Packages"), {rpm_header(left)});
+  write_rpm_database(root, {kit()});
+  expect_kit();
+}
+
+TEST_F(RpmTest, ADamagedBerkeleyDbMakesEveryFileNobodys) {
+  if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
+  const std::string path = at("var/lib/rpm/Packages");
+  write_berkeley(path, {rpm_header(kit())});
+  fs::resize_file(path, 4096);  // the first page, and nothing it speaks of
+  const auto db = PackageDb::open(root);
+  ASSERT_FALSE(db);
+  for (const char* said : {"var/lib/rpm/Packages", "byte 72"})
+    EXPECT_NE(db.error().message.find(said), std::string::npos) << db.error().message;
 }
 
 TEST_F(RpmTest, OneSystemsDatabaseHidesTheOthers) {
@@ -88,6 +129,24 @@ TEST_F(RpmTest, EveryCutAndEveryChangedByteOfAHeaderIsReadWithinItsBounds) {
     }
 }
 
+void expect_what_rpm_says(const std::string& rpm, const std::string& installed) {
+  const auto db = PackageDb::open(installed);
+  ASSERT_TRUE(db) << db.error().message;
+  // path size mtime digest mode owner group isconfig isdoc rdev symlink
+  std::istringstream lines(output_of(rpm + "-qa --dump 2>/dev/null | grep ^/"));
+  std::size_t files = 0;
+  for (std::string line; std::getline(lines, line); ++files) {
+    std::istringstream fields(line);
+    std::string path, size, time, digest;
+    fields >> path >> size >> time >> digest;
+    EXPECT_EQ(db->owner(path), "kit-1.2-3.noarch") << line;
+    const bool has_content = digest.find_first_not_of('0') != std::string::npos;
+    EXPECT_EQ(db->recorded(path).value_or(""), has_content ? digest : "") << line;
+  }
+  EXPECT_EQ(files, 6u);
+  EXPECT_EQ(db->files(), files);
+}
+
 TEST_F(RpmTest, RpmItselfSaysSomethingElse) {
   if (::system("command -v rpmbuild >/dev/null") != 0) GTEST_SKIP() << "rpm is not installed";
   std::ofstream(root + "/kit.spec") << R"(
@@ -113,24 +172,25 @@ ln -s kit %{buildroot}/usr/bin/kit-link
 )";
   const std::string installed = root + "/host";
   output_of("rpmbuild --define '_topdir " + root + "/top' -bb " + root + "/kit.spec");
-  const std::string rpm =
-      "rpm --root " + installed + " --define '_db_backend sqlite' --dbpath /var/lib/rpm ";
-  output_of(rpm + "-i --justdb --nodeps " + root + "/top/RPMS/noarch/kit-1.2-3.noarch.rpm");
-  const auto db = PackageDb::open(installed);
-  ASSERT_TRUE(db) << db.error().message;
-  // path size mtime digest mode owner group isconfig isdoc rdev symlink
-  std::istringstream lines(output_of(rpm + "-q --dump kit | grep ^/"));
-  std::size_t files = 0;
-  for (std::string line; std::getline(lines, line); ++files) {
-    std::istringstream fields(line);
-    std::string path, size, time, digest;
-    fields >> path >> size >> time >> digest;
-    EXPECT_EQ(db->owner(path), "kit-1.2-3.noarch") << line;
-    const bool has_content = digest.find_first_not_of('0') != std::string::npos;
-    EXPECT_EQ(db->recorded(path).value_or(""), has_content ? digest : "") << line;
-  }
-  EXPECT_EQ(files, 6u);
-  EXPECT_EQ(db->files(), files);
+  const std::string rpm = "rpm --root " + installed + " --dbpath /var/lib/rpm ";
+  output_of(rpm + "--define '_db_backend sqlite' -i --justdb --nodeps " + root +
+            "/top/RPMS/noarch/kit-1.2-3.noarch.rpm");
+  expect_what_rpm_says(rpm, installed);
+
+  // The same in the older database, as Berkeley DB writes it and this rpm reads it.
+  const std::string sqlite = installed + "/var/lib/rpm/rpmdb.sqlite";
+  const Bytes database = to_bytes(test::read_file(sqlite)),
+              log = to_bytes(test::read_file(sqlite + "-wal"));
+  std::vector<Bytes> headers;
+  ASSERT_TRUE(each_blob(source_of(database), source_of(log), "Packages", 1, 1 << 20,
+                        [&](BytesView header) -> Status {
+                          headers.push_back(to_bytes(header));
+                          return {};
+                        }));
+  for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(sqlite + suffix);
+  if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
+  write_berkeley(installed + "/var/lib/rpm/Packages", headers);
+  expect_what_rpm_says(rpm, installed);
 }
 
 }  // namespace
