@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/package_db/berkeley_hash.h"
+#include "agent/package_db/ndb.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
 #include "protocol/base/bytes.h"
@@ -62,11 +63,12 @@ Status not_of_another_system(const fs::path& root) {
        {"var/lib/rpm", "usr/lib/sysimage/rpm", "lib/apk/db", "var/lib/pacman"}) {
     std::error_code error;
     if (fs::exists(root / other, error))
-      return fail(Code::kInvalid,
-                  "{}: the packages of this host are recorded there, and only the records of dpkg "
-                  "(var/lib/dpkg/info) and of rpm (rpmdb.sqlite, Packages) can be read: which "
-                  "files belong to a package is not known; use policies that only report",
-                  (root / other).string());
+      return fail(
+          Code::kInvalid,
+          "{}: the packages of this host are recorded there, and only the records of dpkg "
+          "(var/lib/dpkg/info) and of rpm (rpmdb.sqlite, Packages.db, Packages) can be read: "
+          "which files belong to a package is not known; use policies that only report",
+          (root / other).string());
   }
   return {};
 }
@@ -110,6 +112,10 @@ constexpr RpmFormat kRpmFormats[] = {
     {"rpmdb.sqlite",
      [](const ByteSource& file, const ByteSource& log, const VisitHeader& visit) {
        return each_blob(file, log, "Packages", 1, limits::kRpmHeaderBytes, visit);
+     }},
+    {"Packages.db",
+     [](const ByteSource& file, const ByteSource&, const VisitHeader& visit) {
+       return each_ndb_blob(file, limits::kRpmHeaderBytes, visit);
      }},
     {"Packages",
      [](const ByteSource& file, const ByteSource&, const VisitHeader& visit) {

@@ -2,9 +2,10 @@
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
 // and of status the configuration files, which are in no *.md5sums) and from rpm's database:
-// rpmdb.sqlite (rpm 4.16 and later), else Packages (Berkeley DB, as RHEL has it up to 8). Nothing
-// is executed: the tools of an infected host may lie. The databases can be written by an attacker
-// too, so "owned" only ever protects a file and never proves anything.
+// rpmdb.sqlite (rpm 4.16 and later), else Packages.db (ndb, as SUSE has it), else Packages
+// (Berkeley DB, as RHEL has it up to 8). Nothing is executed: the tools of an infected host may
+// lie. The databases can be written by an attacker too, so "owned" only ever protects a file and
+// never proves anything.
 
 #include <memory>
 #include <optional>

@@ -26,6 +26,7 @@
 #include "agent/overlay/container.h"
 #include "agent/overlay/image_store.h"
 #include "agent/package_db/berkeley_hash.h"
+#include "agent/package_db/ndb.h"
 #include "agent/package_db/package_db.h"
 #include "agent/package_db/rpm_header.h"
 #include "agent/package_db/sqlite_rows.h"
@@ -200,6 +201,13 @@ void read_berkeley(BytesView bytes) {
   std::size_t values = 0;
   (void)each_berkeley_value(source_of(bytes), 1 << 20, counted(values));
   FS_ASSERT(values <= bytes.size());
+}
+
+// Its checksums let little past them, but what is before them is read, and own_rpm() the rest.
+void read_ndb(BytesView bytes) {
+  std::size_t blobs = 0;
+  (void)each_ndb_blob(source_of(bytes), 1 << 20, counted(blobs));
+  FS_ASSERT(blobs <= bytes.size());
 }
 
 // The border to the process that reads hostile files. What was read is written and read again the
@@ -433,6 +441,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return read_rows(bytes);
     case fuzz::kBerkeley:
       return read_berkeley(bytes);
+    case fuzz::kNdb:
+      return read_ndb(bytes);
     case fuzz::kNetwork:
       return reach(bytes);
     case fuzz::kImages:

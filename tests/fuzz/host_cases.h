@@ -40,6 +40,7 @@ enum HostCase : std::uint8_t {
   kCheckpoint,
   kImages,  // an image of docker's; images and layers of podman's with a NUL between them
   kBerkeley,
+  kNdb,
   kCases,
 };
 

@@ -15,6 +15,7 @@
 
 #include "agent/package_db/rpm_header.h"
 #include "protocol/base/bytes.h"
+#include "tests/protocol/codec/golden_files.h"
 
 namespace fleetsweep {
 
@@ -129,6 +130,45 @@ inline void write_berkeley(const std::string& path, const std::vector<Bytes>& va
   }
   EXPECT_EQ(::system(("db5.3_load -f " + path + ".text " + path).c_str()), 0);
   std::filesystem::remove(path + ".text");
+}
+
+// As rpm's lib/backend/ndb/rpmpkg.c writes it.
+inline Bytes ndb_database(const std::vector<Bytes>& blobs) {
+  const auto mark = [](Bytes& bytes, std::string_view text,
+                       const std::vector<std::size_t>& numbers) {
+    append(bytes, text);
+    for (const std::size_t number : numbers)
+      for (const int shift : {0, 8, 16, 24})
+        bytes.push_back(static_cast<std::uint8_t>(number >> shift));
+  };
+  const std::size_t pages = (2 + blobs.size() + 255) / 256;
+  Bytes slots, content;
+  mark(slots, "RpmP", {0, 1, pages, blobs.size() + 1, 0, 0, 0});
+  for (std::size_t i = 0; i < blobs.size(); ++i) {
+    Bytes blob;
+    mark(blob, "BlbS", {i + 1, 1, blobs[i].size()});
+    append(blob, BytesView(blobs[i]));
+    while ((blob.size() + 12) % 16 != 0) blob.push_back(0);
+    std::uint32_t first = 1, second = 0;  // RFC 1950
+    for (const std::uint8_t byte : blob) {
+      first = (first + byte) % 65521;
+      second = (second + first) % 65521;
+    }
+    mark(blob, "", {second << 16 | first, blobs[i].size()});
+    mark(blob, "BlbE", {});
+    mark(slots, "Slot", {i + 1, pages * 256 + content.size() / 16, blob.size() / 16});
+    append(content, BytesView(blob));
+  }
+  while (slots.size() < pages * 4096) mark(slots, "Slot", {0, 0, 0});
+  append(slots, BytesView(content));
+  return slots;
+}
+
+// What rpm 4.18's own rpmpkg.c wrote when kit-1.2-3 and two others were put in and one was erased;
+// Debian's rpm is built without it.
+inline Bytes database_of_rpms_ndb() {
+  const std::string seed = test::read_file(test::source_path("tests/fuzz/seeds/host/ndb"));
+  return to_bytes(std::string_view(seed).substr(1));
 }
 
 }  // namespace fleetsweep

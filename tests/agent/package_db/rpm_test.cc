@@ -74,10 +74,27 @@ TEST_F(RpmTest, AHostWithBerkeleyDbIsNeverCleaned) {
   }
 }
 
+TEST_F(RpmTest, AHostOfSusesIsNeverCleaned) {
+  for (const std::string folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
+    fs::create_directories(at(folder));
+    test::write_file(at(folder + "/Packages.db"), to_text(database_of_rpms_ndb()));
+    expect_kit();
+    fs::resize_file(at(folder + "/Packages.db"), 4096);
+    const auto db = PackageDb::open(root);
+    ASSERT_FALSE(db);
+    for (const std::string& said : {folder + "/Packages.db", std::string("byte 36")})
+      EXPECT_NE(db.error().message.find(said), std::string::npos) << db.error().message;
+    fs::remove_all(at(folder));
+  }
+}
+
 TEST_F(RpmTest, ADatabaseThatRpmLeftBehindCounts) {
   if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
   const RpmPackage left{"left-1-1", {{"/usr/bin/other", kSha256}}};
   write_berkeley(at("var/lib/rpm/Packages"), {rpm_header(left)});
+  test::write_file(at("var/lib/rpm/Packages.db"), to_text(ndb_database({rpm_header(kit())})));
+  expect_kit();
+  test::write_file(at("var/lib/rpm/Packages.db"), to_text(ndb_database({rpm_header(left)})));
   write_rpm_database(root, {kit()});
   expect_kit();
 }
