@@ -129,7 +129,11 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   const bool is_refused = done.state == HostState::kRefused;
   if (job.round > 0 && (is_refused || done.reason == Reason::kChanged))
     job.state = HostState::kRespawned;
-  if (job.round > 0 && done.state == HostState::kCleaned) job.reason = Reason::kRespawned;
+  const bool needs_reboot = done.state == HostState::kNeedsReboot;
+  const bool has_cleaned = done.state == HostState::kCleaned || needs_reboot;
+  if (job.round > 0 && has_cleaned) job.reason = Reason::kRespawned;
+  // Act may have been resumed after a start, which then was not enough.
+  if (needs_reboot) job.boot = identity_.boot;
   job.acted = job.round > 0 ? job.acted + done.acted : done.acted;
   Say say;
   say.kind = is_refused && job.round == 0 ? ReceiptKind::kRefused
@@ -145,11 +149,10 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.items = done.items;
   say.paths = done.paths;
   const auto policy = policies_.find(job.policy);
-  const bool is_to_verify = job.mode == Mode::kApply && (done.state == HostState::kCleaned ||
-                                                         done.state == HostState::kNeedsReboot);
+  const bool is_to_verify = job.mode == Mode::kApply && has_cleaned;
   job.reboot_rescan = is_to_verify && policy != policies_.end() &&
-                      (policy->second.verify.after_reboot || done.state == HostState::kNeedsReboot);
-  job.phase = is_to_verify && done.state == HostState::kCleaned ? Phase::kVerifying : Phase::kDone;
+                      (policy->second.verify.after_reboot || needs_reboot);
+  job.phase = is_to_verify && !needs_reboot ? Phase::kVerifying : Phase::kDone;
   job.cleaned = judged_by(now).local;
   job.rescans = 0;
   std::erase_if(job.remaining, [&](const Digest& object) {

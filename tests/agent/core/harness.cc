@@ -227,7 +227,8 @@ void Harness::act_answers(model::HostState state, model::Reason reason, bool rem
   model::ActDone done;
   done.state = state;
   done.reason = reason;
-  done.acted = state == model::HostState::kCleaned ? 1 : 0;
+  done.acted =
+      state == model::HostState::kCleaned || state == model::HostState::kNeedsReboot ? 1 : 0;
   if (done.acted > 0 && removes) done.removed = given_;
   run(core->on_act_done(done, now()));
 }

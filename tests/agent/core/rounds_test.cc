@@ -44,6 +44,14 @@ class Rounds : public AgentCore {
   }
 };
 
+TEST_F(Rounds, OfARoundThatNeedsARebootNobodyLearnsThatItWasOne) {
+  respawned();
+  host.scan_answers(host.found());
+  host.act_answers(HostState::kNeedsReboot);
+  EXPECT_EQ(host.last().state, HostState::kNeedsReboot);
+  EXPECT_EQ(host.last().reason, Reason::kRespawned);
+}
+
 TEST_F(Rounds, WhatComesBackIsLeftUntilSomebodySignsAgain) {
   const DocumentId id = respawned();
   EXPECT_EQ(host.last().state, HostState::kRespawned);

@@ -308,7 +308,8 @@ TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
   ASSERT_EQ(host.scans(), 1u);
   host.scan_answers(host.clean());
   EXPECT_EQ(host.last().state, HostState::kNeedsReboot) << "the policy asks for another look";
-  EXPECT_EQ(host.core->why(id), "gone after the reboot: to be looked for again");
+  EXPECT_EQ(host.core->why(id),
+            "gone after the reboot: to be looked for again; objects acted on: 1");
   host.crash();
   EXPECT_EQ(host.scans(), 0u) << "not before its time";
   host.pass(seconds(91));
@@ -317,7 +318,7 @@ TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
   EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
   EXPECT_EQ(host.last().state, HostState::kVerified);
   EXPECT_EQ(host.last().order, id);
-  EXPECT_EQ(host.core->why(id), "done: verified");
+  EXPECT_EQ(host.core->why(id), "done: verified; objects acted on: 1");
   host.clock.boot.value.fill(3);
   host.crash();
   EXPECT_EQ(host.scans(), 0u) << "once";
@@ -335,10 +336,32 @@ TEST_F(AgentCore, WhatComesBackMinutesAfterTheRebootIsCalledVerified) {
   EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 
+// Its host went down in the midst of it, and what act then says is about the kernel of today.
+TEST_F(AgentCore, AStartBeforeActSaidSoIsTakenForTheOneThatIsNeeded) {
+  host.connect();
+  acting();
+  host.clock.boot.value.fill(2);
+  host.crash();
+  ASSERT_EQ(host.acts(), 1u);
+  EXPECT_TRUE(host.acts_[0].request.resume);
+  host.act_answers(HostState::kNeedsReboot);
+  host.pass(hours(1));
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.last().state, HostState::kNeedsReboot);
+  host.clock.boot.value.fill(3);
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+}
+
 TEST_F(AgentCore, WhatARebootDidNotRemoveIsSaidToHaveComeBack) {
   host.connect();
   acting();
-  host.act_answers(HostState::kNeedsReboot);
+  host.act_answers(HostState::kNeedsReboot, Reason::kNone, false);
   host.clock.boot.value.fill(2);
   host.crash();
   host.scan_answers(host.found());
