@@ -8,6 +8,7 @@
 #include "agent/act/clock.h"
 #include "agent/act/faults.h"
 #include "agent/act/loader_cache.h"
+#include "agent/act/still_active.h"
 #include "agent/act/unit_reload.h"
 #include "agent/plan/guard.h"
 #include "protocol/base/limits.h"
@@ -112,13 +113,15 @@ std::vector<Step> undo_outcomes(const Transaction& transaction) {
 }
 
 Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives,
-                   Firewall& firewall, ServiceManager* services, OnStep on_step, MustEnd must_end)
+                   Firewall& firewall, ServiceManager* services, std::string proc, OnStep on_step,
+                   MustEnd must_end)
     : tree_(tree),
       vault_(vault),
       ledger_(ledger),
       hives_(hives),
       firewall_(firewall),
       services_(services),
+      proc_(std::move(proc)),
       provenance_(tree),
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
@@ -238,6 +241,8 @@ Status Executor::finish(Context& context, const Refusal& untold) {
   // Nothing could be touched although something was to be.
   if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
     end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
+  const StillActive active = still_active(context, proc_);
+  if (end.state == HostState::kCleaned && active.until_start) end.state = HostState::kNeedsReboot;
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
@@ -248,6 +253,7 @@ Status Executor::finish(Context& context, const Refusal& untold) {
         "processes of restarted services live on with what was removed, end them by hand: " + left);
   if (const std::string named = still_in_loader_cache(context); !named.empty())
     add_sentence(end.detail, fmt::format("the loader's cache still names {}: run ldconfig", named));
+  add_sentence(end.detail, active.detail);
   hold_of(context).remove();  // a crash may have come between its last process and it
   end.at = ended_at(context);
   return ledger_.write(context.transaction, end);

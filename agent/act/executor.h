@@ -16,9 +16,9 @@ class Executor {
   using OnStep = std::function<void(std::uint32_t number, const Step& step)>;
   // Asked before each step: an answer ends the transaction where it stands.
   using MustEnd = std::function<std::optional<Refusal>()>;
-  // Borrows all of them.
+  // Borrows all of them. `proc` as in still_active.h.
   Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* hives, Firewall& firewall,
-           ServiceManager* services, OnStep on_step, MustEnd must_end);
+           ServiceManager* services, std::string proc, OnStep on_step, MustEnd must_end);
 
   // To its End: forward, from wherever it stands.
   Status run(const Nonce& transaction);
@@ -44,6 +44,7 @@ class Executor {
   HiveEditor* hives_;
   Firewall& firewall_;
   ServiceManager* services_;
+  std::string proc_;
   Provenance provenance_;
   OnStep on_step_;
   MustEnd must_end_;

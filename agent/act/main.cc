@@ -114,6 +114,7 @@ int run(int count, char** arguments) {
     options.services = &*services;
   else
     options.no_services = services.error().detail;
+  if (options.root == "/") options.proc = "/proc";
   if (const auto gave = give_up(); !gave) {
     std::fprintf(stderr, "fleetsweep-act: %s\n", gave.error().message.c_str());
     return kBroken;

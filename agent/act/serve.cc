@@ -50,6 +50,10 @@ Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFindi
   return findings;
 }
 
+bool has_cleaned(HostState state) {
+  return state == HostState::kCleaned || state == HostState::kNeedsReboot;
+}
+
 bool may_stop_processes(const Transaction& transaction) {
   const auto& ops = transaction.begin.ops;
   return std::any_of(ops.begin(), ops.end(), [](const Op& op) {
@@ -68,8 +72,8 @@ Status settle_for_dead_act(const Options& options) {
   const Nonce id = open->id;
   // Its line to systemd was act's and died with it.
   Executor executor(
-      tree, vault, ledger, nullptr, *options.firewall, nullptr, [](std::uint32_t, const Step&) {},
-      [] { return std::optional<Refusal>(); });
+      tree, vault, ledger, nullptr, *options.firewall, nullptr, options.proc,
+      [](std::uint32_t, const Step&) {}, [] { return std::optional<Refusal>(); });
   if (open->undo && !open->undo_end) return executor.undo(id, DocumentId(open->undo->order));
   return executor.abandon(
       id, Reason::kTimeout,
@@ -89,7 +93,7 @@ class Server {
         ledger_(std::move(ledger)),
         executor_(
             tree_, vault_, ledger_, options.hives, *options.firewall, options.services,
-            [this](std::uint32_t number, const Step& step) { show(number, step); },
+            options.proc, [this](std::uint32_t number, const Step& step) { show(number, step); },
             [this] { return must_end(); }),
         guardian_(options.state, options.patience,
                   [&options] { return settle_for_dead_act(options); }) {}
@@ -374,7 +378,7 @@ class Server {
     const auto rounds = ledger_.rounds(verified.id());
     const Transaction* before = rounds.empty() ? nullptr : ledger_.find(rounds.front());
     if (before == nullptr || before->begin.round >= round || !before->end ||
-        before->end->state != HostState::kCleaned || before->undo)
+        !has_cleaned(before->end->state) || before->undo)
       return refuse(Reason::kExecuted,
                     "round {}: the one before it did not clean, or was taken back", round);
     return {};

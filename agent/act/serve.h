@@ -27,6 +27,7 @@ struct Options {
   Firewall* firewall = nullptr;        // borrowed; always there
   ServiceManager* services = nullptr;  // of this host; or why there is none
   std::string no_services;
+  std::string proc;  // of the kernel that runs the root; empty where none does
 };
 
 // Reads one ActRequest (none with local_undo), sends an ActStep for each step and one ActDone.

@@ -14,6 +14,7 @@
 #include "agent/act/anchor.h"
 #include "agent/act/hold.h"
 #include "agent/act/process.h"
+#include "agent/act/serve.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::act {
@@ -271,6 +272,37 @@ Answer ActHost::run_locally(const DocumentId& order) {
   return spawn({"--local-undo", order.hex()}, nullptr, "");
 }
 
+namespace {
+
+Answer answer_from(runtime::Pipe& pipe) {
+  Answer answer;
+  while (!answer.done) {
+    auto received = pipe.receive(std::chrono::seconds(60));
+    if (!received) {
+      EXPECT_NE(received.error().code, Code::kUnavailable) << "no answer";
+      break;
+    }
+    if (auto* step = std::get_if<model::ActStep>(&received->message)) answer.steps.push_back(*step);
+    if (auto* done = std::get_if<model::ActDone>(&received->message)) answer.done = *done;
+  }
+  return answer;
+}
+
+}  // namespace
+
+Answer ActHost::run_under(const std::string& proc, const model::ActRequest& request) {
+  auto pair = runtime::Pipe::pair();
+  EXPECT_TRUE(pair && pair->first.send(request));
+  Firewall firewall = Firewall::open();
+  Options options;
+  options.root = root_;
+  options.state = state_;
+  options.firewall = &firewall;
+  options.proc = proc;
+  EXPECT_TRUE(serve(options, mac_key, pair->second));
+  return answer_from(pair->first);
+}
+
 Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequest* request,
                       const std::string& fault, const std::string& pause,
                       const std::function<void()>& meanwhile) {
@@ -316,7 +348,6 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
   ::close(key[0]);
   ::close(key[1]);
 
-  Answer answer;
   if (request != nullptr) {
     EXPECT_TRUE(ours.send(*request));
   }
@@ -325,21 +356,13 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     int stopped = 0;
     EXPECT_EQ(::waitpid(pid, &stopped, WUNTRACED), pid);
     EXPECT_TRUE(WIFSTOPPED(stopped)) << pause << " was not reached";
-    if (!WIFSTOPPED(stopped)) return answer;
+    if (!WIFSTOPPED(stopped)) return {};
     core_ = &ours;
     meanwhile();
     core_ = nullptr;
     ::kill(pid, SIGCONT);
   }
-  while (!answer.done) {
-    auto received = ours.receive(std::chrono::seconds(60));
-    if (!received) {
-      EXPECT_NE(received.error().code, Code::kUnavailable) << "no answer";
-      break;
-    }
-    if (auto* step = std::get_if<model::ActStep>(&received->message)) answer.steps.push_back(*step);
-    if (auto* done = std::get_if<model::ActDone>(&received->message)) answer.done = *done;
-  }
+  const Answer answer = answer_from(ours);
   if (tracer) return answer;
   int status = 0;
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);

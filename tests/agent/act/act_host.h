@@ -85,6 +85,8 @@ class ActHost {
                     const std::function<void()>& meanwhile);
   // Only in `meanwhile`: what core says to the one that is running.
   void say(const model::LocalMessage& message);
+  // In this process, as on a whole host whose kernel is seen in this folder. Stop no process.
+  Answer run_under(const std::string& proc, const model::ActRequest& request);
   Answer run_locally(const DocumentId& order);
   // Runs act until it is gone, as its tracer: it has asked for that.
   std::function<void(pid_t)> tracer;

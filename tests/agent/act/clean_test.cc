@@ -46,6 +46,98 @@ TEST_F(Clean, TheLoaderKeepsALibraryInItsCacheAndNobodySaysSo) {
   EXPECT_EQ(undone.done->detail.find("ldconfig"), std::string::npos) << undone.done->detail;
 }
 
+// Beside the infection: what loads modules and registers a binary format at each start, a module,
+// and a setting of sshd; and a kernel that has all of it.
+struct StillActive : Clean {
+  std::string proc;
+
+  void SetUp() override {
+    Clean::SetUp();
+    plant();
+    host.dry_run = host.findings;
+    host.policy.responses[0].actions = {
+        {ActionKind::kRemove, {{model::Selector::Kind::kDetections, {kByCron}, {}}}},
+        {ActionKind::kQuarantine, {{model::Selector::Kind::kDetections, {kByName}, {}}}}};
+    proc = host.root() + ".proc";
+    write_text(proc + "/sys/fs/binfmt_misc/doc", "enabled\n");
+    std::string modules;
+    for (const char* name : {"loop", "evil_mod", "kit_net", "root_kit", "nbd"})
+      modules += std::string(name) + " 16384 0 - Live 0x0000000000000000\n";
+    write_text(proc + "/modules", modules);
+  }
+  void plant() {
+    using Kind = model::PersistenceKind;
+    write_text(host.at("/etc/modules-load.d/line.conf"), "loop\nevil-mod\n");
+    write_text(host.at("/etc/modules-load.d/whole.conf"), "# of the kit\nkit_net\n");
+    write_text(host.at("/opt/kit/root-kit.ko.xz"), "module");
+    write_text(host.at("/etc/binfmt.d/evil.conf"), ":doc:E::doc::/tmp/kit/evil:\n");
+    write_text(host.at("/etc/ssh/sshd_config"), "Port 22\nForceCommand /tmp/kit/evil\n");
+    host.findings.clear();
+    host.find_file(kByName, "/etc/modules-load.d/whole.conf");
+    host.find_file(kByName, "/opt/kit/root-kit.ko.xz");
+    host.find_line(kByCron, Kind::kKernelModule, "/etc/modules-load.d/line.conf", "evil-mod");
+    host.find_line(kByCron, Kind::kBinfmt, "/etc/binfmt.d/evil.conf",
+                   ":doc:E::doc::/tmp/kit/evil:");
+    host.find_line(kByCron, Kind::kSshdConfig, "/etc/ssh/sshd_config",
+                   "ForceCommand /tmp/kit/evil");
+  }
+};
+
+constexpr const char* kReloadSshd =
+    "sshd reads its settings at its next reload: systemctl reload ssh";
+
+TEST_F(StillActive, WhatTheKernelStillHasLoadedIsCalledCleaned) {
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer cleaned = host.run_under(proc, request);
+  ASSERT_EQ(cleaned.state(), HostState::kNeedsReboot) << cleaned.text();
+  EXPECT_EQ(cleaned.reason(), Reason::kNone);
+  EXPECT_EQ(cleaned.done->acted, 5u);
+  EXPECT_EQ(cleaned.done->removed.size(), 5u);
+  EXPECT_EQ(cleaned.done->detail,
+            std::string("what stays in the kernel until the host starts again: module evil_mod, "
+                        "module kit_net, module root_kit, binary format doc; ") +
+                kReloadSshd);
+  EXPECT_TRUE(fs::exists(proc + "/sys/fs/binfmt_misc/doc"));
+  const Answer undone = host.run_under(proc, host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(StillActive, WhatTheKernelDoesNotHaveKeepsAHostFromBeingClean) {
+  write_text(proc + "/modules", "loop 40960 0 - Live 0x0000000000000000\n");
+  output_of("rm -r " + proc + "/sys");
+  const Answer cleaned = host.run_under(proc, host.request());
+  EXPECT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(cleaned.done->detail, kReloadSshd);
+}
+
+TEST_F(StillActive, AKernelThatShowsNoListIsTakenForOneWithoutModules) {
+  output_of("rm " + proc + "/modules && mkdir " + proc + "/modules");
+  EXPECT_EQ(host.run_under(proc, host.request()).state(), HostState::kNeedsReboot);
+}
+
+TEST_F(StillActive, AMountedDiskSaysWhatThisKernelHas) {
+  output_of("cp -r " + proc + " " + host.at("/proc"));
+  const Answer cleaned = host.run(host.request());
+  EXPECT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(cleaned.done->detail, "");
+}
+
+TEST_F(StillActive, WhatComesBackAfterTheRebootIsNotCleanedAgain) {
+  host.policy.verify.respawn_rounds = 1;
+  const auto request = host.request();
+  ASSERT_EQ(host.run_under(proc, request).state(), HostState::kNeedsReboot);
+  plant();
+  auto again = host.request();
+  again.order = request.order;
+  again.checkpoint = request.checkpoint;
+  again.round = 1;
+  const Answer cleaned = host.run_under(proc, again);
+  EXPECT_EQ(cleaned.state(), HostState::kNeedsReboot) << cleaned.text();
+  EXPECT_EQ(read_text(host.at("/etc/modules-load.d/line.conf")), "loop\n");
+}
+
 TEST_F(Clean, WhoStillRunsARemovedProgramIsNotNamed) {
   model::Action restart{ActionKind::kRestart,
                         {{model::Selector::Kind::kServicesMapping, {kByName}, {}}}};
