@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "agent/act/anchor.h"
@@ -48,6 +49,54 @@ class TrustSeeds : public testing::Test {
   }
   const Tenant tenant_;
 };
+
+TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
+  using scan::Format;
+  const auto of = [](Format format) { return static_cast<std::uint8_t>(format); };
+  const std::pair<std::string_view, std::uint8_t> all[] = {
+      {"system_crontab", of(Format::kSystemCrontab)},
+      {"user_crontab", of(Format::kUserCrontab)},
+      {"anacrontab", of(Format::kAnacrontab)},
+      {"whole", of(Format::kWhole)},
+      {"at_job", of(Format::kAtJob)},
+      {"unit", of(Format::kUnit)},
+      {"lines", of(Format::kLines)},
+      {"libraries", of(Format::kLibraries)},
+      {"socket_line", kSocketLine},
+      {"stat_line", kStatLine},
+      {"yara", kYara},
+      {"record_", kRecord},
+      {"metadata", kMetadata},
+      {"edit", kEdit},
+      {"configuration", kConfiguration},
+      {"url", kAddress},
+      {"packages", kPackages},
+      {"answer", kAnswer},
+      {"hello", kHello},
+      {"job", kJob},
+      {"template", kTemplate},
+      {"anchor", kAnchor},
+      {"enrolment", kEnrolment},
+      {"operator_key", kOperatorKey},
+      {"curve_key", kCurveKey},
+      {"proc_text", kProcText},
+      {"hive", kHive},
+      {"entries_", kEntries},
+      {"baseline", kBaseline},
+      {"pam", kPam},
+      {"rpm_header", kRpmHeader},
+      {"sqlite", kSqlite},
+      {"network_", kNetwork}};
+  for (const auto& file :
+       std::filesystem::directory_iterator(test::source_path("tests/fuzz/seeds/host"))) {
+    const std::string name = file.path().filename();
+    const auto meant = std::find_if(std::begin(all), std::end(all), [&](const auto& one) {
+      return one.first.ends_with('_') ? name.starts_with(one.first) : name == one.first;
+    });
+    ASSERT_NE(meant, std::end(all)) << name;
+    EXPECT_EQ(static_cast<std::uint8_t>(test::read_file(file.path()).at(0)), meant->second) << name;
+  }
+}
 
 TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
   const Bytes hive =
