@@ -1,5 +1,5 @@
-// What an action would do to a host: to whatever there is, to a directory, or nothing at all
-// because no agent has it.
+// What an action would do to a host: to whatever there is, or nothing at all because no agent has
+// it.
 
 #include "policies/compiler/action_checks.h"
 
@@ -19,17 +19,6 @@ using model::Detection;
 using model::Field;
 using model::Match;
 using model::ObjectKind;
-
-bool may_be_directory(const model::Selection& selection) {
-  for (const auto& p : selection)
-    if (p.field == Field::kFileType)
-      return !(p.match == Match::kEquals && p.values.size() == 1 && p.values[0].text == "regular");
-  return false;
-}
-
-bool takes_files(ActionKind kind) {
-  return kind == ActionKind::kQuarantine || kind == ActionKind::kPurge;
-}
 
 std::string_view naming_hint(ObjectKind object) {
   switch (object) {
@@ -61,13 +50,6 @@ void check_named(const model::Response& response, ActionKind kind, std::uint16_t
       at,
       fmt::format("'{}' fits whatever is there: it would {} all of it", detection.id, name(kind)),
       std::string(naming_hint(detection.object)));
-}
-
-void check_regular(const Detection& detection, Position at, Draft& draft) {
-  if (std::any_of(detection.any_of.begin(), detection.any_of.end(), may_be_directory))
-    draft.sink.error(at,
-                     fmt::format("'{}' may be something else than a regular file", detection.id),
-                     "only regular files are quarantined: file.type: regular");
 }
 
 // The kinds of entry that an alternative asks for; nothing if it takes any.
@@ -163,10 +145,8 @@ void check_actions(Draft& draft) {
       const Position at = draft.actions[r][a].select;
       check_engine(action, draft.actions[r][a].at, draft);
       for (const auto& selector : action.select)
-        for (const auto d : selector.detections) {
-          if (takes_files(action.kind)) check_regular(draft.policy.detections[d], at, draft);
+        for (const auto d : selector.detections)
           check_named(responses[r], action.kind, d, at, draft);
-        }
     }
 }
 

@@ -226,7 +226,7 @@ class DetectionReader {
     auto& any_of = detection_.any_of;
     if (detection_.for_each >= 0 && !place_.faulty) check_join();
     if (detection_.object != ObjectKind::kFile || place_.same_object) return;
-    // A directory or a symlink that bears the name is another thing.
+    // A directory or a symlink that bears the name is another thing, and is looked at by no agent.
     if (any_of.empty()) any_of.emplace_back();
     for (auto& selection : any_of) {
       if (uses(selection, Field::kFileType)) continue;

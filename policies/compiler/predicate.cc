@@ -204,7 +204,9 @@ class PredicateReader {
     if (std::find(choices.begin(), choices.end(), *text) != choices.end())
       return predicate_.values.push_back(Value{.text = *text});
     sink_.error(node.at, fmt::format("'{}' is never '{}'", key_.text, shown(*text)),
-                name_hint(*text, {choices.begin(), choices.end()}));
+                key_.field == Field::kFileType
+                    ? "agents look at regular files only: leave it out"
+                    : name_hint(*text, {choices.begin(), choices.end()}));
   }
 
   void read_hex(const Node& node) {

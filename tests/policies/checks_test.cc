@@ -104,12 +104,17 @@ TEST(Checks, AVerdictThatIsTrueOnACleanHostDeletesFiles) {
               Contains(HasSubstr("'confirmed' is true on a host where nothing was found")));
 }
 
-TEST(Checks, ADirectoryIsQuarantined) {
-  const auto text =
-      with("yara: sample", "yara: sample\n    where: {file.type: [regular, directory]}");
-  EXPECT_THAT(mistakes(text),
-              ElementsAre("36:38 error: 'content' may be something else than a regular file | only "
-                          "regular files are quarantined: file.type: regular"));
+TEST(Checks, ADirectoryIsLookedForAndNeverFound) {
+  for (const char* type :
+       {"directory", "symlink", "fifo", "socket", "character-device", "block-device"})
+    EXPECT_THAT(
+        mistakes(with("yara: sample",
+                      fmt::format("yara: sample\n    where: {{file.type: [regular, {}]}}", type))),
+        ElementsAre(HasSubstr(fmt::format("error: 'file.type' is never '{}' | agents look at "
+                                          "regular files only: leave it out",
+                                          type))));
+  EXPECT_THAT(mistakes(with("yara: sample", "yara: sample\n    where: {file.type: regular}")),
+              IsEmpty());
 }
 
 TEST(Checks, EverythingOfAPatternIsQuarantined) {
