@@ -252,6 +252,34 @@ void check_verdicts(Draft& draft) {
                          "name it in a condition, or take it out");
 }
 
+// Where nobody wrote a baseline everything is outside of it: worth a look, no reason to act.
+void check_baseline(Draft& draft) {
+  const model::Policy& policy = draft.policy;
+  std::set<std::uint16_t> acted_upon;
+  for (const auto& response : policy.responses) {
+    if (!cleans(response)) continue;
+    for (const auto v : response.verdicts)
+      for (const auto d : named_in(policy.verdicts[v].condition)) acted_upon.insert(d);
+    for (const auto& action : response.actions)
+      for (const auto& selector : action.select)
+        if (changes_host(action.kind))
+          acted_upon.insert(selector.detections.begin(), selector.detections.end());
+  }
+  const auto asks = [](const model::Selection& selection) {
+    return has(selection, [](const auto& p) { return p.field == Field::kPersistenceInBaseline; });
+  };
+  for (const auto d : acted_upon)
+    for (const auto one : with_bases(policy, d)) {
+      const Detection& detection = policy.detections[one];
+      if (std::ranges::any_of(detection.any_of, asks) ||
+          std::ranges::any_of(detection.none_of, asks))
+        draft.sink.error(draft.detections[d].name,
+                         fmt::format("'{}' is acted upon, and rests on the owner's baseline",
+                                     policy.detections[d].id),
+                         "persistence.in_baseline is there to report: take it out, or only report");
+    }
+}
+
 // --- the rest ---------------------------------------------------------------------------------
 
 void check_platform(Draft& draft) {
@@ -287,6 +315,7 @@ void check_policy(const Node& root, Draft& draft) {
   check_rules(draft);
   check_hash_sets(root, draft);
   check_verdicts(draft);
+  check_baseline(draft);
   check_actions(draft);
   check_platform(draft);
   check_validity(root, draft);

@@ -192,6 +192,31 @@ TEST(Checks, EveryCronLineAndEveryProcessIsTaken) {
   EXPECT_THAT(act("process", "process.name|re: '^kinsing[0-9]*$'", "kill"), IsEmpty());
 }
 
+TEST(Checks, WhatIsInNoBaselineIsRemoved) {
+  const std::string unknown =
+      with("  talks:\n",
+           "  unknown: {object: persistence, where: {persistence.in_baseline: false, "
+           "persistence.command|contains: /opt/bad}}\n"
+           "  beside: {object: file, for_each: unknown, where: {file.path: "
+           "'{{unknown.persistence.command}}'}}\n  talks:\n");
+  const auto error = [](const char* detection) {
+    return HasSubstr(
+        fmt::format("error: '{}' is acted upon, and rests on the owner's baseline", detection));
+  };
+  const auto acting = [&](const std::string& action) {
+    return mistakes(with("- {action: kill, select: started}",
+                         "- {action: " + action + "}\n      - {action: kill, select: started}",
+                         unknown));
+  };
+  EXPECT_THAT(mistakes(unknown), Not(Contains(HasSubstr("baseline")))) << "it is only reported";
+  EXPECT_THAT(acting("collect, select: unknown"), Not(Contains(HasSubstr("baseline"))));
+  EXPECT_THAT(acting("remove, select: unknown"), Contains(error("unknown")));
+  EXPECT_THAT(acting("quarantine, select: beside"), Contains(error("beside")));
+  EXPECT_THAT(mistakes(with("content and 1 of (started, talks)", "content and unknown", unknown)),
+              Contains(error("unknown")))
+      << "evidence for what is removed";
+}
+
 TEST(Checks, NobodyLooksWhetherItIsGone) {
   EXPECT_THAT(
       mistakes(with("verify: {rescan: [0s], expect: {none_of: [confirmed]}}\n", "")),
