@@ -301,7 +301,7 @@ std::string explain(const Policy& policy, const AuthorDefaults& defaults) {
   explain_undo(policy, out);
   explain_verify(policy, out);
   explain_suggestions(defaults, out);
-  if (const auto missing = not_carried_out(policy); !missing.empty()) {
+  if (const auto missing = not_carried_out(policy, defaults); !missing.empty()) {
     out += "\nNot carried out by agents of this version\n";
     for (const auto& sentence : missing) out += "  " + sentence + "\n";
   }

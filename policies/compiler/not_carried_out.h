@@ -10,6 +10,7 @@
 
 namespace fleetsweep::compiler {
 
-std::vector<std::string> not_carried_out(const model::Policy& policy);
+std::vector<std::string> not_carried_out(const model::Policy& policy,
+                                         const AuthorDefaults& defaults);
 
 }  // namespace fleetsweep::compiler

@@ -103,7 +103,9 @@ void read_on_respawn(const Node& node, Draft& draft) {
   Fields fields(node, "on_respawn", draft.sink);
   draft.policy.verify.respawn_rounds =
       static_cast<std::uint8_t>(fields.number("rounds", 0, limits::kRespawnRounds, 0));
-  fields.choice("then", {"report-and-isolate-request", "report"}, "report");
+  constexpr std::string_view kIsolate = "report-and-isolate-request";
+  draft.defaults.isolates_respawned =
+      fields.choice("then", {kIsolate, "report"}, "report") == kIsolate;
   fields.finish();
 }
 
