@@ -1,8 +1,12 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
-// sources, the table of known files, dpkg's database, what a taken parser answers, its own journal,
-// vault, anchor and enrolment, key files, configuration. The first byte chooses.
+// sources, archives, the table of known files, dpkg's database, the loader's cache, what systemd
+// and a taken parser answer, its own journal, vault, anchor and enrolment, key files,
+// configuration. The first byte chooses.
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,19 +16,25 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "agent/act/anchor.h"
 #include "agent/act/disable.h"
+#include "agent/act/hold.h"
 #include "agent/act/lines.h"
+#include "agent/act/loader_cache.h"
 #include "agent/act/metadata.h"
 #include "agent/act/netfilter.h"
 #include "agent/act/reach.h"
+#include "agent/act/reinstall.h"
+#include "agent/act/service_manager.h"
 #include "agent/act/transaction.h"
 #include "agent/hive/registry.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
 #include "agent/overlay/container.h"
 #include "agent/overlay/image_store.h"
+#include "agent/overlay/overlay.h"
 #include "agent/package_db/berkeley_hash.h"
 #include "agent/package_db/ndb.h"
 #include "agent/package_db/package_db.h"
@@ -32,6 +42,7 @@
 #include "agent/package_db/sqlite_rows.h"
 #include "agent/plan/network.h"
 #include "agent/plan/pam.h"
+#include "agent/scan/archive/archive.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/baseline.h"
 #include "agent/scan/checkpoint.h"
@@ -166,6 +177,8 @@ void own(std::string_view text) {
   const std::string_view path = list.substr(0, list.find('\n'));
   const auto md5 = packages.recorded(path);
   if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));
+  if (const auto version = act::dpkg_version(text, "sample"))
+    FS_ASSERT(text.find(*version) != std::string_view::npos);
 }
 
 // A package of rpm's, alone and in a database.
@@ -349,6 +362,64 @@ void read_proc(std::string_view text) {
   (void)scan::foreign_lines(text, {"/usr/lib/libc.so.6"});
   (void)scan::is_altered_loader(text);
   scan::for_each_line(text, [](std::string_view line) { (void)scan::parse_packet_line(line); });
+  std::vector<std::string> layers;
+  for (const auto& overlay : parse_overlays(text))
+    layers.insert(layers.end(), overlay.lowers.begin(), overlay.lowers.end());
+  FS_ASSERT(std::find(layers.begin(), layers.end(), "") == layers.end());
+  (void)act::freezer_mount(text);
+  for (const bool is_v2 : {false, true})
+    if (const auto group = act::group_in(text, is_v2)) FS_ASSERT(!group->starts_with("/.."));
+}
+
+void unpack(BytesView bytes) {
+  [[maybe_unused]] static const bool prepared = (scan::prepare_archives(), true);
+  scan::ArchiveSource source{bytes.size(), [&](std::span<std::uint8_t> target, std::uint64_t at) {
+                               const auto rest = bytes.subspan(std::min(at, bytes.size()));
+                               const std::size_t count = std::min(rest.size(), target.size());
+                               std::copy_n(rest.begin(), count, target.begin());
+                               return static_cast<std::int64_t>(count);
+                             }};
+  std::size_t members = 0;
+  const auto unpacked = scan::unpack(source, "sample.gz", [&](const scan::Member& member) {
+    ++members;
+    FS_ASSERT(member.content.size() <= limits::kArchiveMemberBytes);
+    FS_ASSERT(!member.is_complete || member.content.size() == member.size);
+  });
+  FS_ASSERT(members <= limits::kArchiveMembers);
+  FS_ASSERT(!unpacked.is_cut_off || !unpacked.left_out.empty());
+}
+
+void search_cache(BytesView bytes) {
+  for (const auto& path : act::paths_in_cache(bytes, {"/usr/lib/libevil.so.1", "/lib/x.so"}))
+    FS_ASSERT(as_text(bytes).find(path.substr(path.rfind('/'))) != std::string_view::npos);
+}
+
+// Its greeting is given, or nothing would get past it; it asks for root's, as act does.
+void answer_restart(BytesView bytes) {
+  if (::geteuid() != 0) return;
+  static const std::string folder = on_disk("manager", {});
+  const std::string path = folder + "/systemd";
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const UniqueFd listening(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  (void)::unlink(path.c_str());
+  FS_ASSERT(::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+            ::listen(listening.get(), 1) == 0);
+  std::thread systemd([&] {
+    const UniqueFd line(::accept(listening.get(), nullptr, nullptr));
+    constexpr std::string_view kGreeting =
+        "DATA\r\nOK 00112233445566778899aabbccddeeff\r\nAGREE_UNIX_FD\r\n";
+    (void)::send(line.get(), kGreeting.data(), kGreeting.size(), MSG_NOSIGNAL);
+    (void)::send(line.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    ::shutdown(line.get(), SHUT_WR);
+    char asked[4096];
+    while (::read(line.get(), asked, sizeof asked) > 0) continue;
+  });
+  {
+    auto manager = act::ServiceManager::open(path);
+    if (manager) (void)manager->restart("cron.service", std::chrono::milliseconds(200));
+  }
+  systemd.join();
 }
 
 // Size and checksum are put right, or nothing would get past them.
@@ -364,6 +435,8 @@ void read_hive(BytesView input) {
   const auto hive = hive::Hive::open(bytes);
   if (!hive) return;
   bool complete = true;
+  (void)hive::version_of(*hive);
+  FS_ASSERT(hive::profiles_of(*hive).size() <= limits::kWindowsProfiles);
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
     (void)hive::values_of(*hive, role, {.all = true}, complete);
     for (const auto& start : hive::autostarts_of(*hive, role, complete)) {
@@ -447,6 +520,14 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return reach(bytes);
     case fuzz::kImages:
       return name_images(text);
+    case fuzz::kTask:
+      return (void)hive::read_task(text, "task");
+    case fuzz::kArchive:
+      return unpack(bytes);
+    case fuzz::kLoaderCache:
+      return search_cache(bytes);
+    case fuzz::kManager:
+      return answer_restart(bytes);
     default:
       enrolled(text);
   }

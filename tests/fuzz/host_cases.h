@@ -41,6 +41,10 @@ enum HostCase : std::uint8_t {
   kImages,  // an image of docker's; images and layers of podman's with a NUL between them
   kBerkeley,
   kNdb,
+  kTask,  // of Windows, as XML
+  kArchive,
+  kLoaderCache,  // /etc/ld.so.cache
+  kManager,      // what systemd answers to a restart, behind its greeting
   kCases,
 };
 

@@ -86,7 +86,14 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       {"pam", kPam},
       {"rpm_header", kRpmHeader},
       {"sqlite", kSqlite},
-      {"network_", kNetwork}};
+      {"network_", kNetwork},
+      {"image_", kImages},
+      {"berkeley", kBerkeley},
+      {"ndb", kNdb},
+      {"task", kTask},
+      {"archive_", kArchive},
+      {"loader_cache", kLoaderCache},
+      {"manager_", kManager}};
   for (const auto& file :
        std::filesystem::directory_iterator(test::source_path("tests/fuzz/seeds/host"))) {
     const std::string name = file.path().filename();
@@ -104,6 +111,9 @@ TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
           .text("ControlSet001\\Services\\a", "ImagePath", "C:\\a.exe")
           .text("Microsoft\\Windows\\CurrentVersion\\Run", "b", "C:\\b.exe")
           .text("Software\\Microsoft\\Windows\\CurrentVersion\\Run", "c", "C:\\c.exe")
+          .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
+          .text("Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21", "ProfileImagePath",
+                "C:\\Users\\Ann")
           .build();
   expect_seed("host/hive", {kHive}, hive);
 }
