@@ -176,7 +176,7 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
   return list_running(tree, true);
 }
 
-Family family_of(const Tree& tree, const Op& op) {
+Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& stopped) {
   const auto us = own_pids();
   const auto is_spared = [&](const model::ProcessIdentity& process) {
     const std::string& path = process.exe.path;
@@ -197,9 +197,11 @@ Family family_of(const Tree& tree, const Op& op) {
   };
   for (const auto& one : processes) {
     const model::ProcessIdentity& process = one.process;
-    if (process.pid == op.pid && process.start_ticks == op.start_ticks) add_descendants(op.pid);
-    if (op.whole_program && process.exe.device == op.file.device &&
-        process.exe.inode == op.file.inode) {
+    const ProcessKey key{process.pid, process.start_ticks};
+    if (key == ProcessKey{op.pid, op.start_ticks}) add_descendants(op.pid);
+    const bool is_twin = op.whole_program && process.exe.device == op.file.device &&
+                         process.exe.inode == op.file.inode;
+    if (is_twin || std::find(stopped.begin(), stopped.end(), key) != stopped.end()) {
       members.emplace(process.pid, process);
       add_descendants(process.pid);
     }

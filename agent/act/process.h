@@ -24,6 +24,7 @@ Checked<ProcessStat> process_stat(std::int32_t pid);
 struct ProcessKey {
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
+  bool operator==(const ProcessKey&) const = default;
 };
 // kGone, or kChanged when the pid is another process or program now. A file identity without an
 // inode is not compared.
@@ -40,12 +41,13 @@ std::vector<plan::Running> running_processes(const Tree& tree);
 
 // Who stands and falls with an operation's process: of the same program if that is malware as a
 // whole, and with `tree` all descendants; also those started since the plan was made. Which of them
-// the operation reaches, and which the plan would have refused to touch.
+// the operation reaches, and which the plan would have refused to touch. `stopped` are of it since
+// they were stopped, wherever their parents are now.
 struct Family {
   std::vector<ProcessKey> reached;
   std::vector<model::ProcessIdentity> spared;
 };
-Family family_of(const Tree& tree, const Op& op);
+Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& stopped);
 // kProtected if there are any.
 Checked<void> check_spared(const Family& family);
 

@@ -182,6 +182,7 @@ class Planner {
     }
     drop_redundant_collects();
     drop_redundant_changes();
+    kill_frozen_trees();
     // Now it is known which files go.
     for (const auto& judged : *verdicts)
       each_action(judged, [&](const model::Action& action) {
@@ -373,6 +374,23 @@ class Planner {
       return (disables && removed.contains(object_key(step.identity))) ||
              (!is_of_links && going.contains({entry->file.device, entry->file.inode}));
     });
+  }
+
+  // Who is frozen with its descendants is killed with them: nothing else would ever end those.
+  void kill_frozen_trees() {
+    std::set<std::int32_t> frozen;
+    for (const PlanStep& step : plan_.steps) {
+      if (step.action.kind != ActionKind::kSuspend || !step.action.tree ||
+          step.skipped != Reason::kNone)
+        continue;
+      const auto pid = std::get<model::ProcessIdentity>(step.identity).pid;
+      frozen.insert(pid);
+      for (const auto& process : descendants(input_.running, pid)) frozen.insert(process.pid);
+    }
+    for (PlanStep& step : plan_.steps)
+      if (step.action.kind == ActionKind::kKill &&
+          frozen.contains(std::get<model::ProcessIdentity>(step.identity).pid))
+        step.action.tree = true;
   }
 
   // What changes something; a step with `tree` stands for each descendant too.

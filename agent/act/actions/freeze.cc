@@ -105,9 +105,8 @@ Hold hold_of(const Context& context) {
 Checked<Intent> prepare_process(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const auto pidfd = open_process({op.pid, op.start_ticks}, op.file);
-  if (!pidfd && is_gone(pidfd.error()) && op.whole_program &&
-      !family_of(context.tree, op).reached.empty())
-    return Intent{};  // restarted by another of its kind: the same program in another process
+  if (!pidfd && is_gone(pidfd.error()) && !frozen_family(context, index).reached.empty())
+    return Intent{};  // restarted by another of its kind, or its descendants are still held
   if (!pidfd) return fail(pidfd.error());
   return Intent{};
 }
@@ -128,11 +127,25 @@ Checked<Family> freeze(Context& context, std::uint32_t index) {
     };
     FS_CHECK(stop({op.pid, op.start_ticks}, op.file));
     if (!op.tree && !op.whole_program) break;
-    family = family_of(context.tree, op);
+    family = frozen_family(context, index);
     for (const auto& member : family.reached) FS_CHECK(stop(member, {}));
     quiet = grew ? 0 : quiet + 1;
   }
   return family;
+}
+
+Family frozen_family(const Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  std::vector<ProcessKey> stopped;
+  for (std::uint32_t i = 0; op.tree && i < context.state().ops.size(); ++i) {
+    const Op& other = context.op(i);
+    const OpState& state = context.op_state(i);
+    if (other.pid != op.pid || other.start_ticks != op.start_ticks ||
+        state.stage == OpStage::kFailed)
+      continue;
+    for (const auto& process : state.frozen) stopped.push_back({process.pid, process.start_ticks});
+  }
+  return family_of(context.tree, op, stopped);
 }
 
 Checked<void> thaw(Context& context, std::uint32_t index) {

@@ -11,12 +11,15 @@ namespace fleetsweep::act {
 
 Hold hold_of(const Context& context);
 
-// kGone only if nobody of the operation's process and its program is there any more.
+// kGone only if nobody of the operation's process and its family is there any more.
 Checked<Intent> prepare_process(Context& context, std::uint32_t op);
 
 // Until two looks find nobody new. Each is in the journal before it is touched: a dead
 // transaction's processes can be continued. The family as it was seen last.
 Checked<Family> freeze(Context& context, std::uint32_t op);
+
+// family_of() with whom this transaction has stopped as one of it: who stood between may be gone.
+Family frozen_family(const Context& context, std::uint32_t op);
 
 // All that this operation stopped runs again, in the cgroup it came from.
 Checked<void> thaw(Context& context, std::uint32_t op);

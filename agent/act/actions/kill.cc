@@ -36,7 +36,7 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const auto pidfd = open_process({op.pid, op.start_ticks}, {});
   const bool gone = !pidfd && pidfd.error().reason == Reason::kGone;
-  return Recovery{gone && family_of(context.tree, op).reached.empty(), {}};
+  return Recovery{gone && frozen_family(context, index).reached.empty(), {}};
 }
 
 Checked<UndoIntent> plan_undo(Context&, std::uint32_t) {

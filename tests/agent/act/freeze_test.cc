@@ -150,6 +150,40 @@ TEST_P(Freeze, ASuspendedFamilyIsHeldAndGivenBackToWhereItCameFrom) {
   expect_no_hold();
 }
 
+TEST_P(Freeze, AChildOfAnotherProgramStaysFrozenWhenItsParentIsKilled) {
+  fs::copy_file("/bin/dash", host.at("/opt/kit/shell"));
+  const pid_t parent =
+      host.start("/opt/kit/shell", {"-c", host.at("/opt/kit/shell") + " -c '" +
+                                              host.at("/opt/kit/worker") + " 1000 & wait' & wait"});
+  const auto family = [&] { return plan::descendants(running(), parent); };
+  ASSERT_TRUE(becomes([&] {
+    const auto now = family();
+    return now.size() == 2 && now[1].exe.path == "/opt/kit/worker";
+  }));
+  const pid_t between = family()[0].pid, leaf = family()[1].pid;
+  host.findings.clear();
+  host.find_file(kByHash, "/tmp/kit/evil");
+  host.find_file(kByName, "/usr/lib/libevil.so");
+  host.find_process(parent);
+  host.dry_run = host.findings;
+  host.policy.responses[0].actions[1].kind = ActionKind::kKill;  // without a word on its tree
+  host.policy.responses[0].actions.resize(2);
+
+  // Somebody ends the one between them meanwhile, which the v1 freezer does not let happen.
+  const auto request = host.request();
+  const auto orphan = [&] {
+    EXPECT_EQ(is_held(leaf), GetParam() != Way::kSignal);
+    if (GetParam() == Way::kV1) return;
+    ::kill(between, SIGKILL);
+    EXPECT_TRUE(becomes([&] { return !host.is_alive(between); }));
+  };
+  const Answer killed = host.run_racing(request, "performed:1", orphan);
+  EXPECT_EQ(killed.state(), HostState::kCleaned) << killed.text();
+  for (const pid_t pid : {parent, between, leaf}) EXPECT_EQ(host.process_state(pid), 0) << pid;
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  expect_no_hold();
+}
+
 TEST_P(Freeze, TwinsThatRestartEachOtherAndPutTheirFileBackAreBeaten) {
   ASSERT_NO_FATAL_FAILURE(start_twins());
   // First that they are what they look like: one dies, or the file goes, and both are back.

@@ -148,6 +148,36 @@ TEST(Plan, ABackupIsTakenForOneFileInIt) {
   EXPECT_EQ(quarantines(world), std::vector{Reason::kNone});
 }
 
+TEST(Plan, WhoWasFrozenWithItsParentIsLeftFrozenWhenThatIsKilled) {
+  auto world = World::infected();
+  world.find(kProcess, model::ProcessIdentity{601, 1, file("/tmp/y", 30), false, "y", "y"});
+  world.find(kProcess, model::ProcessIdentity{800, 1, file("/tmp/z", 31), false, "z", "z"});
+  world.running = {{{601, 1, file("/tmp/y", 30), false, "y", ""}, 500},
+                   {{602, 1, file("/bin/sh", 32), false, "sh", ""}, 601}};
+  const auto kills_tree = [&](std::int32_t pid) {
+    for (const auto& step : world.plan().steps)
+      if (const auto* process = std::get_if<model::ProcessIdentity>(&step.identity);
+          process && process->pid == pid && step.action.kind == ActionKind::kKill)
+        return step.action.tree;
+    ADD_FAILURE() << pid << " is not killed";
+    return false;
+  };
+  EXPECT_FALSE(kills_tree(500)) << "nothing of it is frozen";
+  // Only the first is suspended, and 601 is of its family.
+  auto& suspend = world.policy.responses[0].actions.back();
+  ASSERT_EQ(suspend.kind, ActionKind::kSuspend);
+  suspend.tree = true;
+  world.policy.detections.push_back(world.policy.detections[kProcess]);
+  world.findings[1].detection = world.dry_run[1].detection = kLink + 1;
+  suspend.select[0].detections = {kLink + 1};
+  for (auto& action : world.policy.responses[0].actions)
+    if (action.kind == ActionKind::kKill) action.select[0].detections.push_back(kLink + 1);
+  world.policy.verdicts[0].condition.detections.push_back(kLink + 1);
+  EXPECT_TRUE(kills_tree(500));
+  EXPECT_TRUE(kills_tree(601));
+  EXPECT_FALSE(kills_tree(800));
+}
+
 TEST(Plan, AProposalIsMadeForAFileThatNoPackageMisses) {
   auto world = World::infected();
   world.policy.responses[0].actions = {action(ActionKind::kRestoreFromPackage, {kHash, kName})};
