@@ -82,6 +82,17 @@ std::size_t started_since(const Context& context) {
       stopped.begin(), stopped.end(), [&](std::int32_t pid) { return !planned.contains(pid); }));
 }
 
+// By any round of it: the next one stands on what the one before it left.
+std::set<std::int32_t> held_by_order(const Context& context) {
+  std::set<std::int32_t> pids;
+  for (const Nonce& id : context.ledger.rounds(context.state().begin.order)) {
+    Context round = context;
+    round.transaction = id;
+    pids.merge(held(round));
+  }
+  return pids;
+}
+
 // systemd answers with its units: what it still knows it starts again.
 bool ends_processes(const Context& context, std::uint32_t step) {
   for (const Op& op : context.state().begin.ops)
@@ -255,6 +266,13 @@ Status Executor::finish(Context& context, const Refusal& untold) {
     add_sentence(end.detail, fmt::format("the loader's cache still names {}: run ldconfig", named));
   add_sentence(end.detail, active.detail);
   hold_of(context).remove();  // a crash may have come between its last process and it
+  const auto pids = held_by_order(context);
+  if (!pids.empty())
+    add_sentence(end.detail,
+                 fmt::format("{} processes stay stopped until an undo lets them run again: {}",
+                             pids.size(), fmt::join(pids, ", ")));
+  // A rescan need not find who is not of the malware itself.
+  if (end.state == HostState::kCleaned && !pids.empty()) end.state = HostState::kResidual;
   end.at = ended_at(context);
   return ledger_.write(context.transaction, end);
 }

@@ -8,7 +8,6 @@
 #include <charconv>
 #include <chrono>
 #include <sstream>
-#include <vector>
 
 #include "protocol/base/unique_fd.h"
 
@@ -103,6 +102,14 @@ bool Hold::has(std::int32_t pid) const {
   return group_of(pid) == group_;
 }
 
+std::vector<std::int32_t> Hold::pids() const {
+  std::vector<std::int32_t> pids;
+  if (!mount_) return pids;
+  std::istringstream text(read_text(folder_ + "/cgroup.procs"));
+  for (std::int32_t pid = 0; text >> pid;) pids.push_back(pid);
+  return pids;
+}
+
 Checked<void> Hold::wait_frozen() const {
   const auto is_frozen = [this] {
     return mount_->is_v2
@@ -138,8 +145,7 @@ Checked<void> Hold::give_back(std::int32_t pid, const std::string& group) const 
 
 Checked<void> Hold::empty(const std::string& group) const {
   if (!mount_) return {};
-  std::istringstream pids(read_text(folder_ + "/cgroup.procs"));
-  for (std::int32_t pid = 0; pids >> pid;) FS_CHECK(give_back(pid, group));
+  for (const std::int32_t pid : pids()) FS_CHECK(give_back(pid, group));
   remove();
   return {};
 }

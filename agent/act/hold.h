@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/act/outcome.h"
 
@@ -33,6 +34,7 @@ class Hold {
   // The cgroup a process is in now. Nothing: it cannot be moved.
   std::optional<std::string> group_of(std::int32_t pid) const;
   bool has(std::int32_t pid) const;
+  std::vector<std::int32_t> pids() const;  // of all that are in it
   // Moves it in and waits until it is frozen. Whatever error: it may be in.
   Checked<void> take(std::int32_t pid) const;
   // Back to `group`, where it runs again: to the top if that is gone. Nothing happens to a process

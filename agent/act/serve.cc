@@ -51,7 +51,8 @@ Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFindi
 }
 
 bool has_cleaned(HostState state) {
-  return state == HostState::kCleaned || state == HostState::kNeedsReboot;
+  return state == HostState::kCleaned || state == HostState::kResidual ||
+         state == HostState::kNeedsReboot;
 }
 
 bool may_stop_processes(const Transaction& transaction) {

@@ -130,7 +130,8 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   if (job.round > 0 && (is_refused || done.reason == Reason::kChanged))
     job.state = HostState::kRespawned;
   const bool needs_reboot = done.state == HostState::kNeedsReboot;
-  const bool has_cleaned = done.state == HostState::kCleaned || needs_reboot;
+  const bool has_cleaned =
+      done.state == HostState::kCleaned || done.state == HostState::kResidual || needs_reboot;
   if (job.round > 0 && has_cleaned) job.reason = Reason::kRespawned;
   // Act may have been resumed after a start, which then was not enough.
   if (needs_reboot) job.boot = identity_.boot;

@@ -158,7 +158,8 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
     return remember(job, effects);
   Say say = saw(ReceiptKind::kVerify, run, done, policy);
   say.started = now.clock.local;
-  say.state = HostState::kVerified;
+  // What act knows to be left there no rescan has to find.
+  say.state = job.state == HostState::kResidual ? job.state : HostState::kVerified;
   std::string detail;
   if (!is_gone) {
     const bool is_residual = is_left(job, done.result.findings);

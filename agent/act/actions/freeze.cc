@@ -148,6 +148,19 @@ Family frozen_family(const Context& context, std::uint32_t index) {
   return family_of(context.tree, op, stopped);
 }
 
+std::set<std::int32_t> held(const Context& context) {
+  const auto inside = hold_of(context).pids();
+  std::set<std::int32_t> pids(inside.begin(), inside.end());
+  for (const auto& op : context.state().ops)
+    for (const auto& process : op.frozen) {
+      const auto stat = process_stat(process.pid);
+      if (process.group.empty() && stat && stat->start_ticks == process.start_ticks &&
+          stat->state == 'T')
+        pids.insert(process.pid);
+    }
+  return pids;
+}
+
 Checked<void> thaw(Context& context, std::uint32_t index) {
   const Hold hold = hold_of(context);
   for (const auto& process : context.op_state(index).frozen) {

@@ -3,6 +3,8 @@
 // What suspend and kill have in common: a process and its family are kept from running before
 // anything else happens to them, so that a watchdog cannot answer.
 
+#include <set>
+
 #include "agent/act/actions/action.h"
 #include "agent/act/hold.h"
 #include "agent/act/process.h"
@@ -20,6 +22,9 @@ Checked<Family> freeze(Context& context, std::uint32_t op);
 
 // family_of() with whom this transaction has stopped as one of it: who stood between may be gone.
 Family frozen_family(const Context& context, std::uint32_t op);
+
+// Whom this transaction keeps from running now.
+std::set<std::int32_t> held(const Context& context);
 
 // All that this operation stopped runs again, in the cgroup it came from.
 Checked<void> thaw(Context& context, std::uint32_t op);

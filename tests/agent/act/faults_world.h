@@ -46,6 +46,7 @@ class World {
     if (!holds) complaints_ += what + "\n";
   }
   void check_restart(const Answer& answer, const Fault& fault);
+  model::HostState cleaned() const;  // what is only suspended is still there
   void check_apply(const Answer& answer, const Fault& fault);
   void check_hold();
   void check_undo(const Answer& answer);

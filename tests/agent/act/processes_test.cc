@@ -19,7 +19,7 @@ using model::Reason;
 TEST_F(Clean, OnlySuspendedProcessesAreContinuedByUndo) {
   host.policy.responses[0].actions.resize(1);
   const auto request = host.request();
-  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  ASSERT_EQ(host.run(request).state(), HostState::kResidual);
   EXPECT_EQ(host.process_state(worker), 'T');
   EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
   EXPECT_NE(host.process_state(worker), 'T');
@@ -88,7 +88,7 @@ struct Tree : Clean {
 TEST_F(Tree, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
   const auto order = request(ActionKind::kSuspend);
   const Answer cleaned = host.run(order);
-  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  ASSERT_EQ(cleaned.state(), HostState::kResidual) << cleaned.text();
   EXPECT_EQ(host.process_state(parent), 'T');
   EXPECT_EQ(host.process_state(child), 'T');
   EXPECT_NE(host.process_state(worker), 'T');

@@ -163,6 +163,19 @@ TEST_F(AgentCore, SameObjectStillThereIsResidual) {
   EXPECT_EQ(host.last().items.size(), 1u);
 }
 
+TEST_F(AgentCore, AHostWithProcessesThatStayStoppedIsVerified) {
+  host.connect();
+  acting();
+  host.act_answers(HostState::kResidual);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kClean);
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+}
+
 TEST_F(AgentCore, ALineThatIsPutBackAsItWasIsResidual) {
   host.connect();
   host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
