@@ -84,23 +84,40 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   return intent;
 }
 
+// Zero: it is not there, or no file.
+Digest digest_under(const Parent& parent, const std::string& name) {
+  const UniqueFd file(
+      ::openat(parent.folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return file ? digest_of(file.get()).value_or(Digest{}) : Digest{};
+}
+
+// Our file and the one that came out for it change places again. Whoever swapped that may go on:
+// only ours may be deleted, and he can hide it each time with as good a chance as not.
+void swap_back(const Intent& intent, const Parent& parent, const std::string& temporary) {
+  constexpr int kTries = 20;
+  for (int i = 0; i < kTries; ++i) {
+    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) break;
+    if (digest_under(parent, temporary) != intent.after) continue;
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return;
+  }
+  (void)rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE);
+}
+
 // What stands under `temporary` must be what we read; then it goes, else all goes back.
 Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
                      const std::string& temporary, bool exchanged) {
-  UniqueFd out(::openat(parent.folder.get(), temporary.c_str(),
-                        O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  const auto digest = out ? digest_of(out.get()) : Checked<Digest>(Digest{});
-  const bool is_read = digest && *digest == intent.before;
+  const bool is_read = digest_under(parent, temporary) == intent.before;
   if (is_read && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) {
     if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
     return {};
   }
   const int error = errno;
-  if (rename_in(parent.folder.get(), temporary, parent.leaf,
-                exchanged ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) {
-    if (exchanged) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-  }
+  if (exchanged)
+    swap_back(intent, parent, temporary);
+  else
+    (void)rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE);
+  (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
   if (is_read) return refuse_errno("edit", op.file.path, error);
   return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
 }
@@ -262,6 +279,9 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   } else if (now != state.intent.after) {
     return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
   }
+  Intent back = intent_in(parent);
+  back.before = now;
+  back.after = state.undo->after;
   FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo->merge));
   fault_point("edit-undo-written");
   if (now.is_zero()) {
@@ -272,7 +292,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     }
   } else {
     FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
-    if (exchanged) FS_CHECK(remove_temporary(op, parent));
+    if (exchanged) FS_CHECK(settle(op, back, parent, temporary, true));
   }
   return restore_time(state, parent);
 }

@@ -1,6 +1,6 @@
 // Somebody without rights owns the folder that act cleans, and swaps what is in it as fast as he
 // can: the file for a link, for a hard link to a stranger's file, the folder itself for a link.
-// Whatever act answers, what is outside of its plan is neither stored, moved nor deleted.
+// Whatever act answers, what is outside of its plan is neither stored, changed, moved nor deleted.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "agent/act/ledger.h"
 #include "protocol/crypto/digest.h"
@@ -19,18 +21,87 @@ namespace {
 
 namespace fs = std::filesystem;
 using model::ActionKind;
+using model::PersistenceKind;
 
 constexpr const char* kBeneath = "/dev/shm";
-constexpr int kRounds = 40;
 constexpr uid_t kNobody = 65534;
 constexpr const char* kEvil = "harmless content of a look-alike";
 constexpr const char* kLetter = "the only copy of a letter";
+// The line stands in a stranger's file too.
+const std::string kProfile = std::string(kEvil) + "\nhis own line\n", kLeft = "his own line\n",
+                  kStrangers = std::string(kEvil) + "\n" + kLetter + "\n";
 
+enum class Does { kTake, kEdit, kUnlink, kMode };
 enum class Swap { kSymlink, kHardLink, kFolder };
 
-struct Races : testing::TestWithParam<Swap> {
+struct Race {
+  const char* name;
+  Does does;
+  Swap swap;
+  bool undoes = false;  // and he begins only when it is done
+  int rounds = 12;
+};
+
+struct Races : testing::TestWithParam<Race> {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root, and somebody who is not";
+  }
+
+  // His file, or the link that has a unit started, and what is to happen to it.
+  void plant(ActHost& host) {
+    const std::string path = "/tmp/kit.wants/evil";
+    fs::create_directories(host.at("/tmp/kit.wants"));
+    auto& actions = host.policy.responses[0].actions;
+    const auto does = [&](ActionKind kind, std::uint16_t detection) {
+      actions = {{kind, {{model::Selector::Kind::kDetections, {detection}, {}}}}};
+    };
+    if (GetParam().does == Does::kUnlink) {
+      write_text(host.at("/tmp/evil"), kEvil);
+      fs::create_symlink("/tmp/evil", host.at(path));
+    } else {
+      write_text(host.at(path), kProfile);
+      fs::permissions(host.at(path), fs::perms(0755));
+    }
+    ASSERT_EQ(::lchown(host.at(path).c_str(), kNobody, kNobody), 0);
+    switch (GetParam().does) {
+      case Does::kTake:
+        host.find_file(kByHash, path);
+        does(ActionKind::kQuarantine, kByHash);
+        break;
+      case Does::kEdit:
+        host.find_line(kByCron, PersistenceKind::kShellProfile, path, kEvil);
+        does(ActionKind::kRemove, kByCron);
+        break;
+      case Does::kUnlink:
+        host.find_unit("/tmp/evil");
+        does(ActionKind::kDisable, kByUnit);
+        break;
+      case Does::kMode:
+        host.find_unit(path);
+        std::get<model::PersistenceIdentity>(host.findings[0].identity).kind =
+            PersistenceKind::kGitHook;
+        does(ActionKind::kDisable, kByUnit);
+        break;
+    }
+  }
+  // Of all that lies in his folders, whatever it is called by now: as it was, and as it is cleaned.
+  struct Left {
+    std::size_t on = 0, off = 0;
+    bool operator==(const Left&) const = default;
+  };
+  Left left_in(const ActHost& host, const Answer& answer) {
+    Left left;
+    for (const auto& entry : fs::recursive_directory_iterator(host.at("/tmp"))) {
+      EXPECT_FALSE(entry.path().filename().string().starts_with(".fs")) << answer.text();
+      if (GetParam().does == Does::kUnlink) left.on += entry.is_symlink();
+      if (GetParam().does == Does::kUnlink || entry.is_symlink() || !entry.is_regular_file())
+        continue;
+      const std::string text = read_text(entry.path());
+      const bool runs = (entry.status().permissions() & fs::perms(0111)) != fs::perms::none;
+      (GetParam().does == Does::kMode && !runs ? left.off : left.on) += text == kProfile;
+      left.off += GetParam().does == Does::kEdit && text == kLeft;
+    }
+    return left;
   }
 };
 
@@ -46,21 +117,42 @@ pid_t start_swapping(const std::string& one, const std::string& other,
   for (;;) (void)::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE);
 }
 
-TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredMovedOrDeleted) {
+// Only his file is in the vault, and it is there if it is gone from the folder.
+void check_vault(const ActHost& host, const Answer& answer) {
+  const auto ledger = Ledger::open(host.state() + "/journal");
+  ASSERT_TRUE(ledger);
+  std::size_t stored = 0, kept = 0;
+  for (const auto& transaction : ledger->history())
+    for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
+      if (transaction.begin.ops[i].kind != OpKind::kStore) continue;
+      if (transaction.ops[i].post.digest.is_zero()) continue;  // evidence, also if it was undone
+      ++stored;
+      EXPECT_EQ(transaction.ops[i].post.digest, crypto::sha256(as_bytes(kProfile)));
+    }
+  for (const auto& entry : fs::recursive_directory_iterator(host.state() + "/vault"))
+    kept += entry.is_regular_file();
+  EXPECT_EQ(kept, stored) << answer.text();
+}
+
+TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredChangedMovedOrDeleted) {
+  const Race& race = GetParam();
+  // A file that has the line is one in which it is back: an undo would rightly say so.
+  const std::string strangers = race.undoes ? kLetter : kStrangers;
   int done = 0, refused = 0;
   std::chrono::microseconds life{};  // of act in the first round, which nobody disturbs
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < race.rounds; ++round) {
     const TempDir precious(kBeneath);
     fs::permissions(precious.path(), fs::perms(0755));
     ActHost host(kBeneath);
     // He reaches the folder; the rest of the test's is not his.
     fs::permissions(fs::path(host.root()).parent_path(), fs::perms(0755));
-    write_text(precious / "evil", kLetter);
-    write_text(host.at("/tmp/kit/evil"), kEvil);
+    write_text(precious / "evil", strangers);
+    fs::permissions(precious / "evil", fs::perms(0755));
+    plant(host);
     write_text(host.at("/tmp/more/evil"), "a second file of his");
-    const std::string folder = host.at("/tmp/kit");
+    const std::string folder = host.at("/tmp/kit.wants");
     std::string one = folder + "/evil", other = folder + "/other";
-    switch (GetParam()) {
+    switch (race.swap) {
       case Swap::kSymlink:
         fs::create_symlink(precious / "evil", other);
         break;
@@ -73,20 +165,25 @@ TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredMovedOrDeleted) {
         fs::create_directory_symlink(precious.path(), other);
         break;
     }
-    for (const auto& path : {host.at("/tmp"), folder, folder + "/evil"})
+    for (const auto& path : {host.at("/tmp"), folder})
       ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
-    host.policy.responses[0].actions.erase(host.policy.responses[0].actions.begin(),
-                                           host.policy.responses[0].actions.end() - 1);
     host.policy.limits.independent_min = 0;
-    host.find_file(kByHash, "/tmp/kit/evil");
     host.dry_run = host.findings;
-    const auto request = host.request();
+    auto request = host.request();
+    const Left before = left_in(host, {});
+    Left cleaned = before;
+    if (race.undoes) {
+      const Answer answer = host.run(request);
+      ASSERT_EQ(answer.state(), model::HostState::kCleaned) << answer.text();
+      cleaned = left_in(host, answer);
+      request = host.undo_request(request);
+    }
 
     pid_t attacker = 0;
     if (round > 0) {
       int ready[2];
       ASSERT_EQ(::pipe(ready), 0);
-      attacker = start_swapping(one, other, life * round / kRounds, ready[1]);
+      attacker = start_swapping(one, other, life * round / race.rounds, ready[1]);
       char byte = 0;
       ::close(ready[1]);
       ASSERT_EQ(::read(ready[0], &byte, 1), 1);
@@ -102,46 +199,49 @@ TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredMovedOrDeleted) {
       ::waitpid(attacker, nullptr, 0);
     }
 
-    EXPECT_EQ(read_text(precious / "evil"), kLetter) << answer.text();
+    EXPECT_EQ(read_text(precious / "evil"), strangers) << answer.text();
     struct stat status {};
     ASSERT_EQ(::stat((precious / "evil").c_str(), &status), 0);
-    EXPECT_EQ(status.st_nlink, GetParam() == Swap::kHardLink ? 2u : 1u) << answer.text();
-    const auto item = answer.item("/tmp/kit/evil", ActionKind::kQuarantine);
-    const bool was_done = item && item->outcome == model::Outcome::kDone;
+    EXPECT_EQ(status.st_nlink, race.swap == Swap::kHardLink ? 2u : 1u) << answer.text();
+    EXPECT_EQ(status.st_mode & 07777, 0755u) << answer.text();
+    EXPECT_EQ(std::distance(fs::directory_iterator(precious.path()), {}), 1) << answer.text();
+    const bool was_done =
+        race.undoes ? answer.state() == model::HostState::kUndone
+                    : answer.done && std::any_of(answer.done->items.begin(),
+                                                 answer.done->items.end(), [](const auto& item) {
+                                                   return item.outcome == model::Outcome::kDone;
+                                                 });
     ++(was_done ? done : refused);
-    // Only his file is in the vault, and it is there if it is gone from the folder.
-    const auto ledger = Ledger::open(host.state() + "/journal");
-    ASSERT_TRUE(ledger);
-    std::size_t stored = 0, kept = 0;
-    for (const auto& transaction : ledger->history())
-      for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
-        if (transaction.begin.ops[i].kind != OpKind::kStore) continue;
-        if (transaction.ops[i].post.digest.is_zero()) continue;  // evidence, also if it was undone
-        ++stored;
-        EXPECT_EQ(transaction.ops[i].post.digest,
-                  crypto::sha256(as_bytes(std::string_view(kEvil))));
-      }
-    for (const auto& entry : fs::recursive_directory_iterator(host.state() + "/vault"))
-      kept += entry.is_regular_file();
-    EXPECT_EQ(kept, stored) << answer.text();
-    std::size_t left = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(host.at("/tmp"))) {
-      if (entry.is_regular_file() && !entry.is_symlink()) left += read_text(entry.path()) == kEvil;
-      EXPECT_FALSE(entry.path().filename().string().starts_with(".fs")) << answer.text();
+    EXPECT_EQ(left_in(host, answer) == before, was_done == race.undoes) << answer.text();
+    if (!was_done) {
+      EXPECT_EQ(left_in(host, answer), cleaned) << answer.text();
     }
-    EXPECT_EQ(left, was_done ? 0u : 1u) << answer.text();
+    if (!race.undoes) check_vault(host, answer);
   }
   std::printf("%d taken, %d left alone because they did not hold still\n", done, refused);
   EXPECT_GT(done, 0);
   EXPECT_GT(refused, 0) << "nobody was ever disturbed: this tests nothing";
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Races, testing::Values(Swap::kSymlink, Swap::kHardLink, Swap::kFolder),
-                         [](const auto& info) {
-                           return info.param == Swap::kSymlink    ? "AFileAndALink"
-                                  : info.param == Swap::kHardLink ? "AFileAndAHardLink"
-                                                                  : "AFolderAndALink";
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Of, Races,
+    testing::Values(Race{"AFileAndALink", Does::kTake, Swap::kSymlink, false, 40},
+                    Race{"AFileAndAHardLink", Does::kTake, Swap::kHardLink, false, 40},
+                    Race{"AFolderAndALink", Does::kTake, Swap::kFolder, false, 40},
+                    Race{"AProfileAndALink", Does::kEdit, Swap::kSymlink},
+                    Race{"AProfileAndAHardLink", Does::kEdit, Swap::kHardLink},
+                    Race{"TheFolderOfAProfileAndALink", Does::kEdit, Swap::kFolder},
+                    Race{"TheLinkOfAUnitAndAnother", Does::kUnlink, Swap::kSymlink},
+                    Race{"TheFolderOfAUnitsLinkAndALink", Does::kUnlink, Swap::kFolder},
+                    Race{"AScriptAndALink", Does::kMode, Swap::kSymlink},
+                    Race{"AScriptAndAHardLink", Does::kMode, Swap::kHardLink},
+                    Race{"TheFolderOfAScriptAndALink", Does::kMode, Swap::kFolder},
+                    Race{"AnEditedProfileAndALink", Does::kEdit, Swap::kSymlink, true},
+                    Race{"AnEditedProfileAndAHardLink", Does::kEdit, Swap::kHardLink, true},
+                    Race{"ADisabledScriptAndAHardLink", Does::kMode, Swap::kHardLink, true},
+                    Race{"TheFolderOfATakenFileAndALink", Does::kTake, Swap::kFolder, true},
+                    Race{"TheFolderOfATakenLinkAndALink", Does::kUnlink, Swap::kFolder, true}),
+    [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace fleetsweep::act
