@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <vector>
 
 #include "agent/act/actions/freeze.h"
 #include "agent/act/actions/restart.h"
@@ -240,28 +241,32 @@ Status Executor::finish(Context& context, const Refusal& untold) {
   End end;
   std::uint32_t acted = 0;
   Reason skipped = Reason::kNone;
+  std::vector<std::string> left;
   for (const auto& step : outcomes(context.state())) {
     acted += step.item.outcome == Outcome::kDone && plan::is_intrusive(step.item.action);
     if (step.item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
       end = {HostState::kFailed, step.item.reason, last_detail_};
     if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone)
       skipped = step.item.reason;
+    if (step.item.outcome == Outcome::kSkipped && step.item.reason == Reason::kProtected)
+      left.push_back(escaped(step.path));
   }
   if (end.reason == Reason::kNone && untold.reason != Reason::kNone)
     end = {HostState::kFailed, untold.reason, ""};
   // Nothing could be touched although something was to be.
   if (end.state == HostState::kCleaned && acted == 0 && skipped != Reason::kNone)
-    end = {HostState::kFailed, skipped, "no object was still what the dry run had found"};
+    end = {HostState::kFailed, skipped,
+           left.empty() ? "no object was still what the dry run had found" : ""};
   const StillActive active = still_active(context, proc_);
   if (end.state == HostState::kCleaned && active.until_start) end.state = HostState::kNeedsReboot;
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
   add_sentence(end.detail, untold.detail);
-  if (const std::string left = left_running(context); !left.empty())
+  if (const std::string pids = left_running(context); !pids.empty())
     add_sentence(
         end.detail,
-        "processes of restarted services live on with what was removed, end them by hand: " + left);
+        "processes of restarted services live on with what was removed, end them by hand: " + pids);
   if (const std::string named = still_in_loader_cache(context); !named.empty())
     add_sentence(end.detail, fmt::format("the loader's cache still names {}: run ldconfig", named));
   add_sentence(end.detail, active.detail);
@@ -271,8 +276,13 @@ Status Executor::finish(Context& context, const Refusal& untold) {
     add_sentence(end.detail,
                  fmt::format("{} processes stay stopped until an undo lets them run again: {}",
                              pids.size(), fmt::join(pids, ", ")));
-  // A rescan need not find who is not of the malware itself.
-  if (end.state == HostState::kCleaned && !pids.empty()) end.state = HostState::kResidual;
+  if (!left.empty())
+    add_sentence(end.detail,
+                 fmt::format("not touched: {}{}", left.front(),
+                             left.size() > 1 ? fmt::format(", and {} more", left.size() - 1) : ""));
+  // A rescan need not find who is not of the malware itself, or what makes no verdict alone.
+  if (end.state == HostState::kCleaned && !(pids.empty() && left.empty()))
+    end.state = HostState::kResidual;
   end.at = ended_at(context);
   return ledger_.write(context.transaction, end);
 }

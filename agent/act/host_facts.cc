@@ -2,6 +2,7 @@
 
 #include <sys/sysmacros.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstdio>
 #include <filesystem>
@@ -118,19 +119,24 @@ bool is_key_line(std::string_view line) {
   return start != std::string_view::npos && line[start] != '#';
 }
 
-// Removing these lines would leave root without any key to log in with.
-bool are_last_keys(const Tree& tree, const std::string& path, const std::set<std::string>& lines) {
+std::vector<std::string> keys_in(const Tree& tree, const std::string& path) {
+  std::vector<std::string> keys;
   const auto parent = tree.parent(path);
-  if (!parent) return false;
+  if (!parent) return keys;
   const auto file = tree.file(*parent, path);
-  if (!file) return false;
+  if (!file) return keys;
   std::string text(64 * 1024, '\0');
   const auto got = ::pread(file->get(), text.data(), text.size(), 0);
   text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);)
-    if (is_key_line(line) && !lines.contains(line)) return false;
-  return true;
+    if (is_key_line(line)) keys.push_back(line);
+  return keys;
+}
+
+// Where sshd looks for root's keys if nobody tells it otherwise.
+bool is_key_file_of_root(std::string_view path) {
+  return path == "/root/.ssh/authorized_keys" || path == "/root/.ssh/authorized_keys2";
 }
 
 class Facts {
@@ -165,7 +171,7 @@ class Facts {
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
     if (plan::has_no_name(file) && !is_entry) return facts;
     if (const auto layer = layers_.of(file.path))
-      facts.image = describe(*layer, images_of(layer->folder), file.path);
+      facts.left_alone = describe(*layer, images_of(layer->folder), file.path);
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;
       facts.why = std::move(why);
@@ -181,9 +187,10 @@ class Facts {
       return refused(Reason::kProtected, "a hard link to a protected file");
     if (of_init_.contains({file.device, file.inode}))
       return refused(Reason::kProtected, "init is using it");
-    if (const auto keys = keys_.find(file.path);
-        keys != keys_.end() && are_last_keys(tree_, file.path, keys->second))
-      return refused(Reason::kProtected, "root would have no key left to log in with");
+    // The rest of the plan is carried out: this may be the key of an intruder who took all others.
+    if (has_last_keys(finding.identity, file.path))
+      facts.left_alone =
+          "left, for root would have no key to log in with: add the owner's, then order again";
     if (is_entry)
       if (std::string why =
               entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity));
@@ -199,6 +206,17 @@ class Facts {
   }
 
  private:
+  // With what was found of its file, no key of root's would be left there.
+  bool has_last_keys(const model::Identity& identity, const std::string& path) const {
+    const auto found = keys_.find(path);
+    const bool whole = is_whole_file(identity);
+    if (found == keys_.end() && !(whole && is_key_file_of_root(path))) return false;
+    const auto keys = keys_in(tree_, path);
+    return !keys.empty() && (whole || std::ranges::all_of(keys, [&](const std::string& key) {
+                               return found->second.contains(key);
+                             }));
+  }
+
   std::vector<plan::Service> mapped_by(const model::FileIdentity& file) {
     if (!mappings_) mappings_ = mappings_of_host();
     const auto found = mappings_->find({file.device, file.inode});

@@ -293,7 +293,7 @@ class Planner {
     PlanStep step;
     step.note = is_proposal ? input_.facts[i].proposal : std::move(note);
     if (step.note.empty() && !std::holds_alternative<model::ProcessIdentity>(identity))
-      step.note = input_.facts[i].image;
+      step.note = input_.facts[i].left_alone;
     // What only a process still has is taken from it before it is killed.
     const bool is_last_chance = action.kind == ActionKind::kQuarantine && is_running_only(identity);
     step.phase = is_last_chance ? model::Phase::kCollect : phase_of(action.kind);
@@ -327,7 +327,7 @@ class Planner {
     // What lies in an archive says nothing of the rest of it: a mailbox, a backup. Who wants the
     // archive names the archive.
     const bool is_member = !finding.member.empty();
-    if ((!input_.facts[step.finding].image.empty() || is_member) &&
+    if ((!input_.facts[step.finding].left_alone.empty() || is_member) &&
         !std::holds_alternative<model::ProcessIdentity>(step.identity))
       return Reason::kProtected;
     if (!is_whole_file(step)) return Reason::kNone;

@@ -27,8 +27,7 @@ struct ObjectFacts {
   Package package = Package::kUnowned;
   std::string owned;               // the name that the package owns: a hard link has others
   std::vector<std::string> names;  // of a file with several: all that were found
-  // Mount point, hard link to a protected file, the last key of an administrator, ...:
-  // with a reason here the whole plan is refused.
+  // Mount point, hard link to a protected file, ...: with a reason here the whole plan is refused.
   model::Reason refuse = model::Reason::kNone;
   std::string why;
   // object_key()s of the entries that name this file, and fail without it: it may go only when all
@@ -37,9 +36,10 @@ struct ObjectFacts {
   // Of a file that its package installed otherwise: what a person may do about it; else empty.
   std::string proposal;
   std::vector<Service> mapped_by;  // who has the file in memory
-  // Of a file in a layer of a container image, what a person needs to know about that: reported,
-  // never touched. Other containers share it, and the next one is made from it again.
-  std::string image;
+  // Why this object alone is reported and never touched, for a person: it lies in a layer of a
+  // container image, which other containers share and the next one is made from, or root could not
+  // log in without it.
+  std::string left_alone;
 };
 
 struct Running {

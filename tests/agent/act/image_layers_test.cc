@@ -48,8 +48,8 @@ TEST(ImageLayers, AFileOfAnImageIsActedOnLikeOneOfItsContainer) {
         *Tree::open("/"),
         {finding_of(store + "low/diff/lookalike"), finding_of(store + "up/diff/lookalike")},
         nullptr);
-    ::_exit(facts[0].image == "in a layer of a container image, as /lookalike" &&
-                    facts[1].image.empty()
+    ::_exit(facts[0].left_alone == "in a layer of a container image, as /lookalike" &&
+                    facts[1].left_alone.empty()
                 ? 0
                 : 1);
   }

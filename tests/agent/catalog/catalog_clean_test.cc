@@ -155,6 +155,32 @@ TEST(CatalogClean, AFamilyIsMissedOrTakesItsNeighbourWithIt) {
       << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
 }
 
+// As on a real host: the bot wiped the owner's key.
+TEST(CatalogClean, ABotThatLeftRootItsOwnKeyAloneIsNotCleanedAtAll) {
+  ActHost host;
+  host.policy = compiled("outlaw");
+  plant("outlaw", host.policy.platform, host);
+  const std::string keys = host.at("/root/.ssh/authorized_keys");
+  act::write_text(keys, "ssh-rsa AAAALOOKALIKE mdrfckr\n");
+  const model::ScanDone before = real_scan(host, host.policy);
+  host.findings = host.dry_run = before.result.findings;
+  model::ActRequest request = host.request();
+  request.verdicts = before.result.verdicts;
+  const Answer cleaned = host.run(request);
+  EXPECT_EQ(cleaned.state(), model::HostState::kResidual) << cleaned.text();
+  EXPECT_NE(cleaned.text().find("root would have no key to log in with"), std::string::npos)
+      << cleaned.text();
+  EXPECT_EQ(act::read_text(keys), "ssh-rsa AAAALOOKALIKE mdrfckr\n");
+  std::size_t left = 0;
+  for (const model::Finding& finding : real_scan(host, host.policy).result.findings) {
+    const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
+    EXPECT_TRUE(entry && entry->kind == model::PersistenceKind::kAuthorizedKey)
+        << plan::object_key(finding.identity);
+    ++left;
+  }
+  EXPECT_EQ(left, 1u) << "the key is found again";
+}
+
 // Lines have no identity of their own: put back unchanged they are what they were. That act took
 // them away is what tells that somebody put them back.
 TEST(CatalogClean, WhatActRemovedIsNotKnownAgainWhenItIsPutBack) {

@@ -113,7 +113,7 @@ TEST(Plan, AnActionTakesOnlyObjectsOfTheBindingThatMadeTheVerdictTrue) {
 
 TEST(Plan, AFileOfAContainerImageIsTakenOrKeepsTheRestFromBeingCleaned) {
   auto world = World::infected();
-  world.facts[0].image = "in a layer";
+  world.facts[0].left_alone = "in a layer";
   const auto plan = world.plan();
   EXPECT_EQ(plan.refused, Reason::kNone);
   std::size_t done = 0;
@@ -243,7 +243,7 @@ TEST(Plan, AContainerGoesOnRunningWhatItsImageHolds) {
   world.running = {{{600, 1, file("/bin/x", 77), false, "x", ""}, 1, 1, 10},
                    {{601, 1, file("/bin/x", 78), false, "x", ""}, 1, 2, 10},
                    {{602, 1, file("/bin/y", 79), false, "y", ""}, 1}};
-  world.facts[0].image = "in a layer";
+  world.facts[0].left_alone = "in a layer";
   const auto plan = world.plan();
   ASSERT_EQ(plan.steps.size(), 1u);
   EXPECT_EQ(std::get<model::ProcessIdentity>(plan.steps[0].identity).pid, 600);

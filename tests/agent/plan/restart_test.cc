@@ -131,13 +131,13 @@ TEST(Restart, TheAgentRestartsItselfUnderAnotherName) {
 TEST(Restart, AServiceIsRestartedAlthoughTheFileStays) {
   LoadedFile world({"cron.service"});
   world.facts[0].mapped_by = {{"cron.service", {7}}};
-  world.facts[0].image = "a file of a container image";  // quarantine is skipped
+  world.facts[0].left_alone = "a file of a container image";  // quarantine is skipped
   EXPECT_EQ(world.restarted(), Units{});
   EXPECT_NE(world.named().find("the file stays where it is"), std::string::npos);
 
   LoadedFile unbound({"cron.service"});
   unbound.facts = world.facts;
-  unbound.facts[0].image.clear();
+  unbound.facts[0].left_alone.clear();
   unbound.is_in_dry_run = false;
   EXPECT_EQ(unbound.restarted(), Units{}) << "nobody signed for it";
 
