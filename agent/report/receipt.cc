@@ -8,6 +8,7 @@
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/crypto/seal.h"
 #include "protocol/log/merkle.h"
 
 namespace fleetsweep::agent {
@@ -41,6 +42,10 @@ ReceiptItem item_of(const model::Policy& policy, const model::Finding& finding,
   return item;
 }
 
+// The longest path fits, but not with all that may be said of it.
+constexpr std::size_t kPathBytes = limits::kSealedPathBytes - crypto::kSealOverheadBytes;
+static_assert(kPathBytes >= limits::kPathBytes);
+
 }  // namespace
 
 std::vector<ReceiptItem> items_of_scan(const model::Policy& policy, const model::ScanResult& result,
@@ -64,7 +69,7 @@ std::vector<ReceiptItem> items_of_scan(const model::Policy& policy, const model:
 void hide_paths(std::vector<ReceiptItem>& items, const std::vector<std::string>& paths,
                 const model::Root& root, const Seal& seal) {
   for (std::size_t i = 0; i < items.size() && i < paths.size(); ++i) {
-    const BytesView path = as_bytes(paths[i]);
+    const BytesView path = as_bytes(paths[i]).first(std::min(paths[i].size(), kPathBytes));
     items[i].path_hash = crypto::sha256({root.path_salt.view(), path});
     // Only the first few travel; sealing the others would be work for nobody.
     if (i < limits::kReceiptItems) items[i].sealed_path = seal(root.evidence_key, path);

@@ -20,7 +20,7 @@ std::vector<model::ReceiptItem> items_of_scan(const model::Policy& policy,
                                               const model::ScanResult& result,
                                               std::vector<std::string>& paths);
 
-// Salted hash and sealed form of each path under this root.
+// Salted hash and sealed form of each path under this root, of as much as a receipt holds of one.
 void hide_paths(std::vector<model::ReceiptItem>& items, const std::vector<std::string>& paths,
                 const model::Root& root, const Seal& seal);
 
