@@ -1,6 +1,7 @@
 // fleetsweep-act --root DIR --state DIR [--local-undo ORDER] [--patience 10m]
 // fd 3: the pipe to core; fd 4: the 32 bytes of the finding MAC key.
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr int kPipeFd = 3;
 constexpr int kKeyFd = 4;
+constexpr char kNoKey[] = "it is not for people: there is no key on fd 4";
 enum Exit { kDone = 0, kUsage = 2, kBroken = 70 };
 
 constexpr const char* kHelp =
@@ -74,6 +76,8 @@ int run(int count, char** arguments) {
     }
   }
   if (options.state.empty()) return usage("--state is missing");
+  // Else what is opened from here on would have their numbers.
+  if (::fcntl(kPipeFd, F_GETFD) < 0 || ::fcntl(kKeyFd, F_GETFD) < 0) return usage(kNoKey);
 
   // Before there is a key in this process: what reads a hive must never have had one.
   std::unique_ptr<HiveEditor> hives;
@@ -98,7 +102,7 @@ int run(int count, char** arguments) {
 
   crypto::MacKey key{};
   if (::read(kKeyFd, key.data(), key.size()) != static_cast<ssize_t>(key.size()))
-    return usage("it is not for people: there is no key on fd 4");
+    return usage(kNoKey);
   ::close(kKeyFd);
   ::umask(077);
   ::signal(SIGPIPE, SIG_IGN);  // a core that went away must not stop what was begun

@@ -42,7 +42,7 @@ for program in fleetsweep{,-controller,-witness,-agent,-scan,-act}; do
   expect "$program --help is no mistake" exits 0 "$BIN/$program" --help
 done
 for child in scan act; do
-  expect "fleetsweep-$child by hand is a usage error" exits 2 "$BIN/fleetsweep-$child" --root / --state "$STORY"
+  expect "fleetsweep-$child by hand is a usage error" exits 2 bash -c 'exec "$@" 3>&- 4>&-' - "$BIN/fleetsweep-$child" --root / --state "$STORY"
 done
 expect "fleetsweep-scan says who starts it" exits 2 "$BIN/fleetsweep-scan"
 expect "and what a person may do" says 'started by fleetsweep-agent.*--policy FILE --json' err
