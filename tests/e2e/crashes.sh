@@ -136,9 +136,9 @@ drafted() {  # drafted FILE CAMPAIGN MODE
 signed() { sign_order "$1" "$2" >>"$WORLD/log/orders" 2>&1; }
 order() {  # order CAMPAIGN MODE: drafted, signed and submitted under fire
   local file=$WORLD/$1.$2.dsse person
-  under_fire 20 drafted "$file" "$1" "$2"
+  under_fire 60 drafted "$file" "$1" "$2"
   for person in alice bob; do wait_for 60 signed "$file" "$person"; done
-  under_fire 20 submitted "$file"
+  under_fire 60 submitted "$file"
 }
 host_is() { [ "$(host_state "$1" "$2")" = "$3" ]; }  # CAMPAIGN HOST STATE
 undo_is_ordered() { fs campaign undo "$1" --hosts "$(fs --json agent list | jq length)" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key"; }
@@ -146,16 +146,16 @@ undo_is_ordered() { fs campaign undo "$1" --hosts "$(fs --json agent list | jq l
 run_campaign() {  # run_campaign NAME
   local host
   order "$1" dry-run
-  expect "$1: found under fire on the infected hosts, and the traces on near-1" under_fire 30 campaign_has "$1" found 5
+  expect "$1: found under fire on the infected hosts, and the traces on near-1" under_fire 120 campaign_has "$1" found 5
   order "$1" apply
-  expect "$1: verified under fire on the infected hosts" under_fire 30 campaign_has "$1" verified 4
-  expect "$1: near-1 has nothing to clean" under_fire 20 host_is "$1" near-1 clean
+  expect "$1: verified under fire on the infected hosts" under_fire 120 campaign_has "$1" verified 4
+  expect "$1: near-1 has nothing to clean" under_fire 60 host_is "$1" near-1 clean
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: process, file and lines are gone" not infected "$host"
   done
   expect "$1: near-1: not a byte was touched" unchanged near-1
-  under_fire 20 undo_is_ordered "$1"
-  expect "$1: undone under fire" under_fire 30 campaign_has "$1" undone 4
+  under_fire 60 undo_is_ordered "$1"
+  expect "$1: undone under fire" under_fire 120 campaign_has "$1" undone 4
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: names, bytes, owners, modes, times, attributes are as before" unchanged "$host"
   done
