@@ -82,7 +82,7 @@ aim() {  # takes aim at the scans and acts that run now
   done
 }
 declare -A REACH=([scan]=60000 [act]=25000)  # microseconds from its start in which it is killed
-declare -A EVERY=([controller]=900000 [witness]=900000 [agent]=900000 [core]=900000)
+declare -A EVERY=([controller]=2000000 [witness]=2000000 [agent]=2000000 [core]=2000000)
 
 fire_once() {
   local program pid
