@@ -158,7 +158,7 @@ inline constexpr std::size_t kImageRecordBytes = 16 << 20;
 inline constexpr int kImageRecordDepth = 32;
 inline constexpr std::size_t kImages = 4'000;
 inline constexpr std::size_t kImageLayers = 100'000;
-inline constexpr std::size_t kSweepPolicies = 16;            // answered in one walk
+inline constexpr std::size_t kSweepPolicies = 16;    // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them
 // A scan that was stopped goes on with what it had answered, if it began no longer ago than this.
