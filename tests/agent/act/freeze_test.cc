@@ -84,6 +84,7 @@ struct Freeze : testing::TestWithParam<Way> {
                "cd " + host.at("/opt/kit") +
                    "\n"
                    "echo $$ > pid.$1\n"
+                   "> up.$1\n"
                    "while :; do\n"
                    "  other=$(( 3 - $1 ))\n"
                    "  [ -e twin ] || { cp -p copy twin.new && mv twin.new twin; }\n"
@@ -103,7 +104,10 @@ struct Freeze : testing::TestWithParam<Way> {
       ::close(fd);
     });
     host.start("/opt/kit/twin", {host.at("/opt/kit/loop"), "1"});
-    ASSERT_TRUE(becomes([&] { return twins().size() >= 2; }));
+    // Both say so themselves: a child that has not yet become its program looks like its parent.
+    ASSERT_TRUE(becomes([&] {
+      return fs::exists(host.at("/opt/kit/up.1")) && fs::exists(host.at("/opt/kit/up.2"));
+    }));
   }
   void TearDown() override {
     for (const auto& one : running()) ::kill(one.process.pid, SIGKILL);
