@@ -89,6 +89,30 @@ Overlay parse_options(std::string_view options, std::string mount_point) {
   return overlay;
 }
 
+// A line of mountinfo.
+struct Mount {
+  std::uint64_t device = 0;
+  std::string point;
+  std::string_view type, options;
+};
+
+void for_each_mount(std::string_view mountinfo, const auto& use) {
+  while (!mountinfo.empty()) {
+    std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
+    mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
+    // id parent device root mount-point options fields... - type source options
+    for (int i = 0; i < 2; ++i) next_word(line);
+    Mount mount{.device = parse_device(next_word(line))};
+    next_word(line);
+    mount.point = unescaped(next_word(line));
+    while (!line.empty() && next_word(line) != "-") continue;
+    mount.type = next_word(line);
+    next_word(line);
+    mount.options = next_word(line);
+    use(std::move(mount));
+  }
+}
+
 bool is_beneath(std::string_view folder, std::string_view path) {
   return folder == "/" || path == folder ||
          (path.starts_with(folder) && path[folder.size()] == '/');
@@ -126,22 +150,24 @@ bool resolve(Overlay& overlay) {
 
 }  // namespace
 
+std::optional<std::set<std::string>> mount_points() {
+  auto points = parse_mount_points(text_of("/proc/self/mountinfo"));
+  return points.empty() ? std::nullopt : std::optional(std::move(points));
+}
+
+std::set<std::string> parse_mount_points(std::string_view mountinfo) {
+  std::set<std::string> points;
+  for_each_mount(mountinfo, [&](Mount mount) { points.insert(std::move(mount.point)); });
+  return points;
+}
+
 std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
   std::vector<Overlay> overlays;
-  while (!mountinfo.empty()) {
-    std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
-    mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
-    // id parent device root mount-point options fields... - type source options
-    for (int i = 0; i < 2; ++i) next_word(line);
-    const std::uint64_t device = parse_device(next_word(line));
-    next_word(line);
-    std::string mount_point = unescaped(next_word(line));
-    while (!line.empty() && next_word(line) != "-") continue;
-    if (next_word(line) != "overlay") continue;
-    next_word(line);
-    overlays.push_back(parse_options(next_word(line), std::move(mount_point)));
-    overlays.back().device = device;
-  }
+  for_each_mount(mountinfo, [&](Mount mount) {
+    if (mount.type != "overlay") return;
+    overlays.push_back(parse_options(mount.options, std::move(mount.point)));
+    overlays.back().device = mount.device;
+  });
   return overlays;
 }
 

@@ -23,7 +23,11 @@ struct Overlay {
   bool operator==(const Overlay&) const = default;
 };
 
+// Where file systems begin. Nothing: the kernel does not say.
+std::optional<std::set<std::string>> mount_points();
+
 // Of /proc/PID/mountinfo. Pure.
+std::set<std::string> parse_mount_points(std::string_view mountinfo);
 std::vector<Overlay> parse_overlays(std::string_view mountinfo);
 
 // Those that this process can reach, layers as the folders they are now. One whose layers cannot be

@@ -80,7 +80,7 @@ void FilePass::run(std::vector<Probe> probes) {
   parser_.finish();
 }
 
-bool FilePass::enter(const std::string& folder, const struct stat& status) {
+bool FilePass::enter(const std::string& folder, int fd) {
   all_here_.clear();
   some_here_.clear();
   all_policies_here_ = 0;
@@ -104,7 +104,11 @@ bool FilePass::enter(const std::string& folder, const struct stat& status) {
   }
   alias_here_ = is_containers_ ? any_file_of(seen) : root_.alias(any_file_of(folder));
   if (!alias_here_.empty()) alias_here_.pop_back();
-  if (needs_delta_) folder_here_ = identity_of(folder, status);
+  if (needs_delta_) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return false;
+    folder_here_ = identity_of(folder, status);
+  }
   if (known_ != nullptr) known_->enter(folder, alias_here_);
   return below || !all_here_.empty();
 }

@@ -42,7 +42,7 @@ class FilePass : public WalkVisitor {
   void on_answer(Job& job, const Answer& answer);  // adds to its facts
 
  private:
-  bool enter(const std::string& folder, const struct stat& status) override;
+  bool enter(const std::string& folder, int fd) override;
   void file(int folder, const std::string& path, const char* name) override;
   void unreadable(const std::string& path, const std::string& reason) override;
   bool is_stopped() override { return is_stopped_(); }

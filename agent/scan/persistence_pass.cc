@@ -175,7 +175,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
 
     Visitor(PersistencePass& p, const std::string& t, const Folder& f)
         : pass(p), top(t), wanted(f) {}
-    bool enter(const std::string& at, const struct stat&) override {
+    bool enter(const std::string& at, int) override {
       if (at == top || wanted.gather == Gather::kTree) return true;
       return wanted.gather == Gather::kDropIns && at.ends_with(".d") &&
              at.find('/', top.size() + 1) == std::string::npos;

@@ -39,6 +39,11 @@ class Walk {
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
     if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = false;
+    const auto mounts = mount_points();
+    knows_mounts_ = mounts.has_value();
+    const std::string above = root.is_whole() ? "" : root.path();
+    for (const std::string& mount : mounts.value_or(std::set<std::string>()))
+      if (mount.starts_with(above + '/')) mounts_.insert(mount.substr(above.size()));
   }
 
   void run(std::vector<std::string> starts) {
@@ -83,9 +88,10 @@ class Walk {
         visitor_.unreadable(pending.path, std::strerror(errno));
       return;
     }
-    struct stat status {};
-    if (::fstat(fd.get(), &status) != 0 || is_skipped(fd.get(), status.st_dev)) return;
-    if (!visitor_.enter(pending.path, status)) return;
+    // All others lie where the folder above them does.
+    const bool may_begin = !knows_mounts_ || pending.is_start || mounts_.contains(pending.path);
+    if (may_begin && is_skipped(fd.get())) return;
+    if (!visitor_.enter(pending.path, fd.get())) return;
 
     depth_ = pending.depth;
     here_ = std::make_shared<const UniqueFd>(std::move(fd));
@@ -129,27 +135,32 @@ class Walk {
     const std::size_t slash = path.rfind('/');
     const std::string parent = slash == 0 ? "/" : path.substr(0, slash);
     const UniqueFd fd = root_.open_folder(parent);
-    struct stat status {
-    }, folder{};
+    struct stat status {};
     const char* name = path.c_str() + slash + 1;
-    if (!fd || ::fstat(fd.get(), &folder) != 0 || !visitor_.enter(parent, folder) ||
+    if (!fd || !visitor_.enter(parent, fd.get()) ||
         ::fstatat(fd.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
       return;
     visitor_.file(fd.get(), path, name);
   }
 
-  bool is_skipped(int fd, dev_t device) {
-    const auto known = devices_.find(device);
+  bool is_skipped(int fd) {
+    struct stat folder {};
+    if (::fstat(fd, &folder) != 0) return true;
+    const auto known = devices_.find(folder.st_dev);
     if (known != devices_.end()) return known->second;
     struct statfs status {};
     const bool skipped = ::fstatfs(fd, &status) == 0 && is_skipped_file_system(status.f_type);
-    devices_[device] = skipped;
+    devices_[folder.st_dev] = skipped;
     return skipped;
   }
 
   const Root& root_;
   WalkVisitor& visitor_;
   const std::set<std::string> views_;
+  // Where file systems began when the walk did, seen from the root: what is mounted since is walked
+  // as if it belonged to the one around it.
+  std::set<std::string> mounts_;
+  bool knows_mounts_ = false;
   std::vector<char> block_;
   std::string path_;
   // The folder at hand.

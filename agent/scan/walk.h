@@ -4,8 +4,6 @@
 // systems are left out, and on the host itself what a container sees as its /, where the layers
 // that it is put together from are walked; tmpfs never is.
 
-#include <sys/stat.h>
-
 #include <string>
 #include <vector>
 
@@ -16,8 +14,8 @@ namespace fleetsweep::scan {
 class WalkVisitor {
  public:
   virtual ~WalkVisitor() = default;
-  // False: nothing in it, and nothing below, is wanted.
-  virtual bool enter(const std::string& folder, const struct stat& status) = 0;
+  // `fd` is the folder, open. False: nothing in it, and nothing below, is wanted.
+  virtual bool enter(const std::string& folder, int fd) = 0;
   // `path` is folder + "/" + name; all three live until the call returns.
   virtual void file(int folder, const std::string& path, const char* name) = 0;
   virtual void unreadable(const std::string& path, const std::string& reason) = 0;

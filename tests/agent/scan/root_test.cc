@@ -1,7 +1,10 @@
 #include "agent/scan/root.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -107,7 +110,7 @@ TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
   struct Counting : WalkVisitor {
     std::set<std::string> files;
     std::size_t most_open = 0;
-    bool enter(const std::string&, const struct stat&) override {
+    bool enter(const std::string&, int) override {
       std::size_t open = 0;
       for ([[maybe_unused]] const auto& one : fs::directory_iterator("/proc/self/fd")) ++open;
       most_open = std::max(most_open, open);
@@ -124,6 +127,41 @@ TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
   EXPECT_EQ(visitor.files.size(), 150u);
   EXPECT_TRUE(visitor.files.contains(path + "/file"));
   EXPECT_LT(visitor.most_open, 100u);
+}
+
+// In a mount namespace of its own.
+TEST_F(RootTest, AFileSystemMountedInTheTreeIsWalkedAndOneOfTheKernelIsNot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  write("/opt/file", "");
+  for (const char* folder : {"/opt/data", "/opt/kernel", "/opt/again"})
+    fs::create_directories(at(folder));
+  struct Listing : WalkVisitor {
+    std::set<std::string> files;
+    bool enter(const std::string&, int) override { return true; }
+    void file(int, const std::string& path, const char*) override { files.insert(path); }
+    void unreadable(const std::string&, const std::string&) override {}
+    bool is_stopped() override { return files.size() > 10; }
+  };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto mount = [&](const char* type, const std::string& source, const std::string& target,
+                           unsigned long flags) {
+      return ::mount(source.c_str(), at(target).c_str(), type, flags, nullptr) == 0;
+    };
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        !mount("tmpfs", "none", "/opt/data", 0) || !mount("proc", "none", "/opt/kernel", 0) ||
+        !mount(nullptr, at("/etc"), "/opt/again", MS_BIND))
+      ::_exit(1);
+    write("/opt/data/below/file", "");
+    Listing visitor;
+    walk(root(), {"/opt"}, visitor);
+    const std::set<std::string> expected{"/opt/file", "/opt/data/below/file", "/opt/again/only"};
+    ::_exit(visitor.files == expected ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

@@ -368,7 +368,7 @@ TEST_F(ScanTest, ALargeFolderIsLeftAsSoonAsTheTimeIsOver) {
   for (int i = 0; i < 500; ++i) write("/many/" + std::to_string(i), "");
   struct Impatient : WalkVisitor {
     int files = 0;
-    bool enter(const std::string&, const struct stat&) override { return true; }
+    bool enter(const std::string&, int) override { return true; }
     void file(int, const std::string&, const char*) override { ++files; }
     void unreadable(const std::string&, const std::string&) override {}
     bool is_stopped() override { return files == 10; }
