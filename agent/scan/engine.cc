@@ -23,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using model::ObjectKind;
 constexpr Duration kProgressEvery = std::chrono::seconds(1);
-constexpr unsigned kLookAtClockEvery = 128;
+constexpr unsigned kLookAtClockEvery = 512;
 // To ask what was used costs as much as to read a small file.
 constexpr unsigned kPaceFiles = 16;
 constexpr std::uint64_t kPaceBytes = 1 << 20;

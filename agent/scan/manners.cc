@@ -71,9 +71,11 @@ Microseconds Manners::now() const {
 Microseconds Manners::processor_time(int parser_pid) {
   timespec own{}, parsers{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
-  clockid_t clock{};
-  if (parser_pid > 0 && ::clock_getcpuclockid(parser_pid, &clock) == 0)
-    ::clock_gettime(clock, &parsers);
+  if (parser_pid != parser_pid_) {
+    parser_pid_ = parser_pid;
+    has_clock_ = parser_pid > 0 && ::clock_getcpuclockid(parser_pid, &parser_clock_) == 0;
+  }
+  if (has_clock_) ::clock_gettime(parser_clock_, &parsers);
   rusage gone{};
   ::getrusage(RUSAGE_CHILDREN, &gone);
   // Between a parser's end and its burial it may be counted nowhere.

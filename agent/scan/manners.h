@@ -2,6 +2,8 @@
 
 // Keeps a scan to its pace (see pace.h): asks the kernel what was used and who waits, and sleeps.
 
+#include <time.h>
+
 #include <functional>
 
 #include "agent/scan/pace.h"
@@ -30,6 +32,9 @@ class Manners {
   Pace pace_;
   Brake brake_;
   Microseconds looked_{}, processor_{};
+  int parser_pid_ = 0;
+  clockid_t parser_clock_{};
+  bool has_clock_ = false;
 };
 
 }  // namespace fleetsweep::scan
