@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "agent/scan/large_pages.h"
 
 namespace fleetsweep::scan {
 
@@ -30,29 +32,22 @@ Result<std::uint64_t> OwnFile::size() const {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-// Large pages where the kernel has them: of a known tree's table, half of what reading it costs is
-// the faults of small ones.
-static void expect_all(Bytes& reserved) {
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(reserved.data());
-  const std::uintptr_t first = (begin + page - 1) / page * page;
-  const std::uintptr_t end = (begin + reserved.capacity()) / page * page;
-  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
-}
-
 Result<Bytes> OwnFile::read(std::uint64_t offset, std::size_t bytes_max) const {
   FS_TRY(const std::uint64_t all, size());
   const std::size_t wanted = std::min<std::uint64_t>(all - std::min(all, offset), bytes_max);
   Bytes bytes;
   bytes.reserve(wanted);
-  expect_all(bytes);
-  bytes.resize(wanted);
-  for (std::size_t have = 0; have < bytes.size();) {
-    const ssize_t count = ::pread(fd_.get(), bytes.data() + have, bytes.size() - have,
-                                  static_cast<off_t>(offset + have));
+  // Half of what reading a known tree's table costs would be the faults of small pages.
+  expect_all(bytes.data(), wanted);
+  // By way of the processor's cache: a vector that grows by zeroes would be written twice.
+  std::array<std::uint8_t, 64 * 1024> piece;
+  while (bytes.size() < wanted) {
+    const ssize_t count =
+        ::pread(fd_.get(), piece.data(), std::min(piece.size(), wanted - bytes.size()),
+                static_cast<off_t>(offset + bytes.size()));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return fail(Code::kInvalid, "{}: cannot be read", path_);
-    have += static_cast<std::size_t>(count);
+    bytes.insert(bytes.end(), piece.begin(), piece.begin() + count);
   }
   return bytes;
 }

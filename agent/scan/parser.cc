@@ -1,8 +1,12 @@
 #include "agent/scan/parser.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 #include "agent/scan/content.h"
+#include "agent/scan/large_pages.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -11,6 +15,18 @@ namespace {
 constexpr std::uint64_t kMemoryBytes = 1ull << 30;
 constexpr Duration kForEver{-1};
 constexpr Duration kSendTimeout = std::chrono::seconds(60);
+
+// YARA's compiler asks for a megabyte many times and fills it with zeroes, Hyperscan's for small
+// pieces: all of it comes from large pages then.
+void expect_rules() {
+  constexpr std::size_t kHeapBytes = 20u << 20, kArenaBytes = 2u << 20;
+  ::mallopt(M_MMAP_THRESHOLD, 2 * kHeapBytes);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kHeapBytes);
+  void* heap = std::malloc(kHeapBytes);
+  if (heap != nullptr) expect_all(heap, kHeapBytes);
+  std::free(heap);
+  ::mallopt(M_MMAP_THRESHOLD, kArenaBytes);
+}
 
 }  // namespace
 
@@ -33,6 +49,7 @@ Hello read_hello(Reader& reader) {
 void run_parser(Channel channel, BytesView memory, const Matcher& matcher,
                 const model::Policy& policy, const ParserOptions& options) {
   // Both libraries look at files and the clock when they start: before the doors close.
+  if (matcher.has_rules()) expect_rules();
   const YaraLibrary library;
   ContentReader reader(matcher);
   for (std::uint16_t d = 0; d < matcher.detections(); ++d)

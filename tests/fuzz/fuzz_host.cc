@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -249,7 +251,7 @@ void answer(BytesView bytes) {
 
 // A table's run, count and entries, with the header and checksum that let them in.
 void remember(BytesView bytes) {
-  constexpr std::size_t kChecksumAt = 8, kKeyAt = kChecksumAt + 32, kRunAt = kKeyAt + 16;
+  constexpr std::size_t kChecksumAt = 8, kKeyAt = kChecksumAt + 8, kRunAt = kKeyAt + 16;
   Bytes table = to_bytes(scan::IdentityTable().encode());
   const std::size_t numbers = std::min<std::size_t>(bytes.size(), 8);
   std::copy_n(bytes.begin(), numbers, table.begin() + kRunAt);
@@ -261,8 +263,8 @@ void remember(BytesView bytes) {
   const std::size_t header = table.size() - (bytes.size() - numbers);
   const std::size_t used = header + std::size_t{count} * kEntry;
   if (used <= table.size()) table.resize(used);
-  const Digest sum = crypto::sha256(BytesView(table).subspan(kKeyAt));
-  std::copy(sum.value.begin(), sum.value.end(), table.begin() + kChecksumAt);
+  const std::uint64_t sum = XXH3_64bits(table.data() + kKeyAt, table.size() - kKeyAt);
+  std::memcpy(table.data() + kChecksumAt, &sum, sizeof sum);
   auto read = scan::IdentityTable::decode(std::move(table));
   if (!read) return;
   const auto bit = read->question(crypto::sha256(as_bytes("question")));
