@@ -217,6 +217,29 @@ class Expansion {
                             connection->local_port, connection->remote_address,
                             connection->remote_port, connection->pid);
     }
+    const auto& what = step.action.what;
+    const bool exports = std::ranges::find(what, "reg_export") != what.end();
+    return exports ? export_key(step) : Checked<void>();
+  }
+
+  // What a removal would take out of the registry; see export.h.
+  Checked<void> export_key(const model::PlanStep& step) {
+    using Kind = hive::Change::Kind;
+    if (const auto* value = std::get_if<model::RegistryIdentity>(&step.identity)) {
+      on_key(OpKind::kCollect, value->hive, Kind::kRemoveValue,
+             value->key + "\\\\" + value->value_name, value->data);
+    } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
+      if (!is_of_windows(*entry)) return {};
+      if (entry->kind == model::PersistenceKind::kWindowsTask) {
+        FS_TRY(const model::FileIdentity hive, software_hive());
+        on_key(OpKind::kCollect, hive, Kind::kRemoveTask, entry->name, {});
+      } else {
+        on_key(OpKind::kCollect, entry->file, Kind::kRemoveEntry, entry->entry, entry->command);
+      }
+    } else {
+      return {};
+    }
+    begin_.ops.back().bytes_max = step.action.bytes_max;
     return {};
   }
 
@@ -255,19 +278,36 @@ class Expansion {
     return {};
   }
 
+  Op& on_key(OpKind kind, const model::FileIdentity& hive, hive::Change::Kind change,
+             const std::string& entry, const std::string& expected) {
+    Op& op = push(kind, hive);
+    op.text = entry;
+    op.rest = expected;
+    op.what = {std::string(kChangeNames[static_cast<std::size_t>(change)])};
+    return op;
+  }
+
+  // It holds the keys of tasks.
+  Checked<model::FileIdentity> software_hive() const {
+    FS_TRY(const std::string path, find_folded(tree_, "/Windows/System32/config/SOFTWARE"));
+    FS_TRY(const Parent parent, tree_.parent(path));
+    struct stat status {};
+    if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+      return refuse_errno("stat", path, errno);
+    model::FileIdentity software;
+    software.path = path;
+    software.size = static_cast<std::uint64_t>(status.st_size);
+    return software;
+  }
+
   // Store and edit: the original goes into the vault first.
   Checked<void> change_hive(const model::FileIdentity& file, hive::Change::Kind kind,
                             const std::string& entry, const std::string& expected) {
-    const std::string change(kChangeNames[static_cast<std::size_t>(kind)]);
     const auto store = static_cast<std::uint32_t>(begin_.ops.size());
     Op& first = push(OpKind::kStore, file);
     first.any_content = true;
-    first.what = {change};
-    Op& op = push(OpKind::kEdit, file);
-    op.store = store;
-    op.text = entry;
-    op.rest = expected;
-    op.what = {change};
+    first.what = {std::string(kChangeNames[static_cast<std::size_t>(kind)])};
+    on_key(OpKind::kEdit, file, kind, entry, expected).store = store;
     return {};
   }
 
@@ -285,14 +325,7 @@ class Expansion {
       return refuse(Reason::kCapability, "a task can be removed, not disabled: {}",
                     escaped(entry.file.path));
     // Its keys first: without them nothing reads the file.
-    FS_TRY(const std::string path, find_folded(tree_, "/Windows/System32/config/SOFTWARE"));
-    FS_TRY(const Parent parent, tree_.parent(path));
-    struct stat status {};
-    if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return refuse_errno("stat", path, errno);
-    model::FileIdentity software;
-    software.path = path;
-    software.size = static_cast<std::uint64_t>(status.st_size);
+    FS_TRY(const model::FileIdentity software, software_hive());
     FS_CHECK(change_hive(software, Kind::kRemoveTask, entry.name, {}));
     return take(step, entry.file);
   }

@@ -12,8 +12,10 @@
 namespace fleetsweep::act {
 namespace {
 
-// The hive as it is, the new one, two logs; to take a change back also the hive before it.
-constexpr std::size_t kDescriptors = 5;
+// With a request come the hive as it is, the new one, to take a change back also the hive before
+// it, and its logs.
+constexpr std::size_t kLogs = 2;
+enum class Wish : std::uint8_t { kChange, kTakeBack, kExport };
 constexpr std::uint64_t kMemoryBytes = 5 * limits::kHiveBytes;
 
 // In the child: the only code of act that looks into a hive.
@@ -24,8 +26,9 @@ Status edit(const Confined::Message& request) {
   change.kind = in.one_of(hive::Change::Kind::kRemoveTask);
   change.entry = in.text();
   change.expected = in.text();
-  const bool takes_back = in.flag();
-  const std::size_t first_log = takes_back ? 3 : 2;
+  const auto wish = in.one_of(Wish::kExport);
+  const std::uint64_t bytes_max = in.u64();
+  const std::size_t first_log = wish == Wish::kTakeBack ? 3 : 2;
   if (!in.done() || request.descriptors.size() < first_log)
     return fail(Code::kInternal, "a request that does not parse");
   FS_TRY(const Bytes current, read_whole(request.descriptors[0].get(), limits::kHiveBytes));
@@ -38,7 +41,8 @@ Status edit(const Confined::Message& request) {
                   "again");
   }
   const auto make = [&]() -> Result<Bytes> {
-    if (!takes_back) return hive::changed(current, role, change);
+    if (wish == Wish::kChange) return hive::changed(current, role, change);
+    if (wish == Wish::kExport) return hive::exported(current, role, change, bytes_max);
     FS_TRY(const Bytes before, read_whole(request.descriptors[2].get(), limits::kHiveBytes));
     return hive::changed_back(before, role, change, current);
   };
@@ -64,6 +68,26 @@ Checked<UniqueFd> memory_file(std::string_view content, std::uint64_t size) {
   return fd;
 }
 
+tl::unexpected<Refusal> refuse_process(std::string_view path, std::string_view why) {
+  return refuse(Reason::kIo, "{}: the process that edits hives {}", escaped(path), why);
+}
+
+// At most two.
+Checked<std::vector<UniqueFd>> logs_of(const Parent& parent) {
+  std::vector<UniqueFd> logs;
+  for (const std::string& name : names_in(parent.folder.get())) {
+    const bool is_log =
+        hive::is_equal(name, parent.leaf + ".LOG1") || hive::is_equal(name, parent.leaf + ".LOG2");
+    if (!is_log || logs.size() == kLogs) continue;
+    UniqueFd log(::openat(parent.folder.get(), name.c_str(),
+                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    if (!log || ::fstat(log.get(), &status) != 0) return refuse_errno("open", name, errno);
+    if (S_ISREG(status.st_mode)) logs.push_back(std::move(log));
+  }
+  return logs;
+}
+
 Reason reason_of(Code code) {
   if (code == Code::kConflict) return Reason::kConflict;
   return code == Code::kNotFound ? Reason::kGone : Reason::kIo;
@@ -79,71 +103,80 @@ Result<std::unique_ptr<HiveEditor>> HiveEditor::start() {
   return std::unique_ptr<HiveEditor>(new HiveEditor(std::move(process)));
 }
 
+struct HiveEditor::Question {
+  Wish wish = Wish::kChange;
+  std::uint64_t bytes_max = 0;  // of an export
+  std::string_view current;
+  std::string_view before{};         // kTakeBack
+  std::span<const UniqueFd> logs{};  // none: whatever they say
+};
+
 Checked<std::string> HiveEditor::edited(const Parent& parent, std::string_view path,
                                         std::string_view before, const hive::Change& change) {
-  return ask(parent, path, change, before, nullptr);
+  return this->change(parent, path, change, before, nullptr);
 }
 
 Checked<std::string> HiveEditor::taken_back(const Parent& parent, std::string_view path,
                                             std::string_view before, std::string_view current,
                                             const hive::Change& change) {
-  return ask(parent, path, change, current, &before);
+  return this->change(parent, path, change, current, &before);
 }
 
-Checked<std::string> HiveEditor::ask(const Parent& parent, std::string_view path,
-                                     const hive::Change& change, std::string_view current,
-                                     const std::string_view* before) {
-  FS_TRY(const UniqueFd now, memory_file(current, current.size()));
-  FS_TRY(const UniqueFd made, memory_file({}, current.size()));
+Checked<Bytes> HiveEditor::exported(std::string_view path, std::string_view current,
+                                    const hive::Change& change, std::size_t bytes_max) {
+  return ask(path, change, {.wish = Wish::kExport, .bytes_max = bytes_max, .current = current});
+}
+
+Checked<std::string> HiveEditor::change(const Parent& parent, std::string_view path,
+                                        const hive::Change& change, std::string_view current,
+                                        const std::string_view* before) {
+  FS_TRY(const std::vector<UniqueFd> logs, logs_of(parent));
+  FS_TRY(const Bytes after, ask(path, change,
+                                {.wish = before == nullptr ? Wish::kChange : Wish::kTakeBack,
+                                 .current = current,
+                                 .before = before == nullptr ? std::string_view() : *before,
+                                 .logs = logs}));
+  std::size_t changed = 0;
+  for (std::size_t at = 0; at < current.size() && at < after.size(); ++at)
+    changed += static_cast<std::uint8_t>(current[at]) != after[at];
+  // There may be nothing to take back.
+  if (after.size() != current.size() || (changed == 0 && before == nullptr) ||
+      changed > limits::kHiveEditBytes)
+    return refuse_process(path, "changed more than one edit can");
+  return to_text(after);
+}
+
+Checked<Bytes> HiveEditor::ask(std::string_view path, const hive::Change& change,
+                               const Question& question) {
+  FS_TRY(const UniqueFd now, memory_file(question.current, question.current.size()));
+  FS_TRY(const UniqueFd made, memory_file({}, 0));
   UniqueFd old;
-  std::vector<UniqueFd> logs;
   std::vector<int> descriptors{now.get(), made.get()};
-  if (before != nullptr) {
-    FS_TRY(old, memory_file(*before, before->size()));
+  if (question.wish == Wish::kTakeBack) {
+    FS_TRY(old, memory_file(question.before, question.before.size()));
     descriptors.push_back(old.get());
   }
-  for (const std::string& name : names_in(parent.folder.get())) {
-    const bool is_log =
-        hive::is_equal(name, parent.leaf + ".LOG1") || hive::is_equal(name, parent.leaf + ".LOG2");
-    if (!is_log || descriptors.size() == kDescriptors) continue;
-    UniqueFd log(::openat(parent.folder.get(), name.c_str(),
-                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    struct stat status {};
-    if (!log || ::fstat(log.get(), &status) != 0) return refuse_errno("open", name, errno);
-    if (!S_ISREG(status.st_mode)) continue;
-    descriptors.push_back(log.get());
-    logs.push_back(std::move(log));
-  }
+  for (const UniqueFd& log : question.logs) descriptors.push_back(log.get());
   Packer request;
   request.u8(static_cast<std::uint8_t>(hive::role_of(path)));
   request.u8(static_cast<std::uint8_t>(change.kind));
   request.text(change.entry);
   request.text(change.expected);
-  request.flag(before != nullptr);
-  const auto failed = [&](std::string_view why) {
-    return refuse(Reason::kIo, "{}: the process that edits hives {}", escaped(path), why);
-  };
+  request.u8(static_cast<std::uint8_t>(question.wish));
+  request.u64(question.bytes_max);
   const auto answer = process_->ask(request.take(), descriptors);
-  if (!answer) return failed(answer.error().message);
+  if (!answer) return refuse_process(path, answer.error().message);
   Unpacker in(*answer);
   const bool done = in.flag();
   const auto code = in.one_of(Code::kInternal);
   const std::string why = in.text();
-  if (!in.done()) return failed("answered what does not parse");
+  if (!in.done()) return refuse_process(path, "answered what does not parse");
   if (!done)
     return refuse(reason_of(code), "{}: {}", escaped(path),
                   escaped(why.substr(0, limits::kTextBytes)));
-
-  auto after = read_whole(made.get(), limits::kHiveBytes);
-  if (!after) return refuse_error(after.error());
-  std::size_t changed = 0;
-  for (std::size_t at = 0; at < current.size() && at < after->size(); ++at)
-    changed += static_cast<std::uint8_t>(current[at]) != (*after)[at];
-  // There may be nothing to take back.
-  if (after->size() != current.size() || (changed == 0 && before == nullptr) ||
-      changed > limits::kHiveEditBytes)
-    return failed("changed more than one edit can");
-  return to_text(*after);
+  auto result = read_whole(made.get(), limits::kHiveBytes);
+  if (!result) return refuse_error(result.error());
+  return std::move(*result);
 }
 
 Checked<std::string> find_folded(const Tree& tree, std::string_view path) {

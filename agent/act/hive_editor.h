@@ -26,6 +26,10 @@ class HiveEditor {
   // dirty or damaged; kGone: it no longer says what was found.
   Checked<std::string> edited(const Parent& parent, std::string_view path, std::string_view before,
                               const hive::Change& change);
+  // What that change takes out or sets, of the hive at `path` as a file of the registry editor; see
+  // hive/export.h. Of a dirty hive too; reasons as above.
+  Checked<Bytes> exported(std::string_view path, std::string_view current,
+                          const hive::Change& change, std::size_t bytes_max);
   // The hive at `path`, which by now holds `current`, with what the change took out of `before`.
   // kConflict also: that place is taken, or there is no room.
   Checked<std::string> taken_back(const Parent& parent, std::string_view path,
@@ -33,9 +37,12 @@ class HiveEditor {
                                   const hive::Change& change);
 
  private:
+  struct Question;
+  Checked<Bytes> ask(std::string_view path, const hive::Change& change, const Question& question);
   // `current` is what is written to; the old one is `before`, where it is another.
-  Checked<std::string> ask(const Parent& parent, std::string_view path, const hive::Change& change,
-                           std::string_view current, const std::string_view* before);
+  Checked<std::string> change(const Parent& parent, std::string_view path,
+                              const hive::Change& change, std::string_view current,
+                              const std::string_view* before);
 
   explicit HiveEditor(std::unique_ptr<Confined> process) : process_(std::move(process)) {}
   std::unique_ptr<Confined> process_;

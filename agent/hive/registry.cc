@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/hive/export.h"
 #include "agent/hive/restore.h"
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
@@ -391,6 +392,12 @@ std::vector<std::string> profiles_of(const Hive& software) {
 Result<Bytes> changed(BytesView before, Role role, const Change& change) {
   FS_TRY(const auto edits, edits_of(before, role, change));
   return edited(before, edits);
+}
+
+Result<Bytes> exported(BytesView before, Role role, const Change& change, std::size_t bytes_max) {
+  FS_TRY(const Hive hive, Hive::open(before));
+  FS_TRY(const auto edits, edits_of(before, role, change));
+  return registry_file(hive, prefix_of(role), edits, bytes_max);
 }
 
 Result<Bytes> changed_back(BytesView before, Role role, const Change& change, BytesView current) {

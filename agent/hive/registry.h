@@ -76,6 +76,9 @@ struct Change {
 };
 // Looks first whether the entry still says what was found. kNotFound: it does not, or is gone.
 Result<Bytes> changed(BytesView before, Role role, const Change& change);
+// What the change would take out or set, as a file of the registry editor; see export.h. kNotFound
+// as above; reads a dirty hive too.
+Result<Bytes> exported(BytesView before, Role role, const Change& change, std::size_t bytes_max);
 // What the change took out of `before`, back in what its hive has become; see restore.h.
 Result<Bytes> changed_back(BytesView before, Role role, const Change& change, BytesView current);
 

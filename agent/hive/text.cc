@@ -49,6 +49,24 @@ std::string from_utf16(BytesView bytes) {
   return text;
 }
 
+Bytes to_utf16(std::string_view text) {
+  if (!is_utf8(text)) return to_utf16(from_latin1(as_bytes(text)));
+  Bytes bytes;
+  const auto put = [&](std::uint32_t unit) {
+    bytes.push_back(static_cast<std::uint8_t>(unit));
+    bytes.push_back(static_cast<std::uint8_t>(unit >> 8));
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const auto first = static_cast<std::uint8_t>(text[at++]);
+    const int more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+    std::uint32_t c = more == 0 ? first : first & 0x3f >> more;
+    for (int i = 0; i < more; ++i) c = c << 6 | (static_cast<std::uint8_t>(text[at++]) & 0x3f);
+    if (c >= 0x10000) put(0xd800 + ((c - 0x10000) >> 10));
+    put(c < 0x10000 ? c : 0xdc00 + ((c - 0x10000) & 0x3ff));
+  }
+  return bytes;
+}
+
 std::string from_latin1(BytesView bytes) {
   std::string text;
   for (const std::uint8_t byte : bytes) add(text, byte);

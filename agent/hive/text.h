@@ -11,6 +11,8 @@ namespace fleetsweep::hive {
 
 // UTF-16, little endian; what is no character becomes U+FFFD. An odd last byte is left out.
 std::string from_utf16(BytesView bytes);
+// The other way, without a zero at the end; text that is no UTF-8 is taken for Latin-1.
+Bytes to_utf16(std::string_view text);
 std::string from_latin1(BytesView bytes);
 std::string lower(std::string_view text);
 bool is_equal(std::string_view a, std::string_view b);

@@ -339,7 +339,8 @@ class Planner {
     return Reason::kNone;
   }
 
-  // Quarantine and removal keep the content anyway: no second copy in the vault.
+  // Quarantine and removal keep the content anyway: no second copy in the vault. Of a registry that
+  // is a whole hive, and its export is another thing.
   void drop_redundant_collects() {
     std::set<std::string> kept;
     for (const PlanStep& step : plan_.steps)
@@ -347,7 +348,9 @@ class Planner {
           (step.action.kind == ActionKind::kQuarantine || step.action.kind == ActionKind::kRemove))
         kept.insert(object_key(step.identity));
     std::erase_if(plan_.steps, [&](const PlanStep& step) {
-      return step.action.kind == ActionKind::kCollect && kept.contains(object_key(step.identity));
+      return step.action.kind == ActionKind::kCollect &&
+             std::ranges::find(step.action.what, "reg_export") == step.action.what.end() &&
+             kept.contains(object_key(step.identity));
     });
   }
 

@@ -42,10 +42,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
                     joined(missing, "and")));
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  if (any_action(policy, [](const auto& action) {
-        return std::ranges::find(action.what, "reg_export") != action.what.end();
-      }))
-    out.push_back("exporting a registry key: of what is collected they keep the one value");
   if (defaults.isolates_respawned)
     out.push_back(
         "isolating a host where it comes back after the last round, or asking for that: they "

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
 #include <xxhash.h>
 
 #include <algorithm>
@@ -442,14 +441,16 @@ void read_hive(BytesView input) {
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
     (void)hive::values_of(*hive, role, {.all = true}, complete);
     for (const auto& start : hive::autostarts_of(*hive, role, complete)) {
-      const auto after = hive::changed(
-          bytes, role, {hive::Change::Kind::kRemoveEntry, start.entry, start.command});
+      const hive::Change change{hive::Change::Kind::kRemoveEntry, start.entry, start.command};
+      constexpr std::size_t kExportBytes = 64 * 1024;
+      const auto file = hive::exported(bytes, role, change, kExportBytes);
+      FS_ASSERT(!file || file->size() <= kExportBytes);
+      const auto after = hive::changed(bytes, role, change);
       // What was taken out is gone, and only a hive that can be read again is given.
       if (!after) continue;
       const auto again = hive::Hive::open(*after);
       FS_ASSERT(again && after->size() == bytes.size() && !again->is_dirty());
-      const auto back = hive::changed_back(
-          bytes, role, {hive::Change::Kind::kRemoveEntry, start.entry, start.command}, *after);
+      const auto back = hive::changed_back(bytes, role, change, *after);
       FS_ASSERT(!back || (back->size() == bytes.size() && hive::Hive::open(*back)));
     }
   }

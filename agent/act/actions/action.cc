@@ -34,6 +34,14 @@ const Action& action_of(OpKind kind) {
   return kKillAction;
 }
 
+Checked<hive::Change> hive_change(const Context& context, const Op& op) {
+  const auto name = std::ranges::find(kChangeNames, op.what.front());
+  if (name == std::end(kChangeNames) || context.hives == nullptr)
+    return refuse(Reason::kCapability, "{}: no hive of a volume of Windows", escaped(op.file.path));
+  return hive::Change{static_cast<hive::Change::Kind>(name - std::begin(kChangeNames)), op.text,
+                      op.rest};
+}
+
 Intent intent_in(const Parent& parent) {
   Intent intent;
   intent.parent_mtime_ns = parent.mtime_ns;

@@ -68,6 +68,8 @@ Checked<Metadata> evidence(Context& context, std::uint32_t op, int fd);
 // kExpired: it was purged.
 Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink);
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
+// What the hive editor is to do for an operation about a registry hive.
+Checked<hive::Change> hive_change(const Context& context, const Op& op);
 // Content and flags of a vault file into a new file.
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 

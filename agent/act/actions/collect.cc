@@ -19,6 +19,12 @@ bool wants(const Op& op, std::string_view what) {
   return std::find(op.what.begin(), op.what.end(), what) != op.what.end();
 }
 
+// expand.cc: a change of a hive, as kChangeNames calls it, and nothing else.
+bool is_about_key(const Op& op) {
+  return op.what.size() == 1 &&
+         std::ranges::find(kChangeNames, op.what.front()) != std::end(kChangeNames);
+}
+
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_CHECK(context.vault.room_for(std::min(op.file.size, bytes_max(op))));
@@ -86,9 +92,27 @@ Checked<Post> collect_file(Context& context, std::uint32_t index) {
   return post;
 }
 
+// A registry key, read by the process that edits hives.
+Checked<Post> collect_key(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  FS_TRY(const hive::Change change, hive_change(context, op));
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  const auto hive = read_whole(file.get(), limits::kHiveBytes);
+  if (!hive) return refuse_error(hive.error());
+  FS_TRY(const Bytes text,
+         context.hives->exported(op.file.path, as_text(*hive), change, bytes_max(op)));
+  FS_CHECK(context.vault.store_text(context.transaction, vault_name(index) + "-reg_export",
+                                    evidence(context, index), text));
+  Post post;
+  post.bytes = text.size();
+  return post;
+}
+
 Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   if (op.pid != 0) return collect_process(context, index);
+  if (is_about_key(op)) return collect_key(context, index);
   if (op.text.empty()) return collect_file(context, index);
   FS_CHECK(context.vault.store_text(context.transaction, vault_name(index),
                                     evidence(context, index), as_bytes(op.text)));

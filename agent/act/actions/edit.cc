@@ -33,20 +33,6 @@ Checked<Digest> current_digest(Context& context, const Parent& parent, const Op&
   return digest_of(file->get());
 }
 
-std::optional<hive::Change::Kind> change_of(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kChangeNames); ++i)
-    if (kChangeNames[i] == name) return static_cast<hive::Change::Kind>(i);
-  return std::nullopt;
-}
-
-// What the hive editor is to do.
-Checked<hive::Change> hive_change(const Context& context, const Op& op) {
-  const auto kind = change_of(op.what.front());
-  if (!kind || context.hives == nullptr)
-    return refuse(Reason::kCapability, "{}: no hive of a volume of Windows", escaped(op.file.path));
-  return hive::Change{*kind, op.text, op.rest};
-}
-
 struct Edit {
   std::string before, after;
   bool removes = false;

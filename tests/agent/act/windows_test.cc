@@ -11,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "agent/act/ledger.h"
+#include "agent/act/vault.h"
 #include "agent/hive/registry.h"
 #include "agent/hive/text.h"
 #include "policies/compiler/compiler.h"
@@ -116,6 +118,25 @@ class WindowsCleaning : public testing::Test {
     host_.policy = policy;
   }
 
+  // All that the vault holds of the registry.
+  std::string exports() const {
+    std::string all;
+    const auto vault = Vault::open(host_.state());
+    const auto ledger = Ledger::open(host_.state() + "/journal");
+    EXPECT_TRUE(vault && ledger);
+    for (const auto& transaction : ledger->history())
+      for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
+        Bytes text;
+        const auto loaded = vault->load(transaction.id, std::to_string(i) + "-reg_export",
+                                        [&](BytesView piece) -> Status {
+                                          append(text, piece);
+                                          return {};
+                                        });
+        if (loaded) all += hive::from_utf16(text);
+      }
+    return all;
+  }
+
   static std::string value_at(const Bytes& bytes, const std::string& key, const char* name) {
     const auto hive = hive::Hive::open(bytes);
     if (!hive) return "no hive";
@@ -144,6 +165,11 @@ TEST_F(WindowsCleaning, EmotetIsCleanedVerifiedAndUndoneByteForByte) {
     EXPECT_EQ(value_at(system, set + "\\Services\\EventLog", "ImagePath"), "svchost.exe -k local");
   }
   EXPECT_TRUE(scan().empty());
+  const std::string kept = exports();
+  EXPECT_THAT(kept, HasSubstr("[HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet002\\Services\\mfpmp.ocx]"));
+  EXPECT_THAT(kept, HasSubstr("\"Start\"=dword:00000002"));
+  EXPECT_THAT(kept, HasSubstr("\"mfpmp.ocx\"=\"C:\\\\Windows\\\\SysWOW64\\\\rundll32.exe"));
+  EXPECT_THAT(kept, testing::Not(HasSubstr("OneDrive")));
 
   const auto undone = host_.run(host_.undo_request(request));
   EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
