@@ -287,7 +287,7 @@ class Engine {
   }
 
   bool is_stopped() {
-    if (++asked_ % kLookAtClockEvery == 0) keep_pace();
+    if (asked_++ % kLookAtClockEvery == 0) keep_pace();
     return is_over_ || parser_.is_exhausted();
   }
 

@@ -60,9 +60,8 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   const std::string text = explained(kHere + "fixtures/emotet.yaml");
   const auto section = text.find("\nNot carried out by agents of this version\n");
   ASSERT_NE(section, std::string::npos);
-  for (const char* promise :
-       {"taking a locked file at the next reboot", "exporting a registry key: ",
-        "isolating a host where it comes back after the last round"}) {
+  for (const char* promise : {"taking a locked file at the next reboot",
+                              "isolating a host where it comes back after the last round"}) {
     EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos) << promise;
     EXPECT_NE(text.find(promise, section), std::string::npos) << promise;
   }
