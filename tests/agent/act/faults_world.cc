@@ -182,6 +182,7 @@ const std::vector<Scenario>& scenarios() {
     list.push_back(
         {"restart", {ActionKind::kQuarantine, ActionKind::kRestart}, {kByName}, find_service});
     list.push_back({"collect", {ActionKind::kCollect}, {kByProcess}, find_process});
+    list.push_back({"export a key", {ActionKind::kCollect}, {kByName}, find_value});
     list.push_back({"suspend and kill",
                     {ActionKind::kSuspend, ActionKind::kKill},
                     {kByProcess},
@@ -236,7 +237,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   for (const auto kind : scenario.actions) {
     model::Action action;
     action.kind = kind;
-    action.what = {"exe", "command_line"};
+    action.what = {"exe", "command_line", "reg_export"};
     action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
     action.ttl = std::chrono::hours(1);
     action.direction = "out";
@@ -361,7 +362,8 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
                        answer.text()));
   }
   const std::string now = seen();
-  const bool changes = scenario_.detections[0] != kByProcess;
+  const bool changes =
+      scenario_.detections[0] != kByProcess && scenario_.actions.front() != ActionKind::kCollect;
   if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
   expect(now != before_, "said to be done, and nothing was\n" + answer.text());
   expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
