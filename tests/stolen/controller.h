@@ -19,6 +19,7 @@
 #include "tests/controller/store/forwarding_store.h"
 #include "tests/protocol/trust/fixture.h"
 #include "tests/stolen/record.h"
+#include "tests/wait.h"
 #include "witness/core.h"
 
 namespace fleetsweep::stolen {
@@ -46,7 +47,7 @@ class Controller final : public controller::Outlet,
   ~Controller() override;
 
   // Serves until `holds` or the time is over.
-  bool serve_until(const std::function<bool()>& holds, Duration limit = std::chrono::seconds(30));
+  bool serve_until(const std::function<bool()>& holds, Duration limit = kPatience);
 
   // What honest people bring, through the door that the API opens.
   Result<DocumentId> submit(const Bytes& envelope);

@@ -15,6 +15,7 @@
 #include "protocol/base/assert.h"
 #include "protocol/base/unique_fd.h"
 #include "protocol/crypto/digest.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::stolen {
 
@@ -145,7 +146,7 @@ std::string Host::everything() const {
 }
 
 nlohmann::json Host::tell(const std::string& verb, const std::string& argument) const {
-  const auto reply = agent::command(state_, {verb, argument}, std::chrono::seconds(30));
+  const auto reply = agent::command(state_, {verb, argument}, kPatience);
   if (!reply) return {{"error", reply.error().message}};  // it is restarting
   return nlohmann::json::parse(reply->json);
 }

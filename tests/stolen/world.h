@@ -10,6 +10,7 @@
 
 #include "tests/agent/process.h"
 #include "tests/stolen/controller.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::stolen {
 
@@ -69,7 +70,7 @@ class World {
 
   Host& host(std::size_t number = 0) { return *hosts_[number]; }
   const std::string& folder() const { return folder_; }
-  bool serve_until(const std::function<bool()>& holds, Duration limit = std::chrono::seconds(30)) {
+  bool serve_until(const std::function<bool()>& holds, Duration limit = kPatience) {
     return controller.serve_until(holds, limit);
   }
 

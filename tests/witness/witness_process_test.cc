@@ -15,6 +15,7 @@
 
 #include "protocol/base/prng.h"
 #include "protocol/runtime/witness_client/witness_client.h"
+#include "tests/wait.h"
 #include "tests/witness/grown_log.h"
 
 namespace fleetsweep::witness {
@@ -23,8 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr int kDeadline = 20'000;  // milliseconds, for a busy machine
 
 // A child whose standard output and error are read together; killed at the end.
 class Process {
@@ -67,7 +66,7 @@ class Process {
     pollfd ready{output_, POLLIN, 0};
     while (seen_.find(text) == std::string::npos) {
       char some[4096];
-      if (poll(&ready, 1, kDeadline) <= 0) return false;
+      if (poll(&ready, 1, std::chrono::milliseconds(kPatience).count()) <= 0) return false;
       const ssize_t size = read(output_, some, sizeof some);
       if (size <= 0) return false;
       seen_.append(some, static_cast<std::size_t>(size));
@@ -189,8 +188,8 @@ TEST_F(WitnessProcess, AKilledWitnessSignsTwoRootsForOneSize) {
   Prng random(7);
   std::map<std::uint64_t, Digest> cosigned;  // what the witness answered for, by size
   const auto offer = [&](const GrownLog& log, std::uint64_t old_size) {
-    const auto answer = witness_client::add_checkpoint(url_, log.request(old_size),
-                                                       {.timeout = std::chrono::seconds(5)});
+    const auto answer =
+        witness_client::add_checkpoint(url_, log.request(old_size), {.timeout = kPatience});
     if (!answer) return answer.error().code;
     if (answer->known_size) return Code::kConflict;
     const log::Checkpoint checkpoint = log.checkpoint();

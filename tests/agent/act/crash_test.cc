@@ -6,6 +6,7 @@
 
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -216,12 +217,6 @@ std::size_t acts_of(const ActHost& host) {
   return count;
 }
 
-bool comes_true(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition() && std::chrono::steady_clock::now() < deadline) ::usleep(10'000);
-  return condition();
-}
-
 TEST(Crash, WhatADeadActHadFrozenStaysFrozenWhenNobodyStartsItAgain) {
   ActHost host;
   host.infect();
@@ -231,9 +226,9 @@ TEST(Crash, WhatADeadActHadFrozenStaysFrozenWhenNobodyStartsItAgain) {
   auto request = host.request();
   ASSERT_FALSE(host.run(request, "frozen:1").done);
   ASSERT_EQ(host.process_state(worker), 'T');
-  EXPECT_TRUE(comes_true([&] { return host.process_state(worker) != 'T'; }));
+  EXPECT_TRUE(until([&] { return host.process_state(worker) != 'T'; }));
   EXPECT_TRUE(host.is_alive(worker));
-  EXPECT_TRUE(comes_true([&] { return acts_of(host) == 0; })) << "the guardian stays";
+  EXPECT_TRUE(until([&] { return acts_of(host) == 0; })) << "the guardian stays";
   EXPECT_EQ(host.manifest(), before);
 
   request.resume = true;
@@ -254,7 +249,7 @@ TEST(Crash, GuardianDisturbsTheActThatGoesOn) {
   request.resume = true;
   EXPECT_EQ(host.run(request).state(), HostState::kCleaned);
   EXPECT_EQ(host.process_state(worker), 0);
-  EXPECT_TRUE(comes_true([&] { return acts_of(host) == 0; })) << "a guardian of nothing stays";
+  EXPECT_TRUE(until([&] { return acts_of(host) == 0; })) << "a guardian of nothing stays";
 }
 
 TEST(Crash, AStopBetweenCrashAndRestartContinuesFrozenProcessesAndGoesNoFurther) {

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <functional>
 #include <thread>
 
 #include "agent/act/hold.h"
@@ -13,6 +12,7 @@
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
 #include "tests/agent/act/act_host.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -20,15 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using model::ActionKind;
 using model::HostState;
-
-bool becomes(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (condition()) return true;
-    std::this_thread::yield();
-  }
-  return false;
-}
 
 enum class Way { kV2, kV1, kSignal };
 
@@ -105,7 +96,7 @@ struct Freeze : testing::TestWithParam<Way> {
     });
     host.start("/opt/kit/twin", {host.at("/opt/kit/loop"), "1"});
     // Both say so themselves: a child that has not yet become its program looks like its parent.
-    ASSERT_TRUE(becomes([&] {
+    ASSERT_TRUE(until([&] {
       return fs::exists(host.at("/opt/kit/up.1")) && fs::exists(host.at("/opt/kit/up.2"));
     }));
   }
@@ -128,7 +119,7 @@ TEST_P(Freeze, ASuspendedFamilyIsHeldAndGivenBackToWhereItCameFrom) {
   const pid_t parent =
       host.start("/opt/kit/shell", {"-c", host.at("/opt/kit/worker") + " 1000 & " +
                                               host.at("/opt/kit/worker") + " 1000 & wait"});
-  ASSERT_TRUE(becomes([&] { return plan::descendants(running(), parent).size() == 2; }));
+  ASSERT_TRUE(until([&] { return plan::descendants(running(), parent).size() == 2; }));
   const auto children = plan::descendants(running(), parent);
   const std::string before = group_of(parent);
   host.findings.clear();
@@ -163,7 +154,7 @@ TEST_P(Freeze, AChildOfAnotherProgramStaysFrozenWhenItsParentIsKilled) {
       host.start("/opt/kit/shell", {"-c", host.at("/opt/kit/shell") + " -c '" +
                                               host.at("/opt/kit/worker") + " 1000 & wait' & wait"});
   const auto family = [&] { return plan::descendants(running(), parent); };
-  ASSERT_TRUE(becomes([&] {
+  ASSERT_TRUE(until([&] {
     const auto now = family();
     return now.size() == 2 && now[1].exe.path == "/opt/kit/worker";
   }));
@@ -182,7 +173,7 @@ TEST_P(Freeze, AChildOfAnotherProgramStaysFrozenWhenItsParentIsKilled) {
     EXPECT_EQ(is_held(leaf), GetParam() != Way::kSignal);
     if (GetParam() == Way::kV1) return;
     ::kill(between, SIGKILL);
-    EXPECT_TRUE(becomes([&] { return !host.is_alive(between); }));
+    EXPECT_TRUE(until([&] { return !host.is_alive(between); }));
   };
   const Answer killed = host.run_racing(request, "performed:1", orphan);
   EXPECT_EQ(killed.state(), HostState::kCleaned) << killed.text();
@@ -197,7 +188,7 @@ TEST_P(Freeze, TwinsThatRestartEachOtherAndPutTheirFileBackAreBeaten) {
   const pid_t victim = twins().front();
   ::kill(victim, SIGKILL);
   fs::remove(host.at("/opt/kit/twin"));
-  ASSERT_TRUE(becomes([&] {
+  ASSERT_TRUE(until([&] {
     const auto now = twins();
     return now.size() >= 2 && std::find(now.begin(), now.end(), victim) == now.end() &&
            fs::exists(host.at("/opt/kit/twin"));
@@ -208,7 +199,7 @@ TEST_P(Freeze, TwinsThatRestartEachOtherAndPutTheirFileBackAreBeaten) {
     struct stat status {};
     return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
   };
-  ASSERT_TRUE(becomes([&] {
+  ASSERT_TRUE(until([&] {
     const auto now = twins();
     const auto runs_old = [&](pid_t pid) {
       return inode_of(fmt::format("/proc/{}/exe", pid)) != inode_of(host.at("/opt/kit/twin"));
@@ -227,7 +218,7 @@ TEST_P(Freeze, TwinsThatRestartEachOtherAndPutTheirFileBackAreBeaten) {
   host.find_process(found);
   host.dry_run = host.findings;
   ::kill(found, SIGKILL);
-  ASSERT_TRUE(becomes([&] {
+  ASSERT_TRUE(until([&] {
     const auto now = twins();
     return now.size() >= 2 && std::find(now.begin(), now.end(), found) == now.end();
   }));

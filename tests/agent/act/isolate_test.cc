@@ -10,6 +10,7 @@
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 #include "tests/agent/act/network.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -58,8 +59,7 @@ TEST_F(Network, AnIsolationOutlivesItsTimeWhenTheAgentIsGone) {
   ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_FALSE(may_send(kBad, 53));
-  while (!may_send(kOther, 53) && std::chrono::steady_clock::now() - start < kDeadline)
-    ::usleep(20'000);
+  until([] { return may_send(kOther, 53); });
   EXPECT_TRUE(may_send(kBad, 53));
   EXPECT_TRUE(may_send(kOther, 53));
   EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(800));
@@ -121,9 +121,7 @@ TEST_F(Network, AnIsolationThatRanOutBeginsAgain) {
   isolate().ttl = std::chrono::seconds(1);
   const auto request = host_.request();
   ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
-  const auto start = std::chrono::steady_clock::now();
-  while (!may_send(kBad, 53) && std::chrono::steady_clock::now() - start < kDeadline)
-    ::usleep(20'000);
+  until([] { return may_send(kBad, 53); });
   Firewall firewall = Firewall::open();
   const std::string all = ruleset();
   const std::string table = all.substr(all.find("fleetsweep-"), 27);

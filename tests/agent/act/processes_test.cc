@@ -2,11 +2,9 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
-#include <thread>
-
 #include "agent/act/process.h"
 #include "tests/agent/act/clean.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -48,7 +46,7 @@ struct Tree : Clean {
     parent = host.start("/opt/kit/shell",
                         {"-c", host.at("/opt/kit/shell") + " -c 'read go <" + host.at("/tmp/go") +
                                    "; exec " + host.at("/usr/bin/dockerd") + " 1000' & wait"});
-    ASSERT_TRUE(becomes([&] {
+    ASSERT_TRUE(until([&] {
       const auto children = family();
       if (children.size() == 1) child = children[0].pid;
       return child != 0;
@@ -61,18 +59,9 @@ struct Tree : Clean {
     const auto tree = act::Tree::open(host.root());
     return plan::descendants(running_processes(*tree), parent);
   }
-  // What another process does, soon.
-  static bool becomes(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (std::chrono::steady_clock::now() < deadline) {
-      if (condition()) return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
   void turn_into_dockerd() {
     write_text(host.at("/tmp/go"), "go\n");
-    EXPECT_TRUE(becomes([&] {
+    EXPECT_TRUE(until([&] {
       const auto children = family();
       return children.size() == 1 && children[0].exe.path == "/usr/bin/dockerd";
     }));

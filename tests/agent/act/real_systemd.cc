@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 #include <vector>
+
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 
@@ -97,9 +97,7 @@ RealSystemd::~RealSystemd() {
   ::kill(process_, SIGKILL);
   ::waitpid(process_, nullptr, 0);
   if (service != 0) ::kill(service, SIGKILL);
-  for (int tries = 0;
-       service != 0 && fs::exists("/proc/" + std::to_string(service)) && tries < 1000; ++tries)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  until([service] { return service == 0 || !fs::exists("/proc/" + std::to_string(service)); });
   remove_groups(slice_, unit_);
 }
 
@@ -111,19 +109,19 @@ bool RealSystemd::is_up() const {
 }
 
 pid_t RealSystemd::main_process() const {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (std::chrono::steady_clock::now() < deadline) {
+  pid_t found = 0;
+  until([&] {
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string name = entry.path().filename();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
       std::error_code error;
       if (read_text(entry.path() / "cgroup").find("/" + unit_) != std::string::npos &&
           fs::read_symlink(entry.path() / "exe", error) == fs::canonical(program_))
-        return std::stoi(name);
+        found = std::stoi(name);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return 0;
+    return found != 0;
+  });
+  return found;
 }
 
 }  // namespace fleetsweep::act

@@ -2,13 +2,13 @@
 // speaks the real protocol and ends the service's process when it is told to restart it.
 
 #include <algorithm>
-#include <chrono>
 
 #include "agent/act/service_manager.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/agent/act/fake_manager.h"
 #include "tests/agent/act/real_systemd.h"
 #include "tests/agent/act/service_group.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -20,15 +20,6 @@ using model::Outcome;
 using model::Reason;
 using model::Selector;
 using Asked = std::vector<std::string>;
-
-bool comes_true(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    ::usleep(1000);
-  }
-  return true;
-}
 
 class RestartTest : public testing::Test {
  protected:
@@ -295,7 +286,7 @@ TEST_F(RestartTest, WhereSystemdIsNotReachedChangedUnitsAreASilentSuccess) {
 TEST_F(RestartTest, ALineToSystemdStaysOpenThatNothingNeeds) {
   begin(How::kDone);
   const auto comes_to = [&](std::size_t lines) {
-    return comes_true([&] { return systemd_->lines() == lines; });
+    return until([&] { return systemd_->lines() == lines; });
   };
   const auto restart = host_->policy.responses[0].actions[1];
   const auto take = host_->policy.responses[0].actions[0];
@@ -357,7 +348,7 @@ TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
   const RealSystemd systemd(host_->at("/run"), "/bin/sleep 1000", "LD_PRELOAD=" + library);
   const auto maps = [](pid_t pid) { return read_text(fmt::format("/proc/{}/maps", pid)); };
   const pid_t old = systemd.main_process();
-  ASSERT_TRUE(comes_true([&] { return maps(old).find(library) != std::string::npos; }));
+  ASSERT_TRUE(until([&] { return maps(old).find(library) != std::string::npos; }));
   host_->policy.responses[0].actions[1].allow = {systemd.unit()};
   add_action(ActionKind::kRemove, kByUnit);
 
@@ -376,7 +367,7 @@ TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
 
   // A service that does not run any more is not started because somebody wanted it restarted.
   ::kill(now, SIGKILL);
-  ASSERT_TRUE(comes_true([&] { return !systemd.is_up(); }));
+  ASSERT_TRUE(until([&] { return !systemd.is_up(); }));
   auto manager = ServiceManager::open(host_->at("/run/systemd/private"));
   ASSERT_TRUE(manager) << manager.error().detail;
   const auto restarted = manager->restart(systemd.unit());

@@ -5,6 +5,7 @@
 
 #include "tests/agent/act/fake_manager.h"
 #include "tests/agent/act/temp_dir.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -18,7 +19,7 @@ class ServiceManagerTest : public testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "systemd is root's";
   }
-  Checked<void> restart(How how, std::chrono::milliseconds wait = std::chrono::seconds(20)) {
+  Checked<void> restart(How how, std::chrono::milliseconds wait = kPatience) {
     fake_.emplace(folder_ / "private", how);
     auto manager = ServiceManager::open(folder_ / "private");
     if (!manager) return fail(manager.error());

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "tests/agent/act/act_host.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -109,7 +110,7 @@ UniqueFd calling(const std::string& address, std::uint16_t port, const std::stri
 
 bool becomes(int fd, short event) {
   pollfd ready{fd, event, 0};
-  const auto wait = std::chrono::milliseconds(kDeadline).count();
+  const auto wait = std::chrono::milliseconds(kPatience).count();
   return ::poll(&ready, 1, static_cast<int>(wait)) == 1 && (ready.revents & event) != 0;
 }
 

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,7 +21,6 @@ inline constexpr const char* kOther = "192.0.2.99";
 inline constexpr const char* kBadV6 = "2001:db8::66";
 inline constexpr const char* kOtherV6 = "2001:db8::99";
 inline constexpr std::uint16_t kControllerPort = 7600;
-inline constexpr auto kDeadline = std::chrono::seconds(10);
 
 class Wire {
  public:
@@ -51,7 +49,7 @@ UniqueFd calling(const std::string& address, std::uint16_t port, const std::stri
                  std::uint16_t from_port = 0);
 
 bool may_send(const std::string& address, std::uint16_t port);
-bool becomes(int fd, short event);  // until kDeadline
+bool becomes(int fd, short event);  // within kPatience
 bool talks(int ours, int listener);
 bool talks(const std::string& address, std::uint16_t port);
 // What arrives here of what the peer sends, from each of `from`, in this order.

@@ -16,6 +16,7 @@
 #include "protocol/crypto/digest.h"
 #include "tests/agent/monitor/controller.h"
 #include "tests/agent/process.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::agent {
 
@@ -72,7 +73,7 @@ class Agent : public ::testing::Test {
     ASSERT_TRUE(controller_.serve_until([&] { return controller_.hellos > 0; }));
   }
   model::LocalReply tell(const std::string& verb, const std::string& argument = "") {
-    auto reply = command(state(), {verb, argument}, std::chrono::seconds(30));
+    auto reply = command(state(), {verb, argument}, kPatience);
     EXPECT_TRUE(reply) << reply.error().message;
     return reply ? *reply : model::LocalReply{};
   }

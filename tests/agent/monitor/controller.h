@@ -9,6 +9,7 @@
 
 #include "protocol/runtime/net/zap.h"
 #include "tests/protocol/trust/fixture.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::agent {
 
@@ -17,7 +18,7 @@ class Controller {
   explicit Controller(const Timestamp& now);
 
   // Serves until `holds` or the time is over.
-  bool serve_until(const std::function<bool()>& holds, Duration limit = std::chrono::seconds(30));
+  bool serve_until(const std::function<bool()>& holds, Duration limit = kPatience);
 
   // The tenant signs its root anew until the chain has so many.
   void grow_root_chain(std::size_t size);

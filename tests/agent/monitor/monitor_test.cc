@@ -13,6 +13,8 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "tests/wait.h"
+
 namespace fleetsweep::monitor {
 namespace {
 
@@ -75,9 +77,7 @@ TEST(Monitor, NobodyPurgesTheVaultOfAnOwnerWhoSaidHowLongToKeepIt) {
     auto monitor = Monitor::create(options, log);
     ::_exit(monitor && (*monitor)->run() ? 0 : 1);
   }
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!std::filesystem::exists(told) && std::chrono::steady_clock::now() < deadline)
-    ::usleep(1000);
+  until([&] { return std::filesystem::exists(told); });
   std::ifstream file(told);
   std::string words;
   std::getline(file, words);

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
-#include <thread>
+
+#include "tests/wait.h"
 
 namespace fleetsweep {
 namespace {
@@ -184,8 +184,7 @@ TEST_F(OverlayMounts, AProgramThatAContainerRunsIsNotFoundInItsLayer) {
     std::error_code error;
     return fs::read_symlink(exe, error) == path;
   };
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!runs() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  until(runs);
 
   struct stat program {};
   EXPECT_EQ(::stat(exe.c_str(), &program), 0);

@@ -12,13 +12,13 @@
 #include <chrono>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "protocol/base/limits.h"
 #include "protocol/base/prng.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -208,11 +208,7 @@ class StoppedScanTest : public CheckpointTest {
     };
     const auto before = std::max<std::uintmax_t>(size(), 100);
     start(with_table);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (size() <= before) {
-      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it keeps nothing";
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    ASSERT_TRUE(until([&] { return size() > before; })) << "it keeps nothing";
     stop();
   }
 

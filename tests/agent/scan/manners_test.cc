@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <fstream>
 
+#include "tests/wait.h"
+
 namespace fleetsweep::scan {
 namespace {
 
@@ -54,9 +56,10 @@ class PressureTest : public testing::Test {
   static int asked_while_it_rested(const std::function<bool(int)>& is_over) {
     Manners manners(model::PolicyLimits{});
     int asked = 0;
-    const auto deadline = std::chrono::steady_clock::now() + seconds(20);
-    while (asked == 0 && std::chrono::steady_clock::now() < deadline)
+    until([&] {
       manners.keep(0, 0, [&] { return is_over(++asked); });
+      return asked > 0;
+    });
     return asked;
   }
   bool is_mounted_ = false;

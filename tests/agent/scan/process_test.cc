@@ -11,6 +11,7 @@
 #include "tests/agent/memory_program.h"
 #include "tests/agent/node_root.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -217,10 +218,10 @@ TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {
   started_.push_back(parent);
   const pid_t child = std::atoi(text);
   // It is the other program once /proc says so.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  std::error_code ignored;
-  while (fs::read_symlink("/proc/" + std::to_string(child) + "/exe", ignored) != at("/bin/child"))
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  ASSERT_TRUE(until([&] {
+    std::error_code ignored;
+    return fs::read_symlink("/proc/" + std::to_string(child) + "/exe", ignored) == at("/bin/child");
+  }));
   model::Policy policy;
   policy.detections.push_back(detection(
       "d", ObjectKind::kProcess,

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <thread>
 
 #include "agent/scan/parser_client.h"
 #include "agent/scan/root.h"
@@ -25,13 +24,13 @@
 #include "protocol/runtime/pipe/pipe.h"
 #include "protocol/runtime/sealed/sealed.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::scan {
 namespace {
 
 using model::Field;
 using model::ObjectKind;
-constexpr Duration kLong = std::chrono::seconds(60);
 
 class ServeTest : public TreeTest {
  protected:
@@ -69,7 +68,7 @@ class ServeTest : public TreeTest {
 
   static model::ScanDone finish(runtime::Pipe& pipe) {
     while (true) {
-      auto received = pipe.receive(kLong);
+      auto received = pipe.receive(kPatience);
       EXPECT_TRUE(received.has_value()) << received.error().message;
       if (!received) return {};
       if (auto* done = std::get_if<model::ScanDone>(&received->message)) return std::move(*done);
@@ -121,9 +120,7 @@ TEST_F(ServeTest, AScanTakesProcessorAndDiskFromThoseWhoWorkThere) {
            IOPRIO_PRIO_CLASS(::syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, pid_)) ==
                IOPRIO_CLASS_IDLE;
   };
-  const auto deadline = std::chrono::steady_clock::now() + kLong;
-  while (!is_idle() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-  EXPECT_TRUE(is_idle());
+  EXPECT_TRUE(until(is_idle));
 }
 
 TEST_F(ServeTest, APolicyBesideABrokenOneIsNotAnswered) {
@@ -224,7 +221,7 @@ TEST_F(ServeTest, HashesThatCoreCanStillChangeAreSearched) {
   ASSERT_EQ(::write(open.get(), hashes.data(), hashes.size()), static_cast<ssize_t>(hashes.size()));
   runtime::Pipe pipe = start();
   ASSERT_TRUE(pipe.send(request(policy), open.get()));
-  EXPECT_FALSE(pipe.receive(kLong)) << "it ends without an answer";
+  EXPECT_FALSE(pipe.receive(kPatience)) << "it ends without an answer";
   int status = 0;
   ASSERT_EQ(::waitpid(std::exchange(pid_, -1), &status, 0) > 0, true);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 70) << status;
@@ -340,16 +337,12 @@ TEST_F(ServeTest, TheRunningProcessesHoldNoMoreThanTheyNeed) {
   runtime::Pipe pipe = start();
   ASSERT_TRUE(pipe.send(request(policy)));
 
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   std::vector<int> children;
-  while (std::chrono::steady_clock::now() < deadline) {
+  ASSERT_TRUE(until([&] {
     children = children_of(pid_);
-    if (children.size() == 1 && status_line(children[0], "Seccomp") == "\t2" &&
-        status_line(pid_, "Seccomp") == "\t2")
-      break;
-    std::this_thread::yield();
-  }
-  ASSERT_EQ(children.size(), 1u);
+    return children.size() == 1 && status_line(children[0], "Seccomp") == "\t2" &&
+           status_line(pid_, "Seccomp") == "\t2";
+  }));
   const int parser = children[0];
   EXPECT_EQ(status_line(parser, "NoNewPrivs"), "\t1");
   EXPECT_EQ(status_line(parser, "CapEff"), "\t0000000000000000");

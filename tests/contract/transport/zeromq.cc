@@ -9,11 +9,11 @@
 #include "protocol/runtime/net/net.h"
 #include "protocol/runtime/net/zap.h"
 #include "tests/contract/transport/transport.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::contract {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(10);
 constexpr std::size_t kMessageBytes = 32 * 1024;
 
 // The sockets of the product: CURVE, an allow-list, loopback.
@@ -72,14 +72,7 @@ class ZeroMq final : public Transport {
     return ends_[host].said;
   }
 
-  bool until(const std::function<bool()>& holds) override {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      ::poll(nullptr, 0, 2);
-    }
-    return true;
-  }
+  bool until(const std::function<bool()>& holds) override { return fleetsweep::until(holds); }
 
  private:
   struct End {

@@ -1,6 +1,7 @@
 // Tokens of the API: what they open, and for whom.
 
 #include "tests/controller/service/service_fixture.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::controller {
 namespace {
@@ -44,10 +45,7 @@ TEST_F(ServiceTest, TokenOfOneTenantReadsAnotherThroughSomeRoute) {
   const Bytes said = receipt(host, order, 1, host.identity);
   host.send(model::Receipts{{said}});
   ASSERT_TRUE(host.receive<model::ReceiptAck>());
-  const auto witnessed_by = std::chrono::steady_clock::now() + kDeadline;
-  while (get(base() + "/tiles/tile/entries/000.p/1").status != 200 &&
-         std::chrono::steady_clock::now() < witnessed_by)
-    std::this_thread::yield();
+  ASSERT_TRUE(until([&] { return get(base() + "/tiles/tile/entries/000.p/1").status == 200; }));
   const Bytes waits = tenant_->sign(model::Stop{.reason = "perhaps"}, {});
   ASSERT_EQ(call("POST", base() + "/pending", dsse(waits), "operator").status, 201);
   const std::map<std::string, std::string> real = {
@@ -167,8 +165,7 @@ TEST_F(ServiceTest, RotatedTokenOpensAfterItsOverlapOrAnEndedOneAfterItsEnd) {
   read_token("next", directory_ + "/next");
   EXPECT_EQ(status("next"), 200);
   const auto until_closed = [&](const std::string& name) {
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (status(name) == 200 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    until([&] { return status(name) != 200; });
     return status(name);
   };
   EXPECT_EQ(until_closed("viewer"), 401);

@@ -1,6 +1,7 @@
 // Documents on their way: into the inbox, the log, and to who checks them.
 
 #include "tests/controller/service/service_fixture.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::controller {
 namespace {
@@ -21,9 +22,7 @@ TEST_F(ServiceTest, AForeignToolCannotReadTheLog) {
     EXPECT_TRUE(note) << response.body;
     return log::Checkpoint::parse(note->body)->size;
   };
-  const auto end = std::chrono::steady_clock::now() + kDeadline;
-  while (size_of() < 261 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-  ASSERT_EQ(size_of(), 261u);
+  ASSERT_TRUE(until([&] { return size_of() == 261; }));
 
   // Entries hash to level 0, level 0 to level 1, and all to the checkpoint's root.
   log::CompactRange range;

@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
-#include <thread>
 
 #include "controller/service/keys.h"
 #include "protocol/codec/codec.h"
@@ -21,6 +20,7 @@
 #include "protocol/runtime/http/http.h"
 #include "protocol/runtime/net/net.h"
 #include "tests/protocol/runtime/net/raw_peer.h"
+#include "tests/wait.h"
 
 extern char** environ;
 
@@ -174,10 +174,7 @@ TEST_F(EdgeProcess, StrangersFillItsMemoryOrKeepItFromItsWork) {
       const auto metrics = http::request("GET", "http://" + metrics_at_ + "/metrics", {}, "");
       return metrics && metrics->body.find(wanted) != std::string::npos;
     };
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(15);
-    bool counted = is_counted();
-    while (!counted && std::chrono::steady_clock::now() < end) counted = is_counted();
-    EXPECT_TRUE(counted) << reason;
+    EXPECT_TRUE(until(is_counted)) << reason;
   }
 }
 

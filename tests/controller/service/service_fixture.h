@@ -24,13 +24,12 @@
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/net/net.h"
 #include "tests/protocol/trust/fixture.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::controller {
 
 using testing::HasSubstr;
 using namespace std::chrono_literals;
-
-constexpr auto kDeadline = 20s;
 
 inline Timestamp now() {
   return to_timestamp(loop::wall_now());
@@ -49,13 +48,11 @@ struct Host {
   }
   void send(const model::Message& message) {
     const net::Payload payload(codec::encode(message));
-    const auto end = std::chrono::steady_clock::now() + kDeadline;
-    while (socket->send(payload) != net::Sent::kOk && std::chrono::steady_clock::now() < end)
-      std::this_thread::yield();
+    until([&] { return socket->send(payload) == net::Sent::kOk; });
   }
   // The next message of type T, whatever comes before it.
   template <class T>
-  std::optional<T> receive(std::chrono::steady_clock::duration patience = kDeadline) {
+  std::optional<T> receive(std::chrono::steady_clock::duration patience = kPatience) {
     const auto end = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < end) {
       while (auto event = socket->next_event())

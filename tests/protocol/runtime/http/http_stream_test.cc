@@ -9,13 +9,12 @@
 #include "protocol/runtime/http/events.h"
 #include "protocol/runtime/http/http.h"
 #include "tests/protocol/runtime/http/raw_socket.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::http {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr Duration kDeadline = std::chrono::seconds(10);
 
 // What the test knows of the feeds that a server opened.
 struct Watch {
@@ -25,7 +24,7 @@ struct Watch {
 
   bool wait_until_open_is(int count) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, kDeadline, [&] { return open == count; });
+    return changed.wait_for(lock, kPatience, [&] { return open == count; });
   }
   void add(int difference) {
     const std::lock_guard lock(mutex);

@@ -11,26 +11,16 @@
 #include <zmq.h>
 
 #include <chrono>
-#include <functional>
 
 #include "protocol/runtime/loop/loop.h"
 #include "protocol/runtime/net/zap.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::net {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// Waits for a condition, at most `limit`.
-bool until(const std::function<bool()>& holds, Duration limit = seconds(10)) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    ::poll(nullptr, 0, 2);
-  }
-  return true;
-}
 
 Payload text(std::string_view words) {
   return Payload(to_bytes(words));
@@ -80,9 +70,9 @@ class Net : public ::testing::Test {
     zmq_connect(socket, edge_->endpoint().c_str());
     return socket;
   }
-  std::optional<Received> receive(Duration limit = seconds(10)) {
+  std::optional<Received> receive() {
     std::optional<Received> got;
-    until([&] { return (got = edge_->receive()).has_value(); }, limit);
+    until([&] { return (got = edge_->receive()).has_value(); });
     return got;
   }
   static bool send_until_taken(AgentSocket& agent, const Payload& payload) {

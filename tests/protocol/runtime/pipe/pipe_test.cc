@@ -10,11 +10,11 @@
 
 #include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::runtime {
 namespace {
 
-constexpr Duration kLong = std::chrono::seconds(20);
 constexpr Duration kShort = std::chrono::milliseconds(20);
 
 model::LocalMessage reply(std::string text) {
@@ -51,7 +51,7 @@ class PipeTest : public testing::Test {
 TEST_F(PipeTest, MessagesArriveInOrderAndWhole) {
   for (const char* text : {"one", "two", ""}) ASSERT_TRUE(left_->send(reply(text)));
   for (const char* text : {"one", "two", ""}) {
-    auto received = right_->receive(kLong);
+    auto received = right_->receive(kPatience);
     ASSERT_TRUE(received.has_value()) << received.error().message;
     EXPECT_EQ(text_of(*received), text);
     EXPECT_FALSE(received->fd);
@@ -89,7 +89,7 @@ TEST_F(PipeTest, NothingInTimeLosesNothing) {
   ASSERT_FALSE(timeout.has_value());
   EXPECT_EQ(timeout.error().code, Code::kUnavailable);
   write_raw(BytesView(frame).subspan(7));
-  const auto received = right_->receive(kLong);
+  const auto received = right_->receive(kPatience);
   ASSERT_TRUE(received.has_value());
   EXPECT_EQ(text_of(*received), "late");
 }
@@ -97,9 +97,9 @@ TEST_F(PipeTest, NothingInTimeLosesNothing) {
 TEST_F(PipeTest, APeerThatLeavesAfterItsLastWordIsGone) {
   ASSERT_TRUE(left_->send(reply("bye")));
   left_.reset();
-  ASSERT_TRUE(right_->receive(kLong).has_value());
+  ASSERT_TRUE(right_->receive(kPatience).has_value());
   for (int i = 0; i < 2; ++i) {
-    const auto gone = right_->receive(kLong);
+    const auto gone = right_->receive(kPatience);
     ASSERT_FALSE(gone.has_value());
     EXPECT_EQ(gone.error().code, Code::kNotFound);
   }
@@ -111,7 +111,7 @@ TEST_F(PipeTest, APeerThatDiesInTheMiddleOfAMessageIsAnErrorOfItsOwn) {
     SetUp();
     write_raw(BytesView(frame).first(size));
     left_.reset();
-    const auto broken = right_->receive(kLong);
+    const auto broken = right_->receive(kPatience);
     ASSERT_FALSE(broken.has_value());
     EXPECT_EQ(broken.error().code, Code::kInvalid) << size;
   }
@@ -133,9 +133,9 @@ TEST_F(PipeTest, APeerThatTakesNothingIsNotWaitedForForEver) {
 
 TEST_F(PipeTest, ALargeMessageIsLargerThanTheSocketsBuffer) {
   std::thread sender([this] {
-    EXPECT_TRUE(left_->send(reply(std::string(limits::kLocalReplyBytes, 'x')), -1, kLong));
+    EXPECT_TRUE(left_->send(reply(std::string(limits::kLocalReplyBytes, 'x')), -1, kPatience));
   });
-  const auto received = right_->receive(kLong);
+  const auto received = right_->receive(kPatience);
   sender.join();
   ASSERT_TRUE(received.has_value()) << received.error().message;
   EXPECT_EQ(text_of(*received).size(), limits::kLocalReplyBytes);
@@ -143,14 +143,14 @@ TEST_F(PipeTest, ALargeMessageIsLargerThanTheSocketsBuffer) {
 
 TEST_F(PipeTest, AnOversizedLengthIsRefusedBeforeItsBytes) {
   write_raw(Bytes{0xff, 0xff, 0xff, 0x7f, 0});
-  const auto refused = right_->receive(kLong);
+  const auto refused = right_->receive(kPatience);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, Code::kInvalid);
 }
 
 TEST_F(PipeTest, BytesThatDoNotDecodeEndTheConversation) {
   write_raw(Bytes{3, 0, 0, 0, 0, 1, 2, 3});
-  const auto refused = right_->receive(kLong);
+  const auto refused = right_->receive(kPatience);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, Code::kInvalid);
   EXPECT_FALSE(right_->receive(kShort).has_value());
@@ -161,8 +161,8 @@ TEST_F(PipeTest, ADescriptorArrivesWithItsMessageAndIsTheSameFile) {
   ASSERT_TRUE(left_->send(reply("plain")));
   ASSERT_TRUE(left_->send(reply("with"), file.get()));
   ASSERT_TRUE(left_->send(reply("plain")));
-  EXPECT_FALSE(right_->receive(kLong)->fd);
-  const auto received = right_->receive(kLong);
+  EXPECT_FALSE(right_->receive(kPatience)->fd);
+  const auto received = right_->receive(kPatience);
   ASSERT_TRUE(received.has_value() && received->fd);
   struct stat sent {
   }, got{};
@@ -170,12 +170,12 @@ TEST_F(PipeTest, ADescriptorArrivesWithItsMessageAndIsTheSameFile) {
   ASSERT_EQ(::fstat(received->fd.get(), &got), 0);
   EXPECT_EQ(sent.st_ino, got.st_ino);
   EXPECT_TRUE(::fcntl(received->fd.get(), F_GETFD) & FD_CLOEXEC);
-  EXPECT_FALSE(right_->receive(kLong)->fd);
+  EXPECT_FALSE(right_->receive(kPatience)->fd);
 }
 
 TEST_F(PipeTest, AHeaderThatPromisesADescriptorWithoutOneIsRefused) {
   write_raw(frame_of(reply("liar"), 1));
-  const auto refused = right_->receive(kLong);
+  const auto refused = right_->receive(kPatience);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, Code::kInvalid);
 }
