@@ -100,8 +100,12 @@ function(fs_test name)
     return()
   endif()
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
+  set(limit ${ARG_TIMEOUT})
+  if(FLEETSWEEP_SANITIZE)
+    math(EXPR limit "4 * ${limit}")
+  endif()
   # The longest begin first, or the last of them would run alone.
-  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} COST ${ARG_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${limit} COST ${ARG_TIMEOUT})
   if(FLEETSWEEP_SANITIZE STREQUAL thread)
     set_tests_properties(${name} PROPERTIES
       ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
