@@ -63,10 +63,6 @@ std::span<const std::string_view> known_capabilities() {
   return kCapabilities;
 }
 
-FileOwnership ownership_of(const struct stat& status) {
-  return {.mode = status.st_mode, .uid = status.st_uid, .gid = status.st_gid, .owner = {}};
-}
-
 FileAttributes attributes_of(int fd, const struct stat& status) {
   FileAttributes result;
   struct statx more {};

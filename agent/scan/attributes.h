@@ -1,6 +1,6 @@
 #pragma once
 
-// What the file system says of a file: its owner and rights, its flags, capabilities and birth.
+// What the file system says of a file: its flags, capabilities and birth.
 
 #include <sys/stat.h>
 
@@ -8,9 +8,6 @@
 #include "protocol/base/bytes.h"
 
 namespace fleetsweep::scan {
-
-// Without the owner's name.
-FileOwnership ownership_of(const struct stat& status);
 
 // Of an open file. What its file system does not keep it does not have.
 FileAttributes attributes_of(int fd, const struct stat& status);

@@ -131,8 +131,11 @@ void FilePass::keep_open(const FileFacts& facts, Probes& probes, Detections& no)
 }
 
 void FilePass::learn(FileFacts& facts, const struct stat& status, int fd) const {
-  facts.ownership = ownership_of(status);
-  if (needs_owner_) facts.ownership->owner = root_.user_name(status.st_uid);
+  FileOwnership& ownership = facts.ownership.emplace();
+  ownership.mode = status.st_mode;
+  ownership.uid = status.st_uid;
+  ownership.gid = status.st_gid;
+  if (needs_owner_) ownership.owner = root_.user_name(status.st_uid);
   if (needs_attributes_ && fd >= 0) facts.attributes = attributes_of(fd, status);
 }
 
@@ -272,7 +275,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
 }
 
 void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {
-  if (known.known == nullptr) return;
+  if (!known.known) return;
   std::erase_if(probes,
                 [&](const Probe* probe) { return known_->says_no(known, probe->detection); });
   if (probes.empty() || known.known->sha256.is_zero()) return;

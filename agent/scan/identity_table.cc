@@ -174,9 +174,9 @@ void IdentityTable::forget(std::uint32_t seen_before) {
   const auto all = entries();
   const auto kept = std::remove_if(all.begin(), all.end(),
                                    [&](const Known& known) { return known.seen < seen_before; });
+  changed_ |= kept != all.end();
   count_ = static_cast<std::size_t>(kept - all.begin());
   bytes_.resize(sizeof(Header) + count_ * sizeof(Known));
-  changed_ = true;
 }
 
 IdentityTable::Known* IdentityTable::entry(const Name& name) {

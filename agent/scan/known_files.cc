@@ -76,6 +76,12 @@ Digest question_of(const model::Detection& detection, const model::Policy& polic
   return crypto::sha256(bytes);
 }
 
+bool is_known(const IdentityTable::Known& known, const Digest& sha256,
+              const IdentityTable::Questions& no) {
+  return (sha256.is_zero() || known.sha256 == sha256) && (no[0] & ~known.no[0]) == 0 &&
+         (no[1] & ~known.no[1]) == 0;
+}
+
 }  // namespace
 
 KnownFiles::KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypto::TableKey& key,
@@ -143,7 +149,8 @@ KnownFiles::File KnownFiles::look_up(int folder, std::string_view name,
                     identity.mtime_ns, identity.ctime_ns, folder_,       name};
   if (is_unsettled(now, now_ns_)) return {};
   File file{true, IdentityTable::name_of(key_, now)};
-  if (table_ != nullptr) file.known = table_->find(file.name);
+  if (table_ != nullptr)
+    if (const auto* known = table_->find(file.name); known != nullptr) file.known = *known;
   const auto before =
       std::lower_bound(answered_.begin(), answered_.end(), std::pair(file.name, std::uint64_t{0}));
   if (before != answered_.end() && before->first == file.name) file.answered = before->second;
@@ -151,7 +158,7 @@ KnownFiles::File KnownFiles::look_up(int folder, std::string_view name,
 }
 
 bool KnownFiles::says_no(const File& file, std::uint16_t detection) const {
-  return file.known != nullptr && bits_[detection] && has(file.known->no, *bits_[detection]);
+  return file.known && bits_[detection] && has(file.known->no, *bits_[detection]);
 }
 
 void KnownFiles::learn(const File& file, const Reading& reading) {
@@ -160,7 +167,8 @@ void KnownFiles::learn(const File& file, const Reading& reading) {
     IdentityTable::Questions no{};
     for (const std::uint16_t detection : reading.no)
       if (bits_[detection]) set(no, *bits_[detection]);
-    if (!reading.sha256.is_zero() || no != IdentityTable::Questions{})
+    // What is found is read each time: a table that learns nothing new is not written again.
+    if (!is_known(file.known.value_or(IdentityTable::Known{}), reading.sha256, no))
       table_->learn(file.name, reading.sha256, no);
   }
   if (checkpoint_ == nullptr || !reading.is_answered) return;

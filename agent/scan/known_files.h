@@ -27,7 +27,7 @@ class KnownFiles {
   struct File {
     bool can_learn = false;
     IdentityTable::Name name{};
-    const IdentityTable::Known* known = nullptr;
+    std::optional<IdentityTable::Known> known{};
     // By the scan that is gone on with, with the bytes it read for it.
     std::optional<std::uint64_t> answered{};
   };

@@ -21,6 +21,8 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Rests are gathered: each costs a change of the task, and the caches of the processor.
+constexpr milliseconds kRestMin{40};
 // Short enough that a Stop, or the time limit, ends a scan that rests.
 constexpr milliseconds kMoment{200};
 constexpr seconds kLookAtPressureEvery{1};
@@ -93,7 +95,8 @@ void Manners::sleep(Microseconds time, const std::function<bool()>& is_over) con
 }
 
 void Manners::keep(int parser_pid, std::uint64_t operations, const std::function<bool()>& is_over) {
-  sleep(pace_.pause(now(), {processor_time(parser_pid), operations}), is_over);
+  const auto rest = pace_.pause(now(), {processor_time(parser_pid), operations});
+  if (rest >= kRestMin) sleep(rest, is_over);
   if (now() - looked_ < kLookAtPressureEvery) return;
   while (const auto worst = worst_pressure()) {
     const auto rest = brake_.rest(now(), *worst);

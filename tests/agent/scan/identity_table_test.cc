@@ -224,6 +224,10 @@ TEST_F(KnownTreeTest, ARuleThatMatchedNothingReadsTheTreeASecondTime) {
   EXPECT_EQ(files(again), Names{"rule /c/d"});
   EXPECT_EQ(again["opened"], 1);
   EXPECT_EQ(again["recalled"], 2);
+  const auto written = std::filesystem::last_write_time(folder_ / "table");
+  EXPECT_EQ(scan_known(by_rule("FLEETSWEEP-LOOKALIKE"))["opened"], 1);
+  EXPECT_EQ(std::filesystem::last_write_time(folder_ / "table"), written)
+      << "a table to which nothing is added is written again";
   EXPECT_EQ(files(scan_known(by_rule("hello"))), Names{"rule /a"}) << "another rule";
 }
 
