@@ -113,13 +113,13 @@ struct HiveEditor::Question {
 
 Checked<std::string> HiveEditor::edited(const Parent& parent, std::string_view path,
                                         std::string_view before, const hive::Change& change) {
-  return this->change(parent, path, change, before, nullptr);
+  return rewritten(parent, path, change, before, nullptr);
 }
 
 Checked<std::string> HiveEditor::taken_back(const Parent& parent, std::string_view path,
                                             std::string_view before, std::string_view current,
                                             const hive::Change& change) {
-  return this->change(parent, path, change, current, &before);
+  return rewritten(parent, path, change, current, &before);
 }
 
 Checked<Bytes> HiveEditor::exported(std::string_view path, std::string_view current,
@@ -127,9 +127,9 @@ Checked<Bytes> HiveEditor::exported(std::string_view path, std::string_view curr
   return ask(path, change, {.wish = Wish::kExport, .bytes_max = bytes_max, .current = current});
 }
 
-Checked<std::string> HiveEditor::change(const Parent& parent, std::string_view path,
-                                        const hive::Change& change, std::string_view current,
-                                        const std::string_view* before) {
+Checked<std::string> HiveEditor::rewritten(const Parent& parent, std::string_view path,
+                                           const hive::Change& change, std::string_view current,
+                                           const std::string_view* before) {
   FS_TRY(const std::vector<UniqueFd> logs, logs_of(parent));
   FS_TRY(const Bytes after, ask(path, change,
                                 {.wish = before == nullptr ? Wish::kChange : Wish::kTakeBack,

@@ -40,9 +40,9 @@ class HiveEditor {
   struct Question;
   Checked<Bytes> ask(std::string_view path, const hive::Change& change, const Question& question);
   // `current` is what is written to; the old one is `before`, where it is another.
-  Checked<std::string> change(const Parent& parent, std::string_view path,
-                              const hive::Change& change, std::string_view current,
-                              const std::string_view* before);
+  Checked<std::string> rewritten(const Parent& parent, std::string_view path,
+                                 const hive::Change& change, std::string_view current,
+                                 const std::string_view* before);
 
   explicit HiveEditor(std::unique_ptr<Confined> process) : process_(std::move(process)) {}
   std::unique_ptr<Confined> process_;
