@@ -92,28 +92,6 @@ bool is_whole_file(const model::Identity& identity) {
   return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
 }
 
-// The first few of them, if there are any.
-std::string describe(std::string_view what, const std::set<std::string>& ids) {
-  constexpr std::size_t kIds = 5, kDigits = 12;  // as docker shows an id
-  std::string text;
-  std::size_t shown = 0;
-  for (const std::string& id : ids) {
-    if (shown == kIds) return text + fmt::format(" and {} more", ids.size() - shown);
-    text += (shown++ == 0 ? fmt::format("; {} ", what) : ", ") + id.substr(0, kDigits);
-  }
-  return text;
-}
-
-// As its containers see it, whose it is, and which these are.
-std::string describe(const ImageLayer& layer, const std::set<Digest>& images,
-                     const std::string& path) {
-  std::set<std::string> ids;
-  for (const Digest& image : images) ids.insert(image.hex());
-  return fmt::format("in a layer of a container image, as {}",
-                     escaped(path.substr(layer.folder.size()))) +
-         describe("of image", ids) + describe("used by container", layer.containers);
-}
-
 bool is_key_line(std::string_view line) {
   const auto start = line.find_first_not_of(" \t");
   return start != std::string_view::npos && line[start] != '#';
@@ -171,7 +149,7 @@ class Facts {
     if (!is_entry && !std::holds_alternative<model::FileIdentity>(finding.identity)) return facts;
     if (plan::has_no_name(file) && !is_entry) return facts;
     if (const auto layer = layers_.of(file.path))
-      facts.left_alone = describe(*layer, images_of(layer->folder), file.path);
+      facts.left_alone = layer->text(file.path, images_of(layer->folder));
     const auto refused = [&](Reason reason, std::string why) {
       facts.refuse = reason;
       facts.why = std::move(why);
@@ -223,9 +201,11 @@ class Facts {
     return found == mappings_->end() ? std::vector<plan::Service>() : found->second;
   }
 
-  const std::set<Digest>& images_of(const std::string& layer) {
+  const std::set<std::string>& images_of(const std::string& layer) {
     const auto [images, is_new] = images_.try_emplace(layer);
-    if (is_new && image_names_ != nullptr) images->second = image_names_->of_layer(tree_, layer);
+    if (is_new && image_names_ != nullptr)
+      for (const Digest& image : image_names_->of_layer(tree_, layer))
+        images->second.insert(image.hex());
     return images->second;
   }
 
@@ -265,7 +245,7 @@ class Facts {
   std::set<Inode> of_init_;
   const ImageLayers layers_;
   const ImageNames* image_names_;
-  std::map<std::string, std::set<Digest>> images_;  // of layers
+  std::map<std::string, std::set<std::string>> images_;  // of layers
   PackageDb packages_;
   std::optional<std::string> dpkg_status_;
   std::optional<Mappings> mappings_;

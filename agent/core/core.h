@@ -281,6 +281,7 @@ class Core {
     std::vector<std::string> paths;
     bool local = false;
   };
+  static std::string left_text(const Say& say);
   static Say saw(model::ReceiptKind kind, const Run& run, const model::ScanDone& done,
                  const model::Policy& policy);
   void looked_ahead(Job job, const std::string& what, Say say, Effects& effects, const Now& now);

@@ -76,7 +76,7 @@ void Core::end_look_ahead(const Run& run, const model::ScanDone& done, const mod
   std::string what = run.is_untrusted() ? "untrusted"
                      : is_found         ? fmt::format("found, {} objects", say.matched)
                                         : "nothing found";
-  what += seen_text(run, say.reason);
+  what += seen_text(run, say.reason) + left_text(say);
   looked_ahead(run.job, what, std::move(say), effects, now);
 }
 

@@ -28,6 +28,17 @@ std::string Core::seen_text(const Run& run, Reason reason) {
   return text;
 }
 
+// What was found and no order touches: the host's owner is told as those are who sign one.
+std::string Core::left_text(const Say& say) {
+  std::string first;
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < say.items.size(); ++i)
+    if (say.items[i].reason == Reason::kProtected && left++ == 0) first = escaped(say.paths[i]);
+  if (left == 0) return {};
+  return fmt::format("; {}{}", first,
+                     left == 1 ? "" : fmt::format(", and {} more (in the receipt)", left - 1));
+}
+
 std::string Core::done_text(const Job& job, const Run& run, const std::string& detail) {
   return fmt::format("done: {}{}{}", name(job.state), seen_text(run, job.reason), detail);
 }

@@ -71,8 +71,8 @@ void Core::end_dry_run(const Run& run, const model::ScanDone& done, const model:
   std::erase_if(dry_runs_, [&](const trust::DryRun& old) { return old.order == dry.order; });
   dry_runs_.push_back(dry);
   effects.records.push_back(PutDryRun{dry, done.sealed});
+  tell(job, done_text(job, run, left_text(say)));
   report(job, std::move(say), effects, now);
-  tell(job, done_text(job, run));
   remember(job, effects);
   end_run(job.order);
 }

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/overlay/container.h"
+#include "protocol/base/bytes.h"
 
 namespace fleetsweep {
 namespace {
@@ -111,6 +112,18 @@ void for_each_mount(std::string_view mountinfo, const auto& use) {
     mount.options = next_word(line);
     use(std::move(mount));
   }
+}
+
+// The first few of them, if there are any.
+std::string listed(std::string_view what, const std::set<std::string>& ids) {
+  constexpr std::size_t kIds = 5, kDigits = 12;  // as docker shows an id
+  std::string text;
+  std::size_t shown = 0;
+  for (const std::string& id : ids) {
+    if (shown == kIds) return text + fmt::format(" and {} more", ids.size() - shown);
+    text += (shown++ == 0 ? fmt::format("; {} ", what) : ", ") + id.substr(0, kDigits);
+  }
+  return text;
 }
 
 bool is_beneath(std::string_view folder, std::string_view path) {
@@ -230,6 +243,12 @@ bool ContainerFolders::lie_beneath(std::string_view folder) const {
   if (folders_.empty()) return false;
   const auto next = folders_.lower_bound(folder == "/" ? "/" : std::string(folder) + "/");
   return next != folders_.end() && is_beneath(folder, *next);
+}
+
+std::string ImageLayer::text(std::string_view path, const std::set<std::string>& images) const {
+  return fmt::format("in a layer of a container image, as {}",
+                     escaped(path.substr(folder.size()))) +
+         listed("of image", images) + listed("used by container", containers);
 }
 
 ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {

@@ -63,6 +63,9 @@ class ContainerFolders {
 struct ImageLayer {
   std::string folder;
   std::set<std::string> containers;  // ids, as far as they are known
+  // For people, of a path that lies in it: as what its containers see it, which images have the
+  // layer, by their ids, and which containers use it; of each the first few.
+  std::string text(std::string_view path, const std::set<std::string>& images = {}) const;
 };
 class ImageLayers {
  public:

@@ -61,6 +61,9 @@ std::vector<ReceiptItem> items_of_scan(const model::Policy& policy, const model:
       if (!made_it_true || !listed.insert(finding.number).second) continue;
       items.push_back(item_of(policy, finding, policy.verdicts[verdict.verdict].id));
       paths.push_back(path_of(finding.identity));
+      if (finding.left_alone.empty()) continue;
+      items.back().reason = model::Reason::kProtected;
+      paths.back() += ": only reported: " + finding.left_alone;
     }
   }
   return items;

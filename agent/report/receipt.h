@@ -16,6 +16,7 @@ namespace fleetsweep::agent {
 using Seal = std::function<Bytes(const CurveKey& to, BytesView plain)>;
 
 // An object that a detection found, in a scan of `policy`, by a binding that made a verdict true.
+// Why an order would leave one alone is said with its path.
 std::vector<model::ReceiptItem> items_of_scan(const model::Policy& policy,
                                               const model::ScanResult& result,
                                               std::vector<std::string>& paths);

@@ -38,6 +38,7 @@ class Engine {
         facts_(facts),
         root_(root),
         containers_(root.is_whole() ? ContainerFolders::of_host() : ContainerFolders()),
+        layers_(root.is_whole() ? ImageLayers::of_host() : ImageLayers({})),
         matcher_(matcher),
         options_(options),
         collector_(matcher, sweep),
@@ -121,6 +122,8 @@ class Engine {
       done.result = {};
       return done;
     }
+    for (model::Finding& finding : done.result.findings)
+      finding.left_alone = left_alone(finding.identity);
     for (const TrueVerdict& verdict : *verdicts) done.result.verdicts.push_back(verdict.verdict);
     const Tally& tally = tallies_.of[index];
     done.result.scanned = tally.scanned;
@@ -131,6 +134,15 @@ class Engine {
     done.result.partial = tally.partial;
     done.result.partial_paths = tally.partial_paths;
     return done;
+  }
+
+  // What act is going to say of it, but for the images' ids, which stand in files of strangers.
+  std::string left_alone(const model::Identity& identity) const {
+    const auto* file = std::get_if<model::FileIdentity>(&identity);
+    if (file != nullptr && file->links == 0) return {};  // only processes have it
+    if (const auto* entry = std::get_if<model::PersistenceIdentity>(&identity)) file = &entry->file;
+    const auto layer = file != nullptr ? layers_.of(file->path) : std::nullopt;
+    return layer ? layer->text(file->path) : std::string();
   }
 
   // Without what was known everything is read: dearer, never wrong.
@@ -321,7 +333,9 @@ class Engine {
   const Sweep& sweep_;
   model::Facts facts_;
   Root& root_;
-  const ContainerFolders containers_;  // found before the walker is confined
+  // Found before the walker is confined.
+  const ContainerFolders containers_;
+  const ImageLayers layers_;
   const Matcher& matcher_;
   const EngineOptions& options_;
   Collector collector_;

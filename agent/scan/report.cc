@@ -92,6 +92,7 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done,
     if (!finding.rule.empty()) entry["rule"] = escaped(finding.rule);
     if (!finding.member.empty()) entry["member"] = escaped(finding.member);
     if (finding.partial) entry["partial"] = true;
+    if (!finding.left_alone.empty()) entry["left_alone"] = finding.left_alone;
     result["findings"].push_back(std::move(entry));
   }
   // A verdict may be true of nothing (`not x`); without a result there is none.

@@ -136,6 +136,7 @@ void write(Out, const model::Finding& finding, schema::Finding::Builder to) {
   put(to, &B::setRule, finding.rule);
   put(to, &B::setMember, finding.member);
   to.setPartial(finding.partial);
+  put(to, &B::setLeftAlone, finding.left_alone);
   std::visit(WriteIdentity{to}, finding.identity);
 }
 void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
@@ -145,6 +146,7 @@ void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
   get(in, "rule", from.getRule(), finding.rule);
   get(in, "member", from.getMember(), finding.member);
   finding.partial = from.getPartial();
+  get(in, "leftAlone", from.getLeftAlone(), finding.left_alone, limits::kLineBytes);
   using Kind = schema::Finding::Which;
   auto& identity = finding.identity;
   switch (from.which()) {

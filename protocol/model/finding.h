@@ -127,6 +127,9 @@ struct Finding {
   std::string rule;      // YARA rule name, if one matched
   std::string member;    // what matched inside the file, if that is an archive
   bool partial = false;  // not all of the file was looked at
+  // Why no order touches it, for people: it lies in a layer of a container image. Empty: nothing is
+  // known that speaks against it. Act looks for itself.
+  std::string left_alone;
   static constexpr std::uint32_t kNoJoin = 0xffffffff;
   bool operator==(const Finding&) const = default;
 };

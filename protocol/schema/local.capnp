@@ -110,6 +110,7 @@ struct Finding {
   }
   member @9 :Data;
   partial @10 :Bool;
+  leftAlone @11 :Data;
 }
 
 struct LocalMessage {

@@ -59,6 +59,16 @@ TEST_F(LookAhead, WhatIsThereIsNotCountedBeforeTheDay) {
   EXPECT_THAT(host.core->why(id), HasSubstr("; looked ahead: found, 1 objects"));
 }
 
+TEST_F(LookAhead, WhatNoOrderTouchesIsCountedWithTheRest) {
+  const DocumentId id = signed_by_two(later());
+  model::ScanDone done = host.found();
+  done.result.findings[0].left_alone = "in a layer of a container image, as /bin/x";
+  host.scan_answers(done);
+  EXPECT_EQ(host.last().items[0].reason, Reason::kProtected);
+  EXPECT_THAT(host.core->why(id), HasSubstr("found, 1 objects; /tmp/.x/lookalike: only reported: "
+                                            "in a layer of a container image, as /bin/x"));
+}
+
 TEST_F(LookAhead, TheDayActsOnWhatWasSeenBefore) {
   const DocumentId id = signed_by_two(later());
   host.scan_answers(host.found());

@@ -41,6 +41,22 @@ TEST_F(AgentCore, DryRunReportsWhatItFoundOnceWithoutShowingThePath) {
   EXPECT_EQ(host.scans(), 1u);
 }
 
+TEST_F(AgentCore, TheDryRunThatPeopleSignOnDoesNotSayThatItsHitLiesInAnImage) {
+  host.connect();
+  const DocumentId id = host.order(fixture::dry_run(host.policy), {"alice"});
+  model::ScanDone done = host.found();
+  done.result.findings[0].left_alone = "in a layer of a container image, as /usr/bin/lookalike";
+  host.scan_answers(done);
+  EXPECT_EQ(host.last().state, HostState::kFound);
+  ASSERT_EQ(host.last().items.size(), 1u);
+  EXPECT_EQ(host.last().items[0].outcome, model::Outcome::kFound);
+  EXPECT_EQ(host.last().items[0].reason, Reason::kProtected) << "signers need no key to see it";
+  const std::string told =
+      "/tmp/.x/lookalike: only reported: in a layer of a container image, as /usr/bin/lookalike";
+  EXPECT_EQ(to_text(host.last().items[0].sealed_path), "sealed:" + told);
+  EXPECT_EQ(host.core->why(id), "done: found; " + told);
+}
+
 TEST_F(AgentCore, NothingFoundIsClean) {
   host.connect();
   host.order(fixture::dry_run(host.policy), {"alice"});

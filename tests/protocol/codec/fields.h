@@ -36,7 +36,7 @@ inline constexpr std::size_t kFields = count_fields<T>();
 template <>
 inline constexpr std::size_t kFields<model::Stop> = 11;
 template <>
-inline constexpr std::size_t kFields<model::Finding> = 7;
+inline constexpr std::size_t kFields<model::Finding> = 8;
 
 template <class T, class F>
 void for_each_field(T& t, F&& f) {
