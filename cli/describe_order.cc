@@ -65,6 +65,9 @@ void add_dry_run(const model::Order& order, const OrderReview& review, Page& pag
   const DryRunNumbers& run = *review.dry_run;
   page.line("", fmt::format("{} hosts: {} found, {} clean, {} refused or failed; {} objects",
                             run.hosts, run.found, run.clean, run.refused, run.matched));
+  if (run.left_alone > 0)
+    page.line("", fmt::format("at least {} of them in layers of container images: only reported",
+                              run.left_alone));
   page.line("", "counted from the hosts' signed receipts, exactly those that the order names");
   if (run.contradicting > 0)
     page.line("", fmt::format("{} AT ODDS WITH THEMSELVES: a cloned image or a stolen key",

@@ -164,6 +164,8 @@ Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust
                        receipt->state == HostState::kFailed ||
                        receipt->state == HostState::kUntrusted;
     numbers.matched += receipt->matched;
+    numbers.left_alone += static_cast<std::uint64_t>(
+        std::ranges::count(receipt->items, model::Reason::kProtected, &model::ReceiptItem::reason));
   }
   return numbers;
 }

@@ -32,6 +32,7 @@ struct DryRunNumbers {
   std::uint64_t clean = 0;
   std::uint64_t refused = 0;        // failed, or not to be believed
   std::uint64_t matched = 0;        // objects
+  std::uint64_t left_alone = 0;     // of those that receipts list: no order touches them
   std::uint64_t contradicting = 0;  // hosts of two stories: a cloned image or a stolen key
   std::uint64_t later = 0;          // receipts that came after those that the order names
 };

@@ -202,11 +202,14 @@ json to_json(const OrderReview& review, const model::Order& order) {
                        {"matches", !review.class_differs(order)}};
   if (review.approvals) result["quorum"] = to_json(*review.approvals);
   if (review.dry_run)
-    result["dry_run"] = {
-        {"hosts", review.dry_run->hosts},     {"found", review.dry_run->found},
-        {"clean", review.dry_run->clean},     {"refused", review.dry_run->refused},
-        {"matched", review.dry_run->matched}, {"contradicting", review.dry_run->contradicting},
-        {"later", review.dry_run->later}};
+    result["dry_run"] = {{"hosts", review.dry_run->hosts},
+                         {"found", review.dry_run->found},
+                         {"clean", review.dry_run->clean},
+                         {"refused", review.dry_run->refused},
+                         {"matched", review.dry_run->matched},
+                         {"left_alone", review.dry_run->left_alone},
+                         {"contradicting", review.dry_run->contradicting},
+                         {"later", review.dry_run->later}};
   if (review.hosts) {
     json first = json::array();
     for (const AffectedHost& host : *review.hosts) {

@@ -50,7 +50,8 @@ class CampaignEvidence {
     evidence.hosts.push_back({agent(name), name, "DE", {"web"}});
   }
   void report(const std::string& name, std::uint64_t seq, model::HostState state,
-              std::uint32_t matched, const DocumentId& previous = {}) {
+              std::uint32_t matched, const DocumentId& previous = {},
+              std::vector<model::ReceiptItem> items = {}) {
     model::Receipt receipt;
     receipt.tenant = tenant.id();
     receipt.agent = agent(name);
@@ -59,6 +60,7 @@ class CampaignEvidence {
     receipt.order = dry_run;
     receipt.state = state;
     receipt.matched = matched;
+    receipt.items = std::move(items);
     evidence.receipts.push_back(
         {crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt),
                                fixture::key_named(name)),

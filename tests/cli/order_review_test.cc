@@ -99,6 +99,17 @@ TEST_F(Signer, OrderThatIsInOrderIsObjectedTo) {
   EXPECT_THAT(text, Not(HasSubstr("DO NOT SIGN")));
 }
 
+TEST_F(Signer, TheDryRunThatPeopleSignOnDoesNotSayThatItsHitLiesInAnImage) {
+  world.enrol("web-3");
+  world.report("web-3", 1, model::HostState::kFound, 3, {},
+               {{.reason = model::Reason::kProtected}, {}, {.reason = model::Reason::kProtected}});
+  world.clean.dry_run_report = report_digest(world.evidence.receipts, world.dry_run);
+  EXPECT_THAT(
+      describe(world.clean, {}, world.review(world.clean)),
+      testing::AllOf(HasSubstr("7 objects"),
+                     HasSubstr("at least 2 of them in layers of container images: only reported")));
+}
+
 TEST_F(Signer, OrderThatLastsLongerThanTheRootAllowsIsSigned) {
   world.clean.schedule.not_after +=
       world.tenant.root().policy.order_life_max[static_cast<std::size_t>(model::Class::kClean)];
