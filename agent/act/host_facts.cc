@@ -124,7 +124,7 @@ class Facts {
       : tree_(tree),
         protected_(protected_inodes(tree)),
         of_init_(inodes_of_init(tree)),
-        layers_(tree.is_whole_host() ? ImageLayers::of_host() : ImageLayers({})),
+        layers_(tree.is_whole_host() ? overlays_of_host() : std::vector<Overlay>()),
         image_names_(image_names) {
     if (auto opened = PackageDb::open(tree.root()))
       packages_ = std::move(*opened);

@@ -261,10 +261,6 @@ ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
           containers.insert(overlay.container);
 }
 
-namespace {
-
-// Of every mount namespace, ours among them; their layers as the folders they are here, as far as
-// they are there.
 std::vector<Overlay> overlays_of_host() {
   std::vector<Overlay> overlays;
   std::set<std::string> namespaces;
@@ -283,19 +279,12 @@ std::vector<Overlay> overlays_of_host() {
   return overlays;
 }
 
-}  // namespace
-
-ImageLayers ImageLayers::of_host() {
-  return ImageLayers(overlays_of_host());
-}
-
-ContainerFolders ContainerFolders::of_host() {
+ContainerFolders ContainerFolders::of(const std::vector<Overlay>& overlays) {
   std::vector<std::string> layers;
-  for (Overlay& overlay : overlays_of_host()) {
+  for (const Overlay& overlay : overlays) {
     if (overlay.mount_point != "/") continue;
-    layers.push_back(std::move(overlay.upper));
-    layers.insert(layers.end(), std::make_move_iterator(overlay.lowers.begin()),
-                  std::make_move_iterator(overlay.lowers.end()));
+    layers.push_back(overlay.upper);
+    layers.insert(layers.end(), overlay.lowers.begin(), overlay.lowers.end());
   }
   // Of a system that is itself put together so, they cannot be reached.
   std::erase_if(layers, [](const std::string& layer) { return layer.size() < 2; });

@@ -34,6 +34,10 @@ std::vector<Overlay> parse_overlays(std::string_view mountinfo);
 // reached (its mount lies over them) is left out.
 std::vector<Overlay> reachable_overlays();
 
+// Of every mount namespace, ours among them; their layers as the folders they are here, as far as
+// they are there.
+std::vector<Overlay> overlays_of_host();
+
 // Mount points of overlays whose layers all lie beneath these folders: who walks the folders sees
 // everything once, and who walks the mount point sees it again.
 std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
@@ -48,7 +52,7 @@ std::optional<struct stat> layer_file(int pid, std::string_view path, const stru
 class ContainerFolders {
  public:
   ContainerFolders() = default;  // none
-  static ContainerFolders of_host();
+  static ContainerFolders of(const std::vector<Overlay>& overlays);
   explicit ContainerFolders(const std::vector<std::string>& layers);
   const std::set<std::string>& all() const { return folders_; }  // each ends with '/'
   // The path under which containers see it; empty: it lies in none of them.
@@ -69,7 +73,6 @@ struct ImageLayer {
 };
 class ImageLayers {
  public:
-  static ImageLayers of_host();
   explicit ImageLayers(const std::vector<Overlay>& overlays);
   // The layer in which it lies. Only those in the stores of docker, containerd, podman and cri-o
   // count: any root can mount any folder as a lower layer, and would so be out of reach.

@@ -37,8 +37,9 @@ class Engine {
         sweep_(sweep),
         facts_(facts),
         root_(root),
-        containers_(root.is_whole() ? ContainerFolders::of_host() : ContainerFolders()),
-        layers_(root.is_whole() ? ImageLayers::of_host() : ImageLayers({})),
+        overlays_(root.is_whole() ? overlays_of_host() : std::vector<Overlay>()),
+        containers_(ContainerFolders::of(overlays_)),
+        layers_(overlays_),
         matcher_(matcher),
         options_(options),
         collector_(matcher, sweep),
@@ -334,6 +335,7 @@ class Engine {
   model::Facts facts_;
   Root& root_;
   // Found before the walker is confined.
+  const std::vector<Overlay> overlays_;
   const ContainerFolders containers_;
   const ImageLayers layers_;
   const Matcher& matcher_;
