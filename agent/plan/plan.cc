@@ -7,6 +7,7 @@
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
+#include "agent/plan/redundant.h"
 #include "agent/plan/restart.h"
 #include "agent/verdict/verdict.h"
 #include "protocol/base/assert.h"
@@ -154,10 +155,6 @@ bool is_line(const PlanStep& step) {
   return entry && !entry->entry.empty();
 }
 
-bool changes_entry(ActionKind kind) {
-  return kind == ActionKind::kDisable || kind == ActionKind::kRemove;
-}
-
 class Planner {
  public:
   explicit Planner(const Input& input) : input_(input) {
@@ -180,8 +177,7 @@ class Planner {
       });
       if (acts && !judged.bound.empty() && !refusal_) refusal_ = check_independence(input_, judged);
     }
-    drop_redundant_collects();
-    drop_redundant_changes();
+    drop_redundant(plan_.steps, input_.facts);
     kill_frozen_trees();
     // Now it is known which files go.
     for (const auto& judged : *verdicts)
@@ -337,46 +333,6 @@ class Planner {
         input_.policy.limits.package_owned == model::PackageOwned::kReport)
       return Reason::kProtected;
     return Reason::kNone;
-  }
-
-  // Quarantine and removal keep the content anyway: no second copy in the vault. Of a registry that
-  // is a whole hive, and its export is another thing.
-  void drop_redundant_collects() {
-    std::set<std::string> kept;
-    for (const PlanStep& step : plan_.steps)
-      if (step.skipped == Reason::kNone &&
-          (step.action.kind == ActionKind::kQuarantine || step.action.kind == ActionKind::kRemove))
-        kept.insert(object_key(step.identity));
-    std::erase_if(plan_.steps, [&](const PlanStep& step) {
-      return step.action.kind == ActionKind::kCollect &&
-             std::ranges::find(step.action.what, "reg_export") == step.action.what.end() &&
-             kept.contains(object_key(step.identity));
-    });
-  }
-
-  // What is removed need not be disabled, and what goes as a whole needs no edit and no other
-  // rights before, which would make another file of it than the one that was found. The links of a
-  // unit are no part of its file.
-  void drop_redundant_changes() {
-    std::set<std::string> removed;
-    std::set<std::pair<std::uint64_t, std::uint64_t>> going;
-    for (const PlanStep& step : plan_.steps) {
-      const auto& file = file_of(step.identity);
-      const bool whole = is_whole_file(step);
-      if (step.skipped != Reason::kNone ||
-          (whole && !has_all_names(file, input_.facts[step.finding])))
-        continue;
-      if (step.action.kind == ActionKind::kRemove) removed.insert(object_key(step.identity));
-      if (whole) going.emplace(file.device, file.inode);
-    }
-    std::erase_if(plan_.steps, [&](const PlanStep& step) {
-      const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
-      if (entry == nullptr || !changes_entry(step.action.kind) || is_whole_file(step)) return false;
-      const bool disables = step.action.kind == ActionKind::kDisable;
-      const bool is_of_links = disables && disabling_of(*entry) == model::Disabling::kLinks;
-      return (disables && removed.contains(object_key(step.identity))) ||
-             (!is_of_links && going.contains({entry->file.device, entry->file.inode}));
-    });
   }
 
   // Who is frozen with its descendants is killed with them: nothing else would ever end those.
