@@ -14,8 +14,7 @@ namespace {
 // What is done with its object for good: a rescan that finds it again finds that it came back.
 bool is_removed(const Step& step) {
   const auto action = step.item.action;
-  const bool removes = action == model::ActionKind::kRemove ||
-                       action == model::ActionKind::kQuarantine ||
+  const bool removes = action == model::ActionKind::kRemove || plan::takes_files(action) ||
                        action == model::ActionKind::kKill;
   return removes &&
          (step.item.outcome == model::Outcome::kDone || step.item.reason == Reason::kGone);

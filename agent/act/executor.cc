@@ -101,6 +101,15 @@ bool ends_processes(const Context& context, std::uint32_t step) {
   return false;
 }
 
+std::string text_of(const std::vector<std::string>& paths) {
+  return fmt::format("{}{}", paths.front(),
+                     paths.size() > 1 ? fmt::format(", and {} more", paths.size() - 1) : "");
+}
+
+bool is_purged(const Step& step) {
+  return step.item.action == model::ActionKind::kPurge && step.item.outcome == Outcome::kDone;
+}
+
 void add_sentence(std::string& text, const std::string& sentence) {
   if (!sentence.empty()) text += (text.empty() ? "" : "; ") + sentence;
 }
@@ -118,9 +127,13 @@ std::vector<Step> undo_outcomes(const Transaction& transaction) {
   for (std::size_t i = 0; i < transaction.ops.size(); ++i)
     if (transaction.ops[i].stage == OpStage::kUndoFailed)
       undo_failed[transaction.begin.ops[i].step] = true;
-  for (std::size_t i = 0; i < steps.size(); ++i)
+  for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].item.outcome == Outcome::kFailed && !undo_failed[i])
       steps[i].item.outcome = Outcome::kSkipped;
+    if (!is_purged(steps[i])) continue;
+    steps[i].item.outcome = Outcome::kSkipped;
+    steps[i].item.reason = Reason::kExpired;
+  }
   return steps;
 }
 
@@ -276,10 +289,7 @@ Status Executor::finish(Context& context, const Refusal& untold) {
     add_sentence(end.detail,
                  fmt::format("{} processes stay stopped until an undo lets them run again: {}",
                              pids.size(), fmt::join(pids, ", ")));
-  if (!left.empty())
-    add_sentence(end.detail,
-                 fmt::format("not touched: {}{}", left.front(),
-                             left.size() > 1 ? fmt::format(", and {} more", left.size() - 1) : ""));
+  if (!left.empty()) add_sentence(end.detail, "not touched: " + text_of(left));
   // A rescan need not find who is not of the malware itself, or what makes no verdict alone.
   if (end.state == HostState::kCleaned && !(pids.empty() && left.empty()))
     end.state = HostState::kResidual;
@@ -328,11 +338,13 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
 
   UndoEnd end;
+  const auto done = outcomes(context.state());
   std::set<std::uint32_t> stuck;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
     const OpStage stage = context.op_state(i).stage;
     if (stage != OpStage::kDone && stage != OpStage::kUndoIntended && stage != OpStage::kUndoFailed)
       continue;
+    if (is_purged(done[context.op(i).step])) continue;  // nothing brings that back
     if (is_untouched_by_undo(context, context.op(i).step))
       if (const auto stop = must_end_()) {
         end = {HostState::kFailed, stop->reason, stop->detail};
@@ -348,9 +360,11 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   }
 
   bool killed = false;
+  std::vector<std::string> purged;
   const auto steps = undo_outcomes(context.state());
   for (std::uint32_t i = 0; i < steps.size(); ++i) {
     killed = killed || steps[i].item.action == model::ActionKind::kKill;
+    if (is_purged(done[i])) purged.push_back(escaped(steps[i].path));
     if (steps[i].item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
       end = {HostState::kFailed, steps[i].item.reason, last_detail_};
     on_step_(i, steps[i]);
@@ -360,8 +374,12 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   if (end.reason == Reason::kNone && reload.untold().reason != Reason::kNone)
     end = {HostState::kFailed, reload.untold().reason, ""};
   if (end.state == HostState::kUndone && killed)
-    end.detail =
-        "everything is back but the processes that were killed: they are not started again";
+    end.detail = purged.empty()
+                     ? "everything is back but the processes that were killed: they are not "
+                       "started again"
+                     : "the processes that were killed are not started again";
+  if (!purged.empty())
+    add_sentence(end.detail, "purged and gone for good, that is not undone: " + text_of(purged));
   if (const std::string restarted = restarted_services(context); !restarted.empty())
     add_sentence(end.detail,
                  "services that were restarted run on, that is not undone: " + restarted);

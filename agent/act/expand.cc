@@ -113,7 +113,7 @@ class Expansion {
 
   Checked<Begin> expand(const model::Plan& plan) {
     for (const auto& step : plan.steps)
-      if (step.action.kind == ActionKind::kQuarantine && step.skipped == Reason::kNone) {
+      if (plan::takes_files(step.action.kind) && step.skipped == Reason::kNone) {
         const auto& file = plan::file_of(step.identity);
         taken_.emplace(file.device, file.inode);
       }
@@ -179,6 +179,7 @@ class Expansion {
       case ActionKind::kKill:
         return on_process(step);
       case ActionKind::kQuarantine:
+      case ActionKind::kPurge:
         return take(step, std::get<model::FileIdentity>(step.identity));
       case ActionKind::kBlock:
       case ActionKind::kIsolate:
@@ -514,7 +515,7 @@ class Expansion {
   const std::string& state_;
   const std::vector<std::string>& relays_;  // that the tenant signed
   std::map<std::pair<std::string, std::string>, std::string> partial_lines_;
-  // By device and inode: files that are quarantined, and what operations so far leave of a mode.
+  // By device and inode: files that go as a whole, and what operations so far leave of a mode.
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> modes_;
   std::set<std::string> unlinked_;

@@ -41,6 +41,8 @@ struct Metadata {
   // Of the first of them: the container it ran in (empty: none) and its mount namespace.
   std::string container;
   std::uint64_t mount_namespace = 0;
+  // Of what was purged the vault keeps all this and not the content; what it reads says so.
+  bool has_content = true;
   bool operator==(const Metadata&) const = default;
 
   // Whether any byte of [at, at + bytes) is in no hole.

@@ -354,7 +354,7 @@ class Server {
     begin->at = std::max(read_clock().local, verified.anchor().newest);
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
-      if (op.kind == OpKind::kStore) bytes += op.file.size;
+      if (op.kind == OpKind::kStore && keeps_content(*begin, op)) bytes += op.file.size;
     if (const auto room = vault_.room_for(bytes); !room) return refused(order, room.error());
 
     total_ = static_cast<std::uint32_t>(begin->steps.size());

@@ -42,11 +42,15 @@ std::optional<std::string> module_in(std::string_view path) {
   return std::nullopt;
 }
 
+bool is_list(std::string_view path) {
+  const auto format = format_of(path);
+  return format == Format::kModules || format == Format::kBinfmt;
+}
+
 // Of a list that was taken as a whole, up to what may be edited.
 std::string stored_text(Context& context, const Op& op) {
-  const auto format = format_of(op.file.path);
   std::string text;
-  if (format == Format::kModules || format == Format::kBinfmt)
+  if (is_list(op.file.path))
     (void)load_stored(context, op.store, [&](BytesView piece) -> Status {
       if (text.size() < limits::kEditBytes) text += as_text(piece);
       return {};
@@ -61,6 +65,9 @@ Taken taken_by(Context& context) {
     if (context.op_state(i).stage != OpStage::kDone) continue;
     if (op.kind == OpKind::kEdit) taken.add(op.file.path, op.text);
     if (op.kind == OpKind::kTake) taken.add(op.file.path, stored_text(context, op));
+    if (op.kind == OpKind::kTake && is_list(op.file.path) &&
+        !keeps_content(context.state().begin, op))
+      taken.purged.insert(op.file.path);
   }
   return taken;
 }
@@ -76,7 +83,7 @@ void Taken::add(std::string_view path, std::string_view text) {
   if (const auto module = module_in(path)) modules.insert(*module);
   const auto format = format_of(path);
   is_of_sshd |= format == Format::kSshd;
-  if (format != Format::kModules && format != Format::kBinfmt) return;
+  if (!is_list(path)) return;
   for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone))
     if (format == Format::kBinfmt) {
       if (const auto entry = scan::binfmt_line(line.text)) formats.insert(entry->name);
@@ -114,6 +121,7 @@ StillActive still_active(Context& context, const std::string& proc) {
   std::string names;
   add_names(names, "module", taken.modules);
   add_names(names, "binary format", taken.formats);
+  add_names(names, "what was loaded by", taken.purged);
   active.until_start = !names.empty();
   if (active.until_start)
     active.detail = "what stays in the kernel until the host starts again: " + names;

@@ -15,6 +15,7 @@ namespace fleetsweep::act {
 // What the files and lines that were taken had a host load, by its names in the kernel.
 struct Taken {
   std::set<std::string> modules, formats;  // formats: of binfmt_misc
+  std::set<std::string> purged;            // lists of them that nobody can read any more
   bool is_of_sshd = false;
 
   // A line of this file, or all of its text; of a module itself the path says enough. Pure.

@@ -159,6 +159,10 @@ Result<std::vector<Transaction>> fold(const std::vector<Bytes>& records) {
   return history;
 }
 
+bool keeps_content(const Begin& begin, const Op& op) {
+  return begin.steps[op.step].item.action != model::ActionKind::kPurge;
+}
+
 std::vector<Step> outcomes(const Transaction& transaction) {
   std::vector<Step> steps;
   for (std::uint32_t i = 0; i < transaction.begin.steps.size(); ++i)

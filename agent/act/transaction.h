@@ -126,6 +126,9 @@ Nonce transaction_id(const DocumentId& order, std::uint64_t slot, std::uint8_t r
 Status apply(std::vector<Transaction>& history, const Record& record);
 Result<std::vector<Transaction>> fold(const std::vector<Bytes>& records);
 
+// The content of what is purged is kept nowhere; all else that is known of it is.
+bool keeps_content(const Begin& begin, const Op& op);
+
 // The steps with their outcomes, from the stages of their operations.
 std::vector<Step> outcomes(const Transaction& transaction);
 

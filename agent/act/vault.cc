@@ -176,6 +176,7 @@ Checked<void> Vault::write(const std::string& path, int fd, BytesView text, Meta
     total += piece.size();
     if (total > bytes_max)
       return refuse(Reason::kLimit, "{}: more than {} bytes", escaped(metadata.path), bytes_max);
+    if (!metadata.has_content) return {};
     return put_chunk(out.get(), sealer, piece, false);
   };
   for (; !text.empty(); text = text.subspan(std::min(text.size(), kChunkBytes)))
@@ -242,6 +243,7 @@ Result<Metadata> Vault::load(const Nonce& transaction, const std::string& name,
   FS_TRY(auto opener, crypto::StreamOpener::start(key, header));
 
   crypto::BulkHash hash(crypto::HashKind::kSha256);
+  bool has_pieces = false;
   for (;;) {
     FS_TRY(const Bytes length_bytes, get(file.get(), 4));
     const auto length = Unpacker(length_bytes).u32();
@@ -257,12 +259,14 @@ Result<Metadata> Vault::load(const Nonce& transaction, const std::string& name,
     if (chunk.last != at_end || (!at_end && !may_be_content))
       return fail(Code::kUntrusted, "{}: chunks out of order", where);
     if (!at_end) {
+      has_pieces = true;
       hash.update(chunk.plain);
       FS_CHECK(sink(chunk.plain));
       continue;
     }
     FS_TRY(auto metadata, decode_metadata(chunk.plain));
-    if (!equal(metadata.sha256.view(), hash.finish()))
+    metadata.has_content = has_pieces || metadata.size == 0;
+    if (metadata.has_content && !equal(metadata.sha256.view(), hash.finish()))
       return fail(Code::kUntrusted, "{}: another content than it was stored with", where);
     return metadata;
   }

@@ -5,7 +5,8 @@
 //
 // vault/<transaction>/<name>.fsq: "FSQ1", the file's key sealed with the host's vault key, a
 // libsodium secretstream header, then sealed chunks, each after its u32 length: content in 64 KiB
-// pieces (associated data "c"), the metadata as the final one ("m"). A cut file has no final chunk.
+// pieces (associated data "c"), the metadata as the final one ("m"). A cut file has no final chunk;
+// one of a file with bytes that has no other chunk never had the content.
 
 #include <functional>
 #include <optional>
@@ -30,14 +31,15 @@ class Vault {
   // have less than limits::kDiskFreePercentMin left.
   Checked<void> room_for(std::uint64_t bytes) const;
 
-  // Copies from the descriptor and makes it durable; the digests become the content's, and
-  // with `expected` not zero another content is kChanged and leaves nothing. Replaces what a crash
-  // left under the name.
+  // Copies from the descriptor, unless `metadata` says that it has no content, and makes it
+  // durable; the digests become the content's, and with `expected` not zero another content is
+  // kChanged and leaves nothing. Replaces what a crash left under the name.
   Checked<Metadata> store(const Nonce& transaction, const std::string& name, int fd,
                           Metadata metadata, const Digest& expected, std::uint64_t bytes_max);
   Checked<void> store_text(const Nonce& transaction, const std::string& name, Metadata metadata,
                            BytesView text);
-  // Reads it all and verifies it; content goes to `sink` in order. kUntrusted: changed or cut.
+  // Reads it all and verifies it; content, if it has any, goes to `sink` in order. kUntrusted:
+  // changed or cut.
   using Sink = std::function<Status(BytesView)>;
   Result<Metadata> load(const Nonce& transaction, const std::string& name, const Sink& sink) const;
   void drop(const Nonce& transaction, const std::string& name);

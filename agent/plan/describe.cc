@@ -52,6 +52,8 @@ std::string to_text(const model::Plan& plan) {
     text += fmt::format("  [{}, {}]", step.verdict, step.detection);
     if (step.skipped != model::Reason::kNone)
       text += fmt::format("  not touched: {}", name(step.skipped));
+    else if (step.action.kind == model::ActionKind::kPurge)
+      text += "  gone for good, no undo";
     text += '\n';
   }
   return text;

@@ -140,8 +140,12 @@ Refusal check_network(const model::PlanStep& step) {
 
 }  // namespace
 
+bool takes_files(model::ActionKind kind) {
+  return kind == model::ActionKind::kQuarantine || kind == model::ActionKind::kPurge;
+}
+
 bool is_whole_file(const model::PlanStep& step) {
-  if (step.action.kind == model::ActionKind::kQuarantine) return true;
+  if (takes_files(step.action.kind)) return true;
   const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
   return step.action.kind == model::ActionKind::kRemove && entry && entry->entry.empty();
 }

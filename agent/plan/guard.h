@@ -32,6 +32,8 @@ Refusal check_names(const Input& input, const std::vector<model::PlanStep>& step
 
 // Changes the host: everything but report, collect and what is only proposed.
 bool is_intrusive(model::ActionKind kind);
+// Takes files off the host: quarantine and purge.
+bool takes_files(model::ActionKind kind);
 // It is gone afterwards.
 bool is_whole_file(const model::PlanStep& step);
 // It can be taken under each: none lies where nobody looked.

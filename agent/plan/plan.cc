@@ -118,6 +118,7 @@ bool takes(ActionKind action, const model::Identity& identity) {
     case ActionKind::kDisable:
       return std::holds_alternative<model::PersistenceIdentity>(identity);
     case ActionKind::kQuarantine:
+    case ActionKind::kPurge:
     case ActionKind::kRestoreFromPackage:
       return std::holds_alternative<model::FileIdentity>(identity);
     case ActionKind::kBlock:
@@ -317,6 +318,9 @@ class Planner {
     if (!is_intrusive(step.action.kind) || step.action.kind == ActionKind::kRestart)
       return Reason::kNone;  // who is restarted hangs on the file that goes
     if (!judged.bound.contains(finding.number)) return Reason::kChanged;
+    // Its name is gone, and with the last process that has it the rest.
+    if (step.action.kind == ActionKind::kPurge && is_running_only(step.identity))
+      return Reason::kGone;
     if (step.action.kind == ActionKind::kBlock && blocked_by(step).empty())
       return Reason::kCapability;
     if (is_about_network(step.action.kind)) return Reason::kNone;
@@ -375,7 +379,7 @@ class Planner {
       if (is_about_network(step.action.kind)) continue;
       // A whole file counts as such, even when a process of the same key is only frozen.
       auto& object = objects[object_key(step.identity)];
-      if (object == nullptr || step.action.kind == ActionKind::kQuarantine) object = &step;
+      if (object == nullptr || takes_files(step.action.kind)) object = &step;
     }
     std::vector<const PlanStep*> distinct;
     for (const auto& [key, step] : objects) distinct.push_back(step);
@@ -446,6 +450,7 @@ bool is_available(ActionKind kind) {
     case ActionKind::kRemove:
     case ActionKind::kKill:
     case ActionKind::kQuarantine:
+    case ActionKind::kPurge:
     case ActionKind::kBlock:
     case ActionKind::kIsolate:
     case ActionKind::kRestoreFromPackage:

@@ -22,14 +22,14 @@ Entry entry_of(const act::Vault& vault, const std::vector<act::Transaction>& his
   entry.order = transaction.begin.order;
   entry.at = transaction.begin.at;
   entry.kept_until = act::kept_until(history, transaction.begin.order, std::nullopt);
-  entry.is_undone =
-      transaction.undo_end && transaction.undo_end->state == model::HostState::kUndone;
   entry.bytes = kept.bytes;
   auto metadata = vault.load(transaction.id, kept.name, [](BytesView) -> Status { return {}; });
   if (metadata)
     entry.metadata = std::move(*metadata);
   else
     entry.damage = metadata.error().message;
+  entry.is_undone = transaction.undo_end && entry.metadata.has_content &&
+                    transaction.undo_end->state == model::HostState::kUndone;
   return entry;
 }
 
@@ -89,6 +89,7 @@ std::string to_json(const Entry& entry) {
   json["names"] = Json::array();
   for (const auto& name : of.names) json["names"].push_back(escaped(name));
   json["size"] = of.size;
+  json["content_kept"] = of.has_content;
   json["sha256"] = of.sha256.hex();
   json["sha1"] = of.sha1.hex();
   json["md5"] = of.md5.hex();
@@ -138,9 +139,12 @@ std::string to_line(const Entry& entry) {
       dash == std::string::npos ? "" : " " + escaped(entry.name.substr(dash + 1));
   const std::string kept =
       entry.kept_until ? ", kept until " + to_rfc3339(*entry.kept_until).substr(0, 10) : "";
+  const std::string_view fate = !of.has_content   ? ", content not kept"
+                                : entry.is_undone ? ", undone"
+                                                  : "";
   return start + fmt::format("{:>10}  {}{}  ({}, {}{}{})", bytes_in_words(of.size),
                              escaped(of.path), part, escaped(of.verdict), escaped(of.detection),
-                             entry.is_undone ? ", undone" : "", kept);
+                             fate, kept);
 }
 
 }  // namespace fleetsweep::agent

@@ -14,9 +14,9 @@ struct Entry {
   DocumentId order;
   Timestamp at;
   std::optional<Timestamp> kept_until;  // by its policy; the owner may keep it longer
-  bool is_undone = false;
-  std::uint64_t bytes = 0;  // in the vault
-  std::string damage;       // why it cannot be opened; empty: it can
+  bool is_undone = false;               // nothing undoes what was purged
+  std::uint64_t bytes = 0;              // in the vault
+  std::string damage;                   // why it cannot be opened; empty: it can
   act::Metadata metadata;
 };
 

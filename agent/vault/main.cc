@@ -112,6 +112,10 @@ int run_export(const VaultOptions& options, const Opened& opened) {
   const auto entry = find_entry(opened.vault, opened.ledger.history(), options.entry);
   if (!entry) return complain(entry.error());
   if (!entry->damage.empty()) return complain({Code::kInvalid, entry->damage});
+  if (!entry->metadata.has_content)
+    return complain({Code::kInvalid,
+                     "of what is purged the vault never has the content; all that is known of it "
+                     "says `fleetsweep-agent vault list --json`"});
   const auto passphrase = passphrase_of(options);
   if (!passphrase) return complain(passphrase.error());
   if (const auto written = write_archive(options, opened.vault, *entry, *passphrase); !written)

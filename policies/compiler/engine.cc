@@ -16,9 +16,8 @@ bool agents_do(model::ActionKind kind) {
     case ActionKind::kIsolate:
     case ActionKind::kRestoreFromPackage:
     case ActionKind::kRestart:
-      return true;
     case ActionKind::kPurge:
-      return false;
+      return true;
   }
   return false;
 }

@@ -157,7 +157,10 @@ std::string options_text(const Action& action) {
     case ActionKind::kRemove:
       return ": the line or unit itself, never a file that holds others";
     case ActionKind::kQuarantine:
-      return ": into the vault" +
+    case ActionKind::kPurge:
+      return (action.kind == ActionKind::kPurge
+                  ? ": gone for good, its content is kept nowhere, no undo"
+                  : ": into the vault") +
              (action.clear_flags.empty()
                   ? std::string()
                   : ", after clearing the flags " + joined(action.clear_flags, "and"));
@@ -216,12 +219,20 @@ void explain_limits(const Policy& policy, std::string& out) {
   out += '\n';
 }
 
+bool purges(const Policy& policy) {
+  for (const auto& response : policy.responses)
+    for (const auto& action : response.actions)
+      if (action.kind == ActionKind::kPurge) return true;
+  return false;
+}
+
 void explain_undo(const Policy& policy, std::string& out) {
   if (policy.limits.undo_ttl > Seconds{0})
     out += fmt::format(
         "\nUndo\n  what was taken is kept for {} after the cleaning, and can be put back until "
-        "then;\n  the host's owner may keep it longer\n",
-        duration_words(policy.limits.undo_ttl));
+        "then;\n  the host's owner may keep it longer{}\n",
+        duration_words(policy.limits.undo_ttl),
+        purges(policy) ? "; what is purged is gone at once" : "");
 }
 
 void explain_verify(const Policy& policy, std::string& out) {

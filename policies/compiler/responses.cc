@@ -113,8 +113,10 @@ class ActionReader {
         action_.by_line = fields_.choice("granularity", {"line", "entry"}, "line") == "line";
         break;
       case ActionKind::kQuarantine:
-        read_words("clear_inode_flags", {"immutable", "append-only"}, action_.clear_flags);
         action_.if_locked = fields_.choice("if_locked", {"on-reboot", "report"}, "");
+        [[fallthrough]];
+      case ActionKind::kPurge:
+        read_words("clear_inode_flags", {"immutable", "append-only"}, action_.clear_flags);
         break;
       case ActionKind::kBlock:
         action_.direction = fields_.choice("direction", {"in", "out"}, "out");
@@ -130,11 +132,15 @@ class ActionReader {
       default:
         break;
     }
-    // Everything we do is undone from the vault; the word is there for people.
+    // All we do but purge is undone from the vault; the word is there for people.
     if (action_.kind == ActionKind::kReport || action_.kind == ActionKind::kCollect) return;
-    if (!fields_.boolean("undo", true))
-      sink_.error(fields_.find("undo")->at, "'undo: false' is not possible",
-                  "what is removed is always kept in the vault; leave the field out");
+    const bool is_undone = action_.kind != ActionKind::kPurge;
+    if (fields_.boolean("undo", is_undone) != is_undone)
+      sink_.error(
+          fields_.find("undo")->at,
+          fmt::format("'undo: {}' is not possible with '{}'", !is_undone, name(action_.kind)),
+          is_undone ? "what is removed is always kept in the vault; leave the field out"
+                    : "what is purged is gone for good; quarantine keeps it");
   }
 
   void read_allow() {

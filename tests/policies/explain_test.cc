@@ -72,6 +72,19 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   EXPECT_EQ(explain(plain.policy, plain.defaults).find("Not carried out"), std::string::npos);
 }
 
+TEST(Explain, WhatIsGoneForGoodReadsAsIfItWereKept) {
+  const auto purging = compile(with("quarantine, select: content", "purge, select: content"));
+  const std::string text = explain(purging.policy, purging.defaults);
+  for (const char* said :
+       {"2. purge \"content\": gone for good, its content is kept nowhere, no undo\n",
+        "the host's owner may keep it longer; what is purged is gone at once\n",
+        "an apply order of class 4 (destroy)"})
+    EXPECT_THAT(text, testing::HasSubstr(said));
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("ot carried out")));
+  const auto plain = compile(sample_policy());
+  EXPECT_THAT(explain(plain.policy, plain.defaults), testing::Not(testing::HasSubstr("purged")));
+}
+
 TEST(Explain, WhenItIsValidAndWhereItErrsIsLeftOut) {
   const auto text = explained(kHere + "fixtures/emotet.yaml");
   for (const char* said :

@@ -250,6 +250,14 @@ TEST(Mistakes, AnActionOnTheWrongObjectIsPlanned) {
   EXPECT_THAT(mistakes(with("{action: quarantine, select: content}",
                             "{action: quarantine, select: content, undo: false}")),
               ElementsAre(HasSubstr("'undo: false' is not possible")));
+  EXPECT_THAT(
+      mistakes(with("{action: quarantine, select: content}",
+                    "{action: purge, select: content, undo: true}")),
+      ElementsAre("35:48 error: 'undo: true' is not possible with 'purge' | what is purged is "
+                  "gone for good; quarantine keeps it"));
+  EXPECT_THAT(mistakes(with("{action: quarantine, select: content}",
+                            "{action: purge, select: content, undo: false}")),
+              testing::IsEmpty());
   EXPECT_THAT(mistakes(with("{action: kill, select: started}",
                             "{action: restart, select: services_mapping(content)}")),
               ElementsAre(HasSubstr("'restart' has no 'allow'")));

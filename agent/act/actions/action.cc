@@ -183,6 +183,11 @@ Status write_data(int fd, const Metadata& metadata, BytesView piece, std::uint64
 
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd) {
   FS_TRY(const Metadata metadata, stored_metadata(context, store));
+  // Between two names of a file that is purged somebody moved or changed the one that was left.
+  if (!metadata.has_content)
+    return refuse(Reason::kRaced,
+                  "{}: its other names changed while we acted, and nothing keeps it",
+                  escaped(metadata.path));
   FS_CHECK(apply_flags(fd, metadata));
   std::uint64_t at = 0;
   FS_CHECK(load_stored(context, store, [&](BytesView piece) -> Status {

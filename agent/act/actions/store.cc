@@ -1,4 +1,5 @@
-// Copies a file into the vault before anything is taken from it.
+// Copies a file into the vault before anything is taken from it; of one that is purged all but its
+// content.
 
 #include "agent/act/actions/action.h"
 #include "agent/act/process.h"
@@ -31,9 +32,10 @@ Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) 
 }
 
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
   Parent parent;
-  FS_TRY(const UniqueFd file, open_expected(context, context.op(index), parent));
-  FS_CHECK(context.vault.room_for(context.op(index).file.size));
+  FS_TRY(const UniqueFd file, open_expected(context, op, parent));
+  if (keeps_content(context.state().begin, op)) FS_CHECK(context.vault.room_for(op.file.size));
   return intent_in(parent);
 }
 
@@ -42,6 +44,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   Parent parent;
   FS_TRY(const UniqueFd file, open_expected(context, op, parent));
   FS_TRY(Metadata metadata, evidence(context, index, file.get()));
+  metadata.has_content = keeps_content(context.state().begin, op);
   FS_TRY(metadata,
          context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
                              op.any_content ? Digest{} : op.file.sha256, limits::kVaultBytes));

@@ -209,7 +209,7 @@ char ActHost::process_state(pid_t pid) const {
 model::Order ActHost::order() const {
   model::Order order = fixture::apply(policy, DocumentId{});
   order.schedule.not_before = now() - Seconds(60);
-  order.schedule.not_after = now() + fixture::kDay;
+  order.schedule.not_after = order.schedule.not_before + fixture::kDay;
   order.dry_run_order.value[0] = 1;
   return order;
 }

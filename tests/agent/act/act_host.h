@@ -73,8 +73,8 @@ class ActHost {
   fixture::Tenant tenant;
   model::Order order() const;  // an apply order, ready to sign
   model::Order undo_order(const DocumentId& order) const;
-  // The order signed by alice and bob, with the findings as they are.
-  model::ActRequest request() const { return request(order(), {"alice", "bob"}); }
+  // The order signed by all whom the highest class needs, with the findings as they are.
+  model::ActRequest request() const { return request(order(), {"alice", "bob", "carol"}); }
   model::ActRequest request(const model::Order& order,
                             std::initializer_list<std::string> people) const;
   model::ActRequest undo_request(const model::ActRequest& of) const;

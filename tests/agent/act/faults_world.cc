@@ -61,6 +61,7 @@ std::string manifest(const std::string& root) {
   return text;
 }
 
+constexpr char kContent[] = "harmless content of a look-alike";
 constexpr char kRunKey[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
 constexpr char kRunCommand[] = "C:\\evil.exe";
 
@@ -164,6 +165,7 @@ const std::vector<Scenario>& scenarios() {
         {"remove a line", {ActionKind::kRemove}, {kByCron}, find_cron},
         {"remove the last line", {ActionKind::kRemove}, {kByPreload}, find_preload},
         {"quarantine what is immutable", {ActionKind::kQuarantine}, {kByName}, find_immutable},
+        {"purge", {ActionKind::kPurge}, {kByName}, find_file},
         {"remove a value of a hive", {ActionKind::kRemove}, {kByName}, find_value},
         {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
         {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
@@ -197,7 +199,7 @@ std::string title(const Scenario& scenario) {
 }
 
 World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
-  write_text(host_.at("/usr/lib/libevil.so"), "harmless content of a look-alike");
+  write_text(host_.at("/usr/lib/libevil.so"), kContent);
   fs::create_hard_link(host_.at("/usr/lib/libevil.so"), host_.at("/usr/lib/libevil.so.1"));
   ::setxattr(host_.at("/usr/lib/libevil.so").c_str(), "user.note", "kept", 4, 0);
   write_text(host_.at("/usr/lib/libgood.so"), "the same folder, another file");
@@ -213,7 +215,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
                        host_.at("/etc/systemd/system/multi-user.target.wants/") + unit);
   fs::create_directories(host_.at("/opt"));
   fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
-  write_text(host_.at("/opt/rights"), "harmless content of a look-alike");
+  write_text(host_.at("/opt/rights"), kContent);
   ::chmod(host_.at("/opt/rights").c_str(), 06755);
   write_text(host_.at("/etc/xdg/autostart/evil.desktop"),
              "[Desktop Entry]\nType=Application\nName=Evil\nExec=/tmp/evil\n");
@@ -266,6 +268,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   if (scenario.undo) {
     expect(host_.run(request_).state() == cleaned(), "the cleaning before the undo");
     request_ = host_.undo_request(request_);
+    if (purges()) before_ = seen();
   }
 }
 
@@ -364,13 +367,47 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
   const std::string now = seen();
   const bool changes =
       scenario_.detections[0] != kByProcess && scenario_.actions.front() != ActionKind::kCollect;
+  if (purges()) check_nothing_is_kept();
   if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
   expect(now != before_, "said to be done, and nothing was\n" + answer.text());
   expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
   const Answer undone = host_.run(host_.undo_request(request_));
   expect(undone.state() == HostState::kUndone, "undo after it: " + undone.text());
   const std::string back = seen();
+  if (purges()) {
+    check_gone(undone);
+    return expect(back == now, difference(undone, now, back));
+  }
   expect(back == before_, difference(undone, before_, back));
+}
+
+// And the undo says so.
+void World::check_gone(const Answer& undone) {
+  for (const char* name : {"/usr/lib/libevil.so", "/usr/lib/libevil.so.1"})
+    expect(!fs::exists(host_.at(name)), "said to be purged, and there");
+  check_nothing_is_kept();
+  expect(undone.done && undone.done->items.size() == 1 &&
+             undone.done->items[0].outcome == Outcome::kSkipped &&
+             undone.done->items[0].reason == model::Reason::kExpired &&
+             undone.done->detail.find("gone for good") != std::string::npos,
+         "purged, and not said to be gone\n" + undone.text());
+}
+
+// Neither in the vault nor anywhere else that act writes to.
+void World::check_nothing_is_kept() {
+  const auto vault = Vault::open(host_.state());
+  expect(vault.has_value(), "the vault cannot be read");
+  for (const auto& entry : fs::recursive_directory_iterator(host_.state())) {
+    if (!entry.is_regular_file()) continue;
+    const auto& path = entry.path();
+    expect(read_text(path).find(kContent) == std::string::npos, "there it is: " + path.string());
+    const auto transaction = Nonce::parse_hex(path.parent_path().filename().string());
+    if (!vault || !transaction || path.extension() != ".fsq") continue;
+    (void)vault->load(*transaction, path.stem(), [&](BytesView) -> Status {
+      expect(false, "there it is, sealed: " + path.string());
+      return {};
+    });
+  }
 }
 
 // A cgroup stays only as long as somebody is held in it.
@@ -396,6 +433,9 @@ void World::check_undo(const Answer& answer) {
     order.title = "once more";
     const Answer more = host_.run(host_.request(order, {"alice", "bob"}));
     expect(more.state() == HostState::kUndone, "undone once more: " + more.text());
+    if (purges()) check_gone(more);
+  } else if (purges()) {
+    check_gone(answer);
   }
   if (worker_ != 0) expect(runs(host_.process_state(worker_)), "a process is not continued");
   const std::string now = seen();

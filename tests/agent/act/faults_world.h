@@ -41,6 +41,7 @@ class World {
   std::string seen() const;
   bool restarts() const { return scenario_.actions.back() == model::ActionKind::kRestart; }
   void begin_service();
+  bool purges() const { return scenario_.actions[0] == model::ActionKind::kPurge; }
   bool is_about_network() const { return plan::is_about_network(scenario_.actions[0]); }
   void expect(bool holds, const std::string& what) {
     if (!holds) complaints_ += what + "\n";
@@ -48,6 +49,8 @@ class World {
   void check_restart(const Answer& answer, const Fault& fault);
   model::HostState cleaned() const;  // what is only suspended is still there
   void check_apply(const Answer& answer, const Fault& fault);
+  void check_gone(const Answer& undone);  // what was purged
+  void check_nothing_is_kept();
   void check_hold();
   void check_undo(const Answer& answer);
 

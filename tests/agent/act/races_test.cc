@@ -31,7 +31,7 @@ constexpr const char* kLetter = "the only copy of a letter";
 const std::string kProfile = std::string(kEvil) + "\nhis own line\n", kLeft = "his own line\n",
                   kStrangers = std::string(kEvil) + "\n" + kLetter + "\n";
 
-enum class Does { kTake, kEdit, kUnlink, kMode };
+enum class Does { kTake, kPurge, kEdit, kUnlink, kMode };
 enum class Swap { kSymlink, kHardLink, kFolder };
 
 struct Race {
@@ -67,6 +67,10 @@ struct Races : testing::TestWithParam<Race> {
       case Does::kTake:
         host.find_file(kByHash, path);
         does(ActionKind::kQuarantine, kByHash);
+        break;
+      case Does::kPurge:
+        host.find_file(kByHash, path);
+        does(ActionKind::kPurge, kByHash);
         break;
       case Does::kEdit:
         host.find_line(kByCron, PersistenceKind::kShellProfile, path, kEvil);
@@ -228,6 +232,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Race{"AFileAndALink", Does::kTake, Swap::kSymlink, false, 40},
                     Race{"AFileAndAHardLink", Does::kTake, Swap::kHardLink, false, 40},
                     Race{"AFolderAndALink", Does::kTake, Swap::kFolder, false, 40},
+                    Race{"APurgedFileAndAHardLink", Does::kPurge, Swap::kHardLink, false, 40},
+                    Race{"AFolderOfAPurgedFileAndALink", Does::kPurge, Swap::kFolder, false, 40},
                     Race{"AProfileAndALink", Does::kEdit, Swap::kSymlink},
                     Race{"AProfileAndAHardLink", Does::kEdit, Swap::kHardLink},
                     Race{"TheFolderOfAProfileAndALink", Does::kEdit, Swap::kFolder},

@@ -16,6 +16,7 @@ struct VaultTest : testing::Test {
     return std::move(*opened);
   }
   std::string stored() { return state / ("vault/" + transaction.hex() + "/0.fsq"); }
+  bool keeps_content = true;
   Checked<Metadata> store(Vault& vault, const std::string& content, const Digest& expected = {}) {
     write_text(state / "source", content);
     const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
@@ -30,6 +31,7 @@ struct VaultTest : testing::Test {
     metadata.pids = {1, 4194304};
     metadata.container = std::string(64, 'c');
     metadata.mount_namespace = 4026531841;
+    metadata.has_content = keeps_content;
     return vault.store(transaction, "0", file.get(), metadata, expected, limits::kVaultBytes);
   }
   Result<Metadata> load(const Vault& vault, std::string& content) {
@@ -114,6 +116,30 @@ TEST_F(VaultTest, EveryCutAndEveryFlippedByteIsNoticed) {
   }
   write_text(stored(), whole + "x");
   EXPECT_FALSE(load(a_vault, content));
+}
+
+TEST_F(VaultTest, WhatIsKnownWithoutAContentIsTakenForDamageOrDamageForThat) {
+  auto a_vault = vault();
+  const auto whole = store(a_vault, "content");
+  ASSERT_TRUE(whole);
+  // Without its only piece: 4 bytes of length and 7 sealed in 24, behind 101 bytes of keys.
+  const std::string bytes = read_text(stored());
+  write_text(stored(), bytes.substr(0, 101) + bytes.substr(101 + 28));
+  std::string content;
+  EXPECT_FALSE(load(a_vault, content));
+
+  keeps_content = false;
+  auto known = store(a_vault, "content", whole->sha256);
+  ASSERT_TRUE(known) << known.error().detail;
+  const auto loaded = load(a_vault, content);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(content, "");
+  EXPECT_EQ(*loaded, *known);
+  EXPECT_FALSE(loaded->has_content);
+  EXPECT_EQ(loaded->sha256, whole->sha256);
+  EXPECT_EQ(loaded->size, 7u);
+  EXPECT_EQ(store(a_vault, "another", whole->sha256).error().reason, Reason::kChanged);
+  EXPECT_FALSE(std::filesystem::exists(stored()));
 }
 
 TEST_F(VaultTest, AnotherHostsKeyOpensNothing) {

@@ -206,10 +206,10 @@ TEST(Plan, TheDescendantsOfATreeAreCountedAndCheckedLikeTheirAncestor) {
 TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
   auto world = World::infected();
   world.policy.responses.push_back(
-      {{}, 0, {action(ActionKind::kPurge, {kHash})}});  // even of no true verdict
+      {{}, 0, {action(ActionKind::kPurge, {kHash}, model::Selector::Kind::kServicesMapping)}});
   const auto plan = world.plan();
   EXPECT_EQ(plan.refused, Reason::kCapability);
-  EXPECT_TRUE(plan.steps.empty());
+  EXPECT_TRUE(plan.steps.empty()) << "and it was of no true verdict";
   auto windows = World::infected();
   windows.policy.platform = model::Platform::kWindows;
   EXPECT_EQ(windows.plan().refused, Reason::kPlatform);

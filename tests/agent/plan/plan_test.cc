@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "agent/plan/guard.h"
 #include "tests/agent/plan/world.h"
 
@@ -256,6 +258,99 @@ TEST(Plan, OneObjectFoundTwiceIsTouchedOnce) {
   unsigned quarantines = 0;
   for (const auto kind : kinds(world.plan())) quarantines += kind == ActionKind::kQuarantine;
   EXPECT_EQ(quarantines, 1u);
+}
+
+// What happens to /tmp/x when one response keeps it by `other` and another destroys it.
+std::vector<ActionKind> with_purge(World world, const model::Action& other, bool purge_first) {
+  auto& responses = world.policy.responses;
+  responses[0].actions = {other};
+  responses.push_back(responses[0]);
+  responses[purge_first ? 0 : 1].actions = {action(ActionKind::kPurge, {kHash, kName})};
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  return kinds(plan);
+}
+
+TEST(Plan, AFileThatSomebodyWantsKeptIsGoneForGood) {
+  for (const bool purge_first : {false, true}) {
+    EXPECT_EQ(with_purge(World::infected(), action(ActionKind::kQuarantine, {kHash}), purge_first),
+              std::vector{ActionKind::kQuarantine});
+    auto linked = World::infected();
+    linked.find(kName, file("/tmp/another-name", 10));
+    EXPECT_EQ(with_purge(linked, action(ActionKind::kQuarantine, {kHash}), purge_first),
+              std::vector{ActionKind::kQuarantine})
+        << "one file of two names";
+    linked.find(kName, file("/tmp/another-file", 11));
+    EXPECT_EQ(with_purge(linked, action(ActionKind::kQuarantine, {kHash}), purge_first).size(), 2u);
+    auto member = World::infected();
+    member.findings[0].member = member.dry_run[0].member = "home/alice/x";
+    member.find(kName, file("/tmp/x", 10));
+    EXPECT_EQ(with_purge(member, action(ActionKind::kQuarantine, {kHash}), purge_first),
+              (purge_first ? std::vector{ActionKind::kPurge, ActionKind::kQuarantine}
+                           : std::vector{ActionKind::kQuarantine, ActionKind::kPurge}))
+        << "what is not quarantined keeps nothing";
+  }
+  auto entry = World::infected();
+  std::get<model::PersistenceIdentity>(entry.findings[2].identity) = {
+      .kind = model::PersistenceKind::kSystemdUnit, .file = file("/tmp/x", 10)};
+  entry.dry_run = entry.findings;
+  EXPECT_EQ(with_purge(entry, action(ActionKind::kRemove, {kPreload}), true),
+            std::vector{ActionKind::kRemove});
+}
+
+TEST(Plan, EvidenceOfWhatIsPurgedIsThoughtToBeKeptAnyway) {
+  EXPECT_EQ(with_purge(World::infected(), action(ActionKind::kCollect, {kHash}), false),
+            (std::vector{ActionKind::kCollect, ActionKind::kPurge}));
+}
+
+TEST(Plan, AGuardrailOfQuarantineDoesNotHoldForPurge) {
+  const auto purged = [](const std::function<void(World&)>& change) {
+    auto world = World::infected();
+    world.policy.responses[0].actions = {action(ActionKind::kPurge, {kHash, kName})};
+    change(world);
+    return world.plan();
+  };
+  const auto refused = [&](const std::function<void(World&)>& change) {
+    return purged(change).refused;
+  };
+  EXPECT_EQ(refused([](World&) {}), Reason::kNone);
+  EXPECT_EQ(refused([](World& w) { w.find(kName, file("/usr/sbin/sshd", 30)); }),
+            Reason::kProtected);
+  EXPECT_EQ(refused([](World& w) { w.facts[0].package = Package::kIntact; }), Reason::kKnownGood);
+  EXPECT_EQ(refused([](World& w) { w.facts[0].package = Package::kTampered; }), Reason::kProtected);
+  EXPECT_EQ(refused([](World& w) { w.limits.bytes = 99; }), Reason::kLimit);
+  EXPECT_EQ(refused([](World& w) { w.consent.denied = {"/tmp"}; }), Reason::kConsent);
+  EXPECT_EQ(refused([](World& w) { w.find(kName, w.findings[1].identity); }), Reason::kCapability)
+      << "a process";
+  const auto skipped = [&](const std::function<void(World&)>& change) {
+    const auto plan = purged(change);
+    EXPECT_EQ(kinds(plan), std::vector{ActionKind::kPurge});
+    EXPECT_EQ(to_text(plan).find("gone for good"), std::string::npos) << to_text(plan);
+    return plan.steps[0].skipped;
+  };
+  EXPECT_EQ(skipped([](World& w) { w.facts[0].left_alone = "in a layer"; }), Reason::kProtected);
+  EXPECT_EQ(
+      skipped([](World& w) { ++std::get<model::FileIdentity>(w.dry_run[0].identity).mtime_ns; }),
+      Reason::kChanged);
+  EXPECT_EQ(skipped([](World& w) {
+              std::get<model::FileIdentity>(w.findings[0].identity).links = 0;
+              w.dry_run = w.findings;
+            }),
+            Reason::kGone)
+      << "only a process has it";
+}
+
+TEST(Plan, AFileIsPurgedAndItsOwnerReadsThatItIsTaken) {
+  auto world = World::infected();
+  for (auto& action : world.policy.responses[0].actions)
+    if (action.kind == ActionKind::kQuarantine) action.kind = ActionKind::kPurge;
+  const auto plan = world.plan();
+  EXPECT_EQ(kinds(plan)[3], ActionKind::kPurge) << "after the kill";
+  EXPECT_NE(to_text(plan).find(
+                "quarantine purge      file /tmp/x (100 bytes)  [confirmed, hash]  gone for "
+                "good, no undo\n"),
+            std::string::npos)
+      << to_text(plan);
 }
 
 struct Both {

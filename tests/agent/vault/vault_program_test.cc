@@ -149,6 +149,34 @@ TEST_F(VaultProgram, NoArchiveIsLeftOfAnExportThatFails) {
   EXPECT_FALSE(fs::exists(out / "sample.zip"));
 }
 
+struct PurgedByOrder : VaultProgram {
+  void SetUp() override {
+    host.policy.responses[0].actions.back().kind = model::ActionKind::kPurge;
+    VaultProgram::SetUp();
+  }
+};
+
+TEST_F(PurgedByOrder, WhatAnOrderPurgedIsExportedAsAnEmptyFile) {
+  const Json evil = entry_of("/tmp/kit/evil");
+  EXPECT_EQ(evil["sha256"], crypto::sha256(as_bytes(std::string_view(kEvil))).hex());
+  EXPECT_EQ(evil["size"], 32);
+  EXPECT_EQ(evil["mode"], "0755");
+  EXPECT_FALSE(evil["content_kept"]);
+  write_text(out / "words", "four words\n");
+  const Ran exported = vault("export " + evil["entry"].get<std::string>() + " --to " +
+                             (out / "sample.zip") + " --passphrase-file " + (out / "words"));
+  EXPECT_EQ(exported.exit, 1);
+  EXPECT_NE(exported.said.find("the vault never has the content"), std::string::npos)
+      << exported.said;
+  EXPECT_FALSE(fs::exists(out / "sample.zip"));
+  ASSERT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_FALSE(entry_of("/tmp/kit/evil")["undone"]);
+  const Ran text = vault("list");
+  EXPECT_NE(text.said.find("/tmp/kit/evil  (confirmed, by_hash, content not kept, kept until "),
+            std::string::npos)
+      << text.said;
+}
+
 TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
   EXPECT_EQ(vault("purge --older-than 1d --yes").said, "0 entries deleted, 0 B\n");
   const auto before = list()["entries"].size();
