@@ -119,6 +119,29 @@ void check_engine(const model::Action& action, Position at, Draft& draft) {
     }
 }
 
+bool selects(const model::Action& action, std::uint16_t detection) {
+  return std::any_of(action.select.begin(), action.select.end(), [&](const auto& selector) {
+    const auto& named = selector.detections;
+    return selector.kind == model::Selector::Kind::kAll ||
+           (selector.kind == model::Selector::Kind::kDetections &&
+            std::find(named.begin(), named.end(), detection) != named.end());
+  });
+}
+
+// What another action of the same response keeps would be gone for good on paper alone.
+void check_kept(const model::Response& response, std::uint16_t purged, Position at, Draft& draft) {
+  const std::string& id = draft.policy.detections[purged].id;
+  for (const auto& action : response.actions) {
+    if (!selects(action, purged)) continue;
+    if (action.kind == ActionKind::kQuarantine)
+      draft.sink.error(at, fmt::format("'{}' is to be purged, and quarantined as well", id),
+                       "take it out of one of them: agents would quarantine it");
+    if (action.kind == ActionKind::kCollect)
+      draft.sink.warning(at, fmt::format("'{}' is to be purged, and collect keeps its content", id),
+                         "name what collect takes, without it");
+  }
+}
+
 }  // namespace
 
 bool changes_host(ActionKind kind) {
@@ -145,8 +168,10 @@ void check_actions(Draft& draft) {
       const Position at = draft.actions[r][a].select;
       check_engine(action, draft.actions[r][a].at, draft);
       for (const auto& selector : action.select)
-        for (const auto d : selector.detections)
+        for (const auto d : selector.detections) {
           check_named(responses[r], action.kind, d, at, draft);
+          if (action.kind == ActionKind::kPurge) check_kept(responses[r], d, at, draft);
+        }
     }
 }
 

@@ -37,6 +37,24 @@ TEST(Mistakes, AWrongTypePasses) {
                           "2026-11-23, not 'yesterday' | "));
 }
 
+TEST(Mistakes, WhatIsKeptIsSignedToBeGoneForGood) {
+  const auto beside_purge = [](const std::string& action) {
+    return mistakes(with("- {action: quarantine, select: content}",
+                         "- {action: purge, select: content}\n      - {action: " + action + "}"));
+  };
+  EXPECT_THAT(
+      beside_purge("quarantine, select: [content]"),
+      ElementsAre("35:33 error: 'content' is to be purged, and quarantined as well | take it "
+                  "out of one of them: agents would quarantine it"));
+  for (const char* collect : {"collect, select: [started, content]", "collect, select: all"})
+    EXPECT_THAT(
+        beside_purge(collect),
+        ElementsAre("35:33 warning: 'content' is to be purged, and collect keeps its content "
+                    "| name what collect takes, without it"))
+        << collect;
+  EXPECT_THAT(beside_purge("collect, select: started"), testing::IsEmpty());
+}
+
 TEST(Mistakes, WhatWasTakenIsGoneBeforeItIsVerified) {
   EXPECT_THAT(mistakes(sample_policy() + "safety: {undo_ttl: 12h}\n"),
               ElementsAre(HasSubstr("error: 'undo_ttl' is 12h")));
