@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/describe.h"
@@ -116,6 +117,10 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
                           "--wave 1` fires it",
                           escaped(order.campaign)));
   page.line("class", class_text(order, review));
+  if (std::max(order.action_class, review.computed.value_or(order.action_class)) ==
+      model::Class::kDestroy)
+    page.line("FOR GOOD",
+              "it purges files: their content is kept nowhere, and NO UNDO brings it back");
   page.line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
   page.line("where", fmt::format("countries {}; groups {}",
                                  list_text(order.scope.jurisdictions, "NONE: no host will act"),

@@ -18,11 +18,15 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// A policy that kills: an apply order of it is of class clean.
-Bytes killing_policy() {
+Bytes policy_of(model::ActionKind kind) {
   model::Policy policy;
-  policy.responses.push_back({.actions = {{.kind = model::ActionKind::kKill}}});
+  policy.responses.push_back({.actions = {{.kind = kind}}});
   return codec::encode(policy);
+}
+
+// An apply order of it is of class clean.
+Bytes killing_policy() {
+  return policy_of(model::ActionKind::kKill);
 }
 
 model::Order order_of(const Bytes& policy, model::Class claimed) {
@@ -55,6 +59,21 @@ TEST_F(OrderReviewed, ClassIsComputedFromThePolicyAndNotBelieved) {
   EXPECT_THAT(review.objections, Contains("it claims class read, its policy makes it clean"));
   EXPECT_THAT(describe(order, {}, review),
               HasSubstr("CLAIMS 1 (read), ITS POLICY MAKES IT 3 (clean)"));
+}
+
+TEST_F(OrderReviewed, WhoSignsThatFilesAreGoneForGoodIsNotToldSo) {
+  const auto text = [](const Bytes& policy, model::Class claimed) {
+    const model::Order order = order_of(policy, claimed);
+    return describe(order, {},
+                    review_order({std::string(model::kPayloadOrder), codec::encode(order), {}},
+                                 order, {.policy = policy}, fixture::start()));
+  };
+  const auto warns = HasSubstr("FOR GOOD      it purges files");
+  const Bytes purging = policy_of(model::ActionKind::kPurge);
+  EXPECT_THAT(text(purging, model::Class::kDestroy), warns);
+  EXPECT_THAT(text(purging, model::Class::kClean), warns) << "it claims less";
+  EXPECT_THAT(text({}, model::Class::kDestroy), warns) << "its policy is not at hand";
+  EXPECT_THAT(text(killing_policy(), model::Class::kClean), Not(warns));
 }
 
 TEST_F(OrderReviewed, AnotherPolicyBesideTheOrderIsNotTakenForItsOwn) {
