@@ -192,7 +192,8 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
     job.state = done.state;
     job.reason = done.reason;
     executed_.insert({job.order, job.slot});
-    tell(job, "undone by the owner of this host");
+    tell(job, fmt::format("undone by the owner of this host{}{}", done.detail.empty() ? "" : ": ",
+                          done.detail));
     remember(job, effects);
   }
   report(job, std::move(say), effects, now);

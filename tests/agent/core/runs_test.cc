@@ -541,7 +541,10 @@ TEST_F(AgentCore, UndoByTheOwnerBecomesALocalReceipt) {
   done.order = applied;
   done.undo = done.local = true;
   done.acted = 1;
+  done.detail = "purged and gone for good";
   host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_TRUE(host.core->why(applied).starts_with(
+      "undone by the owner of this host: purged and gone for good"));
   EXPECT_TRUE(host.last().local);
   EXPECT_EQ(host.last().state, HostState::kUndone);
   EXPECT_EQ(host.last().order, applied);
