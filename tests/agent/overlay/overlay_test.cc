@@ -217,7 +217,7 @@ TEST_F(OverlayMounts, ALayerOfAContainerInANamespaceOfItsOwnIsNoImage) {
   char byte = 0;
   EXPECT_EQ(::read(ready[0], &byte, 1), 1);
   ::close(ready[0]);
-  const ImageLayers layers = ImageLayers::of_host();
+  const ImageLayers layers(overlays_of_host());
   const auto layer = layers.of((top_ / "store/overlay2/low/diff/bin/x").string());
   EXPECT_TRUE(layer && layer->folder == top_ / "store/overlay2/low/diff");
   EXPECT_FALSE(layers.of((top_ / "store/overlay2/up/diff/bin/x").string()).has_value());
