@@ -35,10 +35,8 @@ Result<bool> first_word(runtime::Pipe& monitor) {
 
 std::vector<std::string> capabilities(bool is_windows) {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < kCount<model::ActionKind>; ++i) {
-    const auto kind = static_cast<model::ActionKind>(i);
-    if (plan::is_available(kind)) names.emplace_back(name(kind));
-  }
+  for (std::size_t i = 0; i < kCount<model::ActionKind>; ++i)
+    names.emplace_back(name(static_cast<model::ActionKind>(i)));
   if (is_windows) names.emplace_back(name(model::ObjectKind::kWindowsRegistryKey));
   return names;
 }

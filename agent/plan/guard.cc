@@ -173,16 +173,12 @@ Refusal check_capability(const model::Policy& policy, model::Platform here) {
     return {Reason::kPlatform, fmt::format("the policy is for {}, this host runs {}",
                                            name(policy.platform), name(here))};
   for (const auto& response : policy.responses)
-    for (const auto& action : response.actions) {
-      if (!is_available(action.kind))
-        return {Reason::kCapability,
-                fmt::format("this agent has no action '{}'", name(action.kind))};
+    for (const auto& action : response.actions)
       for (const auto& selector : action.select)
         if (!takes(action.kind, selector.kind))
           return {Reason::kCapability,
                   fmt::format("'{}' of this agent does not take what the policy has it select",
                               name(action.kind))};
-    }
   return {};
 }
 

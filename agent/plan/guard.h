@@ -15,7 +15,7 @@ struct Refusal {
   explicit operator bool() const { return reason != model::Reason::kNone; }
 };
 
-// Any action of the policy that this engine lacks: found before anything is looked at.
+// What the policy asks for and this engine lacks: found before anything is looked at.
 Refusal check_capability(const model::Policy& policy, model::Platform here);
 // Different object types; a hash, or a YARA rule scored 90 or more, counts as two.
 unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);

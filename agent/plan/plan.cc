@@ -441,26 +441,6 @@ bool calls_for_action(const model::Policy& policy, const std::vector<std::uint16
   return false;
 }
 
-bool is_available(ActionKind kind) {
-  switch (kind) {
-    case ActionKind::kReport:
-    case ActionKind::kCollect:
-    case ActionKind::kSuspend:
-    case ActionKind::kDisable:
-    case ActionKind::kRemove:
-    case ActionKind::kKill:
-    case ActionKind::kQuarantine:
-    case ActionKind::kPurge:
-    case ActionKind::kBlock:
-    case ActionKind::kIsolate:
-    case ActionKind::kRestoreFromPackage:
-    case ActionKind::kRestart:
-      return true;
-    default:
-      return false;
-  }
-}
-
 model::Phase phase_of(ActionKind kind) {
   switch (kind) {
     case ActionKind::kSuspend:

@@ -80,8 +80,6 @@ model::Plan make_plan(const Input& input);
 // Whether a response to one of these true verdicts does more than report.
 bool calls_for_action(const model::Policy& policy, const std::vector<std::uint16_t>& verdicts);
 
-// The actions this engine has on Linux.
-bool is_available(model::ActionKind kind);
 model::Phase phase_of(model::ActionKind kind);
 
 // For people and for logs: one line a step, everything escaped, nothing of what is inside a file.

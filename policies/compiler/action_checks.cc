@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "policies/compiler/engine.h"
 #include "policies/compiler/naming.h"
 #include "protocol/model/disabling.h"
 
@@ -93,18 +92,8 @@ bool disables_all(const model::Selection& selection) {
 }
 
 void check_engine(const model::Action& action, Position at, Draft& draft) {
-  if (draft.policy.platform == model::Platform::kMacos) return;
-  const bool takes_all =
-      std::all_of(action.select.begin(), action.select.end(),
-                  [&](const auto& one) { return agents_take(action.kind, one.kind); });
-  if (!agents_do(action.kind) || !takes_all)
-    return draft.sink.warning(
-        at,
-        fmt::format("agents of this version have no '{}': they refuse an apply order of this "
-                    "policy",
-                    name(action.kind)),
-        "take the action out; a dry run works with it");
-  if (action.kind != ActionKind::kDisable) return;
+  if (draft.policy.platform == model::Platform::kMacos || action.kind != ActionKind::kDisable)
+    return;
   for (const auto& selector : action.select)
     for (const auto d : selector.detections) {
       const Detection& detection = draft.policy.detections[d];

@@ -4,7 +4,6 @@
 
 #include "policies/compiler/compiler.h"
 #include "policies/compiler/condition.h"
-#include "policies/compiler/engine.h"
 #include "policies/compiler/not_carried_out.h"
 #include "policies/compiler/phrases.h"
 #include "policies/compiler/strength.h"
@@ -184,9 +183,8 @@ void explain_response(const Policy& policy, const model::Response& response, std
       if (action.kind != kind) continue;
       std::vector<std::string> targets;
       for (const auto& selector : action.select) targets.push_back(selector_text(selector, policy));
-      out += fmt::format("    {}. {} {}{}{}\n", ++number, name(action.kind), joined(targets, "and"),
-                         options_text(action),
-                         agents_do(action.kind) ? "" : " [not carried out, see below]");
+      out += fmt::format("    {}. {} {}{}\n", ++number, name(action.kind), joined(targets, "and"),
+                         options_text(action));
     }
   if (number == 0) out += "    nothing but a report\n";
 }

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "policies/compiler/engine.h"
-#include "policies/compiler/phrases.h"
-
 namespace fleetsweep::compiler {
 namespace {
 
@@ -12,16 +9,6 @@ bool any_action(const model::Policy& policy, const auto& wanted) {
   return std::any_of(policy.responses.begin(), policy.responses.end(), [&](const auto& response) {
     return std::any_of(response.actions.begin(), response.actions.end(), wanted);
   });
-}
-
-std::vector<std::string> missing_actions(const model::Policy& policy) {
-  std::vector<std::string> missing;
-  for (std::size_t i = 0; i < kCount<model::ActionKind>; ++i) {
-    const auto kind = static_cast<model::ActionKind>(i);
-    if (!agents_do(kind) && any_action(policy, [&](const auto& a) { return a.kind == kind; }))
-      missing.emplace_back(name(kind));
-  }
-  return missing;
 }
 
 }  // namespace
@@ -35,11 +22,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
     out.push_back(
         "anything on a Windows that runs: they run on Linux and look at its volume, "
         "mounted and named by 'root'; of running processes they see none");
-  if (const auto missing = missing_actions(policy); !missing.empty())
-    out.push_back(
-        fmt::format("{}: they refuse an apply order of this policy and do nothing at all "
-                    "(reason capability); a dry run works",
-                    joined(missing, "and")));
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
   if (defaults.isolates_respawned)
