@@ -95,8 +95,8 @@ void Manners::sleep(Microseconds time, const std::function<bool()>& is_over) con
 }
 
 void Manners::keep(int parser_pid, std::uint64_t operations, const std::function<bool()>& is_over) {
-  const auto rest = pace_.pause(now(), {processor_time(parser_pid), operations});
-  if (rest >= kRestMin) sleep(rest, is_over);
+  const auto pause = pace_.pause(now(), {processor_time(parser_pid), operations});
+  if (pause >= kRestMin) sleep(pause, is_over);
   if (now() - looked_ < kLookAtPressureEvery) return;
   while (const auto worst = worst_pressure()) {
     const auto rest = brake_.rest(now(), *worst);
