@@ -73,8 +73,10 @@ aim() {  # takes aim at the scans and acts that run now
       { read -r comm <"/proc/$child/comm"; } 2>/dev/null || continue
       case $comm in fleetsweep-scan) comm=scan ;; fleetsweep-act) comm=act ;; *) continue ;; esac
       SEEN[$child]=$comm
-      # Three in a row is an answer: this host cannot do it.
-      if [ "${IN_ROW[$host]:-0}" -ge 2 ]; then IN_ROW[$host]=0; continue; fi
+      # Three in a row is an answer: this host cannot do it. Others are spared by lot: in turn it would always be the act that
+      # only undoes what the one before it left, and no campaign would end.
+      draw 0 3
+      if [ "$DRAWN" = 0 ] || [ "${IN_ROW[$host]:-0}" -ge 2 ]; then IN_ROW[$host]=0; continue; fi
       IN_ROW[$host]=$((${IN_ROW[$host]:-0} + 1))
       draw 0 "${REACH[$comm]}"
       AIM[$child]=$((NOW + DRAWN))
@@ -102,14 +104,15 @@ fire_once() {
         *) "kill_$program" "${HOSTS[DRAWN]}" ;;
       esac
     fi
-    draw 200000 "${EVERY[$program]}"
+    draw $((200000 * PACE)) $((EVERY[$program] * PACE))
     DUE[$program]=$((NOW + DRAWN))
   done
 }
 
-# under_fire SECONDS COMMAND...: kills until the command succeeds, which is asked again and again meanwhile.
+# under_fire SECONDS COMMAND...: kills until the command succeeds, which is asked again and again meanwhile. The longer it lasts,
+# the longer each may live: a machine so slow that no scan ends within the life of an agent would prove nothing.
 under_fire() {
-  local deadline=$((SECONDS + $1)) watcher; shift
+  local began=$SECONDS deadline=$((SECONDS + $1)) watcher; shift
   (until "$@" >/dev/null 2>&1; do sleep 0.1; done) &
   watcher=$!
   RUNNING+=($watcher)
@@ -119,6 +122,7 @@ under_fire() {
       echo "gave up waiting under fire for: $*" >&2
       return 1
     fi
+    PACE=$((1 + (SECONDS - began) / 20))
     fire_once
     pause 0.002
   done
