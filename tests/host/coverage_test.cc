@@ -53,11 +53,7 @@ std::set<std::string> changed(const std::string& before, const std::string& afte
   std::set_symmetric_difference(old.begin(), old.end(), now.begin(), now.end(),
                                 std::back_inserter(differ));
   std::set<std::string> paths;
-  for (const std::string& line : differ) {
-    const std::size_t sum = line.find("  ./");  // of sha256sum; else of find
-    paths.insert(
-        "/" + (sum != std::string::npos ? line.substr(sum + 4) : line.substr(0, line.find(' '))));
-  }
+  for (const std::string& line : differ) paths.insert("/" + line.substr(0, line.find(' ')));
   return paths;
 }
 

@@ -16,6 +16,7 @@
 #include "agent/act/process.h"
 #include "agent/act/serve.h"
 #include "protocol/crypto/digest.h"
+#include "tests/agent/act/manifest.h"
 
 namespace fleetsweep::act {
 
@@ -372,17 +373,11 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
 }
 
 std::string ActHost::manifest() const {
-  return output_of("cd " + root_ +
-                   " && find . -printf '%P %y %m %U:%G %n %T@ %l ' "
-                   "\\( -type f -printf '%s ' -o -true \\) -printf '\\n' | sort"
-                   " && find . -type f -print0 | sort -z | xargs -0 -r sha256sum"
-                   " && find . -type f -print0 | sort -z | xargs -0 -r getfattr -h -d -m - -e hex"
-                   " && { find . -type f -print0 | sort -z | xargs -0 -r lsattr || true; }");
+  return manifest_of(root_, Told::kAll);
 }
 
 std::string ActHost::contents() const {
-  return output_of("cd " + root_ + " && find . -printf '%P %y %m %U:%G %n %l\\n' | sort" +
-                   " && find . -type f -print0 | sort -z | xargs -0 -r sha256sum");
+  return manifest_of(root_, Told::kWithoutTimesAndAttributes);
 }
 
 }  // namespace fleetsweep::act

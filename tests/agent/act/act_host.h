@@ -1,8 +1,7 @@
 #pragma once
 
 // One host with a private root, on which the real fleetsweep-act works: a harmless look-alike of an
-// infection, a tenant that signs orders, and what scan and core would have sent. Manifests are made
-// by find, sha256sum and getfattr.
+// infection, a tenant that signs orders, and what scan and core would have sent.
 
 #include <sys/types.h>
 
