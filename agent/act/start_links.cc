@@ -1,0 +1,77 @@
+#include "agent/act/start_links.h"
+
+#include <algorithm>
+#include <climits>
+#include <filesystem>
+
+#include "agent/plan/protected.h"
+
+namespace fleetsweep::act {
+namespace {
+
+std::vector<std::string> names_at(const Tree& tree, const std::string& path) {
+  const auto inside = tree.parent(path + "/x");
+  return inside ? names_in(inside->folder.get()) : std::vector<std::string>();
+}
+
+std::string base_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// x@.service is enabled as x@tty1.service.
+bool is_unit_link(const std::string& link, const std::string& unit) {
+  const auto at = unit.find("@.");
+  if (at == std::string::npos) return link == unit;
+  return link.starts_with(unit.substr(0, at + 1)) && link.ends_with(unit.substr(at + 1));
+}
+
+// Another name for the unit (Alias=): a link beside the units that leads to it.
+bool is_alias(const Tree& tree, const std::string& path, const std::string& unit_path) {
+  const auto parent = tree.parent(path);
+  char target[PATH_MAX];
+  const auto size =
+      parent ? ::readlinkat(parent->folder.get(), parent->leaf.c_str(), target, sizeof target) : -1;
+  if (size <= 0) return false;
+  const std::filesystem::path leads_to(std::string(target, static_cast<std::size_t>(size)));
+  const auto from = std::filesystem::path(path).parent_path();
+  return leads_to == base_name(unit_path) ||
+         plan::unmerged((from / leads_to).lexically_normal().string()) == plan::unmerged(unit_path);
+}
+
+bool is_start_link(const std::string& link, const std::string& script) {
+  return link.size() == script.size() + 3 && (link[0] == 'S' || link[0] == 'K') &&
+         link.ends_with(script);
+}
+
+}  // namespace
+
+std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {
+  const std::string unit = base_name(unit_path);
+  const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
+  std::vector<std::string> folders = {"/etc/systemd/system",     "/run/systemd/system",
+                                      "/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
+                                      "/etc/systemd/user",       "/run/systemd/user"};
+  if (std::find(folders.begin(), folders.end(), own_folder) == folders.end())
+    folders.push_back(own_folder);
+  std::vector<std::string> links;
+  for (const auto& folder : folders)
+    for (const auto& name : names_at(tree, folder)) {
+      if (is_alias(tree, folder + "/" + name, unit_path)) links.push_back(folder + "/" + name);
+      if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
+        for (const auto& link : names_at(tree, folder + "/" + name))
+          if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
+    }
+  return links;
+}
+
+std::vector<std::string> init_links(const Tree& tree, const std::string& script_path) {
+  std::vector<std::string> links;
+  for (const char* base : {"/etc", "/etc/rc.d"})
+    for (const char level : std::string_view("0123456S"))
+      for (const auto& link : names_at(tree, fmt::format("{}/rc{}.d", base, level)))
+        if (is_start_link(link, base_name(script_path)))
+          links.push_back(fmt::format("{}/rc{}.d/{}", base, level, link));
+  return links;
+}
+
+}  // namespace fleetsweep::act
