@@ -1,6 +1,6 @@
 #pragma once
 
-// What is never touched, whatever an order says (engine.md 2.7, trust.md 5.3). Compiled in; a
+// What is never touched, whatever an order says. Compiled in; a
 // policy can only add. Paths are relative to the root and absolute in form: "/etc/passwd".
 
 #include <string>

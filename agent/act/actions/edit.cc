@@ -1,6 +1,9 @@
-// Takes a line out of a file (engine.md 2.2): the new content goes to a temporary file with the old
+// Takes a line out of a file: the new content goes to a temporary file with the old
 // one's owner, mode and attributes, the two swap places, and what came out must be what was read.
 // A registry hive is edited the same way; what it becomes a process of its own says.
+
+#include <chrono>
+#include <thread>
 
 #include "agent/act/actions/action.h"
 #include "agent/act/faults.h"
@@ -78,10 +81,12 @@ Digest digest_under(const Parent& parent, const std::string& name) {
 }
 
 // Our file and the one that came out for it change places again. Whoever swapped that may go on:
-// only ours may be deleted, and he can hide it each time with as good a chance as not.
+// only ours may be deleted, and he can hide it each time with as good a chance as not. While he
+// does not get the processor it stays hidden, so that each try waits longer: 0.6 s in all.
 void swap_back(const Intent& intent, const Parent& parent, const std::string& temporary) {
   constexpr int kTries = 20;
   for (int i = 0; i < kTries; ++i) {
+    std::this_thread::sleep_for(std::chrono::microseconds(250) * i * i);
     if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) break;
     if (digest_under(parent, temporary) != intent.after) continue;
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);

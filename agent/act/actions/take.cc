@@ -1,5 +1,5 @@
 // Takes one name of a stored file away: rename to a hidden name, look whether it is really that
-// file, only then unlink (engine.md 2.3). Whoever swaps the file in between gets it back.
+// file, only then unlink. Whoever swaps the file in between gets it back.
 
 #include "agent/act/actions/action.h"
 #include "agent/act/faults.h"

@@ -19,7 +19,7 @@ namespace {
 constexpr int kZapEnforceDomain = 93;
 constexpr int kBacklog = 4096;  // a storm of CURVE agents overflows the default of 100
 
-// trust.md 4.6. No heartbeats: with thousands of peers the library's timers cost a whole core.
+// No heartbeats: with thousands of peers the library's timers cost a whole core.
 bool set_profile(void* socket, const EdgeSocket::Options& options) {
   const std::string& domain = options.domain;
   return set_int(socket, ZMQ_CURVE_SERVER, 1) &&
