@@ -16,6 +16,9 @@ volume=$(host_root volume) loader=Users/Ann/AppData/Local/Qwertz/mfpmp.ocx
 mkdir -p "$volume"
 "$BIN/fleetsweep-windows-root" "$volume"
 manifest "$volume" >"$WORLD/hosts/volume/before"
+judged() { fs --json policy test "$POLICY" "$volume" | jq -e --arg verdict "$1" 'any(.. | objects | .verdicts? // [] | .[]; .id == $verdict)'; }
+expect "rule, times and hive make it confirmed" judged emotet_confirmed
+expect "what the module of 2021 took away is known" judged cleaned_by_bka
 host_enrol volume
 agent_start volume
 story_host linux
@@ -33,6 +36,7 @@ campaign_order apply emotet --jurisdiction DE
 expect "cleaned, and verified by two rescans" wait_for 60 campaign_has emotet verified 1
 expect "the loader is gone" not test -e "$volume/$loader"
 said() { "$BIN/fleetsweep-windows-root" --says "$volume" "$1" "$2" "$3"; }
+expect "what the module of 2021 took away stays" test -e "$volume/Users/Ann/AppData/Local/Temp/UDP41AF.tmp"
 is_gone() { local code=0; said "$@" || code=$?; [ $code = 1 ]; }
 run='Software\Microsoft\Windows\CurrentVersion\Run'
 for set in ControlSet001 ControlSet002; do

@@ -80,7 +80,14 @@ int main(int argc, char** argv) {
   hive("Users/Ben/NTUSER.DAT",
        HiveBuilder().text(kRun, "notes.ocx", started("Ben", "Notes\\notes.ocx")));
   const std::string program = "MZ" + std::string(20'000, '\1');
-  put(root / "Users/Ann/AppData/Local/Qwertz/mfpmp.ocx", program);
+  const fs::path loader = root / "Users/Ann/AppData/Local/Qwertz/mfpmp.ocx";
+  put(loader, program + std::string("\0RunDLL\0", 8));
+  fs::last_write_time(loader, fs::last_write_time(loader.parent_path()) - std::chrono::days(7));
+  // As the module of 2021 left it, whose key stood before what it took away.
+  put(root / "Users/Ann/AppData/Local/Temp/UDP41AF.tmp",
+      "\xc3\xda\xda\x19\x63\x45\x2c\x86\x77\x3b\xe9\xfd\x24\x64\xfb\xb8"
+      "\x07\xfe\x12\xd0\x2a\x48\x13\x38\x48\x68\xe8\xae\x91\x3c\xed\x82" +
+          program);
   put(root / "Users/Ben/AppData/Local/Notes/notes.ocx",
       "a text of Ben's\n" + std::string(20'000, 'n'));
   put(root / "Users/Ben/AppData/Local/Tools/helper.dll", program);
