@@ -38,7 +38,7 @@ class Walk {
     // Whoever names a folder wants it looked at: ntfs-3g, too, is a file system of FUSE.
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
-    if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = false;
+    if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = FileSystem::kHeld;
     const auto mounts = mount_points();
     knows_mounts_ = mounts.has_value();
     const std::string above = root.is_whole() ? "" : root.path();
@@ -90,7 +90,10 @@ class Walk {
     }
     // All others lie where the folder above them does.
     const bool may_begin = !knows_mounts_ || pending.is_start || mounts_.contains(pending.path);
-    if (may_begin && is_skipped(fd.get())) return;
+    const FileSystem kind = may_begin ? file_system(fd.get()) : FileSystem::kHeld;
+    if (kind == FileSystem::kElsewhere)
+      visitor_.unreadable(pending.path, "a network or FUSE file system: not looked at");
+    if (kind != FileSystem::kHeld) return;
     if (!visitor_.enter(pending.path, fd.get())) return;
 
     depth_ = pending.depth;
@@ -143,15 +146,16 @@ class Walk {
     visitor_.file(fd.get(), path, name);
   }
 
-  bool is_skipped(int fd) {
+  FileSystem file_system(int fd) {
     struct stat folder {};
-    if (::fstat(fd, &folder) != 0) return true;
+    if (::fstat(fd, &folder) != 0) return FileSystem::kHeld;
     const auto known = devices_.find(folder.st_dev);
     if (known != devices_.end()) return known->second;
     struct statfs status {};
-    const bool skipped = ::fstatfs(fd, &status) == 0 && is_skipped_file_system(status.f_type);
-    devices_[folder.st_dev] = skipped;
-    return skipped;
+    const FileSystem kind =
+        ::fstatfs(fd, &status) == 0 ? file_system_of(status.f_type) : FileSystem::kHeld;
+    devices_[folder.st_dev] = kind;
+    return kind;
   }
 
   const Root& root_;
@@ -167,12 +171,12 @@ class Walk {
   std::size_t depth_ = 0;
   Open here_;
   std::vector<Pending> pending_;
-  std::map<dev_t, bool> devices_;
+  std::map<dev_t, FileSystem> devices_;
 };
 
 }  // namespace
 
-bool is_skipped_file_system(long type) {
+FileSystem file_system_of(long type) {
   // linux/magic.h and the kernel's own sources; the comment names what statfs(2) calls them.
   switch (static_cast<std::uint32_t>(type)) {
     case 0x9fa0:      // proc
@@ -194,6 +198,7 @@ bool is_skipped_file_system(long type) {
     case 0x6165676c:  // pstore
     case 0xde5e81e4:  // efivarfs
     case 0xf97cff8c:  // selinux
+      return FileSystem::kPseudo;
     case 0x6969:      // nfs
     case 0xff534d42:  // cifs
     case 0xfe534d42:  // smb3
@@ -204,9 +209,9 @@ bool is_skipped_file_system(long type) {
     case 0x5346414f:  // openafs
     case 0x6b414653:  // afs
     case 0x73757245:  // coda
-      return true;
+      return FileSystem::kElsewhere;
     default:
-      return false;
+      return FileSystem::kHeld;
   }
 }
 

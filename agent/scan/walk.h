@@ -1,8 +1,9 @@
 #pragma once
 
-// Every regular file beneath some folders, once, without following links. Pseudo and network file
-// systems are left out, and on the host itself what a container sees as its /, where the layers
-// that it is put together from are walked; tmpfs never is.
+// Every regular file beneath some folders, once, without following links. Pseudo file systems are
+// left out, and on the host itself what a container sees as its /, where the layers that it is put
+// together from are walked; tmpfs never is. Of a network or FUSE file system the visitor is told
+// that it is unreadable: other hosts hold it, and one that hangs would hold the scan.
 
 #include <string>
 #include <vector>
@@ -26,7 +27,9 @@ class WalkVisitor {
 // A start inside another is dropped; one that does not exist, or is a link, is nothing.
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor);
 
+enum class FileSystem { kHeld, kPseudo, kElsewhere };
+
 // By the magic number of statfs(2).
-bool is_skipped_file_system(long type);
+FileSystem file_system_of(long type);
 
 }  // namespace fleetsweep::scan

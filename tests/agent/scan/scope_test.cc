@@ -79,11 +79,11 @@ TEST(Scope, GlobsOfPathologicalShapeAreFast) {
 }
 
 TEST(Walk, TmpfsIsNeverSkippedAndProcAlwaysIs) {
-  EXPECT_FALSE(is_skipped_file_system(0x01021994));  // tmpfs
-  EXPECT_FALSE(is_skipped_file_system(0x794c7630));  // overlayfs
-  EXPECT_FALSE(is_skipped_file_system(0xef53));      // ext4
-  EXPECT_TRUE(is_skipped_file_system(0x9fa0));       // proc
-  EXPECT_TRUE(is_skipped_file_system(0x6969));       // nfs
+  EXPECT_EQ(file_system_of(0x01021994), FileSystem::kHeld);   // tmpfs
+  EXPECT_EQ(file_system_of(0x794c7630), FileSystem::kHeld);   // overlayfs
+  EXPECT_EQ(file_system_of(0xef53), FileSystem::kHeld);       // ext4
+  EXPECT_EQ(file_system_of(0x9fa0), FileSystem::kPseudo);     // proc
+  EXPECT_EQ(file_system_of(0x6969), FileSystem::kElsewhere);  // nfs
 }
 
 }  // namespace
