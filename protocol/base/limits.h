@@ -158,6 +158,12 @@ inline constexpr std::size_t kImageRecordBytes = 16 << 20;
 inline constexpr int kImageRecordDepth = 32;
 inline constexpr std::size_t kImages = 4'000;
 inline constexpr std::size_t kImageLayers = 100'000;
+// Containerd writes it into bolt databases: bytes of one, buckets and pages within each other, and
+// how often one is read while it changes. An image has so many manifests, one for each platform.
+inline constexpr std::size_t kBoltBytes = 256ull << 20;
+inline constexpr int kBoltDepth = 32;
+inline constexpr int kBoltReadings = 3;
+inline constexpr std::size_t kImageManifests = 256;
 inline constexpr std::size_t kSweepPolicies = 16;    // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them
