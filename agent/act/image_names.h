@@ -1,8 +1,9 @@
 #pragma once
 
-// The images that a layer belongs to, by the stores of docker, podman and cri-o. Act looks for
-// their files; a confined process reads what is in them.
+// The images that a layer belongs to, by the stores of docker, podman, cri-o and containerd. Act
+// looks for their files; a confined process reads what is in them.
 
+#include <array>
 #include <set>
 #include <string>
 
@@ -24,7 +25,16 @@ class ImageNames {
   explicit ImageNames(std::unique_ptr<Confined> reader) : reader_(std::move(reader)) {}
   std::set<Digest> of_docker(const Tree& tree, const std::string& store,
                              const std::string& layer) const;
-  std::set<Digest> ask(const Digest& layer, std::span<const int> records) const;
+  std::set<Digest> of_podman(const Tree& tree, const std::string& store,
+                             const std::string& layer) const;
+  std::set<Digest> of_containerd(const Tree& tree, const std::string& store,
+                                 const std::string& layer) const;
+  // images_with(), has_layer(), parse_image_document(), containerd_layer(); what they answer.
+  enum class Question : std::uint8_t { kPodman, kConfiguration, kDocument, kContainerd };
+  using Answer = std::array<std::set<Digest>, 3>;
+  static Bytes answer(const Confined::Message& request);
+  Answer ask(Question question, std::span<const int> records, const Digest& layer,
+             std::uint64_t number = 0) const;
 
   std::unique_ptr<Confined> reader_;
 };

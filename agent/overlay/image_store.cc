@@ -100,4 +100,19 @@ std::set<Digest> images_with(std::string_view images, std::string_view layers,
   return found;
 }
 
+ImageDocument parse_image_document(std::string_view document) {
+  const Json json = members_of(document, {"manifests", "config", "digest"});
+  const Json& manifests = member(json, "manifests");
+  const Json& configuration = member(json, "config");
+  if (manifests.is_array() == configuration.is_object() ||
+      manifests.size() > limits::kImageManifests || !codec::no_member_twice(document))
+    return {};
+  ImageDocument result;
+  for (const Json& one : manifests)
+    if (const auto digest = digest_of(member(one, "digest"), kAlgorithm))
+      result.manifests.insert(*digest);
+  result.configuration = digest_of(member(configuration, "digest"), kAlgorithm);
+  return result;
+}
+
 }  // namespace fleetsweep

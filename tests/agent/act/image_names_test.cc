@@ -2,7 +2,11 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
+
+#include "protocol/base/limits.h"
 #include "tests/agent/act/docker_store.h"
+#include "tests/agent/overlay/containerd_builder.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -43,7 +47,8 @@ TEST_F(ImageNamesTest, AnImageThatTellsOfALayerIsNamedForIt) {
   for (const char* unknown :
        {"/var/lib/docker/overlay2/cache-init/diff", "/var/lib/docker/overlay2/cache",
         "/var/lib/docker/overlay/cache/diff", "/overlay2/cache/diff", "/diff", "diff",
-        "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs"})
+        "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs",
+        "/io.containerd.snapshotter.v1.overlayfs/snapshots/1/fs", "/snapshots/1/fs"})
     EXPECT_EQ(names_of(unknown), std::set<Digest>()) << unknown;
 }
 
@@ -88,6 +93,126 @@ TEST_F(ImageNamesTest, AnImageOfPodmansHasNoName) {
   EXPECT_EQ(names_of(store + "/overlay/" + id + "/diff"), std::set<Digest>());
   write_text(root_.path() + store + "/overlay-layers/layers.json", "[{");
   EXPECT_EQ(names_of(layer), std::set<Digest>());
+}
+
+// A store of containerd's: Kubernetes and docker have each their own of one image in two layers.
+struct ContainerdNames : ImageNamesTest {
+  static std::string manifest_of(const Digest& configuration) {
+    return R"({"layers":[],"config":{"digest":"sha256:)" + configuration.hex() + "\"}}";
+  }
+  static std::string index_of(const std::vector<Digest>& manifests) {
+    std::string list;
+    for (const Digest& one : manifests) list += R"(,{"digest":"sha256:)" + one.hex() + "\"}";
+    return R"({"manifests":[)" + list.substr(1) + "]}";
+  }
+  std::string path_of(const Digest& blob) const {
+    return root_.path() + store_ + "/io.containerd.content.v1.content/blobs/sha256/" + blob.hex();
+  }
+  Digest add_blob(const std::string& text) const {
+    const Digest name = crypto::sha256(as_bytes(text));
+    write_text(path_of(name), text);
+    return name;
+  }
+  Digest add_configuration(const std::string& diff_ids, const std::string& label) const {
+    return add_blob(R"({"config":{"digest":")" + label +
+                    R"("},"rootfs":{"type":"layers","diff_ids":[")" + diff_ids + "\"]}}");
+  }
+  void write() const {
+    write_text(root_.path() + store_ + "/io.containerd.snapshotter.v1.overlayfs/metadata.db",
+               to_text(containerd_.snapshots.build()));
+    write_text(root_.path() + store_ + "/io.containerd.metadata.v1.bolt/meta.db",
+               to_text(containerd_.metadata.build()));
+  }
+  std::set<Digest> names_of_layer(const std::string& number) {
+    return names_of(store_ + "/io.containerd.snapshotter.v1.overlayfs/snapshots/" + number + "/fs");
+  }
+
+  const std::string store_ = "/var/lib/containerd";
+  const Digest base_ = crypto::sha256(as_bytes("base"));
+  const Digest one_ = add_configuration(diff_id("base"), "one");
+  const Digest two_ = add_configuration(diff_id("base") + "\",\"" + diff_id("more"), "two");
+  const Digest manifest_ = add_blob(manifest_of(one_));
+  // For another platform there is nothing here.
+  const Digest index_ = add_blob(index_of({numbered_digest(1), add_blob(manifest_of(two_))}));
+  ContainerdBuilder containerd_ = ContainerdBuilder()
+                                      .add_layer(1, "k8s.io/2", base_)
+                                      .add_layer(2, "moby/2", base_)
+                                      .add_image("k8s.io", "example.com/one:1", manifest_)
+                                      .add_image("k8s.io", "example.com/two:1", index_)
+                                      .add_image("moby", "example.com/two:1", index_)
+                                      .add_image("x", "example.com/one:1", manifest_);
+};
+
+TEST_F(ContainerdNames, AnImageOfContainerdsHasNoNameOrOneThatNoToolKnows) {
+  add_configuration(diff_id("base"), "deleted: no image leads to it any more");
+  const Digest other = add_configuration(diff_id("other"), diff_id("base"));
+  containerd_.add_image("k8s.io", "example.com/other:1", add_blob(manifest_of(other)));
+  write();
+  // Crictl names an image by its configuration, docker by what its name stands for.
+  EXPECT_EQ(names_of_layer("1"), (std::set{one_, two_}));
+  EXPECT_EQ(names_of_layer("2"), std::set{index_});
+  for (const char* unknown : {"3", "", "1x", "-1", "0x1", "99999999999999999999"})
+    EXPECT_EQ(names_of_layer(unknown), std::set<Digest>()) << unknown;
+}
+
+TEST_F(ContainerdNames, WhatSomebodyElsePutIntoTheStoreOfContainerdIsBelieved) {
+  write();
+  const std::string text = read_text(path_of(one_));
+  write_text(path_of(one_), text + " ");  // not what its name says
+  EXPECT_EQ(names_of_layer("1"), std::set{two_});
+  fs::rename(path_of(two_), root_ / "elsewhere");
+  fs::create_symlink(root_ / "elsewhere", path_of(two_));
+  EXPECT_EQ(names_of_layer("1"), std::set<Digest>());
+  write_text(path_of(one_), text);
+  EXPECT_EQ(names_of_layer("1"), std::set{one_});
+  ASSERT_EQ(::chown((root_.path() + store_ + "/io.containerd.metadata.v1.bolt/meta.db").c_str(),
+                    65534, 65534),
+            0);
+  EXPECT_EQ(names_of_layer("1"), std::set<Digest>());
+}
+
+TEST_F(ContainerdNames, AnImageHidesOthersOrKeepsActBusyForEver) {
+  std::vector<Digest> many;
+  for (std::uint64_t i = 0; i <= limits::kImageManifests; ++i) many.push_back(numbered_digest(i));
+  // An index of too much, one in another, and what is neither that nor a manifest.
+  containerd_.add_image("k8s.io", "many", add_blob(index_of(many)));
+  containerd_.add_image("k8s.io", "index", add_blob(index_of({index_, manifest_})));
+  containerd_.add_image("k8s.io", "configuration", one_);
+  containerd_.add_image("k8s.io", "damaged", add_blob("{"));
+  write();
+  EXPECT_EQ(names_of_layer("1"), (std::set{one_, two_}));
+}
+
+TEST_F(ContainerdNames, ADatabaseThatIsDamagedOrTooLargeEndsTheReader) {
+  write();
+  const std::string path = root_.path() + store_ + "/io.containerd.metadata.v1.bolt/meta.db";
+  const std::string whole = read_text(path);
+  fs::resize_file(path, std::uintmax_t{1} << 40);
+  EXPECT_EQ(names_of_layer("1"), std::set<Digest>());
+  write_text(path, whole.substr(0, whole.size() - 1));
+  EXPECT_EQ(names_of_layer("1"), std::set<Digest>());
+  write_text(path, whole);
+  // As large as one may be.
+  fs::resize_file(path, limits::kBoltBytes);
+  EXPECT_EQ(names_of_layer("1"), (std::set{one_, two_}));
+}
+
+// Containerd 1.6.20 of Debian wrote it: `ctr -n k8s.io images import` of images one (layer base),
+// two (an index; layers base and more) and other, of two again with -n moby, and a container's
+// snapshot on base. Archives of layers are left out.
+TEST_F(ContainerdNames, WhatContainerdItselfWroteIsReadOtherwise) {
+  fs::remove_all(root_.path() + store_);
+  fs::create_directories(root_.path() + store_);
+  const std::string archive = std::string(FS_SOURCE_DIR) + "/tests/agent/act/containerd.tar.gz";
+  ASSERT_EQ(std::system(("tar -xzf " + archive + " -C " + root_.path() + store_).c_str()), 0);
+  const auto image = [](const char* hex) { return Digest::parse_hex(hex).value(); };
+  const Digest one = image("f57e08807dd59a0ad38930befc3a0f33bc35d28d7f8d8556caf86add74771cdc"),
+               two = image("cab5ae68c6e4be752bb54cec82cc14009a91693cad62aca266f147797f384d69"),
+               other = image("d2225b4ea527cf1a5d09a7335a35835861cc5a3c100a647dc6ade3a575043ab2"),
+               index = image("0d99319a2c4ea6448a9dbfd8a7fdae4bc4b6fd4579d4d901ae69f61ec37b4e76");
+  const std::set<Digest> expected[] = {{}, {one, two}, {two}, {other}, {index}, {index}, {}, {}};
+  for (std::size_t i = 0; i < std::size(expected); ++i)
+    EXPECT_EQ(names_of_layer(std::to_string(i)), expected[i]) << i;
 }
 
 }  // namespace

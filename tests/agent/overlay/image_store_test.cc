@@ -106,5 +106,29 @@ TEST(ImageStore, ADamagedStoreOfPodmansIsReadForEver) {
   EXPECT_TRUE(images_with(many + "," + images.substr(1), circle, digest(id('a'))).empty());
 }
 
+TEST(ImageStore, AnIndexIsTakenForAManifestOrForBoth) {
+  const auto blob = [](char name) { return R"({"digest":"sha256:)" + id(name) + R"(","size":7})"; };
+  const std::string index = R"("manifests":[)" + blob('a') + "," + blob('b') + "]";
+  const std::string manifest = R"("config":)" + blob('c') + R"(,"layers":[)" + blob('d') + "]";
+  const auto of_index = parse_image_document("{" + index + R"(,"annotations":{"config":7}})");
+  EXPECT_EQ(of_index.manifests, (std::set<Digest>{digest(id('a')), digest(id('b'))}));
+  EXPECT_FALSE(of_index.configuration);
+  const auto of_manifest = parse_image_document("{" + manifest + "}");
+  EXPECT_EQ(of_manifest.configuration, digest(id('c')));
+  EXPECT_TRUE(of_manifest.manifests.empty());
+  std::string many;
+  for (std::size_t i = 0; i <= limits::kImageManifests; ++i) many += "," + blob('e');
+  for (const std::string& hostile :
+       {"{" + index + "," + manifest + "}", "{" + index + "," + index + "}",
+        "{" + manifest + "," + manifest + "}", "[" + blob('a') + "]", std::string("{}"),
+        std::string(), "{" + index, R"({"manifests":)" + blob('a') + "}",
+        R"({"config":[)" + blob('a') + "]}", R"({"manifests":[)" + many.substr(1) + "]}",
+        R"({"manifests":[7,null,{"digest":"sha512:)" + id('a') + R"("},{"digest":7},[]]})",
+        R"({"config":{"Labels":)" + blob('a') + "}}", R"({"layers":[)" + blob('a') + "]}"}) {
+    const auto read = parse_image_document(hostile);
+    EXPECT_TRUE(read.manifests.empty() && !read.configuration) << hostile.substr(0, 300);
+  }
+}
+
 }  // namespace
 }  // namespace fleetsweep
