@@ -1,7 +1,7 @@
 // What an agent reads on a host that somebody else may have written: persistence files, /proc, YARA
-// sources, archives, the table of known files, dpkg's database, the loader's cache, what systemd
-// and a taken parser answer, its own journal, vault, anchor and enrolment, key files,
-// configuration. The first byte chooses.
+// sources, archives, the table of known files, dpkg's database, what container engines write, the
+// loader's cache, what systemd and a taken parser answer, its own journal, vault, anchor and
+// enrolment, key files, configuration. The first byte chooses.
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,7 +33,9 @@
 #include "agent/hive/registry.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
+#include "agent/overlay/bolt.h"
 #include "agent/overlay/container.h"
+#include "agent/overlay/containerd_store.h"
 #include "agent/overlay/image_store.h"
 #include "agent/overlay/overlay.h"
 #include "agent/package_db/berkeley_hash.h"
@@ -297,9 +299,28 @@ void name_images(std::string_view text) {
   Digest layer;
   layer.value.fill(0xaa);
   (void)has_layer(text, layer);
+  FS_ASSERT(parse_image_document(text).manifests.size() <= limits::kImageManifests);
   const std::string_view images = text.substr(0, text.find('\0'));
   text.remove_prefix(std::min(images.size() + 1, text.size()));
   FS_ASSERT(images_with(images, text, layer).size() <= limits::kImages);
+}
+
+// Its checksum is put right, or nothing would get past it.
+void read_bolt(BytesView input) {
+  constexpr std::size_t kMetaAt = 16, kSumAt = kMetaAt + 56;
+  if (input.size() < kSumAt + 8) return;
+  Bytes bytes = to_bytes(input);
+  std::uint64_t sum = 0xcbf29ce484222325;
+  for (std::size_t i = kMetaAt; i < kSumAt; ++i) sum = (sum ^ bytes[i]) * 0x100000001b3;
+  for (int i = 0; i < 8; ++i) bytes[kSumAt + i] = static_cast<std::uint8_t>(sum >> 8 * i);
+  std::size_t values = 0;
+  (void)each_bolt_value(bytes, [&](std::span<const std::string_view> path, std::string_view) {
+    ++values;
+    FS_ASSERT(!path.empty() && path.size() <= static_cast<std::size_t>(limits::kBoltDepth));
+  });
+  FS_ASSERT(values <= bytes.size());
+  const auto layer = containerd_layer(1, bytes, bytes);
+  if (layer) FS_ASSERT(layer->of_kubernetes.size() + layer->of_others.size() <= limits::kImages);
 }
 
 void fill(std::string_view text) {
@@ -531,6 +552,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return search_cache(bytes);
     case fuzz::kManager:
       return answer_restart(bytes);
+    case fuzz::kBolt:
+      return read_bolt(bytes);
     default:
       enrolled(text);
   }

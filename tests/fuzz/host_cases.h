@@ -38,13 +38,15 @@ enum HostCase : std::uint8_t {
   kSqlite,   // two bytes: how long the database is; the rest is its log
   kNetwork,  // addresses, ports, endpoints, resolv.conf, answers of the packet filter
   kCheckpoint,
-  kImages,  // an image of docker's; images and layers of podman's with a NUL between them
+  kImages,  // an image of docker's or containerd's; images and layers of podman's with a NUL
+            // between
   kBerkeley,
   kNdb,
   kTask,  // of Windows, as XML
   kArchive,
   kLoaderCache,  // /etc/ld.so.cache
   kManager,      // what systemd answers to a restart, behind its greeting
+  kBolt,         // both of containerd's databases at once
   kCases,
 };
 

@@ -10,6 +10,7 @@
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
 #include "agent/local/enrolment.h"
+#include "agent/overlay/containerd_store.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
 #include "cli/order_evidence.h"
@@ -17,6 +18,7 @@
 #include "protocol/base/bytes.h"
 #include "protocol/crypto/sshsig.h"
 #include "tests/agent/hive/hive_builder.h"
+#include "tests/agent/overlay/containerd_builder.h"
 #include "tests/cli/closed_campaign.h"
 #include "tests/fuzz/host_cases.h"
 #include "tests/fuzz/tenant.h"
@@ -93,7 +95,8 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       {"task", kTask},
       {"archive_", kArchive},
       {"loader_cache", kLoaderCache},
-      {"manager_", kManager}};
+      {"manager_", kManager},
+      {"bolt", kBolt}};
   for (const auto& file :
        std::filesystem::directory_iterator(test::source_path("tests/fuzz/seeds/host"))) {
     const std::string name = file.path().filename();
@@ -116,6 +119,19 @@ TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
                 "C:\\Users\\Ann")
           .build();
   expect_seed("host/hive", {kHive}, hive);
+}
+
+TEST(HostSeeds, ADatabaseOfContainerdsIsReadBehindItsMetaPage) {
+  // What its snapshotter keeps is here a namespace of that name.
+  ContainerdBuilder both{BoltBuilder(512), BoltBuilder(512)};
+  both.add_layer(1, "k8s.io/2", numbered_digest(1));
+  both.add_image("k8s.io", "example.com/one:1", numbered_digest(2));
+  both.metadata.put({"v1", "k8s.io", "images", "long"}, std::string(600, 'x'));
+  both.metadata.put({"v1", "snapshots", "k8s.io/2/sha256:" + numbered_digest(1).hex(), "id"},
+                    "\x01");
+  const Bytes bytes = both.metadata.build();
+  expect_seed("host/bolt", {kBolt}, bytes);
+  EXPECT_EQ(containerd_layer(1, bytes, bytes)->of_kubernetes, std::set{numbered_digest(2)});
 }
 
 TEST_F(TrustSeeds, ADocumentIsRefusedBeforeItIsLookedAt) {
