@@ -3,12 +3,10 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "agent/act/hold.h"
@@ -24,42 +22,6 @@ namespace fs = std::filesystem;
 using model::ActionKind;
 using model::HostState;
 using model::Outcome;
-
-// Everything that can be seen of a folder and what is in it.
-std::string manifest(const std::string& root) {
-  std::vector<fs::path> paths = {root};
-  for (const auto& entry : fs::recursive_directory_iterator(root)) paths.push_back(entry.path());
-  std::sort(paths.begin(), paths.end());
-  std::string text;
-  for (const auto& path : paths) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0) continue;
-    text +=
-        fmt::format("{} {:o} {}:{} {}", path.string().substr(root.size()), status.st_mode,
-                    status.st_uid, status.st_gid, S_ISDIR(status.st_mode) ? 0 : status.st_nlink);
-    text += fmt::format(" {}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-    if (S_ISLNK(status.st_mode)) text += " -> " + fs::read_symlink(path).string();
-    if (S_ISREG(status.st_mode)) text += " " + read_text(path);
-    if (!S_ISLNK(status.st_mode)) {
-      char names[1024];
-      const auto size = ::listxattr(path.c_str(), names, sizeof names);
-      std::set<std::string> attributes;
-      for (const char* at = names; at < names + std::max<ssize_t>(size, 0);
-           at += std::strlen(at) + 1) {
-        char value[256];
-        const auto bytes = ::getxattr(path.c_str(), at, value, sizeof value);
-        attributes.insert(std::string(at) + "=" + std::string(value, bytes > 0 ? bytes : 0));
-      }
-      for (const auto& attribute : attributes) text += " " + attribute;
-      const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-      int flags = 0;
-      if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) text += fmt::format(" {:x}", flags);
-      ::close(fd);
-    }
-    text += "\n";
-  }
-  return text;
-}
 
 constexpr char kContent[] = "harmless content of a look-alike";
 constexpr char kRunKey[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
@@ -301,7 +263,7 @@ Trace World::run(const Fault& fault) {
 
 // What may change: the files, and the packet filter of the network that the worker lives in.
 std::string World::seen() const {
-  return manifest(host_.root()) + (is_about_network() ? output_of("nft list tables") : "");
+  return host_.manifest() + (is_about_network() ? output_of("nft list tables") : "");
 }
 
 void World::begin_service() {
@@ -368,6 +330,8 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
   const bool changes =
       scenario_.detections[0] != kByProcess && scenario_.actions.front() != ActionKind::kCollect;
   if (purges()) check_nothing_is_kept();
+  if (done && scenario_.actions.front() == ActionKind::kCollect)
+    expect(kept() > 0, "said to be collected, and nothing is in the vault\n" + answer.text());
   if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
   expect(now != before_, "said to be done, and nothing was\n" + answer.text());
   expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
@@ -393,21 +357,31 @@ void World::check_gone(const Answer& undone) {
          "purged, and not said to be gone\n" + undone.text());
 }
 
-// Neither in the vault nor anywhere else that act writes to.
-void World::check_nothing_is_kept() {
+// What the vault holds and gives back.
+std::size_t World::kept() {
   const auto vault = Vault::open(host_.state());
   expect(vault.has_value(), "the vault cannot be read");
+  std::size_t kept = 0;
   for (const auto& entry : fs::recursive_directory_iterator(host_.state())) {
-    if (!entry.is_regular_file()) continue;
     const auto& path = entry.path();
-    expect(read_text(path).find(kContent) == std::string::npos, "there it is: " + path.string());
     const auto transaction = Nonce::parse_hex(path.parent_path().filename().string());
     if (!vault || !transaction || path.extension() != ".fsq") continue;
-    (void)vault->load(*transaction, path.stem(), [&](BytesView) -> Status {
-      expect(false, "there it is, sealed: " + path.string());
+    bool has_content = false;
+    const auto loaded = vault->load(*transaction, path.stem(), [&](BytesView) -> Status {
+      has_content = true;
       return {};
     });
+    kept += loaded && has_content;
   }
+  return kept;
+}
+
+// Neither in the vault nor anywhere else that act writes to.
+void World::check_nothing_is_kept() {
+  expect(kept() == 0, "there it is, sealed");
+  for (const auto& entry : fs::recursive_directory_iterator(host_.state()))
+    expect(!entry.is_regular_file() || read_text(entry.path()).find(kContent) == std::string::npos,
+           "there it is: " + entry.path().string());
 }
 
 // A cgroup stays only as long as somebody is held in it.

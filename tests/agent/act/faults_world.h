@@ -51,6 +51,7 @@ class World {
   void check_apply(const Answer& answer, const Fault& fault);
   void check_gone(const Answer& undone);  // what was purged
   void check_nothing_is_kept();
+  std::size_t kept();
   void check_hold();
   void check_undo(const Answer& answer);
 
