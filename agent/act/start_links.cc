@@ -1,10 +1,11 @@
 #include "agent/act/start_links.h"
 
-#include <algorithm>
 #include <climits>
 #include <filesystem>
+#include <set>
 
 #include "agent/plan/protected.h"
+#include "protocol/model/persistence_places.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -25,8 +26,20 @@ bool is_unit_link(const std::string& link, const std::string& unit) {
   return link.starts_with(unit.substr(0, at + 1)) && link.ends_with(unit.substr(at + 1));
 }
 
-// Another name for the unit (Alias=): a link beside the units that leads to it.
-bool is_alias(const Tree& tree, const std::string& path, const std::string& unit_path) {
+// A user's manager does not look where the system's does. Of a unit elsewhere either may ask.
+bool may_share_manager(std::string_view folder, std::string_view other) {
+  const auto is_of = [](std::string_view path, std::string_view manager) {
+    return path.find(manager) != std::string_view::npos;
+  };
+  constexpr std::string_view kUser = "/systemd/user", kSystem = "/systemd/system";
+  return !(is_of(folder, kUser) && is_of(other, kSystem)) &&
+         !(is_of(folder, kSystem) && is_of(other, kUser));
+}
+
+// Another name for the unit (Alias=): a link beside the units that leads to it, or `by_name` to a
+// unit of its name.
+bool is_alias(const Tree& tree, const std::string& path, const std::string& unit_path,
+              bool by_name) {
   const auto parent = tree.parent(path);
   char target[PATH_MAX];
   const auto size =
@@ -34,7 +47,7 @@ bool is_alias(const Tree& tree, const std::string& path, const std::string& unit
   if (size <= 0) return false;
   const std::filesystem::path leads_to(std::string(target, static_cast<std::size_t>(size)));
   const auto from = std::filesystem::path(path).parent_path();
-  return leads_to == base_name(unit_path) ||
+  return (by_name && leads_to == base_name(unit_path)) ||
          plan::unmerged((from / leads_to).lexically_normal().string()) == plan::unmerged(unit_path);
 }
 
@@ -48,19 +61,23 @@ bool is_start_link(const std::string& link, const std::string& script) {
 std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {
   const std::string unit = base_name(unit_path);
   const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
-  std::vector<std::string> folders = {"/etc/systemd/system",     "/run/systemd/system",
-                                      "/usr/lib/systemd/system", "/usr/local/lib/systemd/system",
-                                      "/etc/systemd/user",       "/run/systemd/user"};
-  if (std::find(folders.begin(), folders.end(), own_folder) == folders.end())
-    folders.push_back(own_folder);
+  std::set<std::string> folders = {own_folder};
+  // Where /lib is a link it is passed over, and no folder has two names.
+  for (const auto& place : model::places::kAll)
+    if (place.format == model::EntryFormat::kUnit && place.path.starts_with('/'))
+      folders.emplace(place.path);
   std::vector<std::string> links;
-  for (const auto& folder : folders)
+  for (const auto& folder : folders) {
+    const bool by_name = may_share_manager(folder, own_folder);
     for (const auto& name : names_at(tree, folder)) {
-      if (is_alias(tree, folder + "/" + name, unit_path)) links.push_back(folder + "/" + name);
+      if (is_alias(tree, folder + "/" + name, unit_path, by_name))
+        links.push_back(folder + "/" + name);
+      if (!by_name) continue;
       if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
         for (const auto& link : names_at(tree, folder + "/" + name))
           if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
     }
+  }
   return links;
 }
 

@@ -9,7 +9,8 @@
 
 namespace fleetsweep::act {
 
-// What enables a unit, in the folders of systemd and beside it: in *.wants, *.requires and
+// What enables a unit, in the folders of systemd that no home has and beside it: in *.wants,
+// *.requires and
 // *.upholds, and its other names (Alias=).
 std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path);
 

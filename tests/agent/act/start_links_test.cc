@@ -1,0 +1,68 @@
+#include "agent/act/start_links.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/agent/act/temp_dir.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using Paths = std::vector<std::string>;
+
+struct StartLinks : testing::Test {
+  TempDir root;
+
+  void link(const std::string& target, const std::string& path) {
+    fs::create_directories(fs::path(root / path).parent_path());
+    fs::create_symlink(target, root / path);
+  }
+  // Sorted, as a person would list them.
+  Paths links_of(const std::string& unit) {
+    Paths links = unit_links(*Tree::open(root.path()), unit);
+    std::sort(links.begin(), links.end());
+    return links;
+  }
+};
+
+TEST_F(StartLinks, AUnitOfAHostWithTwoLibFoldersStaysEnabled) {
+  write_text(root / "usr/lib/systemd/system/evil.service", "");
+  link("../evil.service", "lib/systemd/system/multi-user.target.wants/evil.service");
+  link("/usr/lib/systemd/system/evil.service", "lib/systemd/system/alias.service");
+  link("../evil.service", "run/systemd/transient/multi-user.target.wants/evil.service");
+  link("other.service", "lib/systemd/system/near.service");
+  EXPECT_EQ(links_of("/usr/lib/systemd/system/evil.service"),
+            (Paths{"/lib/systemd/system/alias.service",
+                   "/lib/systemd/system/multi-user.target.wants/evil.service",
+                   "/run/systemd/transient/multi-user.target.wants/evil.service"}));
+}
+
+TEST_F(StartLinks, ALinkIsUnlinkedTwiceThroughTheTwoNamesOfLib) {
+  write_text(root / "usr/lib/systemd/system/evil.service", "");
+  link("usr/lib", "lib");
+  link("../evil.service", "usr/lib/systemd/system/multi-user.target.wants/evil.service");
+  EXPECT_EQ(links_of("/usr/lib/systemd/system/evil.service"),
+            Paths{"/usr/lib/systemd/system/multi-user.target.wants/evil.service"});
+}
+
+TEST_F(StartLinks, AUnitOfUsersStaysEnabledOrTakesOneOfTheSystemAlong) {
+  for (const char* manager : {"user", "system"}) {
+    const std::string folder = std::string("usr/lib/systemd/") + manager;
+    write_text(root / (folder + "/evil.service"), "");
+    link("../evil.service", folder + "/default.target.wants/evil.service");
+    link("evil.service", folder + "/alias.service");
+  }
+  link("/usr/lib/systemd/system/evil.service", "etc/systemd/user/borrowed.service");
+  EXPECT_EQ(links_of("/etc/systemd/user/evil.service"),
+            (Paths{"/usr/lib/systemd/user/alias.service",
+                   "/usr/lib/systemd/user/default.target.wants/evil.service"}));
+  EXPECT_EQ(links_of("/usr/lib/systemd/system/evil.service"),
+            (Paths{"/etc/systemd/user/borrowed.service", "/usr/lib/systemd/system/alias.service",
+                   "/usr/lib/systemd/system/default.target.wants/evil.service"}));
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
