@@ -220,6 +220,28 @@ std::string table(const std::vector<std::pair<Case, Score>>& scores) {
       missing.empty() ? "" : " Without any look-alike:" + missing + ".", rows);
 }
 
+// "kind path:line", which neighbours have too if they are found.
+std::string entry_of(model::PersistenceKind kind, const std::string& path, std::uint32_t line) {
+  return fmt::format("{} {}:{}", name(kind), path, line);
+}
+
+TEST(Coverage, AFindingOfANeighbourIsNotNoticed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: set-uid programs and capabilities";
+  ActHost host;
+  host.policy = marked();
+  plant(host);
+  std::set<std::string> planted, found;
+  for (const Case& one : cases())
+    for (const std::uint32_t line : one.lines) planted.insert(entry_of(one.kind, one.path, line));
+  const auto done = real_scan(host, host.policy);
+  for (const model::Finding& finding : done.result.findings) {
+    const auto& entry = std::get<model::PersistenceIdentity>(finding.identity);
+    found.insert(entry_of(entry.kind, entry.file.path, entry.line));
+  }
+  EXPECT_EQ(found, planted);
+  EXPECT_EQ(done.result.findings.size(), planted.size());
+}
+
 TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root: owners, set-uid programs and capabilities";
   ActHost host;
