@@ -6,12 +6,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 #include "agent/scan/scope.h"
 #include "agent/scan/text.h"
 #include "agent/scan/walk.h"
-#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::scan {
@@ -24,14 +24,21 @@ using Only = PersistencePlace::Only;
 
 constexpr std::string_view kHome = "@home";
 
-using Unreadable = std::function<void(const std::string& path, const char* reason)>;
+using Unreadable = std::function<void(const std::string& path, const std::string& reason)>;
 
 bool is_absent(int error) {
   return error == ENOENT || error == ELOOP || error == ENOTDIR;
 }
 
+bool is_folder(int above, const dirent& entry) {
+  struct stat status {};
+  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+  return ::fstatat(above, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISDIR(status.st_mode);
+}
+
 std::set<std::string> names_in(const Root& root, const std::string& folder,
-                               const Unreadable& unreadable) {
+                               const Unreadable& unreadable, bool only_folders = false) {
   std::set<std::string> names;
   UniqueFd fd = root.open_folder(folder);
   if (!fd && !is_absent(errno)) unreadable(folder, std::strerror(errno));
@@ -39,36 +46,27 @@ std::set<std::string> names_in(const Root& root, const std::string& folder,
   DIR* stream = ::fdopendir(fd.release());
   if (stream == nullptr) return names;
   while (const dirent* entry = ::readdir(stream)) {
-    if (names.size() >= limits::kPersistenceFiles) break;
-    names.insert(entry->d_name);
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == ".." || (only_folders && !is_folder(::dirfd(stream), *entry)))
+      continue;
+    if (names.size() >= limits::kPersistenceFiles) {
+      unreadable(folder, fmt::format("more than {} names: the others were not looked at",
+                                     limits::kPersistenceFiles));
+      break;
+    }
+    names.emplace(name);
   }
   ::closedir(stream);
-  names.erase(".");
-  names.erase("..");
   return names;
 }
 
-// Paths that exist, of one that may have stars. Never through a link.
-std::vector<std::string> expand(const Root& root, const std::string& path,
-                                const Unreadable& unreadable) {
-  if (path.find_first_of("*?") == std::string::npos) return {path};
-  std::vector<std::string> done = {""};
-  std::string_view rest = std::string_view(path).substr(1);
-  while (!rest.empty()) {
-    const std::string_view part = field(rest, '/');
-    std::vector<std::string> next;
-    for (const std::string& before : done) {
-      if (part.find_first_of("*?") == std::string_view::npos) {
-        next.push_back(before + "/" + std::string(part));
-        continue;
-      }
-      for (const std::string& name : names_in(root, before.empty() ? "/" : before, unreadable))
-        if (matches_glob(part, name) && next.size() < limits::kPersistenceFollowed)
-          next.push_back(before + "/" + name);
-    }
-    done = std::move(next);
-  }
-  return done;
+// False only if it is known that nothing is there.
+bool may_hold(const Root& root, const std::string& path) {
+  const UniqueFd folder = root.open_folder(std::string(folder_of(path)));
+  struct stat status {};
+  return (folder && ::fstatat(folder.get(), std::string(file_name(path)).c_str(), &status,
+                              AT_SYMLINK_NOFOLLOW) == 0) ||
+         !is_absent(errno);
 }
 
 bool ends_with_one(std::string_view path, std::string_view suffixes) {
@@ -141,7 +139,8 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
   std::map<std::pair<std::string, Gather>, Folder> folders;
   const auto add = [&](const PersistencePlace& place, const std::string& path,
                        const std::string& user) {
-    for (const std::string& one : expand(root_, root_.real(path), unreadable_)) {
+    std::size_t left = limits::kPersistenceNames;
+    for (const std::string& one : expand(root_.real(path), place.gather != Gather::kFile, left)) {
       if (place.gather == Gather::kFile) {
         if (known_.emplace(std::pair(one, place.kind), true).second)
           files_.emplace(one, Found{place.kind, place.format, user});
@@ -162,6 +161,45 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
       add(place, home.path + std::string(place.path.substr(kHome.size())), home.user);
   }
   for (const auto& [key, folder] : folders) gather(key.first, folder);
+}
+
+// Never through a link. What is known not to be there is left out.
+std::vector<std::string> PersistencePass::expand(const std::string& path, bool only_folders,
+                                                 std::size_t& left) const {
+  const std::size_t star = path.find_last_of("*?");
+  if (star == std::string::npos) return {path};
+  const std::size_t end = std::min(path.find('/', star), path.size());
+  const std::string tail = path.substr(end);
+  std::vector<std::string> done = {""};
+  bool is_whole = true;
+  for (std::string_view rest = std::string_view(path).substr(1, end - 1); !rest.empty();) {
+    const std::string_view part = field(rest, '/');
+    const bool is_above = only_folders || !rest.empty() || !tail.empty();
+    std::vector<std::string> next;
+    for (const std::string& before : done) {
+      if (is_stopped_()) return {};
+      if (part.find_first_of("*?") == std::string_view::npos) {
+        next.push_back(before + "/" + std::string(part));
+        continue;
+      }
+      if (!is_whole) break;
+      for (const std::string& name :
+           names_in(root_, before.empty() ? "/" : before, unreadable_, is_above)) {
+        if (!matches_glob(part, name)) continue;
+        is_whole = left > 0;
+        if (!is_whole) break;
+        --left;
+        next.push_back(before + "/" + name);
+      }
+    }
+    done = std::move(next);
+  }
+  if (!is_whole)
+    unreadable_(path, fmt::format("* stands for more than {} names: the others were not looked at",
+                                  limits::kPersistenceNames));
+  if (!tail.empty())
+    std::erase_if(done, [&](std::string& one) { return !may_hold(root_, one += tail); });
+  return done;
 }
 
 void PersistencePass::gather(const std::string& path, const Folder& folder) {
@@ -259,23 +297,32 @@ void PersistencePass::join(Job& job) {
 }
 
 void PersistencePass::read() {
-  for (const auto& [path, found] : std::exchange(files_, {})) open(path, found);
-  parser_.finish();
-  // One step: what such a file names is read, and not what that names.
-  for (const FollowedFile& file : std::exchange(followed_, {})) follow(file);
-  for (const auto& [path, found] : std::exchange(files_, {})) open(path, found);
-  parser_.finish();
+  std::size_t depth = 0;
+  do {
+    for (const auto& [path, found] : std::exchange(files_, {})) open(path, found);
+    parser_.finish();
+    for (const Followed& followed : std::exchange(followed_, {})) follow(followed);
+  } while (!files_.empty() && ++depth <= limits::kPersistenceDepth);
+  for (const auto& [path, found] : std::exchange(files_, {}))
+    unreadable_(path, fmt::format("named by the last of {} files that name one another",
+                                  limits::kPersistenceDepth));
 }
 
-void PersistencePass::follow(const FollowedFile& file) {
+// A file that is known already is not read again: files that name each other come to an end.
+void PersistencePass::follow(const Followed& followed) {
+  const FollowedFile& file = followed.file;
   const PersistenceKind kind = kind_of_followed(file.format);
   if (!kinds_[static_cast<std::size_t>(kind)]) return;
-  const auto add = [&](const std::string& path, const std::string& user) {
-    for (const std::string& one : expand(root_, root_.real(path), unreadable_))
+  const auto add = [&](const std::string& named, const std::string& user) {
+    const std::string path = root_.real(std::filesystem::path(named).lexically_normal().string());
+    // To git a star is a letter.
+    for (const std::string& one : file.format == Format::kGitConfig
+                                      ? std::vector<std::string>{path}
+                                      : expand(path, false, followed_names_left_))
       if (known_.emplace(std::pair(one, kind), true).second)
         files_.emplace(one, Found{kind, file.format, user});
   };
-  if (!file.path.starts_with(kHome)) return add(file.path, {});
+  if (!file.path.starts_with(kHome)) return add(file.path, followed.user);
   for (const Home& home : root_.homes()) add(home.path + file.path.substr(kHome.size()), home.user);
 }
 
@@ -347,8 +394,17 @@ void PersistencePass::take(const Job& job, Answer& answer) {
     facts.in_baseline = baseline_ != nullptr && baseline_->holds(facts.identity);
     entries_.emplace_back(std::move(facts));
   }
-  for (FollowedFile& file : answer.followed)
-    if (followed_.size() < limits::kPersistenceFiles) followed_.push_back(std::move(file));
+  if (answer.followed.size() >= limits::kPersistenceFollowed)
+    unreadable_(path, fmt::format("names {} files or more: not all of them were read",
+                                  limits::kPersistenceFollowed));
+  for (FollowedFile& file : answer.followed) {
+    if (followed_.size() >= limits::kPersistenceFiles)
+      return unreadable_(
+          path, fmt::format("named after {} other files: not read", limits::kPersistenceFiles));
+    // What goes on in another file is as if it stood here.
+    std::string user = file.format == job.format ? job.user : std::string();
+    followed_.push_back({std::move(file), std::move(user)});
+  }
 }
 
 }  // namespace fleetsweep::scan

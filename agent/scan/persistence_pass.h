@@ -13,6 +13,7 @@
 #include "agent/scan/file_pass.h"
 #include "agent/scan/parser_client.h"
 #include "agent/scan/root.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
 
@@ -37,7 +38,7 @@ class PersistencePass {
   bool is_waiting_for(const model::FileIdentity& file) const { return files_.contains(file.path); }
   // The walk reads this file: its entries come along.
   void join(Job& job);
-  // Reads those that no walk has read, and those that they name.
+  // Reads those that no walk has read, and those that they name, and those that these name.
   void read();
   // What the parser said of such a job.
   void take(const Job& job, Answer& answer);
@@ -55,7 +56,14 @@ class PersistencePass {
   void ask(Job& job, const Found& found) const;
   void open(std::string path, const Found& found);
   UniqueFd open_linked(std::string& path, const Found& found);
-  void follow(const FollowedFile& file);
+  struct Followed {
+    FollowedFile file;
+    std::string user;
+  };
+  void follow(const Followed& followed);
+  // Paths that may be there, of one that may have stars; each name takes one of what is `left`.
+  std::vector<std::string> expand(const std::string& path, bool only_folders,
+                                  std::size_t& left) const;
 
   const Root& root_;
   const PackageDb& packages_;
@@ -63,8 +71,8 @@ class PersistencePass {
   Tallies& tallies_;
   Policies who_;
   std::function<bool()> is_stopped_;
-  const std::function<void(const std::string& path, const char* reason)> unreadable_ =
-      [this](const std::string& path, const char* reason) {
+  const std::function<void(const std::string& path, const std::string& reason)> unreadable_ =
+      [this](const std::string& path, const std::string& reason) {
         tallies_.add_unscannable(who_, path, reason);
       };
   PersistenceKinds kinds_;
@@ -72,7 +80,8 @@ class PersistencePass {
   const Baseline* baseline_ = nullptr;
   std::multimap<std::string, Found> files_;                               // not yet read
   std::map<std::pair<std::string, model::PersistenceKind>, bool> known_;  // also those that were
-  std::vector<FollowedFile> followed_;
+  std::vector<Followed> followed_;
+  std::size_t followed_names_left_ = limits::kPersistenceNames;
   std::vector<Object> entries_;
   std::uint64_t last_id_ = 0;
 };

@@ -124,6 +124,9 @@ inline constexpr std::size_t kPersistenceBytes = 1024 * 1024;  // of one crontab
 inline constexpr std::size_t kPersistenceEntries = 20'000;     // in one of them
 inline constexpr std::size_t kPersistenceFiles = 200'000;      // of one place
 inline constexpr std::size_t kPersistenceFollowed = 256;       // files that one of them names
+inline constexpr std::size_t kPersistenceDepth = 128;  // of files that name one another; as sudo's
+// Folders or files that the stars of one place stand for, or those of all files that others name.
+inline constexpr std::size_t kPersistenceNames = 100'000;
 inline constexpr std::size_t kBaselineBytes = 64 * 1024 * 1024;
 inline constexpr std::size_t kBaselineMistakes = 10;  // lines that are named when it is refused
 // A file up to this size is read whole by rules; of a larger one they see head and tail, and what

@@ -1,5 +1,6 @@
 #include "agent/scan/persistence/persistence.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -363,6 +364,91 @@ TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhe
                                               "/usr/lib/systemd/system/evil-own.service"}));
   EXPECT_EQ(result["findings"].size(), 3u);
   EXPECT_EQ(result["unscannable"], 0);
+}
+
+// What a star stands for, where it has much company.
+class StarsTest : public PersistenceScanTest {
+ protected:
+  nlohmann::json scan_for(const char* kind, const std::string& root = "") {
+    model::Policy policy;
+    policy.detections.push_back(
+        detection("d", model::ObjectKind::kPersistence, {is(Field::kPersistenceKind, kind)}));
+    return scan(policy, "", "", root);
+  }
+  static void make_folders(const std::filesystem::path& path, std::size_t count) {
+    std::filesystem::create_directories(path);
+    for (std::size_t i = 0; i < count; ++i)
+      ASSERT_EQ(::mkdir((path / std::to_string(i)).c_str(), 0755), 0);
+  }
+};
+
+TEST_F(StarsTest, AFolderHidesBehindAThousandNamesBeforeIt) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  for (int i = 0; i < 300; ++i) {
+    write("/usr/lib/a" + std::to_string(i), "");
+    write("/home/alice/src/a" + std::to_string(i), "");
+    write("/etc/keys/" + std::to_string(i), "");
+  }
+  make_folders(at("/usr/lib"), 300);
+  make_folders(at("/home/alice"), 300);
+  make_folders(at("/home/alice/src"), 300);
+  write("/usr/lib/x86_64-linux-gnu/security/pam_evil.so", "");
+  write_program("/home/alice/src/tool/.git/hooks/pre-commit", "#!/bin/sh\n");
+  write("/home/alice/zzz/.git/config", "[core]\nhooksPath = /opt/evil\n");
+  write("/etc/ssh/sshd_config", "AuthorizedKeysFile /etc/keys/%u\n");
+  write("/etc/keys/zoe", "ssh-ed25519 AAAA evil\n");
+  EXPECT_EQ(persistence(scan_for("pam_module")),
+            Names{"d /usr/lib/x86_64-linux-gnu/security/pam_evil.so"});
+  const auto hooks = scan_for("git_hook");
+  EXPECT_EQ(persistence(hooks),
+            (Names{"d /home/alice/src/tool/.git/hooks/pre-commit", "d hooksPath = /opt/evil"}));
+  EXPECT_EQ(hooks["unscannable"], 0);
+  EXPECT_EQ(persistence(scan_for("authorized_key")), Names{"d ssh-ed25519 AAAA evil"});
+}
+
+TEST_F(StarsTest, AHostWithMoreFoldersThanAreLookedAtReadsAsWhole) {
+  // In memory: a disk takes minutes.
+  std::string memory = "/dev/shm/fleetsweep-scan-test-XXXXXX";
+  if (::mkdtemp(memory.data()) == nullptr) GTEST_SKIP() << "needs /dev/shm";
+  const std::filesystem::path root(memory);
+  make_folders(root / "srv", limits::kPersistenceNames + 1);
+  const auto result = scan_for("git_hook", root);
+  std::filesystem::remove_all(root);
+  // Hooks and settings, in each folder and in those within it.
+  EXPECT_EQ(result["unscannable"], 4);
+  EXPECT_EQ(
+      result["unscannable_paths"][0],
+      "/srv/*/.git/hooks: * stands for more than 100000 names: the others were not looked at");
+}
+
+TEST_F(StarsTest, OneFileHasMoreNamesLookedAtThanAllMay) {
+  for (int i = 0; i < 500; ++i) write("/etc/keys/" + std::to_string(i), "");
+  std::string text;
+  for (int i = 0; i < 201; ++i) text += "AuthorizedKeysFile /etc/keys/%u\n";
+  write("/etc/ssh/sshd_config", text);
+  const auto result = scan_for("authorized_key");
+  EXPECT_EQ(result["unscannable"], 1);
+  EXPECT_EQ(result["unscannable_paths"][0],
+            "/etc/keys/*: * stands for more than 100000 names: the others were not looked at");
+}
+
+TEST_F(StarsTest, ARepositoryOutsideOfHomesHasNoHooks) {
+  const Names folders = {"/etc",
+                         "/opt/app",
+                         "/opt/vendor/app",
+                         "/srv/app",
+                         "/srv/git/app",
+                         "/var/www",
+                         "/var/www/html",
+                         "/var/www/html/app",
+                         "/usr/share/nginx/html",
+                         "/usr/local/apache2/htdocs"};
+  Names planted;
+  for (const std::string& folder : folders) {
+    write_program(folder + "/.git/hooks/post-merge", "#!/bin/sh\n");
+    planted.insert("d " + folder + "/.git/hooks/post-merge");
+  }
+  EXPECT_EQ(persistence(scan_for("git_hook")), planted);
 }
 
 TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
