@@ -73,6 +73,10 @@ std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) co
     case PersistenceKind::kPackageManagerHook:
       if (is_nested(entry.entry)) return "the hook stands within a block that holds more than it";
       return {};
+    case PersistenceKind::kGitHook:
+      if (entry.entry.starts_with('['))
+        return "the setting stands behind the name of its section, which others need";
+      return {};
     default:
       return {};
   }

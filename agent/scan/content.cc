@@ -448,7 +448,7 @@ void ContentReader::read_entries(Work& work) {
   const std::string_view text = as_text(work.content());
   work.answer.entries =
       parse_persistence(work.job.format, work.facts.identity.path, work.job.user, text);
-  work.answer.followed = followed_files(work.job.format, text);
+  work.answer.followed = followed_files(work.job.format, work.facts.identity.path, text);
 }
 
 void ContentReader::read_registry(Work& work) {

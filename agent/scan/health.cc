@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <set>
 
@@ -126,7 +127,7 @@ class Meter {
   }
 
   void look_at_file(const HealthCheck& check, model::HealthMark& mark) const {
-    const bool is_there = static_cast<bool>(root_.open_followed(check.subject));
+    const bool is_there = root_.open_followed(check.subject) || errno == ENODEV;
     judge(mark, is_there, is_there ? "present" : "not there");
   }
 

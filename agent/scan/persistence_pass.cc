@@ -27,7 +27,7 @@ constexpr std::string_view kHome = "@home";
 using Unreadable = std::function<void(const std::string& path, const std::string& reason)>;
 
 bool is_absent(int error) {
-  return error == ENOENT || error == ELOOP || error == ENOTDIR;
+  return error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENODEV;
 }
 
 bool is_folder(int above, const dirent& entry) {

@@ -23,6 +23,13 @@ bool is_link(int folder, const char* name) {
   return ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
 }
 
+// To open a watchdog or a tape does something, and anybody may name it in a file of their own.
+bool is_device(int folder, const char* name) {
+  struct stat status {};
+  return ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode));
+}
+
 // The next name of a path, which loses it.
 std::string take_name(std::string_view& path) {
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
@@ -38,6 +45,10 @@ UniqueFd open_plain(int folder, std::string_view path, int flags) {
   std::string name = take_name(path);
   while (true) {
     std::string next = take_name(path);
+    if (next.empty() && flags == 0 && is_device(folder, name.c_str())) {
+      errno = ENODEV;
+      return {};
+    }
     if (next.empty()) return open_beneath(folder, name.empty() ? "." : name.c_str(), flags);
     UniqueFd below(::openat(folder, name.c_str(), kReadFlags | O_PATH | O_DIRECTORY));
     if (!below) {

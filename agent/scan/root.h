@@ -31,9 +31,9 @@ class Root {
   // The very folder that is / to this process.
   bool is_root_of(int pid) const;
 
-  // `path` starts with '/'. errno: ELOOP where a link is on the way.
+  // `path` starts with '/'. errno: ELOOP where a link is on the way, ENODEV for a device.
   UniqueFd open_folder(const std::string& path) const;
-  UniqueFd open_file(const std::string& path) const;  // any kind; never blocks
+  UniqueFd open_file(const std::string& path) const;  // any other kind; never blocks
   // The file that a path leads to through links, which stay in the root too; `real` is its path
   // without them.
   UniqueFd open_followed(const std::string& path, std::string* real = nullptr) const;

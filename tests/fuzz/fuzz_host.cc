@@ -84,7 +84,7 @@ void parse_entries(std::uint8_t format, std::string_view text) {
         FS_ASSERT(word.value != entry.command);
     }
   }
-  FS_ASSERT(scan::followed_files(of, text).size() <= limits::kPersistenceFollowed);
+  FS_ASSERT(scan::followed_files(of, "/etc/file", text).size() <= limits::kPersistenceFollowed);
 }
 
 // Every edit finds its line, and afterwards the scan takes the file for off.

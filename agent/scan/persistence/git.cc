@@ -1,21 +1,60 @@
 #include <algorithm>
 
+#include "agent/lines/logical_lines.h"
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
+namespace {
+
+// Behind "[section]" or [section "name"], whose name may hold brackets: a setting may stand there.
+std::string_view behind_section(std::string_view content) {
+  bool quoted = false;
+  for (std::size_t at = 1; at < content.size(); ++at) {
+    if (content[at] == '\\')
+      ++at;
+    else if (content[at] == '"')
+      quoted = !quoted;
+    else if (content[at] == ']' && !quoted)
+      return trimmed(content.substr(at + 1));
+  }
+  return {};
+}
+
+// "section.key" and what stands behind the equals sign; an empty key: no setting.
+std::pair<std::string, std::string_view> setting(std::string& section, std::string_view line) {
+  std::string_view content = trimmed(line);
+  if (content.starts_with('[')) {
+    const std::string_view name = trimmed(content.substr(1));
+    section = lower(name.substr(0, name.find_first_of("] \t\"")));
+    content = behind_section(content);
+  }
+  const std::size_t equals = content.find('=');
+  if (content.starts_with('#') || content.starts_with(';') || equals == std::string_view::npos)
+    return {};
+  return {section + "." + lower(trimmed(content.substr(0, equals))),
+          trimmed(content.substr(equals + 1))};
+}
+
+// Quotes may stand anywhere, and a comment behind it.
+std::string without_quotes(std::string_view value) {
+  std::string result;
+  bool quoted = false;
+  for (std::size_t at = 0; at < value.size(); ++at) {
+    if (value[at] == '"')
+      quoted = !quoted;
+    else if (!quoted && (value[at] == '#' || value[at] == ';'))
+      break;
+    else
+      result += value[at] == '\\' && at + 1 < value.size() ? value[++at] : value[at];
+  }
+  return std::string(quoted ? result : trimmed(result));
+}
+
+}  // namespace
 
 LineEntry git_line(std::string& section, const std::string& user, std::string_view line) {
-  std::string_view content = trimmed(line);
-  if (content.empty() || content.front() == '#' || content.front() == ';') return std::nullopt;
-  if (content.front() == '[') {
-    content.remove_prefix(1);
-    section = lower(trimmed(content.substr(0, content.find_first_of("] \t"))));
-    return std::nullopt;
-  }
-  const std::string key = section + "." + lower(trimmed(content.substr(0, content.find('='))));
-  const std::size_t equals = content.find('=');
-  if (equals == std::string_view::npos) return std::nullopt;
-  const std::string value(unquoted(trimmed(content.substr(equals + 1))));
+  const auto [key, written] = setting(section, line);
+  const std::string value(unquoted(written));
   constexpr std::string_view kRun[] = {"core.hookspath",   "core.fsmonitor", "core.sshcommand",
                                        "core.pager",       "core.editor",    "core.askpass",
                                        "init.templatedir", "diff.external",  "filter.clean",
@@ -24,6 +63,23 @@ LineEntry git_line(std::string& section, const std::string& user, std::string_vi
                     (value.starts_with('!') && (section == "alias" || key == "credential.helper"));
   if (!runs) return std::nullopt;
   return PersistenceEntry{.name = key, .command = value, .user = user};
+}
+
+// Whatever an includeIf asks: it holds somewhere.
+void follow_git(const std::string& path, std::string_view text, const Follow& follow) {
+  std::string section;
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kBackslash)) {
+    const std::string whole = lines::joined(line.text);
+    const auto [key, written] = setting(section, whole);
+    if (key != "include.path" && key != "includeif.path") continue;
+    const std::string named = without_quotes(written);
+    if (named.starts_with('~'))  // ~/x and ~alice/x: of whom is not known here
+      follow(Format::kGitConfig, "@home" + named.substr(std::min(named.find('/'), named.size())));
+    else if (named.starts_with('/'))
+      follow(Format::kGitConfig, named);
+    else if (!named.empty())
+      follow(Format::kGitConfig, std::string(folder_of(path)) + "/" + named);
+  }
 }
 
 }  // namespace fleetsweep::scan

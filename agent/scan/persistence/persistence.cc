@@ -143,16 +143,18 @@ std::vector<PersistenceEntry> parse_persistence(Format format, const std::string
   return entries;
 }
 
-std::vector<FollowedFile> followed_files(Format format, std::string_view text) {
+std::vector<FollowedFile> followed_files(Format format, const std::string& path,
+                                         std::string_view text) {
   std::vector<FollowedFile> files;
-  const auto add = [&](Format of, const std::string& path) {
-    if ((path.starts_with('/') || path.starts_with("@home/")) &&
-        path.size() <= limits::kPathBytes && files.size() < limits::kPersistenceFollowed)
-      files.push_back({of, path});
+  const auto add = [&](Format of, const std::string& named) {
+    if ((named.starts_with('/') || named.starts_with("@home/")) &&
+        named.size() <= limits::kPathBytes && files.size() < limits::kPersistenceFollowed)
+      files.push_back({of, named});
   };
   if (format == Format::kUnit) follow_unit(text, add);
   if (format == Format::kSshd) follow_sshd(text, add);
   if (format == Format::kSudoers) follow_sudoers(text, add);
+  if (format == Format::kGitConfig) follow_git(path, text, add);
   return files;
 }
 
@@ -164,6 +166,8 @@ PersistenceKind kind_of_followed(Format format) {
       return PersistenceKind::kSudoers;
     case Format::kAuthorizedKeys:
       return PersistenceKind::kAuthorizedKey;
+    case Format::kGitConfig:
+      return PersistenceKind::kGitHook;
     default:
       return PersistenceKind::kEnvironmentFile;
   }

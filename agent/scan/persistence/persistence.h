@@ -26,13 +26,14 @@ struct PersistenceEntry {
 std::vector<PersistenceEntry> parse_persistence(Format format, const std::string& path,
                                                 const std::string& user, std::string_view text);
 
-// A file that another one names: EnvironmentFile, Include, AuthorizedKeysFile.
+// A file that another one names: EnvironmentFile, Include, AuthorizedKeysFile, include.path.
 struct FollowedFile {
   Format format = Format::kLines;
   std::string path;  // as in a PersistencePlace: @home and * may stand in it
   bool operator==(const FollowedFile&) const = default;
 };
-std::vector<FollowedFile> followed_files(Format format, std::string_view text);
+std::vector<FollowedFile> followed_files(Format format, const std::string& path,
+                                         std::string_view text);
 // Of the files that one with this format can name.
 model::PersistenceKind kind_of_followed(Format format);
 

@@ -1,6 +1,7 @@
 #include "agent/scan/persistence/persistence.h"
 
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -142,6 +143,13 @@ TEST(Persistence, GitRunsWhatTheseSettingsName) {
                      {"alias.go", "\tgo = !/y", "!/y", "", 6}}));
 }
 
+TEST(Persistence, ASettingOfGitHidesBehindItsSection) {
+  const std::string line = "[core] hooksPath = /x";
+  EXPECT_EQ(parse(Format::kGitConfig, line + "\n[filter \"a]\"] clean = /y\n# [core] pager = /z\n"),
+            (Entries{{"core.hookspath", line, "/x", "", 1},
+                     {"filter.clean", "[filter \"a]\"] clean = /y", "/y", "", 2}}));
+}
+
 TEST(Persistence, ARuleOfSudoSaysWhoMayDoWhatAsWhom) {
   EXPECT_EQ(parse(Format::kSudoers, "# x\nmallory ALL=(www:www) NOPASSWD: ALL\n%adm ALL = /x\n"),
             (Entries{{"mallory", "mallory ALL=(www:www) NOPASSWD: ALL", "NOPASSWD: ALL", "www", 2},
@@ -212,17 +220,23 @@ TEST(Persistence, ABackslashHidesAnEntryFromThoseWhoJoinLinesAndNotFromWhoStarts
 
 TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
   using Files = std::vector<FollowedFile>;
-  EXPECT_EQ(followed_files(Format::kUnit, "[Service]\nEnvironmentFile=-/opt/env\n"),
+  EXPECT_EQ(followed_files(Format::kUnit, "/etc/file", "[Service]\nEnvironmentFile=-/opt/env\n"),
             (Files{{Format::kAssignments, "/opt/env"}}));
   EXPECT_EQ(
-      followed_files(Format::kSshd,
+      followed_files(Format::kSshd, "/etc/file",
                      "Include extra.conf\nAuthorizedKeysFile .ssh/k /etc/keys/%u %h/y none\n"),
       (Files{{Format::kSshd, "/etc/ssh/extra.conf"},
              {Format::kAuthorizedKeys, "@home/.ssh/k"},
              {Format::kAuthorizedKeys, "/etc/keys/*"},
              {Format::kAuthorizedKeys, "@home/y"}}));
-  EXPECT_EQ(followed_files(Format::kSudoers, "#includedir /etc/more\n# include /no\n"),
+  EXPECT_EQ(followed_files(Format::kSudoers, "/etc/file", "#includedir /etc/more\n# include /no\n"),
             (Files{{Format::kSudoers, "/etc/more/*"}}));
+  EXPECT_EQ(followed_files(Format::kGitConfig, "/home/alice/.gitconfig",
+                           "[include]\n\tpath = more # why\n\tpath = \"/a b\"\n"
+                           "[includeIf \"gitdir:~/]/\"] path = ~/work\n[x]\n\tpath = no\n"),
+            (Files{{Format::kGitConfig, "/home/alice/more"},
+                   {Format::kGitConfig, "/a b"},
+                   {Format::kGitConfig, "@home/work"}}));
 }
 
 TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
@@ -251,7 +265,7 @@ TEST(Persistence, BinaryRubbishIsSomeEntriesAndNoCrash) {
   const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n{\n\"\n[\n:", 26);
   for (int format = 0; format < model::kEntryFormats; ++format) {
     parse(static_cast<Format>(format), rubbish);
-    followed_files(static_cast<Format>(format), rubbish);
+    followed_files(static_cast<Format>(format), "/etc/file", rubbish);
   }
 }
 
@@ -449,6 +463,65 @@ TEST_F(StarsTest, ARepositoryOutsideOfHomesHasNoHooks) {
     planted.insert("d " + folder + "/.git/hooks/post-merge");
   }
   EXPECT_EQ(persistence(scan_for("git_hook")), planted);
+}
+
+TEST_F(StarsTest, HooksOfGitHideInAFileThatItsSettingsInclude) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  write("/home/alice/.gitconfig", "[include]\npath = .config/one\n");
+  write("/home/alice/.config/one", "[includeIf \"gitdir:/\"]\npath = ~/two*\n");
+  write("/home/alice/two*", "[core]\nhooksPath = /opt/evil\n[include]\npath = /gone\n");
+  write("/home/alice/two-other", "[core]\nhooksPath = /opt/own\n");
+  const auto result = scan_for("git_hook");
+  EXPECT_EQ(persistence(result), Names{"d hooksPath = /opt/evil"});
+  EXPECT_EQ(result["findings"][0]["persistence"]["user"], "alice");
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
+TEST_F(StarsTest, FilesThatIncludeEachOtherAreReadForever) {
+  write("/etc/gitconfig", "[include]\npath = gitconfig\npath = ../etc/gitconfig\npath = other\n");
+  write("/etc/other", "[include]\npath = ./gitconfig\n[core]\npager = /opt/evil\n");
+  const auto loop = scan_for("git_hook");
+  EXPECT_EQ(persistence(loop), Names{"d pager = /opt/evil"});
+  EXPECT_EQ(loop["findings"].size(), 1u);
+  EXPECT_EQ(loop["unscannable"], 0);
+
+  const auto at_depth = [](std::size_t depth) { return "/etc/" + std::to_string(depth); };
+  const std::size_t last = limits::kPersistenceDepth;
+  write("/etc/gitconfig", "[include]\npath = 1\n");
+  for (std::size_t depth = 1; depth <= last; ++depth)
+    write(at_depth(depth), "[include]\npath = " + std::to_string(depth + 1) + "\n");
+  write(at_depth(last + 1), "[core]\npager = /opt/deep\n");
+  const auto deep = scan_for("git_hook");
+  EXPECT_EQ(persistence(deep), Names{});
+  EXPECT_EQ(deep["unscannable"], 1);
+  EXPECT_EQ(deep["unscannable_paths"][0],
+            "/etc/129: named by the last of 128 files that name one another");
+}
+
+TEST_F(StarsTest, AUserHasADeviceOpened) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  std::filesystem::create_directories(at("/dev"));
+  // Nothing drives it: whoever opens it fails.
+  if (::mknod(at("/dev/watchdog").c_str(), S_IFCHR | 0600, makedev(240, 77)) != 0)
+    GTEST_SKIP() << "needs the right to make a device";
+  write("/home/alice/.gitconfig", "[include]\npath = /dev/watchdog\n");
+  std::filesystem::create_symlink("/dev/watchdog", at("/home/alice/.bashrc"));
+  for (const char* kind : {"git_hook", "shell_profile"}) {
+    const auto result = scan_for(kind);
+    EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"];
+    EXPECT_EQ(result["scanned"], 0);
+  }
+}
+
+TEST_F(StarsTest, AFileThatNamesMoreThanIsReadSeemsWhole) {
+  std::string text = "[include]\n";
+  for (std::size_t i = 0; i <= limits::kPersistenceFollowed; ++i)
+    text += "path = /opt/" + std::to_string(i) + "\n";
+  write("/etc/gitconfig", text);
+  const auto result = scan_for("git_hook");
+  EXPECT_EQ(result["unscannable"], 1);
+  EXPECT_EQ(result["unscannable_paths"][0],
+            "/etc/gitconfig: names 256 files or more: not all of them were read");
 }
 
 TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
