@@ -180,6 +180,9 @@ class Facts {
       facts.names = links->second;
     find_package(file.path, facts);
     for (const auto& name : facts.names) find_package(name, facts);
+    facts.is_stray_module =
+        is_stray_module(file.path) &&
+        std::ranges::all_of(facts.names, [&](const auto& name) { return is_stray_module(name); });
     return facts;
   }
 
@@ -230,6 +233,19 @@ class Facts {
       dpkg_status_ = text ? to_text(*text) : std::string();
     }
     return *dpkg_status_;
+  }
+
+  // What no package owns is stray only where one owns the rest: not beside a kernel that was built
+  // by hand, nor where no package is known at all. Compressed later it is still the package's.
+  bool is_stray_module(const std::string& path) const {
+    const std::string folder = plan::module_folder(path);
+    if (folder.empty() || (!packages_.owner(folder + "/modules.order") &&
+                           !packages_.owner(folder + "/modules.builtin")))
+      return false;
+    const std::string module = path.substr(0, path.rfind(".ko"));
+    return std::ranges::none_of(
+        std::initializer_list<const char*>{".ko", ".ko.xz", ".ko.gz", ".ko.zst"},
+        [&](const char* suffix) { return packages_.owner(module + suffix).has_value(); });
   }
 
   // What is exactly as installed says more than what was changed, under whichever name.

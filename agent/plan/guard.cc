@@ -82,8 +82,15 @@ Refusal check_path(const Input& input, std::string_view path) {
   return {};
 }
 
-Refusal check_name(const Input& input, std::string_view path, bool whole) {
-  if (whole ? is_protected_file(path) : is_protected_text(path))
+bool is_never_touched(const model::PlanStep& step, const ObjectFacts& facts,
+                      std::string_view path) {
+  if (changes_file(step))
+    return is_protected_file(path) && !(facts.is_stray_module && !module_folder(path).empty());
+  return is_protected_text(path);
+}
+
+Refusal check_name(const Input& input, const model::PlanStep& step, std::string_view path) {
+  if (is_never_touched(step, input.facts[step.finding], path))
     return protect(path, "on the list of what is never touched");
   return check_path(input, path);
 }
@@ -100,10 +107,10 @@ Refusal check_file(const Input& input, const model::PlanStep& step) {
       refusal.detail = fmt::format("{} is also {}", escaped(file.path), refusal.detail);
     return refusal;
   };
-  if (auto refusal = check_name(input, file.path, whole)) return refusal;
+  if (auto refusal = check_name(input, step, file.path)) return refusal;
   if (whole)  // all its names are taken
     for (const auto& name : facts.names)
-      if (auto refusal = about(name, check_name(input, name, true))) return refusal;
+      if (auto refusal = about(name, check_name(input, step, name))) return refusal;
 
   if (facts.refuse != Reason::kNone)
     return {facts.refuse, fmt::format("{}: {}", escaped(file.path), facts.why)};

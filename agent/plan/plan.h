@@ -40,6 +40,8 @@ struct ObjectFacts {
   // container image, which other containers share and the next one is made from, or root could not
   // log in without it.
   std::string left_alone;
+  // A kernel module that no package owns, under each of its names, and a package owns the kernel.
+  bool is_stray_module = false;
 };
 
 struct Running {

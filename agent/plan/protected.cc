@@ -82,6 +82,10 @@ bool is_loader_or_libc(std::string_view path) {
                      [&](auto start) { return file.starts_with(start); });
 }
 
+// Beneath a kernel's folder: DKMS, akmods and the packages of restricted drivers build there, and
+// record in no package what they built.
+constexpr std::string_view kBuiltHere[] = {"updates/", "weak-updates/", "extra/", "kernel/nvidia-"};
+
 bool is_one_of(std::string_view path, const auto& list) {
   return std::find(std::begin(list), std::end(list), path) != std::end(list);
 }
@@ -181,6 +185,22 @@ bool is_protected_file(std::string_view path) {
          is_loader_or_libc(plain) ||
          std::any_of(std::begin(kFolders), std::end(kFolders),
                      [&](auto folder) { return is_beneath(folder, plain); });
+}
+
+std::string module_folder(std::string_view path) {
+  constexpr std::string_view kModules = "/lib/modules/";
+  constexpr std::string_view kSuffixes[] = {".ko", ".ko.xz", ".ko.gz", ".ko.zst"};
+  const std::string plain = unmerged(path);
+  const std::size_t end = plain.find('/', kModules.size());
+  if (!plain.starts_with(kModules) || end == std::string::npos ||
+      plain.find("/../") != std::string::npos)
+    return {};
+  const std::string_view rest = std::string_view(plain).substr(end + 1);
+  const bool is_module = std::any_of(std::begin(kSuffixes), std::end(kSuffixes),
+                                     [&](auto suffix) { return rest.ends_with(suffix); });
+  const bool is_built_here = std::any_of(std::begin(kBuiltHere), std::end(kBuiltHere),
+                                         [&](auto start) { return rest.starts_with(start); });
+  return is_module && !is_built_here ? plain.substr(0, end) : std::string();
 }
 
 bool is_protected_program(std::string_view path) {

@@ -11,6 +11,9 @@ namespace fleetsweep::plan {
 
 // Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr).
 bool is_protected_file(std::string_view path);
+// The exception to it: "/lib/modules/6.1.0" for a module there, which may go if it is stray
+// (ObjectFacts). Empty for all else, also for where modules lie that are built on the host.
+std::string module_folder(std::string_view path);
 // Taking a line out of it.
 bool is_protected_text(std::string_view path);
 // Stopping or killing a process whose program it is.

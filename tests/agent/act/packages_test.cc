@@ -45,6 +45,62 @@ TEST_F(Clean, APackagesOwnFileStopsEverything) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+// Dropped among the kernel's own modules, whose package may be known.
+struct DroppedModule : Clean {
+  static constexpr const char* kModule = "/usr/lib/modules/6.1.0/kernel/net/evil.ko.xz";
+
+  std::optional<model::ActRequest> request;
+  Answer clean(const char* owned, const char* path = kModule) {
+    write_text(host.at(path), "module");
+    if (*owned != '\0') write_text(host.at("/var/lib/dpkg/info/linux.list"), owned);
+    host.find_file(kByName, path);
+    host.dry_run = host.findings;
+    request = host.request();
+    return host.run(*request);
+  }
+  void expect_refused(const char* owned, const char* path = kModule) {
+    EXPECT_EQ(clean(owned, path).reason(), Reason::kProtected);
+    EXPECT_TRUE(fs::exists(host.at(path)));
+    EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil"))) << "nothing at all is touched";
+  }
+};
+
+TEST_F(DroppedModule, StaysForGood) {
+  write_text(host.at("/usr/lib/modules/6.1.0/kernel/net/own.ko.xz"), "own");
+  const Answer answer = clean(
+      "/lib/modules/6.1.0/modules.order\n"
+      "/lib/modules/6.1.0/kernel/net/own.ko.xz\n");
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at(kModule)));
+  EXPECT_TRUE(fs::exists(host.at("/usr/lib/modules/6.1.0/kernel/net/own.ko.xz")));
+  EXPECT_EQ(host.run(host.undo_request(*request)).state(), HostState::kUndone);
+  EXPECT_EQ(read_text(host.at(kModule)), "module");
+}
+
+TEST_F(DroppedModule, IsOneOfAKernelThatNoPackageBrought) {
+  expect_refused("/lib/modules/5.10.0/modules.order\n");
+}
+
+TEST_F(DroppedModule, IsOneWhereNoPackageIsKnown) {
+  expect_refused("");
+}
+
+TEST_F(DroppedModule, IsAPackagesThatWasCompressedSince) {
+  expect_refused("/lib/modules/6.1.0/modules.order\n/lib/modules/6.1.0/kernel/net/evil.ko\n");
+}
+
+TEST_F(DroppedModule, IsOneThatDkmsBuilt) {
+  expect_refused("/lib/modules/6.1.0/modules.order\n",
+                 "/usr/lib/modules/6.1.0/updates/dkms/zfs.ko");
+}
+
+TEST_F(DroppedModule, IsAlsoAFileSomewhereElse) {
+  write_text(host.at("/usr/lib/modules/6.1.0/extra/evil.ko"), "module");
+  fs::create_directories(host.at("/usr/lib/modules/6.1.0/kernel/net"));
+  fs::create_hard_link(host.at("/usr/lib/modules/6.1.0/extra/evil.ko"), host.at(kModule));
+  expect_refused("/lib/modules/6.1.0/modules.order\n");
+}
+
 TEST_F(Clean, WhereNobodyCanSayWhatBelongsToAPackageNothingIsTouched) {
   fs::create_directories(host.at("/var/lib/rpm"));
   const std::string before = host.manifest();

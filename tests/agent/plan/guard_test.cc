@@ -123,6 +123,19 @@ TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
 }
 
+TEST(Plan, AModuleOfTheKernelIsTakenForOneThatWasDroppedThere) {
+  const auto refusal = [](const char* path, bool is_stray) {
+    auto world = World::infected();
+    world.find(kName, file(path, 30));
+    world.facts.back().is_stray_module = is_stray;
+    return world.plan().refused;
+  };
+  EXPECT_EQ(refusal("/usr/lib/modules/6.1.0/kernel/net/evil.ko", true), Reason::kNone);
+  EXPECT_EQ(refusal("/usr/lib/modules/6.1.0/kernel/net/evil.ko", false), Reason::kProtected);
+  EXPECT_EQ(refusal("/usr/lib/modules/6.1.0/updates/dkms/zfs.ko", true), Reason::kProtected);
+  EXPECT_EQ(refusal("/usr/lib/modules/6.1.0/modules.dep", true), Reason::kProtected);
+}
+
 TEST(Plan, AProtectedFolderOfAProfileThatWasMovedIsTouched) {
   const auto refusal = [](const char* path) {
     auto world = World::infected();

@@ -37,6 +37,20 @@ TEST(Protected, PlacesOfMalwareAreNotProtected) {
     EXPECT_FALSE(is_protected_file(path)) << path;
 }
 
+TEST(Protected, AModuleThatWasDroppedAmongTheKernelsIsNoModuleOfTheirs) {
+  EXPECT_EQ(module_folder("/lib/modules/6.1.0/kernel/net/evil.ko"), "/lib/modules/6.1.0");
+  for (const char* suffix : {".ko", ".ko.xz", ".ko.gz", ".ko.zst"})
+    EXPECT_EQ(module_folder(std::string("/usr/lib/modules/6.1.0/evil") + suffix),
+              "/lib/modules/6.1.0");
+  for (const char* path :
+       {"/lib/modules/evil.ko", "/lib/modules/6.1.0", "/lib/modules/6.1.0/modules.dep",
+        "/lib/modules/6.1.0/vmlinuz", "/lib/modules/6.1.0/evil.ko.bak", "/tmp/6.1.0/evil.ko",
+        "/lib/modules/6.1.0/updates/dkms/zfs.ko", "/lib/modules/6.1.0/weak-updates/x/x.ko",
+        "/lib/modules/6.1.0/extra/wl.ko.xz", "/lib/modules/6.1.0/kernel/nvidia-535/nvidia.ko",
+        "/lib/modules/6.1.0/../evil.ko"})
+    EXPECT_EQ(module_folder(path), "") << path;
+}
+
 TEST(Protected, LinesOfAccountsAndPrivilegeStayButACronLineMayGo) {
   EXPECT_TRUE(is_protected_text("/etc/passwd"));
   for (const char* path :
