@@ -86,7 +86,10 @@ bool is_never_touched(const model::PlanStep& step, const ObjectFacts& facts,
                       std::string_view path) {
   if (changes_file(step))
     return is_protected_file(path) && !(facts.is_stray_module && !module_folder(path).empty());
-  return is_protected_text(path);
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
+  return entry && entry->kind == model::PersistenceKind::kAuthorizedKey
+             ? is_protected_key_file(path)
+             : is_protected_text(path);
 }
 
 Refusal check_name(const Input& input, const model::PlanStep& step, std::string_view path) {

@@ -156,6 +156,13 @@ bool is_protected_text(std::string_view path) {
                      [&](auto folder) { return is_beneath(folder, plain); });
 }
 
+bool is_protected_key_file(std::string_view path) {
+  if (!is_beneath("/etc/ssh", path) || path.find("/../") != std::string_view::npos)
+    return is_protected_text(path);
+  // ssh_config, ssh_host_*, ssh_known_hosts: whatever sshd is told, these hold other things.
+  return path == "/etc/ssh/moduli" || path.starts_with("/etc/ssh/ssh_");
+}
+
 namespace {
 
 // Without these Windows does not start, or lets nobody in. Names there have no case.

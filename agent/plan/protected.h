@@ -16,6 +16,8 @@ bool is_protected_file(std::string_view path);
 std::string module_folder(std::string_view path);
 // Taking a line out of it.
 bool is_protected_text(std::string_view path);
+// Taking a line out of it that lets a key in, as AuthorizedKeysFile may have it in /etc/ssh too.
+bool is_protected_key_file(std::string_view path);
 // Stopping or killing a process whose program it is.
 bool is_protected_program(std::string_view path);
 bool is_sshd(std::string_view path);

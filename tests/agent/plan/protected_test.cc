@@ -66,6 +66,18 @@ TEST(Protected, LinesOfAccountsAndPrivilegeStayButACronLineMayGo) {
   EXPECT_FALSE(is_protected_text("/etc/ld.so.preload"));
 }
 
+TEST(Protected, AnIntrudersKeyStaysWhereItLiesInTheFolderOfSshd) {
+  for (const char* path : {"/etc/ssh/authorized_keys/www", "/etc/ssh/keys", "/root/.ssh/x"})
+    EXPECT_FALSE(is_protected_key_file(path)) << path;
+  for (const char* path :
+       {"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_rsa_key.pub", "/etc/ssh/ssh_config",
+        "/etc/ssh/ssh_config.d/x.conf", "/etc/ssh/ssh_known_hosts", "/etc/ssh/moduli",
+        "/etc/ssh/keys/../ssh_host_rsa_key", "/etc/passwd", "/proc/keys"})
+    EXPECT_TRUE(is_protected_key_file(path)) << path;
+  EXPECT_TRUE(is_protected_text("/etc/ssh/authorized_keys/www"));
+  EXPECT_TRUE(is_protected_file("/etc/ssh/authorized_keys/www"));
+}
+
 TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
   EXPECT_TRUE(is_protected_program("/usr/sbin/sshd"));
   EXPECT_TRUE(is_protected_program("/usr/lib/systemd/systemd"));
