@@ -9,8 +9,8 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
+#include "agent/act/admin_keys.h"
 #include "agent/act/entry_facts.h"
 #include "agent/act/hard_links.h"
 #include "agent/act/lines.h"
@@ -87,36 +87,6 @@ plan::Package package_of(const PackageDb& packages, const Tree& tree, const std:
   return plan::Package::kTampered;
 }
 
-bool is_whole_file(const model::Identity& identity) {
-  const auto* entry = std::get_if<model::PersistenceIdentity>(&identity);
-  return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
-}
-
-bool is_key_line(std::string_view line) {
-  const auto start = line.find_first_not_of(" \t");
-  return start != std::string_view::npos && line[start] != '#';
-}
-
-std::vector<std::string> keys_in(const Tree& tree, const std::string& path) {
-  std::vector<std::string> keys;
-  const auto parent = tree.parent(path);
-  if (!parent) return keys;
-  const auto file = tree.file(*parent, path);
-  if (!file) return keys;
-  std::string text(64 * 1024, '\0');
-  const auto got = ::pread(file->get(), text.data(), text.size(), 0);
-  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);)
-    if (is_key_line(line)) keys.push_back(line);
-  return keys;
-}
-
-// Where sshd looks for root's keys if nobody tells it otherwise.
-bool is_key_file_of_root(std::string_view path) {
-  return path == "/root/.ssh/authorized_keys" || path == "/root/.ssh/authorized_keys2";
-}
-
 class Facts {
  public:
   Facts(const Tree& tree, const std::vector<model::Finding>& findings,
@@ -125,19 +95,15 @@ class Facts {
         protected_(protected_inodes(tree)),
         of_init_(inodes_of_init(tree)),
         layers_(tree.is_whole_host() ? overlays_of_host() : std::vector<Overlay>()),
-        image_names_(image_names) {
+        image_names_(image_names),
+        admin_keys_(tree, findings) {
     if (auto opened = PackageDb::open(tree.root()))
       packages_ = std::move(*opened);
     else
       broken_ = opened.error().message;
     std::vector<model::FileIdentity> whole;
-    for (const auto& finding : findings) {
-      const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
-      if (is_whole_file(finding.identity)) whole.push_back(plan::file_of(finding.identity));
-      if (entry && entry->kind == model::PersistenceKind::kAuthorizedKey &&
-          plan::is_beneath("/root", entry->file.path))
-        keys_[entry->file.path].insert(entry->entry);
-    }
+    for (const auto& finding : findings)
+      if (plan::is_file_itself(finding.identity)) whole.push_back(plan::file_of(finding.identity));
     links_ = names_of(tree, whole);
     entries_.emplace(tree_, packages_, findings);
   }
@@ -166,17 +132,18 @@ class Facts {
     if (of_init_.contains({file.device, file.inode}))
       return refused(Reason::kProtected, "init is using it");
     // The rest of the plan is carried out: this may be the key of an intruder who took all others.
-    if (has_last_keys(finding.identity, file.path))
-      facts.left_alone =
-          "left, for root would have no key to log in with: add the owner's, then order again";
+    if (const std::string account = admin_keys_.who_loses(finding.identity); !account.empty())
+      facts.left_alone = fmt::format(
+          "left, for {} would have no key to log in with: add the owner's, then order again",
+          escaped(account));
     if (is_entry)
       if (std::string why =
               entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity));
           !why.empty())
         return refused(Reason::kProtected, std::move(why));
-    if (is_whole_file(finding.identity)) facts.named_by = entries_->pam_lines_of(file.path);
+    if (plan::is_file_itself(finding.identity)) facts.named_by = entries_->pam_lines_of(file.path);
     if (const auto links = links_.find({file.device, file.inode});
-        links != links_.end() && is_whole_file(finding.identity))
+        links != links_.end() && plan::is_file_itself(finding.identity))
       facts.names = links->second;
     find_package(file.path, facts);
     for (const auto& name : facts.names) find_package(name, facts);
@@ -187,17 +154,6 @@ class Facts {
   }
 
  private:
-  // With what was found of its file, no key of root's would be left there.
-  bool has_last_keys(const model::Identity& identity, const std::string& path) const {
-    const auto found = keys_.find(path);
-    const bool whole = is_whole_file(identity);
-    if (found == keys_.end() && !(whole && is_key_file_of_root(path))) return false;
-    const auto keys = keys_in(tree_, path);
-    return !keys.empty() && (whole || std::ranges::all_of(keys, [&](const std::string& key) {
-                               return found->second.contains(key);
-                             }));
-  }
-
   std::vector<plan::Service> mapped_by(const model::FileIdentity& file) {
     if (!mappings_) mappings_ = mappings_of_host();
     const auto found = mappings_->find({file.device, file.inode});
@@ -266,7 +222,7 @@ class Facts {
   std::optional<std::string> dpkg_status_;
   std::optional<Mappings> mappings_;
   std::string broken_;
-  std::map<std::string, std::set<std::string>> keys_;
+  const AdminKeys admin_keys_;
   Links links_;
   std::optional<EntryFacts> entries_;
 };

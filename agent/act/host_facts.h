@@ -9,8 +9,8 @@
 namespace fleetsweep::act {
 
 // One for each finding: package state, all names of a file with several, mount points, hard links
-// to protected files, files that init has mapped, the last key of root. Without `image_names` a
-// layer's images stay unnamed.
+// to protected files, files that init has mapped, the last key of an administrator. Without
+// `image_names` a layer's images stay unnamed.
 std::vector<plan::ObjectFacts> facts_of(const Tree& tree,
                                         const std::vector<model::Finding>& findings,
                                         const ImageNames* image_names);

@@ -130,6 +130,11 @@ bool has_no_name(const model::FileIdentity& file) {
   return file.links == 0;
 }
 
+bool is_file_itself(const model::Identity& identity) {
+  const auto* entry = std::get_if<model::PersistenceIdentity>(&identity);
+  return entry ? entry->entry.empty() : std::holds_alternative<model::FileIdentity>(identity);
+}
+
 const model::FileIdentity& file_of(const model::Identity& identity) {
   return std::visit(
       Overloaded{[](const model::FileIdentity& file) -> const model::FileIdentity& { return file; },

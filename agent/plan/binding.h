@@ -36,5 +36,7 @@ bool has_no_name(const model::FileIdentity& file);
 
 // The file behind it: itself, the program, the file around the line. Empty path if none.
 const model::FileIdentity& file_of(const model::Identity& identity);
+// The file itself, and not something in it.
+bool is_file_itself(const model::Identity& identity);
 
 }  // namespace fleetsweep::plan
