@@ -168,7 +168,7 @@ Status Executor::run(const Nonce& transaction) {
     on_step_(step, result);
   }
   reload.tell(context.state());
-  return finish(context, reload.untold());
+  return finish(context, reload);
 }
 
 Status Executor::run_step(Context& context, std::uint32_t step, bool forward) {
@@ -250,7 +250,8 @@ Status Executor::undo_op(Context& context, std::uint32_t index) {
                        Undone{index, undone ? Reason::kNone : undone.error().reason});
 }
 
-Status Executor::finish(Context& context, const Refusal& untold) {
+Status Executor::finish(Context& context, const UnitReload& reload) {
+  const Refusal& untold = reload.untold();
   End end;
   std::uint32_t acted = 0;
   Reason skipped = Reason::kNone;
@@ -276,6 +277,7 @@ Status Executor::finish(Context& context, const Refusal& untold) {
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
   add_sentence(end.detail, untold.detail);
+  add_sentence(end.detail, reload.untold_to_users(context.state()));
   if (const std::string pids = left_running(context); !pids.empty())
     add_sentence(
         end.detail,
@@ -321,6 +323,7 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
   reload.tell(context.state());
   End end{HostState::kFailed, reason, detail, ended_at(context)};
   add_sentence(end.detail, reload.untold().detail);
+  add_sentence(end.detail, reload.untold_to_users(context.state()));
   return ledger_.write(transaction, end);
 }
 
@@ -384,6 +387,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
     add_sentence(end.detail,
                  "services that were restarted run on, that is not undone: " + restarted);
   add_sentence(end.detail, reload.untold().detail);
+  add_sentence(end.detail, reload.untold_to_users(context.state()));
   hold_of(context).remove();
   return ledger_.write(transaction, end);
 }

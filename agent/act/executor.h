@@ -11,6 +11,8 @@
 
 namespace fleetsweep::act {
 
+class UnitReload;
+
 class Executor {
  public:
   using OnStep = std::function<void(std::uint32_t number, const Step& step)>;
@@ -35,7 +37,7 @@ class Executor {
   Status recover_op(Context& context, std::uint32_t op, bool& settled);
   Status undo_op(Context& context, std::uint32_t op);
   Status roll_back(Context& context, std::uint32_t step);
-  Status finish(Context& context, const Refusal& untold);
+  Status finish(Context& context, const UnitReload& reload);
   std::string last_detail_;
 
   const Tree& tree_;

@@ -6,10 +6,23 @@ namespace fleetsweep::act {
 
 namespace {
 
-bool changes_units(const Op& op) {
+using IsUnit = bool(std::string_view path);
+
+bool changes_units(const Op& op, IsUnit& is_unit) {
   const bool changes = op.kind == OpKind::kTake || op.kind == OpKind::kUnlink ||
                        op.kind == OpKind::kEdit || op.kind == OpKind::kMode;
-  return changes && is_unit_file(op.file.path);
+  return changes && is_unit(op.file.path);
+}
+
+UnitChanges changes_of(const Transaction& transaction, IsUnit& is_unit) {
+  UnitChanges changes;
+  for (std::uint32_t i = 0; i < transaction.ops.size(); ++i) {
+    const OpStage stage = transaction.ops[i].stage;
+    if (changes_units(transaction.begin.ops[i], is_unit) && stage != OpStage::kPending &&
+        stage != OpStage::kFailed)
+      changes.emplace_back(i, stage);
+  }
+  return changes;
 }
 
 }  // namespace
@@ -23,19 +36,25 @@ bool is_unit_file(std::string_view path) {
   return false;
 }
 
+bool is_user_unit_file(std::string_view path) {
+  // In a home, in /etc, /run and /usr; and "user-generators/", "user.control/", "user.conf".
+  for (const std::string_view folder :
+       {"/systemd/user/", "/systemd/user.", "/systemd/user-generators/"})
+    if (path.find(folder) != std::string_view::npos) return true;
+  return false;
+}
+
 bool may_change_units(const Begin& begin) {
-  return std::any_of(begin.ops.begin(), begin.ops.end(), changes_units);
+  return std::ranges::any_of(begin.ops,
+                             [](const Op& op) { return changes_units(op, is_unit_file); });
 }
 
 UnitChanges unit_changes(const Transaction& transaction) {
-  UnitChanges changes;
-  for (std::uint32_t i = 0; i < transaction.ops.size(); ++i) {
-    const OpStage stage = transaction.ops[i].stage;
-    if (changes_units(transaction.begin.ops[i]) && stage != OpStage::kPending &&
-        stage != OpStage::kFailed)
-      changes.emplace_back(i, stage);
-  }
-  return changes;
+  return changes_of(transaction, is_unit_file);
+}
+
+UnitChanges user_unit_changes(const Transaction& transaction) {
+  return changes_of(transaction, is_user_unit_file);
 }
 
 }  // namespace fleetsweep::act

@@ -11,11 +11,15 @@ namespace fleetsweep::act {
 // units.
 bool is_unit_file(std::string_view path);
 
+// The same of the managers of users, with which no agent speaks.
+bool is_user_unit_file(std::string_view path);
+
 bool may_change_units(const Begin& begin);
 
 // The operations that have touched one, and how far each is: as long as this is the same, systemd
 // has to be told nothing more.
 using UnitChanges = std::vector<std::pair<std::uint32_t, OpStage>>;
 UnitChanges unit_changes(const Transaction& transaction);
+UnitChanges user_unit_changes(const Transaction& transaction);
 
 }  // namespace fleetsweep::act

@@ -24,4 +24,10 @@ void UnitReload::tell(const Transaction& transaction) {
   }
 }
 
+std::string UnitReload::untold_to_users(const Transaction& transaction) const {
+  if (user_unit_changes(transaction).empty() || !is_run_by_systemd(tree_)) return {};
+  return "units of users have changed: their managers were not told, and go by what they have in "
+         "memory until each user runs systemctl --user daemon-reload or logs out";
+}
+
 }  // namespace fleetsweep::act

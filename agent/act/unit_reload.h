@@ -19,6 +19,8 @@ class UnitReload {
   // Of the last time: `detail` is what a person has to do; empty: nothing. Where there is no line
   // the reason is kNone: nothing has failed.
   const Refusal& untold() const { return untold_; }
+  // What a person has to do about units of users that have changed; empty: nothing.
+  std::string untold_to_users(const Transaction& transaction) const;
 
  private:
   const Tree& tree_;

@@ -199,5 +199,24 @@ TEST_F(Clean, UndoNeverOverwritesWhatTookTheNameMeanwhile) {
   EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
 }
 
+TEST_F(Clean, AUsersManagerStartsAgainWhatWasRemovedAndNobodyIsTold) {
+  const std::string unit = "/home/ann/.config/systemd/user/evil.service";
+  const std::string told =
+      "units of users have changed: their managers were not told, and go by what they have in "
+      "memory until each user runs systemctl --user daemon-reload or logs out";
+  write_text(host.at(unit), "[Service]\nExecStart=/tmp/kit/evil\nRestart=always\n");
+  fs::create_directories(host.at("/run/systemd/system"));
+  host.find_unit(unit);
+  host.dry_run = host.findings;
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at(unit)));
+  EXPECT_NE(answer.done->detail.find(told), std::string::npos) << answer.done->detail;
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_NE(undone.done->detail.find(told), std::string::npos) << undone.done->detail;
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

@@ -17,6 +17,15 @@ TEST(UnitFiles, SystemdIsNotToldOfAUnit) {
     EXPECT_FALSE(is_unit_file(path)) << path;
 }
 
+TEST(UnitFiles, NobodyIsToldOfAUsersUnit) {
+  for (const char* path : {"/etc/systemd/user/a.service", "/root/.config/systemd/user/a.service",
+                           "/home/ann/.local/share/systemd/user/default.target.wants/a.service",
+                           "/usr/lib/systemd/user-generators/a", "/etc/systemd/user.conf.d/a.conf"})
+    EXPECT_TRUE(is_user_unit_file(path)) << path;
+  for (const char* path : {"/etc/systemd/system/a.service", "/etc/systemd/users/a", "/etc/crontab"})
+    EXPECT_FALSE(is_user_unit_file(path)) << path;
+}
+
 TEST(UnitFiles, AChangeOfAUnitIsNotSeenOrSeenTwice) {
   Transaction transaction;
   const auto add = [&](OpKind kind, const char* path) {
