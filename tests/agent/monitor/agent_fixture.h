@@ -104,11 +104,11 @@ class Agent : public ::testing::Test {
       std::ifstream stat(entry.path() / "stat");
       std::string pid, comm, mode, parent;
       stat >> pid >> comm >> mode >> parent;
+      if (parent != std::to_string(agent_->pid())) continue;
+      // By getline, which bears that the process ends between open and read; an iterator throws.
       std::ifstream line(entry.path() / "cmdline");
-      std::string words((std::istreambuf_iterator<char>(line)), {});
-      const std::string core("\0core\0", 6);
-      if (parent == std::to_string(agent_->pid()) && words.find(core) != std::string::npos)
-        return std::stoi(pid);
+      for (std::string word; std::getline(line, word, '\0');)
+        if (word == "core") return std::stoi(pid);
     }
     return 0;
   }
