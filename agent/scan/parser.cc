@@ -65,6 +65,7 @@ void run_parser(Channel channel, BytesView memory, const Matcher& matcher,
     hello.level = *level;
     if (const auto compiled = reader.compile_rules(policy); !compiled)
       hello.rules_error = compiled.error().message;
+    ::malloc_trim(0);  // what the compilers needed meanwhile
   } else {
     hello.sandbox_error = level.error().message;
   }

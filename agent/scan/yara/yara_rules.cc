@@ -1,5 +1,7 @@
 #include "agent/scan/yara/yara_rules.h"
 
+#include <cstring>
+
 // Last: it defines macros named like functions of everybody else.
 #include <yara.h>
 
@@ -53,6 +55,51 @@ struct Parts {
   }
 };
 
+Result<YR_RULES*> compile_text(const std::string& source) {
+  YR_COMPILER* compiler = nullptr;
+  if (yr_compiler_create(&compiler) != ERROR_SUCCESS)
+    return fail(Code::kInternal, "rules: no memory for a compiler");
+  const std::unique_ptr<YR_COMPILER, void (*)(YR_COMPILER*)> owned(compiler, yr_compiler_destroy);
+  std::string error;
+  yr_compiler_set_callback(compiler, remember_error, &error);
+  yr_compiler_set_include_callback(compiler, nullptr, nullptr, nullptr);
+  for (const Variable& variable : kVariables)
+    yr_compiler_define_string_variable(compiler, variable.name, "");
+  if (yr_compiler_add_string(compiler, source.c_str(), nullptr) != 0)
+    return fail(Code::kInvalid, "rules: {}", error.empty() ? "they do not compile" : error);
+  YR_RULES* rules = nullptr;
+  if (yr_compiler_get_rules(compiler, &rules) != ERROR_SUCCESS)
+    return fail(Code::kInternal, "rules: no memory for them");
+  return rules;
+}
+
+// The compiler's memory grows by whole megabytes, nine of them for the smallest rule; what it
+// made fits in some hundred kilobytes. So it is written out and read back, and the rest let go.
+YR_RULES* compact(YR_RULES* rules) {
+  Bytes image;
+  YR_STREAM out{&image, nullptr, [](const void* from, size_t size, size_t count, void* to) {
+                  const auto* bytes = static_cast<const std::uint8_t*>(from);
+                  auto& all = *static_cast<Bytes*>(to);
+                  all.insert(all.end(), bytes, bytes + size * count);
+                  return count;
+                }};
+  const bool is_written = yr_rules_save_stream(rules, &out) == ERROR_SUCCESS;
+  yr_rules_destroy(rules);
+  if (!is_written) return nullptr;
+  BytesView left = image;
+  YR_STREAM in{&left,
+               [](void* to, size_t size, size_t count, void* from) {
+                 auto& bytes = *static_cast<BytesView*>(from);
+                 if (size * count > bytes.size()) return size_t{0};
+                 std::memcpy(to, bytes.data(), size * count);
+                 bytes = bytes.subspan(size * count);
+                 return count;
+               },
+               nullptr};
+  YR_RULES* compacted = nullptr;
+  return yr_rules_load_stream(&in, &compacted) == ERROR_SUCCESS ? compacted : nullptr;
+}
+
 }  // namespace
 
 YaraLibrary::YaraLibrary() {
@@ -79,20 +126,10 @@ YaraRules::~YaraRules() = default;
 Result<YaraRules> YaraRules::compile(const std::string& source) {
   if (source.find('\0') != std::string::npos)
     return fail(Code::kInvalid, "rules: a zero byte in the source");
-  YR_COMPILER* compiler = nullptr;
-  if (yr_compiler_create(&compiler) != ERROR_SUCCESS)
-    return fail(Code::kInternal, "rules: no memory for a compiler");
-  const std::unique_ptr<YR_COMPILER, void (*)(YR_COMPILER*)> owned(compiler, yr_compiler_destroy);
-  std::string error;
-  yr_compiler_set_callback(compiler, remember_error, &error);
-  yr_compiler_set_include_callback(compiler, nullptr, nullptr, nullptr);
-  for (const Variable& variable : kVariables)
-    yr_compiler_define_string_variable(compiler, variable.name, "");
-  if (yr_compiler_add_string(compiler, source.c_str(), nullptr) != 0)
-    return fail(Code::kInvalid, "rules: {}", error.empty() ? "they do not compile" : error);
-
   auto compiled = std::make_unique<Compiled>();
-  if (yr_compiler_get_rules(compiler, &compiled->rules) != ERROR_SUCCESS ||
+  FS_TRY(compiled->rules, compile_text(source));
+  compiled->rules = compact(compiled->rules);
+  if (compiled->rules == nullptr ||
       yr_scanner_create(compiled->rules, &compiled->scanner) != ERROR_SUCCESS)
     return fail(Code::kInternal, "rules: no memory for them");
   // Its guard against faults would install signal handlers for each file; we scan our own memory.

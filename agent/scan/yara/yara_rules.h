@@ -1,8 +1,8 @@
 #pragma once
 
-// YARA rules from source text; the only user of libyara. Includes are disabled, compiled rules are
-// never loaded, nothing is read but the buffer at hand. Create one Library before the process gives
-// up its rights, and keep it longer than any rules.
+// YARA rules from source text; the only user of libyara. Includes are disabled, compiled rules come
+// from nowhere else, nothing is read but the buffer at hand. Create one Library before the process
+// gives up its rights, and keep it longer than any rules.
 
 #include <memory>
 #include <span>
