@@ -66,6 +66,9 @@ void add_dry_run(const model::Order& order, const OrderReview& review, Page& pag
   const DryRunNumbers& run = *review.dry_run;
   page.line("", fmt::format("{} hosts: {} found, {} clean, {} refused or failed; {} objects",
                             run.hosts, run.found, run.clean, run.refused, run.matched));
+  if (run.unscannable > 0)
+    page.line("", fmt::format("{} of them not read in full: what they could not read is unknown",
+                              run.unscannable));
   if (run.left_alone > 0)
     page.line("", fmt::format("at least {} of them in layers of container images: only reported",
                               run.left_alone));

@@ -160,6 +160,7 @@ Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust
   for (const auto& [agent, receipt] : newest) {
     numbers.found += receipt->state == HostState::kFound;
     numbers.clean += receipt->state == HostState::kClean;
+    numbers.unscannable += receipt->reason == model::Reason::kUnscannable;
     numbers.refused += receipt->state == HostState::kRefused ||
                        receipt->state == HostState::kFailed ||
                        receipt->state == HostState::kUntrusted;

@@ -30,6 +30,7 @@ struct DryRunNumbers {
   std::uint64_t hosts = 0;
   std::uint64_t found = 0;  // hosts
   std::uint64_t clean = 0;
+  std::uint64_t unscannable = 0;    // of both: not everything could be read
   std::uint64_t refused = 0;        // failed, or not to be believed
   std::uint64_t matched = 0;        // objects
   std::uint64_t left_alone = 0;     // of those that receipts list: no order touches them

@@ -205,6 +205,7 @@ json to_json(const OrderReview& review, const model::Order& order) {
     result["dry_run"] = {{"hosts", review.dry_run->hosts},
                          {"found", review.dry_run->found},
                          {"clean", review.dry_run->clean},
+                         {"unscannable", review.dry_run->unscannable},
                          {"refused", review.dry_run->refused},
                          {"matched", review.dry_run->matched},
                          {"left_alone", review.dry_run->left_alone},

@@ -130,6 +130,12 @@ std::string progress_view(const json& campaign, const Console& console) {
             console.paint(Colour::kRed, fmt::format("{} FORKED: two of them, or a stolen key; each "
                                                     "counts once; `fleetsweep agent list`",
                                                     counted(forked, "host")));
+  if (const auto unread = campaign.value("unscannable", std::uint64_t{0}); unread > 0)
+    text += "\n       " +
+            console.paint(Colour::kYellow,
+                          fmt::format("{} not read in full: nothing found is not all clean there; "
+                                      "`fleetsweep campaign hosts`",
+                                      counted(unread, "host")));
   for (const json& failure : campaign.value("failures", json::array()))
     text += fmt::format("\n       {} {}: {}", text_of(failure, "hostname"),
                         text_of(failure, "state"), text_of(failure, "reason"));

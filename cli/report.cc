@@ -348,8 +348,11 @@ Result<std::string> campaign_report(Session& session, const std::string& campaig
   }
   const std::uint64_t targeted = status.value("targeted", std::uint64_t{0});
   const std::uint64_t receipts = count_of(results, "size");
-  text += fmt::format("  {:<14}{}{}\n\n{} receipts, {} log entries\n", "targeted", targeted,
-                      sum == targeted ? "" : "  DOES NOT ADD UP", receipts, audit.entries);
+  const std::uint64_t unread = count_of(status, "unscannable");
+  const std::string in_full =
+      unread == 0 ? "" : fmt::format("\n  {} of them not read in full (unscannable)", unread);
+  text += fmt::format("  {:<14}{}{}{}\n\n{} receipts, {} log entries\n", "targeted", targeted,
+                      sum == targeted ? "" : "  DOES NOT ADD UP", in_full, receipts, audit.entries);
   if (const json closed = results.value("closed", json()); closed.is_object())
     text += fmt::format("closed at {} receipts{}\n", count_of(closed, "size"),
                         count_of(results, "late") == 0

@@ -11,6 +11,7 @@ namespace fleetsweep::controller {
 inline constexpr std::string_view kCampaignInfo = "fleetsweep_campaign_info";
 inline constexpr std::string_view kCampaignHosts = "fleetsweep_campaign_hosts";
 inline constexpr std::string_view kCampaignTargeted = "fleetsweep_campaign_targeted_hosts";
+inline constexpr std::string_view kCampaignUnscannable = "fleetsweep_campaign_unscannable_hosts";
 inline constexpr std::string_view kCampaignRate = "fleetsweep_campaign_settled_per_second";
 inline constexpr std::string_view kCampaignEta = "fleetsweep_campaign_eta_seconds";
 inline constexpr std::string_view kCampaignFailureRatio = "fleetsweep_campaign_failure_ratio";

@@ -21,6 +21,8 @@ inline constexpr metrics::Family kMetrics[] = {
     {Kind::kGauge, kCampaignInfo, "1; labels tenant, campaign, family, phase, mode."},
     {Kind::kGauge, kCampaignHosts, "Targeted hosts by tenant, campaign, wave, state."},
     {Kind::kGauge, kCampaignTargeted, "Targeted hosts; equals the sum of campaign_hosts."},
+    {Kind::kGauge, kCampaignUnscannable,
+     "Of them, in whatever state, those of which not everything could be read."},
     {Kind::kGauge, kCampaignRate, "Hosts that settled per second over the last minute."},
     {Kind::kGauge, kCampaignEta,
      "Seconds until all have settled at this rate; -1 when nobody does."},

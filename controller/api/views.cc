@@ -202,6 +202,7 @@ json campaign(const Tenant& tenant, const campaign::Rollout& rollout, Instant no
           {"phase", rollout.phase()},
           {"targeted", rollout.targeted()},
           {"forked", forked},
+          {"unscannable", tally.unscannable},
           {"states", states(tally.states)},
           {"waves", waves},
           {"orders", orders},

@@ -190,6 +190,16 @@ bool Rollout::has_looked(const Host& host) const {
   return host.answered <= number && host.look && host.look->order == orders_[number].id;
 }
 
+const std::optional<Report>& Rollout::newest(const Host& host) const {
+  return has_looked(host) ? host.look : host.report;
+}
+
+// It belongs to the receipt that says this state, not to a later word of the controller.
+model::Reason Rollout::reason_of(const Host& host, HostState state) const {
+  const std::optional<Report>& report = newest(host);
+  return report && report->state == state ? report->reason : model::Reason::kNone;
+}
+
 Rollout::Place Rollout::place_of(const Host& host) const {
   const auto [number, wave] = host.orders.back();
   const Order& order = orders_[number];
@@ -233,6 +243,7 @@ void Rollout::count(const Place& place, int by) {
   if (tally_.waves.size() <= place.wave) tally_.waves.resize(place.wave + std::size_t{1});
   add(tally_.targeted);
   add(tally_.states[state]);
+  if (place.unscannable) add(tally_.unscannable);
   add(tally_.waves[place.wave].targeted);
   add(tally_.waves[place.wave].states[state]);
   add(wave.targeted);
@@ -243,7 +254,8 @@ void Rollout::count(const Place& place, int by) {
 }
 
 void Rollout::refresh(Host& host, Instant now) {
-  const Place next = place_of(host);
+  Place next = place_of(host);
+  next.unscannable = reason_of(host, next.state) == model::Reason::kUnscannable;
   if (host.place == next) return;
   const bool settles = next.settled && !(host.place && host.place->settled);
   if (host.place) count(*host.place, -1);
@@ -337,15 +349,12 @@ std::optional<Standing> Rollout::standing(HostNo number) const {
   const auto found = hosts_.find(number);
   if (found == hosts_.end()) return std::nullopt;
   const Host& host = found->second;
-  // A reason belongs to the receipt that says this state, not to a later word of the controller.
-  const std::optional<Report>& report = has_looked(host) ? host.look : host.report;
-  const bool own_word = report && report->state == host.place->state;
   return Standing{number,
                   host.place->wave,
                   host.place->state,
-                  own_word ? report->reason : model::Reason::kNone,
+                  reason_of(host, host.place->state),
                   orders_[host.place->order].id,
-                  report};
+                  newest(host)};
 }
 
 std::vector<Standing> Rollout::standings() const {

@@ -135,6 +135,7 @@ class Rollout {
     bool failed = false;
     bool settled = false;
     bool good = false;
+    bool unscannable = false;
     bool operator==(const Place&) const = default;
   };
   struct Host {
@@ -169,6 +170,8 @@ class Rollout {
   };
 
   bool has_looked(const Host& host) const;  // and said no more of its current order
+  const std::optional<Report>& newest(const Host& host) const;
+  model::Reason reason_of(const Host& host, model::HostState state) const;
   Place place_of(const Host& host) const;
   void refresh(Host& host, Instant now);
   void count(const Place& place, int by);

@@ -22,6 +22,7 @@ struct WaveTally {
 struct Tally {
   std::uint32_t targeted = 0;
   StateCounts states{};
+  std::uint32_t unscannable = 0;  // of them, in whatever state: what could not be read is unknown
   std::vector<WaveTally> waves;
   bool operator==(const Tally&) const = default;
 };

@@ -85,7 +85,10 @@ void MetricsTelemetry::on_campaign(const Tenant& tenant, const campaign::Rollout
     numbers.push_back(std::to_string(wave));
   std::vector<metrics::Sample> samples{{kCampaignTargeted,
                                         {{"tenant", tenant.name}, {"campaign", campaign}},
-                                        static_cast<double>(rollout.targeted())}};
+                                        static_cast<double>(rollout.targeted())},
+                                       {kCampaignUnscannable,
+                                        {{"tenant", tenant.name}, {"campaign", campaign}},
+                                        static_cast<double>(tally.unscannable)}};
   for (std::size_t wave = 0; wave < tally.waves.size(); ++wave) {
     for (std::size_t state = 0; state < kCount<model::HostState>; ++state)
       samples.push_back({kCampaignHosts,

@@ -25,7 +25,7 @@ class CampaignEvidence {
     dry_run = log(fixture::dry_run(policy), {"alice"});
     for (const char* name : {"web-1", "web-2"}) enrol(name);
     report("web-1", 1, model::HostState::kFound, 4);
-    report("web-2", 1, model::HostState::kClean, 0);
+    report("web-2", 1, model::HostState::kClean, 0, {}, {}, model::Reason::kUnscannable);
     clean = fixture::apply(policy, dry_run);
     clean.tenant = tenant.id();
     clean.dry_run_report = report_digest(evidence.receipts, dry_run);
@@ -51,7 +51,8 @@ class CampaignEvidence {
   }
   void report(const std::string& name, std::uint64_t seq, model::HostState state,
               std::uint32_t matched, const DocumentId& previous = {},
-              std::vector<model::ReceiptItem> items = {}) {
+              std::vector<model::ReceiptItem> items = {},
+              model::Reason reason = model::Reason::kNone) {
     model::Receipt receipt;
     receipt.tenant = tenant.id();
     receipt.agent = agent(name);
@@ -59,6 +60,7 @@ class CampaignEvidence {
     receipt.previous = previous;
     receipt.order = dry_run;
     receipt.state = state;
+    receipt.reason = reason;
     receipt.matched = matched;
     receipt.items = std::move(items);
     evidence.receipts.push_back(

@@ -29,6 +29,7 @@ TEST_F(DryRunEvidence, NumbersAreOfOtherReceiptsThanTheOrderNames) {
   EXPECT_EQ(numbers->hosts, 2u);
   EXPECT_EQ(numbers->found, 1u);
   EXPECT_EQ(numbers->clean, 1u);
+  EXPECT_EQ(numbers->unscannable, 1u);
   EXPECT_EQ(numbers->matched, 4u);
   EXPECT_EQ(numbers->later, 0u);
   EXPECT_EQ(numbers->contradicting, 0u);

@@ -111,9 +111,10 @@ TEST_F(Signer, OrderThatIsInOrderIsObjectedTo) {
   EXPECT_EQ(review.precedent->id, world.dry_run);
   const std::string text = describe(world.clean, {}, review);
   for (const char* shown :
-       {"2 hosts: 1 found, 1 clean, 0 refused or failed; 4 objects", "2 known hosts in scope",
-        "wave 1", "web-1", "against the campaign's last order", "mode: apply, was dry-run (WIDENS)",
-        "NOT COMPLETE", "2 of alice, bob, carol; signed by nobody"})
+       {"2 hosts: 1 found, 1 clean, 0 refused or failed; 4 objects", "1 of them not read in full",
+        "2 known hosts in scope", "wave 1", "web-1", "against the campaign's last order",
+        "mode: apply, was dry-run (WIDENS)", "NOT COMPLETE",
+        "2 of alice, bob, carol; signed by nobody"})
     EXPECT_THAT(text, HasSubstr(shown));
   EXPECT_THAT(text, Not(HasSubstr("DO NOT SIGN")));
 }

@@ -72,6 +72,18 @@ TEST(ProgressView, ForkedHostsAreNotSeen) {
   EXPECT_THAT(text, HasSubstr("2 hosts FORKED"));
 }
 
+TEST(ProgressView, CleanIsReadAsAllWasRead) {
+  testing::internal::CaptureStdout();
+  const Console console;
+  json half = campaign(1, 1);
+  const std::string before = progress_view(half, console);
+  half["unscannable"] = 1;
+  const std::string text = progress_view(half, console);
+  testing::internal::GetCapturedStdout();
+  EXPECT_THAT(before, testing::Not(HasSubstr("in full")));
+  EXPECT_THAT(text, HasSubstr("1 host not read in full"));
+}
+
 TEST(ProgressView, SettledIsNotTheSameAsWell) {
   EXPECT_FALSE(has_unwell({{"states", {{"clean", 4}, {"found", 2}, {"undone", 1}}}}));
   EXPECT_FALSE(has_unwell({{"states", {{"refused", 0}, {"verified", 1}}}}));

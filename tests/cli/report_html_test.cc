@@ -57,6 +57,14 @@ TEST_F(ReportHtml, BreakGlassIsNotSeen) {
   EXPECT_THAT(html, HasSubstr("with sealed keys</span> carol</td>"));
 }
 
+TEST_F(ReportHtml, HostThatCouldNotReadEverythingEndedWellWithoutAWord) {
+  EXPECT_THAT(page(), Not(HasSubstr("not read in full")));
+  VerifiedReport report;
+  report.close_out = *prove(world_.evidence, kCampaign, world_.trusted());
+  report.close_out.hosts[0].reason = model::Reason::kUnscannable;
+  EXPECT_THAT(report_html(report, "report.json", {}), HasSubstr("1 host was not read in full"));
+}
+
 TEST_F(ReportHtml, AnEditedPageIsTakenForTheReports) {
   const std::string html = page();
   EXPECT_EQ(page_difference(html, page()), std::nullopt);

@@ -124,6 +124,7 @@ for round in 1 2 3; do
   expect "round $round: nothing matched" wait_for 60 receipts_are "$ORDER" "state = 'clean' and matched = 0" 2
 done
 kill "${RUNNING[@]}"
+expect "the campaign says that clean is not all there" complains 'not read in full' fs campaign status reading
 expect "partial-1: its log names what and why" grep -q 'unscannable .*srv/private: Permission denied' "$WORLD/log/agent-partial-1"
 expect "churn-1: its log names what and why" grep -q 'unscannable .*srv/www/growing' "$WORLD/log/agent-churn-1"
 expect "churn-1: what only vanished is no trouble" not grep -q 'unscannable .*No such file' "$WORLD/log/agent-churn-1"

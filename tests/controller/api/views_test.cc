@@ -85,6 +85,15 @@ TEST(CampaignView, HostWhoseReceiptsContradictEachOtherLooksLikeAnyOther) {
   EXPECT_EQ(views::agent(*campaign.tenant.registry.find(store::HostNo{2}))["forked"], true);
 }
 
+TEST(CampaignView, HostThatCouldNotReadEverythingCountsAsCleanAndNobodySeesIt) {
+  Campaign campaign(3);
+  campaign.say(1, HostState::kClean, Reason::kNone, Seconds(1));
+  EXPECT_EQ(campaign.view()["unscannable"], 0);
+  campaign.say(2, HostState::kClean, Reason::kUnscannable, Seconds(2));
+  EXPECT_EQ(campaign.view()["unscannable"], 1);
+  EXPECT_EQ(campaign.view()["states"]["clean"], 2) << "it is in one state like any other";
+}
+
 TEST(CampaignView, WaveThatTheConductorMayNotOpenSaysWhy) {
   Campaign campaign(2);
   campaign.rollout.on_release_refused(kOrder, 1, "role release: no key");

@@ -106,6 +106,25 @@ TEST_F(RolloutTest, ApplyOrderShowsDryRunHostsAsWaitingUntilTheyClean) {
   EXPECT_EQ(rollout_.phase(), "done");
 }
 
+TEST_F(RolloutTest, WhatAHostCouldNotReadIsForgottenOrCountedTwice) {
+  dry_run(3);
+  EXPECT_EQ(rollout_.tally().unscannable, 0u);
+  const auto say = [&](std::uint64_t seq, const DocumentId& order, HostState state, Reason why) {
+    rollout_.on_report(report(2, seq, order, ReceiptKind::kScan, state, why), kStart);
+  };
+  say(2, kDry, HostState::kClean, Reason::kUnscannable);
+  say(3, kDry, HostState::kClean, Reason::kUnscannable);
+  EXPECT_EQ(rollout_.tally().unscannable, 1u);
+  EXPECT_EQ(in(HostState::kClean), 1u);
+  // Waiting is the controller's word, which says nothing of what could be read.
+  rollout_.on_order(kApply, 2, order(Mode::kApply), members(3), kStart);
+  EXPECT_EQ(rollout_.tally().unscannable, 0u);
+  say(4, kApply, HostState::kVerified, Reason::kUnscannable);
+  EXPECT_EQ(rollout_.tally().unscannable, 1u);
+  say(5, kApply, HostState::kVerified, Reason::kNone);
+  EXPECT_EQ(rollout_.tally().unscannable, 0u);
+}
+
 TEST_F(RolloutTest, UndoneHostMovesOnWithANewDryRunForItAlone) {
   dry_run(2);
   rollout_.on_order(kApply, 2, order(Mode::kApply), members(2), kStart);
