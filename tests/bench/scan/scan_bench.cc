@@ -5,7 +5,6 @@
 //   scan_bench [--write-docs docs/performance.md]
 
 #include <fcntl.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -13,16 +12,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
-#include <map>
-#include <set>
 
 #include "protocol/base/assert.h"
 #include "protocol/base/time.h"
 #include "protocol/codec/codec.h"
 #include "tests/bench/scan/measure.h"
-#include "tests/bench/scan/rows.h"
+#include "tests/bench/scan/report.h"
 #include "tests/bench/scan/tree.h"
 
 namespace fleetsweep::bench {
@@ -40,10 +36,6 @@ constexpr Seconds kUnderLimit{20}, kProbe{2};
 constexpr int kProbes = 6;
 constexpr int kRules = 50;                     // of one family
 constexpr std::uint32_t kProcessorLimit = 10;  // percent of one processor
-
-struct Measured {
-  Cost other, ours;
-};
 
 model::Predicate texts(Field field, Match match, std::vector<std::string> values) {
   model::Predicate predicate{.field = field, .match = match};
@@ -124,15 +116,6 @@ model::Policy family_policy(const Tree& tree, int family, About about = About::k
   return policy;
 }
 
-void write_file(const fs::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 std::size_t occurrences(const std::string& all, std::string_view text) {
   std::size_t count = 0;
   for (std::size_t at = 0; (at = all.find(text, at)) != std::string::npos; at += text.size())
@@ -165,23 +148,19 @@ class Bench {
 
   // `after_stage` is called whenever there are more figures; a run that is cut short has shown
   // them.
-  bool run(const std::function<void()>& after_stage) {
+  bool run(const std::function<void(const Report&)>& after_stage) {
     std::printf("%lu files, %.2f GB; %d planted\n", static_cast<unsigned long>(tree_.files),
                 static_cast<double>(tree_.bytes) * 1e-9, kPlanted);
-    for (const auto stage : {&Bench::manners, &Bench::warm, &Bench::known_tree, &Bench::memory,
-                             &Bench::cold, &Bench::sha256sum, &Bench::yara, &Bench::clamscan}) {
+    for (const auto stage :
+         {&Bench::manners, &Bench::warm, &Bench::known_tree, &Bench::memory, &Bench::cold,
+          &Bench::sha256sum, &Bench::yara, &Bench::clamscan, &Bench::cold_clamscan}) {
       (this->*stage)();
-      for (const Row& row : kRows)
-        if (measured_.contains(&row) && printed_.insert(&row).second) fine_ &= print(row);
-      for (const Bound& bound : kBounds)
-        if (bounds_.contains(&bound) && printed_.insert(&bound).second) fine_ &= print(bound);
+      fine_ &= report_.print_new();
       std::fflush(stdout);
-      after_stage();
+      after_stage(report_);
     }
     return fine_;
   }
-
-  std::string table() const;
 
  private:
   void write_policy(const std::string& name, const model::Policy& policy) {
@@ -241,13 +220,6 @@ class Bench {
   }
   fs::path output() const { return work_ / "output"; }
 
-  Measured& row(std::string_view name, std::string_view other) {
-    for (const Row& known : kRows)
-      if (known.name == name && known.other == other) return measured_[&known];
-    FS_ASSERT(false);
-    return measured_.begin()->second;
-  }
-
   // As root everything the kernel keeps of any disk; the whole machine pays for it.
   static void forget_cache() {
     ::sync();
@@ -260,16 +232,24 @@ class Bench {
   }
 
   void cold() {
-    Measured& list = row("hash list, cold", "walk and statx, cold");
-    Measured& family = row("one family, any files, cold", "read only, 2 threads, cold");
-    forget_cache();
-    list.other.take_best(floor(Floor::kLook, 1));
-    forget_cache();
-    list.ours.take_best(scan({"hash"}, kPlanted));
-    forget_cache();
-    family.other.take_best(floor(Floor::kRead, 2));
-    forget_cache();
-    family.ours.take_best(scan({"family0"}, 3 * kPlanted));
+    const auto cold = [](const auto& body) {
+      forget_cache();
+      return body();
+    };
+    const Cost look = cold([&] { return floor(Floor::kLook, 1); });
+    const Cost read = cold([&] { return floor(Floor::kRead, 2); });
+    const Cost hash = cold([&] { return scan({"hash"}, kPlanted); });
+    const Cost family = cold([&] { return scan({"family0"}, 3 * kPlanted); });
+    cold_programs_ = cold([&] { return scan({"programs"}, 2 * kPlanted + kPlantedPrograms); });
+    const Cost again = cold([&] { return scan({"family0"}, 3 * kPlanted, "table"); });
+    report_.set("hash list, cold", "walk and statx", {look, hash});
+    report_.set("hash list, cold", "sha256sum, 2 processes",
+                {cold([&] { return run_sha256sum(); }), hash});
+    report_.set("one family, any files, cold", "read only, 2 threads", {read, family});
+    report_.set("one family, programs, cold", "read only, 2 threads", {read, cold_programs_});
+    report_.set("one family, programs, cold", "yara -r -p 2",
+                {cold([&] { return run_yara("programs", kPlantedPrograms); }), cold_programs_});
+    report_.set("one family, any files, second sweep, cold", "walk and statx", {look, again});
   }
 
   // How a scan lives beside others, before /proc/pressure is hidden.
@@ -280,14 +260,14 @@ class Bench {
                                      "--idle", "0", "ionice", "--class", "idle"});
     const auto run_limited = [&] { return run_program(limited, output()); };
     const Cost cost = measure(run_limited);
-    bounds_[&kBounds[2]] = std::abs(100 * cost.processor / cost.wall - kProcessorLimit);
+    report_.set(kOffTheLimit, std::abs(100 * cost.processor / cost.wall - kProcessorLimit));
     double alone = 0, beside = 0;
     for (int turn = 0; turn < kProbes; ++turn) {
       alone = std::max(alone, foreground_work(kProbe));
       const Background scan(run_limited);
       beside = std::max(beside, foreground_work(kProbe));
     }
-    bounds_[&kBounds[3]] = 100 * (1 - beside / alone);
+    report_.set(kSlowedBy, 100 * (1 - beside / alone));
     // What follows is about the work, and nobody waits for the machine.
     hide_pressure();
     floor(Floor::kRead, 2);  // warm
@@ -295,8 +275,6 @@ class Bench {
 
   void warm() {
     Cost look, read, hash, family, programs, ten;
-    std::vector<std::string> all;
-    for (int i = 0; i < kFamilies; ++i) all.push_back(fmt::format("family{}", i));
     for (int turn = 0; turn < kQuickTurns; ++turn) {
       look.take_best(floor(Floor::kLook, 1));
       hash.take_best(scan({"hash"}, kPlanted));
@@ -305,50 +283,61 @@ class Bench {
       read.take_best(floor(Floor::kRead, 2));
       family.take_best(scan({"family0"}, 3 * kPlanted));
       programs.take_best(scan({"programs"}, 2 * kPlanted + kPlantedPrograms));
-      ten.take_best(scan(all, kFamilies * 3 * kPlanted));
+      ten.take_best(scan(all_families(), kFamilies * 3 * kPlanted));
     }
-    row("hash list", "walk and statx") = {look, hash};
-    row("one family, any files", "read only, 2 threads") = {read, family};
-    row("one family, programs", "read only, 2 threads") = {read, programs};
-    row("ten families in one walk", "one family, any files") = {family, ten};
+    report_.set("hash list", "walk and statx", {look, hash});
+    report_.set("one family, any files", "read only, 2 threads", {read, family});
+    report_.set("one family, programs", "read only, 2 threads", {read, programs});
+    report_.set("ten families in one walk", "one family, any files", {family, ten});
     hash_ = hash;
     any_ = family;
     programs_ = programs;
   }
 
-  void sha256sum() {
-    row("hash list", "sha256sum, 2 processes") = {
-        peer("find " + quoted_tree() + " -type f -print0 | xargs -0 -n 500 -P 2 sha256sum"), hash_};
+  void sha256sum() { report_.set("hash list", "sha256sum, 2 processes", {run_sha256sum(), hash_}); }
+  Cost run_sha256sum() {
+    return peer("find " + quoted_tree() + " -type f -print0 | xargs -0 -n 500 -P 2 sha256sum");
   }
 
   void yara() {
-    const auto with = [&](const std::string& rules) {
-      return peer("yara -r -p 2 '" + (work_ / (rules + ".yar")).string() + "' " + quoted_tree());
-    };
-    row("one family, any files", "yara -r -p 2") = {with("any"), any_};
-    expect("yara", "Bench0_0 ", kPlanted);
-    row("one family, programs", "yara -r -p 2") = {with("programs"), programs_};
-    expect("yara", "Bench0_0 ", kPlantedPrograms);
+    report_.set("one family, any files", "yara -r -p 2", {run_yara("any", kPlanted), any_});
+    report_.set("one family, programs", "yara -r -p 2",
+                {run_yara("programs", kPlantedPrograms), programs_});
+  }
+  Cost run_yara(const std::string& rules, std::size_t found) {
+    const Cost cost =
+        peer("yara -r -p 2 '" + (work_ / (rules + ".yar")).string() + "' " + quoted_tree());
+    expect("yara", "Bench0_0 ", found);
+    return cost;
   }
 
-  // Without its parsers, which look into more than we do; 1 says that something was found.
   void clamscan() {
-    const auto with = [&](const std::string& rules) {
-      return peer(
-          "'" + (build_ / "peers/usr/bin/clamscan").string() + "' -r -i --no-summary -d '" +
-          (work_ / rules).string() +
-          "' --scan-pe=no --scan-elf=no --scan-ole2=no --scan-pdf=no --scan-swf=no "
-          "--scan-html=no --scan-xmldocs=no --scan-hwp3=no --scan-onenote=no --scan-mail=no "
-          "--scan-archive=no --scan-image=no --phishing-sigs=no --max-filesize=64M "
-          "--max-scansize=64M " +
-          quoted_tree() + "; test $? = 1");
-    };
-    // By its hash a planted file is found whatever it is.
-    for (const auto& [row_name, rules, ours] : {std::tuple("one family, any files", "any", any_),
-                                                {"one family, programs", "programs", programs_}}) {
-      row(row_name, "clamscan") = {with(rules), ours};
-      expect("clamscan", " FOUND", kPlanted);
-    }
+    report_.set("one family, any files", "clamscan", {run_clamscan("any"), any_});
+    report_.set("one family, programs", "clamscan", {run_clamscan("programs"), programs_});
+  }
+  void cold_clamscan() {
+    forget_cache();
+    report_.set("one family, programs, cold", "clamscan",
+                {run_clamscan("programs"), cold_programs_});
+  }
+  // Without its parsers, which look into more than we do; 1 says that something was found.
+  Cost run_clamscan(const std::string& rules) {
+    const Cost cost =
+        peer("'" + (build_ / "peers/usr/bin/clamscan").string() + "' -r -i --no-summary -d '" +
+             (work_ / rules).string() +
+             "' --scan-pe=no --scan-elf=no --scan-ole2=no --scan-pdf=no --scan-swf=no "
+             "--scan-html=no --scan-xmldocs=no --scan-hwp3=no --scan-onenote=no --scan-mail=no "
+             "--scan-archive=no --scan-image=no --phishing-sigs=no --max-filesize=64M "
+             "--max-scansize=64M " +
+             quoted_tree() + "; test $? = 1");
+    expect("clamscan", " FOUND", kPlanted);  // by its hash, whatever the file is
+    return cost;
+  }
+
+  static std::vector<std::string> all_families() {
+    std::vector<std::string> all;
+    for (int i = 0; i < kFamilies; ++i) all.push_back(fmt::format("family{}", i));
+    return all;
   }
 
   std::string quoted_tree() const { return "'" + tree_.path.string() + "'"; }
@@ -371,117 +360,32 @@ class Bench {
       hash.take_best(scan({"hash"}, kPlanted, "table"));
       fresh.take_best(scan({fmt::format("new{}", turn)}, 0, "table"));
     }
-    row("one family, any files, second sweep", "walk and statx") = {look, family};
-    row("hash list, second sweep", "walk and statx") = {look, hash};
-    row("new hash list, known tree", "walk and statx") = {look, fresh};
+    report_.set("one family, any files, second sweep", "walk and statx", {look, family});
+    report_.set("hash list, second sweep", "walk and statx", {look, hash});
+    report_.set("new hash list, known tree", "walk and statx", {look, fresh});
     const std::string text = read_file(output());
     const std::size_t at = text.find("\"opened\": ");
     FS_ASSERT(at != std::string::npos);
-    bounds_[&kBounds[0]] = std::strtod(text.c_str() + at + std::strlen("\"opened\": "), nullptr);
+    report_.set(kOpened, std::strtod(text.c_str() + at + std::strlen("\"opened\": "), nullptr));
   }
 
   void memory() {
-    const auto bytes =
-        peak_memory([&] { return run_program(scan_arguments({"family0"}), output()); });
-    bounds_[&kBounds[1]] = static_cast<double>(bytes) * 1e-6;
-  }
-
-  bool print(const Row& row) const {
-    const Measured& measured = measured_.at(&row);
-    const double ratio = measured.ours.processor / measured.other.processor;
-    const bool met = !row.ratio_max || ratio <= *row.ratio_max;
-    const std::string most =
-        row.ratio_max ? fmt::format("at most {:.3f}x", *row.ratio_max) : "no target";
-    std::printf("%-26s / %-26s %8.2f s %8.2f s %7.3fx  (%s)  wall %.2f s, ours %.2f s%s\n",
-                std::string(row.name).c_str(), std::string(row.other).c_str(),
-                measured.other.processor, measured.ours.processor, ratio, most.c_str(),
-                measured.other.wall, measured.ours.wall, met ? "" : "  MISSED");
-    return met;
-  }
-
-  bool print(const Bound& bound) const {
-    const double value = bounds_.at(&bound);
-    const bool met = value <= bound.most;
-    std::printf("%-55s %8.1f %s  (at most %g)%s\n", std::string(bound.name).c_str(), value,
-                std::string(bound.unit).c_str(), bound.most, met ? "" : "  MISSED");
-    return met;
+    const auto peak = [&](const std::vector<std::string>& policies) {
+      const auto bytes =
+          peak_memory([&] { return run_program(scan_arguments(policies), output()); });
+      return static_cast<double>(bytes) * 1e-6;
+    };
+    report_.set(kPeak, peak({"family0"}));
+    report_.set(kPeakOfTen, peak(all_families()));
   }
 
   fs::path build_;
   Tree tree_;
   fs::path work_;
-  std::map<const Row*, Measured> measured_;
-  std::map<const Bound*, double> bounds_;
-  Cost hash_, any_, programs_;
-  std::set<const void*> printed_;
+  Report report_{tree_};
+  Cost hash_, any_, programs_, cold_programs_;
   bool fine_ = true;
 };
-
-std::string machine() {
-  std::string processor = "unknown processor";
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) {
-      processor = line.substr(line.find(':') + 2);
-      break;
-    }
-  utsname names{};
-  ::uname(&names);
-  constexpr double kGiB = 1 << 30;
-  const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
-                        static_cast<double>(::sysconf(_SC_PAGESIZE)) / kGiB;
-  return fmt::format("{} x {}, {:.0f} GiB, Linux {}", ::sysconf(_SC_NPROCESSORS_ONLN), processor,
-                     memory, names.release);
-}
-
-std::string Bench::table() const {
-  std::string text = fmt::format(
-      "Measured {} on {}: {} files, {:.2f} GB.\n\n"
-      "| what | against | against, CPU s | ours, CPU s | ratio | target | wall s, against and ours "
-      "|\n"
-      "|---|---|--:|--:|--:|--:|--:|\n",
-      to_rfc3339(std::chrono::floor<Seconds>(std::chrono::system_clock::now())).substr(0, 10),
-      machine(), tree_.files, static_cast<double>(tree_.bytes) * 1e-9);
-  for (const Row& row : kRows) {
-    const std::string most = row.ratio_max ? fmt::format("{:.3f}", *row.ratio_max) : "none";
-    if (!measured_.contains(&row)) {
-      text += fmt::format("| {} | {} | not measured | | | {} | |\n", row.name, row.other, most);
-      continue;
-    }
-    const Measured& measured = measured_.at(&row);
-    const double ratio = measured.ours.processor / measured.other.processor;
-    text += fmt::format("| {} | {} | {:.2f} | {:.2f} | {:.3f} | {}{} | {:.2f}, {:.2f} |\n",
-                        row.name, row.other, measured.other.processor, measured.ours.processor,
-                        ratio, most, !row.ratio_max || ratio <= *row.ratio_max ? "" : " **missed**",
-                        measured.other.wall, measured.ours.wall);
-  }
-  text += "\n| what | measured | target |\n|---|--:|--:|\n";
-  for (const Bound& bound : kBounds) {
-    if (!bounds_.contains(&bound)) {
-      text += fmt::format("| {} | not measured | {:g} |\n", bound.name, bound.most);
-      continue;
-    }
-    const double value = bounds_.at(&bound);
-    text += fmt::format("| {} | {:.1f} {} | {:g}{} |\n", bound.name, value, bound.unit, bound.most,
-                        value <= bound.most ? "" : " **missed**");
-  }
-  return text;
-}
-
-constexpr std::string_view kBegin = "<!-- scan_bench: begin -->\n";
-constexpr std::string_view kEnd = "<!-- scan_bench: end -->\n";
-
-bool write_docs(const fs::path& path, const std::string& table) {
-  std::string text = read_file(path);
-  const std::size_t begin = text.find(kBegin), end = text.find(kEnd);
-  if (begin == std::string::npos || end == std::string::npos || end < begin) {
-    std::fprintf(stderr, "scan_bench: %s: its two markers are missing\n", path.c_str());
-    return false;
-  }
-  text.replace(begin + kBegin.size(), end - begin - kBegin.size(), table);
-  write_file(path, text);
-  return true;
-}
 
 int run(int argc, char** argv) {
   const bool writes = argc == 3 && std::strcmp(argv[1], "--write-docs") == 0;
@@ -491,8 +395,8 @@ int run(int argc, char** argv) {
   }
   Bench bench;
   bool is_written = true;
-  const bool fine = bench.run([&] {
-    if (writes) is_written &= write_docs(argv[2], bench.table());
+  const bool fine = bench.run([&](const Report& report) {
+    if (writes) is_written &= report.write_docs(argv[2]);
   });
   return fine && is_written ? 0 : 1;
 }
