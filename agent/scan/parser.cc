@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "agent/scan/content.h"
 #include "agent/scan/large_pages.h"
@@ -49,8 +50,11 @@ Hello read_hello(Reader& reader) {
 void run_parser(Channel channel, BytesView memory, const Matcher& matcher,
                 const model::Policy& policy, const ParserOptions& options) {
   // Both libraries look at files and the clock when they start: before the doors close.
-  if (matcher.has_rules()) expect_rules();
-  const YaraLibrary library;
+  std::optional<YaraLibrary> library;
+  if (matcher.has_rules()) {
+    expect_rules();
+    library.emplace();
+  }
   ContentReader reader(matcher);
   for (std::uint16_t d = 0; d < matcher.detections(); ++d)
     if (matcher.detection(d).scope.archives) {
