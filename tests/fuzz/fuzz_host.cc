@@ -30,6 +30,7 @@
 #include "agent/act/reinstall.h"
 #include "agent/act/service_manager.h"
 #include "agent/act/transaction.h"
+#include "agent/hive/paths.h"
 #include "agent/hive/registry.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
@@ -53,10 +54,12 @@
 #include "agent/scan/evaluate/template.h"
 #include "agent/scan/identity_table.h"
 #include "agent/scan/job.h"
+#include "agent/scan/magic.h"
 #include "agent/scan/memory.h"
 #include "agent/scan/parser.h"
 #include "agent/scan/process.h"
 #include "agent/scan/sockets.h"
+#include "agent/scan/yara/shape.h"
 #include "agent/scan/yara/source.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
@@ -477,6 +480,23 @@ void read_hive(BytesView input) {
   }
 }
 
+void read_rules(BytesView bytes) {
+  const std::string_view text = as_text(bytes);
+  (void)scan::read_yara(text, 4);
+  const scan::Shape shape = scan::shape_of(text);
+  FS_ASSERT(shape.takes_head(bytes) || !shape.starts.empty());
+}
+
+// A task's file, and a folder that the registry gives a user.
+void read_windows(std::string_view text) {
+  (void)hive::read_task(text, "task");
+  (void)hive::is_windows_path(hive::spelling_of(text));
+  const std::string profiles[] = {"/" + std::string(text)};
+  for (const std::string& glob : hive::globs_of("%APPDATA%\\x", profiles))
+    FS_ASSERT(glob.starts_with('/'));
+  (void)hive::globs_of(text);
+}
+
 void parse_one(std::uint8_t which, BytesView bytes) {
   const std::string_view text = as_text(bytes);
   if (which < fuzz::kFormats) return parse_entries(which, text);
@@ -486,7 +506,7 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case fuzz::kStatLine:
       return (void)scan::parse_stat_line(text);
     case fuzz::kYara:
-      return (void)scan::read_yara(text, 4);
+      return read_rules(bytes);
     case fuzz::kRecord:
       return decode_again(act::decode_record, bytes);
     case fuzz::kMetadata:
@@ -545,8 +565,9 @@ void parse_one(std::uint8_t which, BytesView bytes) {
     case fuzz::kImages:
       return name_images(text);
     case fuzz::kTask:
-      return (void)hive::read_task(text, "task");
+      return read_windows(text);
     case fuzz::kArchive:
+      FS_ASSERT(scan::magic_of(bytes).empty() == bytes.empty());
       return unpack(bytes);
     case fuzz::kLoaderCache:
       return search_cache(bytes);
