@@ -85,7 +85,7 @@ fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/alice.key" >/dev/null 2>&1
 expect "one signature is not enough to read content" not fs order submit "$WORLD/dry.dsse"
 fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/bob.key" >/dev/null 2>&1
 fs order submit "$WORLD/dry.dsse" 2>/dev/null | show
-wait_for 60 campaign_has lookalike-1 found 4 || :
+wait_for 60 states_are lookalike-1 '{"found": 4, "clean": 1}' || :
 fs campaign hosts lookalike-1 | show
 expect "found on the three infected hosts; near-1 has traces, which are reported only" states_are lookalike-1 '{"found": 4, "clean": 1}'
 for host in "${HOSTS[@]}"; do expect "$host: the dry run changed nothing" same_tree "$host" before; done
