@@ -213,6 +213,13 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
       family.spared.push_back(std::move(process));
     else
       family.reached.push_back({pid, process.start_ticks});
+  // Whoever was stopped as one of it is one of it, also when this look at it failed.
+  for (const ProcessKey& key : stopped) {
+    if (key.pid == op.pid || members.contains(key.pid)) continue;
+    const auto stat = process_stat(key.pid);
+    if (stat ? stat->start_ticks == key.start_ticks : stat.error().reason != Reason::kGone)
+      family.reached.push_back(key);
+  }
   return family;
 }
 

@@ -7,18 +7,31 @@ namespace fleetsweep::act {
 
 namespace {
 
-// Nobody of the family sees another one die: all are frozen first.
+template <class T>
+bool has_failed(const Checked<T>& done) {
+  return !done && done.error().reason != Reason::kGone;
+}
+
+// Nobody of the family sees another one die: all are frozen first, and each is known to be who is
+// meant before the first signal. From then on there is no way back, so whoever does not die is
+// tried once more, and keeps nobody else alive.
 Checked<Family> end_family(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(Family family, freeze(context, index));
-  const auto ended = [&](const ProcessKey& process,
-                         const model::FileIdentity& exe) -> Checked<void> {
-    const auto done = end(context, process, exe);
-    if (!done && done.error().reason != Reason::kGone) return done;
-    return {};
-  };
-  for (const auto& member : family.reached) FS_CHECK(ended(member, {}));
-  FS_CHECK(ended({op.pid, op.start_ticks}, op.file));
+  std::vector<std::pair<ProcessKey, model::FileIdentity>> doomed;
+  for (const auto& member : family.reached) doomed.push_back({member, {}});
+  doomed.push_back({{op.pid, op.start_ticks}, op.file});
+  for (const auto& [process, exe] : doomed)
+    if (const auto there = open_process(process, exe); has_failed(there))
+      return fail(there.error());
+  Checked<void> result;
+  for (const auto& [process, exe] : doomed) {
+    auto ended = end(context, process, exe);
+    if (has_failed(ended) && ended.error().reason != Reason::kTimeout)
+      ended = end(context, process, exe);
+    if (has_failed(ended) && result) result = ended;
+  }
+  FS_CHECK(result);
   return family;
 }
 

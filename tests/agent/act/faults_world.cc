@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "agent/act/hold.h"
@@ -26,6 +27,9 @@ using model::Outcome;
 constexpr char kContent[] = "harmless content of a look-alike";
 constexpr char kRunKey[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
 constexpr char kRunCommand[] = "C:\\evil.exe";
+constexpr char kServices[] = "ControlSet001\\Services\\";
+constexpr char kTaskCache[] = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
+constexpr char kTask[] = "/Windows/System32/Tasks/evil";
 
 // Where the file system knows the flag.
 void set_immutable(const ActHost& host, bool is_immutable) {
@@ -38,14 +42,22 @@ void set_immutable(const ActHost& host, bool is_immutable) {
   ::close(fd);
 }
 
-// A volume of Windows: one value starts the look-alike, another does not.
+// A volume of Windows: one value, service and task starts the look-alike, another does not.
 void make_windows(const ActHost& host) {
   const auto put = [&](const std::string& path, const Bytes& bytes) {
     fs::create_directories(fs::path(host.at(path)).parent_path());
     write_text(host.at(path), to_text(bytes));
   };
-  put("/Windows/System32/config/SYSTEM", hive::HiveBuilder().key("Select").build());
-  put("/Windows/System32/config/SOFTWARE", hive::HiveBuilder().key("Microsoft").build());
+  hive::HiveBuilder system, software;
+  for (const std::string name : {"evil", "good"}) {
+    system.text(kServices + name, "ImagePath", "C:\\" + name + ".exe")
+        .number(kServices + name, "Start", 2);
+    software.text(std::string(kTaskCache) + "Tree\\" + name, "Id", "{" + name + "}")
+        .text(std::string(kTaskCache) + "Tasks\\{" + name + "}", "Path", "\\" + name);
+  }
+  put("/Windows/System32/config/SYSTEM", system.build());
+  put("/Windows/System32/config/SOFTWARE", software.build());
+  put(kTask, to_bytes("<Task><Exec><Command>C:\\evil.exe</Command></Exec></Task>"));
   put("/Users/Ann/NTUSER.DAT", hive::HiveBuilder()
                                    .text(kRunKey, "good", "C:\\good.exe")
                                    .text(kRunKey, "evil", kRunCommand)
@@ -88,8 +100,42 @@ void find_value(ActHost& host) {
                                      std::string("HKEY_CURRENT_USER\\") + kRunKey, "evil", "REG_SZ",
                                      kRunCommand};
 }
+void find_entry(ActHost& host, model::PersistenceKind kind, const std::string& path,
+                const std::string& name, const std::string& entry) {
+  host.find_unit(path);
+  auto& identity = std::get<model::PersistenceIdentity>(host.findings.back().identity);
+  identity.kind = kind;
+  identity.name = name;
+  identity.entry = entry;
+  identity.command = kRunCommand;
+}
+void find_windows_service(ActHost& host) {
+  find_entry(host, model::PersistenceKind::kWindowsService, "/Windows/System32/config/SYSTEM",
+             "evil", std::string("HKEY_LOCAL_MACHINE\\SYSTEM\\") + kServices + "evil");
+}
+void find_task(ActHost& host) {
+  find_entry(host, model::PersistenceKind::kWindowsTask, kTask, "evil", "");
+}
 void find_process(ActHost& host) {
   host.find_process(host.start("/opt/worker"));
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::istringstream text(read_text(fmt::format("/proc/{0}/task/{0}/children", pid)));
+  return {std::istream_iterator<pid_t>(text), {}};
+}
+
+// A shell and the program it waits for.
+void find_tree(ActHost& host) {
+  const pid_t parent = host.start("/opt/parent", {"-c", host.at("/opt/worker") + " 1000 & wait"});
+  const auto has_child = [&] {
+    const auto children = children_of(parent);
+    std::error_code error;
+    return !children.empty() && fs::read_symlink(fmt::format("/proc/{}/exe", children[0]), error) ==
+                                    host.at("/opt/worker");
+  };
+  while (!has_child()) ::usleep(1000);
+  host.find_process(parent);
 }
 
 void find_service(ActHost& host) {
@@ -129,6 +175,8 @@ const std::vector<Scenario>& scenarios() {
         {"quarantine what is immutable", {ActionKind::kQuarantine}, {kByName}, find_immutable},
         {"purge", {ActionKind::kPurge}, {kByName}, find_file},
         {"remove a value of a hive", {ActionKind::kRemove}, {kByName}, find_value},
+        {"disable a service of Windows", {ActionKind::kDisable}, {kByUnit}, find_windows_service},
+        {"remove a task of Windows", {ActionKind::kRemove}, {kByUnit}, find_task},
         {"remove a unit", {ActionKind::kRemove}, {kByUnit}, find_unit},
         {"disable a unit", {ActionKind::kDisable}, {kByUnit}, find_unit},
         {"disable a line", {ActionKind::kDisable}, {kByCron}, find_cron},
@@ -151,6 +199,11 @@ const std::vector<Scenario>& scenarios() {
                     {ActionKind::kSuspend, ActionKind::kKill},
                     {kByProcess},
                     find_process});
+    list.push_back({"suspend and kill a tree",
+                    {ActionKind::kSuspend, ActionKind::kKill},
+                    {kByProcess},
+                    find_tree});
+    list.push_back({"suspend a tree", {ActionKind::kSuspend}, {kByProcess}, find_tree, true});
     return list;
   }();
   return all;
@@ -177,11 +230,13 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
                        host_.at("/etc/systemd/system/multi-user.target.wants/") + unit);
   fs::create_directories(host_.at("/opt"));
   fs::copy_file("/bin/sleep", host_.at("/opt/worker"));
+  fs::copy_file("/bin/sh", host_.at("/opt/parent"));
   write_text(host_.at("/opt/rights"), kContent);
   ::chmod(host_.at("/opt/rights").c_str(), 06755);
   write_text(host_.at("/etc/xdg/autostart/evil.desktop"),
              "[Desktop Entry]\nType=Application\nName=Evil\nExec=/tmp/evil\n");
-  if (scenario.find == find_value) {
+  if (scenario.find == find_value || scenario.find == find_task ||
+      scenario.find == find_windows_service) {
     make_windows(host_);
     host_.policy.platform = model::Platform::kWindows;
   }
@@ -203,6 +258,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
     action.kind = kind;
     action.what = {"exe", "command_line", "reg_export"};
     action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
+    action.tree = scenario.find == find_tree;
     action.ttl = std::chrono::hours(1);
     action.direction = "out";
     action.clear_flags = {"immutable"};
@@ -217,8 +273,11 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   host_.policy.verdicts[0].condition.detections = scenario.detections;
   host_.policy.limits.independent_min = 0;
   scenario.find(host_);
-  if (scenario.detections[0] == kByProcess)
-    worker_ = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
+  if (scenario.detections[0] == kByProcess) {
+    const pid_t worker = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
+    workers_ = {worker};
+    for (const pid_t child : children_of(worker)) workers_.push_back(child);
+  }
   host_.dry_run = host_.findings;
   agent::Enrolment enrolment;
   enrolment.address = "tcp://192.0.2.1:7600";
@@ -315,8 +374,8 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
   }
   done = done && answer.done && !answer.done->items.empty();
   if (restarts()) check_restart(answer, fault);
-  if (worker_ != 0) {
-    const char state = host_.process_state(worker_);
+  for (const pid_t worker : workers_) {
+    const char state = host_.process_state(worker);
     expect(killed   ? state == 0
            : frozen ? state == 'T'
                     : runs(state),
@@ -387,7 +446,9 @@ void World::check_nothing_is_kept() {
 // A cgroup stays only as long as somebody is held in it.
 void World::check_hold() {
   const auto mount = freezer_mount(read_text("/proc/self/mountinfo"));
-  if (!mount || (worker_ != 0 && host_.process_state(worker_) == 'T')) return;
+  if (!mount || std::ranges::any_of(
+                    workers_, [&](pid_t worker) { return host_.process_state(worker) == 'T'; }))
+    return;
   const auto ledger = Ledger::open(host_.state() + "/journal");
   const auto vault = Vault::open(host_.state());
   expect(ledger.has_value() && vault.has_value(), "the journal or the vault cannot be read");
@@ -411,7 +472,8 @@ void World::check_undo(const Answer& answer) {
   } else if (purges()) {
     check_gone(answer);
   }
-  if (worker_ != 0) expect(runs(host_.process_state(worker_)), "a process is not continued");
+  for (const pid_t worker : workers_)
+    expect(runs(host_.process_state(worker)), "a process is not continued");
   const std::string now = seen();
   expect(now == before_, difference(answer, before_, now));
 }

@@ -59,7 +59,8 @@ class World {
   std::optional<ServiceGroup> service_;  // lives longer than its processes
   ActHost host_;
   std::optional<FakeManager> systemd_;
-  pid_t worker_ = 0, served_ = 0;  // who is found; who has the found file loaded
+  std::vector<pid_t> workers_;  // who is found, and whom it has started
+  pid_t served_ = 0;            // who has the found file loaded
   std::string before_, complaints_;
   DocumentId applied_;
   model::ActRequest request_;
