@@ -137,11 +137,8 @@ std::string verdict(const VerifiedReport& report) {
 std::string not_read_in_full(const CloseOut& out) {
   const auto hosts = std::ranges::count(out.hosts, model::Reason::kUnscannable, &HostLine::reason);
   if (hosts == 0) return "";
-  return fmt::format(
-      "<p>{} not read in full (<code>unscannable</code> below): nobody knows what lies where a "
-      "host "
-      "could not read.</p>",
-      hosts == 1 ? "1 host was" : fmt::format("{} hosts were", hosts));
+  return fmt::format("<p>{} not read in full: <code>unscannable</code> in the list of hosts.</p>",
+                     hosts == 1 ? "1 host was" : fmt::format("{} hosts were", hosts));
 }
 
 std::string counts(const CloseOut& out) {
@@ -163,20 +160,18 @@ std::string counts(const CloseOut& out) {
     return fmt::format("<div class=\"tile\"><b>{}</b>{}</div>", number, what);
   };
   return fmt::format(
-             "<h2>What came of it</h2><div class=\"tiles\">{}{}{}{}</div><div class=\"bar\" "
-             "role=\"img\" "
-             "aria-label=\"{} of {} hosts ended well\">{}</div><table><caption class=\"dim\">Each "
-             "targeted "
-             "host is in exactly one state.</caption><thead><tr><th scope=\"col\">State</th><th "
-             "scope=\"col\" class=\"num\">Hosts</th><th scope=\"col\" "
-             "class=\"num\">Share</th></tr></thead>"
-             "<tbody>{}</tbody><tfoot><tr><td>Targeted</td><td "
-             "class=\"num\">{}</td><td></td></tr></tfoot>"
-             "</table>",
-             tile(out.hosts.size(), "hosts targeted"), tile(good, "ended well"),
-             tile(out.hosts.size() - good, "did not, or not yet"),
-             tile(out.results_size, "signed receipts"), good, out.hosts.size(), bar, rows, sum) +
-         not_read_in_full(out);
+      "<h2>What came of it</h2><div class=\"tiles\">{}{}{}{}</div><div class=\"bar\" role=\"img\" "
+      "aria-label=\"{} of {} hosts ended well\">{}</div><table><caption class=\"dim\">Each "
+      "targeted "
+      "host is in exactly one state.</caption><thead><tr><th scope=\"col\">State</th><th "
+      "scope=\"col\" class=\"num\">Hosts</th><th scope=\"col\" "
+      "class=\"num\">Share</th></tr></thead>"
+      "<tbody>{}</tbody><tfoot><tr><td>Targeted</td><td class=\"num\">{}</td><td></td></tr></tfoot>"
+      "</table>{}",
+      tile(out.hosts.size(), "hosts targeted"), tile(good, "ended well"),
+      tile(out.hosts.size() - good, "did not, or not yet"),
+      tile(out.results_size, "signed receipts"), good, out.hosts.size(), bar, rows, sum,
+      not_read_in_full(out));
 }
 
 std::string digested(const Digested& digested) {
