@@ -64,6 +64,7 @@ Result<std::unique_ptr<Confined>> Confined::start(std::string_view name,
 }
 
 Confined::~Confined() {
+  socket_.reset();  // nobody can ask it any more: it ends even if it cannot be killed
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
 }
