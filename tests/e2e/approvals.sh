@@ -15,18 +15,18 @@ make_key() {  # alice has a key file of ours, bob one of OpenSSH, carol a FIDO t
 }
 story_world
 for host in web-1 web-2; do story_host $host infected; done
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 
 # A log with everything in it that the programs write: Root, Endpoints, EnrolBatch, Order (dry run, apply, undo), Release of a
 # person and of the conductor, Stop, Resume, Close. The hosts act on what a token signed.
 keys=(--key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key")
 conductor_released() { [ "$(fs --json campaign status all-1 | jq '.orders[-1].waves[1].released')" = true ]; }
 campaign_order dry-run all-1 --jurisdiction DE
-wait_for 60 campaign_has all-1 found 2
+wait_for campaign_has all-1 found 2
 APPROVERS=(bob carol)
 campaign_order apply all-1 --jurisdiction DE --wave 500 --wave 900,0s,auto --wave 1000,0s,manual --canary web-1
-wait_for 60 campaign_has all-1 verified 1
-wait_for 60 conductor_released
+wait_for campaign_has all-1 verified 1
+wait_for conductor_released
 fs campaign stop all-1 --key "$WORLD/keys/bob.key" --reason "think" >/dev/null 2>&1
 fs campaign resume all-1 --key "$WORLD/keys/bob.key" --key "$WORLD/keys/carol.key" --reason "thought" >/dev/null 2>&1
 fs order draft --policy "$SOURCE/policies/catalog/lookalike/policy.yaml" --mode dry-run --campaign all-2 --jurisdiction DE --out "$STORY/untouched" >/dev/null 2>&1

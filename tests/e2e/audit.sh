@@ -6,11 +6,11 @@ source "$(dirname "$0")/story.sh"
 story_start "$@"
 story_world
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run audit-1 --jurisdiction DE
-wait_for 60 campaign_has audit-1 found 1
+wait_for campaign_has audit-1 found 1
 campaign_order apply audit-1 --jurisdiction DE
-wait_for 60 campaign_has audit-1 verified 1
+wait_for campaign_has audit-1 verified 1
 
 sql() { sqlite3 -cmd ".timeout 5000" "$WORLD/controller/controller.db" "$1"; }
 hex() { printf %s "$1" | xxd -p; }
@@ -50,7 +50,7 @@ expect "a controller does not start on a changed log ($code)" test $code = 1
 expect "and says what it misses" grep -q 'was edited behind this program: its first [0-9]* entries are not those that were witnessed; bring back' "$STORY/start"
 sql "$UNDO"
 controller_start
-expect "taken back, it starts and the audit holds" wait_for 60 audit 0 'receipts are signed'
+expect "taken back, it starts and the audit holds" wait_for audit 0 'receipts are signed'
 
 # A cosignature is looked at by whoever trusts it; with the witness away no newer one takes its place.
 stop witness

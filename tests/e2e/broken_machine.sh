@@ -59,7 +59,7 @@ small "$WORLD/hosts/web-1/state" 4m
 small "$WORLD/hosts/web-1/state/act" 2m
 host_enrol web-1
 agent_start web-1
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 STATE=$WORLD/hosts/web-1/state
 
 # --- ports in use
@@ -126,7 +126,7 @@ expect "nobody tells him to enrol there" not grep -q "enrol TOKEN" "$STORY/said"
 expect "a stranger makes a state folder" says "$WORLD/new .. $denied" stranger "$BIN/fleetsweep-controller" init --state "$WORLD/new" --origin new.example/log
 expect "none of this changed the other controller's state" diff <(digest "$STORY/other" | grep -v controller.db) <(grep -v controller.db "$STORY/other.before")
 agent_start web-1
-expect "the agent goes on where it was" wait_for 60 agents_connected 1
+expect "the agent goes on where it was" wait_for agents_connected 1
 
 # --- twice
 new_token() { cat "$(fs --json agent enrol-token --key "$WORLD/keys/alice.key" --group demo --jurisdiction DE --out "$WORLD/tokens" 2>/dev/null | jq -r '.tokens[0]')"; }
@@ -150,55 +150,55 @@ expect "with a new token it is enrolled" enrol "$(new_token)" web-3
 order() { campaign_order "$1" full --jurisdiction DE --host web-1; }
 is_ready() { curl -fsS "http://127.0.0.1:$API_PORT/readyz"; }
 full="controller.db .. disk is full; free space on its file system, nothing was lost"
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 agents=$(fs --json agent list | jq -c 'map(.agent) | sort')
 fill "$WORLD/controller"
 expect "controller, disk full: the operator is told which disk" says "$full" fs agent enrol-token --key "$WORLD/keys/alice.key" --group demo --jurisdiction DE --out "$STORY"
-expect "controller, disk full: /readyz says so" wait_for 60 not is_ready
+expect "controller, disk full: /readyz says so" wait_for not is_ready
 expect "controller, disk full: the log says so" grep -q 'commit_failed.*disk is full' "$WORLD/log/controller"
 free "$WORLD/controller"
-expect "controller with space again goes on by itself" wait_for 60 order dry-run
-expect "the dry run has found" wait_for 60 campaign_has full found 1
+expect "controller with space again goes on by itself" wait_for order dry-run
+expect "the dry run has found" wait_for campaign_has full found 1
 order apply
 fill "$WORLD/controller"  # the clean receipt finds no room
 stop controller KILL
 free "$WORLD/controller"
 controller_start
-expect "killed on a full disk and started again: what was logged is carried out" wait_for 60 campaign_has full verified 1
+expect "killed on a full disk and started again: what was logged is carried out" wait_for campaign_has full verified 1
 expect "no enrolled agent is lost" test "$(fs --json agent list | jq -c 'map(.agent) | sort')" = "$agents"
 
 # --- the witness' disk is full
 fill "$WORLD/witness"
 order dry-run
-expect "witness, disk full: its log says which file" wait_for 60 grep -q 'refused.*status=503.*/witness/logs/.*disk is full' "$WORLD/log/witness"
+expect "witness, disk full: its log says which file" wait_for grep -q 'refused.*status=503.*/witness/logs/.*disk is full' "$WORLD/log/witness"
 expect "what no witness has seen is not carried out" agent_says web-1 "$ORDER" "unknown: no order with this id"
 free "$WORLD/witness"
-expect "witness with space again goes on by itself, and the order is carried out" wait_for 60 agent_says web-1 "$ORDER" done
+expect "witness with space again goes on by itself, and the order is carried out" wait_for agent_says web-1 "$ORDER" done
 
 # --- the agent's disk is full
 fill "$STATE"
 fs campaign undo full --host web-1 --hosts 1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" >>"$WORLD/log/orders" 2>&1
 agent_says_full() { grep -q 'core_ends.*core.db.*disk is full; free space' "$WORLD/log/agent-web-1"; }
-expect "agent, disk full: its log says which disk" wait_for 60 agent_says_full
+expect "agent, disk full: its log says which disk" wait_for agent_says_full
 expect "agent, disk full: it does nothing that it cannot remember" not unchanged web-1
 free "$STATE"
-expect "agent with space again goes on by itself" wait_for 60 campaign_has full undone 1
+expect "agent with space again goes on by itself" wait_for campaign_has full undone 1
 expect "web-1: as before, byte for byte" unchanged web-1
 
 # --- act's disk is full
 lookalike_start web-1
 order dry-run
-expect "a new dry run has found" wait_for 60 campaign_has full found 1
+expect "a new dry run has found" wait_for campaign_has full found 1
 fill "$STATE/act"
 order apply
 has_reason() { [ "$(host_reason full web-1)" = "$1" ]; }
-expect "vault and journal full: the host says disk_full" wait_for 60 has_reason disk_full
+expect "vault and journal full: the host says disk_full" wait_for has_reason disk_full
 expect "nothing was touched" unchanged web-1
 expect "no process was left standing" not is_held "${LOOKALIKE_PID[web-1]}"
 free "$STATE/act"
 order dry-run
-expect "found again" wait_for 60 campaign_has full found 1
+expect "found again" wait_for campaign_has full found 1
 order apply
-expect "with room and a new order it is cleaned and verified" wait_for 60 campaign_has full verified 1
+expect "with room and a new order it is cleaned and verified" wait_for campaign_has full verified 1
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
 story_end

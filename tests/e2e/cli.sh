@@ -63,7 +63,7 @@ echoes_after() {  # echoes_after KEYS: whether the terminal shows what is typed 
   env --default-signal=INT script -qefc "bash -c 'trap : INT; $CLI key create $STORY/hidden.key --holder dora; stty -a'" "$terminal" <>"$terminal.keys" >/dev/null &
   local pid=$!
   RUNNING+=($pid)
-  wait_for 60 grep -q 'passphrase for the new key' "$terminal" && printf '%b' "$1" >"$terminal.keys" && wait_for 60 grep -q 'speed' "$terminal"
+  wait_for grep -q 'passphrase for the new key' "$terminal" && printf '%b' "$1" >"$terminal.keys" && wait_for grep -q 'speed' "$terminal"
   kill $pid 2>/dev/null || :
   cat "$terminal"
   grep -qE '(^| )echo ' "$terminal"
@@ -100,7 +100,7 @@ done
 
 story_world
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 keys=(--key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key")
 draft=(--policy "$POLICY" --campaign cli-1 --jurisdiction DE)
 is_json() { exits 0 "$CLI" --yes --json "$@" && jq -e . "$STORY/out"; }
@@ -117,7 +117,7 @@ expect "a clean order without a dry run says what comes first" exits 1 "$CLI" or
 expect "namely" says 'next: .*--mode dry-run' err
 
 expect "campaign start, JSON" is_json campaign start "${draft[@]}" --mode dry-run "${keys[@]}"
-expect "watch in a pipe ends with the campaign" exits 0 "$CLI" campaign watch cli-1 --deadline 30s
+expect "watch in a pipe ends with the campaign" exits 0 "$CLI" campaign watch cli-1 --deadline ${PATIENCE}s
 expect "with plain lines" plain
 expect "a line a change" says '^cli-1 dry-run 1/1 1 found$' out
 order=$STORY/order.dsse
@@ -201,7 +201,7 @@ PLAN='^Order [0-9a-f]{64}$'; expect "order submit asks" asks order submit "$STOR
 expect "order submit, JSON" is_json order submit "$STORY/both.dsse"
 expect "submitted again" exits 0 "$CLI" order submit "$STORY/both.dsse"
 expect "it is known already" says '^in the control log already' out
-expect "it is cleaned" wait_for 60 campaign_has cli-1 verified 1
+expect "it is cleaned" wait_for campaign_has cli-1 verified 1
 expect "an agent that nobody knows" exits 1 "$CLI" agent why nobody cli-1
 expect "has one next step" diff "$STORY/err" <(printf 'error: no agent is called nobody\nnext:  fleetsweep agent list\n')
 
@@ -245,7 +245,7 @@ expect "and leaves no token" test -z "$(ls -A "$STORY/tokens")"
 expect "none of them is in the log" test "$(log_size)" = "$logged"
 expect "an order that every host refuses" is_json campaign start --policy "$SOURCE/policies/catalog/emotet/policy.yaml" \
   --campaign emotet-1 --jurisdiction DE --mode dry-run "${keys[@]}"
-expect "is settled, but only partly done" exits 3 "$CLI" campaign watch emotet-1 --deadline 30s
+expect "is settled, but only partly done" exits 3 "$CLI" campaign watch emotet-1 --deadline ${PATIENCE}s
 expect "watch ends at its deadline though nothing changes" exits 1 timeout 10 "$CLI" campaign watch cli-1 --until verified=9 --deadline 1s
 expect "and says so" says 'not got there after 1s' err
 for until in verfied=3 verified verified= verified=3x =3; do
@@ -286,18 +286,18 @@ expect "and not under another" exits 1 "$CLI" audit verify --root "$STORY/other.
 expect "which it names" says 'tenant' err
 # A wave that waits for a person, and a stop that is lifted: no dead ends.
 story_host web-2 infected
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 # web-2 joins while cli-1 is in force, which may clean it first: then nothing is left to do for steer-1.
 is_done() { case $(host_state steer-1 "$1") in clean | verified) ;; *) return 1 ;; esac; }
 phase_is() { [ "$(fs --json campaign status "$1" | jq -r .phase)" = "$2" ]; }
 steered=(--policy "$POLICY" --campaign steer-1 --jurisdiction DE "${keys[@]}")
 fs campaign start "${steered[@]}" --mode dry-run >/dev/null 2>&1
-fs campaign watch steer-1 --deadline 30s >/dev/null
+fs campaign watch steer-1 --deadline ${PATIENCE}s >/dev/null
 fs campaign start "${steered[@]}" --mode apply --hosts 2 --wave 500 --wave 1000,0s,manual --canary web-1 >/dev/null 2>&1
-expect "the canary is cleaned again" wait_for 60 is_done web-1
-expect "web-2 waits for a person" wait_for 60 campaign_has steer-1 waiting 1
+expect "the canary is cleaned again" wait_for is_done web-1
+expect "web-2 waits for a person" wait_for campaign_has steer-1 waiting 1
 fs campaign stop steer-1 --key "$WORLD/keys/alice.key" --reason "first think" >/dev/null 2>&1
-expect "a stopped campaign says so" wait_for 60 phase_is steer-1 stopped
+expect "a stopped campaign says so" wait_for phase_is steer-1 stopped
 PLAN='^Resume campaign steer-1'; expect "campaign resume asks" asks campaign resume steer-1 "${keys[@]}" --reason thought
 expect "one person lifts no stop" exits 1 "$CLI" --yes campaign resume steer-1 --key "$WORLD/keys/alice.key" --reason thought
 expect "two do" is_json campaign resume steer-1 "${keys[@]}" --reason thought
@@ -306,6 +306,6 @@ PLAN='^Release wave 2 of campaign steer-1: up to 100 %'; expect "campaign releas
 expect "there is no gate before the first wave" exits 1 "$CLI" --yes campaign release steer-1 --wave 1 --key "$WORLD/keys/alice.key"
 expect "web-2 still waits" not is_done web-2
 expect "campaign release, JSON" is_json campaign release steer-1 --wave 2 --key "$WORLD/keys/alice.key"
-expect "web-2 goes on" wait_for 60 is_done web-2
+expect "web-2 goes on" wait_for is_done web-2
 expect "the audit holds" exits 0 "$CLI" audit verify --root "$WORLD/keys/root.dsse"
 story_end

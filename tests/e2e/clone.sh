@@ -8,7 +8,7 @@ story_start "$@"
 story_world
 story_host twin-1
 story_host other-1
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 state() { echo "$WORLD/hosts/$1/state"; }
 
 # The image: what the host is, copied while nothing runs.
@@ -32,16 +32,16 @@ mv "$(state twin-2)/enrolment" "$STORY/enrolment"
 expect "the controller refuses the identity of another machine" complains 'makes keys of its own' again "$(host_root twin-2)"
 mv "$STORY/enrolment" "$(state twin-2)/enrolment"
 agent_start twin-1
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 expect "and shows that somebody tried" complains 'CLONES *1 enrolment refused' fs agent show twin-1
 
 # The machine id forged: now there are two.
 cp "$(host_root twin-1)/etc/machine-id" "$(host_root twin-2)/etc/machine-id"
 agent_start twin-2
-expect "the twin runs" wait_for 60 agent_status twin-2 '.welcomed'
+expect "the twin runs" wait_for agent_status twin-2 '.welcomed'
 campaign_order dry-run forked --jurisdiction DE
 is_forked() { fs --json agent list | jq -e '[.[] | select(.forked)] | length == 1 and .[0].hostname != "other-1"'; }
-expect "the fork is seen" wait_for 60 is_forked
+expect "the fork is seen" wait_for is_forked
 expect "agent list shows it" complains 'FORKED' fs agent list
 expect "agent show says what it means" complains 'two receipts with one number' fs agent show "$(fs --json agent list | jq -r '.[] | select(.forked) | .agent')"
 totals() { fs --json campaign status forked | tee /dev/stderr | jq -e '.targeted == 2 and ([.states[]] | add) == 2 and .forked == 1'; }
@@ -64,7 +64,7 @@ old=$(key)
 cp -a "$(state other-1)" "$STORY/stolen"  # the thief has the old key, and all else
 expect "the owner asks for a new key" "$BIN/fleetsweep-agent" rekey --state "$(state other-1)"
 is_new() { [ "$(key)" != "$old" ] && agent_status other-1 '.welcomed and (.rekey_pending | not)'; }
-expect "it is in use" wait_for 60 is_new
+expect "it is in use" wait_for is_new
 chain() { curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants/$(fs --json tenant list | jq -r '.[0].tenant')/enrolments"; }
 expect "auditors see the chain" jq -e '[.[].rekeys | length] | add == 1' <<<"$(chain)"
 kept=$(key)
@@ -72,9 +72,9 @@ stop agent-other-1
 stop controller
 controller_start
 agent_start other-1
-expect "both remember it after a restart" wait_for 60 agent_status other-1 ".welcomed and .transport_key == \"$kept\""
+expect "both remember it after a restart" wait_for agent_status other-1 ".welcomed and .transport_key == \"$kept\""
 start thief "$BIN/fleetsweep-agent" run --state "$STORY/stolen" --root "$(host_root other-1)" --reconnect_min 50ms --reconnect_max 500ms
-expect "the stolen old key opens nothing" wait_for 60 grep -q refused_by_edge "$WORLD/log/thief"
+expect "the stolen old key opens nothing" wait_for grep -q refused_by_edge "$WORLD/log/thief"
 expect "never" not grep -q welcomed "$WORLD/log/thief"
 stop thief
 story_end

@@ -20,7 +20,7 @@ host_near_misses near-1
 manifest "$(host_root near-1)" >"$WORLD/hosts/near-1/before"
 host_enrol near-1
 agent_start near-1
-wait_for 60 agents_connected ${#HOSTS[@]}
+wait_for agents_connected ${#HOSTS[@]}
 
 # --- the killer
 exec {NEVER}<> <(:)  # nothing ever comes out of it: reading it with a timeout is a pause without a process
@@ -109,10 +109,10 @@ fire_once() {
   done
 }
 
-# under_fire SECONDS COMMAND...: kills until the command succeeds, which is asked again and again meanwhile. The longer it lasts,
+# under_fire COMMAND...: kills until the command succeeds, which is asked again and again meanwhile. The longer it lasts,
 # the longer each may live: a machine so slow that no scan ends within the life of an agent would prove nothing.
 under_fire() {
-  local began=$SECONDS deadline=$((SECONDS + $1)) watcher; shift
+  local began=$SECONDS deadline=$((SECONDS + PATIENCE)) watcher
   (until "$@" >/dev/null 2>&1; do sleep 0.1; done) &
   watcher=$!
   RUNNING+=($watcher)
@@ -140,9 +140,9 @@ drafted() {  # drafted FILE CAMPAIGN MODE
 signed() { sign_order "$1" "$2" >>"$WORLD/log/orders" 2>&1; }
 order() {  # order CAMPAIGN MODE: drafted, signed and submitted under fire
   local file=$WORLD/$1.$2.dsse person
-  under_fire 60 drafted "$file" "$1" "$2"
-  for person in alice bob; do wait_for 60 signed "$file" "$person"; done
-  under_fire 60 submitted "$file"
+  under_fire drafted "$file" "$1" "$2"
+  for person in alice bob; do wait_for signed "$file" "$person"; done
+  under_fire submitted "$file"
 }
 host_is() { [ "$(host_state "$1" "$2")" = "$3" ]; }  # CAMPAIGN HOST STATE
 undo_is_ordered() { fs campaign undo "$1" --hosts "$(fs --json agent list | jq length)" --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key"; }
@@ -153,12 +153,12 @@ run_campaign() {  # run_campaign NAME
   expect "$1: found under fire on the infected hosts, and the traces on near-1" under_fire 120 campaign_has "$1" found 5
   order "$1" apply
   expect "$1: verified under fire on the infected hosts" under_fire 120 campaign_has "$1" verified 4
-  expect "$1: near-1 has nothing to clean" under_fire 60 host_is "$1" near-1 clean
+  expect "$1: near-1 has nothing to clean" under_fire host_is "$1" near-1 clean
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: process, file and lines are gone" not infected "$host"
   done
   expect "$1: near-1: not a byte was touched" unchanged near-1
-  under_fire 60 undo_is_ordered "$1"
+  under_fire undo_is_ordered "$1"
   expect "$1: undone under fire" under_fire 120 campaign_has "$1" undone 4
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: names, bytes, owners, modes, times, attributes are as before" unchanged "$host"
@@ -188,10 +188,10 @@ for program in "${PROGRAMS[@]}"; do
 done
 
 # --- the killing is over: what is left
-expect "the last controller comes up" wait_for 60 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
-expect "all agents are back without a hand" wait_for 60 agents_connected ${#HOSTS[@]}
+expect "the last controller comes up" wait_for curl -fsS "http://127.0.0.1:$API_PORT/healthz"
+expect "all agents are back without a hand" wait_for agents_connected ${#HOSTS[@]}
 nothing_to_tell() { [ "$("$BIN/fleetsweep-agent" status --state "$WORLD/hosts/$1/state" --json | jq .outbox)" = 0 ]; }
-for host in "${HOSTS[@]}"; do expect "$host: the controller has taken every receipt" wait_for 60 nothing_to_tell "$host"; done
+for host in "${HOSTS[@]}"; do expect "$host: the controller has taken every receipt" wait_for nothing_to_tell "$host"; done
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
 
 # What act wrote down, read from its bytes: "TRANSACTION KIND OPERATION" a line. A record is u32 length, u32 sum, 32 bytes chain

@@ -72,7 +72,7 @@ for host in "${HOSTS[@]}"; do
   host_enrol "$host"
   agent_start "$host"
 done
-wait_for 60 agents_connected 5
+wait_for agents_connected 5
 fs agent list | show
 expect "five agents enrolled with one-time tokens and connected" agents_connected 5
 
@@ -85,7 +85,7 @@ fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/alice.key" >/dev/null 2>&1
 expect "one signature is not enough to read content" not fs order submit "$WORLD/dry.dsse"
 fs order sign "$WORLD/dry.dsse" --key "$WORLD/keys/bob.key" >/dev/null 2>&1
 fs order submit "$WORLD/dry.dsse" 2>/dev/null | show
-wait_for 60 states_are lookalike-1 '{"found": 4, "clean": 1}' || :
+wait_for states_are lookalike-1 '{"found": 4, "clean": 1}' || :
 fs campaign hosts lookalike-1 | show
 expect "found on the three infected hosts; near-1 has traces, which are reported only" states_are lookalike-1 '{"found": 4, "clean": 1}'
 for host in "${HOSTS[@]}"; do expect "$host: the dry run changed nothing" same_tree "$host" before; done
@@ -101,7 +101,7 @@ fs order combine "$WORLD/clean.alice.dsse" "$WORLD/clean.carol.dsse" --out "$WOR
 cp "$WORLD/clean.dsse.policy" "$WORLD/clean.signed.dsse.policy"
 fs order verify "$WORLD/clean.signed.dsse" --root "$WORLD/keys/root.dsse" | show
 fs order submit "$WORLD/clean.signed.dsse" 2>/dev/null | show
-watch lookalike-1 --until verified=3 --deadline 60s
+watch lookalike-1 --until verified=3 --deadline ${PATIENCE}s
 expect "verified by rescans on all three" campaign_has lookalike-1 verified 3
 for host in "${INFECTED[@]}"; do
   expect "$host: the process is gone" not is_running "$host"
@@ -114,7 +114,7 @@ expect "clean-1: not a byte was touched" same_tree clean-1 before
 
 step "Undo on web-2: everything comes back, byte for byte"
 fs campaign undo lookalike-1 --host web-2 --hosts 1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" 2>/dev/null | show
-watch lookalike-1 --until undone=1 --deadline 40s
+watch lookalike-1 --until undone=1 --deadline ${PATIENCE}s
 expect "web-2: undone" campaign_has lookalike-1 undone 1
 expect "web-2: names, bytes, owners, modes, times, attributes are as before" same_tree web-2 before
 
@@ -124,14 +124,14 @@ for mode in dry-run apply; do
   fs campaign start --policy "$POLICY" --mode $mode --campaign lookalike-1 --jurisdiction DE --host web-2 --hosts 1 \
     --key "$WORLD/keys/bob.key" --key "$WORLD/keys/carol.key" 2>/dev/null | show
   [ $mode = dry-run ] && until=found=1 || until=verified=3
-  watch lookalike-1 --until "$until" --deadline 40s
+  watch lookalike-1 --until "$until" --deadline ${PATIENCE}s
 done
 expect "web-2: verified again" campaign_has lookalike-1 verified 3
 
 step "An order that hosts must refuse: Emotet is a Windows family"
 fs campaign start --policy "$2/policies/catalog/emotet/policy.yaml" --mode dry-run --campaign emotet-1 --jurisdiction DE \
   --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" 2>/dev/null | show
-watch emotet-1 --until refused=5 --deadline 30s
+watch emotet-1 --until refused=5 --deadline ${PATIENCE}s
 fs agent why clean-1 emotet-1 2>/dev/null | show || :
 expect "all five refuse it" campaign_has emotet-1 refused 5
 expect "the reason is the platform" test "$(host_reason emotet-1 clean-1)" = platform
@@ -159,7 +159,7 @@ fs campaign close lookalike-1 --key "$WORLD/keys/bob.key" 2>/dev/null | show
 report() { fs campaign report lookalike-1 --out "$WORLD/report.json" --html "$WORLD/report.html" --key "$WORLD/keys/alice.key" 2>/dev/null; }
 offline() { env -u FLEETSWEEP_URL -u FLEETSWEEP_TOKEN_FILE "$BIN/fleetsweep" "$@"; }
 verify() { offline audit verify "$WORLD/$1" --root "$WORLD/keys/root.dsse"; }
-wait_for 60 report || :  # until the witness vouches for the close
+wait_for report || :  # until the witness vouches for the close
 verify report.json | show || :
 expect "the report holds, with nothing but the file and the root" verify report.json
 jq '.payload |= (@base64d | fromjson | .close_out.states.verified = 5 | tojson | @base64)' "$WORLD/report.json" >"$WORLD/nicer.json"

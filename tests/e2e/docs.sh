@@ -54,13 +54,13 @@ before() {  # what the reader does before this command
       local tokens=(tokens/token-*)
       fleetsweep-agent enrol "$(cat "${tokens[1]}")" --connect "tcp://127.0.0.1:$ENROL_PORT" --state "$VAR/web-02/state" --root "$VAR/web-02/root" >/dev/null
       agent_start web-02
-      wait_for 60 agents_connected 2 ;;
+      wait_for agents_connected 2 ;;
     "fleetsweep campaign report web-1 --out"*)  # and a witness vouches for the close
-      wait_for 60 fleetsweep campaign report web-1 --out "$STORY/soon.json" --key alice.key ;;
+      wait_for fleetsweep campaign report web-1 --out "$STORY/soon.json" --key alice.key ;;
     "fleetsweep stop make"*)
       TENANT=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq -r '.[0].tenant') ;;
     "fleetsweep stop lift"*) STOP_ID=$(fleetsweep-agent stop stop.dsse --state "$VAR/web-01/state" --json | jq -r .stop) ;;
-    "fleetsweep root submit"*) wait_for 60 curl -fsS "http://127.0.0.1:$API_PORT/healthz" ;;
+    "fleetsweep root submit"*) wait_for curl -fsS "http://127.0.0.1:$API_PORT/healthz" ;;
   esac
 }
 
@@ -71,7 +71,7 @@ run_command() {  # run_command PAGE:LINE COMMAND
   local filled; filled=$(filled_in "$command")
   case $command in
     export\ *) eval "$filled"; return ;;
-    fleetsweep-witness\ run*) start witness $filled; wait_for 60 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"; return ;;
+    fleetsweep-witness\ run*) start witness $filled; wait_for curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"; return ;;
     fleetsweep-controller\ run*) start controller $filled; return ;;
     fleetsweep-agent\ run*) start agent-web-01 $filled; return ;;
     fleetsweep-controller\ init*) output=controller.json ;;

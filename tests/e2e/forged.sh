@@ -7,9 +7,9 @@ source "$(dirname "$0")/stock.sh"
 story_start "$@"
 story_world
 for host in web-1 web-2; do story_host $host infected; done
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 campaign_order dry-run forged --jurisdiction DE
-expect "the dry run found both" wait_for 60 campaign_has forged found 2
+expect "the dry run found both" wait_for campaign_has forged found 2
 
 POLICY_FILE=$SOURCE/policies/catalog/lookalike/policy.yaml
 DATABASE=$WORLD/controller/controller.db
@@ -63,7 +63,7 @@ expect "the door refuses one changed bit" refuses bit.dsse "no key of root versi
 expect "the door refuses strangers' signatures" refuses strangers.dsse "no key of root version 1 signed it"
 expect "the door refuses one signature of two" refuses few.dsse "role clean"
 expect "the door refuses another tenant's order" refuses tenant.dsse "for tenant "
-wait_for 60 is_over
+wait_for is_over
 expect "the door refuses what is over" refuses expired.dsse "the order ended"
 expect "nothing of it came into the log" test "$(log_size)" = "$size"
 
@@ -76,7 +76,7 @@ done
 controller_start
 size=$((size + ${#FORGED[@]}))
 for host in web-1 web-2; do
-  expect "$host: the forged log is served, witnessed and folded" wait_for 60 has_folded $host $size
+  expect "$host: the forged log is served, witnessed and folded" wait_for has_folded $host $size
   expect "$host: one bit: why says that nobody signed it" agent_says $host "$(id_of bit.dsse)" "^refused: untrusted: no key of root version 1 signed it"
   expect "$host: strangers: why says that nobody we know signed it" agent_says $host "$(id_of strangers.dsse)" "^refused: untrusted: no key of root version 1 signed it"
   expect "$host: too few: why says what is missing" agent_says $host "$(id_of few.dsse)" "^refused: quorum: role clean"
@@ -88,15 +88,15 @@ done
 expect "the controller itself says that its log holds what nobody ordered" test "$(grep -c 'entry_refused' "$WORLD/log/controller")" = 4
 audit_fails() { ! fs audit verify --root "$WORLD/keys/root.dsse" >"$STORY/said" 2>&1 && cat "$STORY/said" && grep -q "4 log entries are not authorised" "$STORY/said"; }
 expect "and the audit finds it" audit_fails
-expect "the receipts of the expired one came back signed" wait_for 60 receipts_are "$(id_of expired.dsse)" "reason = 'expired' and state = 'expired'" 2
+expect "the receipts of the expired one came back signed" wait_for receipts_are "$(id_of expired.dsse)" "reason = 'expired' and state = 'expired'" 2
 
 # --- signed by enough people, but not for hosts in Germany
 fs order submit elsewhere.dsse >/dev/null 2>&1
 size=$((size + 1))
 for host in web-1 web-2; do
-  expect "$host: another country: why says which" wait_for 60 agent_says $host "$(id_of elsewhere.dsse)" "^refused: jurisdiction: the order holds in FR, this host is in 'DE'"
+  expect "$host: another country: why says which" wait_for agent_says $host "$(id_of elsewhere.dsse)" "^refused: jurisdiction: the order holds in FR, this host is in 'DE'"
 done
-expect "those receipts came back, too" wait_for 60 receipts_are "$(id_of elsewhere.dsse)" "reason = 'jurisdiction'" 2
+expect "those receipts came back, too" wait_for receipts_are "$(id_of elsewhere.dsse)" "reason = 'jurisdiction'" 2
 
 # --- other bytes under the name of a signed policy
 mkdir policy
@@ -115,9 +115,9 @@ expect "one letter of the stored policy can be changed" not test "$edited" = "$s
 sql "update blobs set bytes = x'$edited' where digest = x'$digest'"
 controller_start
 agent_start web-1
-expect "web-1: swapped policy: why says that it is not the signed one" wait_for 60 agent_says web-1 "$swapped" "^refused: policy_mismatch"
+expect "web-1: swapped policy: why says that it is not the signed one" wait_for agent_says web-1 "$swapped" "^refused: policy_mismatch"
 expect "web-1: it was served, and thrown away" grep -q "policy_not_taken .*its digest is another" "$WORLD/log/agent-web-1"
-expect "web-1: the receipt came back" wait_for 60 receipts_are "$swapped" "reason = 'policy_mismatch'" 1
+expect "web-1: the receipt came back" wait_for receipts_are "$swapped" "reason = 'policy_mismatch'" 1
 expect "web-1: untouched" untouched web-1
 stop controller
 sql "update blobs set bytes = x'$signed' where digest = x'$digest'"
@@ -126,7 +126,7 @@ stop agent-web-1
 agent_start web-1
 campaign_order dry-run swapped --jurisdiction DE --host web-1
 size=$((size + 1))
-expect "web-1: with the signed bytes it does what is ordered" wait_for 60 campaign_has swapped found 1
+expect "web-1: with the signed bytes it does what is ordered" wait_for campaign_has swapped found 1
 
 expect "so far the witness has seen one history" not grep -q 'error fork' "$WORLD/log/witness"
 
@@ -134,8 +134,8 @@ expect "so far the witness has seen one history" not grep -q 'error fork' "$WORL
 POLICY=
 campaign_order dry-run pending --jurisdiction DE --not-before "$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%SZ)"; pending=$ORDER
 size=$((size + 1))
-for host in web-1 web-2; do expect "$host: an honest order waits for its time" wait_for 60 agent_says $host "$pending" "waiting for time"; done
-for host in web-1 web-2; do wait_for 60 has_folded $host $size; done
+for host in web-1 web-2; do expect "$host: an honest order waits for its time" wait_for agent_says $host "$pending" "waiting for time"; done
+for host in web-1 web-2; do wait_for has_folded $host $size; done
 draft --mode apply --campaign forged --jurisdiction DE --out history.dsse
 sign history.dsse alice bob
 stop controller
@@ -144,8 +144,8 @@ will_not_start() { ! timeout 10 "$BIN/fleetsweep-controller" run --config "$WORL
 expect "the controller does not start on an edited log, and says so" will_not_start
 sql "delete from checkpoints where tenant_no = 1"
 controller_start
-expect "made to start, it gets no cosignature for it" wait_for 60 grep -q 'witness_quorum_missing' "$WORLD/log/controller"
-expect "the witness says that this is another history" wait_for 60 grep -q 'error fork origin=demo.fleetsweep.example/log' "$WORLD/log/witness"
+expect "made to start, it gets no cosignature for it" wait_for grep -q 'witness_quorum_missing' "$WORLD/log/controller"
+expect "the witness says that this is another history" wait_for grep -q 'error fork origin=demo.fleetsweep.example/log' "$WORLD/log/witness"
 for host in web-1 web-2; do
   expect "$host: untouched" untouched $host
   expect "$host: still waits for the honest order" agent_says $host "$pending" "waiting for time"
@@ -156,11 +156,11 @@ stop witness
 rm "$WORLD"/witness/logs/*
 start witness "$BIN/fleetsweep-witness" run --config "$WORLD/witness.conf"
 for host in web-1 web-2; do
-  expect "$host: sees that two witnessed histories contradict each other" wait_for 60 agent_status $host .forked
+  expect "$host: sees that two witnessed histories contradict each other" wait_for agent_status $host .forked
   expect "$host: from now on refuses everything" agent_says $host "$pending" "^refused: log_fork"
   expect "$host: never heard of the order in the other history" agent_says $host "$(id_of history.dsse)" "^unknown"
   expect "$host: not a byte, not a process was touched" untouched $host
 done
-expect "and says so in signed receipts" wait_for 60 receipts_are "$pending" "reason = 'log_fork'" 2
+expect "and says so in signed receipts" wait_for receipts_are "$pending" "reason = 'log_fork'" 2
 expect "web-2: its core never died of it" not grep core_ended "$WORLD/log/agent-web-2"
 story_end

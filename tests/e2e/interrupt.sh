@@ -39,7 +39,7 @@ trap 'if end_demos; then story_finish; else story_finish; fi' EXIT  # the same c
 
 for step in 3 6 9; do
   demo_begin $step
-  expect "the demo came to step $step" wait_for 180 reached $step
+  expect "the demo came to step $step" wait_for reached $step
   kill -STOP -- "-${DEMO[$step]}"  # looked at where it is, however long that takes
   world=$(echo "$STORY/$step/tmp"/fleetsweep.*)
   ports=$(grep -ohE '127\.0\.0\.1:[0-9]+' "$world"/{controller,witness}.conf | cut -d: -f2 | sort -u)
@@ -47,13 +47,13 @@ for step in 3 6 9; do
   expect "step $step: five ports could be left behind" test "$(wc -w <<<"$ports")" = 5
   kill -INT -- "-${DEMO[$step]}"
   kill -CONT -- "-${DEMO[$step]}"
-  wait_for 60 grep -q "^interrupted in step" "$STORY/$step/out" && kill -INT -- "-${DEMO[$step]}" 2>/dev/null || :
-  expect "step $step: it ends" wait_for 60 ended "${DEMO[$step]}"
+  wait_for grep -q "^interrupted in step" "$STORY/$step/out" && kill -INT -- "-${DEMO[$step]}" 2>/dev/null || :
+  expect "step $step: it ends" wait_for ended "${DEMO[$step]}"
   code=0
   wait "${DEMO[$step]}" || code=$?
   unset "DEMO[$step]"
   expect "step $step: it says that it was interrupted ($code)" test $code = 130
-  expect "step $step: no process is left" wait_for 60 none_running $step || left_running $step
+  expect "step $step: no process is left" wait_for none_running $step || left_running $step
   for port in $ports; do expect "step $step: port $port is free again" port_closed "$port"; done
   expect "step $step: no file is left ($(find "$STORY/$step/tmp" -mindepth 1 | head -5 | tr '\n' ' '))" test -z "$(ls -A "$STORY/$step/tmp")"
 done

@@ -14,7 +14,7 @@ unshare --net sleep infinity &
 peer=$!; RUNNING+=("$peer")
 there() { nsenter --net --target "$peer" "$@"; }
 separate() { [ "$(readlink "/proc/$peer/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-wait_for 60 separate
+wait_for separate
 CONTROLLER_HOST=192.0.2.1 BAD=192.0.2.66 OTHER=192.0.2.99
 ip link set lo up
 there ip link set lo up
@@ -51,15 +51,15 @@ expect "the policy is one that agents carry out" not complains "agents of this v
 
 story_world
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run cut --jurisdiction DE
-expect "the infection is found" wait_for 60 campaign_has cut found 1
+expect "the infection is found" wait_for campaign_has cut found 1
 expect "before, the bad address is reached" may_send $BAD
 expect "and any other" may_send $OTHER
 
 campaign_order apply cut --jurisdiction DE
 applied=$ORDER
-expect "the host is cleaned, cut off, and says so" wait_for 60 campaign_has cut verified 1
+expect "the host is cleaned, cut off, and says so" wait_for campaign_has cut verified 1
 expect "the bad address is not reached" not may_send $BAD
 expect "nor any other" not may_send $OTHER
 expect "the plan said what would be blocked" agent_log_says "block  *out $BAD, $CONTROLLER_HOST, for 2h"
@@ -72,9 +72,9 @@ expect "the host is still online" online
 # A controller that starts again is found again: not only the connection from before goes through.
 stop controller
 controller_start
-expect "the host comes back to its controller" wait_for 60 online
+expect "the host comes back to its controller" wait_for online
 campaign_order dry-run still --jurisdiction DE
-expect "a new order reaches it" wait_for 60 campaign_has still clean 1
+expect "a new order reaches it" wait_for campaign_has still clean 1
 
 expect "one verb lifts it" "$BIN/fleetsweep-agent" undo "$applied" --state "$WORLD/hosts/web-1/state"
 expect "the packet filter is as it was" filter_is_empty

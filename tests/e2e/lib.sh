@@ -22,9 +22,11 @@ free_port() {  # free_port N, 0 to 9
   echo "$port"
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; fails loudly at the deadline.
+# How long anything is waited for, in seconds: longer than the busiest machine takes, for it costs only who fails.
+PATIENCE=180
+# wait_for COMMAND...: until it succeeds; fails loudly when patience ends.
 wait_for() {
-  local deadline=$((SECONDS + $1)); shift
+  local deadline=$((SECONDS + PATIENCE))
   until "$@" >/dev/null 2>&1; do
     if [ $SECONDS -ge $deadline ]; then
       echo "gave up waiting for: $*" >&2
@@ -98,7 +100,7 @@ heartbeat = 5s
 agents_max = 100
 TEXT
   start witness "$BIN/fleetsweep-witness" run --config "$WORLD/witness.conf"
-  wait_for 60 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
+  wait_for curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
   "$BIN/fleetsweep-controller" token create --state "$WORLD/controller" --role admin --out "$WORLD/keys/api.token" >/dev/null
   controller_start
   fs root submit "$WORLD/keys/root.dsse" >>"$WORLD/log/founding" 2>&1
@@ -107,7 +109,7 @@ TEXT
 
 controller_start() {
   start controller "$BIN/fleetsweep-controller" run --config "$WORLD/controller.conf"
-  wait_for 60 curl -fsS "http://127.0.0.1:$API_PORT/healthz"
+  wait_for curl -fsS "http://127.0.0.1:$API_PORT/healthz"
 }
 
 host_enrol() {
@@ -154,8 +156,8 @@ world_stop() {
   # What an agent started ends a moment after it, and until then may still make files: everything of this world names its
   # folder on its command line.
   if [ -n "$WORLD" ]; then
-    wait_for 60 world_is_empty || pgrep -af -- "$WORLD" >&2 || :
-    wait_for 60 rm -rf "$WORLD"
+    wait_for world_is_empty || pgrep -af -- "$WORLD" >&2 || :
+    wait_for rm -rf "$WORLD"
   fi
   WORLD=
 }

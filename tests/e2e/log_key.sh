@@ -15,15 +15,15 @@ witness_restart() {  # witness_restart VKEY: it knows this log and no other
   stop witness
   sed -i "s|^log = .*|log = $1|" "$WORLD/witness.conf"
   start witness "$BIN/fleetsweep-witness" run --config "$WORLD/witness.conf"
-  wait_for 60 curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
+  wait_for curl -fsS "http://127.0.0.1:$WITNESS_PORT/healthz"
 }
 
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run before --jurisdiction DE
-expect "the fleet works" wait_for 60 campaign_has before found 1
+expect "the fleet works" wait_for campaign_has before found 1
 old=$(log_size)
-expect "the host has the whole log" wait_for 60 host_has web-1 "$old"
+expect "the host has the whole log" wait_for host_has web-1 "$old"
 
 # --- the thief has a copy of everything; the controller gets another key
 stop controller
@@ -35,7 +35,7 @@ vkey=$(jq -r .log_vkey new.json)
 expect "conductor and edge keys stay" test "$(jq -c 'del(.log_vkey)' new.json)" = "$(jq -c 'del(.log_vkey)' <<<"$CONTROLLER")"
 witness_restart "$vkey"
 controller_start
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 fs root spec >plain.json 2>/dev/null
 jq --arg vkey "$vkey" '.logs = [$vkey]' plain.json >zero.json
 expect "a log that begins anew is refused by the controller" sh -c "
@@ -49,13 +49,13 @@ expect "signers see the log that goes and the one that takes over" complains "lo
 for who in alice bob; do fs root sign next.dsse --key $who.key >/dev/null 2>&1; done
 since=$(date +%s)
 expect "the controller takes the root" fs root submit next.dsse
-expect "the host follows the new log" wait_for 60 host_runs_root web-1 2
-expect "and hears fresh times from it" wait_for 60 witnessed_since web-1 "$since"
+expect "the host follows the new log" wait_for host_runs_root web-1 2
+expect "and hears fresh times from it" wait_for witnessed_since web-1 "$since"
 campaign_order apply before --jurisdiction DE
-expect "the campaign goes on: the host cleans what it had found" wait_for 60 campaign_has before verified 1
+expect "the campaign goes on: the host cleans what it had found" wait_for campaign_has before verified 1
 story_host web-2 infected
-wait_for 60 agents_connected 2
-expect "one that joins now has the whole log, and does what stands in it" wait_for 60 campaign_has before verified 2
+wait_for agents_connected 2
+expect "one that joins now has the whole log, and does what stands in it" wait_for campaign_has before verified 2
 expect "the audit holds across the change" fs audit verify --root root.dsse
 
 # --- the thief runs the old key against the same hosts, with the witness's help if it had any
@@ -66,9 +66,9 @@ cp -r "$STORY/thief" "$WORLD/controller"
 seen=$(agent_status web-1 .log_size)
 time_before=$(agent_status web-1 .witness_time)
 controller_start
-expect "the host is in contact with the thief" wait_for 60 agent_status web-1 .connected
+expect "the host is in contact with the thief" wait_for agent_status web-1 .connected
 campaign_order dry-run forged --jurisdiction DE
-expect "no witness vouches for what he logs" wait_for 60 grep -q witness_quorum_missing "$WORLD/log/controller"
+expect "no witness vouches for what he logs" wait_for grep -q witness_quorum_missing "$WORLD/log/controller"
 expect "nothing of his log is taken" test "$(agent_status web-1 .log_size)" = "$seen"
 expect "no time either" test "$(agent_status web-1 .witness_time)" = "$time_before"
 stop controller
@@ -76,5 +76,5 @@ rm -rf "$WORLD/controller"
 mv "$STORY/honest" "$WORLD/controller"
 controller_start
 campaign_order dry-run again --jurisdiction DE
-expect "back with the honest one everything goes on" wait_for 60 is_clean web-1
+expect "back with the honest one everything goes on" wait_for is_clean web-1
 story_end

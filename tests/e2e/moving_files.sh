@@ -39,9 +39,9 @@ for host in "${ACTING[@]}" "${EARLIER[@]}"; do
     agent_start $host
   fi
 done
-wait_for 60 agents_connected 5
+wait_for agents_connected 5
 campaign_order dry-run moving --jurisdiction DE
-expect "the dry run found all five" wait_for 60 campaign_has moving found 5
+expect "the dry run found all five" wait_for campaign_has moving found 5
 
 # --- between the dry run and the clean order
 printf 'one more line\n' >>"$(folder changed-1)/liblookalike.so"
@@ -50,7 +50,7 @@ for name in lookalike liblookalike.so; do ln -s "$WORLD/precious/$name" "$(folde
 for host in "${EARLIER[@]}"; do manifest "$(host_root $host)" >"$WORLD/hosts/$host/before"; done
 
 campaign_order apply moving --jurisdiction DE; order=$ORDER
-for host in "${ACTING[@]}"; do expect "$host: act is stopped in the middle" wait_for 60 paused_act $host; done
+for host in "${ACTING[@]}"; do expect "$host: act is stopped in the middle" wait_for paused_act $host; done
 
 # --- between the last look and the act itself
 # It holds open the file that it is about to take.
@@ -60,18 +60,18 @@ mv "$(folder folder-1)" "$(folder folder-1).away"
 ln -s "$WORLD/precious" "$(folder folder-1)"
 let_go
 
-expect "file-1: a file swapped for a link under our hands: failed, with the reason" wait_for 60 agent_says file-1 "$order" "^failed: raced: $LOOKALIKE_FOLDER/${taken##*/}: another file was put in its place"
+expect "file-1: a file swapped for a link under our hands: failed, with the reason" wait_for agent_says file-1 "$order" "^failed: raced: $LOOKALIKE_FOLDER/${taken##*/}: another file was put in its place"
 expect "file-1: the link is where it was put" test "$(readlink "$taken")" = "$WORLD/precious/${taken##*/}"
-expect "folder-1: a folder swapped for a link: failed, with the reason" wait_for 60 agent_says folder-1 "$order" "^failed: changed: folder of "
+expect "folder-1: a folder swapped for a link: failed, with the reason" wait_for agent_says folder-1 "$order" "^failed: changed: folder of "
 expect "folder-1: the files that were found are where they went" test -f "$(folder folder-1).away/lookalike" -a -f "$(folder folder-1).away/liblookalike.so"
-for host in "${ACTING[@]}"; do expect "$host: the controller knows" wait_for 60 state_is $host failed; done
+for host in "${ACTING[@]}"; do expect "$host: the controller knows" wait_for state_is $host failed; done
 
-expect "changed-1: not all is gone, and it says so" wait_for 60 state_is changed-1 residual
+expect "changed-1: not all is gone, and it says so" wait_for state_is changed-1 residual
 expect "changed-1: the changed file was left alone, and is named" grep -q "one more line" "$(folder changed-1)/liblookalike.so"
 expect "changed-1: so was what refers to it" grep -q liblookalike.so "$(host_root changed-1)/etc/ld.so.preload"
 expect "changed-1: what was as it was found is gone" not test -e "$(folder changed-1)/lookalike"
 for host in link-1 gone-1; do
-  expect "$host: what is not there any more is not hunted" wait_for 60 agent_says $host "$order" "^done: clean"
+  expect "$host: what is not there any more is not hunted" wait_for agent_says $host "$order" "^done: clean"
   expect "$host: untouched" unchanged $host
 done
 expect "nothing beyond the hosts' trees was touched" precious_is_safe
@@ -108,7 +108,7 @@ churn() {
     done
   done
 }
-wait_for 60 agents_connected 7
+wait_for agents_connected 7
 grow() {
   local i
   while :; do for i in {1..20}; do printf x >>"$churning/growing-$i"; done; done
@@ -118,10 +118,10 @@ grow & RUNNING+=($!)
 for busy in "${RUNNING[@]}"; do chrt --idle --pid 0 "$busy"; done  # as the scan is, which else would hardly run
 for round in 1 2 3; do
   campaign_order dry-run reading --jurisdiction DE --host partial-1 --host churn-1
-  expect "partial-1, round $round: nothing found, and not everything read" wait_for 60 agent_says partial-1 "$ORDER" "^done: clean, but [0-9]* objects could not be read"
-  expect "partial-1, round $round: its receipt says so" wait_for 60 receipts_are "$ORDER" "state = 'clean' and reason = 'unscannable' and host_no = 6" 1
-  expect "churn-1, round $round: nothing found" wait_for 60 agent_says churn-1 "$ORDER" "^done: clean"
-  expect "round $round: nothing matched" wait_for 60 receipts_are "$ORDER" "state = 'clean' and matched = 0" 2
+  expect "partial-1, round $round: nothing found, and not everything read" wait_for agent_says partial-1 "$ORDER" "^done: clean, but [0-9]* objects could not be read"
+  expect "partial-1, round $round: its receipt says so" wait_for receipts_are "$ORDER" "state = 'clean' and reason = 'unscannable' and host_no = 6" 1
+  expect "churn-1, round $round: nothing found" wait_for agent_says churn-1 "$ORDER" "^done: clean"
+  expect "round $round: nothing matched" wait_for receipts_are "$ORDER" "state = 'clean' and matched = 0" 2
 done
 kill "${RUNNING[@]}"
 expect "the campaign says that clean is not all there" complains 'not read in full' fs campaign status reading

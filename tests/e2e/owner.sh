@@ -19,9 +19,9 @@ printf '*/5 * * * * root %s/lookalike 3600\n' "$LOOKALIKE_FOLDER" >>"$root/etc/c
 manifest "$root" >"$WORLD/hosts/twin-1/before"
 host_enrol twin-1
 agent_start twin-1
-wait_for 60 agents_connected 6
+wait_for agents_connected 6
 campaign_order dry-run owner --jurisdiction DE
-expect "the dry run found them all" wait_for 60 campaign_has owner found 6
+expect "the dry run found them all" wait_for campaign_has owner found 6
 
 state_dir() { echo "$WORLD/hosts/$1/state"; }
 owner() { local verb=$1 host=$2; shift 2; "$BIN/fleetsweep-agent" "$verb" "$@" --state "$(state_dir "$host")"; }
@@ -34,24 +34,24 @@ is_running() { kill -0 "${LOOKALIKE_PID[$1]}" 2>/dev/null; }
 expect "halted-1: the owner halts it" owner halt halted-1
 expect "halted-1: status says so" agent_status halted-1 '.halted and .activity == "halted"'
 touch "$(state_dir byhand-1)/halt"
-expect "byhand-1: a halt file made by hand is heeded at once" wait_for 60 agent_status byhand-1 .halted
+expect "byhand-1: a halt file made by hand is heeded at once" wait_for agent_status byhand-1 .halted
 printf 'max_class = read  # look, but do not touch\n' >"$(state_dir consent-1)/consent.conf"
 printf 'deny = %s\n' "$LOOKALIKE_FOLDER" >"$(state_dir deny-1)/consent.conf"
 
 campaign_order apply owner --jurisdiction DE; order=$ORDER
-expect "open-1: cleaned and verified" wait_for 60 state_is open-1 verified
+expect "open-1: cleaned and verified" wait_for state_is open-1 verified
 for name in halted byhand; do
-  expect "$name-1: refuses, and the controller knows why" wait_for 60 reason_is $name-1 halted
+  expect "$name-1: refuses, and the controller knows why" wait_for reason_is $name-1 halted
   expect "$name-1: why says who" agent_says $name-1 "$order" "refused: halted: the host's owner halted this agent"
 done
-expect "consent-1: refuses, and the controller knows why" wait_for 60 reason_is consent-1 consent
+expect "consent-1: refuses, and the controller knows why" wait_for reason_is consent-1 consent
 expect "consent-1: status shows it" agent_status consent-1 '.consent.max_class == "read"'
 expect "consent-1: by the digest that its receipts carry" test \
   "$(agent_status consent-1 .consent.sha256)" = "$(sha256sum <"$(state_dir consent-1)/consent.conf" | cut -d' ' -f1)"
 expect "consent-1: why says what is allowed" agent_says consent-1 "$order" "refused: consent: the owner allows up to class read, this is clean"
-expect "deny-1: refuses what lies where the owner denies it" wait_for 60 reason_is deny-1 consent
+expect "deny-1: refuses what lies where the owner denies it" wait_for reason_is deny-1 consent
 for name in halted byhand consent deny; do expect "$name-1: not a byte, not a process was touched" untouched_for_now $name-1; done
-expect "twin-1: refuses, for its other name is a package's own" wait_for 60 reason_is twin-1 known_good
+expect "twin-1: refuses, for its other name is a package's own" wait_for reason_is twin-1 known_good
 expect "twin-1: not a byte was touched" unchanged twin-1
 
 # --- the plan is in the log of each agent that made one
@@ -63,18 +63,18 @@ expect "open-1: and nothing of what is inside a file" not log_has open-1 "/looka
 # --- halted outlives the process
 stop agent-halted-1
 agent_start halted-1
-expect "halted-1: is still halted after a restart" wait_for 60 agent_status halted-1 '.halted and .welcomed'
+expect "halted-1: is still halted after a restart" wait_for agent_status halted-1 '.halted and .welcomed'
 expect "halted-1: still untouched" untouched_for_now halted-1
 
 # --- the owner lets go
 expect "halted-1: the owner resumes it" owner resume halted-1
 rm "$(state_dir byhand-1)/halt"
 rm "$(state_dir consent-1)/consent.conf" "$(state_dir deny-1)/consent.conf"
-for name in halted byhand consent; do expect "$name-1: now it is cleaned" wait_for 60 state_is $name-1 verified; done
+for name in halted byhand consent; do expect "$name-1: now it is cleaned" wait_for state_is $name-1 verified; done
 
 # --- undo by hand, with nobody to ask
 stop controller
-expect "open-1: the controller is gone" wait_for 60 agent_status open-1 '.connected | not'
+expect "open-1: the controller is gone" wait_for agent_status open-1 '.connected | not'
 expect "open-1: the owner undoes the order" owner undo open-1 "$order"
 expect "open-1: everything is back, byte for byte" unchanged open-1
 expect "open-1: why says who undid it" agent_says open-1 "$order" "undone by the owner of this host"
@@ -84,7 +84,7 @@ expect "open-1: the owner sees what was taken by which order" eval '"$BIN/fleets
 expect "open-1: its receipt waits" agent_status open-1 '.outbox == 1'
 expect "open-1: an order it never saw cannot be undone" not owner undo open-1 "$(printf '0%.0s' $(seq 64))"
 controller_start
-expect "open-1: the controller hears of it" wait_for 60 state_is open-1 undone
+expect "open-1: the controller hears of it" wait_for state_is open-1 undone
 expect "open-1: once" receipts_are "$order" "kind = 'undo' and state = 'undone'" 1
 expect "open-1: and that it was the owner, not an order" agent_status open-1 '.outbox == 0'
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"

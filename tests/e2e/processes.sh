@@ -9,7 +9,7 @@ thaw() { local code=$?; kill -CONT $core $CAUGHT 2>/dev/null || :; return $code;
 trap 'if thaw; then story_finish; else story_finish; fi' EXIT  # the same code for both; what is stopped could not end
 story_world
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 monitor=${PID[agent-web-1]}
 
 field() {  # PID FIELD: of its status
@@ -26,7 +26,7 @@ has_library() { grep -q "$2" "/proc/$1/maps"; }
 has_program() { [ "$(readlink "/proc/$1/exe")" = "$BIN/fleetsweep-$2" ]; }
 # catch PROGRAM READY: the next child of the monitor that runs it, stopped once READY PID holds; then in $CAUGHT.
 catch() {
-  local pid comm pids=() deadline=$((SECONDS + 30))
+  local pid comm pids=() deadline=$((SECONDS + PATIENCE))
   while [ $SECONDS -lt $deadline ]; do
     read -r -a pids <"/proc/$monitor/task/$monitor/children" || :
     for pid in "${pids[@]}"; do
@@ -82,7 +82,7 @@ if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from bei
   expect "the walker has five capabilities" test "$(field "$scan" CapEff)" = 00000000000800e4
   expect "nobody but core has the network while scan runs" nobody_else_has_the_network "$scan" "$parser"
   kill -CONT "$scan"
-  wait_for 60 campaign_has look found 1
+  wait_for campaign_has look found 1
 
   order_and_catch act acts apply look --jurisdiction DE
   act=$CAUGHT
@@ -96,7 +96,7 @@ if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from bei
   expect "nobody but core has the network while act runs" nobody_else_has_the_network "$act"
   expect "core still has it" test "$(inet_sockets "$core")" -ge 1
   kill -CONT "$act"
-  expect "what was looked at goes on to its end" wait_for 60 campaign_has look verified 1
+  expect "what was looked at goes on to its end" wait_for campaign_has look verified 1
 fi
 for program in scan act; do
   expect "fleetsweep-$program does not link ZeroMQ" not grep -q libzmq <(ldd "$BIN/fleetsweep-$program")

@@ -11,11 +11,10 @@ mkdir "$STORY/tmp"
 TMPDIR=$STORY/tmp bash "$SOURCE/tests/e2e/demo.sh" "$BIN" "$SOURCE" --keep >"$STORY/demo" 2>&1 &
 demo=$!
 RUNNING+=($demo)
-has_controller() { compgen -G "$STORY/tmp/fleetsweep.*/controller.conf"; }
-wait_for 60 has_controller
+setting() { sed -n "s/^$1 = //p" "$STORY"/tmp/fleetsweep.*/controller.conf; }
+has_metrics() { curl -fsS "http://$(setting metrics_listen)/metrics"; }  # the demo may be writing its settings just now
+wait_for has_metrics
 DEMO=$(echo "$STORY/tmp"/fleetsweep.*)
-setting() { sed -n "s/^$1 = //p" "$DEMO/controller.conf"; }
-wait_for 60 curl -fsS "http://$(setting metrics_listen)/metrics"
 
 mkdir "$STORY/data"
 cat >"$STORY/prometheus.yml" <<TEXT
@@ -29,10 +28,10 @@ PROMETHEUS=127.0.0.1:$(free_port 5)
 prometheus --config.file="$STORY/prometheus.yml" --storage.tsdb.path="$STORY/data" --web.listen-address="$PROMETHEUS" \
   --log.level=warn >"$STORY/prometheus" 2>&1 &
 RUNNING+=($!)
-wait_for 60 curl -fsS "http://$PROMETHEUS/-/ready"
+wait_for curl -fsS "http://$PROMETHEUS/-/ready"
 
 demo_is_over() { grep -q '^[0-9]* expectations held' "$STORY/demo" || ! kill -0 $demo; }
-expect "the demo comes to its end" wait_for 120 demo_is_over
+PATIENCE=500 expect "the demo comes to its end" wait_for demo_is_over
 expect "the demo holds: $(grep -a 'expectations held' "$STORY/demo")" grep -q 'held, 0 did not' "$STORY/demo"
 export FLEETSWEEP_URL=http://$(setting api_listen) FLEETSWEEP_TOKEN_FILE=$DEMO/keys/api.token
 METRICS_URL=http://$(setting metrics_listen)/metrics
@@ -44,7 +43,7 @@ has_data() {  # a number in at least one series; NaN is what a panel shows as no
   ask "$1" | jq -e '[.data.result[].value[1] | select(. != "NaN")] | length > 0'
 }
 scraped_the_end() { [ "$(number 'sum(fleetsweep_refusals_total{campaign="emotet-1"})')" = 5 ]; }
-expect "Prometheus has seen the last refusal" wait_for 60 scraped_the_end
+expect "Prometheus has seen the last refusal" wait_for scraped_the_end
 expect "the rules load and none of them fails" jq -e '[.data.groups[].rules[] | select(.health == "err")] == []' \
   <(curl -fsS "http://$PROMETHEUS/api/v1/rules")
 
@@ -82,9 +81,9 @@ panel_says() {  # panel_says TITLE NUMBER: for those whose query has an answer e
   [ "$(number "${query//\$campaign/lookalike-1}")" = "$2" ]
 }
 # The recording rules run up to a second behind the scrapes.
-expect "panel \"Verified\" says 3" wait_for 60 panel_says Verified 3
-expect "panel \"Targeted hosts\" says 5" wait_for 60 panel_says "Targeted hosts" 5
-expect "panel \"Settled\" says all" wait_for 60 panel_says Settled 1
+expect "panel \"Verified\" says 3" wait_for panel_says Verified 3
+expect "panel \"Targeted hosts\" says 5" wait_for panel_says "Targeted hosts" 5
+expect "panel \"Settled\" says all" wait_for panel_says Settled 1
 
 alerts() { ask 'count(ALERTS{alertstate="firing"}) or vector(0)' | jq -r '.data.result[0].value[1]'; }
 expect "no alert fires" test "$(alerts)" = 0
@@ -97,7 +96,7 @@ copy_as_scraped() {
     [ "$(sql "select count(*) from log_entries") $(sql "select count(*) from receipts")" = \
       "$(number 'max(fleetsweep_log_size)') $(number 'sum(fleetsweep_results_total)')" ]
 }
-expect "Prometheus catches up with the store" wait_for 60 copy_as_scraped
+expect "Prometheus catches up with the store" wait_for copy_as_scraped
 same() { printf '%s: %s\n' "$2" "$1" "$4" "$3"; [ "$1" = "$3" ]; }  # same A NAME_A B NAME_B
 
 for campaign in lookalike-1 emotet-1; do

@@ -26,16 +26,16 @@ printf '<script>document.title="owned"</script>\e[2J"><img src=//x>\n' >"$(host_
 manifest "$(host_root web-2)" >"$WORLD/hosts/web-2/before"
 host_enrol web-2
 agent_start web-2
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 TENANT=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq -r '.[0].tenant')
 campaign_order dry-run proof-1 --jurisdiction DE
-wait_for 60 campaign_has proof-1 found 1
-wait_for 60 campaign_has proof-1 clean 1
+wait_for campaign_has proof-1 found 1
+wait_for campaign_has proof-1 clean 1
 expect "a campaign that is not closed has no report" fails 'not closed.*' fs campaign report proof-1 --out "$STORY/early.json" "${alice[@]}"
 campaign_order apply proof-1 --jurisdiction DE
 APPLY=$ORDER
-wait_for 60 campaign_has proof-1 verified 1
-wait_for 60 campaign_has proof-1 clean 1
+wait_for campaign_has proof-1 verified 1
+wait_for campaign_has proof-1 clean 1
 expect "close shows its plan and asks" fails '^Close campaign proof-1: its results log ends for ever, at [0-9]+ receipts' "$BIN/fleetsweep" campaign close proof-1 "${alice[@]}"
 expect "an account of it says that more may come" complains 'not closed: more may come' fs campaign report proof-1
 expect "one person closes" fs campaign close proof-1 "${alice[@]}"
@@ -43,7 +43,7 @@ expect "but once" fails 'closed already, at [0-9]+ receipts' fs campaign close p
 
 REPORT=$STORY/report.json
 report_is_there() { fs --json campaign report "$1" --out "$2" --html "${2%.json}.html" "${alice[@]}" >"$STORY/said" 2>&1; }
-expect "its report, once a witness vouches for the close" wait_for 60 report_is_there proof-1 "$REPORT"
+expect "its report, once a witness vouches for the close" wait_for report_is_there proof-1 "$REPORT"
 expect "says who signed it" jq -e '.signed_by == ["alice"] and .close_out.targeted == 2' "$STORY/said"
 verify() { offline audit verify "$1" --root "${2:-$ROOT_DSSE}"; }
 expect "it holds offline" verify "$REPORT"
@@ -156,14 +156,14 @@ fi
 # A host that answers after the close.
 stop agent-web-2
 campaign_order dry-run proof-2 --jurisdiction DE
-wait_for 60 campaign_has proof-2 found 1
+wait_for campaign_has proof-2 found 1
 expect "a campaign with hosts at work is not closed" fails '1 host of campaign proof-2 may still answer: proof-2 dry-run [12]/2' fs campaign close proof-2 "${alice[@]}"
 expect "unless that is meant" fs campaign close proof-2 --with-pending "${alice[@]}"
 agent_start web-2
 came_late() { api campaigns/proof-2/results | jq -e '.late == 1'; }
-expect "what comes later is stored" wait_for 60 came_late
+expect "what comes later is stored" wait_for came_late
 expect "and shown as late" complains '1 came later and are not in the closed log' fs campaign report proof-2
-expect "also in its report" wait_for 60 report_is_there proof-2 "$STORY/late.json"
+expect "also in its report" wait_for report_is_there proof-2 "$STORY/late.json"
 expect "which counts one host by the controller's word" jq -e '.close_out | .results.late == 1 and ([.hosts[] | select(.said_by == "controller")] | length == 1)' "$STORY/said"
 expect "and holds" verify "$STORY/late.json"
 

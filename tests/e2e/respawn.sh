@@ -42,9 +42,9 @@ end_twins() {
 trap 'if end_twins; then story_finish; else story_finish; fi' EXIT  # the same code for both
 cp "$kit/copy" "$program"
 setsid "$program" "$kit/loop" 1 </dev/null >/dev/null 2>&1 &
-expect "two processes run" wait_for 10 twins_are 2
+expect "two processes run" wait_for twins_are 2
 kill -KILL "$(cat "$kit/pid.2")"; rm "$program"
-expect "they restart each other and put their file back at once" wait_for 10 twins_are 2
+expect "they restart each other and put their file back at once" wait_for twins_are 2
 expect "their file is back" test -e "$program"
 
 host_enrol web-1
@@ -52,13 +52,13 @@ walks() { grep -c " walk_begins orders=$1 " "$WORLD/log/agent-web-1" || :; }  # 
 campaign_order dry-run twins --jurisdiction DE
 campaign_order dry-run others --jurisdiction DE
 agent_start web-1  # it hears of both at once
-expect "the twins are found" wait_for 60 campaign_has twins found 1
-expect "the other campaign has its own answer" wait_for 60 campaign_has others found 1
+expect "the twins are found" wait_for campaign_has twins found 1
+expect "the other campaign has its own answer" wait_for campaign_has others found 1
 expect "one walk answered both" test "$(walks 2)" = 1
 expect "and no other was made" test "$(walks 1)" = 0
 
 campaign_order apply twins --jurisdiction DE
-expect "the twins are beaten: rescanned, and gone" wait_for 60 campaign_has twins verified 1
+expect "the twins are beaten: rescanned, and gone" wait_for campaign_has twins verified 1
 expect "neither runs" twins_are 0
 expect "nobody put their file back" not test -e "$program"
 
@@ -71,12 +71,12 @@ printf '@reboot root %s/lookalike\n' "$LOOKALIKE_FOLDER" >"$kit/cron"
 done) &
 outside=$!
 RUNNING+=($outside)
-expect "it is back" wait_for 10 test -e "$program" -a -e "$root/etc/cron.d/kit"
+expect "it is back" wait_for test -e "$program" -a -e "$root/etc/cron.d/kit"
 campaign_order dry-run again --jurisdiction DE
-expect "it is found" wait_for 60 campaign_has again found 1
+expect "it is found" wait_for campaign_has again found 1
 campaign_order apply again --jurisdiction DE
 expect "what comes back is respawned, and after another cleaning again" \
-  wait_for 60 receipts_are "$ORDER" "state = 'respawned' and reason = 'respawned'" 2
+  wait_for receipts_are "$ORDER" "state = 'respawned' and reason = 'respawned'" 2
 expect "it was cleaned" receipts_are "$ORDER" "state = 'cleaned' and reason = 'none'" 1
 expect "and once more when it was back" receipts_are "$ORDER" "state = 'cleaned' and reason = 'respawned'" 1
 expect "the campaign says that it is there" campaign_has again respawned 1

@@ -18,14 +18,14 @@ expect "evidence key and salt stay" sh -c 'test "$(jq -c "[.evidence_key, .path_
 expect "a first version has no predecessor to ask for" fs root show root.dsse
 
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run rot --jurisdiction DE
-expect "the dry run found it" wait_for 60 campaign_has rot found 1
+expect "the dry run found it" wait_for campaign_has rot found 1
 at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 fs --json campaign start --policy "$POLICY" --mode apply --campaign rot --jurisdiction DE --not-before "$(at $(($(date +%s) + 3600)))" \
   --hosts 1 --key alice.key --key carol.key >"$STORY/order" 2>>"$WORLD/log/orders"
 pending=$(jq -r .order "$STORY/order")
-expect "an order of alice and carol waits for its time" wait_for 60 agent_says web-1 "$pending" "waiting for time"
+expect "an order of alice and carol waits for its time" wait_for agent_says web-1 "$pending" "waiting for time"
 
 # --- carol's laptop is stolen
 make_key dave
@@ -37,7 +37,7 @@ expect "and which order loses its approval" lists --arg id "${pending:0:12}" '.e
 expect "and that nothing becomes weaker" lists '.delays == []' "$STORY/next"
 
 expect "one signature stops the key" fs key revoke carol --key bob.key --reason "laptop stolen"
-expect "at once, on the host: what carol approved is short of a quorum" wait_for 60 agent_says web-1 "$pending" "refused: quorum"
+expect "at once, on the host: what carol approved is short of a quorum" wait_for agent_says web-1 "$pending" "refused: quorum"
 expect "the key orders nothing" complains quorum fs campaign start --policy "$POLICY" --mode dry-run --campaign thief \
   --jurisdiction DE --key alice.key --key carol.key
 expect "nor enrols" complains quorum fs agent enrol-token --key carol.key --group demo --jurisdiction DE --out "$STORY/stolen"
@@ -61,19 +61,19 @@ sign dave >"$STORY/dave"
 expect "now it is complete" lists '.missing == []' "$STORY/dave"
 cp next.dsse kept.dsse
 expect "the controller takes it" fs root submit next.dsse
-expect "the host follows" wait_for 60 host_runs_root 2
+expect "the host follows" wait_for host_runs_root 2
 expect "a second time changes nothing" fs root submit kept.dsse
 expect "the order of alice and carol stays dead" agent_says web-1 "$pending" "refused: quorum"
 expect "the thief's key is nobody's" complains "no key of root" fs campaign stop gated --key carol.key --reason "again"
 expect "dave counts" fs --json campaign start --policy "$POLICY" --mode dry-run --campaign after --jurisdiction DE --key alice.key --key dave.key
-expect "and the host obeys" wait_for 60 campaign_has after found 1
+expect "and the host obeys" wait_for campaign_has after found 1
 
 # --- a later joiner, a restart, an auditor
 stop agent-web-1
 agent_start web-1
-expect "a host that starts again is at the newest root" wait_for 60 host_runs_root 2
+expect "a host that starts again is at the newest root" wait_for host_runs_root 2
 story_host web-2
-expect "one that joins now starts from both versions" wait_for 60 agents_connected 2
+expect "one that joins now starts from both versions" wait_for agents_connected 2
 expect "the audit holds over both" fs audit verify --root root.dsse
 expect "with the later one, too" complains 'is version 2 of 2 in the log' fs audit verify --root kept.dsse
 fs order draft --policy "$POLICY" --mode dry-run --campaign later --jurisdiction DE --out later.dsse >/dev/null 2>&1
@@ -82,7 +82,7 @@ expect "whom only the second root knows is counted under it, offline" fs order v
 expect "and not under the first" complains 'quorum' fs order verify later.dsse --root root.dsse
 fs order submit later.dsse >/dev/null 2>&1
 logged() { fs log proof "$(fs --json order show later.dsse | jq -r '.id[:12]')" --out later.tlog-proof; }
-expect "its proof is there" wait_for 60 logged
+expect "its proof is there" wait_for logged
 expect "and holds under the second" complains 'it is in the control log' fs order verify later.dsse --root kept.dsse --proof later.tlog-proof
 expect "doctor is content with a root that lasts" sh -c "'$BIN/fleetsweep' doctor | grep -q 'root: version 2, until'"
 

@@ -16,7 +16,7 @@ story_world
 cd "$WORLD/keys"
 expect "the root says how each key signs" sh -c 'test "$(fleetsweep root show root.dsse | grep -c sshsig)" = 2'
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 
 # Bob's key is in ssh-agent from here on, and nowhere else.
 eval "$(ssh-agent -s -a "$STORY/agent")" >/dev/null
@@ -33,7 +33,7 @@ draft() { fs order draft --policy "$SOURCE/policies/catalog/lookalike/policy.yam
 draft dry-run dry.dsse
 fs order sign dry.dsse --key alice.key --key bob.pub >/dev/null 2>&1
 fs order submit dry.dsse >/dev/null 2>&1
-wait_for 60 campaign_has ssh-1 found 1
+wait_for campaign_has ssh-1 found 1
 draft apply clean.dsse
 id=$(fs --json order show clean.dsse | jq -r .id)
 expect "nobody has signed: that is not enough" not fs order verify clean.dsse --root root.dsse
@@ -60,7 +60,7 @@ ssh-add -q -D
 expect "a key that ssh-agent does not hold" complains 'did not sign' fs order sign fresh.dsse --hosts 1 --key bob.pub
 
 # --- and the host obeys
-expect "the host carries out what was signed so" wait_for 60 campaign_has ssh-1 verified 1
+expect "the host carries out what was signed so" wait_for campaign_has ssh-1 verified 1
 expect "it began with the inbox's copy" test "$(fs --json order pending)" = '[]'
 expect "the audit holds" fs audit verify --root root.dsse
 story_end

@@ -16,13 +16,13 @@ start_watching() {
     --reconnect_min 50ms --reconnect_max 500ms --mirror "$STORY/mirror" --mirror "$STORY/not-mounted"
 }
 start_watching
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 TENANT=$(curl -fsS -H "Authorization: Bearer $(cat "$FLEETSWEEP_TOKEN_FILE")" "$FLEETSWEEP_URL/v1/tenants" | jq -r '.[0].tenant')
 campaign_order dry-run stopped --jurisdiction DE
-expect "the dry run found both" wait_for 60 campaign_has stopped found 2
+expect "the dry run found both" wait_for campaign_has stopped found 2
 campaign_order apply stopped --jurisdiction DE; order=$ORDER
 for host in hand-1 folder-1; do
-  expect "$host: has the order and lets it cool off" wait_for 60 agent_says $host "$order" "waiting for cool-off"
+  expect "$host: has the order and lets it cool off" wait_for agent_says $host "$order" "waiting for cool-off"
 done
 stop controller KILL
 
@@ -42,11 +42,11 @@ STOP=$(by_hand "$STORY/stop.dsse" --json | jq -r .stop)
 ln -s "$STORY/stop.dsse" "$STORY/mirror/link.dsse"
 cp "$STORY/stranger.dsse" "$WORLD/keys/root.dsse" "$STORY/mirror/"
 refused_one() { grep -q "stop_refused.*mirror/stranger.dsse" "$WORLD/log/agent-folder-1"; }
-expect "folder-1: refuses the stranger's" wait_for 60 refused_one
+expect "folder-1: refuses the stranger's" wait_for refused_one
 expect "folder-1: and follows no link" agent_status folder-1 '.stops == []'
 cp "$STORY/stop.dsse" "$STORY/mirror/"
-expect "folder-1: takes it from the folder" wait_for 60 agent_status folder-1 '.stops == ["halts everything: drill"]'
-for host in hand-1 folder-1; do expect "$host: why says it" wait_for 60 agent_says $host "$order" "refused: stopped"; done
+expect "folder-1: takes it from the folder" wait_for agent_status folder-1 '.stops == ["halts everything: drill"]'
+for host in hand-1 folder-1; do expect "$host: why says it" wait_for agent_says $host "$order" "refused: stopped"; done
 
 # --- kill -9, and the controller that knows nothing of it is back
 for host in hand-1 folder-1; do
@@ -58,24 +58,24 @@ rm "$STORY"/mirror/*
 agent_start hand-1
 start_watching
 controller_start
-wait_for 60 agents_connected 2
+wait_for agents_connected 2
 cooled=$(date -u -d "+8 seconds" +%Y-%m-%dT%H:%M:%SZ)
 has_cooled() { [[ $(agent_status "$1" .witness_time) > $cooled ]]; }
 for host in hand-1 folder-1; do
-  expect "$host: after kill -9 the Stop still stands" wait_for 60 agent_status $host '.stops == ["halts everything: drill"]'
-  expect "$host: the order's cool-off passes" wait_for 60 has_cooled $host
+  expect "$host: after kill -9 the Stop still stands" wait_for agent_status $host '.stops == ["halts everything: drill"]'
+  expect "$host: the order's cool-off passes" wait_for has_cooled $host
   expect "$host: not a byte was touched" unchanged $host
   expect "$host: the program still runs" kill -0 "${LOOKALIKE_PID[$host]}"
 done
 reason_is() { [ "$(host_reason stopped "$1")" = "$2" ]; }
-for host in hand-1 folder-1; do expect "$host: the controller hears that it was stopped" wait_for 60 reason_is $host stopped; done
+for host in hand-1 folder-1; do expect "$host: the controller hears that it was stopped" wait_for reason_is $host stopped; done
 told() { receipts_are "$STOP" "kind = 'stop'" 2; }
-expect "both told of the Stop by a receipt of its own" wait_for 60 told
+expect "both told of the Stop by a receipt of its own" wait_for told
 
 # --- a quorum lifts it for ever
 expect "one person cannot lift it" not fs stop lift "$STOP" --reason over --key "$WORLD/keys/carol.key"
 expect "two can, though it never was in the log" fs stop lift "$STOP" --reason over --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key"
-expect "both are cleaned and verified" wait_for 60 campaign_has stopped verified 2
+expect "both are cleaned and verified" wait_for campaign_has stopped verified 2
 expect "hand-1: the file stops nothing any more" test "$(by_hand "$STORY/stop.dsse" --json | jq -r .taken)" = lifted
 expect "the audit holds" fs audit verify --root "$WORLD/keys/root.dsse"
 

@@ -81,7 +81,7 @@ expect "it is counted" over
 expect "and raised" fs tenant quota "$ACME" agents=2
 expect "the second host enrols" join acme-2
 
-wait_for 60 agent_status acme-1 .welcomed
+wait_for agent_status acme-1 .welcomed
 rm -rf "$STORY/orders"
 expect "of one template each tenant gets an order" template --tenants "$OURS,demo.fleetsweep.example/acme"
 template --all >"$STORY/drafts"
@@ -115,8 +115,8 @@ expect "the customer signs" acme order sign "$(id_in "$ACME")" --key "$WORLD/key
 expect "with the customer it does" acme order submit "$(id_in "$ACME")"
 expect "and the MSP's own needs the MSP" msp order submit "$(id_in "$OURS")"
 expect "nothing waits any more" test "$(msp --json order pending)" = '[]'
-expect "the customer's host answers" wait_for 60 eval 'acme --json campaign status msp-1 | jq -e ".states.clean == 1"'
-expect "the MSP's own too" wait_for 60 campaign_has msp-1 clean 1
+expect "the customer's host answers" wait_for eval 'acme --json campaign status msp-1 | jq -e ".states.clean == 1"'
+expect "the MSP's own too" wait_for campaign_has msp-1 clean 1
 
 # A tenant that fills its log is told so, and stops all the same.
 expect "a log has its quota of a day" fs tenant quota "$ACME" log_bytes=4096

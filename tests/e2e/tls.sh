@@ -20,7 +20,7 @@ certify() {  # certify NAME AUTHORITY ALTERNATIVE_NAME
 
 story_world
 story_host web-1 infected
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 stop controller
 cat >>"$WORLD/controller.conf" <<TEXT
 api_certificate = $STORY/controller.pem
@@ -35,11 +35,11 @@ as() {  # as NAME: whose certificate the CLI shows
 expect "plain HTTP is not spoken there" not fs agent list
 FLEETSWEEP_URL=https://127.0.0.1:$API_PORT
 as alice
-expect "with a certificate of the right authority it answers" wait_for 60 fs agent list
+expect "with a certificate of the right authority it answers" wait_for fs agent list
 expect "curl agrees" curl -fsS --tlsv1.3 --cacert "$STORY/ca.pem" --cert "$STORY/alice.pem" --key "$STORY/alice.key" "$FLEETSWEEP_URL/healthz"
-wait_for 60 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run tls-1 --jurisdiction DE
-expect "events are followed" fs campaign watch tls-1 --until found=1 --deadline 30s
+expect "events are followed" fs campaign watch tls-1 --until found=1 --deadline ${PATIENCE}s
 
 # --- more hashes than a message holds
 sets=$STORY/sets
@@ -70,16 +70,16 @@ TEXT
 hosts_say() { tells "^$2 $3 $4\$" eval "fs --json campaign hosts $1 | jq -r '.[] | \"\(.state) \(.matched) \(.reason)\"'"; }
 POLICY=$sets/policy.yaml
 campaign_order dry-run sets-1 --jurisdiction DE
-expect "of 200,001 hashes the one that is there is found" fs campaign watch sets-1 --until found=1 --deadline 60s
+expect "of 200,001 hashes the one that is there is found" fs campaign watch sets-1 --until found=1 --deadline ${PATIENCE}s
 expect "and nothing else" hosts_say sets-1 found 1 none
 parts() { sqlite3 "$WORLD/hosts/web-1/state/core/core.db" "$1"; }
 expect "the host keeps them in parts" test "$(parts 'select count(*) from hash_parts')" = 31
 stop agent-web-1
 parts "update hash_parts set bytes = zeroblob(length(bytes)) where digest = (select min(digest) from hash_parts)"
 agent_start web-1
-wait_for 20 agents_connected 1
+wait_for agents_connected 1
 campaign_order dry-run sets-2 --jurisdiction DE
-expect "a damaged part is fetched again, and nothing is clean without it" wait_for 60 hosts_say sets-2 found 1 none
+expect "a damaged part is fetched again, and nothing is clean without it" wait_for hosts_say sets-2 found 1 none
 expect "the host said so" grep -q hash_set_damaged "$WORLD/log/agent-web-1"
 POLICY=
 

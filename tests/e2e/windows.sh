@@ -22,18 +22,18 @@ expect "what the module of 2021 took away is known" judged cleaned_by_bka
 host_enrol volume
 agent_start volume
 story_host linux
-expect "a volume of Windows is a host, and so is one of Linux" wait_for 60 agents_connected 2
+expect "a volume of Windows is a host, and so is one of Linux" wait_for agents_connected 2
 
 campaign_order dry-run emotet --jurisdiction DE
-expect "the volume has it" wait_for 60 campaign_has emotet found 1
-expect "the host of Linux has no part in it" wait_for 60 campaign_has emotet refused 1
+expect "the volume has it" wait_for campaign_has emotet found 1
+expect "the host of Linux has no part in it" wait_for campaign_has emotet refused 1
 expect "nothing was changed by looking" unchanged volume
 finds() { fs --json campaign paths emotet --evidence-key "$WORLD/keys/evidence.key" | jq -e --arg path "/$1" 'any(.[]; .path | endswith($path))'; }
 expect "the loader is named to who has the evidence key" finds "$loader"
 expect "Ben's file is not" not finds Users/Ben/AppData/Local/Notes/notes.ocx
 
 campaign_order apply emotet --jurisdiction DE
-expect "cleaned, and verified by two rescans" wait_for 60 campaign_has emotet verified 1
+expect "cleaned, and verified by two rescans" wait_for campaign_has emotet verified 1
 expect "the loader is gone" not test -e "$volume/$loader"
 said() { "$BIN/fleetsweep-windows-root" --says "$volume" "$1" "$2" "$3"; }
 expect "what the module of 2021 took away stays" test -e "$volume/Users/Ann/AppData/Local/Temp/UDP41AF.tmp"
@@ -49,7 +49,7 @@ others() { manifest "$volume" | grep -E '(^| )\./(Users/Ben/|Windows/System32/ru
 expect "Ben's files and hive, and what Windows needs, are as before" diff <(others) <(grep -E '(^| )\./(Users/Ben/|Windows/System32/rundll32)' "$WORLD/hosts/volume/before")
 
 fs campaign undo emotet --host "$(hostname)" --hosts 1 --key "$WORLD/keys/alice.key" --key "$WORLD/keys/bob.key" >>"$WORLD/log/orders" 2>&1
-expect "undone" wait_for 60 campaign_has emotet undone 1
+expect "undone" wait_for campaign_has emotet undone 1
 expect "the volume is as before, byte for byte" unchanged volume
 expect "the host of Linux was never touched" unchanged linux
 story_end

@@ -24,7 +24,7 @@ pids() { family "${PID[agent-$1]}"; }
 
 bench_world "$1" "$2"
 idle_agent 1
-wait_for 30 agents_connected 1
+wait_for agents_connected 1
 # Settled: agent N has given the code that started it back, which it does once it has been there for 5 s, and the first uses nothing
 # any more between two looks.
 settled() {  # settled N
@@ -32,13 +32,13 @@ settled() {  # settled N
   [ "$(ps -o etimes= -p "${PID[agent-$1]}")" -ge 8 ] || return 1
   before=$(cpu_ns $(pids 1)); sleep 1; [ $(($(cpu_ns $(pids 1)) - before)) -lt 2000000 ]
 }
-wait_for 30 settled 1
+wait_for settled 1
 floor_pss=$("$BIN/fleet_floor" dealer | jq .pss_kib)
 alone_pss=$(memory_kib Pss $(pids 1)) alone_rss=$(memory_kib Rss $(pids 1))
 processes=$(pids 1 | wc -l)
 for ((i = 2; i <= AGENTS; i++)); do idle_agent "$i"; done
-wait_for 60 agents_connected "$AGENTS"
-wait_for 30 settled "$AGENTS"
+wait_for agents_connected "$AGENTS"
+wait_for settled "$AGENTS"
 
 all=()
 for ((i = 1; i <= AGENTS; i++)); do all+=($(pids "$i")); done

@@ -29,7 +29,7 @@ run_fleet() {
   rss_before=$(memory_kib Rss "${PID[controller]}")
   start "sim-$agents" "$BIN/fleetsweep-sim" --agents "$agents" --connect "tcp://127.0.0.1:$AGENT_PORT" \
     --enrol "tcp://127.0.0.1:$ENROL_PORT" --token "$(cat "$token")" --source-addresses 50 --json
-  wait_for 180 grep -q ready "$WORLD/log/sim-$agents"
+  wait_for grep -q ready "$WORLD/log/sim-$agents"
   rss=$(($(memory_kib Rss "${PID[controller]}") - rss_before))
 
   for ((round = 1; round <= ROUNDS; round++)); do
@@ -42,7 +42,7 @@ run_fleet() {
     hosts_before=$(cpu_ns $(family "${PID[sim-$agents]}"))
     posted=$(date +%s%N)
     post_order "$order"
-    wait_for 60 round_done "$agents" "$round"
+    wait_for round_done "$agents" "$round"
     result=$(grep answered "$WORLD/log/sim-$agents" | sed -n "${round}p")
     awk -v posted="$posted" -v begun="$(jq .first_begun_ns <<<"$result")" -v acked="$(jq .last_acked_ns <<<"$result")" \
       -v edge="$(($(cpu_ns "${PID[controller]}") - cpu_before))" -v hosts="$(($(cpu_ns $(family "${PID[sim-$agents]}")) - hosts_before))" -v n="$agents" \
