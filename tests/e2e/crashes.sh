@@ -150,16 +150,16 @@ undo_is_ordered() { fs campaign undo "$1" --hosts "$(fs --json agent list | jq l
 run_campaign() {  # run_campaign NAME
   local host
   order "$1" dry-run
-  expect "$1: found under fire on the infected hosts, and the traces on near-1" under_fire 120 campaign_has "$1" found 5
+  expect "$1: found under fire on the infected hosts, and the traces on near-1" under_fire campaign_has "$1" found 5
   order "$1" apply
-  expect "$1: verified under fire on the infected hosts" under_fire 120 campaign_has "$1" verified 4
+  expect "$1: verified under fire on the infected hosts" under_fire campaign_has "$1" verified 4
   expect "$1: near-1 has nothing to clean" under_fire host_is "$1" near-1 clean
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: process, file and lines are gone" not infected "$host"
   done
   expect "$1: near-1: not a byte was touched" unchanged near-1
   under_fire undo_is_ordered "$1"
-  expect "$1: undone under fire" under_fire 120 campaign_has "$1" undone 4
+  expect "$1: undone under fire" under_fire campaign_has "$1" undone 4
   for host in "${INFECTED[@]}"; do
     expect "$1: $host: names, bytes, owners, modes, times, attributes are as before" unchanged "$host"
   done
