@@ -212,7 +212,8 @@ Result<std::pair<pid_t, runtime::Pipe>> Monitor::spawn(model::Child child,
     request.arguments.insert(
         request.arguments.end(),
         {"--table", options_.state + "/scan/known", "--checkpoint",
-         options_.state + "/scan/checkpoint", "--baseline", options_.state + "/baseline"});
+         options_.state + "/scan/checkpoint", "--baseline", options_.state + "/baseline",
+         "--leave-out", options_.state + "/act/vault"});
   if (is_scan && options_.parser_user)
     request.arguments.insert(request.arguments.end(),
                              {"--parser-user", std::to_string(options_.parser_user->uid)});

@@ -60,6 +60,12 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+Result<Root> open_root(const Options& options) {
+  FS_TRY(Root root, Root::open(options.root));
+  if (!options.leave_out.empty()) root.leave_out(options.leave_out);
+  return root;
+}
+
 EngineOptions engine_options(const Options& options) {
   EngineOptions result;
   result.parser.user = options.parser_user;
@@ -151,7 +157,7 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   const auto nothing = [&](model::Reason reason, const Error& error) {
     return std::vector<model::ScanDone>(policies.size(), refused(reason, error.message));
   };
-  auto root = Root::open(options.root);
+  auto root = open_root(options);
   if (!root) return nothing(model::Reason::kIo, root.error());
   EngineOptions engine = engine_options(options);
   engine.hash_parts = std::move(hash_parts);
@@ -278,7 +284,7 @@ int by_hand(const Options& options) {
     policies.push_back(*policy);
     digests.push_back(crypto::sha256(as_bytes(*bytes)));
   }
-  auto root = Root::open(options.root);
+  auto root = open_root(options);
   if (!root) {
     complain(root.error());
     return kExitRefused;
@@ -309,7 +315,7 @@ int by_hand(const Options& options) {
 }
 
 int list_persistence(const Options& options) {
-  const auto root = Root::open(options.root);
+  const auto root = open_root(options);
   if (!root) {
     complain(root.error());
     return kExitRefused;

@@ -40,6 +40,9 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
   app.add_option("--checkpoint", options.checkpoint,
                  "keeps what a scan that is stopped has answered, so that the next one of the same "
                  "policies goes on with it");
+  app.add_option(
+      "--leave-out", options.leave_out,
+      "a folder in which no file is looked at: the vault, by whatever path a walk comes");
   app.add_flag("--list-persistence", options.list_persistence,
                "print what starts by itself here as a baseline");
   app.add_option("--baseline", options.baseline,

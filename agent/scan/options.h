@@ -16,10 +16,11 @@ struct Options {
   std::string root = "/";
   std::vector<std::string> policies;  // manual mode: compiled ones; none: requests come on fd 3
   bool json = false;
-  std::string table;                         // the identity table's file; empty: none
-  std::string checkpoint;                    // of a scan that is stopped; empty: none
-  bool list_persistence = false;             // by hand: print what starts by itself as a baseline
-  std::string baseline;                      // the owner's; empty: none. The file need not be there
+  std::string table;              // the identity table's file; empty: none
+  std::string checkpoint;         // of a scan that is stopped; empty: none
+  std::string leave_out;          // a folder of the host; empty: none. It need not be there
+  bool list_persistence = false;  // by hand: print what starts by itself as a baseline
+  std::string baseline;           // the owner's; empty: none. The file need not be there
   std::optional<runtime::User> parser_user;  // as root; nobody unless given
 };
 

@@ -160,6 +160,15 @@ bool Root::is_root_of(int pid) const {
          ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
+void Root::leave_out(const std::string& folder) {
+  if (::stat(folder.c_str(), &left_out_) != 0) left_out_ = {};
+}
+
+bool Root::is_left_out(const struct stat& folder) const {
+  return left_out_.st_ino != 0 && folder.st_ino == left_out_.st_ino &&
+         folder.st_dev == left_out_.st_dev;
+}
+
 UniqueFd Root::open_folder(const std::string& path) const {
   return open_path(fd_.get(), path, O_DIRECTORY);
 }

@@ -30,6 +30,12 @@ class Root {
   const std::string& path() const { return path_; }
   // The very folder that is / to this process.
   bool is_root_of(int pid) const;
+  // A folder of the host, wherever it lies, in which no walk looks at anything; one that is not
+  // there is none.
+  void leave_out(const std::string& folder);
+  // Of a folder's number the answer may be wrong where file systems meet.
+  bool may_be_left_out(std::uint64_t inode) const { return inode == left_out_.st_ino; }
+  bool is_left_out(const struct stat& folder) const;
 
   // `path` starts with '/'. errno: ELOOP where a link is on the way, ENODEV for a device.
   UniqueFd open_folder(const std::string& path) const;
@@ -62,6 +68,7 @@ class Root {
   std::string path_;
   bool is_windows_ = false;
   UniqueFd fd_;
+  struct stat left_out_ {};  // zeroes: nothing
   std::vector<Link> links_;
   std::vector<Home> homes_;
   std::vector<std::string> profiles_;

@@ -48,7 +48,7 @@ class Walk {
 
   void run(std::vector<std::string> starts) {
     for (const std::string& start : starts) {
-      pending_.push_back({start, true, 0, nullptr});
+      pending_.push_back({.path = start, .is_start = true});
       while (!pending_.empty() && !visitor_.is_stopped()) {
         const Pending next = std::move(pending_.back());
         pending_.pop_back();
@@ -63,6 +63,7 @@ class Walk {
   struct Pending {
     std::string path;
     bool is_start = false;
+    std::uint64_t inode = 0;  // as the folder above it says
     std::size_t depth = 0;
     Open parent;  // null: to be found from the root
   };
@@ -94,6 +95,10 @@ class Walk {
     if (kind == FileSystem::kElsewhere)
       visitor_.unreadable(pending.path, "a network or FUSE file system: not looked at");
     if (kind != FileSystem::kHeld) return;
+    struct stat status {};
+    if ((may_begin || root_.may_be_left_out(pending.inode)) && ::fstat(fd.get(), &status) == 0 &&
+        root_.is_left_out(status))
+      return;
     if (!visitor_.enter(pending.path, fd.get())) return;
 
     depth_ = pending.depth;
@@ -130,7 +135,10 @@ class Walk {
       visitor_.file(folder, path_, entry.name);
     else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
              std::strcmp(entry.name, "..") != 0)
-      pending_.push_back({path_, false, depth_ + 1, depth_ < kOpenFoldersMax ? here_ : nullptr});
+      pending_.push_back({.path = path_,
+                          .inode = entry.inode,
+                          .depth = depth_ + 1,
+                          .parent = depth_ < kOpenFoldersMax ? here_ : nullptr});
   }
 
   // A scope may name one file.

@@ -43,5 +43,30 @@ TEST_F(MountsTest, WhatAnotherHostHoldsIsPassedOverAndTheHostIsClean) {
   EXPECT_EQ(elsewhere["unscannable"], 0);
 }
 
+TEST_F(MountsTest, WhatTheVaultHoldsIsFoundAgain) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a folder";
+  write("/var/lib/fleetsweep/act/vault/1/evil", "sealed");
+  write("/srv/vault/evil", "not the agent's");
+  write("/srv/mirror/own", "");
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  const std::string vault = at("/var/lib/fleetsweep/act/vault"), mirror = at("/srv/mirror");
+  ASSERT_EQ(::mount(vault.c_str(), mirror.c_str(), nullptr, MS_BIND, nullptr), 0);
+
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, "evil")}));
+  const auto all = files(scan(policy)), others = files(scan(policy, "", "--leave-out " + vault));
+  policy.detections[0].scope.paths = {"/var/lib/fleetsweep/act/vault"};
+  const auto named = files(scan(policy, "", "--leave-out " + vault));
+  const auto beneath = files(scan(policy, "", "--leave-out " + at("/nothing").string()));
+  EXPECT_EQ(::umount(mirror.c_str()), 0);
+
+  EXPECT_EQ(all, (Names{"d /var/lib/fleetsweep/act/vault/1/evil", "d /srv/mirror/1/evil",
+                        "d /srv/vault/evil"}));
+  EXPECT_EQ(others, Names{"d /srv/vault/evil"});
+  EXPECT_EQ(named, Names{});
+  EXPECT_EQ(beneath, Names{"d /var/lib/fleetsweep/act/vault/1/evil"});
+}
+
 }  // namespace
 }  // namespace fleetsweep::scan
