@@ -1,6 +1,7 @@
 // Puts evidence into the vault while it still exists. Changes nothing on the host.
 
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/act/actions/action.h"
 #include "agent/act/process.h"
@@ -48,6 +49,29 @@ Checked<std::string> read_proc(const Op& op, const char* name) {
   }
 }
 
+// The sockets among its descriptors, by their numbers, and the tables of its network that say what
+// these are; of a protocol that the kernel does not have there is none.
+Checked<std::string> read_connections(const Op& op) {
+  std::string text;
+  const std::string folder = fmt::format("/proc/{}/", op.pid);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder + "fd", error)) {
+    std::error_code closed;
+    const std::string target = std::filesystem::read_symlink(entry.path(), closed).string();
+    if (target.starts_with("socket:["))
+      text += fmt::format("fd {} {}\n", entry.path().filename().string(), target);
+  }
+  if (error) return refuse_errno("list", "fd", error.value());
+  for (const char* table :
+       {"tcp", "tcp6", "udp", "udp6", "icmp", "icmp6", "raw", "raw6", "packet"}) {
+    const std::string name = std::string("net/") + table;
+    if (::access((folder + name).c_str(), F_OK) != 0) continue;
+    FS_TRY(const std::string lines, read_proc(op, name.c_str()));
+    text += fmt::format("{}\n{}", name, lines);
+  }
+  return text;
+}
+
 Checked<std::uint64_t> collect_exe(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const UniqueFd file, open_program({op.pid, op.start_ticks}, op.file));
@@ -67,10 +91,12 @@ Checked<Post> collect_process(Context& context, std::uint32_t index) {
   constexpr std::pair<std::string_view, const char*> kTexts[] = {{"command_line", "cmdline"},
                                                                  {"environ", "environ"},
                                                                  {"maps", "maps"},
-                                                                 {"connections", "net/tcp"}};
+                                                                 {"connections", nullptr}};
   for (const auto& [what, file] : kTexts) {
     if (!wants(op, what)) continue;
-    FS_TRY(const std::string text, read_proc(op, file));
+    FS_TRY(const std::string text, file != nullptr ? read_proc(op, file) : read_connections(op));
+    // Its number may have gone to another one meanwhile.
+    FS_TRY(const UniqueFd still, open_process({op.pid, op.start_ticks}, op.file));
     FS_CHECK(context.vault.store_text(context.transaction,
                                       fmt::format("{}-{}", vault_name(index), what),
                                       evidence(context, index), as_bytes(text)));

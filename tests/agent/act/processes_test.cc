@@ -1,8 +1,11 @@
 // Processes that are suspended and killed, with their descendants.
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "agent/act/process.h"
+#include "agent/act/vault.h"
 #include "tests/agent/act/clean.h"
 #include "tests/wait.h"
 
@@ -22,6 +25,43 @@ TEST_F(Clean, OnlySuspendedProcessesAreContinuedByUndo) {
   EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
   EXPECT_NE(host.process_state(worker), 'T');
   EXPECT_TRUE(host.is_alive(worker));
+}
+
+TEST_F(Clean, OfItsConnectionsOnlyThoseOverTcpAndIpv4AreEvidence) {
+  fs::copy_file("/bin/sleep", host.at("/srv/listener"));
+  UniqueFd socket(::socket(AF_INET6, SOCK_DGRAM, 0));  // the program inherits it
+  sockaddr_in6 address{.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  struct stat status {};
+  ASSERT_EQ(::fstat(socket.get(), &status), 0);
+  const pid_t listener = host.start("/srv/listener");
+  socket.reset();
+  host.findings.clear();
+  host.find_process(listener);
+  host.dry_run = host.findings;
+  auto& actions = host.policy.responses[0].actions;
+  std::erase_if(actions, [](const auto& one) { return one.kind != ActionKind::kCollect; });
+  ASSERT_EQ(actions.size(), 1u);
+  actions[0].what = {"connections"};
+  const Answer answer = host.run(host.request());
+
+  std::string kept;
+  const auto vault = Vault::open(host.state());
+  ASSERT_TRUE(vault);
+  for (const auto& file : fs::recursive_directory_iterator(host.state() + "/vault")) {
+    if (!file.path().string().ends_with("-connections.fsq")) continue;
+    const auto transaction = Nonce::parse_hex(file.path().parent_path().filename().string());
+    const auto loaded =
+        vault->load(*transaction, file.path().stem(), [&](BytesView part) -> Status {
+          kept += as_text(part);
+          return {};
+        });
+    EXPECT_TRUE(loaded);
+  }
+  const std::string number = std::to_string(status.st_ino);
+  EXPECT_NE(kept.find("socket:[" + number + "]"), std::string::npos) << answer.text() << kept;
+  const std::size_t table = kept.find("net/udp6\n");
+  EXPECT_NE(kept.find(" " + number + " ", table), std::string::npos) << kept;
 }
 
 TEST_F(Clean, AProcessWithTheNumberOfAnotherIsNotKilled) {
