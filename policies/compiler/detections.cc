@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "policies/compiler/absolute.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/locations.h"
 #include "policies/compiler/predicate.h"
@@ -130,13 +131,15 @@ class DetectionReader {
                     name_hint(path, location_names()));
       return;
     }
-    const bool drive = path.size() > 2 && path[1] == ':' && path[2] == '\\';
-    if (windows ? !(path.starts_with('%') || drive) : !path.starts_with('/')) {
+    if (windows ? !(path.starts_with('%') || has_drive(path)) : !path.starts_with('/')) {
       sink_.error(
           node.at, fmt::format("'{}' is not an absolute path", shown(path)),
           windows ? "such as %LOCALAPPDATA% or C:\\Windows" : "start with / or a @Location");
       return;
     }
+    if (windows && has_drive(path) && path[0] != 'C' && path[0] != 'c')
+      sink_.warning(node.at, fmt::format("agents look into nothing on '{}'", path.substr(0, 2)),
+                    "they take the volume that they are given for C:");
     const std::string_view separator = windows ? "\\" : "/";
     for (const std::string_view part : {"..", "."})
       if (path.ends_with(std::string(separator) + std::string(part)) ||

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/compiler/absolute.h"
 #include "policies/compiler/address.h"
 #include "policies/compiler/encodings.h"
 #include "policies/compiler/predicate_key.h"
@@ -313,12 +314,12 @@ class PredicateReader {
       return false;
     }
     const bool from_start = key_.match == Match::kEquals || key_.match == Match::kStartsWith;
-    if (draft_.policy.platform == model::Platform::kLinux && from_start && text[0] != '/') {
-      sink_.error(node.at, fmt::format("'{}' is not an absolute path", shown(text)),
-                  "start with /, or use endswith");
-      return false;
-    }
-    return true;
+    if (!from_start || is_absolute(text, draft_.policy.platform)) return true;
+    const bool windows = draft_.policy.platform == model::Platform::kWindows;
+    sink_.error(node.at, fmt::format("'{}' is not an absolute path", shown(text)),
+                windows ? "start with C:\\, or use endswith; %VARIABLES% are for scope.paths"
+                        : "start with /, or use endswith");
+    return false;
   }
 
   // Whether the text holds templates; nothing after a mistake.

@@ -92,6 +92,28 @@ TEST(Mistakes, AHealthCheckThatNoAgentUnderstandsIsNeverMeasured) {
               testing::IsEmpty());
 }
 
+TEST(Mistakes, APathOfWindowsThatNothingHasIsTakenWithoutAWord) {
+  const auto detection = [](const std::string& more) {
+    return mistakes(with("yara: sample", "yara: sample\n    " + more,
+                         with("platform: linux", "platform: windows")));
+  };
+  const auto complains = [&](const std::string& more, const char* of) {
+    EXPECT_THAT(detection(more), testing::Contains(HasSubstr(of))) << more;
+  };
+  complains("where: {file.path: 'C:evil.dll'}",
+            "'C:evil.dll' is not an absolute path | start with C:");
+  complains("where: {file.path|startswith: '%TEMP%'}", "'%TEMP%' is not an absolute path");
+  EXPECT_THAT(detection("where: {file.path: 'C:\\Windows\\evil.dll'}"),
+              testing::Not(testing::Contains(HasSubstr("evil.dll' is not an absolute"))));
+  const auto scope = [](const std::string& path) {
+    return mistakes(
+        with("[/opt]", "['" + path + "']", with("platform: linux", "platform: windows")));
+  };
+  EXPECT_THAT(scope("D:\\data"),
+              testing::Contains(HasSubstr("warning: agents look into nothing on 'D:'")));
+  EXPECT_THAT(scope("C:\\data"), testing::Not(testing::Contains(HasSubstr("agents look into"))));
+}
+
 TEST(Mistakes, ARuleReadsTheMemoryOfEveryProcess) {
   constexpr char kWhere[] = "    where: {process.exe.path: '{{content.file.path}}'}\n";
   EXPECT_THAT(mistakes(with("for_each: content\n", "for_each: content\n    yara: sample\n")),
