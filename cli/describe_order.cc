@@ -48,6 +48,15 @@ std::string class_text(const model::Order& order, const OrderReview& review) {
                      static_cast<int>(*review.computed), name(*review.computed));
 }
 
+void add_cost(const compiler::PolicyCost& cost, Page& page) {
+  const compiler::HostProfile host;
+  page.line("cost",
+            fmt::format("a host's first sweep reads {:.1f} GB: about {:.1f} seconds of one core",
+                        cost.bytes_read / 1e9, cost.cpu_seconds));
+  page.line("", fmt::format("predicted for {} files and {:.1f} GB", host.files,
+                            static_cast<double>(host.bytes) / 1e9));
+}
+
 void add_approvals(const trust::Approvals& approvals, Page& page) {
   page.line("approval", !approvals.met()      ? "NOT COMPLETE: " + escaped(approvals.lacking.detail)
                         : approvals.by_sealed ? "complete, BY SEALED KEYS: everybody is alarmed"
@@ -125,6 +134,7 @@ std::string describe(const model::Order& order, const DocumentId& id, const Orde
     page.line("FOR GOOD",
               "it purges files: their content is kept nowhere, and NO UNDO brings it back");
   page.line("policy", fmt::format("{} ({} bytes)", order.policy.hex(), order.policy_size));
+  if (review.cost) add_cost(*review.cost, page);
   page.line("where", fmt::format("countries {}; groups {}",
                                  list_text(order.scope.jurisdictions, "NONE: no host will act"),
                                  list_text(order.scope.groups, "all")));

@@ -5,6 +5,7 @@
 
 #include "cli/order_words.h"
 #include "protocol/base/bytes.h"
+#include "protocol/codec/codec.h"
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/sign.h"
 #include "protocol/trust/order_class.h"
@@ -58,6 +59,9 @@ class Reviewer {
     const auto computed = computed_class(order_, material_.policy.value_or(Bytes{}));
     if (!computed) return object("{}", computed.error().message);
     review_.computed = *computed;
+    if (order_.mode != model::Mode::kUndo)
+      if (const auto policy = codec::decode<model::Policy>(*material_.policy))
+        review_.cost = compiler::predict_cost(*policy, compiler::HostProfile{});
     if (review_.class_differs(order_))
       object("it claims class {}, {} makes it {}", name(order_.action_class),
              order_.mode == model::Mode::kUndo ? "undoing" : "its policy", name(*review_.computed));
@@ -200,6 +204,10 @@ json to_json(const OrderReview& review, const model::Order& order) {
   if (review.computed)
     result["class"] = {{"computed", name(*review.computed)},
                        {"matches", !review.class_differs(order)}};
+  if (review.cost)
+    result["cost"] = {{"opened", review.cost->opened},
+                      {"bytes_read", review.cost->bytes_read},
+                      {"cpu_seconds", review.cost->cpu_seconds}};
   if (review.approvals) result["quorum"] = to_json(*review.approvals);
   if (review.dry_run)
     result["dry_run"] = {{"hosts", review.dry_run->hosts},

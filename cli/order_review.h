@@ -11,6 +11,7 @@
 
 #include "cli/order_difference.h"
 #include "cli/order_evidence.h"
+#include "policies/compiler/cost.h"
 #include "protocol/model/root.h"
 #include "protocol/trust/approvals.h"
 
@@ -24,7 +25,9 @@ struct Precedent {
 };
 
 struct OrderReview {
-  std::optional<model::Class> computed;            // empty: no policy at hand, the class is a claim
+  std::optional<model::Class> computed;  // empty: no policy at hand, the class is a claim
+  std::optional<compiler::PolicyCost>
+      cost;  // of a usual host's first sweep; empty: no policy at hand, or an undo
   std::optional<trust::Approvals> approvals;       // empty: no root at hand
   std::optional<DryRunNumbers> dry_run;            // empty: no dry run, or no evidence at hand
   std::optional<std::vector<AffectedHost>> hosts;  // empty: no evidence at hand
