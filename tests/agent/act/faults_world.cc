@@ -12,6 +12,7 @@
 
 #include "agent/act/hold.h"
 #include "agent/act/ledger.h"
+#include "agent/act/process.h"
 #include "agent/act/vault.h"
 #include "agent/local/enrolment.h"
 #include "tests/agent/hive/hive_builder.h"
@@ -138,6 +139,13 @@ void find_tree(ActHost& host) {
   host.find_process(parent);
 }
 
+// One of two processes of a program that is malware as a whole.
+void find_program(ActHost& host) {
+  host.start("/opt/worker");
+  find_process(host);
+  host.find_file(kByName, "/opt/worker");
+}
+
 void find_service(ActHost& host) {
   host.find_file(kByName, "/opt/worker");
 }
@@ -193,6 +201,8 @@ const std::vector<Scenario>& scenarios() {
     }
     list.push_back(
         {"restart", {ActionKind::kQuarantine, ActionKind::kRestart}, {kByName}, find_service});
+    list.push_back(list.back());
+    list.back().undo = true;
     list.push_back({"collect", {ActionKind::kCollect}, {kByProcess}, find_process});
     list.push_back({"export a key", {ActionKind::kCollect}, {kByName}, find_value});
     list.push_back({"suspend and kill",
@@ -203,6 +213,10 @@ const std::vector<Scenario>& scenarios() {
                     {ActionKind::kSuspend, ActionKind::kKill},
                     {kByProcess},
                     find_tree});
+    list.push_back({"take a program from its processes",
+                    {ActionKind::kSuspend, ActionKind::kKill, ActionKind::kQuarantine},
+                    {kByProcess, kByName},
+                    find_program});
     list.push_back({"suspend a tree", {ActionKind::kSuspend}, {kByProcess}, find_tree, true});
     return list;
   }();
@@ -257,7 +271,10 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
     model::Action action;
     action.kind = kind;
     action.what = {"exe", "command_line", "reg_export"};
-    action.select.push_back({model::Selector::Kind::kDetections, scenario.detections, {}});
+    const bool is_of_process = kind == ActionKind::kSuspend || kind == ActionKind::kKill;
+    const auto& found = scenario.detections;
+    action.select.push_back(
+        {model::Selector::Kind::kDetections, {is_of_process ? found.front() : found.back()}, {}});
     action.tree = scenario.find == find_tree;
     action.ttl = std::chrono::hours(1);
     action.direction = "out";
@@ -274,9 +291,8 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   host_.policy.limits.independent_min = 0;
   scenario.find(host_);
   if (scenario.detections[0] == kByProcess) {
-    const pid_t worker = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
-    workers_ = {worker};
-    for (const pid_t child : children_of(worker)) workers_.push_back(child);
+    for (const auto& process : running_processes(*Tree::open(host_.root())))
+      workers_.push_back(process.process.pid);
   }
   host_.dry_run = host_.findings;
   agent::Enrolment enrolment;
@@ -363,16 +379,22 @@ HostState World::cleaned() const {
 
 // Each step is what the answer says it is.
 void World::check_apply(const Answer& answer, const Fault& fault) {
-  bool done = true, frozen = false, killed = false;
+  bool changed = true, frozen = false, killed = false;
+  std::size_t changes = 0;
   expect(!answer.done || !answer.done->items.empty() || answer.state() != HostState::kCleaned,
          "a cleaning without a step");
   for (const auto& item : answer.done ? answer.done->items : std::vector<model::ReceiptItem>{}) {
     if (item.action == ActionKind::kRestart) continue;  // the files are gone all the same
-    done = done && item.outcome == Outcome::kDone;
-    if (item.action == ActionKind::kSuspend) frozen = item.outcome == Outcome::kDone;
-    if (item.action == ActionKind::kKill) killed = item.outcome == Outcome::kDone;
+    const bool is_done = item.outcome == Outcome::kDone;
+    if (item.action == ActionKind::kSuspend) {
+      frozen = is_done;
+    } else if (item.action == ActionKind::kKill) {
+      killed = is_done;
+    } else {
+      changed = changed && is_done;
+      ++changes;
+    }
   }
-  done = done && answer.done && !answer.done->items.empty();
   if (restarts()) check_restart(answer, fault);
   for (const pid_t worker : workers_) {
     const char state = host_.process_state(worker);
@@ -386,12 +408,13 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
                        answer.text()));
   }
   const std::string now = seen();
-  const bool changes =
-      scenario_.detections[0] != kByProcess && scenario_.actions.front() != ActionKind::kCollect;
   if (purges()) check_nothing_is_kept();
-  if (done && scenario_.actions.front() == ActionKind::kCollect)
+  changed = changed && changes > 0;
+  if (changed && scenario_.actions.front() == ActionKind::kCollect) {
     expect(kept() > 0, "said to be collected, and nothing is in the vault\n" + answer.text());
-  if (!done || !changes) return expect(now == before_, difference(answer, before_, now));
+    changed = false;
+  }
+  if (!changed) return expect(now == before_, difference(answer, before_, now));
   expect(now != before_, "said to be done, and nothing was\n" + answer.text());
   expect(now.find(".fs") == std::string::npos, "a temporary file is left\n" + now);
   const Answer undone = host_.run(host_.undo_request(request_));
