@@ -113,6 +113,16 @@ TEST_F(Refusal, EnrolledAgainForAnotherTenantWhatWasDoneStays) {
   EXPECT_EQ(host.run(request).reason(), Reason::kExecuted);
 }
 
+TEST_F(Refusal, WhatIsMountedOverAFileHidesItFromItsCleaning) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
+  const std::string evil = host.at("/tmp/kit/evil");
+  for (const std::string& over : {evil, host.at("/srv/near-miss")}) {
+    write_text(host.at("/srv/near-miss"), "another file");
+    host.prefix = "mount --bind " + over + " " + evil;
+    expect(host.request(), Reason::kProtected);
+  }
+}
+
 TEST_F(Refusal, OtherPolicyBytesThanTheOrderNames) {
   auto request = host.request();
   host.policy.limits.items = 400;
