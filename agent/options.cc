@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "agent/local/enrolment.h"
 #include "protocol/base/limits.h"
 #include "protocol/base/version.h"
 #include "protocol/runtime/config/config.h"
@@ -58,6 +59,13 @@ Result<runtime::User> parse_user(const std::string& text) {
   return runtime::User{uid, gid};
 }
 
+std::string whole_path(const std::string& path) {
+  std::error_code error;
+  std::string whole = std::filesystem::absolute(path, error).lexically_normal().string();
+  if (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+  return whole;
+}
+
 // File and command line together; the command line wins.
 Status read_run_options(const std::string& file, std::vector<config::Setting> given,
                         Options& options) {
@@ -66,7 +74,7 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   CoreOptions& core = options.core;
   const std::string own = own_path();
   options.state = reader.text("state", kDefaultState);
-  monitor.root = reader.text("root", "/");
+  monitor.root = whole_path(reader.text("root", enrolled_root(options.state)));
   monitor.libexec = reader.text("libexec", std::filesystem::path(own).parent_path().string());
   core.labels = reader.list("label");
   for (std::string& folder : reader.list("mirror"))
@@ -115,8 +123,6 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   FS_CHECK(reader.finish());
 
   std::error_code error;
-  monitor.root = std::filesystem::absolute(monitor.root, error).lexically_normal().string();
-  if (monitor.root.size() > 1 && monitor.root.ends_with('/')) monitor.root.pop_back();
   options.state = std::filesystem::absolute(options.state, error).string();
   monitor.state = options.state;
   monitor.restart_min = core.reconnect_min;
@@ -201,7 +207,7 @@ Parsed parse_options(int count, char** arguments) {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   };
   setting("state", "folder of this agent's keys and memory");
-  setting("root", "the tree to look after");
+  setting("root", "the tree to look after (default: the one it was enrolled for)");
   setting("libexec", "where fleetsweep-scan and fleetsweep-act are (default: beside this program)");
   setting(
       "core_user",
@@ -269,8 +275,8 @@ Parsed parse_options(int count, char** arguments) {
     sub->add_flag("--json", options.json, "print it as JSON");
   }
   options.baseline.libexec = std::filesystem::path(own_path()).parent_path().string();
-  write->add_option("--root", options.baseline.root, "the tree the agent looks after")
-      ->capture_default_str();
+  write->add_option("--root", options.baseline.root,
+                    "the tree the agent looks after (default: the one it was enrolled for)");
   write->add_option("--libexec", options.baseline.libexec, "where fleetsweep-scan is")
       ->capture_default_str();
   write->add_flag("--replace", options.baseline.replace, "the one that was written before");
@@ -288,6 +294,7 @@ Parsed parse_options(int count, char** arguments) {
     if (options.enrol.token.empty() && options.enrol.token_file.empty())
       return mistake("enrol: expected the TOKEN or --token-file FILE");
     options.enrol.state = options.state;
+    options.enrol.root = whole_path(options.enrol.root);
   } else if (*run) {
     options.verb = Verb::kRun;
     if (auto read = read_run_options(config_file, std::move(given), options); !read)
@@ -307,6 +314,7 @@ Parsed parse_options(int count, char** arguments) {
     options.verb = Verb::kBaseline;
     options.show = static_cast<bool>(*shown);
     options.baseline.state = options.state;
+    if (options.baseline.root.empty()) options.baseline.root = enrolled_root(options.state);
   } else {
     options.verb = Verb::kCommand;
     for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo, stop})

@@ -11,7 +11,7 @@ namespace fleetsweep::agent {
 
 struct BaselineOptions {
   std::string state;
-  std::string root = "/";
+  std::string root;
   std::string libexec;   // where fleetsweep-scan is
   bool replace = false;  // one that is there already
 };

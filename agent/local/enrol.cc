@@ -232,7 +232,7 @@ Result<Enrolment> enrol(const EnrolOptions& options) {
   if (!membership) return fail(membership.error().within("the controller's answer"));
   FS_CHECK(take_address(options, membership->root, enrolment));
   FS_CHECK(act::begin_anchor(options.state + "/act", token.tenant, membership->root.version()));
-  FS_CHECK(write_machine(options.state, agent_key.host));
+  FS_CHECK(write_machine(options.state, agent_key.host, options.root));
   FS_CHECK(write_enrolment(options.state + "/enrolment", enrolment));
   return enrolment;
 }

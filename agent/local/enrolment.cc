@@ -1,5 +1,6 @@
 #include "agent/local/enrolment.h"
 
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "protocol/base/limits.h"
@@ -9,6 +10,9 @@
 namespace fleetsweep::agent {
 
 namespace {
+
+constexpr std::size_t kHexBytes = 2 * Digest::kSize;
+constexpr std::size_t kMachineBytes = kHexBytes + PATH_MAX + 2;  // two lines
 
 using Json = nlohmann::json;
 
@@ -98,25 +102,30 @@ Status write_identity_key(const std::string& path, const crypto::SecretKey& key)
 }
 
 Result<crypto::SecretKey> read_identity_key(const std::string& path) {
-  constexpr std::size_t kHexBytes = 64;
   FS_TRY(const Bytes content, files::read_file(path, kHexBytes + 1));
   const auto seed = Fixed<32, struct SeedTag>::parse_hex(as_text(content).substr(0, kHexBytes));
   if (!seed) return fail(Code::kInvalid, "key {}: expected 64 hex digits", path);
   return crypto::SecretKey::from_seed(seed->value);
 }
 
-Status write_machine(const std::string& state, const Digest& host) {
-  return files::write_file_atomic(state + "/machine", as_bytes(host.hex() + "\n"), 0600);
+Status write_machine(const std::string& state, const Digest& host, const std::string& root) {
+  return files::write_file_atomic(state + "/machine", as_bytes(host.hex() + "\n" + root + "\n"),
+                                  0600);
+}
+
+std::string enrolled_root(const std::string& state) {
+  const auto content = files::read_file(state + "/machine", kMachineBytes);
+  if (!content || content->size() <= kHexBytes + 2) return "/";
+  return std::string(as_text(*content).substr(kHexBytes + 1, content->size() - kHexBytes - 2));
 }
 
 Status check_machine(const std::string& state, const Digest& host) {
-  constexpr std::size_t kHexBytes = 2 * Digest::kSize;
   const std::string path = state + "/machine";
   const auto anew = fmt::format(
       "move {} away and run `fleetsweep-agent enrol --token-file FILE --connect tcp://HOST:7601 "
       "--state {}`",
       state, state);
-  const auto content = files::read_file(path, kHexBytes + 1);
+  const auto content = files::read_file(path, kMachineBytes);
   if (!content && content.error().code == Code::kNotFound)
     return fail(Code::kNotFound, "{} is missing: nothing says on which machine {} was enrolled: {}",
                 path, state, anew);

@@ -34,10 +34,12 @@ Result<Enrolment> read_enrolment(const std::string& path);
 Status write_identity_key(const std::string& path, const crypto::SecretKey& key);
 Result<crypto::SecretKey> read_identity_key(const std::string& path);
 
-// The machine this state was enrolled on, as the digest of its machine id. Root's own file, which
-// the monitor reads: an identity that wakes up on another machine is a clone's, and two hosts with
-// one identity would fork one chain of receipts.
-Status write_machine(const std::string& state, const Digest& host);
+// The machine this state was enrolled on, as the digest of its machine id, and the root it was
+// enrolled for. Root's own file, which the monitor reads: an identity that wakes up on another
+// machine is a clone's, and two hosts with one identity would fork one chain of receipts.
+Status write_machine(const std::string& state, const Digest& host, const std::string& root);
+// What the agent looks after unless it is told; "/" where nothing says so.
+std::string enrolled_root(const std::string& state);
 // kUntrusted: it was another machine, with the way out; kNotFound: nothing says which it was.
 Status check_machine(const std::string& state, const Digest& host);
 

@@ -60,10 +60,10 @@ class Agent : public ::testing::Test {
     EXPECT_TRUE(controller_.serve_until([&] { return !enrol.is_running(); }));
     return enrol.exit_code();
   }
+  // Its root it knows from its enrolment.
   void start_agent() {
     std::vector<std::string> words = {binary(),          "run",  "--state",         state(),
-                                      "--root",          root_,  "--reconnect-min", "50ms",
-                                      "--reconnect-max", "500ms"};
+                                      "--reconnect-min", "50ms", "--reconnect-max", "500ms"};
     words.insert(words.end(), more_options_.begin(), more_options_.end());
     agent_ = std::make_unique<Process>(words, folder_ + "/log");
   }

@@ -185,6 +185,21 @@ TEST_F(Agent, IsNotEnrolledTwice) {
   EXPECT_EQ(run_enrol(controller_.token()), 1);
 }
 
+TEST_F(Agent, EnrolledForAMountedImageItLooksIntoTheHostThatHoldsIt) {
+  enrol_and_start();
+  const pid_t core = core_pid();
+  ASSERT_GT(core, 0);
+  std::ifstream line("/proc/" + std::to_string(core) + "/cmdline");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(line, word, '\0');) words.push_back(word);
+  const auto root = std::find(words.begin(), words.end(), "--root");
+  ASSERT_NE(root, words.end());
+  EXPECT_EQ(*(root + 1), root_);
+  const DocumentId dry =
+      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy())), {"alice"}));
+  EXPECT_TRUE(controller_.await(dry, HostState::kFound)) << "it lies in the image alone";
+}
+
 TEST_F(Agent, ClonedImageRunsUnderTheIdentityOfItsTwin) {
   std::ofstream(root_ + "/etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
   ASSERT_EQ(run_enrol(controller_.token()), 0);
