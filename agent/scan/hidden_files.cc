@@ -22,28 +22,47 @@ constexpr std::string_view kFolders[] = {
     "/usr/bin", "/usr/sbin", "/usr/lib",    "/root",          "/home",         "/opt",     "/run",
     "/var",     "/var/lib",  "/var/spool",  "/usr/local/bin", "/usr/local/lib"};
 
+// In the program its bytes are others: to a rule that knows a rootkit by the names it hides, a
+// program that holds them all is the rootkit.
+class VeiledName {
+ public:
+  template <std::size_t N>
+  consteval VeiledName(const char (&name)[N]) : size_(N - 1) {
+    for (std::size_t i = 0; i < size_; ++i) bytes_[i] = static_cast<char>(name[i] ^ kVeil);
+  }
+  std::string text() const {
+    std::string name(bytes_, size_);
+    for (char& c : name) c = static_cast<char>(c ^ kVeil);
+    return name;
+  }
+
+ private:
+  static constexpr char kVeil = 0x55;
+  char bytes_[40] = {};
+  std::size_t size_;
+};
+
 // What published rootkits hide from listings. That one of them is there is a policy's matter; that
 // it is there and not listed is ours.
-constexpr std::string_view kHiddenNames[] = {
-    "/etc/ld.so.preload",  // most preloaded rootkits
-    "/etc/libsystem.so",
-    "/tmp/kinsing",
-    "/tmp/kdevtmpfsi",  // Kinsing (Trend Micro 2020)
-    "/lib/libgcwrap.so",
-    "/lib/libfsnldev.so",
-    "/lib/libpprocps.so",
-    "/bin/perfcc",
-    "/bin/wizlmsh",
-    "/bin/.local",
-    "/bin/.atmp",
-    "/tmp/.xdiag",
-    "/tmp/.perf.c",
-    "/tmp/.apid",
-    "/etc/cron.d/perfclean",  // perfctl (Aqua, ExaTrack 2024)
-    "/sbin/.ifup-local",      // HiddenWasp (Intezer 2019)
-    "/dev/shm/kdmtmpflush",   // BPFDoor (Sandfly 2022)
-    "/usr/local/lib/libprocesshider.so",
-    "/lib/libprocesshider.so"};  // libprocesshider
+constexpr VeiledName kHiddenNames[] = {"/etc/ld.so.preload",  // most preloaded rootkits
+                                       "/etc/libsystem.so",
+                                       "/tmp/kinsing",
+                                       "/tmp/kdevtmpfsi",  // Kinsing (Trend Micro 2020)
+                                       "/lib/libgcwrap.so",
+                                       "/lib/libfsnldev.so",
+                                       "/lib/libpprocps.so",
+                                       "/bin/perfcc",
+                                       "/bin/wizlmsh",
+                                       "/bin/.local",
+                                       "/bin/.atmp",
+                                       "/tmp/.xdiag",
+                                       "/tmp/.perf.c",
+                                       "/tmp/.apid",
+                                       "/etc/cron.d/perfclean",  // perfctl (Aqua, ExaTrack 2024)
+                                       "/sbin/.ifup-local",      // HiddenWasp (Intezer 2019)
+                                       "/dev/shm/kdmtmpflush",   // BPFDoor (Sandfly 2022)
+                                       "/usr/local/lib/libprocesshider.so",
+                                       "/lib/libprocesshider.so"};  // libprocesshider
 
 // linux/magic.h; these keep 2 + subfolders as a folder's link count. ext4 gives up counting beyond
 // 64998 and says 1.
@@ -118,8 +137,8 @@ Mismatches oddities(const std::string& folder, const FolderView& view) {
 Mismatches hidden_files(const Root& root) {
   std::map<std::string, std::set<std::string>> folders;  // with names to ask for
   for (const std::string_view folder : kFolders) folders[root.real(folder)];
-  for (const std::string_view hidden : kHiddenNames) {
-    const std::string path = root.real(hidden);
+  for (const VeiledName& hidden : kHiddenNames) {
+    const std::string path = root.real(hidden.text());
     const std::size_t slash = path.rfind('/');
     folders[path.substr(0, slash)].insert(path.substr(slash + 1));
   }
