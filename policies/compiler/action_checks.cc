@@ -6,7 +6,9 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <set>
 
+#include "policies/compiler/condition.h"
 #include "policies/compiler/naming.h"
 #include "protocol/model/disabling.h"
 
@@ -131,6 +133,25 @@ void check_kept(const model::Response& response, std::uint16_t purged, Position 
   }
 }
 
+// On a host with the verdict all of it goes, and nothing of the verdict rests on it.
+void check_evidence(const model::Response& response, ActionKind kind, std::uint16_t selected,
+                    Position at, Draft& draft) {
+  const model::Policy& policy = draft.policy;
+  std::set<std::uint16_t> evidence;
+  for (const auto verdict : response.verdicts)
+    for (const auto detection : evidence_of(policy.verdicts[verdict].condition))
+      evidence.insert(detection);
+  if (evidence.empty()) return;  // the condition has a mistake
+  for (int one = selected; one >= 0; one = policy.detections[one].for_each)
+    if (evidence.contains(static_cast<std::uint16_t>(one))) return;
+  draft.sink.warning(
+      at,
+      fmt::format("it would {} all that '{}' finds on a host with the verdict, which does not rest "
+                  "on that",
+                  name(kind), policy.detections[selected].id),
+      "name it in the condition, or give its objects a verdict of their own");
+}
+
 }  // namespace
 
 bool changes_host(ActionKind kind) {
@@ -159,6 +180,7 @@ void check_actions(Draft& draft) {
       for (const auto& selector : action.select)
         for (const auto d : selector.detections) {
           check_named(responses[r], action.kind, d, at, draft);
+          check_evidence(responses[r], action.kind, d, at, draft);
           if (action.kind == ActionKind::kPurge) check_kept(responses[r], d, at, draft);
         }
     }

@@ -165,11 +165,11 @@ TEST(Checks, ProcessesOfAPatternAreKilled) {
 TEST(Checks, EveryCronLineAndEveryProcessIsTaken) {
   const auto act = [](const std::string& object, const std::string& where,
                       const std::string& action) {
-    return mistakes(
-        with("- {action: kill, select: started}",
-             "- {action: " + action + ", select: wide}\n      - {action: kill, select: started}",
-             with("  talks:\n",
-                  "  wide: {object: " + object + ", where: {" + where + "}}\n  talks:\n")));
+    return mistakes(with(
+        "- {action: kill, select: started}",
+        "- {action: " + action + ", select: wide}\n      - {action: kill, select: started}",
+        with("  talks:\n", "  wide: {object: " + object + ", where: {" + where + "}}\n  talks:\n",
+             with("(started, talks)", "(started, talks, wide)"))));
   };
   const auto fits = [](const std::string& action) {
     return Contains(HasSubstr("'wide' fits whatever is there: it would " + action + " all of it"));
@@ -190,6 +190,17 @@ TEST(Checks, EveryCronLineAndEveryProcessIsTaken) {
       act("persistence", "persistence.kind: cron, persistence.command|contains: /tmp/.x", "remove"),
       IsEmpty());
   EXPECT_THAT(act("process", "process.name|re: '^kinsing[0-9]*$'", "kill"), IsEmpty());
+}
+
+// The condition is met by something else, and what has that name goes with it.
+TEST(Checks, WhatNoConditionNamesIsTakenAlong) {
+  const std::string named =
+      with("  talks:\n", "  named: {object: file, where: {file.name: report.txt}}\n  talks:\n");
+  const auto said = mistakes(with("select: content}", "select: [content, named]}", named));
+  EXPECT_THAT(said, testing::Contains(HasSubstr(
+                        "warning: it would quarantine all that 'named' finds on a host with the "
+                        "verdict, which does not rest on that | name it in the condition")));
+  EXPECT_THAT(mistakes(sample_policy()), testing::IsEmpty());
 }
 
 TEST(Checks, WhatIsInNoBaselineIsRemoved) {

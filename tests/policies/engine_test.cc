@@ -64,8 +64,10 @@ auto disabling(const std::string& where) {
   return mistakes(
       with("- {action: kill, select: started}",
            "- {action: disable, select: entry}\n      - {action: kill, select: started}",
-           with("  talks:\n", "  entry: {object: persistence, where: {" + where +
-                                  ", persistence.command|contains: /opt/bad}}\n  talks:\n")));
+           with("  talks:\n",
+                "  entry: {object: persistence, where: {" + where +
+                    ", persistence.command|contains: /opt/bad}}\n  talks:\n",
+                with("(started, talks)", "(started, talks, entry)"))));
 }
 
 TEST(Engine, ALineIsToBeDisabled) {
