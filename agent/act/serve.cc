@@ -404,6 +404,7 @@ class Server {
     plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
                       consent,           order.limits, 0,       request.scanned, id};
     input.came_back = request.round > 0;
+    input.now = std::max(read_clock().local, verified.anchor().newest);
     input.no_restarts = options_.no_services;
     input.platform =
         options_.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;

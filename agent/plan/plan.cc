@@ -298,6 +298,8 @@ class Planner {
     std::erase_if(step.action.select, [](const model::Selector& selector) {
       return selector.kind != model::Selector::Kind::kList;
     });
+    for (auto& list : step.action.select)
+      if (list.expires != Timestamp{} && list.expires <= input_.now) list.values.clear();
     step.finding = i;
     step.detection = input_.policy.detections[input_.findings[i].detection].id;
     step.rule = input_.findings[i].rule;
@@ -322,7 +324,7 @@ class Planner {
     if (step.action.kind == ActionKind::kPurge && is_running_only(step.identity))
       return Reason::kGone;
     if (step.action.kind == ActionKind::kBlock && blocked_by(step).empty())
-      return Reason::kCapability;
+      return step.action.select.empty() ? Reason::kCapability : Reason::kExpired;
     if (is_about_network(step.action.kind)) return Reason::kNone;
     // What lies in an archive says nothing of the rest of it: a mailbox, a backup. Who wants the
     // archive names the archive.

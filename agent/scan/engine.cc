@@ -381,7 +381,7 @@ model::ScanDone refusal(const Error& defect) {
 
 // Why a policy cannot be compiled; nothing when it can.
 std::optional<Error> defect_of(const model::Policy& policy, const EngineOptions& options) {
-  const auto matcher = Matcher::compile(policy, options.hash_parts);
+  const auto matcher = Matcher::compile(policy, options.hash_parts, options.now);
   if (!matcher) return matcher.error();
   ParserClient parser(*matcher, policy, options.parser, [](const Job&, Answer) {});
   const auto started = parser.start();
@@ -422,7 +422,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     }
     const Sweep sweep(swept);
     swept.clear();
-    const auto matcher = Matcher::compile(sweep.policy(), options.hash_parts);
+    const auto matcher = Matcher::compile(sweep.policy(), options.hash_parts, options.now);
     std::optional<Error> defect;
     if (matcher) {
       Engine engine(each, sweep, here, root, *matcher, options);

@@ -29,6 +29,7 @@ struct EngineOptions {
   std::function<Status(bool looks_at_processes)> confine_walker;
   Baseline baseline;     // of the host's owner; may be empty
   HashParts hash_parts;  // of all policies; a policy without all of its own is refused
+  Timestamp now;         // lists that have ended by then match nothing; 0: none has
 };
 
 // Everything of ScanDone but `sealed`. A reason other than kNone means there is no result.

@@ -70,6 +70,7 @@ EngineOptions engine_options(const Options& options) {
   EngineOptions result;
   result.parser.user = options.parser_user;
   result.confine_walker = confine_walker;
+  result.now = timestamp(std::time(nullptr));
   return result;
 }
 

@@ -18,6 +18,7 @@ struct List {
   std::vector<const Node*> values;
   std::vector<model::HashPart> parts;  // of a file of hashes, instead of values
   bool is_sized = false;               // the size of each is known
+  Timestamp expires;                   // 0: no end
 };
 
 // Where in the file the parts of a detection stand, for checks that come later.

@@ -121,7 +121,7 @@ std::string selector_text(const Selector& selector, const Policy& policy) {
     case Selector::Kind::kAll:
       return "everything found";
     case Selector::Kind::kList:
-      return fmt::format("{} addresses", selector.values.size());
+      return fmt::format("{} addresses{}", selector.values.size(), until_words(selector.expires));
   }
   return {};
 }

@@ -257,6 +257,11 @@ std::string_view choice_words(std::string_view choice) {
   return look_up(choice, kChoices);
 }
 
+std::string until_words(Timestamp expires) {
+  return expires == Timestamp{} ? ""
+                                : fmt::format(" (until {})", to_rfc3339(expires).substr(0, 10));
+}
+
 std::string predicate_words(const model::Predicate& p) {
   const FieldInfo info = field_info(p.field);
   if (p.match == Match::kExists)
@@ -265,8 +270,8 @@ std::string predicate_words(const model::Predicate& p) {
   if (info.holds == Holds::kBoolean)
     return std::string(p.values[0].number ? info.words : info.words_not);
   if (!p.parts.empty())
-    return fmt::format("{} is one of {} in a hash set", info.words,
-                       hash_set::hash_count(p.parts, info.hash_bytes));
+    return fmt::format("{} is one of {} in a hash set{}", info.words,
+                       hash_set::hash_count(p.parts, info.hash_bytes), until_words(p.expires));
   std::vector<std::string> values;
   for (const auto& value : p.values)
     if (values.size() < kValuesShown || p.values.size() == kValuesShown + 1)
@@ -277,6 +282,7 @@ std::string predicate_words(const model::Predicate& p) {
                                  p.all && p.values.size() > 1 ? "all of " : "",
                                  joined(values, p.all ? "and" : "or"));
   if (p.tolerance_ms) text += fmt::format(", give or take {} ms", p.tolerance_ms);
+  text += until_words(p.expires);
   return text;
 }
 

@@ -27,6 +27,8 @@ std::string_view object_words(model::ObjectKind object);  // a file
 std::string_view choice_words(std::string_view choice);
 
 std::string predicate_words(const model::Predicate& predicate);
+// " (until 2027-05-01)" of what a list gave that ends.
+std::string until_words(Timestamp expires);
 std::string scope_words(const model::FileScope& scope);
 std::string rule_words(const model::Rule& rule, model::ObjectKind object);
 std::string precondition_words(const model::Precondition& precondition);

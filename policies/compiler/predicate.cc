@@ -103,6 +103,7 @@ class PredicateReader {
                   "give the list the type ipv4-addr or ipv6-addr, and 'expires'");
       return;
     }
+    predicate_.expires = list->second.expires;
     if (!list->second.parts.empty()) return take_hash_set(node, list->second);
     in_list_ = true;
     for (const Node* value : list->second.values) read_value(*value);

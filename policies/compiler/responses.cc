@@ -269,7 +269,7 @@ class ActionReader {
     if (!list->second.type.starts_with("ipv"))
       return sink_.error(item.at, fmt::format("'{}' holds no addresses", item.text),
                          "only ipv4-addr and ipv6-addr can be blocked");
-    Selector selector{.kind = Selector::Kind::kList};
+    Selector selector{.kind = Selector::Kind::kList, .expires = list->second.expires};
     for (const Node* value : list->second.values) {
       check_width(*value, item);
       selector.values.push_back(value->text);

@@ -71,6 +71,7 @@ void read_list(const Entry& entry, Draft& draft) {
     list.values = read_scalars(*values, "'values'", draft.sink);
   const auto expires = fields.time("expires");
   const Node* written = fields.find("expires");
+  list.expires = expires.value_or(Timestamp{});
   fields.text("source");
   fields.finish();
   if (ages(list.type) && !written)

@@ -88,6 +88,7 @@ void write(Out, const model::Predicate& predicate, schema::Predicate::Builder to
   to.setToleranceMs(predicate.tolerance_ms);
   put(to, &B::initValues, predicate.values);
   put(to, &B::initParts, predicate.parts);
+  to.setExpires(unix_seconds(predicate.expires));
 }
 void read(In& in, schema::Predicate::Reader from, model::Predicate& predicate) {
   get(in, "field", from.getField(), predicate.field);
@@ -97,6 +98,7 @@ void read(In& in, schema::Predicate::Reader from, model::Predicate& predicate) {
   predicate.tolerance_ms = from.getToleranceMs();
   list(in, "values", from.getValues(), predicate.values, limits::kPredicateValues);
   list(in, "parts", from.getParts(), predicate.parts, limits::kHashParts);
+  get(in, "expires", from.getExpires(), predicate.expires);
 }
 
 void write(Out, const model::Selection& selection, schema::Selection::Builder to) {
@@ -176,11 +178,13 @@ void write(Out, const model::Selector& selector, schema::Selector::Builder to) {
   put(to, &B::setKind, selector.kind);
   put(to, &B::initDetections, selector.detections);
   put(to, &B::initValues, selector.values);
+  to.setExpires(unix_seconds(selector.expires));
 }
 void read(In& in, schema::Selector::Reader from, model::Selector& selector) {
   get(in, "kind", from.getKind(), selector.kind);
   list(in, "detections", from.getDetections(), selector.detections, limits::kDetections);
   list(in, "values", from.getValues(), selector.values, limits::kActionNames);
+  get(in, "expires", from.getExpires(), selector.expires);
 }
 
 void write(Out, const model::Action& action, schema::Action::Builder to) {

@@ -131,6 +131,7 @@ struct Predicate {
   std::int64_t tolerance_ms = 0;
   std::vector<Value> values;
   std::vector<HashPart> parts;  // instead of values: any hash of this set. A file's hash, kEquals
+  Timestamp expires;            // of a list that ends: from then on it is never true; 0: no end
   bool operator==(const Predicate&) const = default;
 };
 
@@ -209,6 +210,7 @@ struct Selector {
   Kind kind = Kind::kDetections;
   std::vector<std::uint16_t> detections;
   std::vector<std::string> values;  // kList
+  Timestamp expires;                // of the list: from then on it is empty; 0: no end
   bool operator==(const Selector&) const = default;
 };
 

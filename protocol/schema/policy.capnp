@@ -143,6 +143,7 @@ struct Predicate {
   toleranceMs @4 :Int64;
   values @5 :List(Value);
   parts @6 :List(HashPart);  # of a hash set, which it compares with instead of values
+  expires @7 :Int64;         # from a list that ends: from then on nothing matches; 0: never
 }
 struct HashPart {
   digest @0 :Data;
@@ -205,6 +206,7 @@ struct Selector {
   kind @0 :SelectorKind;
   detections @1 :List(UInt16);
   values @2 :List(Data);
+  expires @3 :Int64;  # as Predicate's
 }
 
 enum PackageOwned { never @0; report @1; }

@@ -246,6 +246,19 @@ TEST(Checks, AddressesCountForEver) {
                   "value and set a later date, or drop the list"));
 }
 
+TEST(Checks, TheEndOfAListStaysWithItsAuthor) {
+  const auto policy =
+      compile(
+          with("- {action: kill, select: started}",
+               "- {action: kill, select: started}\n      - {action: block, select: \"@lists/c2\"}"))
+          .policy;
+  const Timestamp end = *from_rfc3339("2027-05-01T00:00:00Z");
+  EXPECT_EQ(policy.detections[2].any_of[0][0].expires, end);
+  EXPECT_EQ(policy.responses[0].actions[1].select[0].expires, end);
+  EXPECT_EQ(policy.detections[1].any_of[0][0].expires, Timestamp{});
+  EXPECT_THAT(explain(policy, {}), HasSubstr("(until 2027-05-01)"));
+}
+
 TEST(Checks, AnAddressOutsideAListCountsForEver) {
   EXPECT_THAT(mistakes(with("dst_ref|in: \"@lists/c2\"", "dst_ref: 198.51.100.7")),
               ElementsAre("27:38 warning: '198.51.100.7' counts for ever here | addresses change "

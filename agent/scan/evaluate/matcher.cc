@@ -54,12 +54,13 @@ bool belongs_to(Field field, ObjectKind object) {
 }
 
 Result<CompiledSelection> compile_selection(const model::Selection& selection, ObjectKind object,
-                                            const FindDetection& find, const HashParts& parts) {
+                                            const FindDetection& find, const HashParts& parts,
+                                            Timestamp now) {
   CompiledSelection result;
   for (const model::Predicate& predicate : selection) {
     if (!belongs_to(predicate.field, object))
       return fail(Code::kInvalid, "{} is not a field of a {}", name(predicate.field), name(object));
-    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find, parts));
+    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find, parts, now));
     result.push_back(std::move(compiled));
   }
   std::stable_sort(result.begin(), result.end(),
@@ -226,7 +227,8 @@ Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 Matcher::~Matcher() = default;
 
-Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& parts) {
+Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& parts,
+                                 Timestamp now) {
   auto compiled = std::make_unique<Compiled>();
   for (std::size_t i = 0; i < policy.detections.size(); ++i) {
     const model::Detection& detection = policy.detections[i];
@@ -249,7 +251,7 @@ Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& p
     const auto compile_list = [&](const std::vector<model::Selection>& list,
                                   std::vector<CompiledSelection>& target) -> Status {
       for (const model::Selection& selection : list) {
-        auto result = compile_selection(selection, detection.object, find, parts);
+        auto result = compile_selection(selection, detection.object, find, parts, now);
         if (!result) return fail(result.error().within("detection " + detection.id));
         add_needs(*result, one.needs);
         templated |= std::any_of(result->begin(), result->end(),

@@ -50,7 +50,8 @@ class Matcher {
   // kInvalid: an index out of range, a pattern that does not compile, a value of the wrong kind, a
   // template that names nothing. kNotFound: a part of a hash set is not among `parts`, whose bytes
   // outlive the matcher. Keeps a copy of the detections.
-  static Result<Matcher> compile(const model::Policy& policy, const HashParts& parts = {});
+  static Result<Matcher> compile(const model::Policy& policy, const HashParts& parts = {},
+                                 Timestamp now = {});
   Matcher(Matcher&&) noexcept;
   Matcher& operator=(Matcher&&) noexcept;
   ~Matcher();

@@ -97,10 +97,11 @@ bool CompiledPredicate::Sieve::may_hold(std::uint64_t value) const {
 
 Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& predicate,
                                                      const FindDetection& find,
-                                                     const HashParts& parts) {
+                                                     const HashParts& parts, Timestamp now) {
   const std::string_view field = name(predicate.field);
   CompiledPredicate result;
   result.predicate_ = predicate;
+  result.is_over_ = predicate.expires != Timestamp{} && predicate.expires <= now;
   if (!predicate.parts.empty()) {
     if (const auto status = result.compile_set(parts); !status)
       return fail(status.error().within(field));
@@ -280,10 +281,12 @@ Truth CompiledPredicate::match_set(const FileFacts& file) const {
 }
 
 Truth CompiledPredicate::match(const FileFacts& file, Binding binding) const {
+  if (is_over_) return Truth::kNo;
   return set_ ? match_set(file) : match(field_of(file, predicate_.field), binding);
 }
 
 Truth CompiledPredicate::match(const Object& object, Binding binding) const {
+  if (is_over_) return Truth::kNo;
   return match(field_of(object, predicate_.field), binding);
 }
 

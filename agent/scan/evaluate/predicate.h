@@ -18,7 +18,8 @@ using FindDetection = std::function<std::optional<std::uint16_t>(std::string_vie
 class CompiledPredicate {
  public:
   static Result<CompiledPredicate> compile(const model::Predicate& predicate,
-                                           const FindDetection& find, const HashParts& parts);
+                                           const FindDetection& find, const HashParts& parts,
+                                           Timestamp now);
 
   Truth match(const FileFacts& file, Binding binding) const;
   Truth match(const Object& object, Binding binding) const;
@@ -60,6 +61,7 @@ class CompiledPredicate {
   Truth match_templates(std::string_view text, Binding binding) const;
 
   model::Predicate predicate_;
+  bool is_over_ = false;
   std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text
   std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
   Sieve sieve_;                                        // of both

@@ -434,5 +434,19 @@ TEST(Plan, TheTextShowsWhatPeopleCannotSeeOtherwise) {
   EXPECT_NE(to_text(world.plan()).find("refused (limit)"), std::string::npos);
 }
 
+TEST(Plan, AnAddressOfAListThatHasEndedIsBlocked) {
+  World world = World::infected();
+  model::Action block;
+  block.kind = ActionKind::kBlock;
+  block.select = {{model::Selector::Kind::kList, {}, {"192.0.2.66"}, timestamp(1'000)}};
+  world.policy.responses[0].actions = {block};
+  world.now = timestamp(999);
+  ASSERT_EQ(world.plan().steps.size(), 1u);
+  EXPECT_EQ(world.plan().steps[0].skipped, Reason::kNone);
+  world.now = timestamp(1'000);
+  ASSERT_EQ(world.plan().steps.size(), 1u);
+  EXPECT_EQ(world.plan().steps[0].skipped, Reason::kExpired);
+}
+
 }  // namespace
 }  // namespace fleetsweep::plan

@@ -62,6 +62,7 @@ struct World {
   model::OrderLimits limits;
   std::uint32_t items_max = 0;
   std::uint64_t scanned = 100;
+  Timestamp now;
 
   void find(std::uint16_t detection, model::Identity identity,
             std::uint32_t joined = model::Finding::kNoJoin, bool in_dry_run = true) {
@@ -84,8 +85,10 @@ struct World {
   }
 
   model::Plan plan() const {
-    return make_plan({policy, findings, dry_run, facts, running, own, own_pids, consent, limits,
-                      items_max, scanned, Nonce{}});
+    Input input{policy,   findings, dry_run, facts,     running, own,
+                own_pids, consent,  limits,  items_max, scanned, Nonce{}};
+    input.now = now;
+    return make_plan(input);
   }
 };
 

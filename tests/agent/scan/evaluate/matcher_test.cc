@@ -62,6 +62,24 @@ ConnectionFacts connection(std::string remote, std::uint16_t port) {
   return facts;
 }
 
+TEST(Matcher, AnAddressOfAListThatHasEndedIsStillLookedFor) {
+  Predicate c2 = is(Field::kNetworkDstRef, "198.51.100.7");
+  c2.expires = timestamp(1'000);
+  const model::Policy policy = one(ObjectKind::kNetworkTraffic, {c2});
+  const Object talk = connection("198.51.100.7", 443);
+  const auto at = [&](std::int64_t now) {
+    return Matcher::compile(policy, {}, timestamp(now))->match(0, talk);
+  };
+  EXPECT_EQ(at(999), Truth::kYes);
+  EXPECT_EQ(at(1'000), Truth::kNo);
+  EXPECT_EQ(compiled(policy).match(0, talk), Truth::kYes) << "nobody says what time it is";
+  // What is left out because of a list is left out no more.
+  model::Policy excluding = one(ObjectKind::kNetworkTraffic, {number(Field::kNetworkDstPort, 443)});
+  excluding.detections[0].none_of = {{c2}};
+  EXPECT_EQ(Matcher::compile(excluding, {}, timestamp(999))->match(0, talk), Truth::kNo);
+  EXPECT_EQ(Matcher::compile(excluding, {}, timestamp(1'000))->match(0, talk), Truth::kYes);
+}
+
 TEST(Matcher, TextComparesWithoutCaseUnlessAsked) {
   EXPECT_EQ(ask(is(Field::kFileName, "KINSING"), file("/tmp/kinsing")), Truth::kYes);
   Predicate cased = is(Field::kFileName, "KINSING");
