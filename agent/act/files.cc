@@ -9,6 +9,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "protocol/crypto/bulk_hash.h"
@@ -70,6 +71,24 @@ Checked<UniqueFd> Tree::file(const Parent& parent, std::string_view path) const 
   if (!S_ISREG(status.st_mode))
     return refuse(Reason::kChanged, "{}: no longer a regular file", escaped(path));
   return file;
+}
+
+std::string Tree::real(const std::string& path) const {
+  if (!path.starts_with('/')) return path;  // a name of Windows
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  for (std::size_t end = path.size(); end > 1; end = path.rfind('/', end - 1)) {
+    const UniqueFd there(static_cast<int>(
+        ::syscall(SYS_openat2, folder_.get(), path.substr(0, end).c_str(), &how, sizeof how)));
+    if (!there) continue;
+    std::error_code error;
+    const auto found =
+        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(there.get()), error);
+    const auto inside = error ? std::nullopt : relative(found.string());
+    return inside ? *inside + path.substr(end) : path;
+  }
+  return path;
 }
 
 std::optional<std::string> Tree::relative(std::string_view host_path) const {

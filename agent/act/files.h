@@ -36,6 +36,9 @@ class Tree {
   Checked<UniqueFd> file(const Parent& parent, std::string_view path) const;
   // A path of the host as one of the root; nothing if it does not lie beneath it.
   std::optional<std::string> relative(std::string_view host_path) const;
+  // The place that a path of the root leads to, without the links on its way, which stay in the
+  // root too; what is not there yet, or is a pattern, keeps its name.
+  std::string real(const std::string& path) const;
 
  private:
   Tree(std::string root, UniqueFd folder) : root_(std::move(root)), folder_(std::move(folder)) {}

@@ -249,8 +249,8 @@ std::vector<std::string> own_paths(const Tree& tree, const std::string& state) {
   const fs::path folder = fs::weakly_canonical(state, error);
   add(folder);
   add(folder.parent_path() / "core");
-  for (const char* name : {"identity.key", "curve.key", "enrolment", "consent.conf", "agent.conf",
-                           "control.sock", "halt"})
+  for (const char* name : {"identity.key", "curve.key", "enrolment", "machine", "baseline", "scan",
+                           "consent.conf", "agent.conf", "control.sock", "halt"})
     add(folder.parent_path() / name);
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   add(program);

@@ -401,8 +401,10 @@ class Server {
     const auto running = running_processes(tree_);
     const auto own = own_paths(tree_, options_.state);
     const auto pids = own_pids();
-    plan::Input input{verified.policy(), findings,     dry_run, facts,           running, own, pids,
-                      consent,           order.limits, 0,       request.scanned, id};
+    model::Policy policy = verified.policy();
+    add_real(policy.limits.protect);
+    plan::Input input{policy, findings, dry_run,      facts, running,         own,
+                      pids,   consent,  order.limits, 0,     request.scanned, id};
     input.came_back = request.round > 0;
     input.now = std::max(read_clock().local, verified.anchor().newest);
     input.no_restarts = options_.no_services;
@@ -421,6 +423,14 @@ class Server {
   }
 
   // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.
+  // What was found bears no link in its path; what people write may.
+  void add_real(std::vector<std::string>& paths) const {
+    const std::size_t written = paths.size();
+    for (std::size_t i = 0; i < written; ++i)
+      if (std::string real = tree_.real(paths[i]); real != paths[i])
+        paths.push_back(std::move(real));
+  }
+
   Checked<trust::Consent> read_consent() const {
     const auto text = files::read_file(options_.state + "/../consent.conf", limits::kConsentBytes,
                                        files::Links::kFollow);
@@ -428,6 +438,8 @@ class Server {
     if (!text) return refuse(Reason::kConsent, "{}", text.error().message);
     auto consent = trust::parse_consent(as_text(*text));
     if (!consent) return refuse(Reason::kConsent, "{}", consent.error().message);
+    add_real(consent->denied);
+    add_real(consent->roots);
     return *consent;
   }
 

@@ -147,6 +147,18 @@ TEST_F(Refusal, TheOwnersConsentCanOnlyNarrow) {
   expect(host.request(), Reason::kLimit);
 }
 
+TEST_F(Refusal, WhatTheOwnerNamesByALinkIsTaken) {
+  const fs::path consent = fs::path(host.state()).parent_path() / "consent.conf";
+  fs::create_directory_symlink("../tmp", host.at("/srv/ours"));
+  for (const char* denied : {"/srv/ours/kit", "/srv/ours/kit/evil", "/srv/ours"}) {
+    write_text(consent, std::string("deny = ") + denied + "\n");
+    expect(host.request(), Reason::kConsent);
+  }
+  fs::remove(consent);
+  host.policy.limits.protect = {"/srv/ours/kit/*"};
+  expect(host.request(), Reason::kProtected);
+}
+
 TEST_F(Refusal, AStopIsForgottenByActBeforeTheNextOrder) {
   model::ActRequest shown = host.request();
   shown.order.clear();
