@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 
 #include "policies/compiler/reader.h"
 
@@ -28,6 +28,43 @@ std::optional<Address> parse(const std::string& text) {
   return std::nullopt;
 }
 
+// IPv4 written as IPv6: ::ffff:198.51.100.7
+constexpr std::int64_t kMappedBits = 96;
+
+struct SpecialUse {
+  const char* base;
+  std::int64_t bits;
+  std::string_view use;
+};
+// RFC 6890 and its successors, without what is kept for documentation.
+constexpr SpecialUse kSpecialUses[] = {
+    {"0.0.0.0", 8, "unspecified"},     {"10.0.0.0", 8, "private"},
+    {"100.64.0.0", 10, "shared"},      {"127.0.0.0", 8, "loopback"},
+    {"169.254.0.0", 16, "link-local"}, {"172.16.0.0", 12, "private"},
+    {"192.168.0.0", 16, "private"},    {"224.0.0.0", 4, "multicast"},
+    {"240.0.0.0", 4, "reserved"},      {"::", 128, "unspecified"},
+    {"::1", 128, "loopback"},          {"fc00::", 7, "private"},
+    {"fe80::", 10, "link-local"},      {"ff00::", 8, "multicast"},
+};
+
+bool begin_alike(const Address& a, const Address& b, std::int64_t bits) {
+  for (std::int64_t bit = 0; bit < bits; ++bit) {
+    const auto byte = static_cast<std::size_t>(bit / 8);
+    if ((a.bytes[byte] ^ b.bytes[byte]) >> (7 - bit % 8) & 1) return false;
+  }
+  return true;
+}
+
+bool is_mapped(const Address& address) {
+  return address.family == AF_INET6 && begin_alike(address, *parse("::ffff:0.0.0.0"), kMappedBits);
+}
+
+std::int64_t prefix_of(std::string_view canonical) {
+  const auto slash = canonical.find('/');
+  return slash == std::string_view::npos ? 128
+                                         : parse_whole(canonical.substr(slash + 1)).value_or(0);
+}
+
 }  // namespace
 
 std::optional<std::string> canonical_address(const std::string& text) {
@@ -46,6 +83,32 @@ std::optional<std::string> canonical_cidr(const std::string& text) {
   for (std::int64_t bit = *prefix; bit < bits; ++bit)
     if (address->bytes[static_cast<std::size_t>(bit / 8)] >> (7 - bit % 8) & 1) return std::nullopt;
   return address->text + "/" + std::to_string(*prefix);
+}
+
+bool is_too_wide(const std::string& canonical_cidr) {
+  const auto base = parse(canonical_cidr.substr(0, canonical_cidr.find('/')));
+  const auto prefix = prefix_of(canonical_cidr);
+  if (!base) return true;
+  if (base->family == AF_INET) return prefix < kRangeBitsV4;
+  return prefix < kRangeBitsV6 || (is_mapped(*base) && prefix < kMappedBits + kRangeBitsV4);
+}
+
+std::string_view special_use(const std::string& canonical) {
+  auto address = parse(canonical.substr(0, canonical.find('/')));
+  auto prefix = prefix_of(canonical);
+  if (!address) return {};
+  if (is_mapped(*address)) {
+    std::copy_n(address->bytes.begin() + kMappedBits / 8, 4, address->bytes.begin());
+    address->family = AF_INET;
+    prefix -= kMappedBits;
+  }
+  for (const auto& [base, bits, use] : kSpecialUses) {
+    const auto special = parse(base);
+    if (special->family == address->family && prefix >= bits &&
+        begin_alike(*address, *special, bits))
+      return use;
+  }
+  return {};
 }
 
 }  // namespace fleetsweep::compiler

@@ -197,9 +197,10 @@ class DetectionReader {
       return sink_.error(node.at,
                          fmt::format("more than {} fields in one selection", limits::kPredicates));
     if (map->entries.empty()) return sink_.error(node.at, "the selection is empty");
+    const bool excludes = &target == &detection_.none_of;
     model::Selection selection;
     for (const auto& entry : map->entries)
-      if (auto predicate = read_predicate(entry, detection_, draft_))
+      if (auto predicate = read_predicate(entry, detection_, excludes, draft_))
         selection.push_back(std::move(*predicate));
     target.push_back(std::move(selection));
   }

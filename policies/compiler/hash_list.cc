@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "policies/compiler/reader.h"
+#include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::compiler {
@@ -56,14 +57,22 @@ std::optional<Mistake> read_line(std::string_view line, std::size_t hash_bytes, 
                      "bytes, or * if nobody knows it"};
     if (number) record.size = static_cast<std::uint64_t>(*number);
   }
-  if (*bytes == hash_bytes)
-    list.records.push_back(record);
-  else
+  if (*bytes != hash_bytes)
     ++list.others;
+  else if (is_hash_of_empty_file(to_hex(BytesView(record.hash).first(hash_bytes))))
+    ++list.of_empty_file;
+  else
+    list.records.push_back(record);
   return std::nullopt;
 }
 
 }  // namespace
+
+bool is_hash_of_empty_file(std::string_view hex) {
+  return hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" ||
+         hex == "da39a3ee5e6b4b0d3255bfef95601890afd80709" ||
+         hex == "d41d8cd98f00b204e9800998ecf8427e";
+}
 
 HashList read_hash_list(std::string_view text, const std::string& file, std::size_t hash_bytes,
                         Sink& sink) {
@@ -76,7 +85,12 @@ HashList read_hash_list(std::string_view text, const std::string& file, std::siz
     const auto line = trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.starts_with('#')) continue;
+    const auto of_empty_file = list.of_empty_file;
     auto mistake = read_line(line, hash_bytes, list);
+    if (of_empty_file == 0 && list.of_empty_file != 0)
+      sink.add({Severity::kWarning, file, number, 0,
+                "the line is the hash of the empty file, and is left out",
+                "every empty file would be found by it"});
     if (!mistake) continue;
     if (++mistakes <= limits::kHashListMistakes)
       sink.add({Severity::kError, file, number, 0, std::move(mistake->message),

@@ -5,6 +5,7 @@
 #include "policies/compiler/absolute.h"
 #include "policies/compiler/address.h"
 #include "policies/compiler/encodings.h"
+#include "policies/compiler/hash_list.h"
 #include "policies/compiler/predicate_key.h"
 #include "policies/compiler/regex.h"
 #include "policies/compiler/template_text.h"
@@ -20,8 +21,13 @@ using model::Value;
 
 class PredicateReader {
  public:
-  PredicateReader(const Entry& entry, const model::Detection& detection, Draft& draft)
-      : entry_(entry), detection_(detection), draft_(draft), sink_(draft.sink) {}
+  PredicateReader(const Entry& entry, const model::Detection& detection, bool excludes,
+                  Draft& draft)
+      : entry_(entry),
+        detection_(detection),
+        excludes_(excludes),
+        draft_(draft),
+        sink_(draft.sink) {}
 
   std::optional<model::Predicate> read() {
     auto key = read_key(entry_, detection_.object, sink_);
@@ -216,6 +222,10 @@ class PredicateReader {
     if (!text) return;
     const auto bytes = from_hex(*text);
     const std::size_t wanted = key_.info.hash_bytes;
+    if (wanted && bytes && !excludes_ && is_hash_of_empty_file(to_hex(*bytes)))
+      return sink_.error(
+          node.at, fmt::format("'{}' is the hash of the empty file", shown(*text)),
+          "every empty file would be found by it: take it out, or say 'file.size: 0'");
     if (bytes && (wanted ? bytes->size() == wanted : bytes->size() <= 64))
       return predicate_.values.push_back(Value{.text = to_hex(*bytes)});
     sink_.error(
@@ -235,6 +245,10 @@ class PredicateReader {
     }
     if (const auto canonical =
             key_.match == Match::kCidr ? canonical_cidr(*text) : canonical_address(*text)) {
+      if (range && !excludes_ && is_too_wide(*canonical))
+        return sink_.error(
+            node.at, fmt::format("'{}' is nearly every address", shown(*text)),
+            fmt::format("a range is no wider than /{}, of IPv6 /{}", kRangeBitsV4, kRangeBitsV6));
       if (!in_list_)
         sink_.warning(node.at, fmt::format("'{}' counts for ever here", shown(*text)),
                       "addresses change hands: put it into 'lists:' with 'expires'");
@@ -385,6 +399,7 @@ class PredicateReader {
 
   const Entry& entry_;
   const model::Detection& detection_;
+  const bool excludes_;
   Draft& draft_;
   Sink& sink_;
   PredicateKey key_;
@@ -395,8 +410,9 @@ class PredicateReader {
 }  // namespace
 
 std::optional<model::Predicate> read_predicate(const Entry& entry,
-                                               const model::Detection& detection, Draft& draft) {
-  return PredicateReader(entry, detection, draft).read();
+                                               const model::Detection& detection, bool excludes,
+                                               Draft& draft) {
+  return PredicateReader(entry, detection, excludes, draft).read();
 }
 
 }  // namespace fleetsweep::compiler

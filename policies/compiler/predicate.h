@@ -11,7 +11,9 @@
 namespace fleetsweep::compiler {
 
 // `detection` is the one being read: its object decides the fields, its for_each the templates.
+// `excludes`: it stands under 'not', where a value that stands for everything is no sign.
 std::optional<model::Predicate> read_predicate(const Entry& entry,
-                                               const model::Detection& detection, Draft& draft);
+                                               const model::Detection& detection, bool excludes,
+                                               Draft& draft);
 
 }  // namespace fleetsweep::compiler

@@ -23,4 +23,33 @@ TEST(Address, ARangeWithHostBitsIsTakenForAnother) {
     EXPECT_FALSE(canonical_cidr(text)) << text;
 }
 
+TEST(Address, ARangeOfNearlyEverythingPassesForASign) {
+  for (const char* text : {"0.0.0.0/0", "64.0.0.0/7", "::/0", "2000::/15", "::ffff:0.0.0.0/96"})
+    EXPECT_TRUE(is_too_wide(*canonical_cidr(text))) << text;
+  for (const char* text : {"44.0.0.0/8", "2001::/16", "::ffff:44.0.0.0/104"})
+    EXPECT_FALSE(is_too_wide(*canonical_cidr(text))) << text;
+}
+
+TEST(Address, AnAddressThatNobodyElseHasPassesForThatOfAnIntruder) {
+  for (const auto& [text, use] : {std::pair{"0.0.0.0", "unspecified"},
+                                  {"127.0.0.1", "loopback"},
+                                  {"10.9.8.7", "private"},
+                                  {"172.31.0.1", "private"},
+                                  {"192.168.0.0/24", "private"},
+                                  {"100.64.0.1", "shared"},
+                                  {"169.254.1.1", "link-local"},
+                                  {"224.0.0.1", "multicast"},
+                                  {"255.255.255.255", "reserved"},
+                                  {"::", "unspecified"},
+                                  {"::1", "loopback"},
+                                  {"fd00::7", "private"},
+                                  {"fe80::1", "link-local"},
+                                  {"ff02::1", "multicast"},
+                                  {"::ffff:127.0.0.1", "loopback"}})
+    EXPECT_EQ(special_use(text), use) << text;
+  for (const char* text : {"198.51.100.7", "172.32.0.1", "2001:db8::7", "::2", "11.0.0.0/8",
+                           "128.0.0.0/1", "::ffff:198.51.100.7"})
+    EXPECT_EQ(special_use(text), "") << text;
+}
+
 }  // namespace fleetsweep::compiler

@@ -74,6 +74,17 @@ TEST(HashListFile, EveryMistakeHasItsLineAndALongListOfThemIsCut) {
               testing::HasSubstr(fmt::format("{} more", 100'000 - limits::kHashListMistakes)));
 }
 
+TEST(HashListFile, TheHashOfTheEmptyFileFindsEveryEmptyFile) {
+  std::vector<Diagnostic> mistakes;
+  const std::string empty = crypto::sha256({}).hex();
+  const HashList list = read(kOne + "\n" + empty + "\n" + empty + ":0:again\n", mistakes);
+  EXPECT_EQ(list.records, (std::vector{record(kOne, kAnySize)}));
+  ASSERT_EQ(mistakes.size(), 1u) << "a feed may say it a thousand times";
+  EXPECT_EQ(mistakes[0].severity, Severity::kWarning);
+  EXPECT_EQ(mistakes[0].line, 2u);
+  EXPECT_THAT(mistakes[0].message, testing::HasSubstr("is the hash of the empty file"));
+}
+
 // --- as part of a policy ----------------------------------------------------------------------
 
 std::string policy(const std::string& list, const std::string& where) {

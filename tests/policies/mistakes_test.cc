@@ -81,6 +81,36 @@ TEST(Mistakes, AnUnknownFieldIsIgnored) {
               ElementsAre("39:1 error: a policy has no field 'safty' | did you mean 'safety'?"));
 }
 
+TEST(Mistakes, AValueThatStandsForEverythingIsASign) {
+  const auto where = [](const std::string& selection, const std::string& more = "") {
+    return mistakes(with("yara: sample", "yara: sample\n    where: {" + selection + "}" + more));
+  };
+  for (const std::string& field_and_hash :
+       {"SHA-256: " + crypto::sha256({}).hex(),
+        std::string("SHA-1: da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+        std::string("MD5: D41D8CD98F00B204E9800998ECF8427E")})
+    EXPECT_THAT(where("file.hashes." + field_and_hash),
+                ElementsAre(HasSubstr("' is the hash of the empty file | ")))
+        << field_and_hash;
+  EXPECT_THAT(where("file.magic: elf",
+                    "\n    not: {file.hashes.SHA-256: " + crypto::sha256({}).hex() + "}"),
+              testing::IsEmpty())
+      << "what is left out may be empty";
+
+  const auto range = [](const std::string& address, const std::string& type) {
+    return mistakes(with("@lists/c2\"}",
+                         "@lists/c2\"}\n  ranges:\n    object: network-traffic\n"
+                         "    where: {network-traffic.dst_ref|cidr: '@lists/wide'}",
+                         with("rules:\n", "  wide: {type: " + type + ", values: ['" + address +
+                                              "'], expires: 2027-05-01}\nrules:\n")));
+  };
+  EXPECT_THAT(range("0.0.0.0/0", "ipv4-addr"),
+              ElementsAre(HasSubstr("'0.0.0.0/0' is nearly every address | a range is no wider "
+                                    "than /8, of IPv6 /16")));
+  EXPECT_THAT(range("::/0", "ipv6-addr"), ElementsAre(HasSubstr("is nearly every address")));
+  EXPECT_THAT(range("44.0.0.0/8", "ipv4-addr"), testing::IsEmpty());
+}
+
 TEST(Mistakes, AHealthCheckThatNoAgentUnderstandsIsNeverMeasured) {
   const auto checks = [](const std::string& list) {
     return with("{none_of: [confirmed]}}", "{none_of: [confirmed]}, health: [" + list + "]}");

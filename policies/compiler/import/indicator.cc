@@ -5,6 +5,7 @@
 
 #include "policies/compiler/address.h"
 #include "policies/compiler/field_table.h"
+#include "policies/compiler/hash_list.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/regex.h"
 #include "protocol/base/assert.h"
@@ -41,6 +42,23 @@ bool is_windows_only(const Term& term) {
   return term.match == Match::kRegex
              ? term.value.find("\\\\") != std::string::npos
              : term.value.find('\\') != std::string::npos || term.value.starts_with('%');
+}
+
+// Of a value that would find what every host has; `term` is demanded, not excluded.
+std::optional<std::string> too_much(const Term& term) {
+  const auto holds = compiler::field_info(term.field).holds;
+  if (holds == compiler::Holds::kHash && compiler::is_hash_of_empty_file(term.value))
+    return "it is the hash of the empty file";
+  if (term.match == Match::kCidr && compiler::is_too_wide(term.value))
+    return fmt::format("it is nearly every address: a range is no wider than /{}, of IPv6 /{}",
+                       compiler::kRangeBitsV4, compiler::kRangeBitsV6);
+  if (term.field == Field::kNetworkDstRef)
+    if (const auto use = compiler::special_use(term.value); !use.empty())
+      return fmt::format("it is {}: no host of the internet has it", use);
+  if (holds == compiler::Holds::kPath && term.match == Match::kEquals &&
+      (term.value.ends_with('/') || term.value.ends_with('\\')))
+    return "it is a folder, not a file";
+  return std::nullopt;
 }
 
 std::optional<std::string> complaint(const Term& term, const Context& context) {
@@ -99,6 +117,8 @@ void Collector::take(Indicator indicator, std::string_view shown) {
                         "both",
                         name(object), name(compiler::object_of(term.field))));
       if (auto why = complaint(term, context_)) return refused(std::move(*why));
+      if (terms != &indicator.all_of) continue;
+      if (auto why = too_much(term)) return refused(std::move(*why));
     }
   for (const Term& one : indicator.all_of)
     for (const Term& other : indicator.all_of)

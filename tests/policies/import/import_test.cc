@@ -393,6 +393,32 @@ TEST(ImportPlain, ADefangedNameIsNotRecognized) {
                                             HasSubstr("10: 999.1.1.1: neither")));
 }
 
+TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
+  const auto result =
+      imported(Format::kPlain, crypto::sha256({}).hex() + "\nd41d8cd98f00b204e9800998ecf8427e\n" +
+                                   "0.0.0.0/0\n::/0\n127.0.0.1\n10.1.2.3:443\nff02::1\n/\n/opt/\n" +
+                                   "44.0.0.0/8\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("address network-traffic.dst_refin44.0.0.0/8 @10 <2026-12-23"));
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("it is the hash of the empty file"),
+                          HasSubstr("it is the hash of the empty file"),
+                          HasSubstr("0.0.0.0/0: it is nearly every address: a range is no wider "
+                                    "than /8, of IPv6 /16"),
+                          HasSubstr("::/0: it is nearly every address"),
+                          HasSubstr("127.0.0.1: it is loopback: no host of the internet has it"),
+                          HasSubstr("10.1.2.3:443: it is private: no host of the internet has it"),
+                          HasSubstr("ff02::1: it is multicast: no host of the internet has it"),
+                          HasSubstr("8: /: it is a folder, not a file"),
+                          HasSubstr("/opt/: it is a folder, not a file")));
+  EXPECT_THAT(stix_refusals("[ipv4-addr:value = '192.168.1.1']"),
+              ElementsAre(HasSubstr("it is private")));
+  EXPECT_THAT(
+      stix("[file:name = 'x.bin' AND file:hashes.MD5 != 'd41d8cd98f00b204e9800998ecf8427e']"),
+      ElementsAre(HasSubstr("file.name=x.bin")))
+      << "what is excluded may be empty";
+}
+
 // --- all of them --------------------------------------------------------------------------------
 
 TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {
