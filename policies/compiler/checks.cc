@@ -2,6 +2,7 @@
 // sign, what would never be verified. Each costs nothing here and much on ten thousand hosts.
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <set>
 
@@ -300,6 +301,74 @@ void check_platform(Draft& draft) {
   }
 }
 
+// --- scope ------------------------------------------------------------------------------------
+
+std::vector<std::string_view> components(std::string_view path) {
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0; from <= path.size();) {
+    const auto end = std::min(path.find_first_of("/\\", from), path.size());
+    parts.push_back(path.substr(from, end - from));
+    from = end + 1;
+  }
+  return parts;
+}
+
+// Whether a file of this path, or one whose path begins so, may lie in a place of scope.paths. What
+// only the host knows may be anywhere.
+bool may_lie_in(std::string_view path, bool is_beginning, bool cased, std::string_view place) {
+  if (place.starts_with('@') || place.starts_with('%') || place == "/") return true;
+  const auto same = [&](std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char one, char other) {
+      return one == other || (!cased && std::tolower(static_cast<unsigned char>(one)) ==
+                                            std::tolower(static_cast<unsigned char>(other)));
+    });
+  };
+  const auto wanted = components(path), given = components(place);
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (i == wanted.size()) return is_beginning;
+    const bool cut = is_beginning && i + 1 == wanted.size();
+    if (given[i].empty() && i + 1 == given.size()) return true;  // C:\ and the like
+    if (given[i].find_first_of("*?[") != std::string_view::npos) {
+      if (given[i] == "**") return true;
+      continue;
+    }
+    if (!same(wanted[i], cut ? given[i].substr(0, wanted[i].size()) : given[i])) return false;
+  }
+  return true;
+}
+
+void check_scope(Draft& draft) {
+  for (std::size_t i = 0; i < draft.policy.detections.size(); ++i) {
+    const Detection& detection = draft.policy.detections[i];
+    const auto& scope = detection.scope;
+    if (!draft.detections[i].has_scope || scope.paths.empty() || scope.deleted_exe || scope.memfd)
+      continue;
+    std::size_t outside = 0;
+    std::string_view first;
+    for (const auto& selection : detection.any_of)
+      for (const auto& p : selection) {
+        const bool is_beginning = p.match == Match::kStartsWith;
+        if (p.field != Field::kFilePath || (!is_beginning && p.match != Match::kEquals)) continue;
+        for (const auto& value : p.values) {
+          if (value.templated ||
+              std::any_of(scope.paths.begin(), scope.paths.end(), [&](const auto& place) {
+                return may_lie_in(value.text, is_beginning, p.cased, place);
+              }))
+            continue;
+          if (outside++ == 0) first = value.text;
+        }
+      }
+    if (outside)
+      draft.sink.warning(
+          draft.detections[i].scope,
+          fmt::format("'{}' looks for {} outside of its scope: {}", detection.id,
+                      outside == 1 ? fmt::format("'{}'", shown(first))
+                                   : fmt::format("{} paths, such as '{}',", outside, shown(first)),
+                      outside == 1 ? "it is never found" : "they are never found"),
+          "leave the scope out: whole paths need none; or add their folders to scope.paths");
+  }
+}
+
 void check_validity(const Node& root, Draft& draft) {
   if (draft.defaults.mode != SafetyMode::kEnforce || draft.defaults.valid_until) return;
   const Node* safety = root.find("safety");
@@ -318,6 +387,7 @@ void check_policy(const Node& root, Draft& draft) {
   check_baseline(draft);
   check_actions(draft);
   check_platform(draft);
+  check_scope(draft);
   check_validity(root, draft);
 }
 

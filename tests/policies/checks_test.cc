@@ -341,6 +341,32 @@ TEST(Checks, UnusedPartsAreTakenForWork) {
                           "[{action: report}]}"));
 }
 
+TEST(Checks, APathOutsideOfTheScopeIsNeverFound) {
+  const auto found = [](const std::string& scope, const std::string& where) {
+    return mistakes(with("yara: sample", "yara: sample\n    where: {" + where + "}",
+                         with("{paths: [/opt]}", scope)));
+  };
+  EXPECT_THAT(found("{paths: [/opt]}", "file.path: /tmp/evil"),
+              ElementsAre("18:12 warning: 'content' looks for '/tmp/evil' outside of its scope: it "
+                          "is never found | leave the scope out: whole paths need none; or add "
+                          "their folders to scope.paths"));
+  EXPECT_THAT(found("{paths: [/opt]}", "file.path: [/opt/a, /optional/b, /tmp/c]"),
+              ElementsAre(HasSubstr("looks for 2 paths, such as '/optional/b', outside")));
+  EXPECT_THAT(found("{paths: [/opt/ours]}", "file.path|startswith: /srv/"),
+              ElementsAre(HasSubstr("looks for '/srv/' outside")));
+  for (const auto& [scope, where] : {std::pair{"{paths: [/opt]}", "file.path: /opt/a/evil"},
+                                     {"{paths: [/srv, /opt]}", "file.path: /opt/evil"},
+                                     {"{paths: [/opt/ours]}", "file.path|startswith: /opt/ou"},
+                                     {"{paths: [/opt/ours]}", "file.path|startswith: /opt/"},
+                                     {"{paths: ['/home/*/bin']}", "file.path: /home/ann/bin/evil"},
+                                     {"{paths: ['/**/cache']}", "file.path: /a/b/cache/evil"},
+                                     {"{paths: ['@home']}", "file.path: /srv/ann/evil"},
+                                     {"{paths: [/OPT]}", "file.path|i: /opt/evil"},
+                                     {"{paths: [/opt], deleted_exe: true}", "file.path: /tmp/evil"},
+                                     {"{paths: [/opt]}", "file.path|contains: /tmp/evil"}})
+    EXPECT_THAT(found(scope, where), Not(Contains(HasSubstr("outside of its scope")))) << where;
+}
+
 TEST(Checks, RegistryKeysAreLookedForOnLinux) {
   EXPECT_THAT(mistakes(with("talks:\n",
                             "key: {object: windows-registry-key, where: "

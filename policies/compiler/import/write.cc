@@ -318,8 +318,11 @@ class Writer {
                          : fmt::format("{}|all: [{}]", key_of(term), fmt::join(values, ", "));
         selection += keys.size() == 1 ? in_comment(*one) + "\n" : "\n";
       }
-      add(key.band, category(one->all_of[0]) + "_all_of", key.object, key.none_of,
-          std::move(selection), {one});
+      const bool by_hash = key.object == ObjectKind::kFile &&
+                           std::any_of(one->all_of.begin(), one->all_of.end(), hash) &&
+                           !term_of(*one, Field::kFilePath);
+      add(key.band, by_hash ? "hash_all_of" : category(one->all_of[0]) + "_all_of", key.object,
+          key.none_of, std::move(selection), {one});
     }
   }
 
@@ -371,7 +374,8 @@ class Writer {
     std::string text;
     for (const Group& group : groups_) {
       text += fmt::format("  {}:\n    object: {}\n", group.id, name(group.object));
-      if (group.object == ObjectKind::kFile && !head_.scope.empty()) {
+      // A whole path or a pattern of paths needs no scope, and would never match outside of it.
+      if (group.what.starts_with("hash") && !head_.scope.empty()) {
         std::vector<std::string> paths;
         for (const std::string& path : head_.scope) paths.push_back(yaml_text(path));
         text += fmt::format("    scope: {{paths: [{}]}}\n", fmt::join(paths, ", "));

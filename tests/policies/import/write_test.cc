@@ -196,6 +196,27 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(scan::Object(cron)), ElementsAre("c50_domain_starts"));
 }
 
+TEST(ImportedPolicy, AWholePathIsLookedForInTheScopeOfHashesOnly) {
+  PolicyHead scoped = head();
+  scoped.scope = {"/opt"};
+  auto indicators = everything();
+  for (Indicator& one :
+       read(Format::kStix,
+            R"({"type":"bundle","objects":[{"type":"indicator","pattern_type":"stix",
+            "valid_from":"2026-01-01T00:00:00Z","pattern":"[file:hashes.MD5 = ')" +
+                std::string(32, 'e') + "' AND file:hashes.'SHA-1' = '" + std::string(40, 'e') +
+                R"(']"}]})",
+            "bundle.json"))
+    indicators.push_back(std::move(one));
+  const auto result = compiled(write_policy(indicators, scoped).yaml);
+  EXPECT_THAT(compiler::lines_of(result.diagnostics), IsEmpty());
+  std::vector<std::string> with_scope;
+  for (const auto& detection : result.policy.detections)
+    if (detection.scope.paths == std::vector<std::string>{"/opt"})
+      with_scope.push_back(detection.id);
+  EXPECT_THAT(with_scope, testing::ElementsAre("c50_hash", "c50_hash_all_of"));
+}
+
 TEST(ImportedPolicy, MoreThanAPolicyHoldsIsLostInSilence) {
   std::vector<Indicator> many;
   for (int i = 0; i < 300; ++i) {
