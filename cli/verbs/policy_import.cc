@@ -79,6 +79,10 @@ std::string place(const feeds::Origin& origin) {
   return origin.id.empty() ? text : text + " " + origin.id;
 }
 
+std::string and_more(std::size_t count) {
+  return count == 1 ? std::string() : fmt::format(" and {} more", count - 1);
+}
+
 json in_json(const std::vector<feeds::NotTaken>& not_taken) {
   json list = json::array();
   for (const feeds::NotTaken& one : not_taken)
@@ -86,6 +90,7 @@ json in_json(const std::vector<feeds::NotTaken>& not_taken) {
                     {"line", one.origin.line},
                     {"id", one.origin.id},
                     {"value", one.value},
+                    {"indicators", one.count},
                     {"why", one.why}});
   return list;
 }
@@ -106,12 +111,15 @@ void tell(Console& console, const Gathered& all, const feeds::WrittenPolicy& wri
       all.read > all.indicators.size()
           ? fmt::format("; {} stood there more than once", all.read - all.indicators.size())
           : ""));
-  if (!all.not_taken.empty()) console.note(fmt::format("not taken: {}", all.not_taken.size()));
+  std::size_t refused = 0;
+  for (const feeds::NotTaken& one : all.not_taken) refused += one.count;
+  if (refused) console.note(fmt::format("not taken: {}", refused));
   for (std::size_t i = 0; i < std::min(all.not_taken.size(), kNotTakenShown); ++i)
-    console.note(fmt::format("  {}: {}: {}", place(all.not_taken[i].origin), all.not_taken[i].value,
+    console.note(fmt::format("  {}: {}{}: {}", place(all.not_taken[i].origin),
+                             all.not_taken[i].value, and_more(all.not_taken[i].count),
                              all.not_taken[i].why));
   if (all.not_taken.size() > kNotTakenShown)
-    console.note(fmt::format("  and {} more: --json names all of them",
+    console.note(fmt::format("  and {} more lines: --json has all of them",
                              all.not_taken.size() - kNotTakenShown));
   for (const compiler::Diagnostic& mistake : mistakes)
     console.note(fmt::format("to do, line {}: {}{}", mistake.line, mistake.message,
@@ -127,7 +135,8 @@ Status import(Session& session, Options options) {
   FS_TRY(Gathered all, gather(options));
   options.head.hash_files = std::move(all.hash_files);
   feeds::WrittenPolicy written = feeds::write_policy(all.indicators, options.head);
-  std::move(written.not_taken.begin(), written.not_taken.end(), std::back_inserter(all.not_taken));
+  // First: it stands for most.
+  all.not_taken.insert(all.not_taken.begin(), written.not_taken.begin(), written.not_taken.end());
   if (all.indicators.empty() && options.head.hash_files.empty()) {
     std::string why;
     if (!all.not_taken.empty())

@@ -47,8 +47,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     break;
   }
   const auto value = parse_integer<std::uint64_t>(text);
-  // 2^62 leaves room for the sign of model::Value::number.
-  if (!value || *value > (std::uint64_t{1} << 62 >> shift)) return std::nullopt;
+  if (!value || *value > kSizeMax >> shift) return std::nullopt;
   return *value << shift;
 }
 

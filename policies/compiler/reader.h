@@ -26,7 +26,9 @@ std::vector<const Node*> read_scalars(const Node& node, std::string_view what, S
 // A map, or a complaint and nullptr.
 const Node* read_map(const Node& node, std::string_view what, Sink& sink);
 
-// The size grammar: 4096, 4KiB, 4MiB, 1GiB.
+// The size grammar: 4096, 4KiB, 4MiB, 1GiB. The bound leaves room for the sign of
+// model::Value::number.
+inline constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 62;
 std::optional<std::uint64_t> parse_size(std::string_view text);
 std::optional<std::int64_t> parse_whole(std::string_view text);
 

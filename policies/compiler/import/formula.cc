@@ -15,7 +15,6 @@ using model::Match;
 using Alternative = std::vector<Leaf>;
 
 constexpr std::int64_t kPortMax = 65535;
-constexpr std::int64_t kSizeMax = std::int64_t{1} << 60;
 
 // Or over ands; nothing if there are more than limits::kImportAlternatives.
 std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
@@ -49,7 +48,8 @@ bool is_word_of(std::span<const std::string_view> choices, std::string_view word
 Leaf compared_number(Subject subject, Match match, std::string_view value) {
   const auto number = compiler::parse_whole(value);
   const bool port = compiler::field_info(subject.field).holds == Holds::kPort;
-  if (!number || *number < 0 || *number > (port ? kPortMax : kSizeMax) ||
+  if (!number || *number < 0 ||
+      *number > (port ? kPortMax : static_cast<std::int64_t>(compiler::kSizeMax)) ||
       (match != Match::kEquals && match != Match::kGreater && match != Match::kLess))
     return unsupported(fmt::format("{} is compared as a number, not with '{}'", name(subject.field),
                                    shown_note(value)));

@@ -7,6 +7,7 @@
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/hash_list.h"
 #include "policies/compiler/import/text.h"
+#include "policies/compiler/reader.h"
 #include "policies/compiler/regex.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
@@ -78,6 +79,8 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
       return "the pattern is found in nearly every name";
     return std::nullopt;
   }
+  if (info.holds == compiler::Holds::kSize && !compiler::parse_size(term.value))
+    return fmt::format("no file has {} bytes: at most {}", term.value, compiler::kSizeMax);
   if (!compiler::is_textual(info.holds)) return std::nullopt;
   if (term.match != Match::kEquals && term.value.size() < kPartBytes)
     return fmt::format("a part of {} bytes is in half of all names", term.value.size());

@@ -57,6 +57,7 @@ struct NotTaken {
   Origin origin;
   std::string value;  // of the feed, escaped and cut
   std::string why;
+  std::size_t count = 1;  // of indicators, from this one on
 };
 
 struct Imported {

@@ -419,6 +419,15 @@ TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
       << "what is excluded may be empty";
 }
 
+TEST(ImportClamav, ASizeThatNoFileHasMakesTheWholePolicyUnreadable) {
+  const auto result = imported(
+      Format::kClamav, kMd5 + ":9223372036854775807:max\n" + kMd5 + ":4611686018427387904:most\n");
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("no file has 9223372036854775807 bytes: at most "
+                                    "4611686018427387904")));
+  EXPECT_EQ(result.indicators.size(), 1u);
+}
+
 // --- all of them --------------------------------------------------------------------------------
 
 TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {

@@ -2,9 +2,12 @@
 
 #include "policies/compiler/import/write.h"
 
+#include <functional>
+
 #include "agent/scan/evaluate/matcher.h"
 #include "policies/compiler/import/import.h"
 #include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::indicators {
@@ -215,6 +218,44 @@ TEST(ImportedPolicy, AWholePathIsLookedForInTheScopeOfHashesOnly) {
     if (detection.scope.paths == std::vector<std::string>{"/opt"})
       with_scope.push_back(detection.id);
   EXPECT_THAT(with_scope, testing::ElementsAre("c50_hash", "c50_hash_all_of"));
+}
+
+// Of two files: one alone would stay beside the policy, or be cut at kImportIndicators.
+std::vector<Indicator> sixty_thousand(const std::function<std::string(int)>& line) {
+  std::vector<Indicator> all;
+  for (const int half : {0, 1}) {
+    std::string text;
+    for (int i = 0; i < 30'000; ++i) text += line(half * 30'000 + i) + "\n";
+    if (half == 1) text += "198.51.100.7\n";
+    for (Indicator& one : read(Format::kPlain, text, half == 0 ? "one.txt" : "two.txt"))
+      all.push_back(std::move(one));
+  }
+  return all;
+}
+
+TEST(ImportedPolicy, ItIsLongerThanAnyCommandReads) {
+  const auto written = write_policy(
+      sixty_thousand([](int i) { return crypto::sha256(as_bytes(std::to_string(i))).hex(); }),
+      head());
+  EXPECT_LE(written.yaml.size(), limits::kPolicySourceBytes);
+  EXPECT_TRUE(compiled(written.yaml).ok());
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kAddress)], 1u) << "few, and valuable";
+  const std::size_t hashes = written.taken[static_cast<std::size_t>(Kind::kHash)];
+  EXPECT_GT(hashes, 30'000u);
+  ASSERT_EQ(written.not_taken.size(), 1u);
+  EXPECT_EQ(written.not_taken[0].origin.source, "two.txt");
+  EXPECT_EQ(written.not_taken[0].origin.line, hashes - 30'000 + 1);
+  EXPECT_EQ(written.not_taken[0].count, 60'000 - hashes);
+  EXPECT_THAT(written.not_taken[0].why, HasSubstr("at most 3145728 bytes"));
+}
+
+TEST(ImportedPolicy, ItIsShortAndNobodyCanSignWhatIsMadeOfIt) {
+  const auto written =
+      write_policy(sixty_thousand([](int i) { return fmt::format("c{}.example", i); }), head());
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok());
+  EXPECT_LE(codec::encode(result.policy).size(), limits::kPolicyBytes);
+  EXPECT_EQ(written.taken[static_cast<std::size_t>(Kind::kAddress)], 1u);
 }
 
 TEST(ImportedPolicy, MoreThanAPolicyHoldsIsLostInSilence) {
