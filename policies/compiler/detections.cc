@@ -210,6 +210,14 @@ class DetectionReader {
     for (const auto& selection : detection_.any_of)
       for (const auto& p : selection) hash = hash || is_hash(p.field);
     detection_.score = static_cast<std::uint8_t>(fields_.number("score", 0, 100, hash ? 100 : 50));
+    // Agents know the score only.
+    if (draft_.weak_rules.contains(detection_.rule) && detection_.score >= kStrongScore)
+      sink_.error(place_.rule,
+                  fmt::format("'{}' has the score {}, and its rule is true whatever a file holds",
+                              detection_.id, detection_.score),
+                  fmt::format("from {} on it counts as two signs: demand a string in the rule, or "
+                              "score it lower",
+                              kStrongScore));
   }
 
   static bool uses(const model::Selection& selection, Field field) {

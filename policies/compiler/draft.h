@@ -54,8 +54,9 @@ struct Draft {
   std::vector<Position> responses;
   std::vector<std::vector<ActionPlace>> actions;
   std::vector<Position> rules;
-  bool join_unknown = false;   // of the detection being read: for_each names nothing
-  bool expect_faulty = false;  // verify.expect has a mistake
+  std::set<std::int16_t> weak_rules;  // true of any file of some size and beginning
+  bool join_unknown = false;          // of the detection being read: for_each names nothing
+  bool expect_faulty = false;         // verify.expect has a mistake
 
   // What lies beside the policy: the parts that it names, one after the other.
   Bytes hashes() const;

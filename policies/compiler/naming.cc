@@ -84,8 +84,8 @@ bool names(const Predicate& p, const Selection& selection) {
 }
 
 // By its own words, without what it is joined to.
-bool names_by_itself(const Detection& detection) {
-  if (detection.rule >= 0) return true;
+bool names_by_itself(const Detection& detection, const Draft& draft) {
+  if (detection.rule >= 0 && !draft.weak_rules.contains(detection.rule)) return true;
   return !detection.any_of.empty() &&
          std::all_of(detection.any_of.begin(), detection.any_of.end(), [](const Selection& one) {
            return std::any_of(one.begin(), one.end(),
@@ -153,7 +153,7 @@ bool fits_any(const Predicate& p) {
 
 bool names_object(std::uint16_t detection, const Draft& draft) {
   const Detection& d = draft.policy.detections[detection];
-  if (names_by_itself(d)) return true;
+  if (names_by_itself(d, draft)) return true;
   if (d.for_each < 0) return false;
   return !draft.detections[detection].same_object ||
          names_object(static_cast<std::uint16_t>(d.for_each), draft);
@@ -167,9 +167,9 @@ bool needs_join(const model::Verdict& verdict, std::uint16_t detection, const Dr
   for (std::uint16_t d = 0; d < policy.detections.size(); ++d) {
     if (root_of(policy, d) != root) continue;
     const auto base = policy.detections[d].for_each;
-    says_more[d] =
-        base >= 0 && (says_more[static_cast<std::size_t>(base)] ||
-                      !draft.detections[d].same_object || names_by_itself(policy.detections[d]));
+    says_more[d] = base >= 0 &&
+                   (says_more[static_cast<std::size_t>(base)] || !draft.detections[d].same_object ||
+                    names_by_itself(policy.detections[d], draft));
     of_object[d] = !says_more[d];
   }
   const auto named = named_in(verdict.condition);

@@ -108,8 +108,24 @@ void read_rule_file(const Node& node, Fields& fields, model::Rule& rule, Draft& 
   auto text = read_beside(node, fields.find("sha256"), fmt::format("the rule '{}'", rule.id),
                           limits::kRuleSourceBytes, draft);
   if (!text) return;
-  check_rule_text(beside(draft.file, node.text), *text, draft);
+  const std::string file = beside(draft.file, node.text);
+  const auto errors = draft.sink.errors();
+  check_rule_text(file, *text, draft);
   rule.source = std::move(*text);
+  if (draft.sink.errors() > errors) return;
+  const auto rules = yara_rule_texts(rule.source);
+  if (std::all_of(rules.begin(), rules.end(), [](const RuleText& one) { return one.is_private; }))
+    draft.sink.error(node.at, fmt::format("'{}' holds no rule that could match", node.text),
+                     "rule name { strings: ... condition: ... }, not private");
+  for (const RuleText& one : rules) {
+    if (one.is_private || one.needs_content) continue;
+    draft.weak_rules.insert(static_cast<std::int16_t>(draft.policy.rules.size()));
+    draft.sink.add(
+        {Severity::kWarning, file, one.line, 0,
+         fmt::format("the rule '{}' is true whatever a file holds behind its first bytes",
+                     one.name),
+         "demand a string; no action can rest on the rule"});
+  }
 }
 
 void read_rule(const Node& node, Draft& draft) {

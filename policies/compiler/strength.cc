@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace fleetsweep::compiler {
-namespace {
-
-constexpr std::uint8_t kStrongScore = 90;
-
-}  // namespace
-
 bool is_hash(model::Field field) {
   using model::Field;
   return field == Field::kFileSha256 || field == Field::kFileSha1 || field == Field::kFileMd5 ||

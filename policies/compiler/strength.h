@@ -10,6 +10,8 @@ bool is_hash(model::Field field);
 
 // A YARA rule scored 90 or more, or an exact hash in every way to match. Agents count the same way
 // (agent/plan) and refuse what rests on fewer signs than the policy demands.
+// A YARA rule scored so high is one; agents count alike.
+inline constexpr std::uint8_t kStrongScore = 90;
 bool is_strong(const model::Detection& detection);
 
 }  // namespace fleetsweep::compiler

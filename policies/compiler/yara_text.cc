@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 
 #include "policies/compiler/sink.h"
 
@@ -38,12 +39,89 @@ class Run {
   std::size_t longest_ = 0;
 };
 
+using Tokens = std::span<const std::string_view>;
+
+// Deeper conditions are not looked into.
+constexpr std::size_t kConditionDepth = 64;
+
+// Whether something of the content beside its beginning must be true before the condition is.
+class NeedsContent {
+ public:
+  explicit NeedsContent(const std::vector<RuleText>& before) : before_(before) {}
+
+  bool every_way(Tokens tokens, std::size_t depth = 0) const {
+    if (depth > kConditionDepth) return true;
+    const auto ways = split(tokens, "or");
+    return std::all_of(ways.begin(), ways.end(), [&](Tokens way) {
+      const auto parts = split(way, "and");
+      return std::any_of(parts.begin(), parts.end(), [&](Tokens one) { return part(one, depth); });
+    });
+  }
+
+ private:
+  static std::vector<Tokens> split(Tokens tokens, std::string_view word) {
+    std::vector<Tokens> parts;
+    int depth = 0;
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == "(") ++depth;
+      if (tokens[i] == ")") --depth;
+      if (depth != 0 || tokens[i] != word) continue;
+      parts.push_back(tokens.subspan(start, i - start));
+      start = i + 1;
+    }
+    parts.push_back(tokens.subspan(start));
+    return parts;
+  }
+
+  // The parentheses around all of it, if they are.
+  static bool is_enclosed(Tokens tokens) {
+    if (tokens.size() < 2 || tokens.front() != "(") return false;
+    int depth = 0;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == "(") ++depth;
+      if (tokens[i] == ")" && --depth == 0) return i + 1 == tokens.size();
+    }
+    return false;
+  }
+
+  bool part(Tokens tokens, std::size_t depth) const {
+    if (is_enclosed(tokens)) return every_way(tokens.subspan(1, tokens.size() - 2), depth + 1);
+    // What is not there is missing in nearly every file.
+    if (!tokens.empty() && (tokens[0] == "not" || tokens[0] == "none")) return false;
+    if (tokens.size() > 1 && tokens[0] == "0" && tokens[1] == "of") return false;
+    if (tokens.size() == 1)
+      for (const RuleText& rule : before_)
+        if (rule.name == tokens[0]) return rule.needs_content;
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      if (says_more(tokens, i)) return true;
+    return false;
+  }
+
+  // Than the size of the file and how it begins.
+  static bool says_more(Tokens tokens, std::size_t at) {
+    const std::string_view token = tokens[at];
+    if (std::string_view("$#@\"/").find(token[0]) != std::string_view::npos) return true;
+    if (token[0] == '!') return token.size() > 1;  // alone it is half of !=
+    if (!is_word(token[0])) return false;
+    if (token[0] >= '0' && token[0] <= '9') return false;
+    if (token == "true" || token == "false" || token == "filesize") return false;
+    const bool reads = (token.starts_with("uint") || token.starts_with("int")) &&
+                       at + 3 < tokens.size() && tokens[at + 1] == "(";
+    const bool at_start = reads && (tokens[at + 2] == "0" || tokens[at + 2] == "0x0");
+    return !at_start || tokens[at + 3] != ")";
+  }
+
+  const std::vector<RuleText>& before_;
+};
+
 // A lexer that knows just enough: comments, the three kinds of strings, words.
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) {}
 
   std::vector<RuleProblem> problems;
+  std::vector<RuleText> rules;
 
   void run() {
     while (skip_blank()) {
@@ -60,9 +138,15 @@ class Lexer {
           if (skip_blank()) definition(name);
         }
       } else if (is_word(c)) {
-        last_word_ = word();
+        const auto now = word();
+        // "private global rule x"; a string may be private too.
+        if (now == "rule") is_private_ = last_word_ == "private" || before_last_ == "private";
+        before_last_ = last_word_;
+        if (last_word_ == "rule") rule_ = now;
+        last_word_ = now;
+        if (now == "condition" && skip_blank() && text_[at_] == ':') condition();
       } else {
-        last_word_ = {};
+        last_word_ = before_last_ = {};
         ++at_;
       }
     }
@@ -234,8 +318,32 @@ class Lexer {
     return run.longest();
   }
 
+  // Up to the brace that ends the rule: a condition holds none outside of texts and patterns.
+  void condition() {
+    const auto line = line_;
+    std::vector<std::string_view> tokens;
+    ++at_;
+    while (skip_blank() && text_[at_] != '}') {
+      const auto begin = at_;
+      const char c = text_[at_];
+      if (c == '"') {
+        quoted();
+      } else if (c == '/') {
+        regex_atom();
+      } else {
+        ++at_;
+        if (is_word(c) || c == '$' || c == '#' || c == '@' || c == '!') word();
+      }
+      tokens.push_back(text_.substr(begin, at_ - begin));
+    }
+    rules.push_back({rule_, line, is_private_, NeedsContent(rules).every_way(tokens)});
+  }
+
   std::string_view text_;
   std::string_view last_word_;
+  std::string_view before_last_;
+  std::string_view rule_;
+  bool is_private_ = false;
   std::size_t at_ = 0;
   std::uint32_t line_ = 1;
 };
@@ -246,6 +354,12 @@ std::vector<RuleProblem> yara_text_problems(std::string_view source) {
   Lexer lexer(source);
   lexer.run();
   return std::move(lexer.problems);
+}
+
+std::vector<RuleText> yara_rule_texts(std::string_view source) {
+  Lexer lexer(source);
+  lexer.run();
+  return std::move(lexer.rules);
 }
 
 }  // namespace fleetsweep::compiler

@@ -1,8 +1,10 @@
 #pragma once
 
 // What our agents refuse or warn about in YARA source that libyara itself would take: imports that
-// read a file again or crash on hostile input, and strings without four fixed bytes in a row.
+// read a file again or crash on hostile input, strings without four fixed bytes in a row, and rules
+// that are true of any file.
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +13,16 @@
 namespace fleetsweep::compiler {
 
 std::vector<RuleProblem> yara_text_problems(std::string_view source);
+
+struct RuleText {
+  std::string_view name;   // borrows from the source
+  std::uint32_t line = 0;  // where its condition begins
+  bool is_private = false;
+  // Something beside its size and its first bytes has to be true of a file before the rule is.
+  // Where the condition is not understood, this is taken for granted.
+  bool needs_content = true;
+};
+
+std::vector<RuleText> yara_rule_texts(std::string_view source);
 
 }  // namespace fleetsweep::compiler

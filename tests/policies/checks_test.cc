@@ -41,6 +41,37 @@ TEST(Checks, AWordThatNarrowsNothingHidesAWholeDisk) {
   EXPECT_THAT(found("", "file.name|re: '^kin', " + hash), IsEmpty());
 }
 
+std::vector<std::string> with_rule(const std::string& rule, std::string policy) {
+  policy = with(crypto::sha256(as_bytes(kSampleRule)).hex(), crypto::sha256(as_bytes(rule)).hex(),
+                std::move(policy));
+  std::vector<std::string> lines;
+  for (const auto& one : lines_of(compile_with(policy, rule).diagnostics))
+    if (one.find("YARA: ") == std::string::npos) lines.push_back(one);
+  return lines;
+}
+
+TEST(Checks, AnActionRestsOnARuleThatIsTrueOfAnyFile) {
+  const std::string always = "rule Any {\n  condition:\n    filesize < 4MB }\n";
+  const auto warning = HasSubstr("2:0 warning: the rule 'Any' is true whatever a file holds");
+  EXPECT_THAT(with_rule(always, with("score: 60", "score: 95")),
+              ElementsAre(HasSubstr("error: 'content' has the score 95, and its rule is true "
+                                    "whatever a file holds"),
+                          warning));
+  EXPECT_THAT(with_rule(always, sample_policy()), ElementsAre(HasSubstr("error: "), warning))
+      << "it names no file that could be quarantined";
+  EXPECT_THAT(with_rule("rule A { strings: $a = \"SAMPLE\" condition: filesize < 4MB and $a }",
+                        with("score: 60", "score: 95")),
+              IsEmpty());
+}
+
+TEST(Checks, AFileOfNoRuleNeverMatches) {
+  for (const char* rule : {"// rule a { condition: true }\n", "import \"pe\"\n",
+                           "private rule a { strings: $a = \"SAMPLE\" condition: $a }\n"})
+    EXPECT_THAT(with_rule(rule, sample_policy()),
+                ElementsAre(HasSubstr("error: 'rules/sample.yar' holds no rule that could match")))
+        << rule;
+}
+
 TEST(Checks, ARuleWithoutBoundsReadsTheWholeDisk) {
   const auto text = with(", max_size: 4MiB", "", with("    scope: {paths: [/opt]}\n", ""));
   EXPECT_THAT(

@@ -54,10 +54,48 @@ TEST(YaraText, AGoodStringIsComplainedAbout) {
               ElementsAre("4 warning: the YARA string $c has only 3 fixed bytes in a row"));
 }
 
+TEST(YaraText, ARuleThatIsTrueOfAnyFileIsASign) {
+  const auto needs = [](const std::string& condition) {
+    const std::string source =
+        "rule r { strings: $a = \"evil\" $b = /x{2}/ private condition: " + condition +
+        " }\nrule s { condition: true }";
+    const auto rules = yara_rule_texts(source);
+    EXPECT_EQ(rules.size(), 2u) << condition;
+    EXPECT_FALSE(rules.back().is_private) << "a string was";
+    return rules.at(0).needs_content;
+  };
+  for (const char* condition :
+       {"true", "filesize < 4MB", "uint32(0) == 0x464c457f", "uint16be(0) != 5 and filesize > 1KB",
+        "$a or true", "not $a", "0 of them", "none of ($a, $b)",
+        "filesize < 1MB and (($a and $b) or (true))", "filesize > 0 // $a\n"})
+    EXPECT_FALSE(needs(condition)) << condition;
+  for (const char* condition :
+       {"$a", "any of them", "all of ($a*)", "#a > 2", "filesize < 4MB and $a",
+        "uint32(0) == 0x464c457f and (any of them)", "uint32(uint32(0x3c)) == 0x4550",
+        "uint8(4) == 2", "pe.is_dll()", "filename matches /x{3}/", "not $a and $b",
+        "for any i in (1..#a) : (@a[i] < 9)", "($a or $b) and true", "@a < 100"})
+    EXPECT_TRUE(needs(condition)) << condition;
+}
+
+TEST(YaraText, APrivateRuleHidesThatARuleIsTrueOfAnyFile) {
+  const auto rules = yara_rule_texts(
+      "private global rule elf { condition: uint32(0) == 0x464c457f }\n"
+      "rule one : tag { meta: condition = \"x\" condition: elf }\n"
+      "rule two { strings: $a = \"evil\" condition: elf and $a }");
+  ASSERT_EQ(rules.size(), 3u);
+  EXPECT_TRUE(rules[0].is_private);
+  EXPECT_FALSE(rules[1].is_private);
+  EXPECT_EQ(rules[1].name, "one");
+  EXPECT_EQ(rules[1].line, 2u);
+  EXPECT_FALSE(rules[1].needs_content);
+  EXPECT_TRUE(rules[2].needs_content);
+}
+
 TEST(YaraText, BrokenTextHangsOrCrashesTheLexer) {
   for (const char* text : {"", "$", "$a", "$a =", "$a = \"", "$a = {", "$a = { 4", "$a = /",
-                           "$a = /\\", "/*", "import", "import \"", "$a = { [", "\"\\"})
-    problems(text);
+                           "$a = /\\", "/*", "import", "import \"", "$a = { [", "\"\\", "rule",
+                           "rule r { condition:", "condition: (((", "condition: $ # @ !"})
+    problems(text), yara_rule_texts(text);
 }
 
 }  // namespace fleetsweep::compiler
