@@ -3,38 +3,10 @@
 #include <algorithm>
 
 #include "agent/hive/text.h"
+#include "protocol/model/windows_variables.h"
 
 namespace fleetsweep::hive {
 namespace {
-
-struct Variable {
-  std::string_view name;
-  std::vector<std::string_view> globs;
-};
-
-const std::vector<Variable>& variables() {
-  static const std::vector<Variable> kVariables = {
-      {"%SystemDrive%", {""}},
-      {"%SystemRoot%", {"/Windows"}},
-      {"%windir%", {"/Windows"}},
-      {"%ProgramFiles%", {"/Program Files"}},
-      {"%ProgramFiles(x86)%", {"/Program Files (x86)"}},
-      {"%CommonProgramFiles%", {"/Program Files/Common Files"}},
-      {"%ProgramData%", {"/ProgramData", "/Documents and Settings/All Users/Application Data"}},
-      {"%ALLUSERSPROFILE%", {"/ProgramData", "/Documents and Settings/All Users"}},
-      {"%PUBLIC%", {"/Users/Public"}},
-      {"%USERPROFILE%", {"/Users/*", "/Documents and Settings/*"}},
-      {"%APPDATA%", {"/Users/*/AppData/Roaming", "/Documents and Settings/*/Application Data"}},
-      {"%LOCALAPPDATA%",
-       {"/Users/*/AppData/Local", "/Documents and Settings/*/Local Settings/Application Data"}},
-      {"%TEMP%",
-       {"/Users/*/AppData/Local/Temp", "/Documents and Settings/*/Local Settings/Temp",
-        "/Windows/Temp"}},
-      {"%TMP%",
-       {"/Users/*/AppData/Local/Temp", "/Documents and Settings/*/Local Settings/Temp",
-        "/Windows/Temp"}}};
-  return kVariables;
-}
 
 std::string slashes(std::string_view path) {
   std::string text(path);
@@ -56,14 +28,13 @@ std::vector<std::string> globs_of(std::string_view path, std::span<const std::st
   if (end == std::string_view::npos) return {};
   const std::string below = slashes(path.substr(end + 1));
   std::vector<std::string> globs;
-  for (const Variable& variable : variables())
-    if (is_equal(variable.name, path.substr(0, end + 1)))
-      for (const std::string_view glob : variable.globs) {
-        globs.push_back(std::string(glob) + below);
-        if (!glob.starts_with(kUsers)) continue;
-        for (const std::string& profile : profiles)
-          globs.push_back(profile + std::string(glob.substr(kUsers.size())) + below);
-      }
+  for (const auto& [variable, glob] : model::kWindowsVariables) {
+    if (!is_equal(variable, path.substr(0, end + 1))) continue;
+    globs.push_back(std::string(glob) + below);
+    if (!glob.starts_with(kUsers)) continue;
+    for (const std::string& profile : profiles)
+      globs.push_back(profile + std::string(glob.substr(kUsers.size())) + below);
+  }
   return globs;
 }
 

@@ -159,14 +159,16 @@ bool changes_host(ActionKind kind) {
          kind != ActionKind::kRestoreFromPackage;
 }
 
-bool looks_for_windows(const Detection& detection) {
-  return std::any_of(
-      detection.any_of.begin(), detection.any_of.end(), [](const model::Selection& selection) {
-        const auto kinds = kinds_of(selection);
-        return kinds && std::all_of(kinds->begin(), kinds->end(), [](model::PersistenceKind kind) {
-                 return name(kind).starts_with("win_");
-               });
-      });
+bool looks_for_entries_of(const Detection& detection, model::Platform platform) {
+  const bool windows = platform == model::Platform::kWindows;
+  const auto is_of = [&](model::PersistenceKind kind) {
+    return name(kind).starts_with("win_") == windows;
+  };
+  return std::any_of(detection.any_of.begin(), detection.any_of.end(),
+                     [&](const model::Selection& selection) {
+                       const auto kinds = kinds_of(selection);
+                       return kinds && std::all_of(kinds->begin(), kinds->end(), is_of);
+                     });
 }
 
 void check_actions(Draft& draft) {

@@ -8,8 +8,8 @@ namespace fleetsweep::compiler {
 
 bool changes_host(model::ActionKind kind);
 
-// Some alternative of it finds nothing but entries of Windows.
-bool looks_for_windows(const model::Detection& detection);
+// Some alternative of it finds nothing but entries of Windows, or nothing but those of Linux.
+bool looks_for_entries_of(const model::Detection& detection, model::Platform platform);
 
 void check_actions(Draft& draft);
 

@@ -293,11 +293,13 @@ void check_platform(Draft& draft) {
           draft.detections[i].name,
           fmt::format("'{}' looks for registry keys on {}", detection.id, name(platform)),
           "target: {platform: windows}");
-    if (looks_for_windows(detection) && platform != model::Platform::kWindows)
-      draft.sink.error(
-          draft.detections[i].name,
-          fmt::format("'{}' looks for entries of Windows on {}", detection.id, name(platform)),
-          "target: {platform: windows}");
+    using model::Platform;
+    const bool on_windows = platform == Platform::kWindows;
+    if (looks_for_entries_of(detection, on_windows ? Platform::kLinux : Platform::kWindows))
+      draft.sink.error(draft.detections[i].name,
+                       fmt::format("'{}' looks for entries of {} on {}", detection.id,
+                                   on_windows ? "Linux" : "Windows", name(platform)),
+                       fmt::format("target: {{platform: {}}}", on_windows ? "linux" : "windows"));
   }
 }
 

@@ -137,6 +137,11 @@ class DetectionReader {
           windows ? "such as %LOCALAPPDATA% or C:\\Windows" : "start with / or a @Location");
       return;
     }
+    if (windows && path.starts_with('%') && !begins_with_variable(path)) {
+      const std::string variable = path.substr(0, path.find_first_of("%\\/", 1)) + "%";
+      return sink_.error(node.at, fmt::format("no variable '{}'", shown(variable)),
+                         name_hint(variable, windows_variables()));
+    }
     if (windows && has_drive(path) && path[0] != 'C' && path[0] != 'c')
       sink_.warning(node.at, fmt::format("agents look into nothing on '{}'", path.substr(0, 2)),
                     "they take the volume that they are given for C:");

@@ -1,10 +1,12 @@
 #include "policies/compiler/locations.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <utility>
 
 #include "protocol/model/persistence_places.h"
+#include "protocol/model/windows_variables.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -43,6 +45,24 @@ std::vector<std::string_view> location_names() {
   each([&](std::string_view location, std::string_view) { add(names, location); });
   std::sort(names.begin() + 1, names.end());
   return names;
+}
+
+std::vector<std::string_view> windows_variables() {
+  std::vector<std::string_view> names;
+  for (const auto& [variable, place] : model::kWindowsVariables) add(names, variable);
+  return names;
+}
+
+bool begins_with_variable(std::string_view path) {
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) ==
+           std::tolower(static_cast<unsigned char>(b));
+  };
+  const auto known = windows_variables();
+  return std::any_of(known.begin(), known.end(), [&](std::string_view one) {
+    const auto begin = path.substr(0, one.size());
+    return std::equal(begin.begin(), begin.end(), one.begin(), one.end(), same);
+  });
 }
 
 }  // namespace fleetsweep::compiler

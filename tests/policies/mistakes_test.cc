@@ -144,6 +144,38 @@ TEST(Mistakes, APathOfWindowsThatNothingHasIsTakenWithoutAWord) {
   EXPECT_THAT(scope("C:\\data"), testing::Not(testing::Contains(HasSubstr("agents look into"))));
 }
 
+TEST(Mistakes, AMistypedVariableOfWindowsScansNothing) {
+  const auto scope = [](const std::string& path) {
+    return mistakes(
+        with("[/opt]", "['" + path + "']", with("platform: linux", "platform: windows")));
+  };
+  EXPECT_THAT(scope("%APDATA%\\x"), testing::Contains(HasSubstr("error: no variable '%APDATA%' | "
+                                                                "did you mean '%APPDATA%'?")));
+  EXPECT_THAT(scope("%TEMP\\x"), testing::Contains(HasSubstr("error: no variable '%TEMP%' | ")));
+  for (const char* path : {"%APPDATA%\\x", "%appdata%", "%ProgramFiles(x86)%\\y", "%SystemDrive%"})
+    EXPECT_THAT(scope(path), testing::Not(testing::Contains(HasSubstr("no variable")))) << path;
+}
+
+TEST(Mistakes, EntriesOfAnotherSystemAreLookedFor) {
+  const auto kinds = [](const std::string& list, const std::string& platform) {
+    return mistakes(with("verdicts:\n",
+                         "  starts:\n    object: persistence\n    where: {persistence.kind: [" +
+                             list + "]}\nverdicts:\n",
+                         with("platform: linux", "platform: " + platform)));
+  };
+  EXPECT_THAT(kinds("cron, systemd_unit", "windows"),
+              testing::Contains(HasSubstr("error: 'starts' looks for entries of Linux on windows | "
+                                          "target: {platform: linux}")));
+  EXPECT_THAT(kinds("win_run", "linux"),
+              testing::Contains(HasSubstr("error: 'starts' looks for entries of Windows on linux | "
+                                          "target: {platform: windows}")));
+  for (const auto& [list, platform] :
+       {std::pair{"cron, win_run", "windows"}, {"win_task", "windows"}, {"cron", "linux"}})
+    EXPECT_THAT(kinds(list, platform),
+                testing::Not(testing::Contains(HasSubstr("looks for entries"))))
+        << list;
+}
+
 TEST(Mistakes, ARuleReadsTheMemoryOfEveryProcess) {
   constexpr char kWhere[] = "    where: {process.exe.path: '{{content.file.path}}'}\n";
   EXPECT_THAT(mistakes(with("for_each: content\n", "for_each: content\n    yara: sample\n")),
