@@ -257,8 +257,11 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   CLI::App* plain = verb("explain", "in plain words what it looks for, what it does and costs",
                          explain, "explain policy.yaml");
   plain->add_option("--files", options->host.files, "of a host, as its receipts count them")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  plain->add_option("--bytes", options->host.bytes, "of all its files")->capture_default_str();
+  plain->add_option("--bytes", options->host.bytes, "of all its files")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   CLI::App* trial = policy->add_subcommand(
       "test",
       "run it against a folder and show what matches; changes nothing. 0 whether or not something "

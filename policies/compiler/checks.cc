@@ -129,6 +129,14 @@ void check_rules(Draft& draft) {
         fmt::format("the rule files have {} bytes together; at most {}", bytes, kRulesBytes));
 }
 
+void check_lists(Draft& draft) {
+  for (const auto& [name, list] : draft.lists)
+    if (!list.used)
+      draft.sink.warning(
+          list.at, fmt::format("nothing uses the list '{}'", shown(name)),
+          fmt::format("write \"@lists/{}\" in a detection, or take the list out", shown(name)));
+}
+
 void check_hash_sets(const Node& root, Draft& draft) {
   const std::size_t parts = hash_set::hash_parts(draft.policy).size();
   if (parts <= limits::kHashParts) return;
@@ -162,6 +170,7 @@ std::size_t independent_signs(const model::Policy& policy,
 }
 
 void check_strength(std::uint16_t index, Draft& draft) {
+  if (draft.faulty_verdicts.contains(index)) return;
   const model::Policy& policy = draft.policy;
   const model::Verdict& verdict = policy.verdicts[index];
   std::vector<bool> found(policy.detections.size(), false);
@@ -247,7 +256,8 @@ void check_verdicts(Draft& draft) {
           fmt::format("- {{on: [{}], actions: [{{action: report}}]}}", policy.verdicts[v].id));
   }
   for (std::uint16_t d = 0; d < policy.detections.size(); ++d)
-    if (!used.contains(d))
+    // A condition with a mistake may have meant it.
+    if (!used.contains(d) && draft.faulty_verdicts.empty())
       draft.sink.warning(draft.detections[d].name,
                          fmt::format("no verdict uses '{}'", policy.detections[d].id),
                          "name it in a condition, or take it out");
@@ -384,6 +394,7 @@ void check_validity(const Node& root, Draft& draft) {
 void check_policy(const Node& root, Draft& draft) {
   check_cost(draft);
   check_rules(draft);
+  check_lists(draft);
   check_hash_sets(root, draft);
   check_verdicts(draft);
   check_baseline(draft);

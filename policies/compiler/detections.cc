@@ -61,6 +61,12 @@ class DetectionReader {
     if (where && known_object) read_selections(*where, detection_.any_of);
     if (excluded && known_object) read_selections(*excluded, detection_.none_of);
     read_score();
+    for (const std::string_view key : {"paths", "depth", "deleted_exe", "memfd", "archives"})
+      if (fields_.has(key))
+        sink_.error(fields_.find(key)->at,
+                    fmt::format("'{}' of the detection '{}' stands outside of its scope", key,
+                                shown(entry_.key)),
+                    fmt::format("scope: {{{}: ...}}", key));
     fields_.finish();
     if (!where && detection_.rule < 0 && !fields_.has("yara"))
       sink_.error(

@@ -19,6 +19,8 @@ struct List {
   std::vector<model::HashPart> parts;  // of a file of hashes, instead of values
   bool is_sized = false;               // the size of each is known
   Timestamp expires;                   // 0: no end
+  Position at;
+  bool used = false;
 };
 
 // Where in the file the parts of a detection stand, for checks that come later.
@@ -51,6 +53,7 @@ struct Draft {
   std::set<Digest> sized_parts;        // of those whose every hash has a size
   std::vector<DetectionPlace> detections;
   std::vector<Position> verdicts;
+  std::set<std::uint16_t> faulty_verdicts;  // the condition has a mistake
   std::vector<Position> responses;
   std::vector<std::vector<ActionPlace>> actions;
   std::vector<Position> rules;

@@ -103,6 +103,7 @@ class PredicateReader {
                   known.empty() ? "define it under 'lists:'" : name_hint(list_name, known));
       return;
     }
+    list->second.used = true;
     const bool of_addresses = list->second.type.starts_with("ipv");
     if (key_.info.holds == Holds::kAddress && !of_addresses) {
       sink_.error(node.at, fmt::format("'{}' holds no addresses", node.text),

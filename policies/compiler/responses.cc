@@ -266,6 +266,7 @@ class ActionReader {
     if (list == draft_.lists.end())
       return sink_.error(item.at, fmt::format("no list '{}'", shown(item.text.substr(7))),
                          "define it under 'lists:'");
+    list->second.used = true;
     if (!list->second.type.starts_with("ipv"))
       return sink_.error(item.at, fmt::format("'{}' holds no addresses", item.text),
                          "only ipv4-addr and ipv6-addr can be blocked");
@@ -310,8 +311,13 @@ void read_verdict(const Entry& entry, Draft& draft) {
   if (!is_name(entry.key))
     draft.sink.error(entry.at, fmt::format("'{}' is not a name for a verdict", shown(entry.key)),
                      "small letters, digits and _, beginning with a letter");
-  if (const Node* condition = fields.need("condition", "such as: content and 1 of link_*"))
-    if (auto parsed = read_condition(*condition, draft)) verdict.condition = std::move(*parsed);
+  if (const Node* condition = fields.need("condition", "such as: content and 1 of link_*")) {
+    auto parsed = read_condition(*condition, draft);
+    if (!parsed)
+      draft.faulty_verdicts.insert(static_cast<std::uint16_t>(draft.policy.verdicts.size()));
+    else
+      verdict.condition = std::move(*parsed);
+  }
   fields.need("confidence", "0 to 100: how sure the verdict is");
   verdict.confidence = static_cast<std::uint8_t>(fields.number("confidence", 0, 100, 0));
   verdict.level =

@@ -60,6 +60,7 @@ void read_hash_file(const Node& node, Fields& fields, const std::string& name, L
 void read_list(const Entry& entry, Draft& draft) {
   Fields fields(entry.value, fmt::format("the list '{}'", entry.key), draft.sink);
   List list;
+  list.at = entry.at;
   list.type = fields.needed_choice("type", {"ipv4-addr", "ipv6-addr", "domain-name", "file-path",
                                             "file-name", "sha-256", "sha-1", "md5", "text"});
   const Node* file = fields.find("file");

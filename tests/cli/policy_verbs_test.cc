@@ -55,6 +55,15 @@ TEST(PolicyVerbs, AFileThatIsNotThereSendsPeopleToCampaigns) {
   }
 }
 
+TEST(PolicyVerbs, WhatAPolicyCostsIsSaidForAHostOfFewerThanNoFiles) {
+  for (const char* host : {" --files -5", " --files 0", " --bytes -1"}) {
+    CLI::App app;
+    Session session;
+    add_policy_verbs(app, session);
+    EXPECT_THROW(app.parse("policy explain " + kGood + host), CLI::ValidationError) << host;
+  }
+}
+
 TEST(PolicyVerbs, WhatAPolicyCostsIsSaidForAnotherHost) {
   const std::string small = run("explain", kGood + " --files 1000 --bytes 2000000000").out;
   EXPECT_THAT(small, testing::HasSubstr("a host of 1000 files and 2.0 GB"));

@@ -292,7 +292,8 @@ TEST(Checks, TheEndOfAListStaysWithItsAuthor) {
 
 TEST(Checks, AnAddressOutsideAListCountsForEver) {
   EXPECT_THAT(mistakes(with("dst_ref|in: \"@lists/c2\"", "dst_ref: 198.51.100.7")),
-              ElementsAre("27:38 warning: '198.51.100.7' counts for ever here | addresses change "
+              ElementsAre(HasSubstr("warning: nothing uses the list 'c2'"),
+                          "27:38 warning: '198.51.100.7' counts for ever here | addresses change "
                           "hands: put it into 'lists:' with 'expires'"));
   EXPECT_THAT(mistakes(with("type: ipv4-addr", "type: text", with(", expires: 2027-05-01", ""))),
               Contains(HasSubstr("'@lists/c2' holds no addresses")));
@@ -370,6 +371,24 @@ TEST(Checks, UnusedPartsAreTakenForWork) {
   EXPECT_THAT(mistakes(with("  - on: [trace]\n    actions: [{action: report}]\n", "")),
               ElementsAre("30:3 warning: no response answers 'trace' | - {on: [trace], actions: "
                           "[{action: report}]}"));
+}
+
+TEST(Checks, AListThatNothingUsesIsTakenForWork) {
+  const std::string more =
+      "  hosts: {type: ipv4-addr, values: [203.0.113.7], expires: 2027-05-01}\n";
+  const auto text = with("rules:\n", more + "rules:\n");
+  EXPECT_THAT(
+      mistakes(text),
+      ElementsAre("13:3 warning: nothing uses the list 'hosts' | write \"@lists/hosts\" in a "
+                  "detection, or take the list out"));
+  EXPECT_THAT(mistakes(with("actions:\n",
+                            "actions:\n      - {action: block, select: '@lists/hosts'}\n", text)),
+              Not(Contains(HasSubstr("nothing uses"))));
+}
+
+TEST(Checks, AMistakeInAConditionIsToldTwice) {
+  EXPECT_THAT(mistakes(with("'content and 1 of (started, talks)'", "'content and startd'")),
+              ElementsAre(HasSubstr("error: no detection 'startd' | did you mean 'started'?")));
 }
 
 TEST(Checks, APathOutsideOfTheScopeIsNeverFound) {

@@ -111,6 +111,13 @@ TEST(Mistakes, AValueThatStandsForEverythingIsASign) {
   EXPECT_THAT(range("44.0.0.0/8", "ipv4-addr"), testing::IsEmpty());
 }
 
+TEST(Mistakes, AFieldOfTheScopeStandsBesideIt) {
+  EXPECT_THAT(
+      mistakes(with("yara: sample", "yara: sample\n    archives: true")),
+      ElementsAre("20:15 error: 'archives' of the detection 'content' stands outside of its "
+                  "scope | scope: {archives: ...}"));
+}
+
 TEST(Mistakes, AHealthCheckThatNoAgentUnderstandsIsNeverMeasured) {
   const auto checks = [](const std::string& list) {
     return with("{none_of: [confirmed]}}", "{none_of: [confirmed]}, health: [" + list + "]}");

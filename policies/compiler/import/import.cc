@@ -12,6 +12,10 @@ Result<Imported> import_feed(Format format, std::string_view bytes, const Contex
         "'{}' has {} bytes; at most {}: split it, or, if it holds nothing but hashes, name it "
         "with 'file:' in a list of the policy",
         escaped(context.source), bytes.size(), limits::kImportFileBytes);
+  // XML says what it is written in; all else is bytes.
+  if (format != Format::kOpenioc &&
+      (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")))
+    return fail(Code::kInvalid, "'{}' is UTF-16: save it as UTF-8", escaped(context.source));
   constexpr Status (*kImporters[])(std::string_view, Collector&) = {
       import_stix,   import_feodo,   import_loki, import_misp,
       import_clamav, import_openioc, import_plain};

@@ -19,8 +19,14 @@ std::pair<std::string_view, std::string_view> value_and_note(std::string_view li
 
 std::optional<Indicator> with_port(const std::string& value) {
   const auto colon = value.rfind(':');
-  if (colon == std::string::npos || value.find(':') != colon) return std::nullopt;
-  auto indicator = address_indicator(value.substr(0, colon));
+  if (colon == std::string::npos) return std::nullopt;
+  std::string address = value.substr(0, colon);
+  // An address of IPv6 has colons of its own, and stands in brackets.
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
+  else if (address.find(':') != std::string::npos)
+    return std::nullopt;
+  auto indicator = address_indicator(address);
   const auto port = compiler::parse_whole(std::string_view(value).substr(colon + 1));
   if (!indicator || !port || *port < 1 || *port > 65535) return std::nullopt;
   indicator->all_of.push_back(

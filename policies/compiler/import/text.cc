@@ -35,11 +35,11 @@ std::vector<Line> lines_of(std::string_view text) {
   std::vector<Line> lines;
   std::uint32_t number = 0;
   for (std::size_t from = 0; from < text.size();) {
-    const auto end = std::min(text.find('\n', from), text.size());
+    const auto end = std::min(text.find_first_of("\r\n", from), text.size());
     ++number;
     if (const auto line = trimmed(text.substr(from, end - from)); !line.empty())
       lines.push_back({number, line});
-    from = end + 1;
+    from = end + (text.substr(end, 2) == "\r\n" ? 2 : 1);
   }
   return lines;
 }

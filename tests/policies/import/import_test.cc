@@ -428,6 +428,15 @@ TEST(ImportClamav, ASizeThatNoFileHasMakesTheWholePolicyUnreadable) {
   EXPECT_EQ(result.indicators.size(), 1u);
 }
 
+TEST(ImportPlain, AnAddressOfIpv6WithAPortIsNoAddress) {
+  const auto result = imported(Format::kPlain, "[2001:db8::8]:443\n2001:db8::9:443\n[x]:443\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("address network-traffic.dst_ref=2001:db8::8 "
+                          "network-traffic.dst_port=443 @1 <2026-12-23",
+                          "address network-traffic.dst_ref=2001:db8::9:443 @2 <2026-12-23"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("3: [x]:443: neither")));
+}
+
 // --- all of them --------------------------------------------------------------------------------
 
 TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {
@@ -438,6 +447,20 @@ TEST(Import, WhatIsNoSuchFeedIsTakenForAnEmptyOne) {
   EXPECT_THAT(complaint(Format::kOpenioc, "<a"), HasSubstr("not XML"));
   EXPECT_THAT(complaint(Format::kPlain, std::string(limits::kImportFileBytes + 1, 'x')),
               HasSubstr("split it"));
+}
+
+TEST(Import, AFileOfUtf16IsComplainedAboutLineByLine) {
+  using namespace std::string_literals;
+  for (const Format format : {Format::kPlain, Format::kLoki, Format::kClamav, Format::kStix})
+    for (const std::string& text : {"\xFF\xFE/\0t\0m\0p\0\n\0"s, "\xFE\xFF\0/\0t\0m\0p\0\n"s})
+      EXPECT_EQ(complaint(format, text, "hash-iocs.txt"),
+                "'hash-iocs.txt' is UTF-16: save it as UTF-8");
+}
+
+TEST(Import, LinesOfAnOldMacAreOneLine) {
+  EXPECT_THAT(shown(imported(Format::kPlain, "198.51.100.7\r198.51.100.8\r\n\r\n198.51.100.9\n\r")),
+              ElementsAre(HasSubstr("198.51.100.7 @1"), HasSubstr("198.51.100.8 @2"),
+                          HasSubstr("198.51.100.9 @4")));
 }
 
 TEST(Import, TheSameIndicatorOfTwoFeedsLosesOneOfItsSources) {
