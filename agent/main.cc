@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -156,9 +157,24 @@ void print(const std::string& verb, const Json& answer) {
   } else if (answer.contains("halted")) {
     std::printf(answer.value("halted", false) ? "halted\n" : "resumed\n");
   } else {
-    std::printf("%s: %d objects (%s)\n", answer.value("state", "").c_str(),
-                answer.value("acted", 0), answer.value("reason", "").c_str());
+    const std::string reason = answer.value("reason", "none");
+    std::printf("%s: %s%s\n", answer.value("state", "").c_str(),
+                reason == "none" ? "" : (reason + ": ").c_str(),
+                escaped(answer.value("says", "")).c_str());
   }
+}
+
+// What is in the way is the owner's to judge; what was purged nobody brings back.
+void print_next_undo(const Options& options, const Json& answer) {
+  const Json left = answer.value("not_put_back", Json::array());
+  if (std::ranges::all_of(left,
+                          [](const Json& one) { return one.value("reason", "") == "expired"; }))
+    return;
+  std::printf(
+      "next: make way for what is not back (docs/reasons.md), then `fleetsweep-agent undo %s "
+      "--state "
+      "%s` again: it goes on with that\n",
+      escaped(options.command.argument).c_str(), options.state.c_str());
 }
 
 // Core, which answers, cannot look there; who may command the agent can. Null: he cannot either.
@@ -184,6 +200,8 @@ int show(const Options& options, const model::LocalReply& reply) {
     std::printf("%s\n", answer.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
   else
     print(options.command.verb, answer);
+  if (options.command.verb == "undo" && !options.json && answer.is_object())
+    print_next_undo(options, answer);
   return reply.ok ? kDone : kRefused;
 }
 

@@ -67,9 +67,10 @@ std::string agent_text(const json& agent) {
   text += "  campaigns";
   for (const auto& [campaign, host] : campaigns.items()) {
     const std::string reason = text_of(host, "reason");
-    text += fmt::format("\n    {:<{}}  {:<11} wave {}, {} matched, {} acted, last receipt {}{}",
+    text += fmt::format("\n    {:<{}}  {:<11} wave {}, {} matched, {} {}, last receipt {}{}",
                         escaped(campaign), width, text_of(host, "state"), text_of(host, "wave"),
                         text_of(host, "matched"), text_of(host, "acted"),
+                        text_of(host, "kind") == "undo" ? "put back" : "acted",
                         text_of(host, "finished").empty() ? "none" : text_of(host, "finished"),
                         reason.empty() || reason == "none" ? "" : "; because " + reason);
   }

@@ -56,9 +56,10 @@ ActDone answer(const Transaction& transaction, bool local) {
                                                                : transaction.begin.order;
   const auto steps = done.undo ? undo_outcomes(transaction) : outcomes(transaction);
   for (const auto& step : steps) {
-    done.acted +=
-        plan::is_intrusive(step.item.action) && (step.item.outcome == model::Outcome::kDone ||
-                                                 step.item.outcome == model::Outcome::kUndone);
+    // What an undo did not come to is still done.
+    const bool has_acted = step.item.outcome == model::Outcome::kUndone ||
+                           (step.item.outcome == model::Outcome::kDone && !done.undo);
+    done.acted += has_acted && plan::is_intrusive(step.item.action);
     done.items.push_back(step.item);
     done.paths.push_back(step.path);
     if (!done.undo && is_removed(step)) done.removed.push_back(step.object);

@@ -4,6 +4,7 @@
 
 #include "agent/core/core.h"
 #include "agent/plan/network.h"
+#include "agent/report/undo.h"
 
 namespace fleetsweep::agent {
 
@@ -92,13 +93,16 @@ bool has_isolated(const model::ActDone& done) {
 
 }  // namespace
 
-// Taken back with all that the order did.
-void Core::lift(const DocumentId& undone, Effects& effects) {
-  const auto job = jobs_.find(undone);
-  if (job == jobs_.end() || job->second.cut_off.empty()) return;
-  job->second.cut_off.clear();
-  job->second.is_unreached = false;
-  effects.records.push_back(PutJob{job->second});
+// Of one that could not begin its own answer says why.
+void Core::take_back(Job& job, const model::ActDone& undo, std::string_view by) {
+  const std::string text = undo_text(undo);
+  if (undo.state == HostState::kFailed)
+    tell(job, fmt::format("done: {}; its undo by {} failed: {}{}{}", name(job.state), by,
+                          name(undo.reason), text.empty() ? "" : ": ", text));
+  if (undo.state != HostState::kUndone) return;
+  tell(job, fmt::format("undone by {}{}{}", by, text.empty() ? "" : ": ", text));
+  job.cut_off.clear();
+  job.is_unreached = false;
 }
 
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
@@ -112,9 +116,11 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
       job.is_unreached = true;
       cut_off_at_ = now.uptime;
     }
-  } else if (const auto undo = state().orders.find(job.order);
-             undo != state().orders.end() && done.state == HostState::kUndone) {
-    lift(undo->second.order.undoes, effects);
+  } else if (const auto undo = state().orders.find(job.order); undo != state().orders.end()) {
+    if (const auto applied = jobs_.find(undo->second.order.undoes); applied != jobs_.end()) {
+      take_back(applied->second, done, fmt::format("order {:.12}", job.order.hex()));
+      effects.records.push_back(PutJob{applied->second});
+    }
   }
   // The crash came before act's journal: nothing was begun, so it is judged and begun anew.
   if (run.resumed && done.state == HostState::kRefused && done.reason == Reason::kNone) {
@@ -160,9 +166,10 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
     return std::ranges::find(done.removed, object) != done.removed.end();
   });
   if (job.phase == Phase::kDone && !job.reboot_rescan) job.remaining.clear();
+  const std::string detail = job.mode == Mode::kUndo ? undo_text(done) : done.detail;
   tell(job, fmt::format("{}{}{}{}{}", name(job.state), done.reason == Reason::kNone ? "" : ": ",
                         done.reason == Reason::kNone ? "" : name(done.reason),
-                        done.detail.empty() ? "" : ": ", done.detail));
+                        detail.empty() ? "" : ": ", detail));
   report(job, std::move(say), effects, now);
   remember(job, effects);
 }
@@ -180,22 +187,19 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
   say.items = done.items;
   say.paths = done.paths;
   say.local = true;
-  if (is_between_rounds(job.order)) {  // the owner's hand is on it: no other round
-    job.phase = Phase::kDone;
-    remember(job, effects);
-  }
-  if (done.state == HostState::kUndone) {
-    job.cut_off.clear();
-    job.is_unreached = false;
+  const bool is_undone = done.state == HostState::kUndone;
+  if (is_undone || found != jobs_.end()) take_back(job, done, "the owner of this host");
+  if (is_between_rounds(job.order)) job.phase = Phase::kDone;  // his hand is on it: no other round
+  if (is_undone || done.acted > 0) {  // a rescan would report what was put back
     job.phase = Phase::kDone;
     job.reboot_rescan = false;
+  }
+  if (is_undone) {
     job.state = done.state;
     job.reason = done.reason;
     executed_.insert({job.order, job.slot});
-    tell(job, fmt::format("undone by the owner of this host{}{}", done.detail.empty() ? "" : ": ",
-                          done.detail));
-    remember(job, effects);
   }
+  if (is_undone || found != jobs_.end()) remember(job, effects);
   report(job, std::move(say), effects, now);
 }
 

@@ -259,7 +259,7 @@ class Core {
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   std::uint8_t rounds_of(const Job& job) const;
   bool is_between_rounds(const DocumentId& order) const;
-  void lift(const DocumentId& undone, Effects& effects);
+  void take_back(Job& job, const model::ActDone& undo, std::string_view by);
   void end_rounds(Job job, const trust::Refusal& refusal, Effects& effects);
   void verify_again(Job job, Effects& effects, const Now& now);
   bool is_left(const Job& job, const std::vector<model::Finding>& findings) const;

@@ -36,10 +36,9 @@ std::string Core::why(const DocumentId& order) const {
   if (reason == reasons_.end()) return "not looked at yet";
   std::string text = reason->second;
   const auto job = jobs_.find(order);
-  if (job != jobs_.end() && job->second.acted != 0)
-    text += fmt::format("; objects {}: {}",
-                        job->second.mode == model::Mode::kUndo ? "put back" : "acted on",
-                        job->second.acted);
+  // An undo says itself what it put back.
+  if (job != jobs_.end() && job->second.acted != 0 && job->second.mode != model::Mode::kUndo)
+    text += fmt::format("; objects acted on: {}", job->second.acted);
   if (job != jobs_.end() && job->second.round > 0)
     text +=
         fmt::format("; came back {} time{}", job->second.round, job->second.round == 1 ? "" : "s");

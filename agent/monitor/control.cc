@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "agent/monitor/monitor.h"
+#include "agent/report/undo.h"
+#include "protocol/base/limits.h"
 #include "protocol/base/names.h"
 #include "protocol/runtime/files/files.h"
 
@@ -25,13 +27,36 @@ bool is_owner(int fd) {
   return peer.uid == 0 || peer.uid == ::getuid();
 }
 
-model::LocalReply refused(std::string_view why) {
-  std::string text;
-  for (const char c : escaped(why)) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
+std::string json_string(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : escaped(text)) {
+    if (c == '"' || c == '\\') json += '\\';
+    json += c;
   }
-  return {false, "{\"error\": \"" + text + "\"}"};
+  return json + '"';
+}
+
+model::LocalReply refused(std::string_view why) {
+  return {false, "{\"error\": " + json_string(why) + "}"};
+}
+
+// Of what is not back as much as the answer has room for; the receipt has more.
+model::LocalReply undo_reply(const model::ActDone& done) {
+  const auto left = agent::not_put_back(done);
+  std::string json = fmt::format(
+      R"({{"state": "{}", "reason": "{}", "acted": {}, "left": {}, "says": {}, "not_put_back": [)",
+      name(done.state), name(done.reason), done.acted, left.size(),
+      json_string(agent::undo_text(done)));
+  std::string_view separator = "";
+  for (const agent::NotPutBack& one : left) {
+    const std::string object =
+        fmt::format(R"({}{{"path": {}, "reason": "{}", "why": {}}})", separator,
+                    json_string(one.path), name(one.reason), json_string(one.why));
+    if (json.size() + object.size() > limits::kLocalReplyBytes - 2) break;
+    json += object;
+    separator = ", ";
+  }
+  return {done.state == model::HostState::kUndone, json + "]}"};
 }
 
 bool is_order_id(const std::string& text) {
@@ -153,10 +178,7 @@ void Monitor::on_undo_message() {
     model::ActDone carried = *done;
     carried.local = true;
     to_core(carried);
-    const bool is_undone = done->state == model::HostState::kUndone;
-    finish_local_undo(
-        {is_undone, fmt::format("{{\"state\": \"{}\", \"reason\": \"{}\", \"acted\": {}}}",
-                                name(done->state), name(done->reason), done->acted)});
+    finish_local_undo(undo_reply(*done));
   }
 }
 

@@ -68,10 +68,13 @@ Status why(Session& session, const Options& options) {
     }
     const std::string reason = text_of(host, "reason");
     session.console.print(fmt::format(
-        "{} in campaign {}: {}{} (wave {}, last receipt {}, order {})", text_of(host, "hostname"),
+        "{} in campaign {}: {}{}{} (wave {}, last receipt {}, order {})", text_of(host, "hostname"),
         escaped(options.campaign), text_of(host, "state"),
-        reason.empty() || reason == "none" ? "" : ", because " + reason, text_of(host, "wave"),
-        text_of(host, "finished"), text_of(host, "order").substr(0, 12)));
+        reason.empty() || reason == "none" ? "" : ", because " + reason,
+        text_of(host, "kind") == "undo"
+            ? fmt::format("; the undo put back {}", text_of(host, "acted"))
+            : "",
+        text_of(host, "wave"), text_of(host, "finished"), text_of(host, "order").substr(0, 12)));
     if (!reason.empty() && reason != "none")
       session.console.next("docs/reasons.md says what to do about " + reason);
     return {};

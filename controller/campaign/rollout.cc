@@ -69,7 +69,8 @@ bool Rollout::on_report(const Report& report, Instant now) {
   if (!is_for_it) return false;
   const bool newest = (!host.report || report.seq > host.report->seq) &&
                       (!host.look || report.seq > host.look->seq);
-  const bool is_apply = orders_[static_cast<std::size_t>(order)].order.mode == Mode::kApply;
+  const Mode mode = orders_[static_cast<std::size_t>(order)].order.mode;
+  const bool is_apply = mode == Mode::kApply;
   if (is_apply && report.kind == model::ReceiptKind::kScan) {
     if (!host.look ||
         std::pair(find(host.look->order), host.look->seq) < std::pair(order, report.seq))
@@ -77,11 +78,13 @@ bool Rollout::on_report(const Report& report, Instant now) {
   } else {
     host.answered = std::max<std::uint16_t>(host.answered, static_cast<std::uint16_t>(order + 1));
     Report shown = host.report && host.report->seq > report.seq ? *host.report : report;
-    // A rescan finds nothing and does nothing; that must not look as if nothing had been done.
-    if (is_apply && host.report && host.report->order == report.order) {
+    // A rescan finds nothing and does nothing; that must not look as if nothing had been done. An
+    // undo finds nothing either, and says how much it put back.
+    const bool goes_on = is_apply && host.report && host.report->order == report.order;
+    if (host.report && (goes_on || mode == Mode::kUndo))
       shown.matched = std::max(host.report->matched, report.matched);
+    if (goes_on && shown.kind != model::ReceiptKind::kUndo)
       shown.acted = std::max(host.report->acted, report.acted);
-    }
     host.report = shown;
   }
   host.scanning = false;

@@ -75,7 +75,7 @@ TEST_F(StolenOperatorKey, CannotUndo) {
   world.expect_why(fixture::id_of(alone), "refused: quorum: role clean");
   EXPECT_FALSE(world.host().is_infected());
   world.submit(world.sign(undo));
-  world.expect_why(fixture::id_of(alone), "undone; objects put back: 1");
+  world.expect_why(fixture::id_of(alone), "undone: 1 put back");
   EXPECT_TRUE(world.host().is_infected());
 }
 

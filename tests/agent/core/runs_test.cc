@@ -552,5 +552,46 @@ TEST_F(AgentCore, UndoByTheOwnerBecomesALocalReceipt) {
   EXPECT_EQ(host.last().state, HostState::kUndone) << "no rescan reports what was put back";
 }
 
+// Half of it is back: nobody would know which half.
+TEST_F(AgentCore, AnUndoThatFailedLeavesTheOrderDoneAndVerified) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  model::ActDone done;
+  done.state = HostState::kFailed;
+  done.reason = Reason::kConflict;
+  done.order = applied;
+  done.undo = done.local = true;
+  done.acted = 1;
+  done.paths = {"/tmp/a", "/tmp/b"};
+  done.items.resize(2);
+  for (model::ReceiptItem& item : done.items) item.action = model::ActionKind::kQuarantine;
+  done.items[0].outcome = model::Outcome::kFailed;
+  done.items[0].reason = Reason::kConflict;
+  done.items[1].outcome = model::Outcome::kUndone;
+  const std::string what = "1 put back, 1 not: /tmp/a: conflict (another file is there)";
+  const auto says = [&](const std::string& by) {
+    return host.core->why(applied).find("its undo by " + by + " failed: conflict: " + what) !=
+           std::string::npos;
+  };
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_TRUE(says("the owner of this host")) << host.core->why(applied);
+  EXPECT_EQ(host.last().state, HostState::kFailed);
+  host.crash();
+  EXPECT_TRUE(says("the owner of this host")) << "forgotten: " << host.core->why(applied);
+  const std::size_t scans = host.scans();
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), scans) << "a rescan would say that it came back";
+
+  host.connect();
+  const DocumentId undo = host.order(fixture::undo(applied), {"alice", "bob"});
+  done.local = false;
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_TRUE(says("order " + undo.hex().substr(0, 12))) << host.core->why(applied);
+  EXPECT_EQ(host.core->why(undo), "failed: conflict: " + what);
+  EXPECT_EQ(host.last().items.size(), 2u);
+}
+
 }  // namespace
 }  // namespace fleetsweep::agent

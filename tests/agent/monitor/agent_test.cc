@@ -61,6 +61,49 @@ TEST_F(Agent, OwnerUndoesAloneAndHaltsAndAsksWhy) {
   EXPECT_TRUE(controller_.await(again, HostState::kFound));
 }
 
+TEST_F(Agent, OwnerIsNotToldWhatAnUndoCouldNotPutBack) {
+  const std::string edited = root_ + "/var/tmp/edited", lost = root_ + "/var/tmp/lost/lookalike";
+  std::filesystem::create_directories(root_ + "/var/tmp/lost");
+  for (const std::string& file : {edited, lost}) std::ofstream(file) << kBad;
+  enrol_and_start();
+  const model::Policy policy = this->policy();
+  const DocumentId dry =
+      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
+  ASSERT_TRUE(controller_.await(dry, HostState::kFound));
+  const DocumentId apply = controller_.submit(
+      controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
+  ASSERT_TRUE(controller_.await(apply, HostState::kVerified));
+
+  std::ofstream(edited) << "the owner's own\n";
+  std::filesystem::remove(root_ + "/var/tmp/lost");
+  const auto undo = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {binary(), "undo", apply.hex(), "--state", state()};
+    words.insert(words.end(), more.begin(), more.end());
+    Process owner(words, folder_ + "/undo");
+    EXPECT_TRUE(controller_.serve_until([&] { return !owner.is_running(); }));
+    EXPECT_EQ(owner.exit_code(), 1);
+    std::ifstream log(folder_ + "/undo");
+    std::string said((std::istreambuf_iterator<char>(log)), {});
+    std::filesystem::remove(folder_ + "/undo");
+    return said;
+  };
+  const std::string left =
+      "/var/tmp/edited: conflict (another file is there), /var/tmp/lost/lookalike: gone (its "
+      "folder is missing)";
+  EXPECT_THAT(undo({}), testing::AllOf(testing::HasSubstr("1 put back, 2 not: " + left),
+                                       testing::HasSubstr("\nnext: "),
+                                       testing::HasSubstr("fleetsweep-agent undo " + apply.hex())));
+  EXPECT_TRUE(std::filesystem::exists(bad_file()));
+  ASSERT_TRUE(controller_.await(apply, HostState::kFailed));
+  EXPECT_EQ(controller_.receipts.back().acted, 1u);
+  EXPECT_THAT(tell("why", apply.hex()).json, testing::HasSubstr(left));
+  EXPECT_THAT(
+      undo({"--json"}),
+      testing::AllOf(testing::HasSubstr(R"("acted":1,)"),
+                     testing::HasSubstr(R"("path":"/var/tmp/edited","reason":"conflict")"),
+                     testing::HasSubstr(R"("reason":"gone","why":"its folder is missing")")));
+}
+
 TEST_F(Agent, HaltFileMadeByHandIsHeededAndItsRemovalToo) {
   enrol_and_start();
   const auto says = [&](const char* text) {

@@ -78,6 +78,28 @@ TEST_F(RolloutTest, ACleanedHostLooksAsIfNothingHadBeenDone) {
   }
 }
 
+TEST_F(RolloutTest, AnUndoThatFailedLooksAsIfNothingHadBeenFoundOrEverythingPutBack) {
+  dry_run(2);
+  rollout_.on_order(kApply, 2, order(Mode::kApply), members(2), kStart);
+  for (HostNo host : {1u, 2u}) {
+    Report clean = report(host, 2, kApply, ReceiptKind::kClean, HostState::kCleaned);
+    clean.matched = 11, clean.acted = 6;
+    rollout_.on_report(clean, kStart);
+  }
+  rollout_.on_order(kUndo, 3, order(Mode::kUndo), members(1), kStart);
+  const auto undo = [&](HostNo host, const DocumentId& of, Reason reason, std::uint32_t back) {
+    Report undo = report(host, 3, of, ReceiptKind::kUndo, HostState::kFailed, reason);
+    undo.matched = 0, undo.acted = back;
+    rollout_.on_report(undo, kStart);
+    const auto shown = rollout_.standing(host)->report;
+    EXPECT_EQ(shown->reason, reason);
+    EXPECT_EQ(shown->matched, 11u);
+    EXPECT_EQ(shown->acted, back);
+  };
+  undo(1, kUndo, Reason::kExpired, 0);
+  undo(2, kApply, Reason::kConflict, 4);  // by its owner, who has no order
+}
+
 TEST_F(RolloutTest, HostGoesFromPendingToFound) {
   rollout_.on_order(kDry, 1, order(Mode::kDryRun), members(2), kStart);
   EXPECT_EQ(in(HostState::kPending), 2u);
