@@ -188,7 +188,7 @@ Status test_goodware(Session& session, const Options& options) {
     FS_TRY(policies.emplace_back(), compile(session, Options{.file = file}));
   }
   json results = json::array();
-  std::size_t alarms = 0;
+  std::size_t alarms = 0, tried = 0;
   while (results.size() < policies.size()) {
     const std::size_t first = results.size();
     const std::size_t count = std::min(limits::kSweepPolicies, policies.size() - first);
@@ -196,22 +196,36 @@ Status test_goodware(Session& session, const Options& options) {
            scan(std::span(policies).subspan(first, count), options.goodware));
     for (const json& report : reports) {
       const std::string& file = options.files[results.size()];
-      if (const auto ok = answered(report); !ok) return fail(ok.error().within(file));
+      const model::Policy& policy = policies[results.size()].policy;
+      const bool is_for_another = text_of(report, "reason") == name(model::Reason::kPlatform);
+      if (const auto ok = answered(report); !ok && !is_for_another)
+        return fail(ok.error().within(file));
       const json hits = false_alarms(report);
       alarms += hits["verdicts"].size();
-      if (!session.console.json) {
+      tried += !is_for_another;
+      if (!session.console.json && is_for_another) {
+        session.console.note(
+            fmt::format("{}: for {}, not tried here", file, name(policy.platform)));
+      } else if (!session.console.json) {
         session.console.print(fmt::format("{}: {}; {} scanned", file,
                                           counted(hits["verdicts"].size(), "false alarm"),
                                           counted(count_of(report, "scanned"), "file")));
         if (!hits["verdicts"].empty()) session.console.table(scan_table(hits));
       }
       results.push_back({{"policy", file},
+                         {"reason", text_of(report, "reason")},
                          {"scanned", count_of(report, "scanned")},
                          {"verdicts", hits["verdicts"]},
                          {"findings", hits["findings"]}});
     }
   }
   if (session.console.json) session.console.print(results.dump());
+  if (tried == 0)
+    return fail(
+        Code::kConflict,
+        "no policy was tried: none is for the system whose root is {}\nnext:  give a folder "
+        "that is the root of such a host",
+        escaped(options.goodware));
   if (alarms == 0) return {};
   return fail(Code::kConflict,
               "{} on good software\nnext:  narrow the detections that are named, or the condition",
@@ -265,7 +279,7 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   CLI::App* trial = policy->add_subcommand(
       "test",
       "run it against a folder and show what matches; changes nothing. 0 whether or not something "
-      "is found; with --goodware 1 if anything is");
+      "is found; with --goodware 1 if anything is, and policies for another system are left out");
   trial->footer(
       "Example: fleetsweep policy test policies/catalog/lookalike/policy.yaml /srv/image\n"
       "Example: fleetsweep policy test policies/catalog/*/policy.yaml --goodware "

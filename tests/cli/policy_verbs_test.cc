@@ -149,5 +149,23 @@ TEST(PolicyVerbs, AFalseAlarmOnGoodSoftwarePasses) {
   EXPECT_EQ(nlohmann::json::parse(good.out).size(), 2u) << "a policy was left out";
 }
 
+TEST(PolicyVerbs, APolicyForAnotherSystemEndsTheTrialOfAllOthers) {
+  const Feed feed;
+  const std::string windows = std::string(FS_SOURCE_DIR) + "/policies/catalog/emotet/policy.yaml";
+  const std::string goodware = " --goodware " + feed.root;
+  const Outcome some = run("test", windows + " " + kGood + goodware);
+  EXPECT_EQ(some.exit, kDone) << some.err;
+  EXPECT_THAT(some.err, testing::HasSubstr("emotet/policy.yaml: for windows, not tried here"));
+  EXPECT_THAT(some.out, testing::HasSubstr("lookalike/policy.yaml: 0 false alarms; "));
+  EXPECT_THAT(some.out, testing::Not(testing::HasSubstr("emotet")));
+  const auto report =
+      nlohmann::json::parse(run("test", windows + " " + kGood + goodware, true).out);
+  EXPECT_EQ(report[0]["reason"], "platform");
+  EXPECT_EQ(report[1]["reason"], "none");
+  const Outcome none = run("test", windows + goodware);
+  EXPECT_EQ(none.exit, kRefused) << "nothing was tried, and it looks like good news";
+  EXPECT_THAT(none.err, testing::HasSubstr("no policy was tried"));
+}
+
 }  // namespace
 }  // namespace fleetsweep::cli
