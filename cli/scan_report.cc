@@ -38,6 +38,12 @@ std::string place(const json& finding) {
                        shown(connection, "remote_port"), shown(connection, "pid"),
                        shown(connection, "exe"));
   }
+  if (finding.contains("registry")) {
+    const json& registry = finding["registry"];
+    const std::string value = shown(registry, "value_name");
+    return fmt::format("{}{}{} in {}", shown(registry, "key"), value.empty() ? "" : ": ", value,
+                       shown(registry.value("hive", json::object()), "path"));
+  }
   return {};
 }
 
@@ -50,6 +56,21 @@ std::string verdicts_of(const json& report, const json& number) {
     if (std::ranges::find(findings, number) != findings.end()) ids.push_back(shown(verdict, "id"));
   }
   return ids.empty() ? "-" : fmt::format("{}", fmt::join(ids, " "));
+}
+
+// "2 files could not be read:", and the first of them with their reasons; nothing if there are
+// none.
+void name_first(std::vector<std::string>& lines, const json& report, const char* member,
+                std::string_view what) {
+  constexpr std::size_t kNamed = 5;
+  const std::uint64_t count = count_of(report, member);
+  if (count == 0) return;
+  const json places = report.value(std::string(member) + "_paths", json::array());
+  const std::size_t named = std::min(kNamed, places.size());
+  lines.push_back(fmt::format("{} {}{}", counted(count, "file"), what, named == 0 ? "" : ":"));
+  for (std::size_t i = 0; i < named; ++i) lines.push_back("  " + places[i].get<std::string>());
+  if (named > 0 && named < count)
+    lines.push_back(fmt::format("  and {} more (`--json` names {})", count - named, places.size()));
 }
 
 }  // namespace
@@ -78,10 +99,8 @@ std::vector<std::string> scan_summary(const json& report) {
     lines.push_back(
         "the folder is taken as /: a sample must lie in it where the policy looks (`policy "
         "explain` says where)");
-  if (const std::uint64_t unscannable = count_of(report, "unscannable"); unscannable > 0)
-    lines.push_back(counted(unscannable, "file") + " could not be read");
-  if (const std::uint64_t partial = count_of(report, "partial"); partial > 0)
-    lines.push_back(counted(partial, "file") + " too large to be looked at whole");
+  name_first(lines, report, "unscannable", "could not be read");
+  name_first(lines, report, "partial", "not looked at whole");
   return lines;
 }
 

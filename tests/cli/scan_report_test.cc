@@ -31,7 +31,29 @@ TEST(ScanReport, FolderThatThePolicyNeverLooksIntoIsNotCalledClean) {
 
 TEST(ScanReport, FilesThatWereSeenInPartAreSaid) {
   EXPECT_THAT(scan_summary(json::parse(R"({"scanned": 9, "partial": 2})")),
-              testing::Contains("2 files too large to be looked at whole"));
+              testing::Contains("2 files not looked at whole"));
+}
+
+TEST(ScanReport, WhatCouldNotBeReadIsOnlyCounted) {
+  json report = json::parse(R"({"scanned": 9, "unscannable": 7, "partial": 1,
+      "partial_paths": ["/big: larger than 1 GiB"]})");
+  for (int i = 0; i < 6; ++i)
+    report["unscannable_paths"].push_back(fmt::format("/x{}: encrypted", i));
+  EXPECT_THAT(scan_summary(report),
+              testing::ElementsAre("nothing found; 9 files scanned",
+                                   "7 files could not be read:", "  /x0: encrypted",
+                                   "  /x1: encrypted", "  /x2: encrypted", "  /x3: encrypted",
+                                   "  /x4: encrypted", "  and 2 more (`--json` names 6)",
+                                   "1 file not looked at whole:", "  /big: larger than 1 GiB"));
+}
+
+TEST(ScanReport, AFindingInTheRegistryIsNowhere) {
+  const auto rows = scan_table(json::parse(R"({"findings": [
+      {"detection": "run", "registry": {"key": "\\Software\\Run", "value_name": "evil",
+       "hive": {"path": "/Windows/config/SOFTWARE"}}},
+      {"detection": "key", "registry": {"key": "\\Evil", "value_name": "", "hive": {"path": "/h"}}}]})"));
+  EXPECT_EQ(rows[1].back(), "\\Software\\Run: evil in /Windows/config/SOFTWARE");
+  EXPECT_EQ(rows[2].back(), "\\Evil in /h");
 }
 
 TEST(ScanReport, AVerdictForInformationIsCalledAFalseAlarm) {
