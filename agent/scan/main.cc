@@ -263,10 +263,16 @@ int by_hand(const Options& options) {
   std::vector<runtime::Mapped> hashes;  // the files that lie beside the policies
   for (const std::string& path : options.policies) {
     const auto bytes = read_file(path);
-    const auto policy = bytes ? codec::decode<model::Policy>(as_bytes(*bytes))
-                              : Result<model::Policy>(fail(bytes.error()));
+    if (!bytes) {
+      complain(bytes.error());
+      return kExitRefused;
+    }
+    const auto policy = codec::decode<model::Policy>(as_bytes(*bytes));
     if (!policy) {
-      complain(policy.error().within(path));
+      complain({Code::kInvalid,
+                fmt::format("{}: not a compiled policy, which `fleetsweep policy build` makes of "
+                            "its YAML ({})",
+                            path, policy.error().message)});
       return kExitRefused;
     }
     if (!hash_set::hash_parts(*policy).empty()) {

@@ -32,7 +32,9 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
          "a compiled policy to look for, its hash sets in FILE.hashes; several are looked for in "
          "one walk")
       ->expected(0, static_cast<int>(limits::kSweepPolicies));
-  app.add_flag("--json", options.json, "print findings and verdicts as JSON");
+  app.add_flag("--json", options.json,
+               "said for clarity: what --policy finds is printed as JSON in any case; `fleetsweep "
+               "policy test` shows it as text");
   app.add_option(
       "--table", options.table,
       "keeps what is known of unchanged files, so that they are not read again; a rescan "

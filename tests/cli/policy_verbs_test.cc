@@ -167,5 +167,16 @@ TEST(PolicyVerbs, APolicyForAnotherSystemEndsTheTrialOfAllOthers) {
   EXPECT_THAT(none.err, testing::HasSubstr("no policy was tried"));
 }
 
+TEST(PolicyVerbs, TheScannerSpeaksOfWordsWhereAPolicyIsNotCompiled) {
+  const std::string said = testing::TempDir() + "scanner_said";
+  const std::string command =
+      FS_BINARY_DIR "/fleetsweep-scan --root / --policy '" + kGood + "' 2> '" + said + "'";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+  std::ifstream file(said);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(text, testing::HasSubstr(kGood + ": not a compiled policy, which `fleetsweep policy "
+                                               "build` makes of its YAML"));
+}
+
 }  // namespace
 }  // namespace fleetsweep::cli
