@@ -25,7 +25,11 @@ using Json = nlohmann::json;
 enum Exit { kDone = 0, kRefused = 1, kBroken = 70 };
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(error.message).c_str());
+  // A next step has a line of its own.
+  const std::size_t split = error.message.find("\nnext:");
+  std::fprintf(stderr, "fleetsweep-agent: %s\n", escaped(error.message.substr(0, split)).c_str());
+  if (split != std::string::npos)
+    std::fprintf(stderr, "%s\n", escaped(error.message.substr(split + 1)).c_str());
   return error.code == Code::kInternal ? kBroken : kRefused;
 }
 
