@@ -80,6 +80,14 @@ TEST(Answers, OneRoundThatWasNotUndoneIsHiddenByTheOthers) {
   EXPECT_TRUE(by_hand.local);
 }
 
+TEST(Answers, WhatAnUndoDidNotComeToCountsAsPutBack) {
+  const auto stopped = answer(ended({step(ActionKind::kRemove, Outcome::kUndone, 1),
+                                     step(ActionKind::kRemove, Outcome::kDone, 2)},
+                                    UndoEnd{HostState::kFailed, Reason::kStopped, ""}),
+                              false);
+  EXPECT_EQ(stopped.acted, 1u);
+}
+
 TEST(Answers, AFullDiskIsCalledADamagedJournal) {
   EXPECT_EQ(reason_of_state({Code::kUnavailable, ""}), Reason::kDiskFull);
   EXPECT_EQ(reason_of_state({Code::kOverloaded, ""}), Reason::kVaultFull);
