@@ -34,8 +34,8 @@ class CrossView {
 
 // The parts. `proc` and `sys` say where these file systems are.
 
-// pidfd_open against the listing of /proc, and what is mounted over a process's folder. Nothing
-// where /proc is of another pid namespace, or hides the processes of others from us.
+// pidfd_open against the listing of /proc, and what is mounted over it, or over a process's folder.
+// Nothing more where /proc hides the processes of others from us.
 Mismatches hidden_processes(const std::string& proc);
 
 // The threads of the processes that `proc` lists.

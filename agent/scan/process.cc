@@ -249,6 +249,13 @@ std::optional<unsigned> effective_user(std::string_view status) {
   return found.size() < 2 ? std::nullopt : number_of<unsigned>(found[1], 10);
 }
 
+bool shows_us(const std::string& proc) {
+  const std::string us = std::to_string(::getpid());
+  return raw::link(proc + "/self") == us &&
+         std::ranges::any_of(raw::list(proc),
+                             [&](const raw::Entry& entry) { return entry.name == us; });
+}
+
 std::optional<std::uint64_t> start_ticks_of(int pid) {
   const auto line = parse_stat_line(raw::read("/proc/" + std::to_string(pid) + "/stat", 4096));
   return line ? std::optional(line->start_ticks) : std::nullopt;

@@ -17,6 +17,10 @@ namespace fleetsweep::scan {
 // Processes of our own family are left out. Hashes and package ownership are not filled in.
 std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {});
 
+// Whether we are among those that it tells of: an empty folder that is mounted over /proc, or one
+// of another pid namespace, tells of none of this host's.
+bool shows_us(const std::string& proc);
+
 // When it was started; nothing: it ended.
 std::optional<std::uint64_t> start_ticks_of(int pid);
 

@@ -48,6 +48,8 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
       is_stopped_(std::move(is_stopped)) {}
 
 void ProcessPass::list() {
+  if (!shows_us("/proc"))
+    tallies_.add_unscannable(who(), "/proc", "does not show the processes of this system");
   processes_ = list_processes(root_, matcher_.process_needs());
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());

@@ -265,6 +265,27 @@ TEST_F(CrossViewTree, AConfinedScannerSeesNoContradiction) {
       << result.dump(1);
 }
 
+// Malware that runs as root needs no kernel module to be seen by nobody.
+TEST_F(CrossViewTree, AnEmptyFolderMountedOverProcIsAHostWithoutProcesses) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  start_program("/opt/hidden");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kProcess, {is(model::Field::kProcessExeName, "hidden")}));
+  for (const char* cover : {"mount -t tmpfs none /proc", "unshare -pf mount -t proc none /proc"}) {
+    const std::string before =
+        "unshare -m --propagation private sh -c '" + std::string(cover) + " && exec \"$@\"' sh";
+    const auto whole = scan({}, before, "", "/");
+    EXPECT_EQ(whole["reason"], "none");
+    EXPECT_TRUE(has(whole["mismatches"].get<Mismatches>(), "/proc does not show the process that"))
+        << cover << whole.dump(1);
+    const auto folder = scan(policy, before);
+    EXPECT_EQ(folder["unscannable"], 1) << cover << folder.dump(1);
+    EXPECT_TRUE(has(folder["unscannable_paths"].get<Mismatches>(), "/proc: does not show"));
+    EXPECT_EQ(scan({}, before)["unscannable"], 0) << "nobody asked for processes";
+  }
+}
+
 TEST_F(CrossViewTree, ALibraryPreloadedIntoTheScannerIsBelieved) {
   EXPECT_TRUE(has_none(scan({}, "", "", "/")["mismatches"].get<Mismatches>()));
   const fs::path library = folder_ / "libquiet.so";
