@@ -85,6 +85,19 @@ void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts)
     facts.container_id = container_id(raw::read(folder + "/cgroup", kStatusBytes));
 }
 
+// A program whose text says "(deleted)" may really be called so. That it has a name does not tell:
+// a hard link of it may lie anywhere. The kernel writes the path as seen from our / or, in another
+// mount namespace, from the process's.
+bool is_called(const std::string& path, int pid, const struct stat& program) {
+  for (const std::string& root : {std::string(), "/proc/" + std::to_string(pid) + "/root"}) {
+    struct stat status {};
+    if (::stat((root + path).c_str(), &status) == 0 && status.st_dev == program.st_dev &&
+        status.st_ino == program.st_ino)
+      return true;
+  }
+  return false;
+}
+
 std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent) {
   const std::string folder = "/proc/" + std::to_string(pid);
   const auto stat_line = parse_stat_line(raw::read(folder + "/stat", 4096));
@@ -97,7 +110,8 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent)
   identity.name = stat_line->name;
   facts.is_kernel_thread = (stat_line->flags & kKernelThread) != 0;
 
-  std::string exe = raw::link(folder + "/exe");
+  const std::string link = raw::link(folder + "/exe");
+  std::string exe = link;
   constexpr std::string_view kDeleted = " (deleted)";
   if (exe.ends_with(kDeleted)) {
     identity.exe_deleted = true;
@@ -108,8 +122,7 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent)
   exe = std::move(*path);
   struct stat status {};
   if (!exe.empty() && ::stat((folder + "/exe").c_str(), &status) == 0) {
-    // A program whose text says "(deleted)" may really be called so.
-    if (identity.exe_deleted && status.st_nlink > 0) {
+    if (identity.exe_deleted && is_called(link, pid, status)) {
       exe += kDeleted;
       identity.exe_deleted = false;
     }

@@ -122,6 +122,26 @@ TEST_F(ProcessScanTest, ADeletedProgramAnswersForTheDetectionThatAskedForIt) {
   EXPECT_EQ(files(result), std::set<std::string>{"deleted /tmp/gone"});
 }
 
+TEST_F(ProcessScanTest, AHardLinkElsewhereMakesADeletedProgramOneThatIsThere) {
+  const pid_t pid = start_program("/tmp/gone");
+  fs::create_hard_link(at("/tmp/gone"), at("/tmp/kept"));
+  fs::remove(at("/tmp/gone"));
+  const pid_t called_so = start_program("/tmp/there (deleted)");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("process", ObjectKind::kProcess,
+                {is(Field::kProcessExePath, "/tmp/gone"), number(Field::kProcessExeDeleted, 1)}));
+  policy.detections.push_back(detection("file", ObjectKind::kFile, {is(Field::kFileName, "gone")}));
+  policy.detections[1].scope.deleted_exe = true;
+  const auto result = scan(policy);
+  EXPECT_EQ(pids(result), std::set<int>{pid}) << result.dump(1);
+  EXPECT_EQ(files(result), std::set<std::string>{"file /tmp/gone"});
+  policy.detections = {detection(
+      "there", ObjectKind::kProcess,
+      {is(Field::kProcessExePath, "/tmp/there (deleted)"), number(Field::kProcessExeDeleted, 0)})};
+  EXPECT_EQ(pids(scan(policy)), std::set<int>{called_so});
+}
+
 TEST_F(ProcessScanTest, AProgramThatNeverHadAFileIsNotSeenOrTakenForADeletedOne) {
   // Only on a whole host: it lies in no folder. There others run too, so it has a name of its own.
   const std::string name = "memfd:fleetsweep-" + std::to_string(::getpid());
