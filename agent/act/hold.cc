@@ -9,6 +9,7 @@
 #include <chrono>
 #include <sstream>
 
+#include "agent/act/process.h"
 #include "protocol/base/unique_fd.h"
 
 namespace fleetsweep::act {
@@ -95,7 +96,8 @@ bool Hold::make() const {
 
 std::optional<std::string> Hold::group_of(std::int32_t pid) const {
   if (!mount_) return std::nullopt;
-  return group_in(read_text(fmt::format("/proc/{}/cgroup", pid)), mount_->is_v2);
+  // A thread that has ended stays where it was.
+  return group_in(read_text(fmt::format("/proc/{}/cgroup", living_thread(pid))), mount_->is_v2);
 }
 
 bool Hold::has(std::int32_t pid) const {

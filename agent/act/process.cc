@@ -38,6 +38,20 @@ Checked<std::string> read_proc(std::int32_t pid, const char* name) {
   }
 }
 
+// Names of entries that are numbers: processes, or threads.
+std::vector<std::int32_t> numbers_in(const std::string& path) {
+  std::vector<std::int32_t> numbers;
+  std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  while (folder) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    std::int32_t number = 0;
+    const char* end = entry->d_name + std::strlen(entry->d_name);
+    if (std::from_chars(entry->d_name, end, number).ptr == end) numbers.push_back(number);
+  }
+  return numbers;
+}
+
 std::string exe_link(std::int32_t pid) {
   return fmt::format("/proc/{}/exe", pid);
 }
@@ -69,9 +83,9 @@ std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool&
   return tree.relative(path);
 }
 
-}  // namespace
-
-Checked<ProcessStat> process_stat(std::int32_t pid) {
+// Whatever its state. `threads`: of the process, those that have ended and were not the first
+// apart.
+Checked<ProcessStat> thread_stat(std::int32_t pid, unsigned& threads) {
   // Gone only if the kernel says so: a process that cannot be looked at is still there.
   FS_TRY(const std::string text, read_proc(pid, "stat"));
   // The name may hold spaces and brackets: fields are counted from the last bracket.
@@ -84,13 +98,38 @@ Checked<ProcessStat> process_stat(std::int32_t pid) {
   fields >> stat.state >> stat.parent;
   for (int i = 5; i <= 8; ++i) fields >> skipped;
   fields >> flags;
-  for (int i = 10; i <= 21; ++i) fields >> skipped;
-  fields >> stat.start_ticks;
+  for (int i = 10; i <= 19; ++i) fields >> skipped;
+  fields >> threads >> skipped >> stat.start_ticks;
   if (!fields) return refuse(Reason::kIo, "process {}: its stat does not parse", pid);
-  if (stat.state == 'Z' || stat.state == 'X')
-    return refuse(Reason::kGone, "process {} has exited", pid);
   stat.is_kernel_thread = (flags & kKernelThreadFlag) != 0;
+  stat.thread = pid;
   return stat;
+}
+
+bool has_ended(const ProcessStat& stat) {
+  return stat.state == 'Z' || stat.state == 'X';
+}
+
+}  // namespace
+
+Checked<ProcessStat> process_stat(std::int32_t pid) {
+  unsigned threads = 0, unused = 0;
+  FS_TRY(ProcessStat stat, thread_stat(pid, threads));
+  if (!has_ended(stat)) return stat;
+  // The first of its threads has ended; as long as another runs, so does the process.
+  if (threads > 1)
+    for (const auto thread : numbers_in(fmt::format("/proc/{}/task", pid)))
+      if (const auto one = thread_stat(thread, unused); one && !has_ended(*one)) {
+        stat.state = one->state;
+        stat.thread = thread;
+        return stat;
+      }
+  return refuse(Reason::kGone, "process {} has exited", pid);
+}
+
+std::int32_t living_thread(std::int32_t pid) {
+  const auto stat = process_stat(pid);
+  return stat ? stat->thread : pid;
 }
 
 Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdentity& exe) {
@@ -104,7 +143,7 @@ Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdent
     return refuse(Reason::kGone, "process {} is gone, its number is in use again", process.pid);
   if (exe.inode != 0) {
     struct stat status {};
-    if (::stat(exe_link(process.pid).c_str(), &status) != 0)
+    if (::stat(exe_link(stat.thread).c_str(), &status) != 0)
       return refuse_errno("program of process", std::to_string(process.pid), errno);
     if (!is_same_inode(status, exe))
       return refuse(Reason::kChanged, "process {} runs another program now", process.pid);
@@ -114,7 +153,7 @@ Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdent
 
 Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdentity& exe) {
   FS_TRY(const UniqueFd pidfd, open_process(process, exe));
-  UniqueFd file(::open(exe_link(process.pid).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd file(::open(exe_link(living_thread(process.pid)).c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return refuse_errno("program of process", std::to_string(process.pid), errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || (exe.inode != 0 && !is_same_inode(status, exe)))
@@ -125,16 +164,7 @@ Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdent
 }
 
 std::vector<std::int32_t> all_pids() {
-  std::vector<std::int32_t> pids;
-  std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
-  while (folder) {
-    const dirent* entry = ::readdir(folder.get());
-    if (entry == nullptr) break;
-    std::int32_t pid = 0;
-    const char* end = entry->d_name + std::strlen(entry->d_name);
-    if (std::from_chars(entry->d_name, end, pid).ptr == end) pids.push_back(pid);
-  }
-  return pids;
+  return numbers_in("/proc");
 }
 
 namespace {
@@ -143,12 +173,12 @@ namespace {
 std::vector<plan::Running> list_running(const Tree& tree, bool for_plan) {
   std::vector<plan::Running> result;
   for (const auto pid : all_pids()) {
-    model::ProcessIdentity process;
-    const auto path = exe_beneath(tree, pid, process.exe_deleted);
     const auto stat = process_stat(pid);
+    if (!stat || stat->is_kernel_thread) continue;
+    model::ProcessIdentity process;
+    const auto path = exe_beneath(tree, stat->thread, process.exe_deleted);
     struct stat status {};
-    if (!path || !stat || stat->is_kernel_thread || ::stat(exe_link(pid).c_str(), &status) != 0)
-      continue;
+    if (!path || ::stat(exe_link(stat->thread).c_str(), &status) != 0) continue;
     process.pid = pid;
     process.start_ticks = stat->start_ticks;
     process.exe.path = *path;
@@ -161,8 +191,8 @@ std::vector<plan::Running> list_running(const Tree& tree, bool for_plan) {
     if (process.name.ends_with('\n')) process.name.pop_back();
     result.push_back({std::move(process), stat->parent});
     if (!for_plan) continue;
-    result.back().unit = unit_of(read_proc(pid, "cgroup").value_or(""));
-    if (const auto file = layer_file(pid, *path, status)) {
+    result.back().unit = unit_of(read_proc(stat->thread, "cgroup").value_or(""));
+    if (const auto file = layer_file(stat->thread, *path, status)) {
       result.back().layer_device = file->st_dev;
       result.back().layer_inode = file->st_ino;
     }

@@ -16,9 +16,12 @@ struct ProcessStat {
   char state = '?';
   std::uint64_t start_ticks = 0;
   bool is_kernel_thread = false;
+  std::int32_t thread = 0;  // by whose number /proc tells of it: another if its first has ended
 };
 // kGone: no such process, or only its exit status is left.
 Checked<ProcessStat> process_stat(std::int32_t pid);
+// ProcessStat::thread; its own number when it is gone.
+std::int32_t living_thread(std::int32_t pid);
 
 // One process: a number that is in use again has another start time.
 struct ProcessKey {

@@ -28,7 +28,8 @@ struct MemoryRead {
 };
 // Gives the regions in memfds of at most kMemoryImageBytes, one after the other: neighbours in
 // memory are neighbours there, all else is kept apart by zeros, and a region that does not fit goes
-// on in the next with an overlap. kNotFound: the process ended; kUntrusted: we may not look.
+// on in the next with an overlap. kNotFound: the process ended; kUntrusted: we may not look. `pid`
+// may be that of any thread that has not ended.
 inline constexpr std::uint64_t kProcessMemoryBytes = 256ull << 20;
 inline constexpr std::uint64_t kMemoryImageBytes = 16ull << 20;
 inline constexpr std::uint64_t kMemoryOverlapBytes = 64 * 1024;

@@ -16,11 +16,32 @@ namespace fleetsweep::scan {
 namespace {
 
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
+constexpr std::uint64_t kExiting = 0x00000004;       // PF_EXITING
 constexpr std::size_t kCommandNameBytes = 15;        // TASK_COMM_LEN - 1
 constexpr std::size_t kStatusBytes = 64 * 1024;
 constexpr std::size_t kMapsBytes = 16 << 20;
 constexpr std::size_t kEnvironmentBytes = 1 << 20;
 constexpr std::size_t kTexts = 4096;  // files mapped, names in an environment
+
+std::optional<StatLine> read_stat(int pid) {
+  return parse_stat_line(raw::read("/proc/" + std::to_string(pid) + "/stat", 4096));
+}
+
+// A thread that ends has lost its memory, and so its program, some time before.
+bool has_ended(const StatLine& line) {
+  return line.state == 'Z' || line.state == 'X' || (line.flags & kExiting) != 0;
+}
+
+// Nothing: it has none.
+std::optional<int> living_thread(int pid, const StatLine& line) {
+  if (!has_ended(line)) return pid;
+  if (line.threads < 2) return std::nullopt;
+  for (const raw::Entry& entry : raw::list("/proc/" + std::to_string(pid) + "/task")) {
+    const int thread = std::atoi(entry.name.c_str());
+    if (const auto one = read_stat(thread); one && !has_ended(*one)) return thread;
+  }
+  return std::nullopt;
+}
 
 std::vector<int> list_pids() {
   std::vector<int> pids;
@@ -66,7 +87,7 @@ std::vector<std::string> mapped_files(const Root& root, int pid) {
 }
 
 void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts) {
-  const int pid = facts.identity.pid;
+  const int pid = facts.thread;
   const std::string folder = "/proc/" + std::to_string(pid);
   if (needs.mapped_files) facts.mapped_files = mapped_files(root, pid);
   if (needs.environment)
@@ -99,11 +120,13 @@ bool is_called(const std::string& path, int pid, const struct stat& program) {
 }
 
 std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent) {
-  const std::string folder = "/proc/" + std::to_string(pid);
-  const auto stat_line = parse_stat_line(raw::read(folder + "/stat", 4096));
-  if (!stat_line) return std::nullopt;
+  const auto stat_line = read_stat(pid);
+  const auto thread = stat_line ? living_thread(pid, *stat_line) : std::nullopt;
+  if (!thread) return std::nullopt;
+  const std::string folder = "/proc/" + std::to_string(*thread);
   parent = stat_line->parent;
   ProcessFacts facts;
+  facts.thread = *thread;
   model::ProcessIdentity& identity = facts.identity;
   identity.pid = pid;
   identity.start_ticks = stat_line->start_ticks;
@@ -117,12 +140,12 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent)
     identity.exe_deleted = true;
     exe.resize(exe.size() - kDeleted.size());
   }
-  auto path = in_root(root, pid, std::move(exe));
+  auto path = in_root(root, *thread, std::move(exe));
   if (!path) return std::nullopt;
   exe = std::move(*path);
   struct stat status {};
   if (!exe.empty() && ::stat((folder + "/exe").c_str(), &status) == 0) {
-    if (identity.exe_deleted && is_called(link, pid, status)) {
+    if (identity.exe_deleted && is_called(link, *thread, status)) {
       exe += kDeleted;
       identity.exe_deleted = false;
     }
@@ -158,6 +181,7 @@ std::optional<StatLine> parse_stat_line(std::string_view text) {
   // proc(5) counts from 1; state is 3
   constexpr std::size_t kParent = 4 - 3, kFlags = 9 - 3, kThreads = 20 - 3, kStart = 22 - 3;
   if (fields.size() <= kStart) return std::nullopt;
+  line.state = fields[0][0];
   const auto number = [&](std::size_t field, auto& value) {
     return std::from_chars(fields[field].data(), fields[field].data() + fields[field].size(), value)
                .ec == std::errc();
@@ -270,7 +294,7 @@ bool shows_us(const std::string& proc) {
 }
 
 std::optional<std::uint64_t> start_ticks_of(int pid) {
-  const auto line = parse_stat_line(raw::read("/proc/" + std::to_string(pid) + "/stat", 4096));
+  const auto line = read_stat(pid);
   return line ? std::optional(line->start_ticks) : std::nullopt;
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 // Running programs, as /proc tells, without any tool of the host. A process that ends while it is
-// looked at is one that is not there.
+// looked at is one that is not there, as is one of which only the exit status is left. One whose
+// first thread has ended goes on: /proc/PID shows nothing of it then, /proc/TID of another thread
+// does.
 
 #include <optional>
 #include <string>
@@ -27,6 +29,7 @@ std::optional<std::uint64_t> start_ticks_of(int pid);
 // What /proc/PID/stat says that we need; nothing when it is malformed.
 struct StatLine {
   std::string name;
+  char state = '?';
   int parent = 0;
   std::uint64_t flags = 0;
   std::uint64_t threads = 0;

@@ -17,7 +17,7 @@ namespace {
 
 // The program's own bytes, whatever stands at its path by now.
 UniqueFd open_exe(const ProcessFacts& process, struct stat& status) {
-  const std::string path = "/proc/" + std::to_string(process.identity.pid) + "/exe";
+  const std::string path = "/proc/" + std::to_string(process.thread) + "/exe";
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       status.st_ino != process.identity.exe.inode)
@@ -146,7 +146,7 @@ void ProcessPass::scan_memory(ProcessFacts& process, std::uint16_t rule) {
   const int pid = process.identity.pid;
   const std::string what = fmt::format("memory of process {} ({})", pid, process.identity.name);
   scanned_ = &process;
-  const auto read = read_memory(pid, [&](UniqueFd image) {
+  const auto read = read_memory(process.thread, [&](UniqueFd image) {
     struct stat status {};
     if (::fstat(image.get(), &status) != 0) return;
     Job job;

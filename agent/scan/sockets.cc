@@ -39,7 +39,7 @@ std::string address_text(const Bytes& bytes) {
 Owners owners_of(const std::vector<ProcessFacts>& processes) {
   Owners owners;
   for (const ProcessFacts& process : processes) {
-    const std::string folder = "/proc/" + std::to_string(process.identity.pid) + "/fd";
+    const std::string folder = "/proc/" + std::to_string(process.thread) + "/fd";
     for (const raw::Entry& entry : raw::list(folder)) {
       const std::string target = raw::link(folder + "/" + entry.name);
       constexpr std::string_view kSocket = "socket:[";
@@ -102,7 +102,7 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
   std::map<std::string, std::string> namespaces;  // and where a process in it shows its tables
   if (root.is_whole()) namespaces[raw::link("/proc/self/ns/net")] = "/proc/self/net/";
   for (const ProcessFacts& process : processes) {
-    const std::string folder = "/proc/" + std::to_string(process.identity.pid);
+    const std::string folder = "/proc/" + std::to_string(process.thread);
     if (std::string name = raw::link(folder + "/ns/net"); !name.empty())
       namespaces.try_emplace(std::move(name), folder + "/net/");
   }

@@ -36,7 +36,8 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 }
 
 Checked<std::string> read_proc(const Op& op, const char* name) {
-  UniqueFd file(::open(fmt::format("/proc/{}/{}", op.pid, name).c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueFd file(::open(fmt::format("/proc/{}/{}", living_thread(op.pid), name).c_str(),
+                       O_RDONLY | O_CLOEXEC));
   if (!file) return refuse_errno("open", name, errno);
   std::string text;
   char buffer[64 * 1024];
@@ -53,7 +54,7 @@ Checked<std::string> read_proc(const Op& op, const char* name) {
 // these are; of a protocol that the kernel does not have there is none.
 Checked<std::string> read_connections(const Op& op) {
   std::string text;
-  const std::string folder = fmt::format("/proc/{}/", op.pid);
+  const std::string folder = fmt::format("/proc/{}/", living_thread(op.pid));
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder + "fd", error)) {
     std::error_code closed;

@@ -149,13 +149,15 @@ Family frozen_family(const Context& context, std::uint32_t index) {
 }
 
 std::set<std::int32_t> held(const Context& context) {
-  const auto inside = hold_of(context).pids();
+  const Hold hold = hold_of(context);
+  const auto inside = hold.pids();
   std::set<std::int32_t> pids(inside.begin(), inside.end());
   for (const auto& op : context.state().ops)
     for (const auto& process : op.frozen) {
       const auto stat = process_stat(process.pid);
-      if (process.group.empty() && stat && stat->start_ticks == process.start_ticks &&
-          stat->state == 'T')
+      if (!stat || stat->start_ticks != process.start_ticks) continue;
+      // The kernel does not list a process in a group whose first thread ended elsewhere.
+      if (process.group.empty() ? stat->state == 'T' : hold.has(process.pid))
         pids.insert(process.pid);
     }
   return pids;

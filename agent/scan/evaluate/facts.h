@@ -60,6 +60,7 @@ struct FileFacts {
 
 struct ProcessFacts {
   model::ProcessIdentity identity;
+  std::int32_t thread = 0;  // by whose number /proc tells of it
   bool is_kernel_thread = false;
   bool looks_like_kernel_thread = false;
   std::string exe_sha256;  // hex; empty: not computed

@@ -203,7 +203,7 @@ bool ActHost::is_alive(pid_t pid) const {
 char ActHost::process_state(pid_t pid) const {
   const auto stat = process_stat(pid);
   if (!stat) return 0;
-  const std::string group = read_text(fmt::format("/proc/{}/cgroup", pid));
+  const std::string group = read_text(fmt::format("/proc/{}/cgroup", stat->thread));
   return group.find("fleetsweep-hold-") != std::string::npos ? 'T' : stat->state;
 }
 

@@ -117,7 +117,7 @@ void ActHost::find_file(std::uint16_t detection, const std::string& path) {
 }
 
 model::FileIdentity ActHost::program_of(pid_t pid) const {
-  const std::string link = fmt::format("/proc/{}/exe", pid);
+  const std::string link = fmt::format("/proc/{}/exe", living_thread(pid));
   model::FileIdentity file = identify("", link);
   file.path = fs::is_symlink(link) ? fs::read_symlink(link).string() : "";
   if (const auto mark = file.path.find(" (deleted)"); mark != std::string::npos)

@@ -7,6 +7,7 @@
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
 #include "tests/agent/act/clean.h"
+#include "tests/agent/headless_program.h"
 #include "tests/wait.h"
 
 namespace fleetsweep::act {
@@ -71,6 +72,28 @@ TEST_F(Clean, AProcessWithTheNumberOfAnotherIsNotKilled) {
     std::get<model::ProcessIdentity>((*list)[3].identity).pid = other;
   const Answer answer = host.run(host.request());
   EXPECT_EQ(host.process_state(other), 'S') << answer.text();
+}
+
+TEST_F(Clean, AProcessWhoseFirstThreadHasEndedIsTakenForOneThatHasExited) {
+  make_headless_program(host.at("/opt/kit/headless"));
+  const pid_t pid = host.start("/opt/kit/headless");
+  ASSERT_TRUE(is_headless(pid));
+  host.findings.resize(3);
+  host.find_process(pid);
+  host.dry_run = host.findings;
+  auto& actions = host.policy.responses[0].actions;
+  const auto all = actions;
+  actions.resize(1);
+  const auto suspend = host.request();
+  const Answer held = host.run(suspend);
+  EXPECT_EQ(held.state(), HostState::kResidual) << held.text();
+  EXPECT_EQ(host.process_state(pid), 'T');
+  const Answer undone = host.run(host.undo_request(suspend));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_TRUE(until([&] { return host.process_state(pid) == 'S'; }));
+  actions = all;
+  const Answer answer = host.run(host.request());
+  EXPECT_FALSE(host.is_alive(pid)) << answer.text();
 }
 
 // A process of the malware with a child whose program changes to dockerd when it is told to.

@@ -2,12 +2,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <iterator>
 
+#include "tests/agent/headless_program.h"
 #include "tests/agent/memory_program.h"
 #include "tests/agent/node_root.h"
 #include "tests/agent/scan/tree.h"
@@ -214,6 +216,46 @@ TEST_F(ProcessScanTest, WhatALivingProcessShowsIsNotSeen) {
   std::set<std::string> expected{"environment", "mapped", "cwd", "user"};
   if (::geteuid() == 0) expected.insert("capability");
   EXPECT_EQ(found, expected) << result.dump(1);
+}
+
+TEST_F(ProcessScanTest, AProcessHidesByEndingItsFirstThread) {
+  make_headless_program(at("/opt/headless"));
+  ::setenv("FLEETSWEEP_LOOKALIKE", "hidden", 1);
+  const pid_t pid = start_program("/opt/headless");
+  ::unsetenv("FLEETSWEEP_LOOKALIKE");
+  ASSERT_TRUE(is_headless(pid));
+  model::Policy policy;
+  policy.rules.push_back(
+      {.id = "r",
+       .source = "rule LookAlike { strings: $a = \"FLEETSWEEP-HEADLESS\" condition: $a }",
+       .license = "Apache-2.0"});
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess,
+                {is(Field::kProcessExePath, "/opt/headless"),
+                 is(Field::kProcessCommandLine, "/opt/headless 1000", Match::kContains),
+                 is(Field::kProcessEnvironmentNames, "FLEETSWEEP_LOOKALIKE"),
+                 is(Field::kProcessMappedFiles, "/opt/headless")}));
+  policy.detections[0].rule = 0;
+  const auto result = scan(policy);
+  ASSERT_EQ(pids(result), std::set<int>{pid}) << result.dump(1);
+  EXPECT_EQ(result["findings"][0]["process"]["exe"]["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
+TEST_F(ProcessScanTest, WhatNobodyWaitedForGoesOnForEver) {
+  const std::string name = "fs-" + std::to_string(::getpid());
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::prctl(PR_SET_NAME, name.c_str());
+    ::_exit(0);
+  }
+  started_.push_back(pid);
+  siginfo_t info;
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessName, name)}));
+  EXPECT_EQ(pids(scan(policy, "", "", "/")), std::set<int>{});
 }
 
 TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {

@@ -51,7 +51,7 @@ TEST(Sockets, LinesOfPacketSocketsAreRead) {
 // "protocol listening" of each socket of this process.
 std::set<std::string> sockets_of(pid_t pid) {
   ProcessFacts process;
-  process.identity.pid = pid;
+  process.identity.pid = process.thread = pid;
   process.identity.name = "name";
   process.identity.exe_deleted = true;
   std::set<std::string> found;
