@@ -81,8 +81,9 @@ class TouchedPages {
                                    static_cast<off_t>(run.end / kPageBytes * sizeof *entries));
       if (size < static_cast<ssize_t>(sizeof *entries)) return {run.start, end, true};
       for (ssize_t i = 0; i < size / static_cast<ssize_t>(sizeof *entries); ++i) {
-        constexpr std::uint64_t kPresentOrSwapped = 3ull << 62;
-        const bool touched = (entries[i] & kPresentOrSwapped) != 0;
+        // A guard page counts as swapped, and has no content.
+        constexpr std::uint64_t kPresentOrSwapped = 3ull << 62, kGuard = 1ull << 58;
+        const bool touched = (entries[i] & kPresentOrSwapped) != 0 && (entries[i] & kGuard) == 0;
         if (!touched && run.end > run.start) return run;
         run.end += kPageBytes;
         if (!touched) run.start = run.end;
@@ -94,6 +95,24 @@ class TouchedPages {
   }
 
  private:
+  UniqueFd file_;
+};
+
+// Also what its own code may only execute.
+class Memory {
+ public:
+  explicit Memory(int pid) : pid_(pid) {}
+
+  ssize_t read(std::uint64_t at, char* bytes, std::uint64_t size) {
+    const iovec ours{bytes, size}, theirs{reinterpret_cast<void*>(at), size};
+    const ssize_t count = ::process_vm_readv(pid_, &ours, 1, &theirs, 1, 0);
+    if (count >= 0 || errno != EFAULT) return count;
+    if (!file_) file_ = raw::open("/proc/" + std::to_string(pid_) + "/mem");
+    return file_ ? ::pread(file_.get(), bytes, size, static_cast<off_t>(at)) : -1;
+  }
+
+ private:
+  int pid_;
   UniqueFd file_;
 };
 
@@ -117,19 +136,30 @@ std::vector<MemoryRegion> regions_to_scan(std::string_view maps) {
     const bool wanted = (!one.shared && one.writable && one.executable) ||
                         (anonymous && one.executable) ||
                         (has_no_file(one) && fileless.contains({one.device, one.inode}));
-    if (one.readable && !kernels && wanted) regions.push_back({one.start, one.end, anonymous});
+    if ((one.readable || one.executable) && !kernels && wanted)
+      regions.push_back({one.start, one.end, anonymous});
   }
   return regions;
 }
 
 Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)>& take) {
-  const std::string maps = raw::read("/proc/" + std::to_string(pid) + "/maps", kMapsBytes);
+  const std::string path = "/proc/" + std::to_string(pid) + "/maps";
+  const UniqueFd file = raw::open(path);
+  if (!file && (errno == ENOENT || errno == ESRCH))
+    return fail(Code::kNotFound, "process {} ended", pid);
+  if (!file) return fail(Code::kUntrusted, "{}: {}", path, std::strerror(errno));
+  const std::string maps = raw::read(file.get(), kMapsBytes);
   const TouchedPages touched(pid);
+  Memory memory(pid);
   Images images(take);
   std::vector<char> chunk(kChunkBytes);
   MemoryRead read;
+  read.is_partial = maps.size() == kMapsBytes;
+  std::vector<MemoryRegion> unread;
   std::uint64_t behind = 0;  // where the last piece ended
   for (const MemoryRegion& region : regions_to_scan(maps)) {
+    const std::uint64_t before = read.bytes;
+    bool has_hole = false;
     for (std::uint64_t at = region.start; at < region.end;) {
       const MemoryRegion run =
           region.is_anonymous ? touched.next(at, region.end) : MemoryRegion{at, region.end};
@@ -141,13 +171,13 @@ Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)
         return read;
       }
       const std::uint64_t size = std::min(run.end - at, kChunkBytes);
-      const iovec ours{chunk.data(), size}, theirs{reinterpret_cast<void*>(at), size};
-      const ssize_t count = ::process_vm_readv(pid, &ours, 1, &theirs, 1, 0);
+      const ssize_t count = memory.read(at, chunk.data(), size);
       if (count < 0 && errno == ESRCH) return fail(Code::kNotFound, "process {} ended", pid);
       if (count < 0 && errno == EPERM)
         return fail(Code::kUntrusted, "the memory of process {}: {}", pid, std::strerror(errno));
       if (count <= 0) {
         // A page without anything behind it: the file is shorter than its mapping.
+        has_hole = true;
         at += kPageBytes;
         continue;
       }
@@ -158,8 +188,15 @@ Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)
       behind = at;
       read.bytes += static_cast<std::uint64_t>(count);
     }
+    if (has_hole && (region.is_anonymous || read.bytes == before)) unread.push_back(region);
   }
   images.finish();
+  if (unread.empty()) return read;
+  // What it has given back meanwhile is nothing.
+  const auto now = regions_to_scan(raw::read(path, kMapsBytes));
+  read.is_partial |= std::ranges::any_of(unread, [&](const MemoryRegion& region) {
+    return std::ranges::find(now, region) != now.end();
+  });
   return read;
 }
 

@@ -18,13 +18,14 @@ struct MemoryRegion {
   bool operator==(const MemoryRegion&) const = default;
 };
 // From /proc/PID/maps: private memory that is writable and executable, anonymous memory that is
-// executable, and all of a memfd or a deleted file that is mapped executable somewhere. Shared
-// memory of databases and desktops is none of that. Pure.
+// executable, and all of a memfd or a deleted file that is mapped executable somewhere; also what
+// may only be executed. Shared memory of databases and desktops is none of that. Pure.
 std::vector<MemoryRegion> regions_to_scan(std::string_view maps);
 
 struct MemoryRead {
   std::uint64_t bytes = 0;
-  bool is_partial = false;  // more than kProcessMemoryBytes, or a part could not be read
+  // More than kProcessMemoryBytes, more mappings than are looked at, or one that cannot be read.
+  bool is_partial = false;
 };
 // Gives the regions in memfds of at most kMemoryImageBytes, one after the other: neighbours in
 // memory are neighbours there, all else is kept apart by zeros, and a region that does not fit goes

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 
 #include "agent/overlay/container.h"
@@ -18,7 +20,7 @@ namespace {
 constexpr std::uint64_t kKernelThread = 0x00200000;  // PF_KTHREAD, include/linux/sched.h
 constexpr std::uint64_t kExiting = 0x00000004;       // PF_EXITING
 constexpr std::size_t kCommandNameBytes = 15;        // TASK_COMM_LEN - 1
-constexpr std::size_t kStatusBytes = 64 * 1024;
+constexpr std::size_t kStatusBytes = 1 << 20;        // a process may be in 65,536 groups
 constexpr std::size_t kMapsBytes = 16 << 20;
 constexpr std::size_t kEnvironmentBytes = 1 << 20;
 constexpr std::size_t kTexts = 4096;  // files mapped, names in an environment
@@ -70,11 +72,26 @@ std::optional<std::string> in_root(const Root& root, int pid, std::string exe) {
   return exe.substr(root.path().size());
 }
 
+// One file of a process; what of it cannot be read is noted, unless the process is gone.
+std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed) {
+  const UniqueFd file = raw::open(path);
+  if (!file && errno != ENOENT && errno != ESRCH) missed.push_back({path, std::strerror(errno)});
+  std::string text = raw::read(file.get(), most);
+  if (text.size() == most)
+    missed.push_back({path, fmt::format("only its first {} bytes were looked at", most), true});
+  return text;
+}
+
+void note_texts(const std::string& path, std::size_t texts, std::vector<Missed>& missed) {
+  if (texts == kTexts)
+    missed.push_back({path, fmt::format("only {} names in it were looked at", texts), true});
+}
+
 // Paths of what it runs, in the root's spelling where they lie in it.
-std::vector<std::string> mapped_files(const Root& root, int pid) {
+std::vector<std::string> mapped_files(const Root& root, int pid, std::vector<Missed>& missed) {
   std::vector<std::string> files;
-  const std::string folder = "/proc/" + std::to_string(pid);
-  for_each_line(raw::read(folder + "/maps", kMapsBytes), [&](std::string_view line) {
+  const std::string maps = "/proc/" + std::to_string(pid) + "/maps";
+  for_each_line(read_whole(maps, kMapsBytes, missed), [&](std::string_view line) {
     auto mapping = parse_mapping(line);
     if (!mapping || !mapping->executable || !mapping->path.starts_with('/') ||
         files.size() >= kTexts)
@@ -83,15 +100,20 @@ std::vector<std::string> mapped_files(const Root& root, int pid) {
     if (std::find(files.begin(), files.end(), path) == files.end())
       files.push_back(std::move(path));
   });
+  note_texts(maps, files.size(), missed);
   return files;
 }
 
-void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts) {
+void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts,
+               std::vector<Missed>& missed) {
   const int pid = facts.thread;
   const std::string folder = "/proc/" + std::to_string(pid);
-  if (needs.mapped_files) facts.mapped_files = mapped_files(root, pid);
-  if (needs.environment)
-    facts.environment_names = environment_names(raw::read(folder + "/environ", kEnvironmentBytes));
+  if (needs.mapped_files) facts.mapped_files = mapped_files(root, pid, missed);
+  if (needs.environment) {
+    const std::string path = folder + "/environ";
+    facts.environment_names = environment_names(read_whole(path, kEnvironmentBytes, missed));
+    note_texts(path, facts.environment_names.size(), missed);
+  }
   if (needs.capabilities || needs.user) {
     const std::string status = raw::read(folder + "/status", kStatusBytes);
     if (const auto mask = effective_capabilities(status))
@@ -119,8 +141,14 @@ bool is_called(const std::string& path, int pid, const struct stat& program) {
   return false;
 }
 
-std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent) {
+std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent,
+                                         std::vector<Missed>& missed) {
+  errno = 0;
   const auto stat_line = read_stat(pid);
+  // As with hidepid=noaccess. Of one that cannot be looked at nobody knows whether it is of a
+  // folder.
+  if (!stat_line && root.is_whole() && (errno == EACCES || errno == EPERM))
+    missed.push_back({"/proc/" + std::to_string(pid), std::strerror(errno)});
   const auto thread = stat_line ? living_thread(pid, *stat_line) : std::nullopt;
   if (!thread) return std::nullopt;
   const std::string folder = "/proc/" + std::to_string(*thread);
@@ -134,6 +162,13 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent)
   facts.is_kernel_thread = (stat_line->flags & kKernelThread) != 0;
 
   const std::string link = raw::link(folder + "/exe");
+  if (link.empty() && !facts.is_kernel_thread && root.is_whole()) {
+    const int error = errno;
+    const auto now = read_stat(pid);
+    if (!now || now->start_ticks != identity.start_ticks || !living_thread(pid, *now))
+      return std::nullopt;
+    missed.push_back({folder + "/exe", std::strerror(error)});
+  }
   std::string exe = link;
   constexpr std::string_view kDeleted = " (deleted)";
   if (exe.ends_with(kDeleted)) {
@@ -298,16 +333,19 @@ std::optional<std::uint64_t> start_ticks_of(int pid) {
   return line ? std::optional(line->start_ticks) : std::nullopt;
 }
 
-std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs) {
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs,
+                                         std::vector<Missed>* missed) {
+  std::vector<Missed> ignored;
+  if (missed == nullptr) missed = &ignored;
   std::vector<ProcessFacts> result;
   std::vector<int> parents;
   std::map<int, std::size_t> known;
   for (const int pid : list_pids()) {
     if (is_ours(pid)) continue;
     int parent = 0;
-    auto facts = read_process(root, pid, parent);
+    auto facts = read_process(root, pid, parent, *missed);
     if (!facts) continue;
-    read_more(root, needs, *facts);
+    read_more(root, needs, *facts, *missed);
     known[pid] = result.size();
     parents.push_back(parent);
     result.push_back(std::move(*facts));

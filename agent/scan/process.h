@@ -15,9 +15,15 @@
 
 namespace fleetsweep::scan {
 
+// What of a process could not be looked at, or not wholly.
+struct Missed {
+  std::string what, why;
+  bool is_partial = false;
+};
 // All processes; of a root that is a folder, those whose program lies in it or whose / it is.
 // Processes of our own family are left out. Hashes and package ownership are not filled in.
-std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {});
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {},
+                                         std::vector<Missed>* missed = nullptr);
 
 // Whether we are among those that it tells of: an empty folder that is mounted over /proc, or one
 // of another pid namespace, tells of none of this host's.

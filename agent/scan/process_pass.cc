@@ -3,6 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include "agent/scan/memory.h"
@@ -14,16 +16,6 @@ namespace fleetsweep::scan {
 using model::ObjectKind;
 
 namespace {
-
-// The program's own bytes, whatever stands at its path by now.
-UniqueFd open_exe(const ProcessFacts& process, struct stat& status) {
-  const std::string path = "/proc/" + std::to_string(process.thread) + "/exe";
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      status.st_ino != process.identity.exe.inode)
-    return {};
-  return file;
-}
 
 bool is_memfd(const ProcessFacts& process) {
   return process.identity.exe.path.starts_with("/memfd:");
@@ -50,7 +42,13 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
 void ProcessPass::list() {
   if (!shows_us("/proc"))
     tallies_.add_unscannable(who(), "/proc", "does not show the processes of this system");
-  processes_ = list_processes(root_, matcher_.process_needs());
+  std::vector<Missed> missed;
+  processes_ = list_processes(root_, matcher_.process_needs(), &missed);
+  for (const Missed& one : missed)
+    if (one.is_partial)
+      tallies_.add_partial(sweep_.wanting(ObjectKind::kProcess), one.what, one.why);
+    else
+      tallies_.add_unscannable(who(), one.what, one.why);
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
     if (!process.identity.exe.path.empty())
@@ -62,18 +60,39 @@ void ProcessPass::list() {
     connections_.emplace_back(std::move(facts));
 }
 
+UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status, Policies asked) {
+  const std::string path = "/proc/" + std::to_string(process.thread) + "/exe";
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  // One that is gone, or another program by now, is nothing.
+  if (!file && errno != ENOENT && errno != ESRCH) {
+    Policies& told = told_of_[process.identity.pid];
+    tallies_.add_unscannable(
+        asked & ~told,
+        fmt::format("program of process {} ({})", process.identity.pid, process.identity.exe.path),
+        std::strerror(errno));
+    told |= asked;
+  }
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      status.st_ino != process.identity.exe.inode)
+    return {};
+  return file;
+}
+
 void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>& all) {
   std::set<FileState> seen;  // several processes may run one program
   for (const ProcessFacts& process : processes_) {
     if (!process.identity.exe_deleted || !seen.insert(state_of(process.identity.exe)).second)
       continue;
     std::vector<Probe> probes;
+    Policies asked = 0;
     for (const Probe& probe : all) {
       const model::FileScope& scope = matcher_.detection(probe.detection).scope;
-      if (is_memfd(process) ? scope.memfd : scope.deleted_exe) probes.push_back(probe);
+      if (!(is_memfd(process) ? scope.memfd : scope.deleted_exe)) continue;
+      probes.push_back(probe);
+      asked |= sweep_.bit_of(probe.detection);
     }
     struct stat status {};
-    UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status);
+    UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status, asked);
     if (!file) continue;
     FileFacts facts;
     facts.identity = process.identity.exe;
@@ -114,7 +133,7 @@ void ProcessPass::ask_all(const Probe& probe) {
     if (is_stopped_()) return;
     if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo) continue;
     // Its identity is the program's content.
-    hash_exe(process);
+    hash_exe(process, sweep_.bit_of(probe.detection));
     // Memory last, and only of those that everything else leaves over.
     if (detection.rule >= 0 &&
         matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kUnknown)
@@ -123,12 +142,12 @@ void ProcessPass::ask_all(const Probe& probe) {
   }
 }
 
-void ProcessPass::hash_exe(ProcessFacts& process) {
+void ProcessPass::hash_exe(ProcessFacts& process, Policies asked) {
   if (process.identity.exe.path.empty() || !process.exe_sha256.empty()) return;
   const Program& program = programs_[state_of(process.identity.exe)];
   if (!program.sha256) {
     struct stat status {};
-    UniqueFd file = open_exe(process, status);
+    UniqueFd file = open_exe(process, status, asked);
     if (!file) return;
     Job job;
     job.id = ++last_id_;

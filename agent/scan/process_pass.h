@@ -3,6 +3,8 @@
 // The part of a scan that is about running programs: who runs, what their programs and their memory
 // hold, and whom they talk to.
 
+#include <sys/stat.h>
+
 #include <functional>
 #include <map>
 #include <tuple>
@@ -38,7 +40,10 @@ class ProcessPass {
   void on_answer(const Job& job, const Answer& answer);
 
  private:
-  void hash_exe(ProcessFacts& process);
+  // The program's own bytes, whatever stands at its path by now. That it cannot be opened is told
+  // to whoever asked.
+  UniqueFd open_exe(const ProcessFacts& process, struct stat& status, Policies asked);
+  void hash_exe(ProcessFacts& process, Policies asked);
   void scan_memory(ProcessFacts& process, std::uint16_t rule);
 
   const Root& root_;
@@ -56,8 +61,9 @@ class ProcessPass {
     bool is_wanted = false;  // a process detection may ask for it
     std::optional<Digest> sha256{};
   };
-  std::map<FileState, Program> programs_;  // that run
-  ProcessFacts* scanned_ = nullptr;        // whose memory is with the parser
+  std::map<FileState, Program> programs_;     // that run
+  std::map<std::int32_t, Policies> told_of_;  // whose programs could not be opened
+  ProcessFacts* scanned_ = nullptr;           // whose memory is with the parser
   std::uint64_t last_id_ = 0;
 };
 

@@ -32,12 +32,15 @@ TEST(Memory, WhatAFileStandsBehindIsReadToo) {
       "a000-b000 rw-s 00000000 00:01 22 /dev/zero (deleted)\n"
       "b000-c000 ---p 00000000 00:01 20 /memfd:a (deleted)\n"
       "c000-d000 r-xp 00000000 00:00 0 [vdso]\n"
+      "d000-e000 --xp 00000000 00:00 0 \n"  // may only be executed
+      "ff00-ff01 --xp 00000000 00:00 0 [vsyscall]\n"
       "broken\n");
   EXPECT_EQ(regions, (std::vector<MemoryRegion>{{0x3000, 0x4000, false},
                                                 {0x4000, 0x5000, true},
                                                 {0x5000, 0x6000, true},
                                                 {0x7000, 0x8000, false},
-                                                {0x8000, 0x9000, false}}));
+                                                {0x8000, 0x9000, false},
+                                                {0xd000, 0xe000, true}}));
 }
 
 // A harmless process with this in its memory; stopped before it can end.
@@ -100,6 +103,52 @@ TEST(Memory, AMarkerAcrossTheBorderOfTwoImagesIsTorn) {
   ASSERT_EQ(images.size(), 2u);
   for (const std::string& image : images) EXPECT_LE(image.size(), kMemoryImageBytes);
   EXPECT_NE(images[1].find(marker), std::string::npos);
+}
+
+TEST(Memory, WhatMayOnlyBeExecutedIsNotRead) {
+  const std::string marker = "FLEETSWEEP-LOOKALIKE-MARKER";
+  const Holder holder([&] {
+    char* place = map(1 << 16, kCode);
+    if (place == nullptr) return false;
+    std::memcpy(place + 5000, marker.data(), marker.size());
+    return ::mprotect(place, 1 << 16, PROT_EXEC) == 0;
+  });
+  Result<MemoryRead> read = MemoryRead{};
+  const auto images = images_of(holder.pid(), read);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_FALSE(read->is_partial);
+  ASSERT_EQ(images.size(), 1u);
+  EXPECT_NE(images[0].find(marker), std::string::npos);
+}
+
+// Memory that the kernel lets nobody else read (memfd_secret) is like this.
+TEST(Memory, WhatCannotBeReadPassesForEmpty) {
+  const Holder holder([] {
+    const int fd = ::memfd_create("x", MFD_CLOEXEC);
+    return fd >= 0 && map(8192, PROT_READ | PROT_EXEC, fd) != nullptr;
+  });
+  const auto read = read_memory(holder.pid(), [](UniqueFd) {});
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_TRUE(read->is_partial);
+}
+
+TEST(Memory, MappingsBehindManyOthersPassForAll) {
+  char folder[] = "/tmp/fleetsweep-maps-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  std::string path = folder;
+  while (path.size() < 3700) path += '/' + std::string(200, 'x');
+  fs::create_directories(path);
+  const Holder holder([&] {
+    const int fd = ::open((path + "/y").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ::ftruncate(fd, 4096) != 0) return false;
+    for (int i = 0; i < 5000; ++i)
+      if (map(4096, PROT_READ, fd) == nullptr) return false;
+    return true;
+  });
+  const auto read = read_memory(holder.pid(), [](UniqueFd) {});
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_TRUE(read->is_partial);
+  fs::remove_all(folder);
 }
 
 TEST(Memory, PagesThatNobodyTouchedAreRead) {

@@ -258,6 +258,48 @@ TEST_F(ProcessScanTest, WhatNobodyWaitedForGoesOnForEver) {
   EXPECT_EQ(pids(scan(policy, "", "", "/")), std::set<int>{});
 }
 
+TEST_F(ProcessScanTest, WhatIsBehindTheEndOfALongEnvironmentIsNotThere) {
+  const auto start_with = [&](int names, std::size_t bytes) {
+    const auto name = [](int i) { return "FLEETSWEEP_" + std::to_string(i); };
+    for (int i = 0; i < names; ++i) ::setenv(name(i).c_str(), std::string(bytes, 'x').c_str(), 1);
+    start_program("/opt/lookalike");
+    for (int i = 0; i < names; ++i) ::unsetenv(name(i).c_str());
+  };
+  start_with(12, 100'000);
+  start_with(5000, 1);
+  start_program("/opt/lookalike");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessEnvironmentNames, "NOT_THERE")}));
+  const auto result = scan(policy);
+  EXPECT_EQ(result["partial"], 2) << result.dump(1);
+  EXPECT_NE(result["partial_paths"].dump().find("/environ: only its first 1048576 bytes"),
+            std::string::npos);
+  EXPECT_NE(result["partial_paths"].dump().find("/environ: only 4096 names"), std::string::npos);
+}
+
+TEST_F(ProcessScanTest, AProcessThatCannotBeLookedAtIsNotThere) {
+  const pid_t pid = start_program("/opt/lookalike");
+  const std::string folder = "/proc/" + std::to_string(pid);
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessExeSha256, std::string(64, 'a'))}));
+  const struct {
+    std::string call, file, root, named;
+  } refused[] = {{"openat", "/stat", "/", folder + ": "},
+                 {"readlinkat", "/exe", "/", folder + "/exe: "},
+                 {"openat", "/exe", "", "program of process " + std::to_string(pid)}};
+  for (const auto& [call, file, root, named] : refused) {
+    const auto result = scan(policy,
+                             "strace -f -o /dev/null -P " + folder + file + " -e trace=" + call +
+                                 " -e inject=" + call + ":error=EACCES",
+                             "", root);
+    EXPECT_NE(result["unscannable_paths"].dump().find(named), std::string::npos)
+        << call << file << result.dump(1);
+  }
+  EXPECT_EQ(scan(policy)["unscannable"], 0);
+}
+
 TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {
   write("/opt/parent.sh", "");
   fs::create_directories(at("/bin"));
