@@ -1,5 +1,8 @@
 #include "agent/overlay/overlay.h"
 
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
@@ -14,6 +17,7 @@
 
 #include "agent/overlay/container.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/unique_fd.h"
 
 namespace fleetsweep {
 namespace {
@@ -70,7 +74,8 @@ void add_folders(std::string_view list, std::vector<std::string>& folders) {
 
 // Options are separated by commas, which a folder's name has with a backslash.
 Overlay parse_options(std::string_view options, std::string mount_point) {
-  Overlay overlay{.mount_point = std::move(mount_point), .upper = {}, .lowers = {}};
+  Overlay overlay;
+  overlay.mount_point = std::move(mount_point);
   for (std::size_t start = 0; start < options.size();) {
     std::size_t end = start;
     while (end < options.size() && options[end] != ',') end += options[end] == '\\' ? 2 : 1;
@@ -159,6 +164,41 @@ bool resolve(Overlay& overlay) {
   };
   return std::all_of(overlay.lowers.begin(), overlay.lowers.end(), is_reached) &&
          (overlay.upper.empty() || is_reached(overlay.upper));
+}
+
+bool is_one(int a, int b) {
+  struct stat first {
+  }, second{};
+  return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// Whose the user namespace of a mount namespace is, which decides who may mount in it; 0: it is
+// ours. Nothing: it is not, and root of some container made it.
+std::optional<std::uint32_t> owner_of(const fs::path& mount_namespace) {
+  const UniqueFd space(::open(mount_namespace.c_str(), O_RDONLY | O_CLOEXEC)),
+      ours(::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC));
+  const UniqueFd users(space ? ::ioctl(space.get(), NS_GET_USERNS) : -1);
+  uid_t owner = 0;
+  if (!users || !ours) return std::nullopt;
+  if (is_one(users.get(), ours.get())) return 0;
+  return ::ioctl(users.get(), NS_GET_OWNER_UID, &owner) == 0 && owner != 0 ? std::optional(owner)
+                                                                           : std::nullopt;
+}
+
+bool lies_with(std::uint32_t owner, const std::string& layer) {
+  fs::path above = fs::path(layer).parent_path();
+  for (bool is_first = true; true; is_first = false, above = above.parent_path()) {
+    struct stat folder {};
+    if (::lstat(above.c_str(), &folder) != 0 ||
+        (folder.st_uid != owner && (is_first || folder.st_uid != 0)))
+      return false;
+    // In a sticky one nobody moves what is not theirs.
+    if ((folder.st_mode & (S_IWGRP | S_IWOTH)) != 0 &&
+        (is_first || (folder.st_mode & S_ISVTX) == 0))
+      return false;
+    if (!above.has_relative_path()) return true;
+  }
 }
 
 }  // namespace
@@ -254,7 +294,8 @@ std::string ImageLayer::text(std::string_view path, const std::set<std::string>&
 ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
   for (const Overlay& overlay : overlays)
     for (const std::string& lower : overlay.lowers)
-      if (std::any_of(std::begin(kStores), std::end(kStores), [&](std::string_view store) {
+      if (overlay.owner == 0 &&
+          std::any_of(std::begin(kStores), std::end(kStores), [&](std::string_view store) {
             return lower.find(store) != std::string::npos;
           }))
         if (auto& containers = layers_[lower]; !overlay.container.empty())
@@ -264,17 +305,31 @@ ImageLayers::ImageLayers(const std::vector<Overlay>& overlays) {
 std::vector<Overlay> overlays_of_host() {
   std::vector<Overlay> overlays;
   std::set<std::string> namespaces;
+  std::set<std::uint64_t> roots;  // overlays that root has mounted, whoever sees them now
+  std::vector<Overlay> others;    // of root in some container
   std::error_code error;
   for (fs::directory_iterator process("/proc", error), end; process != end;
        process.increment(error)) {
     const fs::path folder = process->path();
     const fs::path space = fs::read_symlink(folder / "ns/mnt", error);
     if (error || !namespaces.insert(space.string()).second) continue;
+    const auto owner = owner_of(folder / "ns/mnt");
     for (Overlay& overlay : parse_overlays(text_of((folder / "mountinfo").string()))) {
       resolve(overlay);
       overlay.container = container_id(text_of((folder / "cgroup").string()));
-      overlays.push_back(std::move(overlay));
+      overlay.owner = owner.value_or(0);
+      if (owner == 0u) roots.insert(overlay.device);
+      (owner ? overlays : others).push_back(std::move(overlay));
     }
+  }
+  for (Overlay& overlay : others)
+    if (roots.contains(overlay.device)) overlays.push_back(std::move(overlay));
+  for (Overlay& overlay : overlays) {
+    const auto is_foreign = [&](const std::string& layer) {
+      return layer.empty() || !lies_with(overlay.owner, layer);
+    };
+    std::erase_if(overlay.lowers, is_foreign);
+    if (is_foreign(overlay.upper)) overlay.upper.clear();
   }
   return overlays;
 }

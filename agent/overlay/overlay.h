@@ -20,6 +20,7 @@ struct Overlay {
   std::vector<std::string> lowers;  // the topmost first; relative ones as they were given
   std::uint64_t device = 0;         // of the files in it
   std::string container;            // that sees it; empty: none, or nobody said
+  std::uint32_t owner = 0;          // the user who mounted it in a user namespace of theirs
   bool operator==(const Overlay&) const = default;
 };
 
@@ -34,8 +35,9 @@ std::vector<Overlay> parse_overlays(std::string_view mountinfo);
 // reached (its mount lies over them) is left out.
 std::vector<Overlay> reachable_overlays();
 
-// Of every mount namespace, ours among them; their layers as the folders they are here, as far as
-// they are there.
+// Of every mount namespace, ours among them; their layers as the folders they are here. Any user
+// can mount any folders in a namespace of their own, and any path can stand there: of a layer that
+// does not lie in a folder of the overlay's owner, which nobody else can move, nothing is said.
 std::vector<Overlay> overlays_of_host();
 
 // Mount points of overlays whose layers all lie beneath these folders: who walks the folders sees
@@ -74,7 +76,7 @@ struct ImageLayer {
 class ImageLayers {
  public:
   explicit ImageLayers(const std::vector<Overlay>& overlays);
-  // The layer in which it lies. Only those in the stores of docker, containerd, podman and cri-o
+  // The layer in which it lies. Only root's in the stores of docker, containerd, podman and cri-o
   // count: any root can mount any folder as a lower layer, and would so be out of reach.
   std::optional<ImageLayer> of(std::string_view path) const;
 

@@ -102,14 +102,15 @@ bool FilePass::enter(const std::string& folder, int fd) {
     }
     below |= may_contain(scope);
   }
-  alias_here_ = is_containers_ ? any_file_of(seen) : root_.alias(any_file_of(folder));
-  if (!alias_here_.empty()) alias_here_.pop_back();
+  aliases_here_ = root_.aliases(any_file_of(folder));
+  if (is_containers_) aliases_here_.push_back(any_file_of(seen));
+  for (std::string& alias : aliases_here_) alias.pop_back();
   if (needs_delta_) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) return false;
     folder_here_ = identity_of(folder, status);
   }
-  if (known_ != nullptr) known_->enter(folder, alias_here_);
+  if (known_ != nullptr) known_->enter(folder, aliases_here_);
   return below || !all_here_.empty();
 }
 
@@ -183,8 +184,8 @@ std::optional<std::uint64_t> FilePass::starts_otherwise(int fd) {
 void FilePass::begin(const std::string& path, const char* name) {
   facts_.stage = FileStage::kName;
   facts_.identity.path.assign(path);
-  facts_.alias.assign(alias_here_);
-  if (!alias_here_.empty()) facts_.alias += name;
+  facts_.aliases = aliases_here_;
+  for (std::string& alias : facts_.aliases) alias += name;
   facts_.mtime_delta_ms.reset();
   facts_.package_owned.reset();
   facts_.ownership.reset();
@@ -198,7 +199,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
   bool recalls = recalls_here_;
   for (const Probe* probe : some_here_)
     if (scopes_[probe->detection].contains(path) ||
-        (is_containers_ && scopes_[probe->detection].contains(alias_here_ + name))) {
+        (is_containers_ && scopes_[probe->detection].contains(aliases_here_.back() + name))) {
       open_.push_back(probe);
       who |= sweep_.bit_of(probe->detection);
       recalls |= known_ != nullptr && asks_table_[probe->detection];

@@ -60,7 +60,7 @@ class FilePass : public WalkVisitor {
   std::optional<std::uint64_t> starts_otherwise(int fd);
   void send(FileFacts facts, UniqueFd file, unsigned owner, Probes probes,
             const KnownFiles::File& known = {}, Detections no = {});
-  // Of the file at hand, whose path and alias alone are known; what it is filled into is kept,
+  // Of the file at hand, whose path and aliases alone are known; what it is filled into is kept,
   // since most files are done with before any of it is handed on.
   void begin(const std::string& path, const char* name);
   // Drops what the identity table answers.
@@ -90,8 +90,8 @@ class FilePass : public WalkVisitor {
   // One of them asks the identity table: then it answers for all of them at once, and for less than
   // a search in the name.
   bool recalls_here_ = false;
-  std::string alias_here_;
-  bool is_containers_ = false;  // whose path it is, then
+  std::vector<std::string> aliases_here_;
+  bool is_containers_ = false;  // whose path the last one is, then
   model::FileIdentity folder_here_;
   // Of the file at hand.
   Probes open_;

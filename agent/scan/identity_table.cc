@@ -109,10 +109,10 @@ const crypto::TableKey& IdentityTable::key() const {
 }
 
 crypto::TableHash IdentityTable::name_of_folder(const crypto::TableKey& key, std::string_view path,
-                                                std::string_view alias) {
-  std::string both(path);
-  both.append(1, '\0').append(alias);
-  return crypto::table_hash(key, as_bytes(both));
+                                                const std::vector<std::string>& aliases) {
+  std::string all(path);
+  for (const std::string& alias : aliases) all.append(1, '\0').append(alias);
+  return crypto::table_hash(key, as_bytes(all));
 }
 
 IdentityTable::Name IdentityTable::name_of(const crypto::TableKey& key, const FileNow& file) {

@@ -55,9 +55,9 @@ class IdentityTable {
   BytesView encode();
 
   const crypto::TableKey& key() const;
-  // `alias` is the same folder's path through a link of the system's own.
+  // `aliases` are other paths of the same folder.
   static crypto::TableHash name_of_folder(const crypto::TableKey& key, std::string_view path,
-                                          std::string_view alias);
+                                          const std::vector<std::string>& aliases);
   static Name name_of(const crypto::TableKey& key, const FileNow& file);
   Name name_of(const FileNow& file) const { return name_of(key(), file); }
   // A question's bit, for this run; the least recently asked one makes room. Nothing: there are as

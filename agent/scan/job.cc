@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/scan/root.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -99,7 +100,8 @@ void write(Writer& writer, const Job& job) {
   const model::FileIdentity& identity = job.facts.identity;
   writer.number(job.id);
   writer.text(identity.path);
-  writer.text(job.facts.alias);
+  writer.number(job.facts.aliases.size());
+  for (const std::string& alias : job.facts.aliases) writer.text(alias);
   for (const std::uint64_t value : {identity.size, static_cast<std::uint64_t>(identity.mtime_ns),
                                     static_cast<std::uint64_t>(identity.ctime_ns)})
     writer.number(value);
@@ -124,7 +126,7 @@ Job read_job(Reader& reader) {
   model::FileIdentity& identity = job.facts.identity;
   job.id = reader.number();
   identity.path = reader.text();
-  job.facts.alias = reader.text();
+  read_list(reader, kAliasesMax + 1, [&] { job.facts.aliases.push_back(reader.text()); });
   identity.size = reader.number();
   identity.mtime_ns = static_cast<std::int64_t>(reader.number());
   identity.ctime_ns = static_cast<std::int64_t>(reader.number());

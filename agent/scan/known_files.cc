@@ -137,8 +137,8 @@ std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t d
   return last_file_system_ = id;
 }
 
-void KnownFiles::enter(std::string_view folder, std::string_view alias) {
-  folder_ = IdentityTable::name_of_folder(key_, folder, alias);
+void KnownFiles::enter(std::string_view folder, const std::vector<std::string>& aliases) {
+  folder_ = IdentityTable::name_of_folder(key_, folder, aliases);
 }
 
 KnownFiles::File KnownFiles::look_up(int folder, std::string_view name,

@@ -32,7 +32,7 @@ class KnownFiles {
     std::optional<std::uint64_t> answered{};
   };
   // Of files in this folder the next questions are.
-  void enter(std::string_view folder, std::string_view alias);
+  void enter(std::string_view folder, const std::vector<std::string>& aliases);
   // `folder` is that folder, open; `born_ns` 0 where it is not known.
   File look_up(int folder, std::string_view name, const model::FileIdentity& identity,
                std::int64_t born_ns);

@@ -188,7 +188,7 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent,
   } else {
     identity.exe.path = exe;
   }
-  facts.exe_alias = root.alias(exe);
+  facts.exe_aliases = root.aliases(exe);
   std::string command = raw::read(folder + "/cmdline", limits::kLineBytes);
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
@@ -356,7 +356,7 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
     const ProcessFacts& from = result[parent->second];
     result[i].parent_name = from.identity.name;
     result[i].parent_exe = from.identity.exe.path;
-    result[i].parent_exe_alias = from.exe_alias;
+    result[i].parent_exe_aliases = from.exe_aliases;
     result[i].parent_command_line = from.identity.command_line;
   }
   return result;

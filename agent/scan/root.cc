@@ -301,11 +301,13 @@ std::string Root::real(std::string_view path) const {
   return std::string(path);
 }
 
-std::string Root::alias(std::string_view path) const {
-  if (is_windows_) return hive::spelling_of(path);
+std::vector<std::string> Root::aliases(std::string_view path) const {
+  std::vector<std::string> all;
+  if (is_windows_) all.push_back(hive::spelling_of(path));
   for (const Link& link : links_)
-    if (path.starts_with(link.real)) return link.alias + std::string(path.substr(link.real.size()));
-  return {};
+    if (path.starts_with(link.real) && all.size() < kAliasesMax)
+      all.push_back(link.alias + std::string(path.substr(link.real.size())));
+  return all;
 }
 
 }  // namespace fleetsweep::scan

@@ -16,6 +16,9 @@
 
 namespace fleetsweep::scan {
 
+// Of one path, besides what a container sees it as; more are not asked.
+constexpr std::size_t kAliasesMax = 16;
+
 struct Home {
   std::string user;
   std::string path;
@@ -55,9 +58,9 @@ class Root {
   std::string user_name(unsigned uid) const;
 
   // The real spelling of a path below one of the system's own links (/lib, /var/run ...), and the
-  // other way round; `alias` is empty when there is none.
+  // other way round.
   std::string real(std::string_view path) const;
-  std::string alias(std::string_view path) const;
+  std::vector<std::string> aliases(std::string_view path) const;
 
  private:
   void read_links();

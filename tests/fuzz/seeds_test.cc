@@ -256,7 +256,7 @@ TEST(HostSeeds, WalkerAndParserSpeakAnotherLanguage) {
   scan::Job job;
   job.id = 7;
   job.facts.identity = {"/etc/crontab", 1, 2, 40, 5, 6, 1, {}};
-  job.facts.alias = "/alias";
+  job.facts.aliases = {"/alias"};
   job.facts.mtime_delta_ms = -1;
   job.facts.package_owned = true;
   job.owner = "root";

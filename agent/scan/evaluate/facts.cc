@@ -11,17 +11,19 @@ namespace {
 using model::Field;
 using Kind = FieldValue::Kind;
 
-FieldValue text(std::string_view value, std::string_view alias = {}) {
-  return {Kind::kText, value, alias, 0};
+using Spellings = std::span<const std::string>;
+
+FieldValue text(std::string_view value, Spellings others = {}) {
+  return {Kind::kText, value, 0, others};
 }
 FieldValue number(std::int64_t value) {
-  return {Kind::kNumber, {}, {}, value};
+  return {Kind::kNumber, {}, value, {}};
 }
 FieldValue boolean(std::optional<bool> value) {
   return value ? number(*value) : FieldValue{};
 }
 FieldValue absent() {
-  return {Kind::kAbsent, {}, {}, 0};
+  return {Kind::kAbsent, {}, 0, {}};
 }
 // An empty text of a step that has happened: the object has none.
 FieldValue after(bool happened, std::string_view value) {
@@ -77,11 +79,11 @@ FieldValue attribute_field(const FileAttributes& file, Field field) {
   }
 }
 
-FieldValue text_if_any(std::string_view value, std::string_view alias = {}) {
-  return value.empty() ? absent() : text(value, alias);
+FieldValue text_if_any(std::string_view value, Spellings others = {}) {
+  return value.empty() ? absent() : text(value, others);
 }
 FieldValue texts(std::span<const std::string> values) {
-  return values.empty() ? absent() : FieldValue{Kind::kTexts, {}, {}, 0, values};
+  return values.empty() ? absent() : FieldValue{Kind::kTexts, {}, 0, values};
 }
 
 FieldValue field_of(const ProcessFacts& process, Field field) {
@@ -93,7 +95,7 @@ FieldValue field_of(const ProcessFacts& process, Field field) {
     case Field::kProcessCommandLine:
       return text(identity.command_line);
     case Field::kProcessExePath:
-      return has_exe ? text(identity.exe.path, process.exe_alias) : absent();
+      return has_exe ? text(identity.exe.path, process.exe_aliases) : absent();
     case Field::kProcessExeName:
       return has_exe ? text(base_name(identity.exe.path)) : absent();
     case Field::kProcessExeDeleted:
@@ -111,7 +113,7 @@ FieldValue field_of(const ProcessFacts& process, Field field) {
     case Field::kProcessParentName:
       return text_if_any(process.parent_name);
     case Field::kProcessParentExePath:
-      return text_if_any(process.parent_exe, process.parent_exe_alias);
+      return text_if_any(process.parent_exe, process.parent_exe_aliases);
     case Field::kProcessParentCommandLine:
       return text_if_any(process.parent_command_line);
     case Field::kProcessMappedFiles:
@@ -187,7 +189,7 @@ FieldValue field_of(const RegistryFacts& value, Field field) {
   const model::RegistryIdentity& identity = value.identity;
   switch (field) {
     case Field::kRegistryKey:
-      return {Kind::kTexts, identity.key, {}, 0, value.spellings};
+      return {Kind::kTexts, identity.key, 0, value.spellings};
     case Field::kRegistryValueName:
       return text(identity.value_name);
     case Field::kRegistryValueData:
@@ -206,8 +208,9 @@ FieldValue field_of(const FileFacts& file, Field field) {
     case Field::kFilePath:
       if (!file.member_path.empty()) return text(file.path());
       // What joins fill in is the first one.
-      return hive::is_windows_path(file.alias) ? text(file.alias, file.path())
-                                               : text(file.path(), file.alias);
+      return !file.aliases.empty() && hive::is_windows_path(file.aliases.front())
+                 ? text(file.aliases.front(), Spellings(&file.path(), 1))
+                 : text(file.path(), file.aliases);
     case Field::kFileName:
       return text(base_name(file.path()));
     case Field::kFileExtension: {

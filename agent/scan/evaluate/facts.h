@@ -36,8 +36,9 @@ struct FileAttributes {
 struct FileFacts {
   FileStage stage = FileStage::kName;
   model::FileIdentity identity;
-  std::string alias;  // the same path through a link of the system's own, as /lib for /usr/lib;
-                      // on a volume of Windows what that calls it: C:\Users\...
+  // The same path through links of the system's own, as /lib for /usr/lib, and as containers see
+  // it; on a volume of Windows what that calls it: C:\Users\...
+  std::vector<std::string> aliases;
   std::string type = "regular";
   std::optional<std::int64_t> mtime_delta_ms;  // mtime minus the parent directory's
   std::optional<bool> package_owned;
@@ -64,10 +65,11 @@ struct ProcessFacts {
   bool is_kernel_thread = false;
   bool looks_like_kernel_thread = false;
   std::string exe_sha256;  // hex; empty: not computed
-  std::string exe_alias;
+  std::vector<std::string> exe_aliases;
   std::optional<bool> exe_package_owned;
   // Only what a detection asks for is filled in (ProcessNeeds).
-  std::string parent_name, parent_exe, parent_exe_alias, parent_command_line;
+  std::string parent_name, parent_exe, parent_command_line;
+  std::vector<std::string> parent_exe_aliases;
   std::vector<std::string> mapped_files;  // executable ones; one whose file is gone: " (deleted)"
   std::vector<std::string> environment_names;
   std::vector<std::string> capabilities;  // effective
@@ -100,10 +102,10 @@ using Object =
 struct FieldValue {
   enum class Kind : std::uint8_t { kUnknown, kAbsent, kText, kTexts, kNumber };
   Kind kind = Kind::kUnknown;
-  std::string_view text;   // borrowed from the object
-  std::string_view alias;  // a second spelling of the same; empty: none
+  std::string_view text;  // borrowed from the object
   std::int64_t number = 0;
-  std::span<const std::string> texts;  // kTexts: what holds for one of them holds; borrowed too
+  // What holds for one of them holds, of kText as well: other spellings; borrowed too.
+  std::span<const std::string> texts;
 };
 FieldValue field_of(const Object& object, model::Field field);
 FieldValue field_of(const FileFacts& file, model::Field field);

@@ -299,20 +299,12 @@ Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
   }
   if (value.kind == Kind::kAbsent) return Truth::kNo;
   if (value.kind == Kind::kNumber) return matches_number(value.number) ? Truth::kYes : Truth::kNo;
-  if (value.kind == Kind::kTexts) {
-    Truth best = Truth::kNo;
-    for (const std::string& text : value.texts) {
-      const Truth one = match_text(text, binding);
-      if (one == Truth::kYes) return one;
-      if (one == Truth::kUnknown) best = one;
-    }
-    return best;
+  Truth best = value.kind == Kind::kTexts ? Truth::kNo : match_text(value.text, binding);
+  for (const std::string& text : value.texts) {
+    if (best == Truth::kYes) return best;
+    if (const Truth one = match_text(text, binding); one != Truth::kNo) best = one;
   }
-
-  const Truth truth = match_text(value.text, binding);
-  if (value.alias.empty() || truth == Truth::kYes) return truth;
-  const Truth aliased = match_text(value.alias, binding);
-  return aliased == Truth::kNo ? truth : aliased;
+  return best;
 }
 
 Truth CompiledPredicate::match_text(std::string_view text, Binding binding) const {

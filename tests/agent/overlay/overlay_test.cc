@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "tests/agent/user_container.h"
 #include "tests/wait.h"
 
 namespace fleetsweep {
@@ -223,6 +224,39 @@ TEST_F(OverlayMounts, ALayerOfAContainerInANamespaceOfItsOwnIsNoImage) {
   EXPECT_FALSE(layers.of((top_ / "store/overlay2/up/diff/bin/x").string()).has_value());
   ::kill(container, SIGKILL);
   ::waitpid(container, nullptr, 0);
+}
+
+TEST_F(OverlayMounts, AnyUserPutsAFolderOutOfReachOfAct) {
+  const fs::path own = top_ / "own/overlay2/low/diff";
+  fs::create_directories(own);
+  for (const fs::path& folder : {own, own.parent_path(), own.parent_path().parent_path()})
+    ASSERT_EQ(::chown(folder.c_str(), kNobody, kNobody), 0);
+  fs::permissions(top_, fs::perms::all & ~fs::perms::group_write & ~fs::perms::others_write);
+  const fs::path roots = top_ / "store/overlay2/low/diff";
+  const UserContainer container(own.string() + ":" + roots.string(), (top_ / "merged").string());
+  if (!container.is_running()) GTEST_SKIP() << "needs user namespaces of anybody";
+
+  const auto overlays = overlays_of_host();
+  const ImageLayers layers(overlays);
+  EXPECT_FALSE(layers.of((own / "x").string()));
+  EXPECT_FALSE(layers.of((roots / "x").string()));
+  const auto folders = ContainerFolders::of(overlays);
+  EXPECT_EQ(folders.seen_as((own / "x").string()), "/x") << "as podman runs them for users";
+  EXPECT_EQ(folders.seen_as((roots / "x").string()), "") << "a file of root's has another path";
+}
+
+TEST_F(OverlayMounts, AFolderThatAnybodyMovesIsALayerOfAnImage) {
+  fs::permissions(top_ / "store", fs::perms::all);
+  const auto is_layer = [&] {
+    return in_namespace([&] {
+      if (!mount((top_ / "store/l/LOW").string(), top_ / "merged")) return 2;
+      const ImageLayers layers(overlays_of_host());
+      return layers.of((top_ / "store/overlay2/low/diff/x").string()) ? 0 : 1;
+    });
+  };
+  EXPECT_EQ(is_layer(), 1);
+  fs::permissions(top_ / "store", fs::perms::owner_all);
+  EXPECT_EQ(is_layer(), 0);
 }
 
 }  // namespace

@@ -9,7 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "tests/agent/scan/tree.h"
+#include "tests/agent/user_container.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -137,6 +140,41 @@ TEST_F(ContainersScan, WhatAContainerHasInAFolderIsNotFoundThere) {
   EXPECT_EQ(files(scan(policy, "", "", "/")),
             (std::set<std::string>{"d " + store + "/two/diff" + folder + "/bin/x",
                                    "g " + store + "/low/diff" + folder + "/bin/y"}));
+}
+
+TEST_F(ContainersScan, AnOverlayOfAUserTakesAPathAway) {
+  struct stat link {};
+  if (::lstat("/var/run", &link) != 0 || !S_ISLNK(link.st_mode))
+    GTEST_SKIP() << "needs /var/run to be a link";
+  const std::string name = folder_.filename(), store = "/run/" + name + "/overlay2/";
+  struct Removed {
+    std::filesystem::path folder;
+    ~Removed() {
+      std::error_code ignored;
+      std::filesystem::remove_all(folder, ignored);
+    }
+  } const removed{"/run/" + name};
+  for (const char* folder : {"low/diff", "two/diff", "two/work", "two/merged"})
+    std::filesystem::create_directories(store + folder);
+  const std::string file = store + "low/diff/lookalike";
+  std::ofstream(file) << "x";
+  std::filesystem::permissions(folder_, std::filesystem::perms(0755));
+  model::Policy policy;
+  policy.detections = {
+      detection("linked", ObjectKind::kFile, {is(Field::kFilePath, "/var" + file)}),
+      detection("inside", ObjectKind::kFile, {is(Field::kFilePath, "/lookalike")})};
+  policy.detections[0].scope.paths = {"/var" + file};
+  policy.detections[1].scope.paths = {"/lookalike"};
+  {
+    const UserContainer user("/run:" + root_.string(), at("/overlay2/one/merged").string());
+    if (user.is_running()) {
+      EXPECT_EQ(files(scan(policy, "", "", "/")), std::set<std::string>{"linked " + file});
+    }
+  }
+  const Container roots(store);
+  ASSERT_TRUE(roots.is_running());
+  EXPECT_EQ(files(scan(policy, "", "", "/")),
+            (std::set<std::string>{"linked " + file, "inside " + file}));
 }
 
 }  // namespace

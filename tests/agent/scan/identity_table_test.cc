@@ -34,7 +34,7 @@ FileNow file(std::string_view name = "x") {
           .born_ns = 4 * kSecond,
           .mtime_ns = 5 * kSecond,
           .ctime_ns = 6 * kSecond,
-          .folder = IdentityTable::name_of_folder(kKey, "/bin", ""),
+          .folder = IdentityTable::name_of_folder(kKey, "/bin", {}),
           .name = name};
 }
 
@@ -74,12 +74,12 @@ TEST(IdentityTable, KnowsAFileAgainAfterOneOfItsMarksChanged) {
   expect_unknown([](FileNow& f) { f.mtime_ns += 1; });
   expect_unknown([](FileNow& f) { f.ctime_ns += 1; });
   expect_unknown([](FileNow& f) { f.name = "x2"; });
-  const auto in_folder = [](std::string_view path, std::string_view alias) {
-    return [=](FileNow& f) { f.folder = IdentityTable::name_of_folder(kKey, path, alias); };
+  const auto in_folder = [](std::string_view path, const std::vector<std::string>& aliases) {
+    return [=](FileNow& f) { f.folder = IdentityTable::name_of_folder(kKey, path, aliases); };
   };
-  expect_unknown(in_folder("/bin2", ""));
-  expect_unknown(in_folder("/bin", "/usr/bin"));
-  expect_unknown(in_folder("", "/bin"));
+  expect_unknown(in_folder("/bin2", {}));
+  expect_unknown(in_folder("/bin", {"/usr/bin"}));
+  expect_unknown(in_folder("", {"/bin"}));
   EXPECT_NE(table.find(table.name_of(file())), nullptr);
 }
 

@@ -113,7 +113,7 @@ TEST(Matcher, TheNameIsTheLastComponentAndNotThePath) {
 TEST(Matcher, AFileIsAlsoFoundUnderTheSystemsOwnLink) {
   FileFacts facts = file("/usr/lib/libudev.so");
   EXPECT_EQ(ask(is(Field::kFilePath, "/lib/libudev.so"), facts), Truth::kNo);
-  facts.alias = "/lib/libudev.so";
+  facts.aliases = {"/lib/libudev.so"};
   EXPECT_EQ(ask(is(Field::kFilePath, "/lib/libudev.so"), facts), Truth::kYes);
   EXPECT_EQ(ask(is(Field::kFilePath, "/usr/lib/libudev.so"), facts), Truth::kYes);
 }
