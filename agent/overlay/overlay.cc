@@ -95,27 +95,20 @@ Overlay parse_options(std::string_view options, std::string mount_point) {
   return overlay;
 }
 
-// A line of mountinfo.
-struct Mount {
-  std::uint64_t device = 0;
-  std::string point;
-  std::string_view type, options;
-};
-
 void for_each_mount(std::string_view mountinfo, const auto& use) {
   while (!mountinfo.empty()) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
     // id parent device root mount-point options fields... - type source options
     for (int i = 0; i < 2; ++i) next_word(line);
-    Mount mount{.device = parse_device(next_word(line))};
+    Mount mount;
+    mount.device = parse_device(next_word(line));
     next_word(line);
     mount.point = unescaped(next_word(line));
     while (!line.empty() && next_word(line) != "-") continue;
     mount.type = next_word(line);
     next_word(line);
-    mount.options = next_word(line);
-    use(std::move(mount));
+    use(std::move(mount), next_word(line));
   }
 }
 
@@ -203,22 +196,23 @@ bool lies_with(std::uint32_t owner, const std::string& layer) {
 
 }  // namespace
 
-std::optional<std::set<std::string>> mount_points() {
-  auto points = parse_mount_points(text_of("/proc/self/mountinfo"));
-  return points.empty() ? std::nullopt : std::optional(std::move(points));
+std::optional<std::vector<Mount>> mounts() {
+  auto all = parse_mounts(text_of("/proc/self/mountinfo"));
+  return all.empty() ? std::nullopt : std::optional(std::move(all));
 }
 
-std::set<std::string> parse_mount_points(std::string_view mountinfo) {
-  std::set<std::string> points;
-  for_each_mount(mountinfo, [&](Mount mount) { points.insert(std::move(mount.point)); });
-  return points;
+std::vector<Mount> parse_mounts(std::string_view mountinfo) {
+  std::vector<Mount> all;
+  for_each_mount(mountinfo,
+                 [&](Mount mount, std::string_view) { all.push_back(std::move(mount)); });
+  return all;
 }
 
 std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
   std::vector<Overlay> overlays;
-  for_each_mount(mountinfo, [&](Mount mount) {
+  for_each_mount(mountinfo, [&](Mount mount, std::string_view options) {
     if (mount.type != "overlay") return;
-    overlays.push_back(parse_options(mount.options, std::move(mount.point)));
+    overlays.push_back(parse_options(options, std::move(mount.point)));
     overlays.back().device = mount.device;
   });
   return overlays;

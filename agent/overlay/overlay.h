@@ -24,11 +24,18 @@ struct Overlay {
   bool operator==(const Overlay&) const = default;
 };
 
-// Where file systems begin. Nothing: the kernel does not say.
-std::optional<std::set<std::string>> mount_points();
+struct Mount {
+  std::string point;         // where it begins
+  std::string type;          // "ext4", "fuse.sshfs"
+  std::uint64_t device = 0;  // of the files in it, but for btrfs
+  bool operator==(const Mount&) const = default;
+};
+
+// What this process sees mounted. Nothing: the kernel does not say.
+std::optional<std::vector<Mount>> mounts();
 
 // Of /proc/PID/mountinfo. Pure.
-std::set<std::string> parse_mount_points(std::string_view mountinfo);
+std::vector<Mount> parse_mounts(std::string_view mountinfo);
 std::vector<Overlay> parse_overlays(std::string_view mountinfo);
 
 // Those that this process can reach, layers as the folders they are now. One whose layers cannot be

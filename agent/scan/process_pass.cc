@@ -7,8 +7,10 @@
 #include <cstring>
 #include <set>
 
+#include "agent/overlay/overlay.h"
 #include "agent/scan/memory.h"
 #include "agent/scan/process.h"
+#include "agent/scan/raw_file.h"
 #include "agent/scan/sockets.h"
 
 namespace fleetsweep::scan {
@@ -16,6 +18,22 @@ namespace fleetsweep::scan {
 using model::ObjectKind;
 
 namespace {
+
+// In a mount namespace of its process alone: no walk of ours finds it. `held`: the devices of what
+// is mounted in ours; btrfs gives its files others, and layers of an overlay lie on theirs.
+bool lies_apart(const Root& root, const ProcessFacts& process,
+                const std::set<std::uint64_t>& held) {
+  const model::FileIdentity& exe = process.identity.exe;
+  const std::string folder = "/proc/" + std::to_string(process.thread);
+  struct stat status {};
+  if (exe.inode == 0 || held.contains(exe.device) ||
+      raw::link(folder + "/ns/mnt") == raw::link("/proc/self/ns/mnt"))
+    return false;
+  const UniqueFd here = root.open_file(exe.path);
+  if (here && ::fstat(here.get(), &status) == 0 && is_seen(exe, status)) return false;
+  return ::stat((folder + "/exe").c_str(), &status) == 0 &&
+         !layer_file(process.thread, exe.path, status);
+}
 
 bool is_memfd(const ProcessFacts& process) {
   return process.identity.exe.path.starts_with("/memfd:");
@@ -80,9 +98,9 @@ UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status,
 
 void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>& all) {
   std::set<FileState> seen;  // several processes may run one program
+  std::set<std::uint64_t> held;
+  for (const Mount& mount : mounts().value_or(std::vector<Mount>())) held.insert(mount.device);
   for (const ProcessFacts& process : processes_) {
-    if (!process.identity.exe_deleted || !seen.insert(state_of(process.identity.exe)).second)
-      continue;
     std::vector<Probe> probes;
     Policies asked = 0;
     for (const Probe& probe : all) {
@@ -91,11 +109,15 @@ void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>
       probes.push_back(probe);
       asked |= sweep_.bit_of(probe.detection);
     }
+    if (probes.empty() || (!process.identity.exe_deleted && !lies_apart(root_, process, held)) ||
+        !seen.insert(state_of(process.identity.exe)).second)
+      continue;
     struct stat status {};
-    UniqueFd file = probes.empty() ? UniqueFd() : open_exe(process, status, asked);
+    UniqueFd file = open_exe(process, status, asked);
     if (!file) continue;
     FileFacts facts;
     facts.identity = process.identity.exe;
+    facts.identity.links = 0;  // it has no name here
     facts.stage = FileStage::kStat;
     facts.mtime_delta_ms = 0;
     facts.package_owned = false;

@@ -39,11 +39,11 @@ class Walk {
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
     if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = FileSystem::kHeld;
-    const auto mounts = mount_points();
-    knows_mounts_ = mounts.has_value();
+    const auto all = mounts();
+    knows_mounts_ = all.has_value();
     const std::string above = root.is_whole() ? "" : root.path();
-    for (const std::string& mount : mounts.value_or(std::set<std::string>()))
-      if (mount.starts_with(above + '/')) mounts_.insert(mount.substr(above.size()));
+    for (const Mount& mount : all.value_or(std::vector<Mount>()))
+      if (mount.point.starts_with(above + '/')) mounts_.insert(mount.point.substr(above.size()));
   }
 
   void run(std::vector<std::string> starts) {

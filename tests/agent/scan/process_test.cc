@@ -1,7 +1,9 @@
 #include "agent/scan/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +144,51 @@ TEST_F(ProcessScanTest, AHardLinkElsewhereMakesADeletedProgramOneThatIsThere) {
       "there", ObjectKind::kProcess,
       {is(Field::kProcessExePath, "/tmp/there (deleted)"), number(Field::kProcessExeDeleted, 0)})};
   EXPECT_EQ(pids(scan(policy)), std::set<int>{called_so});
+}
+
+TEST_F(ProcessScanTest, AProgramInAMountThatItsProcessAloneSeesIsFoundNowhere) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  for (const char* folder : {"/tmp", "/layer", "/merged"}) fs::create_directories(at(folder));
+  fs::copy_file("/bin/sleep", at("/layer/apart"));
+  const auto mount = [&](const char* type, const std::string& where, const std::string& options) {
+    return ::mount(type, at(where).c_str(), type, 0, options.c_str()) == 0;
+  };
+  const auto in_namespace = [&](const auto& prepare, const std::string& path) {
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      if (::unshare(CLONE_NEWNS) != 0 ||
+          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !prepare())
+        ::_exit(1);
+      ::execl(at(path).c_str(), at(path).c_str(), "1000", nullptr);
+      ::_exit(1);
+    }
+    started_.push_back(pid);
+    ::close(ready[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 0);
+    ::close(ready[0]);
+    EXPECT_TRUE(fs::read_symlink("/proc/" + std::to_string(pid) + "/exe") == at(path));
+  };
+  in_namespace(
+      [&] { return mount("tmpfs", "/tmp", "") && fs::copy_file("/bin/sleep", at("/tmp/apart")); },
+      "/tmp/apart");
+  in_namespace(
+      [&] {
+        return mount("overlay", "/merged",
+                     "lowerdir=" + at("/layer").string() + ":" + at("/tmp").string());
+      },
+      "/merged/apart");
+  model::Policy policy;
+  for (const char* id : {"any", "running"})
+    policy.detections.push_back(detection(
+        id, ObjectKind::kFile, {is(Field::kFileName, "apart"), is(Field::kFileMagic, "elf")}));
+  policy.detections[1].scope.deleted_exe = true;
+  const auto result = scan(policy);
+  EXPECT_EQ(files(result), (std::set<std::string>{"any /layer/apart", "running /layer/apart",
+                                                  "running /tmp/apart"}))
+      << result.dump(1);
 }
 
 TEST_F(ProcessScanTest, AProgramThatNeverHadAFileIsNotSeenOrTakenForADeletedOne) {
