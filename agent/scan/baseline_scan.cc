@@ -4,7 +4,7 @@
 
 namespace fleetsweep::scan {
 
-Result<EntryList> list_entries(const Root& root, const EngineOptions& options) {
+Result<EntryList> list_entries(Root& root, const EngineOptions& options) {
   const model::Policy nothing;
   FS_TRY(const Matcher matcher, Matcher::compile(nothing));
   const PackageDb packages;
@@ -31,7 +31,7 @@ Result<EntryList> list_entries(const Root& root, const EngineOptions& options) {
   return result;
 }
 
-Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& options) {
+Result<BaselineScan> scan_baseline(Root& root, const EngineOptions& options) {
   FS_TRY(EntryList list, list_entries(root, options));
   BaselineScan result{{}, list.unread, std::move(list.unread_paths)};
   for (const model::PersistenceIdentity& entry : list.entries) result.baseline.add(entry);

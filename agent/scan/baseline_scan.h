@@ -12,13 +12,13 @@ struct EntryList {
   std::vector<std::string> unread_paths;  // the first few, with the reason
 };
 // kUnavailable: no sandbox. Of the options only the parser's and confine_walker count.
-Result<EntryList> list_entries(const Root& root, const EngineOptions& options);
+Result<EntryList> list_entries(Root& root, const EngineOptions& options);
 
 struct BaselineScan {
   Baseline baseline;
   std::uint32_t unread = 0;
   std::vector<std::string> unread_paths;  // the first few, with the reason
 };
-Result<BaselineScan> scan_baseline(const Root& root, const EngineOptions& options);
+Result<BaselineScan> scan_baseline(Root& root, const EngineOptions& options);
 
 }  // namespace fleetsweep::scan

@@ -35,7 +35,7 @@ std::string any_file_of(std::string_view folder) {
 
 }  // namespace
 
-FilePass::FilePass(const Root& root, const ContainerFolders& containers, const Matcher& matcher,
+FilePass::FilePass(Root& root, const ContainerFolders& containers, const Matcher& matcher,
                    const PackageDb& packages, ParserClient& parser, Collector& collector,
                    const Sweep& sweep, Tallies& tallies, KnownFiles* known,
                    std::function<bool()> is_stopped, Others others)
@@ -51,7 +51,7 @@ FilePass::FilePass(const Root& root, const ContainerFolders& containers, const M
       is_stopped_(std::move(is_stopped)),
       others_(std::move(others)) {
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
-    scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root_));
+    scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root));
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
     needs_delta_ |= matcher_.needs(detection).mtime_delta;
     needs_owned_ |= matcher_.needs(detection).package_owned;

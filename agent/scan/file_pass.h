@@ -31,7 +31,7 @@ class FilePass : public WalkVisitor {
     std::function<void(Job&)> complete;
   };
   // All outlive the pass. `is_stopped` is asked often; `known` may be null.
-  FilePass(const Root& root, const ContainerFolders& containers, const Matcher& matcher,
+  FilePass(Root& root, const ContainerFolders& containers, const Matcher& matcher,
            const PackageDb& packages, ParserClient& parser, Collector& collector,
            const Sweep& sweep, Tallies& tallies, KnownFiles* known,
            std::function<bool()> is_stopped, Others others);

@@ -322,7 +322,7 @@ int by_hand(const Options& options) {
 }
 
 int list_persistence(const Options& options) {
-  const auto root = open_root(options);
+  auto root = open_root(options);
   if (!root) {
     complain(root.error());
     return kExitRefused;

@@ -114,7 +114,7 @@ std::vector<model::Origin> origins_of(const std::vector<model::Finding>& finding
   return origins.take();
 }
 
-std::vector<model::Origin> find_origins(const Root& root, const EngineOptions& options,
+std::vector<model::Origin> find_origins(Root& root, const EngineOptions& options,
                                         const std::vector<model::Finding>& findings) {
   if (findings.empty()) return {};
   std::vector<Suspect> processes;

@@ -21,7 +21,7 @@ std::vector<model::Origin> origins_of(const std::vector<model::Finding>& finding
                                       const std::vector<model::PersistenceIdentity>& entries);
 
 // The same of this host now. Of the options only the parser's count.
-std::vector<model::Origin> find_origins(const Root& root, const EngineOptions& options,
+std::vector<model::Origin> find_origins(Root& root, const EngineOptions& options,
                                         const std::vector<model::Finding>& findings);
 
 // Of /proc/PID/cgroup: the innermost name that ends as a unit's does. Empty: none.

@@ -27,7 +27,12 @@ constexpr std::string_view kHome = "@home";
 using Unreadable = std::function<void(const std::string& path, const std::string& reason)>;
 
 bool is_absent(int error) {
-  return error == ENOENT || error == ELOOP || error == ENOTDIR || error == ENODEV;
+  return error == ENOENT || error == ENOTDIR || error == ENODEV;
+}
+
+// Of links that are followed: to whoever would use them nothing is there either.
+bool leads_nowhere(int error) {
+  return is_absent(error) || error == ELOOP;
 }
 
 bool is_folder(int above, const dirent& entry) {
@@ -41,7 +46,7 @@ std::set<std::string> names_in(const Root& root, const std::string& folder,
                                const Unreadable& unreadable, bool only_folders = false) {
   std::set<std::string> names;
   UniqueFd fd = root.open_folder(folder);
-  if (!fd && !is_absent(errno)) unreadable(folder, std::strerror(errno));
+  if (!fd && !is_absent(errno)) unreadable(folder, unopened(errno));
   if (!fd) return names;
   DIR* stream = ::fdopendir(fd.release());
   if (stream == nullptr) return names;
@@ -140,6 +145,7 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
   const auto add = [&](const PersistencePlace& place, const std::string& path,
                        const std::string& user) {
     std::size_t left = limits::kPersistenceNames;
+    root_.find_links(path);
     for (const std::string& one : expand(root_.real(path), place.gather != Gather::kFile, left)) {
       if (place.gather == Gather::kFile) {
         if (known_.emplace(std::pair(one, place.kind), true).second)
@@ -241,7 +247,10 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
       if (needs_stat && S_ISLNK(status.st_mode)) {
         const UniqueFd target = pass.root_.open_followed(at);
-        if (!target || ::fstat(target.get(), &status) != 0) return;
+        if (!target || ::fstat(target.get(), &status) != 0) {
+          if (!leads_nowhere(errno)) unreadable(at, std::strerror(errno));
+          return;
+        }
       }
       for (const Folder::Rule& rule : wanted.rules) {
         if (!ends_with_one(at, rule.place->suffixes) || !fits(*rule.place, folder, name, status))
@@ -314,7 +323,9 @@ void PersistencePass::follow(const Followed& followed) {
   const PersistenceKind kind = kind_of_followed(file.format);
   if (!kinds_[static_cast<std::size_t>(kind)]) return;
   const auto add = [&](const std::string& named, const std::string& user) {
-    const std::string path = root_.real(std::filesystem::path(named).lexically_normal().string());
+    std::string path = std::filesystem::path(named).lexically_normal().string();
+    root_.find_links(path);
+    path = root_.real(path);
     // To git a star is a letter.
     for (const std::string& one : file.format == Format::kGitConfig
                                       ? std::vector<std::string>{path}
@@ -333,15 +344,21 @@ UniqueFd PersistencePass::open_linked(std::string& path, const Found& found) {
   const std::string name(file_name(path));
   struct stat link {
   }, status{};
+  if (!folder && errno == ELOOP) unreadable_(path, unopened(errno));
   if (!folder || ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0 ||
       !S_ISLNK(link.st_mode))
     return {};
   std::string real;
   UniqueFd file = root_.open_followed(path, &real);
+  if (!file && !leads_nowhere(errno)) unreadable_(path, std::strerror(errno));
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      (link.st_uid != 0 && link.st_uid != status.st_uid) ||
-      !known_.emplace(std::pair(real, found.kind), true).second)
+      known_.contains({real, found.kind}))
     return {};
+  if (link.st_uid != 0 && link.st_uid != status.st_uid) {
+    unreadable_(path, "leads to a file that is not its owner's: not followed");
+    return {};
+  }
+  known_.emplace(std::pair(real, found.kind), true);
   path = std::move(real);
   return file;
 }

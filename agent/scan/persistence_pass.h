@@ -24,8 +24,8 @@ PersistenceKinds wanted_kinds(const model::Policy& policy);
 class PersistencePass {
  public:
   // References live as long as it. `who` asks for entries; `is_stopped` is asked often.
-  PersistencePass(const Root& root, const PackageDb& packages, ParserClient& parser,
-                  Tallies& tallies, Policies who, std::function<bool()> is_stopped)
+  PersistencePass(Root& root, const PackageDb& packages, ParserClient& parser, Tallies& tallies,
+                  Policies who, std::function<bool()> is_stopped)
       : root_(root),
         packages_(packages),
         parser_(parser),
@@ -65,7 +65,7 @@ class PersistencePass {
   std::vector<std::string> expand(const std::string& path, bool only_folders,
                                   std::size_t& left) const;
 
-  const Root& root_;
+  Root& root_;
   const PackageDb& packages_;
   ParserClient& parser_;
   Tallies& tallies_;

@@ -49,7 +49,11 @@ UniqueFd open_plain(int folder, std::string_view path, int flags) {
       errno = ENODEV;
       return {};
     }
-    if (next.empty()) return open_beneath(folder, name.empty() ? "." : name.c_str(), flags);
+    if (next.empty()) {
+      UniqueFd end = open_beneath(folder, name.empty() ? "." : name.c_str(), flags);
+      if (!end && errno == ENOTDIR) errno = is_link(folder, name.c_str()) ? ELOOP : ENOTDIR;
+      return end;
+    }
     UniqueFd below(::openat(folder, name.c_str(), kReadFlags | O_PATH | O_DIRECTORY));
     if (!below) {
       if (errno == ENOTDIR) errno = is_link(folder, name.c_str()) ? ELOOP : ENOTDIR;
@@ -81,6 +85,12 @@ UniqueFd open_path(int root, std::string_view path, int flags) {
 }
 
 }  // namespace
+
+std::string unopened(int error) {
+  return error == ELOOP ? "behind a link that is neither root's nor of the owner of what it leads "
+                          "to: not looked at"
+                        : std::strerror(error);
+}
 
 UniqueFd open_beneath(int folder, const char* name, int extra_flags) {
   UniqueFd fd(::openat(folder, name, kReadFlags | O_NOATIME | extra_flags));
@@ -149,6 +159,7 @@ Result<Root> Root::open(const std::string& folder) {
   root.is_windows_ = hive::holds_windows(root.path_);
   root.read_links();
   root.read_homes();
+  for (const Home& home : root.homes_) root.find_links(home.path);
   return root;
 }
 
@@ -249,6 +260,47 @@ void Root::read_links() {
   }
 }
 
+void Root::find_links(std::string_view path) {
+  int links = 0;
+  if (!is_windows_) lead({}, real(path.substr(0, path.find_first_of("*?"))), links);
+}
+
+std::optional<std::string> Root::lead(std::string way, std::string_view path, int& links) {
+  for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
+    struct stat above {
+    }, link{};
+    const UniqueFd folder = open_plain(fd_.get(), way, O_PATH | O_DIRECTORY);
+    if (name == "..") way.erase(std::min(way.rfind('/'), way.size()));
+    if (name == "." || name == "..") continue;
+    const std::string here = way + "/" + name;
+    if (!folder || ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0)
+      return std::nullopt;
+    if (!S_ISLNK(link.st_mode)) {
+      way = here;
+      continue;
+    }
+    // In a sticky folder nobody moves what is another's.
+    const bool is_owners =
+        ::fstat(folder.get(), &above) == 0 && above.st_uid == link.st_uid &&
+        ((above.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (above.st_mode & S_ISVTX) != 0);
+    char target[PATH_MAX];
+    const ssize_t size = ::readlinkat(folder.get(), name.c_str(), target, sizeof target);
+    if (!is_owners || size <= 0 || ++links > kLinksMax) return std::nullopt;
+    const auto real = lead(target[0] == '/' ? std::string() : way,
+                           {target, static_cast<std::size_t>(size)}, links);
+    const UniqueFd end = real ? open_plain(fd_.get(), *real, O_PATH | O_DIRECTORY) : UniqueFd();
+    if (!end || ::fstat(end.get(), &above) != 0 ||
+        (link.st_uid != 0 && link.st_uid != above.st_uid))
+      return std::nullopt;
+    const std::string alias = here + "/";
+    if (std::none_of(links_.begin(), links_.end(),
+                     [&](const Link& known) { return known.alias == alias; }))
+      links_.push_back({alias, *real + "/"});
+    way = *real;
+  }
+  return way;
+}
+
 void Root::read_homes() {
   constexpr std::size_t kPasswdBytes = 4 << 20;
   const auto passwd = read_small("/etc/passwd", kPasswdBytes);
@@ -292,21 +344,29 @@ std::string Root::user_name(unsigned uid) const {
 }
 
 std::string Root::real(std::string_view path) const {
-  for (const Link& link : links_) {
-    if (path.starts_with(link.alias))
-      return link.real + std::string(path.substr(link.alias.size()));
-    if (path == std::string_view(link.alias).substr(0, link.alias.size() - 1))
-      return link.real.substr(0, link.real.size() - 1);
+  std::string way = std::string(path) + "/";
+  for (int links = 0; links < kLinksMax; ++links) {
+    const auto link = std::find_if(links_.begin(), links_.end(),
+                                   [&](const Link& known) { return way.starts_with(known.alias); });
+    if (link == links_.end()) break;
+    way = link->real + way.substr(link->alias.size());
   }
-  return std::string(path);
+  if (way.size() > 1) way.pop_back();
+  return way;
 }
 
 std::vector<std::string> Root::aliases(std::string_view path) const {
-  std::vector<std::string> all;
-  if (is_windows_) all.push_back(hive::spelling_of(path));
-  for (const Link& link : links_)
-    if (path.starts_with(link.real) && all.size() < kAliasesMax)
-      all.push_back(link.alias + std::string(path.substr(link.real.size())));
+  if (is_windows_) return {hive::spelling_of(path)};
+  std::vector<std::string> all{std::string(path)};
+  // One spelling has others: /home/ann may be /var/home/ann, and that /data/ann.
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (const Link& link : links_) {
+      const bool is_endless = i > 0 && link.alias.starts_with(link.real);
+      if (is_endless || all.size() > kAliasesMax || !all[i].starts_with(link.real)) continue;
+      std::string other = link.alias + all[i].substr(link.real.size());
+      if (std::find(all.begin(), all.end(), other) == all.end()) all.push_back(std::move(other));
+    }
+  all.erase(all.begin());
   return all;
 }
 

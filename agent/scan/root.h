@@ -6,6 +6,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,12 +58,17 @@ class Root {
   // Its name there, or the number.
   std::string user_name(unsigned uid) const;
 
+  // Links to folders on the way of this path, as far as they are root's or of the owner of what
+  // they lead to: from now on they are as the system's own. The path may end in a pattern.
+  void find_links(std::string_view path);
   // The real spelling of a path below one of the system's own links (/lib, /var/run ...), and the
   // other way round.
   std::string real(std::string_view path) const;
   std::vector<std::string> aliases(std::string_view path) const;
 
  private:
+  // Where a path leads from `way`, which has no link; nothing where somebody else decides.
+  std::optional<std::string> lead(std::string way, std::string_view path, int& links);
   void read_links();
   void read_homes();
   struct Link {
@@ -85,6 +91,9 @@ UniqueFd open_beneath(int folder, const char* name, int extra_flags = 0);
 // What lies there, links not followed; `born_ns` is 0 where the file system keeps no birth. False
 // with errno.
 bool look_at(int folder, const char* name, struct stat& status, std::int64_t& born_ns);
+
+// For people: why what lies at a path could not be opened.
+std::string unopened(int error);
 
 // All of it but path and digest.
 void identify(model::FileIdentity& identity, const struct stat& status);

@@ -68,11 +68,12 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-Scope Scope::of(const model::FileScope& scope, const Root& root) {
+Scope Scope::of(const model::FileScope& scope, Root& root) {
   Scope result;
   result.depth_ = scope.depth;
   result.everywhere_ = scope.paths.empty();
   const auto add = [&](std::string_view path) {
+    root.find_links(path);
     const std::string real = root.real(path);
     Pattern pattern;
     for (const std::string_view part : components(real)) pattern.emplace_back(part);

@@ -16,7 +16,7 @@ class Scope {
  public:
   // "@home" stands for each home. Paths are taken to their real spelling in this root; of a volume
   // of Windows they are written as that does ("%APPDATA%\x").
-  static Scope of(const model::FileScope& scope, const Root& root);
+  static Scope of(const model::FileScope& scope, Root& root);
 
   bool contains(std::string_view file) const;
   // Every file that stands directly in this folder.

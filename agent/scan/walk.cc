@@ -83,8 +83,8 @@ class Walk {
     if (!pending.is_start && views_.contains(pending.path)) return;
     UniqueFd fd = open(pending);
     if (!fd) {
-      if (pending.is_start && errno == ENOTDIR) return single(pending.path);
-      // A link, or gone since it was listed: there is no folder here.
+      if (pending.is_start && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
+      // A link by now, or gone since it was listed: there is no folder here.
       if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
         visitor_.unreadable(pending.path, std::strerror(errno));
       return;
@@ -148,10 +148,16 @@ class Walk {
     const UniqueFd fd = root_.open_folder(parent);
     struct stat status {};
     const char* name = path.c_str() + slash + 1;
-    if (!fd || !visitor_.enter(parent, fd.get()) ||
-        ::fstatat(fd.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
-      return;
-    visitor_.file(fd.get(), path, name);
+    if (!fd && errno == ELOOP) visitor_.unreadable(path, unopened(errno));
+    if (!fd || ::fstatat(fd.get(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+    if (S_ISLNK(status.st_mode)) {
+      // What leads to a file is another thing than a file.
+      const UniqueFd target = root_.open_followed(path);
+      if (target && ::fstat(target.get(), &status) == 0 && S_ISDIR(status.st_mode))
+        visitor_.unreadable(path, unopened(ELOOP));
+    } else if (S_ISREG(status.st_mode) && visitor_.enter(parent, fd.get())) {
+      visitor_.file(fd.get(), path, name);
+    }
   }
 
   FileSystem file_system(int fd) {

@@ -24,7 +24,8 @@ class WalkVisitor {
   virtual bool is_stopped() = 0;
 };
 
-// A start inside another is dropped; one that does not exist, or is a link, is nothing.
+// A start inside another is dropped; one that does not exist is nothing, one behind a link that
+// Root does not know is unreadable.
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor);
 
 enum class FileSystem { kHeld, kPseudo, kElsewhere };

