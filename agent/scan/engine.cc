@@ -289,14 +289,14 @@ class Engine {
     running_.on_answer(job, answer);
     const bool is_of_walk = !job.wanted.empty();
     const Policies who = job.entries ? sweep_.wanting(ObjectKind::kPersistence) : running_.who();
+    Policies told = 0;
     if (is_of_walk)
-      files_->on_answer(job, answer);
+      told = files_->on_answer(job, answer);
     else
       tallies_.add_bytes(who, answer.bytes);
     if (job.entries && answer.entries_read) return persistence_.take(job, answer);
-    // What the walk could not read it has counted itself.
-    if (is_unread(answer) ? !is_of_walk : job.entries)
-      tallies_.add_unscannable(who, job.facts.identity.path, answer.detail);
+    if (job.entries || (is_unread(answer) && !is_of_walk))
+      tallies_.add_unscannable(who & ~told, job.facts.identity.path, answer.detail);
   }
 
   bool is_stopped() {

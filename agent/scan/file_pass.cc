@@ -321,16 +321,19 @@ void FilePass::send(FileFacts facts, UniqueFd file, unsigned owner, Probes probe
   parser_.submit(std::move(job), std::move(file));
 }
 
-void FilePass::on_answer(Job& job, const Answer& answer) {
+Policies FilePass::on_answer(Job& job, const Answer& answer) {
   const auto found = under_way_.find(job.id);
-  if (found == under_way_.end()) return;
+  if (found == under_way_.end()) return 0;
   UnderWay work = std::move(found->second);
   under_way_.erase(found);
   const Policies who = policies_of(work.probes);
   tallies_.add_bytes(who, answer.bytes);
 
   FileFacts& facts = job.facts;
-  if (is_unread(answer)) return tallies_.add_unscannable(who, facts.identity.path, answer.detail);
+  if (is_unread(answer)) {
+    tallies_.add_unscannable(who, facts.identity.path, answer.detail);
+    return who;
+  }
   apply(answer, facts);
   if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);
   Policies open = 0;
@@ -361,12 +364,16 @@ void FilePass::on_answer(Job& job, const Answer& answer) {
     tallies_.add_unscannable(open, facts.identity.path, answer.detail);
   if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)
     known_->learn(work.known, reading);
+  return 0;
 }
 
 void FilePass::unreadable(const std::string& path, const std::string& reason) {
   Policies who = 0;
+  const std::string_view seen = containers_.seen_as(path);
   for (const Probe& probe : probes_)
-    if (scopes_[probe.detection].may_contain(path)) who |= sweep_.bit_of(probe.detection);
+    if (scopes_[probe.detection].may_contain(path) || containers_.lie_beneath(path) ||
+        (!seen.empty() && scopes_[probe.detection].may_contain(seen)))
+      who |= sweep_.bit_of(probe.detection);
   tallies_.add_unscannable(who, path, reason);
 }
 

@@ -39,7 +39,8 @@ class FilePass : public WalkVisitor {
   void run(std::vector<Probe> probes);
   // One object that no walk finds: a program that runs though its file is gone.
   void submit(FileFacts facts, UniqueFd file, const struct stat& status, std::vector<Probe> probes);
-  void on_answer(Job& job, const Answer& answer);  // adds to its facts
+  // Adds to its facts. Whose count of what is unscannable it has gone into, if it is unread.
+  Policies on_answer(Job& job, const Answer& answer);
 
  private:
   bool enter(const std::string& folder, int fd) override;

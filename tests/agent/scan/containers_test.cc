@@ -142,6 +142,21 @@ TEST_F(ContainersScan, WhatAContainerHasInAFolderIsNotFoundThere) {
                                    "g " + store + "/low/diff" + folder + "/bin/y"}));
 }
 
+TEST_F(ContainersScan, WhatCannotBeLookedAtInAContainerIsSilentlyNothing) {
+  const std::string folder = "/" + folder_.filename().string();
+  write("/overlay2/low/diff/etc/x", "x");
+  std::filesystem::create_directory_symlink("/etc", at("/overlay2/two/diff" + folder));
+  const Container container(at("/overlay2/").string());
+  ASSERT_TRUE(container.is_running());
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, "x")}));
+  policy.detections[0].scope.paths = {folder};
+  const auto result = scan(policy, "", "", "/");
+  ASSERT_EQ(result["unscannable"], 1) << result.dump(1);
+  EXPECT_TRUE(result["unscannable_paths"][0].get<std::string>().starts_with(
+      at("/overlay2/two/diff").string() + folder + ": behind a link"));
+}
+
 TEST_F(ContainersScan, AnOverlayOfAUserTakesAPathAway) {
   struct stat link {};
   if (::lstat("/var/run", &link) != 0 || !S_ISLNK(link.st_mode))

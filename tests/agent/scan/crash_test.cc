@@ -10,6 +10,7 @@
 
 #include "agent/scan/parser_client.h"
 #include "agent/scan/root.h"
+#include "protocol/codec/codec.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -52,6 +53,23 @@ TEST_F(CrashTest, TheFileThatKillsTheParserIsUnscannableWithItsDigestAndTheScanG
   EXPECT_EQ(result["unscannable"], 1);
   const std::string why = result["unscannable_paths"][0];
   EXPECT_EQ(why, "/poison: the parser died of it (SHA-256 " + sha256_hex(large("poison")) + ")");
+}
+
+TEST_F(CrashTest, WhatOnePolicysWalkCannotReadIsSilentlyNothingToAnothersEntries) {
+  write("/etc/crontab", large("* * * * * root /evil\n#"));
+  model::Policy entries, both = by_hash("x");
+  entries.detections.push_back(detection("e", ObjectKind::kPersistence, {}));
+  both.detections.push_back(entries.detections[0]);
+  std::string others;
+  for (const model::Policy* policy : {&entries, &both}) {
+    const auto file = folder_ / ("other" + std::to_string(others.size()));
+    const Bytes bytes = codec::encode(*policy);
+    std::ofstream(file, std::ios::binary) << as_text(bytes);
+    others += " --policy '" + file.string() + "'";
+  }
+  const auto done = scan(by_hash("x"), killer("/etc/crontab"), others);
+  ASSERT_EQ(done.size(), 3u);
+  for (const auto& result : done) EXPECT_EQ(result["unscannable"], 1) << result.dump(1);
 }
 
 TEST_F(CrashTest, AFileThatKillsTheParserIsNoHitEvenIfItsDigestIsTheOneLookedFor) {
