@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "agent/hive/registry.h"
 #include "agent/scan/cross_view.h"
 #include "agent/scan/file_pass.h"
 #include "agent/scan/manners.h"
@@ -347,7 +348,13 @@ class Engine {
   PackageDb packages_;
   Tallies tallies_;
   Registry registry_{root_, [this](const std::string& path, std::string_view why) {
-                       tallies_.add_unscannable(sweep_.everybody(), path, why);
+                       // Where the users' folders lie stands in one of them.
+                       const bool is_of_all = hive::role_of(path) == hive::Role::kSoftware;
+                       tallies_.add_unscannable(
+                           is_of_all ? sweep_.everybody()
+                                     : sweep_.wanting(ObjectKind::kPersistence) |
+                                           sweep_.wanting(ObjectKind::kWindowsRegistryKey),
+                           path, why);
                      }};
   std::optional<IdentityTable> table_;
   std::optional<KnownFiles> known_;
@@ -402,6 +409,9 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
   if (root.is_windows()) here.os = host_facts(root).os;
   for (std::size_t i = 0; i < policies.size(); ++i) {
     Unfit reason = unfit(policies[i], here);
+    if (reason.reason == model::Reason::kPlatform && !root.is_windows() &&
+        !resolve(root, "/Windows/System32", [](const std::string&, std::string_view) {}).empty())
+      reason.detail += "; its Windows folder has no Windows/System32/config/SOFTWARE to read";
     if (reason.reason == model::Reason::kNone && !root.is_windows())
       reason = unmet(policies[i], here);
     if (reason.reason != model::Reason::kNone)

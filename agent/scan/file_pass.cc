@@ -51,7 +51,10 @@ FilePass::FilePass(Root& root, const ContainerFolders& containers, const Matcher
       is_stopped_(std::move(is_stopped)),
       others_(std::move(others)) {
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection)
-    scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root));
+    scopes_.push_back(Scope::of(matcher_.detection(detection).scope, root,
+                                [&](const std::string& path, std::string_view why) {
+                                  tallies_.add_unscannable(sweep_.bit_of(detection), path, why);
+                                }));
   for (std::uint16_t detection = 0; detection < matcher_.detections(); ++detection) {
     needs_delta_ |= matcher_.needs(detection).mtime_delta;
     needs_owned_ |= matcher_.needs(detection).package_owned;

@@ -45,25 +45,32 @@ constexpr std::string_view kTasks = "/windows/system32/tasks/";
 }  // namespace
 
 void Registry::submit(const Submit& submit) {
-  for (const char* glob : kHives) open_hives(glob, submit);
+  for (const char* glob : kHives) {
+    const hive::Role role = hive::role_of(glob);
+    // Windows does not start without these.
+    const bool is_needed = role == hive::Role::kSystem || role == hive::Role::kSoftware;
+    if (!open_hives(glob, submit) && is_needed) unscannable_(glob, "there is no such hive");
+  }
   for (const std::string& profile : profiles_)  // SOFTWARE has told
     for (const std::string_view hive : {kUserHive, kClassesHive})
       open_hives(profile + std::string(hive), submit);
   std::string glob = "/Windows/System32/Tasks";
   for (int depth = 0; depth < kTaskDepth; ++depth) {
     glob += "/*";
-    for (const std::string& path : resolve(root_, glob))
+    for (const std::string& path : resolve(root_, glob, unreadable_))
       open(path, hive::Role::kNone, HiveJob::Kind::kTask, submit);
   }
 }
 
-void Registry::open_hives(const std::string& glob, const Submit& submit) {
-  for (const std::string& path : resolve(root_, glob)) {
+bool Registry::open_hives(const std::string& glob, const Submit& submit) {
+  const auto found = resolve(root_, glob, unreadable_);
+  for (const std::string& path : found) {
     if (!opened_.insert(path).second) continue;
     open(path, hive::role_of(path), HiveJob::Kind::kHive, submit);
-    for (const std::string& log : resolve(root_, path + ".LOG?"))
+    for (const std::string& log : resolve(root_, path + ".LOG?", unreadable_))
       open(log, hive::role_of(path), HiveJob::Kind::kLog, submit);
   }
+  return !found.empty();
 }
 
 void Registry::take_profile(const std::string& software, const std::string& profile) {
@@ -83,11 +90,21 @@ void Registry::open(const std::string& path, hive::Role role, HiveJob::Kind kind
   UniqueFd file = root_.open_file(path);
   struct stat status {};
   if (!file || ::fstat(file.get(), &status) != 0) {
-    // A folder of tasks is listed with them; a link leads nowhere.
-    if (errno != ELOOP && errno != ENOENT) unscannable_(path, std::strerror(errno));
+    if (errno == ELOOP)
+      unscannable_(path, "a symlink: not followed");
+    else if (errno != ENOENT)
+      unscannable_(path, std::strerror(errno));
     return;
   }
-  if (!S_ISREG(status.st_mode) || status.st_size == 0) return;
+  // A folder of tasks is listed with them, and of two logs one is often empty.
+  if (!S_ISREG(status.st_mode)) {
+    if (kind != HiveJob::Kind::kTask) unscannable_(path, "no regular file");
+    return;
+  }
+  if (status.st_size == 0) {
+    if (kind == HiveJob::Kind::kHive) unscannable_(path, "empty: it holds no registry");
+    return;
+  }
   Job job;
   job.facts.identity = identity_of(path, status);
   job.hive = {kind, role};

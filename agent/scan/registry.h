@@ -36,12 +36,17 @@ class Registry {
 
  private:
   void open(const std::string& path, hive::Role role, HiveJob::Kind kind, const Submit& submit);
-  void open_hives(const std::string& glob, const Submit& submit);
+  bool open_hives(const std::string& glob, const Submit& submit);
   void take_profile(const std::string& software, const std::string& profile);
   void take(const Job& job, const HiveAnswer& answer, const Digest& sha256);
 
   const Root& root_;
   Unscannable unscannable_;
+  // Of a folder that several globs go through, once.
+  std::set<std::string> unread_;
+  const Unscannable unreadable_ = [this](const std::string& path, std::string_view why) {
+    if (unread_.insert(path).second) unscannable_(path, why);
+  };
   std::vector<Object> entries_, values_;
   std::string version_;
   std::vector<std::string> profiles_;

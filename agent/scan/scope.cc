@@ -5,7 +5,6 @@
 
 #include "agent/hive/paths.h"
 #include "agent/hive/text.h"
-#include "agent/scan/windows.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -68,7 +67,7 @@ bool matches_glob(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-Scope Scope::of(const model::FileScope& scope, Root& root) {
+Scope Scope::of(const model::FileScope& scope, Root& root, const Unreadable& unreadable) {
   Scope result;
   result.depth_ = scope.depth;
   result.everywhere_ = scope.paths.empty();
@@ -87,7 +86,8 @@ Scope Scope::of(const model::FileScope& scope, Root& root) {
         // The walk begins where no wildcard stands yet.
         std::string start = glob.substr(0, glob.find_first_of("*?"));
         if (start.size() < glob.size()) start.resize(start.rfind('/'));
-        for (std::string& found : resolve(root, start)) result.starts_.push_back(std::move(found));
+        for (std::string& found : resolve(root, start, unreadable))
+          result.starts_.push_back(std::move(found));
       }
     return result;
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/scan/root.h"
+#include "agent/scan/windows.h"
 #include "protocol/model/policy.h"
 
 namespace fleetsweep::scan {
@@ -15,8 +16,9 @@ namespace fleetsweep::scan {
 class Scope {
  public:
   // "@home" stands for each home. Paths are taken to their real spelling in this root; of a volume
-  // of Windows they are written as that does ("%APPDATA%\x").
-  static Scope of(const model::FileScope& scope, Root& root);
+  // of Windows they are written as that does ("%APPDATA%\x"), and looked up: what cannot be read
+  // for that is `unreadable`.
+  static Scope of(const model::FileScope& scope, Root& root, const Unreadable& unreadable);
 
   bool contains(std::string_view file) const;
   // Every file that stands directly in this folder.

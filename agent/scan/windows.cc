@@ -3,6 +3,8 @@
 #include <dirent.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -14,18 +16,31 @@
 namespace fleetsweep::scan {
 namespace {
 
-// Sorted, as far as limits::kPredicateValues; none if it cannot be read.
-std::set<std::string> names_in(const Root& root, const std::string& folder) {
+// Those that fit `wanted`, which is in lower case; sorted.
+std::set<std::string> names_in(const Root& root, const std::string& folder, std::string_view wanted,
+                               const Unreadable& unreadable) {
   std::set<std::string> names;
   UniqueFd fd = root.open_folder(folder);
-  if (!fd) return names;
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::fdopendir(fd.get()), ::closedir);
-  if (!listing) return names;
-  static_cast<void>(fd.release());
-  while (const dirent* entry = ::readdir(listing.get())) {
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != ".." && names.size() < limits::kPredicateValues) names.emplace(name);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(fd ? ::fdopendir(fd.get()) : nullptr,
+                                                    ::closedir);
+  if (!listing) {
+    // Windows has links of its own where older versions had folders.
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+      unreadable(folder, std::strerror(errno));
+    return names;
   }
+  static_cast<void>(fd.release());
+  for (const dirent* entry; (errno = 0, entry = ::readdir(listing.get())) != nullptr;) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == ".." || !matches_glob(wanted, hive::lower(name))) continue;
+    if (names.size() >= limits::kPredicateValues) {
+      unreadable(folder, fmt::format("more than {} names: the others were not looked at",
+                                     limits::kPredicateValues));
+      return names;
+    }
+    names.emplace(name);
+  }
+  if (errno != 0) unreadable(folder, std::strerror(errno));
   return names;
 }
 
@@ -34,6 +49,10 @@ constexpr std::string_view kOpen = "{{@names_under(", kClose = ")}}";
 
 Result<std::vector<model::Value>> names_of(const Root& root, std::string_view folders) {
   std::set<std::string> names;
+  std::string missed;
+  const Unreadable unreadable = [&](const std::string& path, std::string_view why) {
+    missed = fmt::format("@names_under: {}: {}", escaped(path), why);
+  };
   while (!folders.empty()) {
     std::string_view folder = folders.substr(0, folders.find(','));
     folders.remove_prefix(std::min(folder.size() + 1, folders.size()));
@@ -43,8 +62,10 @@ Result<std::vector<model::Value>> names_of(const Root& root, std::string_view fo
     if (globs.empty())
       return fail(Code::kInvalid, "@names_under: no folder {} on this host", escaped(folder));
     for (const std::string& glob : globs)
-      for (const std::string& path : resolve(root, glob)) names.merge(names_in(root, path));
+      for (const std::string& path : resolve(root, glob, unreadable))
+        names.merge(names_in(root, path, "*", unreadable));
   }
+  if (!missed.empty()) return fail(Code::kInvalid, "{}", missed);
   if (names.size() > limits::kPredicateValues)
     return fail(Code::kInvalid, "@names_under: more than {} names", limits::kPredicateValues);
   std::vector<model::Value> values;
@@ -56,7 +77,8 @@ Result<std::vector<model::Value>> names_of(const Root& root, std::string_view fo
 
 }  // namespace
 
-std::vector<std::string> resolve(const Root& root, std::string_view glob) {
+std::vector<std::string> resolve(const Root& root, std::string_view glob,
+                                 const Unreadable& unreadable) {
   std::vector<std::string> found(1);
   while (!glob.empty() && !found.empty()) {
     const std::size_t from = std::min(glob.find_first_not_of('/'), glob.size());
@@ -67,8 +89,8 @@ std::vector<std::string> resolve(const Root& root, std::string_view glob) {
     std::vector<std::string> next;
     for (const std::string& folder : found) {
       const std::string inside = folder + '/';
-      for (const std::string& name : names_in(root, inside))
-        if (matches_glob(wanted, hive::lower(name))) next.push_back(inside + name);
+      for (const std::string& name : names_in(root, inside, wanted, unreadable))
+        next.push_back(inside + name);
     }
     found = std::move(next);
   }

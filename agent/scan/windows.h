@@ -2,6 +2,7 @@
 
 // A root that is a volume of Windows: which it is, and its folders, whose names have no case.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,13 @@
 
 namespace fleetsweep::scan {
 
+using Unreadable = std::function<void(const std::string& path, std::string_view why)>;
+
 // What stands beneath the root under this path, whatever the case of its letters; * and ? inside a
-// component. Each with the spelling it has on the disk.
-std::vector<std::string> resolve(const Root& root, std::string_view glob);
+// component. Each with the spelling it has on the disk. A folder that cannot be read, or where more
+// than limits::kPredicateValues names fit, is `unreadable`.
+std::vector<std::string> resolve(const Root& root, std::string_view glob,
+                                 const Unreadable& unreadable);
 
 // The names that a policy's @names_under(...) stands for, written into it: only the host knows
 // them. kInvalid: a folder nobody knows, or too many names.

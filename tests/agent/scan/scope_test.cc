@@ -14,7 +14,8 @@ Scope scope(std::vector<std::string> paths, std::uint16_t depth = 0,
   model::FileScope wanted;
   wanted.paths = std::move(paths);
   wanted.depth = depth;
-  return Scope::of(wanted, *root);
+  return Scope::of(wanted, *root,
+                   [](const std::string& path, std::string_view) { ADD_FAILURE() << path; });
 }
 
 TEST(Scope, WithoutPathsItIsEverywhere) {

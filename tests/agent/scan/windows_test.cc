@@ -114,12 +114,54 @@ TEST_F(WindowsTest, AFolderIsFoundWhateverTheCaseOfItsName) {
   const auto root = Root::open(root_.string());
   ASSERT_TRUE(root);
   EXPECT_TRUE(root->is_windows());
-  EXPECT_THAT(resolve(*root, "/windows/SYSTEM32/config/software"),
+  const Unreadable none = [](const std::string& path, std::string_view) { ADD_FAILURE() << path; };
+  EXPECT_THAT(resolve(*root, "/windows/SYSTEM32/config/software", none),
               ElementsAre(std::string(kConfig) + "SOFTWARE"));
-  EXPECT_THAT(resolve(*root, "/users/*/NTUSER.dat"),
+  EXPECT_THAT(resolve(*root, "/users/*/NTUSER.dat", none),
               UnorderedElementsAre("/Users/Ann/NTUSER.DAT", "/Users/Bob/ntuser.dat"));
-  EXPECT_THAT(resolve(*root, "/nowhere/x"), IsEmpty());
-  EXPECT_THAT(resolve(*root, "/"), ElementsAre("/"));
+  EXPECT_THAT(resolve(*root, "/nowhere/x", none), IsEmpty());
+  EXPECT_THAT(resolve(*root, "/", none), ElementsAre("/"));
+}
+
+TEST_F(WindowsTest, AHiveThatIsNoneOrLiesBehindThousandsOfNamesIsSilentlyNothing) {
+  for (int i = 0; i <= 20'000; ++i)
+    ASSERT_EQ(::mknod(at("/Users/Ann/" + std::to_string(i)).c_str(), S_IFREG | 0600, 0), 0);
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "evil", "C:\\bad.exe"));
+  write("/Users/Cy/NTUSER.DAT", "");
+  std::filesystem::create_directories(at("/Users/Di/NTUSER.DAT"));
+  std::filesystem::create_directories(at("/Users/Ed"));
+  std::filesystem::create_symlink("../Ann/NTUSER.DAT", at("/Users/Ed/NTUSER.DAT"));
+  std::filesystem::create_directory_symlink("Users", at("/Documents and Settings"));
+  std::filesystem::remove(at(std::string(kConfig) + "SYSTEM"));
+  const auto result = scan(run_and_files(is(Field::kFileName, "none"), "%SystemRoot%"));
+  EXPECT_EQ(paths(result), Names{"run of Ann: /Users/Ann/NTUSER.DAT"});
+  EXPECT_THAT(result["unscannable_paths"],
+              UnorderedElementsAre("/Users/Cy/NTUSER.DAT: empty: it holds no registry",
+                                   "/Users/Di/NTUSER.DAT: no regular file",
+                                   "/Users/Ed/NTUSER.DAT: a symlink: not followed",
+                                   "/Windows/System32/config/SYSTEM: there is no such hive"));
+  EXPECT_EQ(scan(policy_of(
+                {detection("d", ObjectKind::kFile, {is(Field::kFileName, "x")})}))["unscannable"],
+            0)
+      << "nothing of it lies in the registry";
+}
+
+TEST_F(WindowsTest, UsersBeyondTwentyThousandAreSilentlyNothing) {
+  for (int i = 0; i <= 20'000; ++i)
+    ASSERT_EQ(::mkdir(at("/Users/" + std::to_string(i)).c_str(), 0700), 0);
+  const auto result = scan(run_and_files(is(Field::kFileName, "none"), "%SystemRoot%"));
+  EXPECT_THAT(result["unscannable_paths"],
+              ElementsAre("/Users/: more than 20000 names: the others were not looked at"));
+}
+
+TEST_F(WindowsTest, AVolumeWithoutItsSoftwareHiveIsCalledLinuxWithoutAReason) {
+  std::filesystem::remove(at(std::string(kConfig) + "SOFTWARE"));
+  model::Policy policy =
+      policy_of({detection("d", ObjectKind::kFile, {is(Field::kFileName, "x")})});
+  policy.platform = model::Platform::kWindows;
+  const auto result = scan(policy);
+  EXPECT_EQ(result["reason"], "platform");
+  EXPECT_THAT(result["detail"].get<std::string>(), HasSubstr("Windows/System32/config/SOFTWARE"));
 }
 
 TEST_F(WindowsTest, APolicyForLinuxIsRefusedAndOneForWindowsIsNot) {
@@ -282,8 +324,8 @@ TEST_F(WindowsTest, ALogThatIsNewerThanItsHiveIsNoticed) {
   put_text(512, "HvLE");
   log[512 + 4] = 64;
   hive::seal_header(log);
-  const model::Policy policy =
-      policy_of({detection("d", ObjectKind::kFile, {is(Field::kFileName, "none")})});
+  const model::Policy policy = policy_of(
+      {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
   for (const std::uint8_t sequence : {7, 8}) {  // the hive's is 7
     log[512 + 12] = sequence;
     write("/Users/Ann/ntuser.dat.LOG1", to_text(log));
