@@ -32,7 +32,7 @@ bool lies_apart(const Root& root, const ProcessFacts& process,
   const UniqueFd here = root.open_file(exe.path);
   if (here && ::fstat(here.get(), &status) == 0 && is_seen(exe, status)) return false;
   return ::stat((folder + "/exe").c_str(), &status) == 0 &&
-         !layer_file(process.thread, exe.path, status);
+         !layer_file(process.thread, raw::link(folder + "/exe"), status);
 }
 
 bool is_memfd(const ProcessFacts& process) {

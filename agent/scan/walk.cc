@@ -11,6 +11,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "agent/overlay/overlay.h"
@@ -38,12 +39,16 @@ class Walk {
     // Whoever names a folder wants it looked at: ntfs-3g, too, is a file system of FUSE.
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
-    if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = FileSystem::kHeld;
+    const bool is_named = top && ::fstat(top.get(), &status) == 0;
+    if (is_named) devices_[status.st_dev] = FileSystem::kHeld;
     const auto all = mounts();
     knows_mounts_ = all.has_value();
     const std::string above = root.is_whole() ? "" : root.path();
     for (const Mount& mount : all.value_or(std::vector<Mount>()))
-      if (mount.point.starts_with(above + '/')) mounts_.insert(mount.point.substr(above.size()));
+      if (mount.point.starts_with(above + '/'))  // the last one lies on top
+        mounts_[mount.point.substr(above.size())] = is_named && mount.device == status.st_dev
+                                                        ? FileSystem::kHeld
+                                                        : file_system_of(mount.type);
   }
 
   void run(std::vector<std::string> starts) {
@@ -79,8 +84,17 @@ class Walk {
                         O_DIRECTORY);
   }
 
+  bool is_held(const Pending& pending, FileSystem kind) {
+    if (kind == FileSystem::kElsewhere)
+      visitor_.unreadable(pending.path, "a network or FUSE file system: not looked at");
+    return kind == FileSystem::kHeld;
+  }
+
   void folder(const Pending& pending) {
     if (!pending.is_start && views_.contains(pending.path)) return;
+    // To open a share whose host is gone may take for ever.
+    const auto mount = mounts_.find(pending.path);
+    if (mount != mounts_.end() && !is_held(pending, mount->second)) return;
     UniqueFd fd = open(pending);
     if (!fd) {
       if (pending.is_start && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
@@ -90,11 +104,10 @@ class Walk {
       return;
     }
     // All others lie where the folder above them does.
-    const bool may_begin = !knows_mounts_ || pending.is_start || mounts_.contains(pending.path);
-    const FileSystem kind = may_begin ? file_system(fd.get()) : FileSystem::kHeld;
-    if (kind == FileSystem::kElsewhere)
-      visitor_.unreadable(pending.path, "a network or FUSE file system: not looked at");
-    if (kind != FileSystem::kHeld) return;
+    const bool may_begin = !knows_mounts_ || pending.is_start || mount != mounts_.end();
+    const auto kind = may_begin ? file_system(fd.get()) : std::optional(FileSystem::kHeld);
+    if (!kind) visitor_.unreadable(pending.path, std::strerror(errno));
+    if (!kind || !is_held(pending, *kind)) return;
     struct stat status {};
     if ((may_begin || root_.may_be_left_out(pending.inode)) && ::fstat(fd.get(), &status) == 0 &&
         root_.is_left_out(status))
@@ -160,16 +173,15 @@ class Walk {
     }
   }
 
-  FileSystem file_system(int fd) {
+  // Nothing, with errno: it does not say.
+  std::optional<FileSystem> file_system(int fd) {
     struct stat folder {};
-    if (::fstat(fd, &folder) != 0) return FileSystem::kHeld;
+    if (::fstat(fd, &folder) != 0) return std::nullopt;
     const auto known = devices_.find(folder.st_dev);
     if (known != devices_.end()) return known->second;
     struct statfs status {};
-    const FileSystem kind =
-        ::fstatfs(fd, &status) == 0 ? file_system_of(status.f_type) : FileSystem::kHeld;
-    devices_[folder.st_dev] = kind;
-    return kind;
+    if (::fstatfs(fd, &status) != 0) return std::nullopt;
+    return devices_[folder.st_dev] = file_system_of(status.f_type);
   }
 
   const Root& root_;
@@ -177,7 +189,7 @@ class Walk {
   const std::set<std::string> views_;
   // Where file systems began when the walk did, seen from the root: what is mounted since is walked
   // as if it belonged to the one around it.
-  std::set<std::string> mounts_;
+  std::map<std::string, FileSystem> mounts_;
   bool knows_mounts_ = false;
   std::vector<char> block_;
   std::string path_;
@@ -227,6 +239,16 @@ FileSystem file_system_of(long type) {
     default:
       return FileSystem::kHeld;
   }
+}
+
+FileSystem file_system_of(std::string_view type) {
+  constexpr std::string_view kElsewhere[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
+                                             "ceph", "fuse", "fuseblk", "afs",  "coda"};
+  if (type == "autofs") return FileSystem::kPseudo;  // would mount what it stands for
+  return type.starts_with("fuse.") || std::find(std::begin(kElsewhere), std::end(kElsewhere),
+                                                type) != std::end(kElsewhere)
+             ? FileSystem::kElsewhere
+             : FileSystem::kHeld;
 }
 
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor) {

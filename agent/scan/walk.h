@@ -2,10 +2,12 @@
 
 // Every regular file beneath some folders, once, without following links. Pseudo file systems are
 // left out, and on the host itself what a container sees as its /, where the layers that it is put
-// together from are walked; tmpfs never is. Of a network or FUSE file system the visitor is told
-// that it is unreadable: other hosts hold it, and one that hangs would hold the scan.
+// together from are walked; tmpfs never is. What is mounted in other mount namespaces alone is not
+// seen. Of a network or FUSE file system the visitor is told that it is unreadable, and it is not
+// opened: other hosts hold it, and one that hangs would hold the walk.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/scan/root.h"
@@ -32,5 +34,8 @@ enum class FileSystem { kHeld, kPseudo, kElsewhere };
 
 // By the magic number of statfs(2).
 FileSystem file_system_of(long type);
+// By its name in mountinfo: what must not even be opened, since nobody may answer. All else is
+// held.
+FileSystem file_system_of(std::string_view type);
 
 }  // namespace fleetsweep::scan

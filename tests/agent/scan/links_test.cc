@@ -97,7 +97,7 @@ TEST_F(LinksScan, AUserWhoKeepsSettingsElsewhereIsNotLookedAt) {
   for (const char* folder : {"/home/ann", "/home/ann/dotfiles", "/home/ann/dotfiles/config"})
     ASSERT_EQ(::chown(at(folder).c_str(), kNobody, kNobody), 0);
   model::Policy policy;
-  policy.detections = {entry("start", "xdg-autostart")};
+  policy.detections = {entry("start", "xdg_autostart")};
   const auto result = scan(policy);
   EXPECT_EQ(result["findings"].size(), 1u) << result.dump(1);
   EXPECT_EQ(result["unscannable"], 0);

@@ -1,5 +1,6 @@
 // File systems that are mounted in the tree.
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -41,6 +42,42 @@ TEST_F(MountsTest, WhatAnotherHostHoldsIsPassedOverAndTheHostIsClean) {
   EXPECT_EQ(result["unscannable_paths"][0],
             "/home/share: a network or FUSE file system: not looked at");
   EXPECT_EQ(elsewhere["unscannable"], 0);
+}
+
+TEST_F(MountsTest, AShareThatNobodyServesAnyMoreHoldsTheScanForEver) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a share";
+  const int served = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (served < 0) GTEST_SKIP() << "needs /dev/fuse";
+  write("/srv/team/evil", "on this host");
+  std::filesystem::create_directories(at("/srv/team/share"));
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  const std::string share = at("/srv/team/share"), options = "fd=" + std::to_string(served) +
+                                                             ",rootmode=40000,user_id=0,group_id=0";
+  ASSERT_EQ(::mount("share", share.c_str(), "fuse", 0, options.c_str()), 0);
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, "evil")}));
+  policy.detections[0].scope.paths = {"/srv"};
+  const auto result = scan(policy, "timeout -s KILL 60");
+  EXPECT_EQ(::umount2(share.c_str(), MNT_DETACH), 0);
+  ::close(served);
+
+  const std::string why = ": a network or FUSE file system: not looked at";
+  EXPECT_EQ(files(result), Names{"d /srv/team/evil"});
+  EXPECT_EQ(result["unscannable_paths"], nlohmann::json({"/srv/team/share" + why}));
+}
+
+TEST_F(MountsTest, AFileSystemThatDoesNotSayWhatItIsIsWalkedLikeAny) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  write("/evil", "");
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, "evil")}));
+  // What a whole host's / is, nobody has named.
+  policy.detections[0].scope.paths = {root_};
+  const auto result =
+      scan(policy, "strace -f -o /dev/null -e trace=fstatfs -e inject=fstatfs:error=EIO", "", "/");
+  EXPECT_EQ(files(result), Names{});
+  EXPECT_EQ(result["unscannable_paths"], nlohmann::json({root_.string() + ": Input/output error"}));
 }
 
 TEST_F(MountsTest, WhatTheVaultHoldsIsFoundAgain) {
