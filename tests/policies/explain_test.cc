@@ -67,7 +67,8 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   }
   EXPECT_THAT(text, testing::HasSubstr("anything on a Windows that runs: they run on Linux"));
   const std::string all = explained(kHere + "fixtures/kinsing.yaml");
-  EXPECT_THAT(all, testing::HasSubstr("3. block 7 addresses (until 2027-05-01), outgoing, for 7 days\n"));
+  EXPECT_THAT(
+      all, testing::HasSubstr("3. block 7 addresses (until 2027-05-01), outgoing, for 7 days\n"));
   const auto plain = compile(sample_policy());
   EXPECT_EQ(explain(plain.policy, plain.defaults).find("Not carried out"), std::string::npos);
 }

@@ -96,6 +96,16 @@ class Agent : public ::testing::Test {
     controller_.add_policy(fixture::policy_bytes(policy));
     return policy;
   }
+  // The order that cleaned what a dry run found.
+  DocumentId clean(const model::Policy& policy) {
+    const DocumentId dry =
+        controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
+    EXPECT_TRUE(controller_.await(dry, HostState::kFound));
+    const DocumentId apply = controller_.submit(
+        controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
+    EXPECT_TRUE(controller_.await(apply, HostState::kVerified));
+    return apply;
+  }
   // pid of the process whose parent is the monitor and which runs `core`.
   pid_t core_pid() const {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {

@@ -36,12 +36,7 @@ TEST_F(Agent, FindsCleansVerifiesAndUndoes) {
 TEST_F(Agent, OwnerUndoesAloneAndHaltsAndAsksWhy) {
   enrol_and_start();
   const model::Policy policy = this->policy();
-  const DocumentId dry =
-      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
-  ASSERT_TRUE(controller_.await(dry, HostState::kFound));
-  const DocumentId apply = controller_.submit(
-      controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
-  ASSERT_TRUE(controller_.await(apply, HostState::kVerified));
+  const DocumentId apply = clean(policy);
   EXPECT_THAT(tell("why", apply.hex()).json, testing::HasSubstr("verified"));
 
   EXPECT_TRUE(tell("undo", apply.hex()).ok);
@@ -66,13 +61,7 @@ TEST_F(Agent, OwnerIsNotToldWhatAnUndoCouldNotPutBack) {
   std::filesystem::create_directories(root_ + "/var/tmp/lost");
   for (const std::string& file : {edited, lost}) std::ofstream(file) << kBad;
   enrol_and_start();
-  const model::Policy policy = this->policy();
-  const DocumentId dry =
-      controller_.submit(controller_.tenant.sign(shaped(fixture::dry_run(policy)), {"alice"}));
-  ASSERT_TRUE(controller_.await(dry, HostState::kFound));
-  const DocumentId apply = controller_.submit(
-      controller_.tenant.sign(shaped(fixture::apply(policy, dry)), {"alice", "bob"}));
-  ASSERT_TRUE(controller_.await(apply, HostState::kVerified));
+  const DocumentId apply = clean(policy());
 
   std::ofstream(edited) << "the owner's own\n";
   std::filesystem::remove(root_ + "/var/tmp/lost");
