@@ -11,12 +11,9 @@ source "$(dirname "$0")/story.sh"
 story_start "$@"
 
 MOUNTS=()
-broken_finish() {
-  local code=$? folder
-  set +e
-  for folder in "${MOUNTS[@]}" "$STORY/ro"; do umount -l "$folder" 2>/dev/null; done
-  (exit $code)
-  story_finish
+story_clean() {
+  local folder
+  for folder in "${MOUNTS[@]}" "$STORY/ro"; do umount -l "$folder" 2>/dev/null || :; done
 }
 small() {  # small FOLDER SIZE: a file system that is soon full
   mkdir -p "$1"
@@ -31,7 +28,6 @@ read_only() {  # read_only FOLDER: the same folder at $STORY/ro, not to be writt
   mount -o remount,ro,bind "$STORY/ro"
 }
 writable() { umount "$STORY/ro"; }
-trap broken_finish EXIT
 
 # says "TEXT" COMMAND...: the command ends with 1 and says all of TEXT, whose parts are separated by " .. ".
 says() {

@@ -38,9 +38,7 @@ same_tree() { diff <(manifest "$(host_root "$1")") "$WORLD/hosts/$1/$2"; }
 metric() { curl -fsS "$METRICS_URL" | awk -v name="$1" '$1 ~ "^" name "[{ ]" {sum += $NF} END {print sum + 0}'; }
 
 finish() {
-  local code=$?
-  trap - EXIT
-  trap '' INT TERM  # an impatient second Ctrl-C must not end the cleaning up
+  local code=$1
   if [ $code = 130 ]; then
     echo "interrupted in step $STEP; ending what the demo started" >&2
   elif [ $code != 0 ] && ! $ENDED && [ -n "$WORLD" ] && [ -d "$WORLD/log" ]; then
@@ -48,10 +46,8 @@ finish() {
     tail -n 5 "$WORLD"/log/* >&2 || :
   fi
   world_stop
-  exit $code
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
+on_exit finish
 
 started=$SECONDS
 step "Keys of three people, a log, a witness; a root that says: cleaning takes two of three"

@@ -28,14 +28,11 @@ port_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # A demo has a session of its own, so whoever ends this story does not end it.
 declare -A DEMO=()
-end_demos() {
-  local code=$? pid
-  trap '' INT TERM
+story_clean() {
+  local pid
   for pid in "${DEMO[@]}"; do kill -INT -- "-$pid" && kill -CONT -- "-$pid" || :; done 2>/dev/null
   for pid in "${DEMO[@]}"; do wait "$pid" || :; done
-  return $code
 }
-trap 'if end_demos; then story_finish; else story_finish; fi' EXIT  # the same code for both
 
 for step in 3 6 9; do
   demo_begin $step

@@ -15,6 +15,23 @@ declare -a STRAY=() # pids of look-alike processes
 
 fs() { "$BIN/fleetsweep" --yes "$@"; }
 
+# on_exit FUNCTION: however the script ends, FUNCTION CODE is the last that runs, and its words go where the script's went.
+on_exit() {
+  STOPPED=
+  exec {SAID}>&2
+  trap "last $1 \${STOPPED:-\$?}" EXIT
+  # When a child that bash has forked and that is nothing else yet dies of the same signal, bash runs no more of this trap than its
+  # first command, and then the one of EXIT.
+  trap 'STOPPED=130; exit 130' INT TERM
+}
+last() {
+  trap '' INT TERM  # an impatient second Ctrl-C must not end the cleaning up
+  trap - EXIT
+  exec 2>&"$SAID"   # a signal also comes within a function whose output goes elsewhere
+  "$@"
+  exit "$2"
+}
+
 # The N-th port of a block that stories running beside this one do not look at; nobody listens there now.
 free_port() {  # free_port N, 0 to 9
   local port=$((20000 + $$ % 1200 * 10 + $1))

@@ -27,7 +27,7 @@ paused_act() {  # paused_act HOST: its pid
   for pid in $(pgrep -P "${PID[agent-$1]}"); do [ "$(sed 's/.*) //' "/proc/$pid/stat" | cut -c1)" != T ] || echo "$pid"; done | grep .
 }
 let_go() { local host; for host in "${ACTING[@]}"; do kill -CONT "$(paused_act $host)" 2>/dev/null || :; done; }
-trap 'let_go; exit 130' INT TERM  # a stopped act would keep its agent
+story_clean() { let_go; }  # a stopped act would keep its agent
 for host in "${ACTING[@]}" "${EARLIER[@]}"; do
   host_new $host
   host_infect $host

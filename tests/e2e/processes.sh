@@ -5,8 +5,7 @@
 source "$(dirname "$0")/story.sh"
 story_start "$@"
 core='' CAUGHT=''
-thaw() { local code=$?; kill -CONT $core $CAUGHT 2>/dev/null || :; return $code; }
-trap 'if thaw; then story_finish; else story_finish; fi' EXIT  # the same code for both; what is stopped could not end
+story_clean() { kill -CONT $core $CAUGHT 2>/dev/null || :; }  # what is stopped could not end
 story_world
 story_host web-1 infected
 wait_for agents_connected 1

@@ -30,16 +30,14 @@ twins() {  # also of a file that was replaced
 }
 twins_are() { local count; count=$(twins | wc -l); echo "$count twins"; [ "$count" = "$1" ]; }
 # However the story ends: killed together, until neither is there to start the other.
-end_twins() {
-  local code=$? try pids
+story_clean() {
+  local try pids
   for ((try = 0; try < 50; try++)); do
     pids=$(twins)
     [ -n "$pids" ] || break
     kill -KILL $pids 2>/dev/null || :
   done
-  return $code
 }
-trap 'if end_twins; then story_finish; else story_finish; fi' EXIT  # the same code for both
 cp "$kit/copy" "$program"
 setsid "$program" "$kit/loop" 1 </dev/null >/dev/null 2>&1 &
 expect "two processes run" wait_for twins_are 2

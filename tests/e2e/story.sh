@@ -40,10 +40,10 @@ complains() {  # complains PATTERN COMMAND...: whether it succeeds or not
   grep -q -- "$pattern" <<<"$said"
 }
 
+story_clean() { :; }  # what else a story has to let go or to end first
 story_finish() {
-  local code=$? pid
-  trap - EXIT
-  trap '' INT TERM
+  local code=$1 pid
+  story_clean
   if { [ $code != 0 ] || [ $FAILED != 0 ]; } && [ -n "$WORLD" ] && [ -d "$WORLD/log" ]; then
     echo "the last lines of each log:" >&2
     tail -n 8 "$WORLD"/log/* >&2 || :
@@ -52,15 +52,13 @@ story_finish() {
   for pid in "${RUNNING[@]}"; do wait "$pid" 2>/dev/null || :; done
   world_stop
   rm -rf "$STORY"
-  exit $code
 }
 
 story_start() {
   BIN=$(realpath "$1") SOURCE=$(realpath "$2")
   STORY=$(mktemp -d "${TMPDIR:-/tmp}/fleetsweep-story.XXXXXX")
   chmod 711 "$STORY"  # a world may lie in it, and core, which is nobody, passes through
-  trap story_finish EXIT
-  trap 'exit 130' INT TERM
+  on_exit story_finish
 }
 
 story_end() {
