@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "cli/action_terms.h"
 #include "cli/fingerprint.h"
 #include "cli/root_change.h"
 #include "cli/root_specification.h"
@@ -122,6 +123,7 @@ json to_json(const model::Receipt& receipt) {
                      {"action", name(item.action)},
                      {"outcome", name(item.outcome)},
                      {"reason", name(item.reason)},
+                     {"terms", terms_of(item)},
                      {"path_hash", item.path_hash.hex()},
                      {"sha256", item.sha256.hex()},
                      {"size", item.size}});
@@ -132,6 +134,7 @@ json to_json(const model::Receipt& receipt) {
           {"kind", name(receipt.kind)},
           {"state", name(receipt.state)},
           {"reason", name(receipt.reason)},
+          {"openc2_status", openc2_status(receipt.state, receipt.reason)},
           {"wave", receipt.wave},
           {"started", to_rfc3339(receipt.started)},
           {"finished", to_rfc3339(receipt.finished)},

@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/action_terms.h"
 #include "cli/checks.h"
 #include "cli/close_out.h"
 #include "cli/close_out_json.h"
@@ -135,6 +136,11 @@ Status hosts(Session& session, const Options& options) {
     return text_of(a, "hostname") < text_of(b, "hostname");
   });
   if (session.console.json) {
+    for (json& host : list)
+      if (const auto state = from_name<model::HostState>(text_of(host, "state")))
+        host["openc2_status"] = openc2_status(
+            *state,
+            from_name<model::Reason>(text_of(host, "reason")).value_or(model::Reason::kNone));
     session.console.print(list.dump());
     return {};
   }
@@ -348,6 +354,8 @@ Status paths(Session& session, const Options& options) {
                     {"detection", one.item.detection},
                     {"action", name(one.item.action)},
                     {"outcome", name(one.item.outcome)},
+                    {"reason", name(one.item.reason)},
+                    {"terms", terms_of(one.item)},
                     {"path", escaped(one.path)}});
   }
   if (session.console.json)

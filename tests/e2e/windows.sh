@@ -35,6 +35,11 @@ expect "Ben's file is not" not finds Users/Ben/AppData/Local/Notes/notes.ocx
 campaign_order apply emotet --jurisdiction DE
 expect "cleaned, and verified by two rescans" wait_for campaign_has emotet verified 1
 expect "the loader is gone" not test -e "$volume/$loader"
+in_terms() { fs --json campaign paths emotet --evidence-key "$WORLD/keys/evidence.key" | jq -e --arg react "$1" 'any(.[]; .terms.react == $react and .terms.ocsf.status_id == 1)'; }
+for term in RA_3303_quarantine_file_by_path RA_4501_remove_registry_key; do expect "other tools read that it was done: $term" in_terms $term; done
+has_code() { fs --json campaign hosts emotet | jq -e --arg state "$1" --argjson code "$2" 'any(.[]; .state == $state and .openc2_status == $code)'; }
+expect "a verified host has the code 200 of OpenC2" has_code verified 200
+expect "one of another platform 501: not implemented" has_code refused 501
 said() { "$BIN/fleetsweep-windows-root" --says "$volume" "$1" "$2" "$3"; }
 expect "what the module of 2021 took away stays" test -e "$volume/Users/Ann/AppData/Local/Temp/UDP41AF.tmp"
 is_gone() { local code=0; said "$@" || code=$?; [ $code = 1 ]; }

@@ -1,0 +1,21 @@
+#pragma once
+
+// What a host did, in the terms of the tools that read reports: OpenC2 (Language Specification 1.0,
+// sections 3.3.1 and 3.3.2), RE&CT response actions, and OCSF (category 7, Remediation).
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "protocol/model/receipt.h"
+
+namespace fleetsweep::cli {
+
+// {"openc2": "contain file", "react": "RA_3303_quarantine_file_by_path",
+//  "ocsf": {"class_uid": 7002, "activity_id": 1, "status_id": 1}}
+// A member is missing where that vocabulary has no word: what is only reported is no remediation.
+nlohmann::json terms_of(const model::ReceiptItem& item);
+
+// The status code of an OpenC2 response (3.3.2.2): 102 while the host is at it or has not answered,
+// 200, 400, 401, 403, 500, 501.
+int openc2_status(model::HostState state, model::Reason reason);
+
+}  // namespace fleetsweep::cli
