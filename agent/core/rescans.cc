@@ -40,6 +40,19 @@ std::string origins_text(const std::vector<model::Origin>& origins) {
                      more == 0 ? "" : fmt::format(", and {} more (in the receipt)", more));
 }
 
+// First of all items: a receipt shows only so many.
+std::string ask_for_isolation(std::vector<model::ReceiptItem>& items,
+                              std::vector<std::string>& paths) {
+  constexpr char kAsked[] = "asks to be isolated: it came back after the last round";
+  model::ReceiptItem item;
+  item.detection = "respawn";
+  item.action = model::ActionKind::kIsolate;
+  item.reason = Reason::kRespawned;
+  items.insert(items.begin(), std::move(item));
+  paths.insert(paths.begin(), kAsked);
+  return std::string("; ") + kAsked;
+}
+
 std::string unknown_text(const std::vector<model::HealthMark>& marks) {
   std::string text;
   for (const model::HealthMark& mark : marks)
@@ -172,6 +185,9 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
     detail = unknown_text(run.health);
   }
   say.state = run.trusted(say.state);
+  if (say.state == HostState::kRespawned && policy.verify.asks_isolation &&
+      job.round >= policy.verify.respawn_rounds)
+    detail += ask_for_isolation(say.items, say.paths);
   job.phase = Phase::kDone;
   job.remaining.clear();
   job.state = say.state;

@@ -64,8 +64,9 @@ bool Core::count(Tenant& owner, HostNo host, const DocumentId& id, const model::
     for (const auto& [verdict, matched] : by_verdict)
       add(kFindings, {{"family", family}, {"verdict", verdict}}, matched);
   }
+  // A host that only asks to be isolated counts as found.
   for (const model::ReceiptItem& item : receipt.items)
-    if (item.outcome != model::Outcome::kFound)
+    if (item.outcome != model::Outcome::kFound || item.action == model::ActionKind::kIsolate)
       add(kActions, {{"action", std::string(name(item.action))},
                      {"outcome", std::string(name(item.outcome))}});
   return newest;

@@ -79,8 +79,6 @@ struct AuthorDefaults {
   Seconds deadline{};  // the order ends so long after its start; 0: the author does not say
   bool scan_ahead = false;
 
-  bool isolates_respawned = false;  // a host where it comes back after the last round
-
   SafetyMode mode = SafetyMode::kPlan;  // detect and plan draft a dry run, enforce an apply
   FleetStop fleet_stop;
 

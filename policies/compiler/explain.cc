@@ -245,6 +245,8 @@ void explain_verify(const Policy& policy, std::string& out) {
   if (verify.respawn_rounds > 0)
     out += fmt::format("  what comes back is cleaned again, at most {} more\n",
                        count_words(verify.respawn_rounds, "time"));
+  if (verify.asks_isolation)
+    out += "  a host where it comes back after that asks to be isolated; people decide\n";
 }
 
 std::string window_words(const model::Window& window) {
@@ -310,7 +312,7 @@ std::string explain(const Policy& policy, const AuthorDefaults& defaults) {
   explain_undo(policy, out);
   explain_verify(policy, out);
   explain_suggestions(defaults, out);
-  if (const auto missing = not_carried_out(policy, defaults); !missing.empty()) {
+  if (const auto missing = not_carried_out(policy); !missing.empty()) {
     out += "\nNot carried out by agents of this version\n";
     for (const auto& sentence : missing) out += "  " + sentence + "\n";
   }

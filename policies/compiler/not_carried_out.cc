@@ -13,8 +13,7 @@ bool any_action(const model::Policy& policy, const auto& wanted) {
 
 }  // namespace
 
-std::vector<std::string> not_carried_out(const model::Policy& policy,
-                                         const AuthorDefaults& defaults) {
+std::vector<std::string> not_carried_out(const model::Policy& policy) {
   if (policy.platform == model::Platform::kMacos)
     return {"any of it: they run on Linux and refuse this policy (reason platform)"};
   std::vector<std::string> out;
@@ -24,10 +23,6 @@ std::vector<std::string> not_carried_out(const model::Policy& policy,
         "mounted and named by 'root'; of running processes they see none");
   if (any_action(policy, [](const auto& action) { return action.if_locked == "on-reboot"; }))
     out.push_back("taking a locked file at the next reboot");
-  if (defaults.isolates_respawned)
-    out.push_back(
-        "isolating a host where it comes back after the last round, or asking for that: they "
-        "report it");
   return out;
 }
 

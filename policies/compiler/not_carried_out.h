@@ -1,16 +1,15 @@
 #pragma once
 
-// What a policy or its author asks for and agents of this version do not do, a sentence each: the
+// What a policy asks for and agents of this version do not do, a sentence each: the
 // refusals first, then what they take and leave undone.
 
 #include <string>
 #include <vector>
 
-#include "policies/compiler/compiler.h"
+#include "protocol/model/policy.h"
 
 namespace fleetsweep::compiler {
 
-std::vector<std::string> not_carried_out(const model::Policy& policy,
-                                         const AuthorDefaults& defaults);
+std::vector<std::string> not_carried_out(const model::Policy& policy);
 
 }  // namespace fleetsweep::compiler

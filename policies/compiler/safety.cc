@@ -104,7 +104,7 @@ void read_on_respawn(const Node& node, Draft& draft) {
   draft.policy.verify.respawn_rounds =
       static_cast<std::uint8_t>(fields.number("rounds", 0, limits::kRespawnRounds, 0));
   constexpr std::string_view kIsolate = "report-and-isolate-request";
-  draft.defaults.isolates_respawned =
+  draft.policy.verify.asks_isolation =
       fields.choice("then", {kIsolate, "report"}, "report") == kIsolate;
   fields.finish();
 }

@@ -266,6 +266,7 @@ void write(Out, const model::Verify& verify, schema::Verify::Builder to) {
   put(to, &B::initExpectNoneOf, verify.expect_none_of);
   put(to, &B::initHealth, verify.health);
   to.setRespawnRounds(verify.respawn_rounds);
+  to.setAsksIsolation(verify.asks_isolation);
 }
 void read(In& in, schema::Verify::Reader from, model::Verify& verify) {
   list(in, "rescansSeconds", from.getRescansSeconds(), verify.rescans, limits::kRescans);
@@ -273,6 +274,7 @@ void read(In& in, schema::Verify::Reader from, model::Verify& verify) {
   list(in, "expectNoneOf", from.getExpectNoneOf(), verify.expect_none_of, limits::kVerdicts);
   list(in, "health", from.getHealth(), verify.health, limits::kActionNames);
   verify.respawn_rounds = from.getRespawnRounds();
+  verify.asks_isolation = from.getAsksIsolation();
 }
 
 void write(Out out, const model::Policy& policy, schema::Policy::Builder to) {

@@ -263,6 +263,7 @@ struct Verify {
   std::vector<std::uint16_t> expect_none_of;  // verdicts
   std::vector<std::string> health;
   std::uint8_t respawn_rounds = 0;
+  bool asks_isolation = false;  // where it comes back after the last round; people decide
   bool operator==(const Verify&) const = default;
 };
 

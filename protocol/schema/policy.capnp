@@ -231,4 +231,5 @@ struct Verify {
   expectNoneOf @2 :List(UInt16);
   health @3 :List(Text);
   respawnRounds @4 :UInt8;
+  asksIsolation @5 :Bool;
 }

@@ -83,6 +83,9 @@ expect "the host's owner is told what starts it" \
 expect "and how often it came back" agent_says web-1 "$ORDER" "came back 1 time"
 expect "the campaign's owner, too" tells "starts it: $LOOKALIKE_FOLDER/lookalike" \
   fs campaign paths again --evidence-key "$WORLD/keys/evidence.key"
+expect "it asks to be isolated" agent_says web-1 "$ORDER" "asks to be isolated: it came back after the last round"
+asked() { tells 'fleetsweep_actions_total{.*action="isolate".*outcome="found".*} 1$' curl -fsS "$METRICS_URL"; }
+expect "once, and those who look at Grafana see it" asked
 kill "$outside"; wait "$outside" || :
 RUNNING=()
 rm -f "$program" "$root/etc/cron.d/kit"

@@ -60,11 +60,10 @@ TEST(Explain, ItPromisesWhatNoAgentDoes) {
   const std::string text = explained(kHere + "fixtures/emotet.yaml");
   const auto section = text.find("\nNot carried out by agents of this version\n");
   ASSERT_NE(section, std::string::npos);
-  for (const char* promise : {"taking a locked file at the next reboot",
-                              "isolating a host where it comes back after the last round"}) {
-    EXPECT_EQ(text.substr(0, section).find(promise), std::string::npos) << promise;
-    EXPECT_NE(text.find(promise, section), std::string::npos) << promise;
-  }
+  constexpr char kPromise[] = "taking a locked file at the next reboot";
+  EXPECT_EQ(text.substr(0, section).find(kPromise), std::string::npos);
+  EXPECT_NE(text.find(kPromise, section), std::string::npos);
+  EXPECT_LT(text.find("asks to be isolated; people decide"), section);
   EXPECT_THAT(text, testing::HasSubstr("anything on a Windows that runs: they run on Linux"));
   const std::string all = explained(kHere + "fixtures/kinsing.yaml");
   EXPECT_THAT(

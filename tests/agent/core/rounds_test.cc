@@ -92,6 +92,27 @@ TEST_F(Rounds, WhatKeepsComingBackIsCleanedForEver) {
   EXPECT_THAT(host.core->why(id), HasSubstr("came back 2 times"));
 }
 
+TEST_F(Rounds, NobodyIsAskedToIsolateAHostWhereItKeepsComingBack) {
+  host.policy.verify.asks_isolation = true;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  const DocumentId id = respawned();
+  const auto asks = [&] {
+    return std::ranges::count_if(host.last().items, [](const model::ReceiptItem& item) {
+      return item.action == model::ActionKind::kIsolate && item.outcome == model::Outcome::kFound;
+    });
+  };
+  EXPECT_EQ(asks(), 0) << "it is cleaned again first";
+  for (int round = 1; round <= kRounds; ++round) {
+    host.scan_answers(host.found());
+    host.act_answers(HostState::kCleaned);
+    host.scan_answers(host.found());
+  }
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+  EXPECT_EQ(asks(), 1);
+  EXPECT_THAT(host.core->why(id), HasSubstr("asks to be isolated"));
+  EXPECT_EQ(host.acts(), 1u + kRounds) << "no host isolates itself";
+}
+
 TEST_F(Rounds, WhatActLeftIsTriedAgain) {
   acting();
   host.act_answers(HostState::kCleaned, Reason::kNone, false);
