@@ -16,11 +16,15 @@ namespace {
 
 constexpr std::string_view kHeader = "# fleetsweep baseline 1: kind, SHA-256 of the entry, path\n";
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 // A tab, a newline or a backslash in a path would look like something else.
 std::string written(std::string_view path) {
   std::string result;
   for (const char c : path)
-    if (c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+    if (c == '\\' || is_control(c))
       result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     else
       result += c;
@@ -30,6 +34,8 @@ std::string written(std::string_view path) {
 std::optional<std::string> read_back(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    // written() leaves none: it is not of the path, and with it the line would mean nothing here.
+    if (is_control(text[i])) return std::nullopt;
     if (text[i] != '\\') {
       result += text[i];
       continue;
@@ -56,6 +62,7 @@ Result<Baseline> Baseline::parse(std::string_view text) {
   while (!text.empty()) {
     std::string_view rest = field(text, '\n');
     ++number;
+    if (rest.ends_with('\r')) rest.remove_suffix(1);  // an editor of Windows
     if (trimmed(rest).empty() || rest.front() == '#') continue;
     const std::string_view kind = field(rest, '\t');
     const auto digest = Digest::parse_hex(field(rest, '\t'));
@@ -78,8 +85,10 @@ Result<Baseline> Baseline::parse(std::string_view text) {
 Result<Baseline> Baseline::read(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (!file)
-    return fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "{}: {}", escaped(path),
-                std::strerror(errno));
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable,
+                "{}: {}: expected the file of a baseline, no link, as `fleetsweep-agent baseline "
+                "write` or `fleetsweep-scan --list-persistence` writes it",
+                escaped(path), std::strerror(errno));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       static_cast<std::size_t>(status.st_size) > limits::kBaselineBytes)
@@ -87,14 +96,17 @@ Result<Baseline> Baseline::read(const std::string& path) {
                 limits::kBaselineBytes);
   // Who can write it decides what a hunt for the unknown does not see.
   if ((status.st_uid != 0 && status.st_uid != ::geteuid()) || (status.st_mode & 022) != 0)
-    return fail(Code::kUntrusted, "{}: others than root can change it: chown root, chmod 0600",
-                escaped(path));
+    return fail(Code::kUntrusted,
+                "{}: others can change it; expected a file of root or of uid {} that nobody else "
+                "can write: chown, chmod 0600",
+                escaped(path), ::geteuid());
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t have = 0;
   while (have < text.size()) {
     const ssize_t count = ::read(file.get(), text.data() + have, text.size() - have);
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) break;
+    if (count < 0) return fail(Code::kUnavailable, "{}: {}", escaped(path), std::strerror(errno));
+    if (count == 0) break;
     have += static_cast<std::size_t>(count);
   }
   text.resize(have);

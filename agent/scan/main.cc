@@ -86,12 +86,13 @@ bool asks_for_baseline(const model::Policy& policy) {
   });
 }
 
-// Before this process gives its rights up. Without a file nothing is in the baseline; one that
-// cannot be trusted is an error, or a hunt would report everything, or nothing.
-Result<Baseline> baseline_for(std::span<const model::Policy> policies, const std::string& path) {
-  if (path.empty() || std::none_of(policies.begin(), policies.end(), asks_for_baseline))
-    return Baseline();
-  auto baseline = Baseline::read(path);
+// The owner's, if he wrote one, before this process gives its rights up. Without a file nothing is
+// in the baseline; one that cannot be trusted is an error, or a hunt would report everything, or
+// nothing.
+Result<Baseline> owners_baseline(std::span<const model::Policy> policies,
+                                 const std::optional<std::string>& path) {
+  if (!path || std::none_of(policies.begin(), policies.end(), asks_for_baseline)) return Baseline();
+  auto baseline = Baseline::read(*path);
   if (!baseline && baseline.error().code == Code::kNotFound) return Baseline();
   return baseline;
 }
@@ -162,7 +163,7 @@ std::vector<model::ScanDone> scan_for(const Options& options, const model::ScanR
   if (!root) return nothing(model::Reason::kIo, root.error());
   EngineOptions engine = engine_options(options);
   engine.hash_parts = std::move(hash_parts);
-  auto baseline = baseline_for(policies, options.baseline);
+  auto baseline = owners_baseline(policies, options.baseline);
   if (!baseline) return nothing(model::Reason::kIo, baseline.error());
   engine.baseline = std::move(*baseline);
   engine.on_progress = [&core](const model::ScanProgress& progress) {
@@ -297,12 +298,15 @@ int by_hand(const Options& options) {
     return kExitRefused;
   }
   EngineOptions engine = engine_options(options);
-  auto baseline = baseline_for(policies, options.baseline);
-  if (!baseline) {
-    complain(baseline.error());
-    return kExitRefused;
+  // Who names a file means one, whatever the policies ask for.
+  if (options.baseline) {
+    auto baseline = Baseline::read(*options.baseline);
+    if (!baseline) {
+      complain(baseline.error().within("--baseline"));
+      return kExitRefused;
+    }
+    engine.baseline = std::move(*baseline);
   }
-  engine.baseline = std::move(*baseline);
   engine.hash_parts = std::move(hash_parts);
   const auto table = open_own<TableFile>(options.table);
   if (table) engine.table = &*table;

@@ -48,8 +48,11 @@ std::optional<Options> read_options(int argc, char** argv, int& status) {
   app.add_flag("--list-persistence", options.list_persistence,
                "print what starts by itself here as a baseline");
   app.add_option("--baseline", options.baseline,
-                 "the owner's list of what is meant to start by itself");
-  app.footer("Example: fleetsweep-scan --root /mnt/image --list-persistence");
+                 "the owner's list of what is meant to start by itself, as --list-persistence "
+                 "prints it");
+  app.footer(
+      "Example: fleetsweep-scan --root /mnt/image --list-persistence > baseline\n"
+      "Example: fleetsweep-scan --root /mnt/image --policy hunt.policy --baseline baseline");
   app.add_option("--parser-user", user, "uid and gid of the parser, when started as root")
       ->check(CLI::Range(1u, 4294967294u))
       ->capture_default_str();

@@ -20,7 +20,8 @@ struct Options {
   std::string checkpoint;         // of a scan that is stopped; empty: none
   std::string leave_out;          // a folder of the host; empty: none. It need not be there
   bool list_persistence = false;  // by hand: print what starts by itself as a baseline
-  std::string baseline;           // the owner's; empty: none. The file need not be there
+  // The owner's, if there is one. By hand the file has to be there; from the agent it need not.
+  std::optional<std::string> baseline;
   std::optional<runtime::User> parser_user;  // as root; nobody unless given
 };
 

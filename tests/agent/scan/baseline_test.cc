@@ -31,6 +31,18 @@ TEST(Baseline, EveryWrongLineIsNamed) {
   EXPECT_NE(read.error().message.find("line 3, 4"), std::string::npos) << read.error().message;
 }
 
+TEST(Baseline, ALineEndOfWindowsBelongsToThePath) {
+  Baseline baseline;
+  baseline.add(entry("/etc/cron.d/own", "x"));
+  std::string text = baseline.text();
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2)
+    text.insert(at, "\r");
+  const auto read = Baseline::parse(text + "\r\n");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->holds(entry("/etc/cron.d/own", "x")));
+  EXPECT_FALSE(Baseline::parse(baseline.text() + "cron\t" + std::string(64, 'a') + "\t/x\ty\n"));
+}
+
 class BaselineFileTest : public TreeTest {};
 
 TEST_F(BaselineFileTest, WhoeverCanWriteItHidesFromTheHunt) {

@@ -48,7 +48,8 @@ class ServeTest : public TreeTest {
     int key[2];
     EXPECT_EQ(::pipe(key), 0);
     EXPECT_EQ(::write(key[1], key_.data(), key_.size()), 32);
-    const std::string root = root_.string(), table = (folder_ / "known").string();
+    const std::string root = root_.string(), table = (folder_ / "known").string(),
+                      baseline = (folder_ / "baseline").string();
     pid_ = ::fork();
     if (pid_ == 0) {
       // Out of the way of 3 and 4 first.
@@ -58,7 +59,7 @@ class ServeTest : public TreeTest {
       ::dup2(key_end, 4);
       if (before_exec != nullptr) before_exec();
       ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root.c_str(),
-              "--table", table.c_str(), nullptr);
+              "--table", table.c_str(), "--baseline", baseline.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(key[0]);
@@ -273,6 +274,27 @@ TEST_F(ServeTest, ARescanBelievesTheTable) {
   EXPECT_EQ(bytes_read(false), 0u) << "it did not learn";
   EXPECT_EQ(bytes_read(true), 7u);
   EXPECT_EQ(bytes_read(false), 0u) << "it forgot";
+}
+
+TEST_F(ServeTest, AHuntWaitsForABaselineThatTheOwnerNeverWrote) {
+  write("/etc/cron.d/own", "* * * * * root /opt/own\n");
+  model::Policy hunt;
+  hunt.detections.push_back(
+      detection("d", ObjectKind::kPersistence,
+                {is(Field::kPersistenceKind, "cron"), number(Field::kPersistenceInBaseline, 0)}));
+  const auto ask = [this](const model::Policy& policy) {
+    runtime::Pipe pipe = start();
+    EXPECT_TRUE(pipe.send(request(policy)));
+    const model::ScanDone done = finish(pipe);
+    EXPECT_GT(::waitpid(std::exchange(pid_, -1), nullptr, 0), 0);
+    return done;
+  };
+  EXPECT_EQ(ask(hunt).sealed.size(), 1u);
+  std::ofstream(folder_ / "baseline") << "own\n";
+  const model::ScanDone refused = ask(hunt);
+  EXPECT_EQ(refused.reason, model::Reason::kIo);
+  EXPECT_NE(refused.detail.find("(line 1): expected kind"), std::string::npos) << refused.detail;
+  EXPECT_EQ(ask(by_name("evil")).reason, model::Reason::kNone) << "it does not ask for it";
 }
 
 TEST_F(ServeTest, APolicyOfTheFutureIsRefusedForItsSchema) {

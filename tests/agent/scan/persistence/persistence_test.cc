@@ -1,11 +1,13 @@
 #include "agent/scan/persistence/persistence.h"
 
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "agent/lines/logical_lines.h"
 #include "protocol/base/limits.h"
@@ -575,6 +577,32 @@ TEST_F(PersistenceScanTest, WhatTheOwnerListedIsKnownUntilItChanges) {
   write("/etc/cron.hourly/own", "#!/bin/sh\n/opt/evil\n");
   EXPECT_EQ(persistence(scan(policy, "", with)),
             (Names{"d * * * * * root /opt/evil", "d /etc/cron.hourly/own"}));
+}
+
+TEST_F(PersistenceScanTest, ABaselineThatIsNotReadCountsAsNone) {
+  const std::string file = (folder_ / "baseline").string(), said = (folder_ / "said").string();
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence, {number(Field::kPersistenceInBaseline, 0)}));
+  scan(policy);  // leaves policy.bin
+  const auto refused = [&] {
+    const std::string command = "'" FS_BINARY_DIR "/fleetsweep-scan' --root '" + root_.string() +
+                                "' --policy '" + (folder_ / "policy.bin").string() +
+                                "' --baseline '" + file + "' 2> '" + said + "'";
+    EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+    std::ifstream stream(said);
+    return std::string((std::istreambuf_iterator<char>(stream)), {});
+  };
+  using testing::HasSubstr;
+  const std::string start = "fleetsweep-scan: --baseline: " + file + ": ";
+  EXPECT_THAT(refused(), HasSubstr(start + "No such file or directory: expected the file of a"));
+  std::filesystem::create_directory(file);
+  EXPECT_THAT(refused(), HasSubstr(start + "not a regular file"));
+  std::filesystem::remove(file);
+  std::ofstream(file) << "own\n";
+  EXPECT_THAT(refused(), HasSubstr(start + "1 lines are no entries (line 1): expected kind,"));
+  scan(model::Policy{});
+  EXPECT_THAT(refused(), HasSubstr(start)) << "no policy asks for it";
 }
 
 TEST_F(PersistenceScanTest, AnEntryCarriesTheDigestsOfItsLineAndItsFile) {
