@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "policies/compiler/absolute.h"
 #include "policies/compiler/draft.h"
 #include "policies/compiler/locations.h"
 #include "policies/compiler/predicate.h"
@@ -137,20 +136,10 @@ class DetectionReader {
                     name_hint(path, location_names()));
       return;
     }
-    if (windows ? !(path.starts_with('%') || has_drive(path)) : !path.starts_with('/')) {
-      sink_.error(
-          node.at, fmt::format("'{}' is not an absolute path", shown(path)),
-          windows ? "such as %LOCALAPPDATA% or C:\\Windows" : "start with / or a @Location");
-      return;
-    }
-    if (windows && path.starts_with('%') && !begins_with_variable(path)) {
-      const std::string variable = path.substr(0, path.find_first_of("%\\/", 1)) + "%";
-      return sink_.error(node.at, fmt::format("no variable '{}'", shown(variable)),
-                         name_hint(variable, windows_variables()));
-    }
-    if (windows && has_drive(path) && path[0] != 'C' && path[0] != 'c')
-      sink_.warning(node.at, fmt::format("agents look into nothing on '{}'", path.substr(0, 2)),
-                    "they take the volume that they are given for C:");
+    if (windows && !begins_on_windows(path, node.at, sink_)) return;
+    if (!windows && !path.starts_with('/'))
+      return sink_.error(node.at, fmt::format("'{}' is not an absolute path", shown(path)),
+                         "start with / or a @Location");
     const std::string_view separator = windows ? "\\" : "/";
     for (const std::string_view part : {"..", "."})
       if (path.ends_with(std::string(separator) + std::string(part)) ||

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "policies/compiler/absolute.h"
 #include "protocol/model/persistence_places.h"
 #include "protocol/model/windows_variables.h"
 
@@ -47,22 +48,32 @@ std::vector<std::string_view> location_names() {
   return names;
 }
 
-std::vector<std::string_view> windows_variables() {
-  std::vector<std::string_view> names;
-  for (const auto& [variable, place] : model::kWindowsVariables) add(names, variable);
-  return names;
-}
-
-bool begins_with_variable(std::string_view path) {
+bool begins_on_windows(std::string_view path, Position at, Sink& sink) {
+  if (has_drive(path)) {
+    if (path[0] != 'C' && path[0] != 'c')
+      sink.warning(at, fmt::format("agents look into nothing on '{}'", path.substr(0, 2)),
+                   "they take the volume that they are given for C:");
+    return true;
+  }
+  if (!path.starts_with('%')) {
+    sink.error(at, fmt::format("'{}' is not an absolute path", shown(path)),
+               "such as %LOCALAPPDATA% or C:\\Windows");
+    return false;
+  }
   const auto same = [](char a, char b) {
     return std::tolower(static_cast<unsigned char>(a)) ==
            std::tolower(static_cast<unsigned char>(b));
   };
-  const auto known = windows_variables();
-  return std::any_of(known.begin(), known.end(), [&](std::string_view one) {
-    const auto begin = path.substr(0, one.size());
-    return std::equal(begin.begin(), begin.end(), one.begin(), one.end(), same);
-  });
+  std::vector<std::string_view> known;
+  for (const auto& [variable, place] : model::kWindowsVariables) add(known, variable);
+  if (std::any_of(known.begin(), known.end(), [&](std::string_view one) {
+        const auto begin = path.substr(0, one.size());
+        return std::equal(begin.begin(), begin.end(), one.begin(), one.end(), same);
+      }))
+    return true;
+  const std::string variable = std::string(path.substr(0, path.find_first_of("%\\/", 1))) + "%";
+  sink.error(at, fmt::format("no variable '{}'", shown(variable)), name_hint(variable, known));
+  return false;
 }
 
 }  // namespace fleetsweep::compiler

@@ -6,14 +6,16 @@
 #include <string_view>
 #include <vector>
 
+#include "policies/compiler/sink.h"
+
 namespace fleetsweep::compiler {
 
 // With the @; none: there is no such location.
 std::vector<std::string_view> location_paths(std::string_view name);
 std::vector<std::string_view> location_names();  // with @home, which the host resolves
 
-// "%APPDATA%" and the like, which begin a path on Windows; agents know no other.
-std::vector<std::string_view> windows_variables();
-bool begins_with_variable(std::string_view path);  // one of them, in any case
+// "%APPDATA%" and the like begin a path on Windows; agents know those of windows_variables.h alone.
+// True of a path with one of them, in any case, or with a drive; else says what is wrong.
+bool begins_on_windows(std::string_view path, Position at, Sink& sink);
 
 }  // namespace fleetsweep::compiler

@@ -6,6 +6,7 @@
 #include "policies/compiler/address.h"
 #include "policies/compiler/encodings.h"
 #include "policies/compiler/hash_list.h"
+#include "policies/compiler/locations.h"
 #include "policies/compiler/predicate_key.h"
 #include "policies/compiler/regex.h"
 #include "policies/compiler/template_text.h"
@@ -18,6 +19,8 @@ namespace {
 using model::Field;
 using model::Match;
 using model::Value;
+
+constexpr std::string_view kNamesUnder = "@names_under(";
 
 class PredicateReader {
  public:
@@ -57,7 +60,7 @@ class PredicateReader {
     const Node& node = entry_.value;
     if (node.kind == Node::Kind::kMap) return read_tolerant();
     const bool one = node.kind == Node::Kind::kScalar && !node.text.empty();
-    if (one && key_.in && node.text.starts_with("@names_under(")) return read_names_under(node);
+    if (one && key_.in && node.text.starts_with(kNamesUnder)) return read_names_under(node);
     if (one && node.text.starts_with("@lists/")) return read_list(node);
     for (const Node* value : read_scalars(node, fmt::format("'{}'", key_.text), sink_))
       read_value(*value);
@@ -142,10 +145,19 @@ class PredicateReader {
                   "name the directories, or set 'platform: windows'");
       return;
     }
-    if (!is_textual(key_.info.holds) || !node.text.ends_with(")") || node.text.size() < 15) {
+    std::string_view folders = std::string_view(node.text).substr(kNamesUnder.size());
+    if (!is_textual(key_.info.holds) || !folders.ends_with(")") || folders.size() < 2) {
       sink_.error(node.at, fmt::format("'{}' is not a set of names", shown(node.text)),
                   "\"@names_under(%APPDATA%, %ProgramFiles%)\" on a field that holds a name");
       return;
+    }
+    folders.remove_suffix(1);
+    while (!folders.empty()) {
+      std::string_view folder = folders.substr(0, folders.find(','));
+      folders.remove_prefix(std::min(folder.size() + 1, folders.size()));
+      while (folder.starts_with(' ')) folder.remove_prefix(1);
+      while (folder.ends_with(' ')) folder.remove_suffix(1);
+      if (!begins_on_windows(folder, node.at, sink_)) return;
     }
     predicate_.values.push_back(Value{.text = "{{" + node.text + "}}", .templated = true});
   }
@@ -307,7 +319,7 @@ class PredicateReader {
   // Mistakes in plain values that would make them match nothing, or too much.
   bool check_plain(const Node& node, std::string_view text) {
     const Holds holds = key_.info.holds;
-    if (text.starts_with("@names_under(")) {
+    if (text.starts_with(kNamesUnder)) {
       sink_.error(node.at, "@names_under(...) needs 'in'", fmt::format("{}|in", key_.text));
       return false;
     }

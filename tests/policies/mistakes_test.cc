@@ -161,6 +161,23 @@ TEST(Mistakes, AMistypedVariableOfWindowsScansNothing) {
   EXPECT_THAT(scope("%TEMP\\x"), testing::Contains(HasSubstr("error: no variable '%TEMP%' | ")));
   for (const char* path : {"%APPDATA%\\x", "%appdata%", "%ProgramFiles(x86)%\\y", "%SystemDrive%"})
     EXPECT_THAT(scope(path), testing::Not(testing::Contains(HasSubstr("no variable")))) << path;
+
+  const auto names_under = [](const std::string& folders) {
+    return mistakes(with("yara: sample",
+                         "yara: sample\n    where: {file.parent_directory.name|in: "
+                         "'@names_under(" +
+                             folders + ")'}",
+                         with("platform: linux", "platform: windows")));
+  };
+  EXPECT_THAT(names_under("%APPDATA%, %ProgramFile%"),
+              testing::Contains(HasSubstr("error: no variable '%ProgramFile%' | did you mean")));
+  EXPECT_THAT(names_under("%APPDATA%, Users"),
+              testing::Contains(HasSubstr("error: 'Users' is not an absolute path")));
+  EXPECT_THAT(names_under("%APPDATA%, %programfiles(x86)%, C:\\Tools"),
+              testing::Not(
+                  testing::Contains(testing::AnyOf(HasSubstr("no variable"), HasSubstr("Tools")))));
+  EXPECT_THAT(names_under("D:\\data"),
+              testing::Contains(HasSubstr("warning: agents look into nothing on 'D:'")));
 }
 
 TEST(Mistakes, EntriesOfAnotherSystemAreLookedFor) {
