@@ -27,6 +27,7 @@ struct Options {
   std::string file;
   std::vector<std::string> files;  // of `test`: the policies, or one policy and a folder
   std::string goodware;
+  std::optional<std::string> baseline;
   std::string out;
   compiler::HostProfile host;
 };
@@ -154,7 +155,8 @@ class CompiledFiles {
 // The engine that hosts run, on a folder: fleetsweep-scan stands beside this program. A report for
 // each policy; at most kSweepPolicies.
 Result<std::vector<json>> scan(std::span<const compiler::Compiled> policies,
-                               const std::string& folder) {
+                               const std::string& folder,
+                               const std::optional<std::string>& baseline) {
   CompiledFiles files;
   std::vector<std::string> command = {
       (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "fleetsweep-scan").string(),
@@ -163,14 +165,15 @@ Result<std::vector<json>> scan(std::span<const compiler::Compiled> policies,
     FS_CHECK(files.add(policy));
     command.insert(command.end(), {"--policy", files.paths().back()});
   }
+  if (baseline) command.insert(command.end(), {"--baseline", *baseline});
   FS_TRY(const Output output, run(command));
   json answer = json::parse(output.text, nullptr, false);
   if (answer.is_object()) answer = json::array({answer});
   if (!answer.is_array() || answer.size() != policies.size())
     return fail(output.exit_code == 0 ? Code::kInternal : Code::kInvalid,
-                "the scanner did not take {} (its own words stand above)\nnext:  give a folder "
+                "the scanner did not take {} (its own words stand above)\nnext:  give a folder{} "
                 "that can be read",
-                escaped(folder));
+                escaped(folder), baseline ? " and a baseline" : "");
   return answer.get<std::vector<json>>();
 }
 
@@ -193,7 +196,7 @@ Status test_goodware(Session& session, const Options& options) {
     const std::size_t first = results.size();
     const std::size_t count = std::min(limits::kSweepPolicies, policies.size() - first);
     FS_TRY(const std::vector<json> reports,
-           scan(std::span(policies).subspan(first, count), options.goodware));
+           scan(std::span(policies).subspan(first, count), options.goodware, options.baseline));
     for (const json& report : reports) {
       const std::string& file = options.files[results.size()];
       const model::Policy& policy = policies[results.size()].policy;
@@ -241,7 +244,8 @@ Status test(Session& session, const Options& options) {
                 counted(options.files.size(), "path"));
   FS_TRY(const compiler::Compiled compiled,
          compile(session, Options{.file = options.files.front()}));
-  FS_TRY(const std::vector<json> reports, scan({&compiled, 1}, options.files.back()));
+  FS_TRY(const std::vector<json> reports,
+         scan({&compiled, 1}, options.files.back(), options.baseline));
   const json& report = reports.front();
   if (session.console.json) session.console.print(report.dump());
   FS_CHECK(answered(report));
@@ -283,7 +287,9 @@ void add_policy_verbs(CLI::App& app, Session& session) {
   trial->footer(
       "Example: fleetsweep policy test policies/catalog/lookalike/policy.yaml /srv/image\n"
       "Example: fleetsweep policy test policies/catalog/*/policy.yaml --goodware "
-      "/srv/golden-image");
+      "/srv/golden-image\n"
+      "Example: fleetsweep policy test policies/catalog/unknown-persistence/policy.yaml "
+      "/srv/image --baseline baseline");
   trial
       ->add_option("paths", options->files,
                    "a policy and a folder, which is taken as the root of a host")
@@ -291,6 +297,9 @@ void add_policy_verbs(CLI::App& app, Session& session) {
       ->expected(-1);
   trial->add_option("--goodware", options->goodware,
                     "a folder with known good software, or /: all paths are policies");
+  trial->add_option("--baseline", options->baseline,
+                    "what is meant to start by itself there, as `fleetsweep-scan --root FOLDER "
+                    "--list-persistence` or `fleetsweep-agent baseline show` prints it");
   trial->callback([&session, options] { session.finish(test(session, *options)); });
   verb("build", "compile to the bytes that an order names by digest", build,
        "build policy.yaml --out web.policy")

@@ -149,6 +149,34 @@ TEST(PolicyVerbs, AFalseAlarmOnGoodSoftwarePasses) {
   EXPECT_EQ(nlohmann::json::parse(good.out).size(), 2u) << "a policy was left out";
 }
 
+TEST(PolicyVerbs, AHuntForTheUnknownCannotBeTriedWithABaseline) {
+  const Feed feed;
+  std::filesystem::create_directories(feed.root + "/etc/cron.d");
+  std::ofstream(feed.root + "/etc/cron.d/own") << "* * * * * root /opt/own\n";
+  const std::string baseline = feed.folder + "/baseline";
+  const std::string list = FS_BINARY_DIR "/fleetsweep-scan --list-persistence --root '" +
+                           feed.root + "' > '" + baseline + "'";
+  ASSERT_EQ(std::system(list.c_str()), 0);
+  std::filesystem::permissions(baseline, std::filesystem::perms(0600));
+  std::ofstream(feed.root + "/etc/cron.d/new") << "* * * * * root /opt/new\n";
+
+  const std::string trial =
+      std::string(FS_SOURCE_DIR) + "/policies/catalog/unknown-persistence/policy.yaml ";
+  EXPECT_THAT(run("test", trial + feed.root).out, testing::HasSubstr("/opt/own"));
+  const std::string with = " --baseline " + baseline;
+  const Outcome known = run("test", trial + feed.root + with);
+  EXPECT_EQ(known.exit, kDone) << known.err;
+  EXPECT_THAT(known.out, testing::HasSubstr("/opt/new"));
+  EXPECT_THAT(known.out, testing::Not(testing::HasSubstr("/opt/own")));
+
+  for (const std::string& folder : {feed.root, "--goodware " + feed.root}) {
+    const Outcome none = run("test", trial + folder + with + ".old");
+    EXPECT_EQ(none.exit, kUsage) << "a mistyped name counts as no baseline";
+    EXPECT_THAT(none.err,
+                testing::HasSubstr("next:  give a folder and a baseline that can be read"));
+  }
+}
+
 TEST(PolicyVerbs, APolicyForAnotherSystemEndsTheTrialOfAllOthers) {
   const Feed feed;
   const std::string windows = std::string(FS_SOURCE_DIR) + "/policies/catalog/emotet/policy.yaml";
