@@ -103,7 +103,7 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done,
       result["verdicts"].push_back({{"id", meant.id},
                                     {"confidence", meant.confidence},
                                     {"level", meant.level},
-                                    {"findings", verdict.findings}});
+                                    {"findings", verdict.signs}});
     }
   return result.dump(2, ' ', false, json::error_handler_t::replace);
 }

@@ -11,7 +11,7 @@ namespace fleetsweep::scan {
 // {"reason", "detail", "sandbox", "scanned", "scanned_bytes", "opened", "recalled", "unscannable",
 // "unscannable_paths",
 //  "findings": [{"number", "detection", "object", "joined", "rule", ...identity}],
-//  "verdicts": [{"id", "confidence", "level", "findings": [numbers]}]}
+//  "verdicts": [{"id", "confidence", "level", "findings": [numbers of those that made it true]}]}
 // Bytes that are not text are escaped.
 std::string to_json(const model::Policy& policy, const model::ScanDone& done,
                     const SweepCounts& counts);

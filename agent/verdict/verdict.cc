@@ -74,6 +74,17 @@ struct View {
     }
     return false;
   }
+
+  // The detections through which a condition holds, with those that they are joined to; what has to
+  // be absent is none.
+  void add_signs(const Condition& condition, std::set<std::uint16_t>& signs) const {
+    if (condition.kind == Condition::Kind::kNot || !holds(condition)) return;
+    for (const std::uint16_t detection : condition.detections)
+      for (int at = present(detection) ? detection : -1; at >= 0;
+           at = policy.detections[static_cast<std::size_t>(at)].for_each)
+        signs.insert(static_cast<std::uint16_t>(at));
+    for (const Condition& inner : condition.children) add_signs(inner, signs);
+  }
 };
 
 // Detections that others are joined to, directly or not, and that the condition reaches.
@@ -130,12 +141,14 @@ Result<std::vector<TrueVerdict>> judge(const Policy& policy, const std::vector<F
 
     bool is_true = false;
     std::set<std::uint32_t> made_it;  // findings at roots
+    std::set<std::uint16_t> signs;
     View view{policy, bound, {}, true};
     std::size_t left = limits::kJoinBindings;
     const bool all_tried = each_binding(view, order, 0, left, [&] {
       view.others = true;
       if (!view.holds(condition)) return;
       is_true = true;
+      view.add_signs(condition, signs);
       view.others = !without_bindings;
       if (!view.holds(condition)) return;
       for (const auto& [root, finding] : view.binding) made_it.insert(finding);
@@ -147,14 +160,17 @@ Result<std::vector<TrueVerdict>> judge(const Policy& policy, const std::vector<F
                   policy.verdicts[i].id, limits::kJoinBindings);
     if (!is_true) continue;
 
-    TrueVerdict verdict{static_cast<std::uint16_t>(i), {}};
+    TrueVerdict verdict{static_cast<std::uint16_t>(i), {}, {}};
     for (const Finding& finding : findings) {
       const auto root = bound.root_of.find(finding.number);
       if (root == bound.root_of.end()) continue;
-      if (!roots.contains(join_root(policy, finding.detection)) || made_it.contains(root->second))
-        verdict.findings.push_back(finding.number);
+      if (roots.contains(join_root(policy, finding.detection)) && !made_it.contains(root->second))
+        continue;
+      verdict.findings.push_back(finding.number);
+      if (signs.contains(finding.detection)) verdict.signs.push_back(finding.number);
     }
     std::sort(verdict.findings.begin(), verdict.findings.end());
+    std::sort(verdict.signs.begin(), verdict.signs.end());
     result.push_back(std::move(verdict));
   }
   return result;

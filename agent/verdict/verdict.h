@@ -24,6 +24,8 @@ struct TrueVerdict {
   // binding whose part is true only because of the others' (`known_hash or (loader and link)`, by a
   // hash found elsewhere) did not make it true: its objects are not listed.
   std::vector<std::uint32_t> findings;
+  // Those of them through which the condition is true: what a person wants to be told.
+  std::vector<std::uint32_t> signs;
   bool operator==(const TrueVerdict&) const = default;
 };
 

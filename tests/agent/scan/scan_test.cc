@@ -324,6 +324,21 @@ TEST_F(ScanTest, WhatIsJoinedToALoaderIsBoundToThatLoader) {
   EXPECT_EQ(result["verdicts"][0]["findings"].size(), 3u);
 }
 
+TEST_F(ScanTest, AVerdictStandsBesideAFindingThatItDoesNotRestOn) {
+  write("/opt/named", "x");
+  write("/opt/other", "x");
+  model::Policy policy;
+  for (const char* file : {"other", "named"})
+    policy.detections.push_back(detection(file, ObjectKind::kFile, {is(Field::kFileName, file)}));
+  policy.verdicts.push_back({.id = "v", .condition = one_of({1})});
+  const auto result = scan(policy);
+  ASSERT_EQ(result["findings"].size(), 2u);
+  ASSERT_EQ(result["verdicts"][0]["findings"].size(), 1u);
+  for (const auto& finding : result["findings"])
+    EXPECT_EQ(finding["detection"] == "named",
+              finding["number"] == result["verdicts"][0]["findings"][0]);
+}
+
 TEST_F(ScanTest, VerdictsThatAreNotAllTriedDoNotMakeAHostClean) {
   for (int i = 0; i < 317; ++i) {  // 317 x 317 combinations
     write("/srv/a-" + std::to_string(i), "x");

@@ -109,6 +109,23 @@ TEST(Verdict, HostFindingAndBindingTogetherNameBoth) {
   EXPECT_EQ(verdicts[0].findings, (std::vector<std::uint32_t>{0, 1, 2}));
 }
 
+TEST(Verdict, WhatTheConditionDoesNotNameLooksAsIfItHadMadeIt) {
+  const std::vector<Finding> all = {finding(0, 0), finding(1, 1), finding(2, 2, 1),
+                                    finding(3, 3, 2)};
+  const auto signs = [&](Condition condition) {
+    const auto verdicts = judged(emotet_like(std::move(condition)), all);
+    return verdicts.empty() ? std::vector<std::uint32_t>() : verdicts[0].signs;
+  };
+  using Numbers = std::vector<std::uint32_t>;
+  EXPECT_EQ(signs(one(0)), Numbers{0});
+  EXPECT_EQ(signs(at_least(2, {0, 1, 2})), (Numbers{0, 1, 2}));
+  EXPECT_EQ(signs(one(2)), (Numbers{1, 2})) << "its loader, and not what is joined to it";
+  const Condition without_process = of(Condition::Kind::kNot, {one(3)});
+  EXPECT_EQ(signs(of(Condition::Kind::kOr, {one(0), without_process})), Numbers{0});
+  const Condition both = of(Condition::Kind::kAnd, {one(1), without_process});
+  EXPECT_EQ(signs(of(Condition::Kind::kOr, {one(0), both})), Numbers{0});
+}
+
 // Two joins: `count` findings of detection 0 and as many of 2; the last of each has its link.
 std::pair<model::Policy, std::vector<Finding>> two_joins(std::uint32_t count) {
   model::Policy policy;
