@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <type_traits>
 
 #include "policies/compiler/field_table.h"
+#include "policies/compiler/import/groups.h"
 #include "policies/compiler/import/text.h"
+#include "policies/compiler/import/value_text.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -21,39 +22,9 @@ using model::Match;
 using model::ObjectKind;
 
 constexpr std::size_t kListValues = limits::kPredicateValues / 2;
-constexpr int kBand = 5;  // confidences that are shown apart
-constexpr std::size_t kCommentOrigins = 3;
 constexpr std::string_view kUnsized =
     "file.size|lt: 64MiB  # no size is known: every smaller file is hashed; a scope or file.magic "
     "would read less\n";
-
-// Single quotes: nothing inside is special but the quote itself.
-std::string yaml_text(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) {
-    if (c == '\'') result += '\'';
-    result += c;
-  }
-  return result + "'";
-}
-
-std::string in_comment(const Indicator& indicator) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(indicator.origins.size(), kCommentOrigins); ++i) {
-    const Origin& origin = indicator.origins[i];
-    text += i ? "; also " : "";
-    text += shown_note(origin.source);
-    if (origin.line) text += fmt::format(":{}", origin.line);
-    if (!origin.id.empty()) text += " " + origin.id;
-    if (!origin.note.empty()) text += ": " + origin.note;
-  }
-  if (indicator.origins.size() > kCommentOrigins)
-    text += fmt::format("; and {} more", indicator.origins.size() - kCommentOrigins);
-  if (indicator.confidence) text += fmt::format("; confidence {}", *indicator.confidence);
-  if (indicator.valid_from) text += "; from " + to_rfc3339(*indicator.valid_from).substr(0, 10);
-  if (indicator.expires) text += "; until " + to_rfc3339(*indicator.expires).substr(0, 10);
-  return "  # " + text;
-}
 
 std::string key_of(const Term& term) {
   constexpr std::string_view kModifiers[] = {
@@ -62,12 +33,8 @@ std::string key_of(const Term& term) {
                      term.match == Match::kRegex && term.caseless ? "|i" : "");
 }
 
-bool is_hash(Field field) {
-  return field_info(field).holds == compiler::Holds::kHash;
-}
-
 // What stands under one detection: alternatives, each a map in YAML.
-struct Group {
+struct Detection {
   std::string id;
   std::string what;
   ObjectKind object = ObjectKind::kFile;
@@ -76,45 +43,18 @@ struct Group {
   std::vector<std::string> selections;
 };
 
-// What a policy has room for: bytes and values of its text, bytes of what is compiled from it.
-struct Room {
-  std::size_t text = 0;
-  std::size_t nodes = 0;
-  std::size_t compiled = 0;
-
-  bool take(const Room& need) {
-    if (need.text > text || need.nodes > nodes || need.compiled > compiled) return false;
-    text -= need.text;
-    nodes -= need.nodes;
-    compiled -= need.compiled;
-    return true;
-  }
-};
-
-// Beside the indicators: the head, the verdicts, the heads of the detections.
-constexpr Room kBeside{.text = 96 * 1024, .nodes = 8'000, .compiled = 256 * 1024};
-// A list with its selection, or a selection of its own.
-constexpr Room kOpening{.text = 384, .nodes = 16, .compiled = 512};
-
 class Writer {
  public:
-  Writer(const std::vector<Indicator>& indicators, const PolicyHead& head)
-      : indicators_(indicators), head_(head) {}
+  explicit Writer(const PolicyHead& head) : head_(head) {}
 
-  WrittenPolicy write() {
-    // Where there is no room for all, addresses stay, which are few and in use now, and hashes are
-    // left out first: there are most of them, and a file of nothing else can stay beside the
-    // policy.
-    for (const int turn : {0, 1, 2})
-      for (const Indicator& one : indicators_)
-        if (turn == (one.kind == Kind::kAddress ? 0 : one.kind == Kind::kHash ? 2 : 1))
-          sort_in(one);
-    for (auto& [key, members] : hashes_) write_hashes(key, members);
+  WrittenPolicy write(Groups groups) {
+    written_.not_taken = std::move(groups.left_out);
+    for (auto& [key, members] : groups.hashes) write_hashes(key, members);
     for (const HashFile& file : head_.hash_files) write_hash_file(file);
-    for (auto& [key, members] : addresses_) write_addresses(key, members);
-    for (auto& [key, members] : commands_) write_commands(key, members);
-    for (auto& [key, members] : values_) write_values(key, members);
-    for (auto& [key, members] : combinations_) write_combinations(key, members);
+    for (auto& [key, members] : groups.addresses) write_addresses(key, members);
+    for (auto& [key, members] : groups.commands) write_commands(key, members);
+    for (auto& [key, members] : groups.values) write_values(key, members);
+    for (auto& [key, members] : groups.combinations) write_combinations(key, members);
     std::string detections = write_detections();
     written_.yaml = head() + (lists_.empty() ? "" : "lists:\n" + lists_) + "detections:\n" +
                     detections + verdicts();
@@ -122,121 +62,6 @@ class Writer {
   }
 
  private:
-  using Members = std::vector<const Indicator*>;
-  struct HashKey {
-    int band;
-    Field field;
-    bool sized;
-    auto operator<=>(const HashKey&) const = default;
-  };
-  struct AddressKey {
-    int band;
-    bool v6;
-    Match match;
-    std::string port;
-    std::string month;
-    auto operator<=>(const AddressKey&) const = default;
-  };
-  struct CommandKey {
-    int band;
-    Kind kind;
-    std::string month;
-    auto operator<=>(const CommandKey&) const = default;
-  };
-  struct ValueKey {
-    int band;
-    Field field;
-    Match match;
-    bool caseless;
-    std::vector<Term> none_of;
-    auto operator<=>(const ValueKey&) const = default;
-  };
-  struct CombinationKey {
-    int band;
-    ObjectKind object;
-    std::vector<Term> none_of;
-    auto operator<=>(const CombinationKey&) const = default;
-  };
-
-  int band(const Indicator& one) const {
-    return one.confidence.value_or(head_.confidence) / kBand * kBand;
-  }
-
-  static const Term* term_of(const Indicator& one, Field field) {
-    for (const Term& term : one.all_of)
-      if (term.field == field) return &term;
-    return nullptr;
-  }
-
-  static std::string month_of(const Indicator& one) {
-    return one.expires ? to_rfc3339(*one.expires).substr(0, 7) : std::string();
-  }
-
-  static Room room_for(const Indicator& one) {
-    // In commands of what starts and of what runs.
-    const std::size_t times = one.kind == Kind::kDomain || one.kind == Kind::kUrl ? 2 : 1;
-    const bool is_listed =
-        one.none_of.empty() &&
-        (one.all_of.size() == 1 || one.kind == Kind::kHash || one.kind == Kind::kAddress);
-    Room room{.text = in_comment(one).size() + 14};
-    for (const auto* terms : {&one.all_of, &one.none_of})
-      for (const Term& term : *terms) {
-        room.text += yaml_text(term.value).size() + (is_listed ? 0 : 64);
-        room.nodes += is_listed ? 1 : 3;
-        room.compiled += times * (term.value.size() + 40);
-      }
-    return room;
-  }
-
-  // Nothing smaller takes the place of what was left out: "from this one on" is what people are
-  // told.
-  void put(Members& members, const Indicator& one, bool opens) {
-    is_full_ = is_full_ || (opens && !room_.take(kOpening)) || !room_.take(room_for(one));
-    if (!is_full_) return members.push_back(&one);
-    const Origin& origin = one.origins[0];
-    const auto [at, is_first] = left_out_.emplace(origin.source, written_.not_taken.size());
-    if (is_first)
-      written_.not_taken.push_back(
-          {origin, shown_note(one.all_of[0].value),
-           fmt::format(
-               "no room for this one and what follows it: a policy has at most {} bytes and "
-               "{} values; make two of the feed, or a file of nothing but hashes, which "
-               "stays beside the policy",
-               limits::kPolicySourceBytes, limits::kPolicySourceNodes),
-           0});
-    ++written_.not_taken[at->second].count;
-  }
-  template <class Key>
-  void put(std::map<Key, Members>& all, std::type_identity_t<Key> key, const Indicator& one) {
-    const auto at = all.try_emplace(std::move(key)).first;
-    put(at->second, one, at->second.empty());
-    if (at->second.empty()) all.erase(at);
-  }
-
-  void sort_in(const Indicator& one) {
-    const int in_band = band(one);
-    if (one.kind == Kind::kHash && one.none_of.empty()) {
-      for (const Term& term : one.all_of)
-        if (is_hash(term.field) && object_of(term.field) == ObjectKind::kFile)
-          return put(hashes_, {in_band, term.field, one.all_of.size() > 1}, one);
-    }
-    if (one.kind == Kind::kAddress) {
-      const Term* address = term_of(one, Field::kNetworkDstRef);
-      const Term* port = term_of(one, Field::kNetworkDstPort);
-      return put(addresses_,
-                 {in_band, address->value.find(':') != std::string::npos, address->match,
-                  port ? port->value : "", month_of(one)},
-                 one);
-    }
-    if (one.kind == Kind::kDomain || one.kind == Kind::kUrl)
-      return put(commands_, {in_band, one.kind, month_of(one)}, one);
-    if (one.all_of.size() == 1) {
-      const Term& term = one.all_of[0];
-      return put(values_, {in_band, term.field, term.match, term.caseless, one.none_of}, one);
-    }
-    put(combinations_, {in_band, object_of(one.all_of[0].field), one.none_of}, one);
-  }
-
   // --- lists ----------------------------------------------------------------------------------
 
   // Writes lists of at most kListValues; `use` is told the name of each.
@@ -400,21 +225,22 @@ class Writer {
   // The indicators count as taken when their detection has room.
   void add(int in_band, const std::string& what, ObjectKind object, std::vector<Term> none_of,
            std::string selection, const Members& members) {
-    const auto open = std::find_if(groups_.rbegin(), groups_.rend(), [&](const Group& group) {
-      return group.score == in_band && group.what == what && group.object == object &&
-             group.none_of == none_of && group.selections.size() < limits::kSelections;
-    });
-    if (open != groups_.rend()) {
+    const auto open =
+        std::find_if(detections_.rbegin(), detections_.rend(), [&](const Detection& one) {
+          return one.score == in_band && one.what == what && one.object == object &&
+                 one.none_of == none_of && one.selections.size() < limits::kSelections;
+        });
+    if (open != detections_.rend()) {
       open->selections.push_back(std::move(selection));
-    } else if (groups_.size() < limits::kDetections) {
+    } else if (detections_.size() < limits::kDetections) {
       const std::string id = fmt::format("c{}_{}", in_band, what);
       const auto number = ++numbers_[id];
-      groups_.push_back({number == 1 ? id : fmt::format("{}_{}", id, number),
-                         what,
-                         object,
-                         in_band,
-                         std::move(none_of),
-                         {std::move(selection)}});
+      detections_.push_back({number == 1 ? id : fmt::format("{}_{}", id, number),
+                             what,
+                             object,
+                             in_band,
+                             std::move(none_of),
+                             {std::move(selection)}});
       bands_.insert(in_band);
     } else {
       for (const Indicator* one : members)
@@ -441,21 +267,21 @@ class Writer {
 
   std::string write_detections() {
     std::string text;
-    for (const Group& group : groups_) {
-      text += fmt::format("  {}:\n    object: {}\n", group.id, name(group.object));
+    for (const Detection& detection : detections_) {
+      text += fmt::format("  {}:\n    object: {}\n", detection.id, name(detection.object));
       // A whole path or a pattern of paths needs no scope, and would never match outside of it.
-      if (group.what.starts_with("hash") && !head_.scope.empty()) {
+      if (detection.what.starts_with("hash") && !head_.scope.empty()) {
         std::vector<std::string> paths;
         for (const std::string& path : head_.scope) paths.push_back(yaml_text(path));
         text += fmt::format("    scope: {{paths: [{}]}}\n", fmt::join(paths, ", "));
       }
       text += "    where:\n";
-      for (const std::string& selection : group.selections)
+      for (const std::string& selection : detection.selections)
         text += indented(selection, "      - ", "        ");
-      if (!group.none_of.empty()) text += "    not:\n";
-      for (const Term& term : group.none_of)
+      if (!detection.none_of.empty()) text += "    not:\n";
+      for (const Term& term : detection.none_of)
         text += fmt::format("      - {}: {}\n", key_of(term), value_text(term));
-      text += fmt::format("    score: {}\n", group.score);
+      text += fmt::format("    score: {}\n", detection.score);
     }
     return text;
   }
@@ -518,21 +344,10 @@ class Writer {
     return text + fmt::format("target: {{platform: {}}}\n", name(head_.platform));
   }
 
-  const std::vector<Indicator>& indicators_;
   const PolicyHead& head_;
-  std::map<HashKey, Members> hashes_;
-  std::map<AddressKey, Members> addresses_;
-  std::map<CommandKey, Members> commands_;
-  std::map<ValueKey, Members> values_;
-  std::map<CombinationKey, Members> combinations_;
-  Room room_{.text = limits::kPolicySourceBytes - kBeside.text,
-             .nodes = limits::kPolicySourceNodes - kBeside.nodes,
-             .compiled = limits::kPolicyBytes - kBeside.compiled};
-  bool is_full_ = false;
-  std::map<std::string, std::size_t> left_out_;  // source -> in written_.not_taken
   std::string lists_;
   std::size_t hash_lists_ = 0;
-  std::vector<Group> groups_;
+  std::vector<Detection> detections_;
   std::map<std::string, int> numbers_;
   std::set<int> bands_;
   WrittenPolicy written_;
@@ -541,7 +356,7 @@ class Writer {
 }  // namespace
 
 WrittenPolicy write_policy(const std::vector<Indicator>& indicators, const PolicyHead& head) {
-  return Writer(indicators, head).write();
+  return Writer(head).write(grouped(indicators, head.confidence));
 }
 
 }  // namespace fleetsweep::indicators
