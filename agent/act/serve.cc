@@ -10,9 +10,8 @@
 #include "agent/act/answers.h"
 #include "agent/act/clock.h"
 #include "agent/act/executor.h"
-#include "agent/act/expand.h"
 #include "agent/act/guardian.h"
-#include "agent/act/host_facts.h"
+#include "agent/act/planning.h"
 #include "agent/act/process.h"
 #include "agent/act/reach.h"
 #include "agent/act/retention.h"
@@ -32,23 +31,6 @@ using model::ActRequest;
 using model::HostState;
 
 constexpr auto kRequestWait = std::chrono::seconds(60);
-
-// Findings as scan sealed them: core cannot make one.
-Checked<std::vector<model::Finding>> unseal(const std::vector<model::SealedFinding>& sealed,
-                                            const Digest& policy, const crypto::MacKey& key) {
-  std::vector<model::Finding> findings;
-  for (const auto& one : sealed) {
-    if (!crypto::mac_equal(one.mac, crypto::mac(key, {policy.view(), one.finding})))
-      return refuse(Reason::kUntrusted, "finding {} was not made by this host's scan",
-                    findings.size());
-    auto finding = codec::decode<model::Finding>(one.finding);
-    if (!finding) return refuse(Reason::kMalformed, "{}", finding.error().message);
-    findings.push_back(std::move(*finding));
-  }
-  if (findings.size() > limits::kFindings)
-    return refuse(Reason::kLimit, "{} findings", findings.size());
-  return findings;
-}
 
 bool has_cleaned(HostState state) {
   return state == HostState::kCleaned || state == HostState::kResidual ||
@@ -129,7 +111,8 @@ class Server {
                             verified->order().undoes == open->begin.order;
     if (open != nullptr && !takes_back) {
       const Nonce id = open->id;
-      if (const auto consent = read_consent(); !consent) stop = consent.error();
+      if (const auto consent = read_consent(tree_, options_.state); !consent)
+        stop = consent.error();
       if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
       const Transaction& closed = *ledger_.find(id);
       if (is_about(closed, request)) return told(closed, stop);
@@ -343,7 +326,7 @@ class Server {
     if (ledger_.find(id) != nullptr) return refused(order, Reason::kExecuted, "carried out before");
     if (const auto fits = check_round(verified, request.round); !fits)
       return refused(order, fits.error());
-    auto begin = plan_and_expand(verified, request, id);
+    auto begin = plan_order(options_, tree_, key_, verified, request, id);
     if (!begin) return refused(order, begin.error());
     begin->order = order;
     begin->slot = slot;
@@ -383,64 +366,6 @@ class Server {
       return refuse(Reason::kExecuted,
                     "round {}: the one before it did not clean, or was taken back", round);
     return {};
-  }
-
-  Checked<Begin> plan_and_expand(const trust::VerifiedOrder& verified, const ActRequest& request,
-                                 const Nonce& id) {
-    const model::Order& order = verified.order();
-    FS_TRY(const auto findings, unseal(request.findings, order.policy, key_));
-    FS_TRY(const auto dry_run, unseal(request.dry_run, order.policy, key_));
-    trust::Consent consent;
-    FS_TRY(consent, read_consent());
-    // Whatever core says. In which country this host is only core knows.
-    trust::Consent owners = consent;
-    owners.jurisdictions.clear();
-    FS_CHECK(trust::allows(owners, verified.action_class(), "",
-                           std::max(read_clock().local, verified.anchor().newest)));
-    const auto facts = facts_of(tree_, findings, options_.images);
-    const auto running = running_processes(tree_);
-    const auto own = own_paths(tree_, options_.state);
-    const auto pids = own_pids();
-    model::Policy policy = verified.policy();
-    add_real(policy.limits.protect);
-    plan::Input input{policy, findings, dry_run,      facts, running,         own,
-                      pids,   consent,  order.limits, 0,     request.scanned, id};
-    input.came_back = request.round > 0;
-    input.now = std::max(read_clock().local, verified.anchor().newest);
-    input.no_restarts = options_.no_services;
-    input.platform =
-        options_.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;
-    input.items_max =
-        trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);
-    const model::Plan plan = plan::make_plan(input);
-    // The host's owner reads in the agent's log what is about to happen, or would have.
-    std::fputs(
-        fmt::format("plan of order {}\n{}", verified.id().hex(), plan::to_text(plan)).c_str(),
-        stderr);
-    if (plan.refused != Reason::kNone) return refuse(plan.refused, "{}", plan.detail);
-    return expand(tree_, input, plan, verified.root().path_salt, *options_.firewall, options_.state,
-                  signed_relays(verified.anchor().tenant, request));
-  }
-
-  // The owner's limits lie beside act's folder. What cannot be read must not be read as weaker.
-  // What was found bears no link in its path; what people write may.
-  void add_real(std::vector<std::string>& paths) const {
-    const std::size_t written = paths.size();
-    for (std::size_t i = 0; i < written; ++i)
-      if (std::string real = tree_.real(paths[i]); real != paths[i])
-        paths.push_back(std::move(real));
-  }
-
-  Checked<trust::Consent> read_consent() const {
-    const auto text = files::read_file(options_.state + "/../consent.conf", limits::kConsentBytes,
-                                       files::Links::kFollow);
-    if (!text && text.error().code == Code::kNotFound) return trust::Consent{};
-    if (!text) return refuse(Reason::kConsent, "{}", text.error().message);
-    auto consent = trust::parse_consent(as_text(*text));
-    if (!consent) return refuse(Reason::kConsent, "{}", consent.error().message);
-    add_real(consent->denied);
-    add_real(consent->roots);
-    return *consent;
   }
 
   ActDone undo(const trust::VerifiedOrder& verified) {
