@@ -9,6 +9,7 @@ namespace fleetsweep::hive {
 
 bool holds_windows(const std::string& root) {
   namespace fs = std::filesystem;
+  if (root == "/") return false;      // to look is to open a share that may be mounted at /windows
   std::vector<fs::path> at = {root};  // a folder of NTFS may hold names that differ by case alone
   for (const char* wanted : {"Windows", "System32", "config", "SOFTWARE"}) {
     std::error_code error;

@@ -11,7 +11,7 @@ CrossView::CrossView()
     : sock_diag_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)) {
 }
 
-Mismatches CrossView::look(const Root& root) const {
+Mismatches CrossView::look(const Root& root, std::set<std::string>* shares) const {
   Mismatches all;
   const auto add = [&all](Mismatches some) {
     for (std::string& one : some)
@@ -24,7 +24,7 @@ Mismatches CrossView::look(const Root& root) const {
     add(hidden_sockets("/proc/self", sock_diag_.get()));
   }
   add(altered_loaders(root));
-  add(hidden_files(root));
+  add(hidden_files(root, shares));
   return all;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,8 @@ class CrossView {
   // Opens the socket that a process without network calls could not open later.
   CrossView();
   // All of them for the host itself; of a root that is a folder, its files. At most
-  // limits::kMismatches.
-  Mismatches look(const Root& root) const;
+  // limits::kMismatches. `shares`: the network and FUSE mounts in which it did not look.
+  Mismatches look(const Root& root, std::set<std::string>* shares = nullptr) const;
 
  private:
   UniqueFd sock_diag_;  // of our own network namespace
@@ -47,8 +48,8 @@ Mismatches hidden_modules(const std::string& proc, const std::string& sys);
 // TCP sockets that the kernel's socket tables hold, and net/tcp, net/tcp6 beneath `proc` do not.
 Mismatches hidden_sockets(const std::string& proc, int sock_diag);
 
-// In folders where malware likes to hide.
-Mismatches hidden_files(const Root& root);
+// In folders where malware likes to hide, but for shares.
+Mismatches hidden_files(const Root& root, std::set<std::string>* shares = nullptr);
 
 // The GNU loaders of this root.
 Mismatches altered_loaders(const Root& root);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "agent/hive/registry.h"
 #include "agent/scan/cross_view.h"
@@ -68,7 +69,10 @@ class Engine {
         return all_failed(model::Reason::kSandbox, confined.error());
     // After the parser was forked, which needs none of it.
     if (options_.table != nullptr || options_.checkpoint != nullptr) open_known_files();
-    const Mismatches mismatches = cross_view_.look(root_);
+    std::set<std::string> shares;
+    const Mismatches mismatches = cross_view_.look(root_, &shares);
+    for (const std::string& share : shares)
+      tallies_.add_unscannable(sweep_.everybody(), share, kInShare);
     if (root_.is_windows()) look_at_registry();
     if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())

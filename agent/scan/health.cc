@@ -128,7 +128,10 @@ class Meter {
 
   void look_at_file(const HealthCheck& check, model::HealthMark& mark) const {
     const bool is_there = root_.open_followed(check.subject) || errno == ENODEV;
-    judge(mark, is_there, is_there ? "present" : "not there");
+    if (!is_there && errno == EREMOTE)
+      mark.seen = kInShare;
+    else
+      judge(mark, is_there, is_there ? "present" : "not there");
   }
 
   const Root& root_;

@@ -93,8 +93,15 @@ std::vector<Odd> look_at(const Root& root, const std::string& folder,
   std::set<std::string> listed;
   auto entries = raw::list(fd.get());
   if (!entries) return {};
+  const std::string stem = folder == "/" ? folder : folder + "/";
   for (raw::Entry& entry : *entries) {
     struct stat status {};
+    if (!root.share_of(stem + entry.name).empty()) {  // it is there, since it is mounted
+      view.subfolders += entry.type == DT_DIR;
+      view.counts_subfolders &= entry.type != DT_UNKNOWN;
+      listed.insert(std::move(entry.name));
+      continue;
+    }
     const bool exists = ::syscall(SYS_newfstatat, fd.get(), entry.name.c_str(), &status,
                                   AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0;
     if (!exists && errno == ENOENT) view.missing.push_back(entry.name);
@@ -104,8 +111,9 @@ std::vector<Odd> look_at(const Root& root, const std::string& folder,
   }
   for (const std::string& name : names) {
     struct stat status {};
-    if (!listed.contains(name) && ::syscall(SYS_newfstatat, fd.get(), name.c_str(), &status,
-                                            AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
+    if (!listed.contains(name) && root.share_of(stem + name).empty() &&
+        ::syscall(SYS_newfstatat, fd.get(), name.c_str(), &status,
+                  AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) == 0)
       view.unlisted.push_back(name);
   }
   // Somebody changes it: it may show both states.
@@ -134,7 +142,7 @@ Mismatches oddities(const std::string& folder, const FolderView& view) {
   return found;
 }
 
-Mismatches hidden_files(const Root& root) {
+Mismatches hidden_files(const Root& root, std::set<std::string>* shares) {
   std::map<std::string, std::set<std::string>> folders;  // with names to ask for
   for (const std::string_view folder : kFolders) folders[root.real(folder)];
   for (const VeiledName& hidden : kHiddenNames) {
@@ -143,10 +151,13 @@ Mismatches hidden_files(const Root& root) {
     folders[path.substr(0, slash)].insert(path.substr(slash + 1));
   }
   Mismatches found;
-  for (const auto& [folder, names] : folders)
+  for (const auto& [folder, names] : folders) {
+    std::string share = root.share_of(folder);
+    if (shares != nullptr && !share.empty()) shares->insert(std::move(share));
     for (const Odd& odd : seen_each_time(
              [&root, &folder = folder, &names = names] { return look_at(root, folder, names); }))
       found.push_back(odd.first);
+  }
   return found;
 }
 

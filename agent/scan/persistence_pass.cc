@@ -35,11 +35,11 @@ bool leads_nowhere(int error) {
   return is_absent(error) || error == ELOOP;
 }
 
-bool is_folder(int above, const dirent& entry) {
+bool is_folder(const Root& root, const std::string& above, int fd, const dirent& entry) {
   struct stat status {};
   if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
-  return ::fstatat(above, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISDIR(status.st_mode);
+  if (!root.share_of(above + "/" + entry.d_name).empty()) return true;
+  return ::fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
 std::set<std::string> names_in(const Root& root, const std::string& folder,
@@ -52,7 +52,8 @@ std::set<std::string> names_in(const Root& root, const std::string& folder,
   if (stream == nullptr) return names;
   while (const dirent* entry = ::readdir(stream)) {
     const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." || (only_folders && !is_folder(::dirfd(stream), *entry)))
+    if (name == "." || name == ".." ||
+        (only_folders && !is_folder(root, folder, ::dirfd(stream), *entry)))
       continue;
     if (names.size() >= limits::kPersistenceFiles) {
       unreadable(folder, fmt::format("more than {} names: the others were not looked at",
@@ -67,6 +68,7 @@ std::set<std::string> names_in(const Root& root, const std::string& folder,
 
 // False only if it is known that nothing is there.
 bool may_hold(const Root& root, const std::string& path) {
+  if (!root.share_of(path).empty()) return true;
   const UniqueFd folder = root.open_folder(std::string(folder_of(path)));
   struct stat status {};
   return (folder && ::fstatat(folder.get(), std::string(file_name(path)).c_str(), &status,
@@ -248,7 +250,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       if (needs_stat && S_ISLNK(status.st_mode)) {
         const UniqueFd target = pass.root_.open_followed(at);
         if (!target || ::fstat(target.get(), &status) != 0) {
-          if (!leads_nowhere(errno)) unreadable(at, std::strerror(errno));
+          if (!leads_nowhere(errno)) unreadable(at, unopened(errno));
           return;
         }
       }
@@ -267,7 +269,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       }
     }
     void unreadable(const std::string& at, const std::string& reason) override {
-      pass.tallies_.add_unscannable(pass.who_, at, reason);
+      pass.unreadable_(at, reason);
     }
     bool is_stopped() override { return files > limits::kPersistenceFiles || pass.is_stopped_(); }
   } visitor(*this, path, folder);
@@ -284,7 +286,8 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
   if (!opened) return;
   for (const std::string& name : names_in(root_, path, unreadable_)) {
     struct stat status {};
-    if (::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (root_.share_of(path + "/" + name).empty() &&
+        ::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISLNK(status.st_mode))
       visitor.file(opened.get(), path + "/" + name, name.c_str());
   }
@@ -350,7 +353,7 @@ UniqueFd PersistencePass::open_linked(std::string& path, const Found& found) {
     return {};
   std::string real;
   UniqueFd file = root_.open_followed(path, &real);
-  if (!file && !leads_nowhere(errno)) unreadable_(path, std::strerror(errno));
+  if (!file && !leads_nowhere(errno)) unreadable_(path, unopened(errno));
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       known_.contains({real, found.kind}))
     return {};
@@ -371,7 +374,7 @@ void PersistencePass::open(std::string path, const Found& found) {
     if (!file) return;
   }
   if (!file) {
-    if (!is_absent(errno)) tallies_.add_unscannable(who_, path, std::strerror(errno));
+    if (!is_absent(errno)) unreadable_(path, unopened(errno));
     return;
   }
   struct stat status {};

@@ -73,7 +73,8 @@ class PersistencePass {
   std::function<bool()> is_stopped_;
   const std::function<void(const std::string& path, const std::string& reason)> unreadable_ =
       [this](const std::string& path, const std::string& reason) {
-        tallies_.add_unscannable(who_, path, reason);
+        const std::string share = root_.share_of(path);
+        tallies_.add_unscannable(who_, share.empty() ? path : share, reason);
       };
   PersistenceKinds kinds_;
   bool needs_owner_ = false;

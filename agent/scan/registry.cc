@@ -93,7 +93,7 @@ void Registry::open(const std::string& path, hive::Role role, HiveJob::Kind kind
     if (errno == ELOOP)
       unscannable_(path, "a symlink: not followed");
     else if (errno != ENOENT)
-      unscannable_(path, std::strerror(errno));
+      unscannable_(path, unopened(errno));
     return;
   }
   // A folder of tasks is listed with them, and of two logs one is often empty.

@@ -40,7 +40,7 @@ std::string take_name(std::string_view& path) {
 
 // Name by name: a system call filter sees the flags of openat, and not those of openat2, which
 // would do it at once. The path has no "..".
-UniqueFd open_plain(int folder, std::string_view path, int flags) {
+UniqueFd open_names(int folder, std::string_view path, int flags) {
   UniqueFd held;
   std::string name = take_name(path);
   while (true) {
@@ -65,28 +65,10 @@ UniqueFd open_plain(int folder, std::string_view path, int flags) {
   }
 }
 
-// The folder above one that is there and no link; that above the root is the root.
-bool go_up(int root, std::string& way) {
-  if (!open_plain(root, way, O_PATH | O_DIRECTORY)) return false;
-  way.erase(std::min(way.rfind('/'), way.size()));
-  return true;
-}
-
-UniqueFd open_path(int root, std::string_view path, int flags) {
-  if (path.find("..") == std::string_view::npos) return open_plain(root, path, flags);
-  std::string way;
-  for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
-    if (name != "..")
-      way += "/" + name;
-    else if (!go_up(root, way))
-      return {};
-  }
-  return open_plain(root, way, flags);
-}
-
 }  // namespace
 
 std::string unopened(int error) {
+  if (error == EREMOTE) return std::string(kInShare);
   return error == ELOOP ? "behind a link that is neither root's nor of the owner of what it leads "
                           "to: not looked at"
                         : std::strerror(error);
@@ -156,6 +138,7 @@ Result<Root> Root::open(const std::string& folder) {
   root.path_ = real;
   root.fd_.reset(::open(real, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.fd_) return fail(Code::kNotFound, "root {}: {}", escaped(folder), std::strerror(errno));
+  root.mounts_ = MountPoints::beneath(root.path_, root.fd_.get());
   root.is_windows_ = hive::holds_windows(root.path_);
   root.read_links();
   root.read_homes();
@@ -180,12 +163,37 @@ bool Root::is_left_out(const struct stat& folder) const {
          folder.st_dev == left_out_.st_dev;
 }
 
+UniqueFd Root::open_plain(std::string_view path, int flags) const {
+  if (share_of(path).empty()) return open_names(fd_.get(), path, flags);
+  errno = EREMOTE;
+  return {};
+}
+
+// The folder above one that is there and no link; that above the root is the root.
+bool Root::go_up(std::string& way) const {
+  if (!open_plain(way, O_PATH | O_DIRECTORY)) return false;
+  way.erase(std::min(way.rfind('/'), way.size()));
+  return true;
+}
+
+UniqueFd Root::open_path(std::string_view path, int flags) const {
+  if (path.find("..") == std::string_view::npos) return open_plain(path, flags);
+  std::string way;
+  for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
+    if (name != "..")
+      way += "/" + name;
+    else if (!go_up(way))
+      return {};
+  }
+  return open_plain(way, flags);
+}
+
 UniqueFd Root::open_folder(const std::string& path) const {
-  return open_path(fd_.get(), path, O_DIRECTORY);
+  return open_path(path, O_DIRECTORY);
 }
 
 UniqueFd Root::open_file(const std::string& path) const {
-  return open_path(fd_.get(), path, 0);
+  return open_path(path, 0);
 }
 
 UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
@@ -195,7 +203,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
     const std::string name = take_name(rest);
     if (name.empty()) {
       if (real != nullptr) *real = way;
-      return open_plain(fd_.get(), way, 0);
+      return open_plain(way, 0);
     }
     char target[PATH_MAX];
     ssize_t size = -1;
@@ -204,10 +212,14 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
       return {};
     }
     if (name == "..") {
-      if (!go_up(fd_.get(), way)) return {};
+      if (!go_up(way)) return {};
     } else if (name != ".") {
-      const UniqueFd folder = open_plain(fd_.get(), way, O_PATH | O_DIRECTORY);
+      const UniqueFd folder = open_plain(way, O_PATH | O_DIRECTORY);
       if (!folder) return {};
+      if (!share_of(way + "/" + name).empty()) {
+        errno = EREMOTE;
+        return {};
+      }
       size = ::readlinkat(folder.get(), name.c_str(), target, sizeof target);
       if (size < 0) way += "/" + name;  // what is no link, or nothing
     }
@@ -250,6 +262,7 @@ void Root::read_links() {
                 {"var/run", "run"},     {"var/lock", "run/lock"}, {"var/mail", "var/spool/mail"}};
   for (const auto& known : kKnown) {
     char target[PATH_MAX];
+    if (!share_of(known.alias).empty()) continue;
     const ssize_t size = ::readlinkat(fd_.get(), known.alias, target, sizeof target);
     if (size <= 0) continue;
     std::string_view text(target, static_cast<std::size_t>(size));
@@ -269,10 +282,12 @@ std::optional<std::string> Root::lead(std::string way, std::string_view path, in
   for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
     struct stat above {
     }, link{};
-    const UniqueFd folder = open_plain(fd_.get(), way, O_PATH | O_DIRECTORY);
+    const UniqueFd folder = open_plain(way, O_PATH | O_DIRECTORY);
     if (name == "..") way.erase(std::min(way.rfind('/'), way.size()));
     if (name == "." || name == "..") continue;
     const std::string here = way + "/" + name;
+    // No link can be asked for in a share: whoever opens this path learns that it lies in one.
+    if (!share_of(here).empty()) return here + std::string(path);
     if (!folder || ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0)
       return std::nullopt;
     if (!S_ISLNK(link.st_mode)) {
@@ -288,9 +303,11 @@ std::optional<std::string> Root::lead(std::string way, std::string_view path, in
     if (!is_owners || size <= 0 || ++links > kLinksMax) return std::nullopt;
     const auto real = lead(target[0] == '/' ? std::string() : way,
                            {target, static_cast<std::size_t>(size)}, links);
-    const UniqueFd end = real ? open_plain(fd_.get(), *real, O_PATH | O_DIRECTORY) : UniqueFd();
-    if (!end || ::fstat(end.get(), &above) != 0 ||
-        (link.st_uid != 0 && link.st_uid != above.st_uid))
+    const UniqueFd end = real ? open_plain(*real, O_PATH | O_DIRECTORY) : UniqueFd();
+    const bool is_share = real && !share_of(*real).empty();  // nobody says whose it is
+    if (is_share ? link.st_uid != 0
+                 : !end || ::fstat(end.get(), &above) != 0 ||
+                       (link.st_uid != 0 && link.st_uid != above.st_uid))
       return std::nullopt;
     const std::string alias = here + "/";
     if (std::none_of(links_.begin(), links_.end(),

@@ -2,7 +2,8 @@
 
 // The tree that is scanned. An open goes from name to name and follows no link, and none leaves the
 // root, whatever the tree does meanwhile; of a folder that is moved out of it during a walk, what
-// is in it may still be read.
+// is in it may still be read. Nothing is opened, nor asked for, in a share that lies in it: nobody
+// may answer.
 
 #include <sys/stat.h>
 
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/scan/mount_points.h"
 #include "protocol/base/result.h"
 #include "protocol/base/unique_fd.h"
 #include "protocol/model/finding.h"
@@ -41,7 +43,12 @@ class Root {
   bool may_be_left_out(std::uint64_t inode) const { return inode == left_out_.st_ino; }
   bool is_left_out(const struct stat& folder) const;
 
-  // `path` starts with '/'. errno: ELOOP where a link is on the way, ENODEV for a device.
+  const MountPoints& mount_points() const { return mounts_; }
+  // The network or FUSE mount in which a path lies that has no links; empty: none.
+  std::string share_of(std::string_view path) const { return mounts_.share_of(path); }
+
+  // `path` starts with '/'. errno: ELOOP where a link is on the way, ENODEV for a device, EREMOTE
+  // in a share.
   UniqueFd open_folder(const std::string& path) const;
   UniqueFd open_file(const std::string& path) const;  // any other kind; never blocks
   // The file that a path leads to through links, which stay in the root too; `real` is its path
@@ -69,6 +76,9 @@ class Root {
  private:
   // Where a path leads from `way`, which has no link; nothing where somebody else decides.
   std::optional<std::string> lead(std::string way, std::string_view path, int& links);
+  UniqueFd open_plain(std::string_view path, int flags) const;
+  UniqueFd open_path(std::string_view path, int flags) const;
+  bool go_up(std::string& way) const;
   void read_links();
   void read_homes();
   struct Link {
@@ -77,6 +87,7 @@ class Root {
   std::string path_;
   bool is_windows_ = false;
   UniqueFd fd_;
+  MountPoints mounts_;
   struct stat left_out_ {};  // zeroes: nothing
   std::vector<Link> links_;
   std::vector<Home> homes_;

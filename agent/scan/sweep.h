@@ -4,11 +4,14 @@
 // it apart again, as if each had been scanned for alone. Pure.
 
 #include <bit>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "agent/scan/mount_points.h"
 #include "protocol/base/limits.h"
 #include "protocol/model/finding.h"
 #include "protocol/model/policy.h"
@@ -80,6 +83,8 @@ struct Tallies {
     each(who, [bytes](Tally& tally) { tally.scanned_bytes += bytes; });
   }
   void add_unscannable(Policies who, const std::string& path, std::string_view reason) {
+    // Several parts of a scan come upon one share.
+    if (reason == kInShare) who &= ~std::exchange(told_[path], told_[path] | who);
     each(who, [&](Tally& tally) { tally.add_unscannable(path, reason); });
   }
   void add_partial(Policies who, const std::string& path, std::string_view reason) {
@@ -90,6 +95,7 @@ struct Tallies {
   SweepCounts all;
 
  private:
+  std::map<std::string, Policies> told_;  // of shares
   template <class Use>
   void each(Policies who, Use use) {
     for (; who != 0; who &= who - 1) use(of[static_cast<std::size_t>(std::countr_zero(who))]);

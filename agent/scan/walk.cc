@@ -36,19 +36,9 @@ class Walk {
   // `views` are folders that show again what is walked elsewhere.
   Walk(const Root& root, WalkVisitor& visitor, const std::vector<std::string>& views)
       : root_(root), visitor_(visitor), views_(views.begin(), views.end()), block_(kBlockBytes) {
-    // Whoever names a folder wants it looked at: ntfs-3g, too, is a file system of FUSE.
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
-    const bool is_named = top && ::fstat(top.get(), &status) == 0;
-    if (is_named) devices_[status.st_dev] = FileSystem::kHeld;
-    const auto all = mounts();
-    knows_mounts_ = all.has_value();
-    const std::string above = root.is_whole() ? "" : root.path();
-    for (const Mount& mount : all.value_or(std::vector<Mount>()))
-      if (mount.point.starts_with(above + '/'))  // the last one lies on top
-        mounts_[mount.point.substr(above.size())] = is_named && mount.device == status.st_dev
-                                                        ? FileSystem::kHeld
-                                                        : file_system_of(mount.type);
+    if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = FileSystem::kHeld;
   }
 
   void run(std::vector<std::string> starts) {
@@ -85,16 +75,16 @@ class Walk {
   }
 
   bool is_held(const Pending& pending, FileSystem kind) {
-    if (kind == FileSystem::kElsewhere)
-      visitor_.unreadable(pending.path, "a network or FUSE file system: not looked at");
+    if (kind == FileSystem::kElsewhere) visitor_.unreadable(pending.path, std::string(kInShare));
     return kind == FileSystem::kHeld;
   }
 
   void folder(const Pending& pending) {
     if (!pending.is_start && views_.contains(pending.path)) return;
-    // To open a share whose host is gone may take for ever.
-    const auto mount = mounts_.find(pending.path);
-    if (mount != mounts_.end() && !is_held(pending, mount->second)) return;
+    if (const std::string share = root_.share_of(pending.path); !share.empty())
+      return visitor_.unreadable(share, std::string(kInShare));
+    const auto mount = root_.mount_points().at(pending.path);
+    if (mount && !is_held(pending, *mount)) return;
     UniqueFd fd = open(pending);
     if (!fd) {
       if (pending.is_start && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
@@ -104,7 +94,7 @@ class Walk {
       return;
     }
     // All others lie where the folder above them does.
-    const bool may_begin = !knows_mounts_ || pending.is_start || mount != mounts_.end();
+    const bool may_begin = !root_.mount_points().are_known() || pending.is_start || mount;
     const auto kind = may_begin ? file_system(fd.get()) : std::optional(FileSystem::kHeld);
     if (!kind) visitor_.unreadable(pending.path, std::strerror(errno));
     if (!kind || !is_held(pending, *kind)) return;
@@ -136,6 +126,9 @@ class Walk {
 
   void visit(int folder, const Entry& entry) {
     std::uint8_t type = entry.type;
+    // A share may be one file.
+    if (type != DT_DIR && !root_.share_of(path_).empty())
+      return visitor_.unreadable(path_, std::string(kInShare));
     if (type == DT_UNKNOWN) {
       struct stat status {};
       if (::fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -166,6 +159,7 @@ class Walk {
     if (S_ISLNK(status.st_mode)) {
       // What leads to a file is another thing than a file.
       const UniqueFd target = root_.open_followed(path);
+      if (!target && errno == EREMOTE) visitor_.unreadable(path, unopened(errno));
       if (target && ::fstat(target.get(), &status) == 0 && S_ISDIR(status.st_mode))
         visitor_.unreadable(path, unopened(ELOOP));
     } else if (S_ISREG(status.st_mode) && visitor_.enter(parent, fd.get())) {
@@ -187,10 +181,6 @@ class Walk {
   const Root& root_;
   WalkVisitor& visitor_;
   const std::set<std::string> views_;
-  // Where file systems began when the walk did, seen from the root: what is mounted since is walked
-  // as if it belonged to the one around it.
-  std::map<std::string, FileSystem> mounts_;
-  bool knows_mounts_ = false;
   std::vector<char> block_;
   std::string path_;
   // The folder at hand.
@@ -201,55 +191,6 @@ class Walk {
 };
 
 }  // namespace
-
-FileSystem file_system_of(long type) {
-  // linux/magic.h and the kernel's own sources; the comment names what statfs(2) calls them.
-  switch (static_cast<std::uint32_t>(type)) {
-    case 0x9fa0:      // proc
-    case 0x62656572:  // sysfs
-    case 0x27e0eb:    // cgroup
-    case 0x63677270:  // cgroup2
-    case 0x64626720:  // debugfs
-    case 0x74726163:  // tracefs
-    case 0x73636673:  // securityfs
-    case 0xcafe4a11:  // bpf
-    case 0x62656570:  // configfs
-    case 0x1cd1:      // devpts
-    case 0x958458f6:  // hugetlbfs
-    case 0x6e736673:  // nsfs
-    case 0x187:       // autofs
-    case 0x65735543:  // fusectl
-    case 0x19800202:  // mqueue
-    case 0x42494e4d:  // binfmt_misc
-    case 0x6165676c:  // pstore
-    case 0xde5e81e4:  // efivarfs
-    case 0xf97cff8c:  // selinux
-      return FileSystem::kPseudo;
-    case 0x6969:      // nfs
-    case 0xff534d42:  // cifs
-    case 0xfe534d42:  // smb3
-    case 0x517b:      // smb
-    case 0x01021997:  // 9p
-    case 0x00c36400:  // ceph
-    case 0x65735546:  // fuse, of which sshfs and cloud folders are made
-    case 0x5346414f:  // openafs
-    case 0x6b414653:  // afs
-    case 0x73757245:  // coda
-      return FileSystem::kElsewhere;
-    default:
-      return FileSystem::kHeld;
-  }
-}
-
-FileSystem file_system_of(std::string_view type) {
-  constexpr std::string_view kElsewhere[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
-                                             "ceph", "fuse", "fuseblk", "afs",  "coda"};
-  if (type == "autofs") return FileSystem::kPseudo;  // would mount what it stands for
-  return type.starts_with("fuse.") || std::find(std::begin(kElsewhere), std::end(kElsewhere),
-                                                type) != std::end(kElsewhere)
-             ? FileSystem::kElsewhere
-             : FileSystem::kHeld;
-}
 
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor) {
   // What lies in a folder comes right after it.

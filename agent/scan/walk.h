@@ -7,7 +7,6 @@
 // opened: other hosts hold it, and one that hangs would hold the walk.
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/scan/root.h"
@@ -29,13 +28,5 @@ class WalkVisitor {
 // A start inside another is dropped; one that does not exist is nothing, one behind a link that
 // Root does not know is unreadable.
 void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visitor);
-
-enum class FileSystem { kHeld, kPseudo, kElsewhere };
-
-// By the magic number of statfs(2).
-FileSystem file_system_of(long type);
-// By its name in mountinfo: what must not even be opened, since nobody may answer. All else is
-// held.
-FileSystem file_system_of(std::string_view type);
 
 }  // namespace fleetsweep::scan

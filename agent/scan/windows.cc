@@ -25,8 +25,7 @@ std::set<std::string> names_in(const Root& root, const std::string& folder, std:
                                                     ::closedir);
   if (!listing) {
     // Windows has links of its own where older versions had folders.
-    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-      unreadable(folder, std::strerror(errno));
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) unreadable(folder, unopened(errno));
     return names;
   }
   static_cast<void>(fd.release());
