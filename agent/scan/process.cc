@@ -141,8 +141,8 @@ bool is_called(const std::string& path, int pid, const struct stat& program) {
   return false;
 }
 
-std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent,
-                                         std::vector<Missed>& missed) {
+std::optional<ProcessFacts> read_process(const Root& root, const ProcessNeeds& needs, int pid,
+                                         int& parent, std::vector<Missed>& missed) {
   errno = 0;
   const auto stat_line = read_stat(pid);
   // As with hidepid=noaccess. Of one that cannot be looked at nobody knows whether it is of a
@@ -189,7 +189,9 @@ std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent,
     identity.exe.path = exe;
   }
   facts.exe_aliases = root.aliases(exe);
-  std::string command = raw::read(folder + "/cmdline", limits::kLineBytes);
+  std::vector<Missed> unasked;
+  std::string command =
+      read_whole(folder + "/cmdline", limits::kLineBytes, needs.command_line ? missed : unasked);
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
   identity.command_line = std::move(command);
@@ -343,7 +345,7 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
   for (const int pid : list_pids()) {
     if (is_ours(pid)) continue;
     int parent = 0;
-    auto facts = read_process(root, pid, parent, *missed);
+    auto facts = read_process(root, needs, pid, parent, *missed);
     if (!facts) continue;
     read_more(root, needs, *facts, *missed);
     known[pid] = result.size();

@@ -115,8 +115,13 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
         break;
       case Field::kProcessParentName:
       case Field::kProcessParentExePath:
-      case Field::kProcessParentCommandLine:
         needs.process.parent = true;
+        break;
+      case Field::kProcessParentCommandLine:
+        needs.process.parent = needs.process.command_line = true;
+        break;
+      case Field::kProcessCommandLine:
+        needs.process.command_line = true;
         break;
       case Field::kProcessMappedFiles:
         needs.process.mapped_files = true;
@@ -311,6 +316,7 @@ ProcessNeeds Matcher::process_needs() const {
     all.user |= needs.user;
     all.cwd |= needs.cwd;
     all.container |= needs.container;
+    all.command_line |= needs.command_line;
   }
   return all;
 }

@@ -28,7 +28,7 @@ using Binding = std::span<const Bound>;
 // What has to be read of every process, beyond its stat, program and command line.
 struct ProcessNeeds {
   bool parent = false, mapped_files = false, environment = false, capabilities = false;
-  bool user = false, cwd = false, container = false;
+  bool user = false, cwd = false, container = false, command_line = false;
 };
 
 // What has to be known of an object, beyond its stat, before a detection can be decided.

@@ -325,6 +325,21 @@ TEST_F(ProcessScanTest, WhatIsBehindTheEndOfALongEnvironmentIsNotThere) {
   EXPECT_NE(result["partial_paths"].dump().find("/environ: only 4096 names"), std::string::npos);
 }
 
+TEST_F(ProcessScanTest, WhatIsBehindTheEndOfALongCommandLineIsNotThere) {
+  const pid_t pid = start_program("/opt/lookalike", std::string(40'000, '0') + "1000");
+  start_program("/opt/lookalike");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess,
+                {is(Field::kProcessCommandLine, "not there", model::Match::kContains)}));
+  EXPECT_EQ(scan(policy)["partial_paths"],
+            nlohmann::json({"/proc/" + std::to_string(pid) +
+                            "/cmdline: only its first 32768 bytes were looked at"}));
+  // To whoever asks for something else nothing is missing.
+  policy.detections = {detection("d", ObjectKind::kProcess, {is(Field::kProcessName, "none")})};
+  EXPECT_EQ(scan(policy)["partial"], 0);
+}
+
 TEST_F(ProcessScanTest, AProcessThatCannotBeLookedAtIsNotThere) {
   const pid_t pid = start_program("/opt/lookalike");
   const std::string folder = "/proc/" + std::to_string(pid);

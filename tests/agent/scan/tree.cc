@@ -71,7 +71,7 @@ void TreeTest::SetUp() {
   fs::create_directory(root_);
 }
 
-pid_t TreeTest::start_program(const std::string& path) {
+pid_t TreeTest::start_program(const std::string& path, const std::string& argument) {
   if (!fs::exists(at(path))) {
     fs::create_directories(at(path).parent_path());
     fs::copy_file("/bin/sleep", at(path));
@@ -80,7 +80,7 @@ pid_t TreeTest::start_program(const std::string& path) {
   EXPECT_EQ(::pipe2(ready, O_CLOEXEC), 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
-    ::execl(at(path).c_str(), at(path).c_str(), "1000", nullptr);
+    ::execl(at(path).c_str(), at(path).c_str(), argument.c_str(), nullptr);
     ::_exit(1);
   }
   // Its end of the pipe closes when it has become the other program.

@@ -43,7 +43,7 @@ class TreeTest : public testing::Test {
   std::filesystem::path at(const std::string& path) const { return root_ / path.substr(1); }
   void write(const std::string& path, const std::string& content);
   // Runs the program that lies there, at first a copy of /bin/sleep; killed at the end.
-  pid_t start_program(const std::string& path);
+  pid_t start_program(const std::string& path, const std::string& argument = "1000");
   // Runs the program by hand mode and gives its JSON; `before` is put in front (strace ...),
   // `options` at the end. Of another root than the tree if one is named.
   nlohmann::json scan(const model::Policy& policy, const std::string& before = "",
