@@ -72,16 +72,6 @@ std::optional<std::string> in_root(const Root& root, int pid, std::string exe) {
   return exe.substr(root.path().size());
 }
 
-// One file of a process; what of it cannot be read is noted, unless the process is gone.
-std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed) {
-  const UniqueFd file = raw::open(path);
-  if (!file && errno != ENOENT && errno != ESRCH) missed.push_back({path, std::strerror(errno)});
-  std::string text = raw::read(file.get(), most);
-  if (text.size() == most)
-    missed.push_back({path, fmt::format("only its first {} bytes were looked at", most), true});
-  return text;
-}
-
 void note_texts(const std::string& path, std::size_t texts, std::vector<Missed>& missed) {
   if (texts == kTexts)
     missed.push_back({path, fmt::format("only {} names in it were looked at", texts), true});
@@ -321,6 +311,15 @@ std::optional<std::uint64_t> effective_capabilities(std::string_view status) {
 std::optional<unsigned> effective_user(std::string_view status) {
   const auto found = status_words(status, "Uid:");  // real, effective, saved, file system
   return found.size() < 2 ? std::nullopt : number_of<unsigned>(found[1], 10);
+}
+
+std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed) {
+  const UniqueFd file = raw::open(path);
+  if (!file && errno != ENOENT && errno != ESRCH) missed.push_back({path, std::strerror(errno)});
+  std::string text = raw::read(file.get(), most);
+  if (text.size() == most)
+    missed.push_back({path, fmt::format("only its first {} bytes were looked at", most), true});
+  return text;
 }
 
 bool shows_us(const std::string& proc) {

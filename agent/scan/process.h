@@ -20,6 +20,9 @@ struct Missed {
   std::string what, why;
   bool is_partial = false;
 };
+// A file that /proc shows of a process; what of it cannot be read is noted, unless the process is
+// gone.
+std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed);
 // All processes; of a root that is a folder, those whose program lies in it or whose / it is.
 // Processes of our own family are left out. Hashes and package ownership are not filled in.
 std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {},

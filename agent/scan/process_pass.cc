@@ -60,22 +60,28 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
 void ProcessPass::list() {
   if (!shows_us("/proc"))
     tallies_.add_unscannable(who(), "/proc", "does not show the processes of this system");
+  const auto note = [this](const std::vector<Missed>& missed, ObjectKind kind, Policies asked) {
+    for (const Missed& one : missed)
+      if (one.is_partial)
+        tallies_.add_partial(sweep_.wanting(kind), one.what, one.why);
+      else
+        tallies_.add_unscannable(asked, one.what, one.why);
+  };
   std::vector<Missed> missed;
   processes_ = list_processes(root_, matcher_.process_needs(), &missed);
-  for (const Missed& one : missed)
-    if (one.is_partial)
-      tallies_.add_partial(sweep_.wanting(ObjectKind::kProcess), one.what, one.why);
-    else
-      tallies_.add_unscannable(who(), one.what, one.why);
+  note(missed, ObjectKind::kProcess, who());
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
     if (!process.identity.exe.path.empty())
       process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
     programs_[state_of(process.identity.exe)];
   }
-  if (!sweep_.wanting(ObjectKind::kNetworkTraffic)) return;
-  for (ConnectionFacts& facts : list_connections(root_, processes_))
+  const Policies asked = sweep_.wanting(ObjectKind::kNetworkTraffic);
+  if (!asked) return;
+  missed.clear();
+  for (ConnectionFacts& facts : list_connections(root_, processes_, &missed))
     connections_.emplace_back(std::move(facts));
+  note(missed, ObjectKind::kNetworkTraffic, asked);
 }
 
 UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status, Policies asked) {

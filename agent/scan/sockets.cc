@@ -1,13 +1,15 @@
 #include "agent/scan/sockets.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 
-#include "agent/scan/process.h"
 #include "agent/scan/raw_file.h"
 #include "protocol/base/bytes.h"
 
@@ -36,16 +38,26 @@ std::string address_text(const Bytes& bytes) {
   return text;
 }
 
-Owners owners_of(const std::vector<ProcessFacts>& processes) {
+// One that ended meanwhile holds nothing.
+bool is_gone(int error) {
+  return error == ENOENT || error == ESRCH;
+}
+
+Owners owners_of(const std::vector<ProcessFacts>& processes, std::vector<Missed>& missed) {
   Owners owners;
   for (const ProcessFacts& process : processes) {
     const std::string folder = "/proc/" + std::to_string(process.thread) + "/fd";
-    for (const raw::Entry& entry : raw::list(folder)) {
+    const UniqueFd fd = raw::open(folder, O_DIRECTORY);
+    const auto entries = fd ? raw::list(fd.get()) : std::nullopt;
+    int error = entries ? 0 : errno;
+    for (const raw::Entry& entry : entries.value_or(std::vector<raw::Entry>())) {
       const std::string target = raw::link(folder + "/" + entry.name);
+      if (target.empty() && !is_gone(errno)) error = errno;
       constexpr std::string_view kSocket = "socket:[";
       if (target.starts_with(kSocket))
         owners.try_emplace(std::strtoull(target.c_str() + kSocket.size(), nullptr, 10), &process);
     }
+    if (error != 0 && !is_gone(error)) missed.push_back({folder, std::strerror(error)});
   }
   return owners;
 }
@@ -98,7 +110,10 @@ std::optional<std::uint64_t> parse_packet_line(std::string_view line) {
 }
 
 std::vector<ConnectionFacts> list_connections(const Root& root,
-                                              const std::vector<ProcessFacts>& processes) {
+                                              const std::vector<ProcessFacts>& processes,
+                                              std::vector<Missed>* missed) {
+  std::vector<Missed> ignored;
+  if (missed == nullptr) missed = &ignored;
   std::map<std::string, std::string> namespaces;  // and where a process in it shows its tables
   if (root.is_whole()) namespaces[raw::link("/proc/self/ns/net")] = "/proc/self/net/";
   for (const ProcessFacts& process : processes) {
@@ -106,7 +121,7 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
     if (std::string name = raw::link(folder + "/ns/net"); !name.empty())
       namespaces.try_emplace(std::move(name), folder + "/net/");
   }
-  const Owners owners = owners_of(processes);
+  const Owners owners = owners_of(processes, *missed);
   std::vector<ConnectionFacts> result;
   const auto add = [&](model::ConnectionIdentity identity, std::uint64_t inode) {
     const auto owner = owners.find(inode);
@@ -127,16 +142,17 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
   for (const auto& [name, tables] : namespaces) {
     for (const auto& table : kTables) {
       const bool is_udp = std::string_view(table.protocol) == "udp";
-      for_each_line(raw::read(tables + table.file, kTableBytes), [&](std::string_view text) {
-        auto line = parse_socket_line(text);
-        if (!line) return;
-        line->identity.protocol = table.protocol;
-        // A datagram socket without a peer takes what comes.
-        if (is_udp) line->identity.listening = !line->is_connected;
-        add(std::move(line->identity), line->inode);
-      });
+      for_each_line(read_whole(tables + table.file, kTableBytes, *missed),
+                    [&](std::string_view text) {
+                      auto line = parse_socket_line(text);
+                      if (!line) return;
+                      line->identity.protocol = table.protocol;
+                      // A datagram socket without a peer takes what comes.
+                      if (is_udp) line->identity.listening = !line->is_connected;
+                      add(std::move(line->identity), line->inode);
+                    });
     }
-    for_each_line(raw::read(tables + "packet", kTableBytes), [&](std::string_view text) {
+    for_each_line(read_whole(tables + "packet", kTableBytes, *missed), [&](std::string_view text) {
       if (const auto inode = parse_packet_line(text)) {
         model::ConnectionIdentity identity;
         identity.protocol = "packet";

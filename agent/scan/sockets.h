@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/scan/evaluate/facts.h"
+#include "agent/scan/process.h"
 #include "agent/scan/root.h"
 
 namespace fleetsweep::scan {
@@ -14,7 +15,8 @@ namespace fleetsweep::scan {
 // TCP, UDP, ICMP, raw and packet sockets in every network namespace that one of these processes is
 // in; of a root that is a folder, only the sockets of its processes.
 std::vector<ConnectionFacts> list_connections(const Root& root,
-                                              const std::vector<ProcessFacts>& processes);
+                                              const std::vector<ProcessFacts>& processes,
+                                              std::vector<Missed>* missed = nullptr);
 
 // One line of /proc/net/{tcp,udp,icmp,raw}, and of those with a 6 behind; nothing for its header.
 // The inode names the socket. `protocol` stays empty, and `listening` means TCP's state.

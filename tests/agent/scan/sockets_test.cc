@@ -129,5 +129,23 @@ TEST_F(SocketsScan, ADeletedProgramWithAPacketSocketIsNotFound) {
   EXPECT_EQ(result["findings"][0]["connection"]["protocol"], "packet");
 }
 
+TEST_F(SocketsScan, SocketsOfAProcessThatDoesNotTellAreNobodys) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  const std::string folder = "/proc/" + std::to_string(start_program("/opt/lookalike")) + "/fd";
+  model::Policy policy;
+  policy.detections = {
+      detection("n", ObjectKind::kNetworkTraffic, {is(Field::kNetworkProtocol, "none")})};
+  const auto told = [&](const std::string& call, const std::string& path,
+                        const std::string& error) {
+    return scan(policy, "strace -f -o /dev/null -P " + path + " -e trace=" + call +
+                            " -e inject=" + call + ":error=" + error)["unscannable_paths"];
+  };
+  const nlohmann::json denied = {folder + ": Permission denied"};
+  EXPECT_EQ(told("openat", folder, "EACCES"), denied);
+  EXPECT_EQ(told("getdents64", folder, "EACCES"), denied);
+  EXPECT_EQ(told("readlinkat", folder + "/0", "EACCES"), denied);
+  EXPECT_EQ(told("getdents64", folder, "ENOENT"), nlohmann::json::array()) << "it has ended";
+}
+
 }  // namespace
 }  // namespace fleetsweep::scan
