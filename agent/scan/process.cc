@@ -1,5 +1,6 @@
 #include "agent/scan/process.h"
 
+#include <linux/capability.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -327,6 +328,24 @@ bool shows_us(const std::string& proc) {
   return raw::link(proc + "/self") == us &&
          std::ranges::any_of(raw::list(proc),
                              [&](const raw::Entry& entry) { return entry.name == us; });
+}
+
+bool hides_others(const std::string& proc) {
+  constexpr std::string_view kOption = "hidepid=";
+  bool is_hidden = false;
+  for_each_line(raw::read(proc + "/self/mountinfo", kMapsBytes), [&](std::string_view line) {
+    const auto fields = words(line);  // id parent major:minor root mount-point ... options
+    if (fields.size() < 5 || fields[4] != proc) return;
+    const std::size_t at = fields.back().find(kOption);
+    std::string_view how =
+        at == std::string_view::npos ? "" : fields.back().substr(at + kOption.size());
+    how = how.substr(0, how.find(','));
+    // With noaccess they are listed.
+    is_hidden = !how.empty() && how != "1" && how != "noaccess";
+  });
+  if (!is_hidden) return false;
+  const auto mask = effective_capabilities(raw::read(proc + "/self/status", kStatusBytes));
+  return !mask || (*mask >> CAP_SYS_PTRACE & 1) == 0;
 }
 
 std::optional<std::uint64_t> start_ticks_of(int pid) {

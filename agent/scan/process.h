@@ -32,6 +32,10 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
 // of another pid namespace, tells of none of this host's.
 bool shows_us(const std::string& proc);
 
+// Whether it lists the processes of others only to who may look at all of them (hidepid), and we
+// may not.
+bool hides_others(const std::string& proc);
+
 // When it was started; nothing: it ended.
 std::optional<std::uint64_t> start_ticks_of(int pid);
 

@@ -60,6 +60,9 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
 void ProcessPass::list() {
   if (!shows_us("/proc"))
     tallies_.add_unscannable(who(), "/proc", "does not show the processes of this system");
+  else if (hides_others("/proc"))
+    tallies_.add_unscannable(who(), "/proc",
+                             "hides processes of others (hidepid), at which we may not look");
   const auto note = [this](const std::vector<Missed>& missed, ObjectKind kind, Policies asked) {
     for (const Missed& one : missed)
       if (one.is_partial)

@@ -340,6 +340,29 @@ TEST_F(ProcessScanTest, WhatIsBehindTheEndOfALongCommandLineIsNotThere) {
   EXPECT_EQ(scan(policy)["partial"], 0);
 }
 
+TEST_F(ProcessScanTest, ProcessesThatProcHidesFromUsAreNotThere) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a /proc";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  model::Policy policy;
+  policy.detections = {detection("d", ObjectKind::kProcess, {is(Field::kProcessName, "none")})};
+  const auto told = [&](const std::string& options, const std::string& before) {
+    EXPECT_EQ(::mount("proc", "/proc", "proc", 0, options.c_str()), 0);
+    const auto result = scan(policy, before, "", "/");
+    EXPECT_EQ(::umount("/proc"), 0);
+    return result["unscannable_paths"].dump().find(
+               "/proc: hides processes of others (hidepid), at which we may not look") !=
+           std::string::npos;
+  };
+  const std::string powerless = "setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace";
+  EXPECT_TRUE(told("hidepid=2", powerless));
+  EXPECT_TRUE(told("hidepid=4", powerless));
+  EXPECT_FALSE(told("hidepid=2", "")) << "we may look at all";
+  EXPECT_FALSE(told("hidepid=1,subset=pid", powerless))
+      << "each is listed, and named if it does not tell";
+  EXPECT_FALSE(told("", powerless));
+}
+
 TEST_F(ProcessScanTest, AProcessThatCannotBeLookedAtIsNotThere) {
   const pid_t pid = start_program("/opt/lookalike");
   const std::string folder = "/proc/" + std::to_string(pid);
