@@ -18,7 +18,8 @@ enum Activity { kIsolate = 1, kEvict = 2, kRestore = 3 };
 
 struct Terms {
   const char* openc2;
-  const char* react;  // nullptr: none
+  const char* react;   // nullptr: none
+  const char* d3fend;  // nullptr: none
   Class ocsf_class;
   Activity activity;
 };
@@ -26,50 +27,52 @@ struct Terms {
 Terms of_removal(ObjectKind object) {
   switch (object) {
     case ObjectKind::kFile:
-      return {"delete file", "RA_4301_remove_file", kFile, kEvict};
+      return {"delete file", "RA_4301_remove_file", "D3-FEV", kFile, kEvict};
     case ObjectKind::kWindowsRegistryKey:
-      return {"delete", "RA_4501_remove_registry_key", kAnything, kEvict};
+      return {"delete", "RA_4501_remove_registry_key", "D3-RKD", kAnything, kEvict};
     default:
-      return {"delete", "RA_4502_remove_service", kAnything, kEvict};
+      return {"delete", "RA_4502_remove_service", nullptr, kAnything, kEvict};
   }
 }
 
 Terms of_action(ActionKind action, ObjectKind object) {
   switch (action) {
     case ActionKind::kReport:
-      return {"scan", nullptr, kNoClass, {}};
+      return {"scan", nullptr, nullptr, kNoClass, {}};
     case ActionKind::kCollect:
-      return {"copy", nullptr, kNoClass, {}};
+      return {"copy", nullptr, nullptr, kNoClass, {}};
     case ActionKind::kSuspend:
-      return {"contain process", nullptr, kProcess, kIsolate};
+      return {"contain process", nullptr, "D3-PS", kProcess, kIsolate};
     case ActionKind::kDisable:
-      return {"set", "RA_3501_disable_system_service", kAnything, kIsolate};
+      return {"set", "RA_3501_disable_system_service", nullptr, kAnything, kIsolate};
     case ActionKind::kBlock:
-      return {"deny", "RA_3101_block_external_ip_address", kNetwork, kIsolate};
+      return {"deny", "RA_3101_block_external_ip_address", "D3-NTF", kNetwork, kIsolate};
     case ActionKind::kRemove:
       return of_removal(object);
     case ActionKind::kKill:
-      return {"stop process", nullptr, kProcess, kEvict};
+      return {"stop process", nullptr, "D3-PT", kProcess, kEvict};
     case ActionKind::kQuarantine:
-      return {"contain file", "RA_3303_quarantine_file_by_path", kFile, kIsolate};
+      return {"contain file", "RA_3303_quarantine_file_by_path", "D3-FEV", kFile, kIsolate};
     case ActionKind::kRestart:
-      return {"restart process", nullptr, kProcess, kRestore};
+      return {"restart process", nullptr, nullptr, kProcess, kRestore};
     case ActionKind::kRestoreFromPackage:
-      return {"restore file", nullptr, kFile, kRestore};
+      return {"restore file", nullptr, "D3-RF", kFile, kRestore};
     case ActionKind::kPurge:
-      return {"delete file", "RA_4301_remove_file", kFile, kEvict};
+      return of_removal(ObjectKind::kFile);
     case ActionKind::kIsolate:
-      return {"contain device", nullptr, kNetwork, kIsolate};
+      return {"contain device", nullptr, "D3-NTF", kNetwork, kIsolate};
   }
   return {};
 }
 
 // What is put back is the same object, restored.
 Terms of_undo(ActionKind action, ObjectKind object) {
-  const char* react = action == ActionKind::kQuarantine ? "RA_5301_restore_quarantined_file"
-                      : action == ActionKind::kDisable  ? "RA_5501_enable_disabled_service"
-                                                        : nullptr;
-  return {"restore", react, of_action(action, object).ocsf_class, kRestore};
+  Terms undo{"restore", nullptr, nullptr, of_action(action, object).ocsf_class, kRestore};
+  if (action == ActionKind::kDisable) undo.react = "RA_5501_enable_disabled_service";
+  if (action != ActionKind::kQuarantine) return undo;
+  undo.react = "RA_5301_restore_quarantined_file";
+  undo.d3fend = "D3-RF";
+  return undo;
 }
 
 // OCSF's status_id; "Does Not Exist" is of its remediation classes.
@@ -88,6 +91,7 @@ json terms_of(const model::ReceiptItem& item) {
                                                        : of_action(item.action, item.object);
   json result = {{"openc2", terms.openc2}};
   if (terms.react != nullptr) result["react"] = terms.react;
+  if (terms.d3fend != nullptr) result["d3fend"] = terms.d3fend;
   if (terms.ocsf_class != kNoClass)
     result["ocsf"] = {{"class_uid", static_cast<int>(terms.ocsf_class)},
                       {"activity_id", static_cast<int>(terms.activity)},

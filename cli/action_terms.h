@@ -1,7 +1,8 @@
 #pragma once
 
 // What a host did, in the terms of the tools that read reports: OpenC2 (Language Specification 1.0,
-// sections 3.3.1 and 3.3.2), RE&CT response actions, and OCSF (category 7, Remediation).
+// sections 3.3.1 and 3.3.2), RE&CT response actions, MITRE D3FEND techniques, and OCSF (category 7,
+// Remediation).
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -9,7 +10,7 @@
 
 namespace fleetsweep::cli {
 
-// {"openc2": "contain file", "react": "RA_3303_quarantine_file_by_path",
+// {"openc2": "contain file", "react": "RA_3303_quarantine_file_by_path", "d3fend": "D3-FEV",
 //  "ocsf": {"class_uid": 7002, "activity_id": 1, "status_id": 1}}
 // A member is missing where that vocabulary has no word: what is only reported is no remediation.
 nlohmann::json terms_of(const model::ReceiptItem& item);

@@ -32,7 +32,8 @@ std::string row(ActionKind action, ObjectKind object, Outcome outcome) {
   std::ostringstream text;
   text << "| " << undo << "`" << name(action) << "` of `" << name(object) << "` | `"
        << all["openc2"].get<std::string>() << "` | "
-       << (all.contains("react") ? "`" + all["react"].get<std::string>() + "`" : "") << " | ";
+       << (all.contains("react") ? "`" + all["react"].get<std::string>() + "`" : "") << " | "
+       << all.value("d3fend", "") << " | ";
   if (all.contains("ocsf")) text << all["ocsf"]["class_uid"] << ", " << all["ocsf"]["activity_id"];
   return text.str() + " |";
 }
