@@ -176,6 +176,7 @@ Everything goes on running. To explore, in another terminal:
   curl $METRICS_URL
 Ctrl-C ends it and removes $WORLD.
 TEXT
-  while :; do sleep 3600 & wait $!; done
+  start rest sleep infinity
+  wait "${PID[rest]}"
 fi
 [ $FAILED = 0 ]
