@@ -11,6 +11,7 @@
 #include "agent/act/metadata.h"
 #include "agent/act/reach.h"
 #include "agent/act/start_links.h"
+#include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
 #include "protocol/base/limits.h"
