@@ -109,13 +109,22 @@ int openc2_status(HostState state, Reason reason) {
     case HostState::kWaiting:
     case HostState::kCleaning:
     case HostState::kUnreachable:
+    case HostState::kNeedsReboot:
       return kProcessing;
+    case HostState::kClean:
+    case HostState::kFound:
+    case HostState::kCleaned:
+    case HostState::kVerified:
+    case HostState::kUndone:
+      return kOk;
+    case HostState::kResidual:
+    case HostState::kRespawned:
     case HostState::kFailed:
+    case HostState::kUntrusted:
+    case HostState::kExpired:
       return kInternalError;
     case HostState::kRefused:
       break;
-    default:
-      return kOk;
   }
   switch (reason) {
     case Reason::kMalformed:

@@ -15,8 +15,9 @@ namespace fleetsweep::cli {
 // A member is missing where that vocabulary has no word: what is only reported is no remediation.
 nlohmann::json terms_of(const model::ReceiptItem& item);
 
-// The status code of an OpenC2 response (3.3.2.2): 102 while the host is at it or has not answered,
-// 200, 400, 401, 403, 500, 501.
+// The status code of an OpenC2 response (3.3.2.2): 102 while the host is at it or has not answered;
+// 200 where it did what it was told and nothing is left; 500 where something is, or nobody knows;
+// of a refusal 400, 401, 403, 500 or 501.
 int openc2_status(model::HostState state, model::Reason reason);
 
 }  // namespace fleetsweep::cli

@@ -76,9 +76,16 @@ TEST(ActionTerms, AStepThatWasNotDoneIsNoSuccess) {
   EXPECT_EQ(status(Outcome::kSkipped, Reason::kConsent), 99);
 }
 
+TEST(ActionTerms, AHostWhereItIsStillThereReadsAsDone) {
+  for (const HostState state : {HostState::kResidual, HostState::kRespawned, HostState::kUntrusted,
+                                HostState::kExpired, HostState::kFailed})
+    EXPECT_EQ(openc2_status(state, Reason::kNone), 500) << name(state);
+}
+
 TEST(ActionTerms, AHostThatHasNotEndedHasNoFinalStatus) {
   EXPECT_EQ(openc2_status(HostState::kUnreachable, Reason::kNone), 102);
-  EXPECT_EQ(openc2_status(HostState::kResidual, Reason::kImmutable), 200);
+  EXPECT_EQ(openc2_status(HostState::kNeedsReboot, Reason::kNone), 102);
+  EXPECT_EQ(openc2_status(HostState::kVerified, Reason::kNone), 200);
   EXPECT_EQ(openc2_status(HostState::kFailed, Reason::kHealth), 500);
   EXPECT_EQ(openc2_status(HostState::kRefused, Reason::kMalformed), 400);
   EXPECT_EQ(openc2_status(HostState::kRefused, Reason::kQuorum), 401);
