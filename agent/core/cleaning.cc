@@ -156,7 +156,9 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   say.items = done.items;
   say.paths = done.paths;
   const auto policy = policies_.find(job.policy);
-  const bool is_to_verify = job.mode == Mode::kApply && has_cleaned;
+  // One step that failed leaves the others to be looked for as well.
+  const bool has_changed = done.acted > 0 && done.reason != Reason::kStopped;
+  const bool is_to_verify = job.mode == Mode::kApply && (has_cleaned || has_changed);
   job.reboot_rescan = is_to_verify && policy != policies_.end() &&
                       (policy->second.verify.after_reboot || needs_reboot);
   job.phase = is_to_verify && !needs_reboot ? Phase::kVerifying : Phase::kDone;

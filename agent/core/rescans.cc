@@ -171,19 +171,24 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
     return remember(job, effects);
   Say say = saw(ReceiptKind::kVerify, run, done, policy);
   say.started = now.clock.local;
-  // What act knows to be left there no rescan has to find.
-  say.state = job.state == HostState::kResidual ? job.state : HostState::kVerified;
-  std::string detail;
+  const bool is_back = !is_gone && !is_left(job, done.result.findings);
+  // What act could not do, or knows to be left there, no rescan has to find.
+  if (is_back) {
+    say.state = HostState::kRespawned;
+    say.reason = Reason::kRespawned;
+  } else if (job.state == HostState::kFailed) {
+    say.state = job.state;
+    say.reason = job.reason;
+  } else {
+    say.state =
+        is_gone && job.state != HostState::kResidual ? HostState::kVerified : HostState::kResidual;
+    if (is_gone) say.reason = reservation(run);
+  }
   if (!is_gone) {
-    const bool is_residual = is_left(job, done.result.findings);
-    say.state = is_residual ? HostState::kResidual : HostState::kRespawned;
-    if (!is_residual) say.reason = Reason::kRespawned;
     say.items = items_of_scan(policy, done.result, say.paths);
     add_origins(policy, done, say.items, say.paths);
-    detail = origins_text(done.origins);
-  } else {
-    detail = unknown_text(run.health);
   }
+  std::string detail = is_gone ? unknown_text(run.health) : origins_text(done.origins);
   say.state = run.trusted(say.state);
   if (say.state == HostState::kRespawned && policy.verify.asks_isolation &&
       job.round >= policy.verify.respawn_rounds)
@@ -192,9 +197,10 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
   job.remaining.clear();
   job.state = say.state;
   job.reason = say.reason;
-  if (is_gone) job.reason = say.reason = reservation(run);
   if (!is_gone || run.is_untrusted()) job.reboot_rescan = false;
-  tell(job, done_text(job, run, detail));
+  tell(job, job.state == HostState::kFailed
+                ? job.said + (is_gone ? "; a rescan finds nothing any more" : "; a rescan finds it")
+                : done_text(job, run, detail));
   report(job, std::move(say), effects, now);
   if (job.state == HostState::kRespawned && job.round < rounds_of(job)) {
     ++job.round;

@@ -78,6 +78,7 @@ class Harness {
   std::vector<std::vector<std::uint64_t>> sent_receipts;
   std::vector<StartScan> scans_;
   std::vector<StartAct> acts_;
+  std::vector<Digest> given_;                 // to act: object_digest()s, as its journal knows them
   std::vector<model::ActRequest> remembered;  // by act
   unsigned reconnects = 0;
   unsigned stops_asked = 0;
@@ -95,7 +96,6 @@ class Harness {
   std::map<Digest, Bytes> policies_;
   std::map<Digest, model::Policy> others_;
   std::deque<Digest> asked_;   // of the walk, not answered yet
-  std::vector<Digest> given_;  // to act: object_digest()s, as its journal knows them
   BootId boot_;
   unsigned starts_ = 0;
 };

@@ -192,6 +192,40 @@ TEST_F(AgentCore, AHostWithProcessesThatStayStoppedIsVerified) {
   EXPECT_EQ(host.last().state, HostState::kResidual);
 }
 
+class AStepThatFailed : public AgentCore {
+ protected:
+  void SetUp() override {
+    host.connect();
+    order = acting();
+    model::ActDone done;
+    done.state = HostState::kFailed;
+    done.reason = Reason::kImmutable;
+    done.detail = "/etc/keeps.it: immutable";
+    done.acted = 2;
+    done.removed = host.given_;
+    host.run(host.core->on_act_done(done, host.now()));
+  }
+  DocumentId order;
+};
+
+TEST_F(AStepThatFailed, LeavesNobodyToLookForTheOthers) {
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kFailed) << "nothing found does not make it done";
+  EXPECT_EQ(host.last().reason, Reason::kImmutable);
+  EXPECT_THAT(host.core->why(order),
+              testing::HasSubstr("/etc/keeps.it: immutable; a rescan finds nothing any more"));
+}
+
+TEST_F(AStepThatFailed, HidesThatTheOthersCameBack) {
+  model::ScanDone again = host.found();
+  std::get<model::FileIdentity>(again.result.findings[0].identity).inode = 42;
+  host.scan_answers(again);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
 TEST_F(AgentCore, ALineThatIsPutBackAsItWasIsResidual) {
   host.connect();
   host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
