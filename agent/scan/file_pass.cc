@@ -123,15 +123,26 @@ Policies FilePass::policies_of(const Probes& probes) const {
   return result;
 }
 
-void FilePass::keep_open(const FileFacts& facts, Probes& probes, Detections& no) const {
+void FilePass::keep_open(FileFacts& facts, Probes& probes, Detections& no) const {
   std::erase_if(probes, [&](const Probe* probe) {
     // Whatever the file is: something in it may be wanted.
     if (matcher_.detection(probe->detection).scope.archives ||
         matcher_.match(probe->detection, facts, probe->binding) != Truth::kNo)
       return false;
-    no.push_back(probe->detection);
+    if (says_no_for_good(*probe, facts)) no.push_back(probe->detection);
     return true;
   });
+}
+
+bool FilePass::says_no_for_good(const Probe& probe, FileFacts& facts) const {
+  const Needs& needs = matcher_.needs(probe.detection);
+  if (!needs.package_owned && !needs.mtime_delta) return true;
+  const auto owned = std::exchange(facts.package_owned, std::nullopt);
+  const auto delta = std::exchange(facts.mtime_delta_ms, std::nullopt);
+  const Truth truth = matcher_.match(probe.detection, facts, probe.binding);
+  facts.package_owned = owned;
+  facts.mtime_delta_ms = delta;
+  return truth == Truth::kNo;
 }
 
 void FilePass::learn(FileFacts& facts, const struct stat& status, int fd) const {
@@ -340,26 +351,15 @@ Policies FilePass::on_answer(Job& job, const Answer& answer) {
   apply(answer, facts);
   if (answer.partial) tallies_.add_partial(who, facts.identity.path, answer.detail);
   Policies open = 0;
-  const std::size_t before = work.no.size();
+  bool is_found = false;
   for (const Probe* probe : work.probes) {
-    const Truth truth = matcher_.match(probe->detection, facts, probe->binding);
-    if (truth == Truth::kNo) work.no.push_back(probe->detection);
-    if (truth == Truth::kYes) collector_.record(probe->detection, Object(facts), probe->joined);
+    const Truth truth = answer_of(*probe, facts, answer, work.no);
     if (truth == Truth::kUnknown) open |= sweep_.bit_of(probe->detection);
+    is_found |= truth != Truth::kNo;
   }
-  KnownFiles::Reading reading{.sha256 = facts.identity.sha256, .bytes = answer.bytes};
-  reading.is_answered =
-      !is_joined_ && answer.left_out.empty() && work.no.size() - before == work.probes.size();
-  reading.no = std::move(work.no);
-  for (const MemberAnswer& member : answer.members) {
-    const FileFacts inside = facts_of(member, facts);
-    for (const Probe* probe : work.probes)
-      if (matcher_.detection(probe->detection).scope.archives &&
-          matcher_.match(probe->detection, inside, probe->binding) == Truth::kYes) {
-        collector_.record(probe->detection, Object(inside), probe->joined);
-        reading.is_answered = false;
-      }
-  }
+  KnownFiles::Reading reading{
+      .sha256 = facts.identity.sha256, .no = std::move(work.no), .bytes = answer.bytes};
+  reading.is_answered = !is_joined_ && answer.left_out.empty() && !is_found;
   if (answer.is_cut_off) tallies_.add_partial(who, facts.identity.path, answer.left_out);
   if (!answer.left_out.empty())
     tallies_.add_unscannable(who, facts.identity.path, "in the archive: " + answer.left_out);
@@ -368,6 +368,29 @@ Policies FilePass::on_answer(Job& job, const Answer& answer) {
   if (known_ != nullptr && answer.status == Answer::Status::kRead && !answer.partial)
     known_->learn(work.known, reading);
   return 0;
+}
+
+// Of the file and, where it is asked for, of what lies in it.
+Truth FilePass::answer_of(const Probe& probe, FileFacts& facts, const Answer& answer,
+                          Detections& no) {
+  Truth all = Truth::kNo;
+  bool is_for_good = true;
+  const auto ask = [&](FileFacts& one) {
+    const Truth truth = matcher_.match(probe.detection, one, probe.binding);
+    if (truth == Truth::kYes) collector_.record(probe.detection, Object(one), probe.joined);
+    is_for_good = is_for_good && truth == Truth::kNo && says_no_for_good(probe, one);
+    if (truth != Truth::kNo && all != Truth::kYes) all = truth;
+  };
+  ask(facts);
+  if (matcher_.detection(probe.detection).scope.archives) {
+    for (const MemberAnswer& member : answer.members) {
+      FileFacts inside = facts_of(member, facts);
+      ask(inside);
+    }
+    is_for_good = is_for_good && answer.left_out.empty();
+  }
+  if (is_for_good) no.push_back(probe.detection);
+  return all;
 }
 
 void FilePass::unreadable(const std::string& path, const std::string& reason) {

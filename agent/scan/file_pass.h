@@ -51,8 +51,11 @@ class FilePass : public WalkVisitor {
   using Probes = std::vector<const Probe*>;
   Policies policies_of(const Probes& probes) const;
   using Detections = std::vector<std::uint16_t>;
-  // What leaves the probes goes to `no`.
-  void keep_open(const FileFacts& facts, Probes& probes, Detections& no) const;
+  // What leaves the probes goes to `no`, if it is for good.
+  void keep_open(FileFacts& facts, Probes& probes, Detections& no) const;
+  // No, and that whatever packages own it and when its folder changed.
+  bool says_no_for_good(const Probe& probe, FileFacts& facts) const;
+  Truth answer_of(const Probe& probe, FileFacts& facts, const Answer& answer, Detections& no);
   // Of what was looked at; `fd` is -1 before it is open.
   void learn(FileFacts& facts, const struct stat& status, int fd) const;
   bool looks_first(const Probes& probes) const;

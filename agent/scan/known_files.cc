@@ -15,31 +15,18 @@ namespace {
 
 using model::Field;
 
-// Fields that cannot change while path, stat and content stay the same. A package's ownership, a
-// user's name or the folder's own time can.
-bool rests_on_the_file(Field field) {
-  switch (field) {
-    case Field::kFilePath:
-    case Field::kFileName:
-    case Field::kFileExtension:
-    case Field::kFileParentName:
-    case Field::kFileType:
-    case Field::kFileSize:
-    case Field::kFileMagic:
-    case Field::kFileBytesAt0:
-    case Field::kFileSha256:
-    case Field::kFileSha1:
-    case Field::kFileMd5:
-      return true;
-    default:
-      return false;
-  }
+// Three fields can change while path, stat and content stay the same. The name of a user is never
+// left open when an answer is remembered; a package's ownership and the folder's own time are, save
+// in archives, whose members the parser leaves out by them.
+bool rests_on_the_file(Field field, bool in_archives) {
+  return field != Field::kFileOwner && !(in_archives && (field == Field::kFilePackageOwned ||
+                                                         field == Field::kFileMtimeDeltaToParent));
 }
 
-bool rest_on_the_file(const std::vector<model::Selection>& selections) {
-  return std::all_of(selections.begin(), selections.end(), [](const model::Selection& selection) {
-    return std::all_of(selection.begin(), selection.end(), [](const model::Predicate& predicate) {
-      return rests_on_the_file(predicate.field);
+bool rest_on_the_file(const std::vector<model::Selection>& selections, bool in_archives) {
+  return std::all_of(selections.begin(), selections.end(), [&](const model::Selection& selection) {
+    return std::all_of(selection.begin(), selection.end(), [&](const model::Predicate& predicate) {
+      return rests_on_the_file(predicate.field, in_archives);
     });
   });
 }
@@ -52,8 +39,8 @@ bool rests_on_the_file(const model::Rule& rule) {
 
 bool is_question(const model::Detection& detection, const model::Policy& policy) {
   return detection.object == model::ObjectKind::kFile && detection.for_each < 0 &&
-         !detection.scope.archives && rest_on_the_file(detection.any_of) &&
-         rest_on_the_file(detection.none_of) &&
+         rest_on_the_file(detection.any_of, detection.scope.archives) &&
+         rest_on_the_file(detection.none_of, detection.scope.archives) &&
          (detection.rule < 0 || rests_on_the_file(policy.rules[detection.rule]));
 }
 
@@ -63,7 +50,7 @@ Digest question_of(const model::Detection& detection, const model::Policy& polic
   question.detections.push_back(detection);
   model::Detection& asked = question.detections.front();
   asked.id.clear();
-  asked.scope = {};
+  asked.scope = {.archives = detection.scope.archives};
   asked.score = 0;
   if (asked.rule >= 0) {
     question.rules.push_back(policy.rules[detection.rule]);

@@ -2,7 +2,7 @@
 
 // A scan's questions put to what is known already, before a file is opened: to the identity table,
 // and to the checkpoint of a scan that did not come to its end. A question to the table is one file
-// detection whose answer rests on the path, the stat and the content alone; both answer with no, or
+// detection, and its answer one that path, stat and content alone give; both answer with no, or
 // not at all, so that every finding comes from bytes read now.
 
 #include <map>
@@ -39,7 +39,7 @@ class KnownFiles {
   bool says_no(const File& file, std::uint16_t detection) const;
 
   // What a complete reading of the file gave: its SHA-256, zero where nobody asked, and the
-  // detections that are not true of it.
+  // detections that are not true of it, whatever packages own it and when its folder changed.
   struct Reading {
     Digest sha256;
     std::vector<std::uint16_t> no;

@@ -177,6 +177,12 @@ class KnownTreeTest : public TreeTest {
     return scan(policy, "", "--table '" + (folder_ / "table").string() + "'");
   }
 
+  void write_packed(const std::string& path, const std::string& content) {
+    write(path, "");
+    const std::string packing = "printf '%s' '" + content + "' | gzip -n > " + at(path).string();
+    ASSERT_EQ(std::system(packing.c_str()), 0);
+  }
+
   static model::Policy by_hash(const std::string& content) {
     model::Policy policy;
     policy.detections.push_back(
@@ -242,6 +248,32 @@ TEST_F(KnownTreeTest, AFileThatBeginsOtherwiseThanARuleWantsIsOpenedASecondTime)
   EXPECT_EQ(again["scanned"], 3);
 }
 
+TEST_F(KnownTreeTest, ARuleForFilesOfNoPackageReadsTheTreeASecondTime) {
+  model::Policy policy = by_rule("FLEETSWEEP-LOOKALIKE");
+  policy.detections[0].scope.paths = {"/a", "/b", "/c"};
+  policy.detections[0].none_of = {{number(Field::kFilePackageOwned, 1)}};
+  write("/var/lib/dpkg/info/good.list", "/b\n/c/d\n");
+  EXPECT_EQ(scan_known(policy)["opened"], 1) << "what a package owns is not read for this";
+  const auto again = scan_known(policy);
+  EXPECT_EQ(again["opened"], 0);
+  EXPECT_EQ(again["recalled"], 1);
+  write("/var/lib/dpkg/info/good.list", "/a\n/b\n");
+  EXPECT_EQ(files(scan_known(policy)), Names{"rule /c/d"}) << "it is no package's any more";
+}
+
+TEST_F(KnownTreeTest, AnArchiveInWhichNothingIsFoundIsUnpackedASecondTime) {
+  write_packed("/c/e.gz", "hello\n");
+  model::Policy policy = by_rule("FLEETSWEEP-LOOKALIKE");
+  policy.detections[0].scope = {.paths = {"/c/e.gz"}, .archives = true};
+  EXPECT_EQ(scan_known(policy)["opened"], 1);
+  EXPECT_EQ(scan_known(policy)["recalled"], 1);
+  policy.detections[0].scope.archives = false;
+  EXPECT_EQ(scan_known(policy)["opened"], 1) << "that is another question";
+  policy = by_rule("hello");
+  policy.detections[0].scope = {.paths = {"/c"}, .archives = true};
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(files(scan_known(policy)), Names{"rule /c/e.gz"});
+}
+
 TEST_F(KnownTreeTest, AChangedFileKeepsItsOldAnswer) {
   struct stat before {};
   ASSERT_EQ(::stat(at("/b").c_str(), &before), 0);
@@ -301,11 +333,28 @@ TEST_F(KnownTreeTest, TheTableChangesWhatIsFound) {
     mixed.detections.push_back(none);
     policies.push_back(std::move(mixed));
   }
+  for (const bool is_owned : {false, true}) {
+    policies.push_back(by_rule("hello"));
+    policies.back().detections[0].any_of = {{number(Field::kFilePackageOwned, is_owned)}};
+    policies.push_back(by_hash("hello\n"));
+    policies.back().detections[0].scope.archives = true;
+    if (is_owned)
+      policies.back().detections[0].none_of = {{number(Field::kFilePackageOwned, true)}};
+  }
+  policies.push_back(by_rule("hello"));
+  policies.back().detections[0].none_of = {
+      {number(Field::kFileMtimeDeltaToParent, 0, model::Match::kGreater)}};
   for (int round = 0; round < 40; ++round) {
     for (int change = 0; change < 3; ++change) {
       const std::string folder = "/d" + std::to_string(random.below(3));
       const std::string path = folder + "/f" + std::to_string(random.below(5));
-      switch (random.below(4)) {
+      switch (random.below(6)) {
+        case 4:
+          write("/var/lib/dpkg/info/good.list", path + "\n/a\n");
+          break;
+        case 5:
+          write_packed(path, contents[random.below(contents.size())]);
+          break;
         case 0:
           std::filesystem::remove(at(path));
           break;
