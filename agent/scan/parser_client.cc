@@ -182,6 +182,7 @@ bool ParserClient::receive_front() {
   for (const Item& item : sent_.front().items)
     bytes += std::min(item.job.facts.identity.size, limits::kReadFileBytes);
   const auto frame = wait_for_answers(options_.patience + patience_for(bytes));
+  is_late_ = frame && !*frame;
   if (!frame || !*frame) return false;
   Reader reader(**frame);
   std::vector<Answer> answers;
@@ -227,7 +228,8 @@ void ParserClient::alone(Item item) {
   stop();
   Batch failed = std::move(sent_.back());
   sent_.pop_back();
-  give_up(failed.items.front(), "the parser died of it");
+  give_up(failed.items.front(),
+          is_late_ ? "the parser took too long over it" : "the parser died of it");
 }
 
 void ParserClient::give_up(Item& item, const std::string& reason) {

@@ -32,6 +32,7 @@ class ParserClient {
 
   int parser_pid() const { return pid_; }
   // It died too often: what is submitted is no longer read.
+  bool is_late_ = false;  // it did not answer in time, the last time it was waited for
   bool is_exhausted() const { return restarts_ >= kRestartsMax; }
 
  private:

@@ -2,11 +2,15 @@
 // kills it.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <unistd.h>
 
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "agent/scan/parser_client.h"
 #include "agent/scan/root.h"
@@ -89,32 +93,103 @@ TEST_F(CrashTest, AScanWhoseParserDiesOfEverythingEndsWithoutAResult) {
   EXPECT_TRUE(result["findings"].empty());
 }
 
-TEST_F(CrashTest, AParserThatHangsIsReplacedAndNothingIsLost) {
-  model::Policy policy = by_hash("x");
-  const auto matcher = Matcher::compile(policy);
-  ASSERT_TRUE(matcher.has_value());
-  std::map<std::uint64_t, Answer> answers;
-  ParserClient client(*matcher, policy, {.patience = std::chrono::milliseconds(300)},
-                      [&](const Job& job, Answer answer) { answers[job.id] = std::move(answer); });
-  ASSERT_TRUE(client.start().has_value());
-  const int hung = client.parser_pid();
-  ASSERT_EQ(::kill(hung, SIGSTOP), 0);
-  for (std::uint64_t id = 1; id <= 10; ++id) {
-    const std::string path = "/" + std::to_string(id);
-    write(path, std::to_string(id));
+// A client of its own, that waits less long.
+class HangTest : public TreeTest {
+ protected:
+  static constexpr std::chrono::milliseconds kPatience{300};
+
+  void SetUp() override {
+    TreeTest::SetUp();
+    policy_.detections.push_back(
+        detection("d", ObjectKind::kFile, {is(Field::kFileSha256, sha256_hex("x"))}));
+    auto matcher = Matcher::compile(policy_);
+    ASSERT_TRUE(matcher.has_value());
+    matcher_.emplace(std::move(*matcher));
+    client_.emplace(
+        *matcher_, policy_, ParserOptions{.patience = kPatience},
+        [&](const Job& job, Answer answer) { answers_[job.facts.identity.path] = answer; });
+    ASSERT_TRUE(client_->start().has_value());
+  }
+  void submit(const std::string& path, const std::string& content) {
+    write(path, content);
     UniqueFd file(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
     struct stat status {};
     ASSERT_EQ(::fstat(file.get(), &status), 0);
     Job job;
-    job.id = id;
+    job.id = ++last_id_;
     job.facts.identity = identity_of(path, status);
     job.hash = true;
-    client.submit(std::move(job), std::move(file));
+    client_->submit(std::move(job), std::move(file));
   }
-  client.finish();
-  EXPECT_NE(client.parser_pid(), hung);
-  ASSERT_EQ(answers.size(), 10u);
-  for (const auto& [id, answer] : answers) EXPECT_EQ(answer.sha256, sha256_hex(std::to_string(id)));
+
+  model::Policy policy_;
+  std::optional<Matcher> matcher_;
+  std::map<std::string, Answer> answers_;
+  std::optional<ParserClient> client_;
+  std::uint64_t last_id_ = 0;
+};
+
+// Nobody but we ourselves comes to the end of reading the file.
+class EndlessFile {
+ public:
+  explicit EndlessFile(const std::string& path)
+      : watch_(::fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY)),
+        end_(::eventfd(0, EFD_CLOEXEC)) {
+    if (::fanotify_mark(watch_.get(), FAN_MARK_ADD, FAN_ACCESS_PERM, AT_FDCWD, path.c_str()) == 0)
+      thread_ = std::thread([this] { serve(); });
+  }
+  ~EndlessFile() {
+    if (!is_there()) return;
+    EXPECT_EQ(::eventfd_write(end_.get(), 1), 0);
+    thread_.join();
+  }
+  EndlessFile(const EndlessFile&) = delete;
+  EndlessFile& operator=(const EndlessFile&) = delete;
+  bool is_there() const { return thread_.joinable(); }
+
+ private:
+  void serve() {
+    pollfd both[] = {{watch_.get(), POLLIN, 0}, {end_.get(), POLLIN, 0}};
+    while (::poll(both, 2, -1) > 0 && (both[1].revents & POLLIN) == 0) {
+      fanotify_event_metadata event{};
+      if (::read(watch_.get(), &event, sizeof event) != sizeof event) continue;
+      const UniqueFd file(event.fd);
+      const fanotify_response response{event.fd, FAN_ALLOW};
+      if (event.pid == ::getpid() &&
+          ::write(watch_.get(), &response, sizeof response) != sizeof response)
+        ADD_FAILURE() << "our own reading is not let pass";
+    }
+  }
+
+  UniqueFd watch_, end_;
+  std::thread thread_;
+};
+
+TEST_F(HangTest, AParserThatHangsIsReplacedAndNothingIsLost) {
+  const int hung = client_->parser_pid();
+  ASSERT_EQ(::kill(hung, SIGSTOP), 0);
+  for (int i = 1; i <= 10; ++i) submit("/" + std::to_string(i), std::to_string(i));
+  client_->finish();
+  EXPECT_NE(client_->parser_pid(), hung);
+  ASSERT_EQ(answers_.size(), 10u);
+  for (const auto& [path, answer] : answers_) EXPECT_EQ(answer.sha256, sha256_hex(path.substr(1)));
+}
+
+TEST_F(HangTest, TheFileThatHoldsTheParserEveryTimeHoldsTheScanOrIsClean) {
+  const std::string content(100'000, '.');
+  write("/endless", content);
+  const EndlessFile endless(at("/endless"));
+  if (!endless.is_there()) GTEST_SKIP() << "needs fanotify with permissions, as root";
+  submit("/before", "before");
+  submit("/endless", content);
+  submit("/after", "after");
+  client_->finish();
+  ASSERT_EQ(answers_.size(), 3u);
+  EXPECT_EQ(answers_["/before"].sha256, sha256_hex("before"));
+  EXPECT_EQ(answers_["/after"].sha256, sha256_hex("after"));
+  EXPECT_EQ(answers_["/endless"].status, Answer::Status::kFailed);
+  EXPECT_EQ(answers_["/endless"].detail,
+            "the parser took too long over it (SHA-256 " + sha256_hex(content) + ")");
 }
 
 }  // namespace
