@@ -9,7 +9,7 @@
 #include "agent/scan/file_bytes.h"
 #include "agent/scan/magic.h"
 #include "agent/scan/root.h"
-#include "agent/scan/yara/gate.h"
+#include "protocol/rule_text/gate.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -21,7 +21,7 @@ constexpr std::size_t kWholeBytes = 64 * 1024;
 // in the processor's cache, and read again where a rule may match.
 constexpr std::size_t kHeldBytes = 512 * 1024;
 constexpr std::size_t kRoomBytes = 256 * 1024;
-static_assert(kRoomBytes >= 4 * kGateBytesMax);
+static_assert(kRoomBytes >= 4 * rule_text::kGateBytesMax);
 constexpr Seconds kRulesTimeout{10};
 
 // fstat(2) itself: the C library's takes the road over newfstatat, which the sandbox closes.
@@ -243,7 +243,7 @@ Status ContentReader::search_in_parts(Work& work) {
   const Hashes wanted = layout.hole_bytes == 0 ? hashes_for(work, false) : Hashes{};
   Hashing hashing(*this, work.facts, wanted);
   bool is_complete = true;
-  FS_CHECK(work.bytes.each_window(kGateBytesMax, room_, [&](BytesView window, BytesView fresh) {
+  FS_CHECK(work.bytes.each_window(rule_text::kGateBytesMax, room_, [&](BytesView window, BytesView fresh) {
     rules_.search(work.search, window);
     hashing.update(fresh);
     return is_complete = work.search.closed != 0;

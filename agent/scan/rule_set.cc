@@ -1,6 +1,6 @@
 #include "agent/scan/rule_set.h"
 
-#include "agent/scan/yara/gate.h"
+#include "protocol/rule_text/gate.h"
 
 namespace fleetsweep::scan {
 
@@ -10,7 +10,7 @@ Result<RuleSet> RuleSet::compile(const model::Policy& policy) {
   for (const model::Rule& rule : policy.rules) {
     auto compiled = YaraRules::compile(rule.source);
     if (!compiled) return fail(compiled.error().within("rule " + rule.id));
-    const Gate gate = gate_of(rule.source);
+    const rule_text::Gate gate = rule_text::gate_of(rule.source);
     if (!gate.open) {
       literals.insert(literals.end(), gate.literals.begin(), gate.literals.end());
       set.gate_of_literal_.resize(literals.size(), set.rules_.size());

@@ -59,8 +59,8 @@
 #include "agent/scan/parser.h"
 #include "agent/scan/process.h"
 #include "agent/scan/sockets.h"
-#include "agent/scan/yara/shape.h"
-#include "agent/scan/yara/source.h"
+#include "protocol/rule_text/shape.h"
+#include "protocol/rule_text/source.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -482,8 +482,8 @@ void read_hive(BytesView input) {
 
 void read_rules(BytesView bytes) {
   const std::string_view text = as_text(bytes);
-  (void)scan::read_yara(text, 4);
-  const scan::Shape shape = scan::shape_of(text);
+  (void)rule_text::read_yara(text, 4);
+  const rule_text::Shape shape = rule_text::shape_of(text);
   FS_ASSERT(shape.takes_head(bytes) || !shape.starts.empty());
 }
 

@@ -33,6 +33,7 @@ const std::map<std::string, Elsewhere> kElsewhere = {
      {"policies/import", "with the tests of the compiler that reads it"}},
     {"policies/compiler/regex_check", {"policies/regex_test.cc", "asked through the compiler"}},
     {"policies/compiler/yara_check", {"policies/yara_text_test.cc", "asked through the compiler"}},
+    {"protocol/rule_text", {"agent/scan/yara", "held against YARA itself, which the agent runs"}},
     {"protocol/runtime/prompt", {"e2e/cli.sh", "somebody types at a terminal"}},
     {"protocol/runtime/witness_client",
      {"witness/witness_process_test.cc", "needs a witness that answers"}},

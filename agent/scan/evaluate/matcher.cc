@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "agent/scan/evaluate/predicate.h"
-#include "agent/scan/yara/shape.h"
+#include "protocol/rule_text/shape.h"
 #include "protocol/base/assert.h"
 
 namespace fleetsweep::scan {
@@ -148,7 +148,7 @@ void add_needs(const CompiledSelection& selection, Needs& needs) {
 }
 
 // Files of its size are so few that looking first costs less than opening.
-bool is_rare(const Shape& shape) {
+bool is_rare(const rule_text::Shape& shape) {
   return shape.size_max <= kSmallBytes || shape.size_min >= kLargeBytes;
 }
 
@@ -185,7 +185,7 @@ struct Matcher::Compiled {
     bool about_parent = false;
     // Limits of its rule.
     std::string rule_magic;
-    Shape shape;
+    rule_text::Shape shape;
   };
   std::vector<One> all;
 
@@ -269,7 +269,7 @@ Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& p
     FS_CHECK(compile_list(detection.none_of, one.none_of));
     if (detection.rule >= 0) {
       const model::Rule& rule = policy.rules[detection.rule];
-      one.shape = shape_of(rule.source);
+      one.shape = rule_text::shape_of(rule.source);
       one.shape.size_min = std::max(one.shape.size_min, rule.size_min);
       if (rule.size_max != 0) one.shape.size_max = std::min(one.shape.size_max, rule.size_max);
       one.rule_magic = rule.magic;

@@ -9,14 +9,11 @@
 #include <vector>
 
 #include "protocol/base/bytes.h"
+#include "protocol/rule_text/literal.h"
 
 namespace fleetsweep::scan {
 
-struct Literal {
-  std::string bytes;
-  bool cased = true;
-  bool operator==(const Literal&) const = default;
-};
+using rule_text::Literal;
 
 class LiteralSet {
  public:

@@ -1,12 +1,15 @@
-#include "agent/scan/yara/gate.h"
+#include "protocol/rule_text/gate.h"
 
 #include <gtest/gtest.h>
 
+#include "agent/scan/literal/literal_set.h"
 #include "agent/scan/yara/yara_rules.h"
 #include "protocol/base/prng.h"
 
 namespace fleetsweep::scan {
 namespace {
+
+using namespace rule_text;
 
 std::string rule(const std::string& strings, const std::string& condition) {
   return "rule R { strings: " + strings + " condition: " + condition + " }";
@@ -72,6 +75,15 @@ TEST(Gate, WhatCanBeTrueWithoutAStringIsOpen) {
     EXPECT_TRUE(gate_of(rule("$a = \"evilmark\" $short = \"abc\"", condition)).open) << condition;
 }
 
+TEST(Gate, AShortStringOpensARuleThatNeedsAllOfThem) {
+  const std::string two = "$a = \"evilmark\" $short = \"abc\"";
+  for (const char* condition :
+       {"all of them", "all of ($short, $a)", "all of them and filesize < 9"})
+    EXPECT_EQ(gate_of(rule(two, condition)).literals, (std::vector<Literal>{{"evilmark", true}}))
+        << condition;
+  EXPECT_TRUE(gate_of(rule(two, "all of ($short*)")).open);
+}
+
 TEST(Gate, EncodedStringsHaveNoLiteral) {
   for (const char* modifier : {"xor", "xor(1-255)", "base64", "base64wide"})
     EXPECT_TRUE(gate_of(rule(std::string("$a = \"evilmark\" ") + modifier, "$a")).open) << modifier;
@@ -108,7 +120,12 @@ TEST(Gate, NeverStopsAFileThatYaraWouldMatch) {
   };
   const auto string = [&]() -> std::string {
     const std::string plain = text(3 + random.below(6));
-    switch (random.below(7)) {
+    switch (random.below(9)) {
+      case 7:
+        return "/" + text(2) + "(" + text(3) + "|" + text(1 + random.below(3)) + "b?)?" + text(5) +
+               "/";
+      case 8:
+        return "/" + text(5) + "|(" + text(3) + "[a|]){1,2}" + text(6) + "/";
       case 0:
         return "\"" + plain + "\" nocase";
       case 1:
@@ -132,6 +149,7 @@ TEST(Gate, NeverStopsAFileThatYaraWouldMatch) {
                               "any of ($a*) and $c",
                               "($a or $b) and ($c or filesize < 40)",
                               "all of them or ($a and #b > 1)",
+                              "all of ($a, $b)",
                               "$a in (0..20) or $b at 3",
                               "not ($a or $b) or $c"};
   int gated = 0, matched = 0;

@@ -1,4 +1,4 @@
-#include "agent/scan/yara/shape.h"
+#include "protocol/rule_text/shape.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,8 @@
 
 namespace fleetsweep::scan {
 namespace {
+
+using namespace rule_text;
 
 constexpr std::uint64_t kAnySize = std::numeric_limits<std::uint64_t>::max();
 

@@ -1,8 +1,8 @@
-#include "agent/scan/yara/source.h"
+#include "protocol/rule_text/source.h"
 
 #include <cctype>
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 namespace {
 
 bool is_word(char c) {
@@ -53,22 +53,48 @@ std::string widened(const std::string& text) {
   return result;
 }
 
-// The pattern between the slashes. Groups and alternatives are not looked into.
+// Where the class that begins at the bracket ends; the size: nowhere.
+std::size_t end_of_class(std::string_view regex, std::size_t at) {
+  std::size_t end = at + 1;
+  if (end < regex.size() && regex[end] == '^') ++end;
+  if (end < regex.size() && regex[end] == ']') ++end;
+  while (end < regex.size() && regex[end] != ']') end += regex[end] == '\\' ? 2 : 1;
+  return std::min(end, regex.size());
+}
+
+// Where the group that begins at the parenthesis ends; the size: nowhere.
+std::size_t end_of_group(std::string_view regex, std::size_t at) {
+  std::size_t depth = 0;
+  for (; at < regex.size(); ++at) {
+    if (regex[at] == '\\')
+      ++at;
+    else if (regex[at] == '[')
+      at = end_of_class(regex, at);
+    else if (regex[at] == '(')
+      ++depth;
+    else if (regex[at] == ')' && --depth == 0)
+      return at;
+  }
+  return regex.size();
+}
+
+// The pattern between the slashes. Groups are not looked into, nor is one of alternatives.
 Run run_of_regex(std::string_view regex) {
-  if (regex.find_first_of("(|") != std::string_view::npos) return {};
   Runs runs;
   for (std::size_t i = 0; i < regex.size(); ++i) {
     const char c = regex[i];
     switch (c) {
-      case '[': {
+      case '[':
         runs.cut();
-        std::size_t end = i + 1;
-        if (end < regex.size() && regex[end] == '^') ++end;
-        if (end < regex.size() && regex[end] == ']') ++end;
-        while (end < regex.size() && regex[end] != ']') end += regex[end] == '\\' ? 2 : 1;
-        i = end;
+        i = end_of_class(regex, i);
         break;
-      }
+      case '(':
+        runs.cut();
+        i = end_of_group(regex, i);
+        break;
+      case '|':
+      case ')':
+        return {};
       case '*':
       case '?':
         runs.drop_last();
@@ -373,4 +399,4 @@ std::optional<std::vector<YaraRule>> read_yara(std::string_view source, std::siz
   return Reader(source, run_min).read();
 }
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -1,13 +1,13 @@
-#include "agent/scan/yara/shape.h"
+#include "protocol/rule_text/shape.h"
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
 
-#include "agent/scan/yara/condition.h"
-#include "agent/scan/yara/source.h"
+#include "protocol/rule_text/condition.h"
+#include "protocol/rule_text/source.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 namespace {
 
 // Of nothing a file can be.
@@ -179,4 +179,4 @@ Shape shape_of(std::string_view source) {
   return result;
 }
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

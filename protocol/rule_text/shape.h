@@ -12,7 +12,7 @@
 
 #include "protocol/base/bytes.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 
 struct Shape {
   std::uint64_t size_min = 0;
@@ -30,4 +30,4 @@ Shape shape_of(std::string_view source);
 // Of a longer start so much is asked for.
 inline constexpr std::size_t kShapeStartBytes = 16;
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/scan/literal/literal_set.h"
+#include "protocol/rule_text/literal.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 
 struct Gate {
   bool open = true;               // no literal is needed
@@ -20,8 +20,10 @@ struct Gate {
 // its longest fixed run of at least kGateBytes.
 Gate gate_of(std::string_view source);
 
-inline constexpr std::size_t kGateBytes = 6;
+// As many as YARA itself needs to look for one: any that is longer than a word of a processor is
+// rare in a file that the rule is not about.
+inline constexpr std::size_t kGateBytes = 4;
 // The start of a longer one is asked for: it occurs where the whole does.
 inline constexpr std::size_t kGateBytesMax = 256;
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 
 using Tokens = std::span<const std::string>;
 
@@ -21,4 +21,4 @@ std::size_t closing(Tokens tokens);
 // What stands in the parentheses that enclose all of it; empty: none do.
 Tokens enclosed(Tokens tokens);
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/scan/literal/literal_set.h"
+#include "protocol/rule_text/literal.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 
 struct YaraString {
   std::string id;                 // "$a"; "$" without a name
@@ -25,4 +25,4 @@ struct YaraRule {
 
 std::optional<std::vector<YaraRule>> read_yara(std::string_view source, std::size_t run_min);
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -1,6 +1,6 @@
-#include "agent/scan/yara/condition.h"
+#include "protocol/rule_text/condition.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 
 std::vector<Tokens> split(Tokens tokens, std::string_view word) {
   std::vector<Tokens> parts;
@@ -31,4 +31,4 @@ Tokens enclosed(Tokens tokens) {
   return tokens.subspan(1, tokens.size() - 2);
 }
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text

@@ -1,14 +1,14 @@
-#include "agent/scan/yara/gate.h"
+#include "protocol/rule_text/gate.h"
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
 #include <set>
 
-#include "agent/scan/yara/condition.h"
-#include "agent/scan/yara/source.h"
+#include "protocol/rule_text/condition.h"
+#include "protocol/rule_text/source.h"
 
-namespace fleetsweep::scan {
+namespace fleetsweep::rule_text {
 namespace {
 
 // Strings of the rule of which one occurs whenever the expression is true; nothing: it may be true
@@ -45,13 +45,17 @@ class GateReader {
     if (const Tokens inner = enclosed(tokens); !inner.empty()) return any(inner, depth + 1);
     if (tokens.front().front() == '$' && tokens.front().size() > 1)
       return tokens.size() == 1 || tokens[1] == "at" || tokens[1] == "in"
-                 ? strings({&tokens.front(), 1})
+                 ? any_of(strings({&tokens.front(), 1}))
                  : std::nullopt;
     if (tokens.size() < 3 || tokens[1] != "of" || !at_least_one(tokens[0])) return std::nullopt;
-    if (tokens[2] == "them") return all_strings();
-    if (tokens[2] != "(") return std::nullopt;
-    const std::size_t end = closing(tokens.subspan(2));
-    return end == 0 ? std::nullopt : strings(tokens.subspan(3, end - 1));
+    Needed named;
+    if (tokens[2] == "them") {
+      named = all_strings();
+    } else if (tokens[2] == "(") {
+      const std::size_t end = closing(tokens.subspan(2));
+      if (end > 0) named = strings(tokens.subspan(3, end - 1));
+    }
+    return tokens[0] == "all" ? one_of(named) : any_of(named);
   }
 
   static bool at_least_one(const std::string& word) {
@@ -74,12 +78,30 @@ class GateReader {
     return false;
   }
 
+  // Each of them may be the one that occurs: of all something has to be known.
+  Needed any_of(Needed named) const {
+    if (named)
+      for (const std::size_t i : *named)
+        if (rule_.strings[i].literals.empty()) return std::nullopt;
+    return named;
+  }
+  // All occur: one is enough, and the longest is the rarest.
+  Needed one_of(const Needed& named) const {
+    Needed best;
+    if (!named) return best;
+    std::size_t longest = 0;
+    for (const std::size_t i : *named) {
+      const auto& literals = rule_.strings[i].literals;
+      if (literals.empty() || literals.front().bytes.size() <= longest) continue;
+      longest = literals.front().bytes.size();
+      best = {i};
+    }
+    return best;
+  }
+
   Needed all_strings() const {
     std::set<std::size_t> result;
-    for (std::size_t i = 0; i < rule_.strings.size(); ++i) {
-      if (rule_.strings[i].literals.empty()) return std::nullopt;
-      result.insert(i);
-    }
+    for (std::size_t i = 0; i < rule_.strings.size(); ++i) result.insert(i);
     return result;
   }
 
@@ -95,7 +117,6 @@ class GateReader {
       for (std::size_t i = 0; i < rule_.strings.size(); ++i) {
         const YaraString& string = rule_.strings[i];
         if (prefix ? !string.id.starts_with(stem) : string.id != wanted) continue;
-        if (string.literals.empty()) return std::nullopt;
         found = true;
         result.insert(i);
       }
@@ -128,4 +149,4 @@ Gate gate_of(std::string_view source) {
   return gate;
 }
 
-}  // namespace fleetsweep::scan
+}  // namespace fleetsweep::rule_text
