@@ -53,16 +53,6 @@ bool narrows(const model::Predicate& p, const Draft& draft) {
   }
 }
 
-// "/", "/*", "C:\\": the whole disk by another name.
-bool is_whole_disk(std::string_view path) {
-  if (path.size() > 1 && path[1] == ':') path.remove_prefix(2);
-  return path.find_first_not_of("/\\*?") == std::string_view::npos;
-}
-
-bool reads_whole_disk(const model::FileScope& scope) {
-  return scope.paths.empty() || std::any_of(scope.paths.begin(), scope.paths.end(), is_whole_disk);
-}
-
 // Of all bytes of a host, by a detection that hashes.
 double share_read(const model::Policy& policy, std::string_view detection) {
   const HostProfile host;
@@ -76,7 +66,7 @@ void check_cost(Draft& draft) {
     const Detection& detection = draft.policy.detections[i];
     const DetectionPlace& place = draft.detections[i];
     if (detection.object != ObjectKind::kFile || detection.for_each >= 0 ||
-        !reads_whole_disk(detection.scope))
+        !is_whole_disk(detection.scope))
       continue;
     const auto by_hash = [](const model::Selection& selection) {
       return has(selection, [](const auto& p) { return is_hash(p.field); });

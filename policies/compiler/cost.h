@@ -22,6 +22,7 @@ struct DetectionCost {
   double bytes_read = 0;  // in full, for a digest or a rule
   bool hashes = false;
   bool rules = false;
+  bool unpacks = false;  // the archives among them
 };
 
 // Several detections read a file once, so the whole is at most what the host has.
@@ -29,11 +30,15 @@ struct PolicyCost {
   double walked = 0;  // files whose names are looked at
   double opened = 0;
   double bytes_read = 0;
-  double cpu_seconds = 0;
+  double cpu_seconds = 0;  // without the memory of processes
+  bool reads_memory = false;
   std::vector<DetectionCost> detections;  // of files, without joins; in the policy's order
 };
 
 PolicyCost predict_cost(const model::Policy& policy, const HostProfile& host);
+
+// Without paths, or with "/", "/*", "C:\\": the whole disk by another name.
+bool is_whole_disk(const model::FileScope& scope);
 
 // A share of the disk's bytes from which on a detection by hash is warned of. All programs (ELF)
 // are half of it, and a policy may well ask for those.

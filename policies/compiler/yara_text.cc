@@ -5,40 +5,17 @@
 #include <span>
 
 #include "policies/compiler/sink.h"
+#include "protocol/rule_text/gate.h"
+#include "protocol/rule_text/source.h"
 
 namespace fleetsweep::compiler {
 namespace {
 
-constexpr std::size_t kAtomBytes = 4;
 constexpr std::string_view kRefusedImports[] = {"dotnet", "dex", "macho", "console", "hash"};
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
-bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-// Bytes of the longest run without a choice in it.
-class Run {
- public:
-  void fixed() { ++now_; }
-  void open() {
-    longest_ = longest();
-    now_ = 0;
-  }
-  // The byte before may be missing.
-  void undo() {
-    if (now_ > 0) --now_;
-    open();
-  }
-  std::size_t longest() const { return std::max(longest_, now_); }
-
- private:
-  std::size_t now_ = 0;
-  std::size_t longest_ = 0;
-};
-
 using Tokens = std::span<const std::string_view>;
 
 // Deeper conditions are not looked into.
@@ -122,6 +99,11 @@ class Lexer {
 
   std::vector<RuleProblem> problems;
   std::vector<RuleText> rules;
+  struct String {
+    std::string_view name;
+    std::uint32_t line = 0;
+  };
+  std::vector<String> strings;
 
   void run() {
     while (skip_blank()) {
@@ -206,116 +188,21 @@ class Lexer {
   }
 
   void definition(std::string_view name) {
-    const auto line = line_;
-    std::size_t atom = 0;
+    strings.push_back({name, line_});
     if (text_[at_] == '"') {
-      atom = text_atom(quoted());
+      quoted();
     } else if (text_[at_] == '{') {
-      atom = hex_atom();
+      while (at_ < text_.size() && text_[at_] != '}') step();
     } else if (text_[at_] == '/') {
-      atom = regex_atom();
-    } else {
-      return;
+      pattern();
     }
-    if (atom >= kAtomBytes) return;
-    problems.push_back(
-        {line, true,
-         fmt::format("the YARA string ${} has only {} fixed bytes in a row", name, atom),
-         "with four or more the scanner can skip most files unread"});
   }
 
-  static std::size_t text_atom(std::string_view value) {
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < value.size(); ++i, ++bytes)
-      if (value[i] == '\\') i += i + 1 < value.size() && value[i + 1] == 'x' ? 3 : 1;
-    return bytes;
-  }
-
-  std::size_t hex_atom() {
-    Run run;
-    bool half = false, hole = false;
-    int alternatives = 0;
-    for (++at_; at_ < text_.size() && text_[at_] != '}'; step()) {
-      const char c = text_[at_];
-      if (c == '(') ++alternatives, run.open();
-      if (c == ')') --alternatives, run.open();
-      if (c == '[') {
-        run.open();
-        while (at_ + 1 < text_.size() && text_[at_] != ']') step();
-        continue;
-      }
-      if (!is_hex(c) && c != '?') continue;
-      hole = hole || c == '?';
-      half = !half;
-      if (half) continue;
-      if (hole || alternatives > 0)
-        run.open();
-      else
-        run.fixed();
-      hole = false;
-    }
-    if (at_ < text_.size()) ++at_;
-    return run.longest();
-  }
-
-  std::size_t regex_atom() {
-    Run run;
-    bool in_class = false;
-    int groups = 0;
-    for (++at_; at_ < text_.size() && text_[at_] != '\n'; ++at_) {
-      const char c = text_[at_];
-      if (c == '\\' && at_ + 1 < text_.size()) {
-        ++at_;
-        const char escape = text_[at_];
-        if (in_class) continue;
-        const bool one_byte = escape == 'x' || !is_word(escape) || escape == 'n' || escape == 't' ||
-                              escape == 'r' || escape == 'f' || escape == 'a';
-        if (escape == 'x') at_ = std::min(at_ + 2, text_.size() - 1);
-        if (one_byte && groups == 0)
-          run.fixed();
-        else
-          run.open();
-        continue;
-      }
-      if (in_class) {
-        in_class = c != ']';
-        continue;
-      }
-      if (c == '/') break;
-      switch (c) {
-        case '[':
-          in_class = true;
-          run.open();
-          break;
-        case '(':
-          ++groups;
-          run.open();
-          break;
-        case ')':
-          --groups;
-          run.open();
-          break;
-        case '*':
-        case '?':
-          run.undo();
-          break;
-        case '{':
-          run.undo();
-          while (at_ + 1 < text_.size() && text_[at_] != '}' && text_[at_] != '\n') ++at_;
-          break;
-        case '+':
-        case '.':
-        case '|':
-        case '^':
-        case '$':
-          run.open();
-          break;
-        default:
-          if (groups == 0) run.fixed();
-      }
-    }
+  // Its first slash ends it, in a class as well.
+  void pattern() {
+    for (++at_; at_ < text_.size() && text_[at_] != '/' && text_[at_] != '\n'; ++at_)
+      if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
     if (at_ < text_.size() && text_[at_] == '/') ++at_;
-    return run.longest();
   }
 
   // Up to the brace that ends the rule: a condition holds none outside of texts and patterns.
@@ -329,7 +216,7 @@ class Lexer {
       if (c == '"') {
         quoted();
       } else if (c == '/') {
-        regex_atom();
+        pattern();
       } else {
         ++at_;
         if (is_word(c) || c == '$' || c == '#' || c == '@' || c == '!') word();
@@ -353,7 +240,21 @@ class Lexer {
 std::vector<RuleProblem> yara_text_problems(std::string_view source) {
   Lexer lexer(source);
   lexer.run();
-  return std::move(lexer.problems);
+  std::vector<RuleProblem> problems = std::move(lexer.problems);
+  if (!rule_text::gate_of(source).open) return problems;
+  const auto rules = rule_text::read_yara(source, rule_text::kGateBytes);
+  std::size_t at = 0;
+  for (const rule_text::YaraRule& rule : rules.value_or(std::vector<rule_text::YaraRule>()))
+    for (const rule_text::YaraString& string : rule.strings) {
+      if (at >= lexer.strings.size()) return problems;
+      const Lexer::String& place = lexer.strings[at++];
+      if (!string.literals.empty()) continue;
+      problems.push_back({place.line, true,
+                          fmt::format("the YARA string ${} has no {} fixed bytes in a row",
+                                      place.name, rule_text::kGateBytes),
+                          "with them, outside of ( and |, the scanner skips most files unread"});
+    }
+  return problems;
 }
 
 std::vector<RuleText> yara_rule_texts(std::string_view source) {

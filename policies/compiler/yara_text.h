@@ -1,8 +1,8 @@
 #pragma once
 
 // What our agents refuse or warn about in YARA source that libyara itself would take: imports that
-// read a file again or crash on hostile input, strings without four fixed bytes in a row, and rules
-// that are true of any file.
+// read a file again or crash on hostile input, strings that do not tell which files can be skipped
+// unread, and rules that are true of any file.
 
 #include <cstdint>
 #include <string_view>

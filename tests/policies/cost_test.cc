@@ -47,6 +47,59 @@ TEST(Cost, AScopeOrAKindOfFileSavesNothing) {
   EXPECT_LT(scoped.walked, 2000);
 }
 
+TEST(Cost, TheWholeDiskByAnotherNameIsASmallFolder) {
+  const std::string hash = "    where: {file.magic: elf, file.hashes.SHA-256: " + kHashed + "}\n";
+  const auto whole = cost_of("    object: file\n" + hash);
+  for (const char* path : {"/", "/*", "/**"})
+    EXPECT_EQ(cost_of(fmt::format("    object: file\n    scope: {{paths: ['{}']}}\n", path) + hash)
+                  .opened,
+              whole.opened)
+        << path;
+  EXPECT_EQ(cost_of("    object: file\n    scope: {paths: [/usr/*]}\n" + hash).walked,
+            cost_of("    object: file\n    scope: {paths: [/usr]}\n" + hash).walked);
+}
+
+TEST(Cost, LookingIntoArchivesIsFree) {
+  const std::string name = "    where: {file.name: dropper}\n";
+  const auto packed =
+      cost_of("    object: file\n    scope: {paths: [/usr], archives: true}\n" + name);
+  const auto plain = cost_of("    object: file\n    scope: {paths: [/usr]}\n" + name);
+  EXPECT_EQ(plain.opened, 0);
+  EXPECT_EQ(packed.opened, packed.walked) << "what lies in it is not told by its name";
+  EXPECT_GT(packed.bytes_read, 1e9);
+  EXPECT_GT(packed.cpu_seconds, 10 * plain.cpu_seconds);
+}
+
+class OfARule : public testing::Test {
+ protected:
+  static PolicyCost cost(const std::string& source) {
+    auto policy = compile(sample_policy()).policy;
+    std::erase_if(policy.detections, [](const auto& one) { return one.rule < 0; });
+    policy.detections.resize(1);
+    policy.detections[0].scope = {};
+    policy.detections[0].any_of = {{}};
+    policy.rules[0].size_min = policy.rules[0].size_max = 0;
+    policy.rules[0].magic.clear();
+    policy.rules[0].source = source;
+    return predict_cost(policy, HostProfile{});
+  }
+};
+
+TEST_F(OfARule, ThatNoLiteralOpensCostsAsMuchAsOneThatIsSearchedFor) {
+  const auto gated = cost("rule r { strings: $a = \"lookalike\" condition: $a }");
+  const auto open = cost("rule r { strings: $a = /(wget|curl) h/ condition: $a }");
+  EXPECT_EQ(open.bytes_read, gated.bytes_read);
+  EXPECT_GT(open.cpu_seconds, 2 * gated.cpu_seconds);
+}
+
+TEST_F(OfARule, ThatTellsHowItsFilesBeginReadsAllOthers) {
+  const auto any = cost("rule r { strings: $a = \"lookalike\" condition: $a }");
+  const auto elf = cost(
+      "rule r { strings: $a = \"lookalike\" condition: uint32(0) == 0x464c457f and $a and "
+      "filesize < 4MB }");
+  EXPECT_LT(elf.bytes_read, any.bytes_read / 4);
+}
+
 TEST(Cost, ANameOpensFiles) {
   const auto named = cost_of("    object: file\n    where: {file.name: dropper}\n");
   EXPECT_EQ(named.opened, 0);

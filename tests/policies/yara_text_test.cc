@@ -34,24 +34,25 @@ TEST(YaraText, AnImportInACommentOrStringCounts) {
 }
 
 TEST(YaraText, AStringWithoutFourFixedBytesIsSilentlySlow) {
-  EXPECT_THAT(problems(strings("$a = \"abc\"")),
-              ElementsAre("2 warning: the YARA string $a has only 3 fixed bytes in a row"));
-  EXPECT_THAT(problems(strings("$a = \"\\x41\\x42c\" wide")),
-              ElementsAre("2 warning: the YARA string $a has only 3 fixed bytes in a row"));
-  EXPECT_THAT(problems(strings("$a = { 41 42 ?? 43 44 [2-4] 45 }")),
-              ElementsAre("2 warning: the YARA string $a has only 2 fixed bytes in a row"));
-  EXPECT_THAT(problems(strings("$a = { 41 42 ( 43 44 | 45 46 ) 47 }")),
-              ElementsAre("2 warning: the YARA string $a has only 2 fixed bytes in a row"));
-  EXPECT_THAT(problems(strings("$a = /ab[cd]ef?gh/")),
-              ElementsAre("2 warning: the YARA string $a has only 2 fixed bytes in a row"));
-  EXPECT_THAT(problems(strings("$a = /abcd*/")),
-              ElementsAre("2 warning: the YARA string $a has only 3 fixed bytes in a row"));
+  for (const char* definition :
+       {"$a = \"abc\"", "$a = \"A\" wide", "$a = { 41 42 ?? 43 44 [2-4] 45 }",
+        "$a = { 41 42 43 ( 44 45 | 46 47 ) 48 }", "$a = /ab[cd]ef?gh/", "$a = /abcd*/",
+        "$a = /(wget|curl) ht/", "$a = /wget|curl/", "$a = \"evilmark\" xor"})
+    EXPECT_THAT(problems(strings(definition)),
+                ElementsAre("2 warning: the YARA string $a has no 4 fixed bytes in a row"))
+        << definition;
 }
 
 TEST(YaraText, AGoodStringIsComplainedAbout) {
-  EXPECT_THAT(problems(strings("$a = \"abcd\" // short: \"ab\"\n$b = { 41 42 43 4? 44 45 46 47 }\n"
-                               "$c = /id=[0-9a-f]{8};/ $d = /x\\/\\x41\\x42y+/")),
-              ElementsAre("4 warning: the YARA string $c has only 3 fixed bytes in a row"));
+  EXPECT_THAT(
+      problems(strings("$a = \"abcd\" // short: \"ab\"\n$b = { 41 42 43 44 4? }\n$c = "
+                       "/id=[0-9a-f]{8};/ $d = /(wget|curl) x\\/\\x41y+/ $e = \"ab\" wide")),
+      ElementsAre("4 warning: the YARA string $c has no 4 fixed bytes in a row"));
+  for (const char* condition : {"all of them", "$a and $b"})
+    EXPECT_THAT(problems(std::string("rule r { strings: $a = \"abcd\" $b = \"xy\" condition: ") +
+                         condition + " }"),
+                IsEmpty())
+        << "the other one tells";
 }
 
 TEST(YaraText, ARuleThatIsTrueOfAnyFileIsASign) {
