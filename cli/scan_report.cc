@@ -83,6 +83,17 @@ std::vector<std::vector<std::string>> scan_table(const json& report) {
   return rows;
 }
 
+std::vector<std::string> unread_lines(const json& report) {
+  std::vector<std::string> lines;
+  if (count_of(report, "scanned") == 0)
+    lines.push_back(
+        "the folder is taken as /: a sample must lie in it where the policy looks (`policy "
+        "explain` says where)");
+  name_first(lines, report, "unscannable", "could not be read");
+  name_first(lines, report, "partial", "not looked at whole");
+  return lines;
+}
+
 std::vector<std::string> scan_summary(const json& report) {
   std::vector<std::string> lines;
   for (const json& verdict : report.value("verdicts", json::array()))
@@ -95,12 +106,8 @@ std::vector<std::string> scan_summary(const json& report) {
   else
     lines.push_back(fmt::format("{}; {} scanned", counted(report["findings"].size(), "finding"),
                                 counted(scanned, "file")));
-  if (scanned == 0)
-    lines.push_back(
-        "the folder is taken as /: a sample must lie in it where the policy looks (`policy "
-        "explain` says where)");
-  name_first(lines, report, "unscannable", "could not be read");
-  name_first(lines, report, "partial", "not looked at whole");
+  const std::vector<std::string> unread = unread_lines(report);
+  lines.insert(lines.end(), unread.begin(), unread.end());
   return lines;
 }
 

@@ -192,6 +192,7 @@ Status test_goodware(Session& session, const Options& options) {
   }
   json results = json::array();
   std::size_t alarms = 0, tried = 0;
+  std::uint64_t scanned = 0;
   while (results.size() < policies.size()) {
     const std::size_t first = results.size();
     const std::size_t count = std::min(limits::kSweepPolicies, policies.size() - first);
@@ -206,6 +207,7 @@ Status test_goodware(Session& session, const Options& options) {
       const json hits = false_alarms(report);
       alarms += hits["verdicts"].size();
       tried += !is_for_another;
+      scanned += count_of(report, "scanned");
       if (!session.console.json && is_for_another) {
         session.console.note(
             fmt::format("{}: for {}, not tried here", file, name(policy.platform)));
@@ -214,12 +216,14 @@ Status test_goodware(Session& session, const Options& options) {
                                           counted(hits["verdicts"].size(), "false alarm"),
                                           counted(count_of(report, "scanned"), "file")));
         if (!hits["verdicts"].empty()) session.console.table(scan_table(hits));
+        for (const std::string& line : unread_lines(report)) session.console.note(line);
       }
-      results.push_back({{"policy", file},
-                         {"reason", text_of(report, "reason")},
-                         {"scanned", count_of(report, "scanned")},
-                         {"verdicts", hits["verdicts"]},
-                         {"findings", hits["findings"]}});
+      json result = {
+          {"policy", file}, {"verdicts", hits["verdicts"]}, {"findings", hits["findings"]}};
+      for (const char* member :
+           {"reason", "scanned", "unscannable", "unscannable_paths", "partial", "partial_paths"})
+        if (report.contains(member)) result[member] = report[member];
+      results.push_back(std::move(result));
     }
   }
   if (session.console.json) session.console.print(results.dump());
@@ -228,6 +232,12 @@ Status test_goodware(Session& session, const Options& options) {
         Code::kConflict,
         "no policy was tried: none is for the system whose root is {}\nnext:  give a folder "
         "that is the root of such a host",
+        escaped(options.goodware));
+  if (scanned == 0)
+    return fail(
+        Code::kConflict,
+        "no file was scanned: {} holds none where a policy looks\nnext:  give the root of a "
+        "host's files",
         escaped(options.goodware));
   if (alarms == 0) return {};
   return fail(Code::kConflict,

@@ -149,6 +149,30 @@ TEST(PolicyVerbs, AFalseAlarmOnGoodSoftwarePasses) {
   EXPECT_EQ(nlohmann::json::parse(good.out).size(), 2u) << "a policy was left out";
 }
 
+TEST(PolicyVerbs, WhatNobodyCouldReadOrNothingAtAllPassesForGoodSoftware) {
+  const Feed feed;
+  constexpr std::uintmax_t kSize = std::uintmax_t{1} << 40;  // more than a scan reads
+  std::ofstream(feed.feed, std::ios::trunc)
+      << crypto::sha256(as_bytes("elsewhere")).hex() << ":" << kSize << ":Elsewhere\n";
+  ASSERT_EQ(run("import", "clamav " + feed.feed +
+                              " --family Ours --issuer Us --reference T-1 --out " + feed.policy)
+                .exit,
+            kDone);
+  std::ofstream(feed.root + "/opt/hole");
+  std::filesystem::resize_file(feed.root + "/opt/hole", kSize);
+  const std::string trial = feed.policy + " --goodware " + feed.root;
+  const Outcome some = run("test", trial);
+  EXPECT_EQ(some.exit, kDone) << some.err;
+  EXPECT_THAT(some.err, testing::HasSubstr("/opt/hole"));
+  const auto report = nlohmann::json::parse(run("test", trial, true).out);
+  EXPECT_EQ(report[0]["unscannable"], 1) << report;
+
+  std::filesystem::create_directories(feed.folder + "/empty");
+  const Outcome none = run("test", feed.policy + " --goodware " + feed.folder + "/empty");
+  EXPECT_EQ(none.exit, kRefused);
+  EXPECT_THAT(none.err, testing::HasSubstr("no file was scanned"));
+}
+
 TEST(PolicyVerbs, AHuntForTheUnknownCannotBeTriedWithABaseline) {
   const Feed feed;
   std::filesystem::create_directories(feed.root + "/etc/cron.d");

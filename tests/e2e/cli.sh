@@ -216,9 +216,11 @@ expect "an order that is not there is not undone" exits 1 agent undo 0123456789a
 expect "and which there are" says 'no order in the log .* begins with 0123456789ab: `fleetsweep-agent why` lists them' err
 
 echo 198.51.100.7 >"$STORY/list.txt"
+mkdir -p "$STORY/good/tmp"
+echo good >"$STORY/good/tmp/software"
 for verb in "campaign status" "campaign status cli-1" "campaign hosts cli-1" "campaign report cli-1" "agent list" "agent show web-1" \
   "agent why web-1 cli-1" "audit verify" "log proof 0 --out $STORY/p.tlog-proof" "campaign paths cli-1 --evidence-key $WORLD/keys/evidence.key" "doctor" "policy lint $POLICY" "policy explain $POLICY" "policy build $POLICY --out $STORY/p" \
-  "policy test $POLICY $STORY" "policy test $POLICY --goodware $STORY" "policy import plain $STORY/list.txt --family Ours" "key create $STORY/dora.key --holder dora --unencrypted" "key show $STORY/dora.key" \
+  "policy test $POLICY $STORY" "policy test $POLICY --goodware $STORY/good" "policy import plain $STORY/list.txt --family Ours" "key create $STORY/dora.key --holder dora --unencrypted" "key show $STORY/dora.key" \
   "root show $WORLD/keys/root.dsse" "campaign watch cli-1"; do
   expect "$verb, JSON" is_json $verb
 done
