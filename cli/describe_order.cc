@@ -67,6 +67,14 @@ void add_approvals(const trust::Approvals& approvals, Page& page) {
                               list_text(clause.signed_by, "nobody")));
 }
 
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
+  return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, kUnits[unit]);
+}
+
 void add_dry_run(const model::Order& order, const OrderReview& review, Page& page) {
   if (order.dry_run_order.is_zero()) return;
   page.line("dry run", order.dry_run_order.hex());
@@ -75,6 +83,10 @@ void add_dry_run(const model::Order& order, const OrderReview& review, Page& pag
   const DryRunNumbers& run = *review.dry_run;
   page.line("", fmt::format("{} hosts: {} found, {} clean, {} refused or failed; {} objects",
                             run.hosts, run.found, run.clean, run.refused, run.matched));
+  if (run.hosts > 0)
+    page.line("",
+              fmt::format("each read {} on average, the most that one read was {}",
+                          bytes_text(run.bytes_read / run.hosts), bytes_text(run.bytes_read_max)));
   if (run.unscannable > 0)
     page.line("", fmt::format("{} of them not read in full: what they could not read is unknown",
                               run.unscannable));

@@ -165,6 +165,8 @@ Result<DryRunNumbers> checked_dry_run(const OrderEvidence& evidence, const trust
                        receipt->state == HostState::kFailed ||
                        receipt->state == HostState::kUntrusted;
     numbers.matched += receipt->matched;
+    numbers.bytes_read += receipt->scanned_bytes;
+    numbers.bytes_read_max = std::max(numbers.bytes_read_max, receipt->scanned_bytes);
     numbers.left_alone += static_cast<std::uint64_t>(
         std::ranges::count(receipt->items, model::Reason::kProtected, &model::ReceiptItem::reason));
   }

@@ -30,12 +30,14 @@ struct DryRunNumbers {
   std::uint64_t hosts = 0;
   std::uint64_t found = 0;  // hosts
   std::uint64_t clean = 0;
-  std::uint64_t unscannable = 0;    // of both: not everything could be read
-  std::uint64_t refused = 0;        // failed, or not to be believed
-  std::uint64_t matched = 0;        // objects
-  std::uint64_t left_alone = 0;     // of those that receipts list: no order touches them
-  std::uint64_t contradicting = 0;  // hosts of two stories: a cloned image or a stolen key
-  std::uint64_t later = 0;          // receipts that came after those that the order names
+  std::uint64_t unscannable = 0;     // of both: not everything could be read
+  std::uint64_t refused = 0;         // failed, or not to be believed
+  std::uint64_t matched = 0;         // objects
+  std::uint64_t bytes_read = 0;      // of the hosts' files, by all of them
+  std::uint64_t bytes_read_max = 0;  // by one of them
+  std::uint64_t left_alone = 0;      // of those that receipts list: no order touches them
+  std::uint64_t contradicting = 0;   // hosts of two stories: a cloned image or a stolen key
+  std::uint64_t later = 0;           // receipts that came after those that the order names
 };
 
 // The numbers of exactly those receipts that the order's dryRunReport names. Of each host the

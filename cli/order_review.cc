@@ -216,6 +216,8 @@ json to_json(const OrderReview& review, const model::Order& order) {
                          {"unscannable", review.dry_run->unscannable},
                          {"refused", review.dry_run->refused},
                          {"matched", review.dry_run->matched},
+                         {"bytes_read", review.dry_run->bytes_read},
+                         {"bytes_read_max", review.dry_run->bytes_read_max},
                          {"left_alone", review.dry_run->left_alone},
                          {"contradicting", review.dry_run->contradicting},
                          {"later", review.dry_run->later}};

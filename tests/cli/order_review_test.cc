@@ -113,6 +113,7 @@ TEST_F(Signer, OrderThatIsInOrderIsObjectedTo) {
   for (const char* shown :
        {"first sweep reads 11.0 GB: about 9.5 seconds",
         "2 hosts: 1 found, 1 clean, 0 refused or failed; 4 objects", "1 of them not read in full",
+        "each read 750.0 MB on average, the most that one read was 1.2 GB",
         "2 known hosts in scope", "wave 1", "web-1", "against the campaign's last order",
         "mode: apply, was dry-run (WIDENS)", "NOT COMPLETE",
         "2 of alice, bob, carol; signed by nobody"})
