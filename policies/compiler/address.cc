@@ -31,6 +31,21 @@ std::optional<Address> parse(const std::string& text) {
 // IPv4 written as IPv6: ::ffff:198.51.100.7
 constexpr std::int64_t kMappedBits = 96;
 
+// RFC 1035, 2.3.4
+constexpr std::size_t kDomainBytes = 253;
+constexpr std::size_t kLabelBytes = 63;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_label(std::string_view text) {
+  return !text.empty() && text.size() <= kLabelBytes && text.front() != '-' && text.back() != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+         });
+}
+
 struct SpecialUse {
   const char* base;
   std::int64_t bits;
@@ -83,6 +98,22 @@ std::optional<std::string> canonical_cidr(const std::string& text) {
   for (std::int64_t bit = *prefix; bit < bits; ++bit)
     if (address->bytes[static_cast<std::size_t>(bit / 8)] >> (7 - bit % 8) & 1) return std::nullopt;
   return address->text + "/" + std::to_string(*prefix);
+}
+
+std::optional<std::string> canonical_domain(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.size() > kDomainBytes || text.find('.') == std::string_view::npos) return std::nullopt;
+  std::string domain(text);
+  for (char& c : domain)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::string_view rest = domain;
+  for (auto dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
+    if (!is_label(rest.substr(0, dot))) return std::nullopt;
+    rest.remove_prefix(dot + 1);
+  }
+  const bool is_number = std::all_of(rest.begin(), rest.end(), is_digit);
+  if (!is_label(rest) || rest.size() < 2 || is_number) return std::nullopt;
+  return domain;
 }
 
 bool is_too_wide(const std::string& canonical_cidr) {

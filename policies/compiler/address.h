@@ -1,6 +1,6 @@
 #pragma once
 
-// IP addresses in the one spelling in which two of them can be compared as text.
+// IP addresses and domain names in the one spelling in which two of them can be compared as text.
 
 #include <cstdint>
 #include <optional>
@@ -11,6 +11,9 @@ namespace fleetsweep::compiler {
 
 std::optional<std::string> canonical_address(const std::string& text);  // 198.51.100.7, 2001:db8::7
 std::optional<std::string> canonical_cidr(const std::string& text);     // host bits must be zero
+
+// C2.Example.org. -> c2.example.org: two labels or more, the last of them not a number.
+std::optional<std::string> canonical_domain(std::string_view text);
 
 // A wider range is no sign of anything: a host has such connections whoever it belongs to.
 inline constexpr std::int64_t kRangeBitsV4 = 8;

@@ -119,6 +119,8 @@ std::string_view verb(Match match) {
       return "is below";
     case Match::kExists:
       return "is known";
+    case Match::kDomain:
+      return "names the domain";
   }
   return "is";
 }

@@ -113,6 +113,10 @@ class PredicateReader {
                   "give the list the type ipv4-addr or ipv6-addr, and 'expires'");
       return;
     }
+    if (list->second.type == "domain-name" && key_.match == Match::kContains)
+      sink_.warning(node.at,
+                    fmt::format("'{}' is also found in the middle of other names", node.text),
+                    fmt::format("x.com is in netflix.com: use {}|domain", key_.text));
     predicate_.expires = list->second.expires;
     if (!list->second.parts.empty()) return take_hash_set(node, list->second);
     in_list_ = true;
@@ -262,9 +266,7 @@ class PredicateReader {
         return sink_.error(
             node.at, fmt::format("'{}' is nearly every address", shown(*text)),
             fmt::format("a range is no wider than /{}, of IPv6 /{}", kRangeBitsV4, kRangeBitsV6));
-      if (!in_list_)
-        sink_.warning(node.at, fmt::format("'{}' counts for ever here", shown(*text)),
-                      "addresses change hands: put it into 'lists:' with 'expires'");
+      warn_of_no_end(node, *text);
       return predicate_.values.push_back(Value{.text = *canonical});
     }
     sink_.error(node.at,
@@ -274,9 +276,25 @@ class PredicateReader {
                                            : "such as 198.51.100.7 or 2001:db8::7");
   }
 
+  void warn_of_no_end(const Node& node, std::string_view value) {
+    if (!in_list_)
+      sink_.warning(node.at, fmt::format("'{}' counts for ever here", shown(value)),
+                    "addresses and domains change hands: put it into 'lists:' with 'expires'");
+  }
+
+  void read_domain(const Node& node, std::string_view text) {
+    auto domain = canonical_domain(text);
+    if (!domain)
+      return sink_.error(node.at, fmt::format("'{}' is not a domain name", shown(text)),
+                         "such as c2.example.org");
+    warn_of_no_end(node, text);
+    predicate_.values.push_back(Value{.text = std::move(*domain)});
+  }
+
   void read_text_value(const Node& node) {
     const auto text = read_text(node, fmt::format("'{}'", key_.text), sink_);
     if (!text) return;
+    if (key_.match == Match::kDomain) return read_domain(node, *text);
     if (text->size() > limits::kPathBytes) {
       sink_.error(node.at, fmt::format("the value has {} bytes; at most {}", text->size(),
                                        limits::kPathBytes));

@@ -8,7 +8,7 @@ using model::Match;
 
 const std::vector<std::string_view> kModifiers = {
     "startswith", "endswith", "contains", "re",   "cidr", "gt",           "lt", "exists",
-    "cased",      "all",      "windash",  "wide", "in",   "base64offset", "i"};
+    "cased",      "all",      "windash",  "wide", "in",   "base64offset", "i",  "domain"};
 
 class KeyReader {
  public:
@@ -60,7 +60,7 @@ class KeyReader {
     const auto decide = [&](Match match) {
       if (key_.matched) {
         sink_.error(at, fmt::format("'{}' has two comparisons", shown(entry_.key)),
-                    "one of startswith, endswith, contains, re, cidr, gt, lt, exists");
+                    "one of startswith, endswith, contains, re, cidr, gt, lt, exists, domain");
         return false;
       }
       key_.matched = true;
@@ -75,6 +75,7 @@ class KeyReader {
     if (word == "gt") return decide(Match::kGreater);
     if (word == "lt") return decide(Match::kLess);
     if (word == "exists") return decide(Match::kExists);
+    if (word == "domain") return decide(Match::kDomain);
     bool* flag = word == "cased"          ? &key_.cased
                  : word == "i"            ? &key_.caseless
                  : word == "all"          ? &key_.all
@@ -114,6 +115,10 @@ class KeyReader {
         !is_textual(holds))
       return refuse("does not hold text: cased, i, windash, wide and base64offset do not apply",
                     "");
+    if (m == Match::kDomain && holds != Holds::kText)
+      return refuse("does not hold text that could name a host: 'domain' cannot be used", "");
+    if (m == Match::kDomain && (key_.cased || key_.caseless || key_.windash))
+      return refuse("is compared as domains are: cased, i and windash do not apply", "");
     if (key_.cased && key_.caseless)
       return refuse("is compared both with and without regard to case", "keep 'cased' or 'i'");
     if ((key_.wide || key_.base64) && m != Match::kContains)

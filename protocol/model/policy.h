@@ -102,7 +102,8 @@ enum class Match : std::uint8_t {
   kCidr,
   kGreater,
   kLess,
-  kExists
+  kExists,
+  kDomain,  // a host of that domain is named in the text; never `all`
 };
 
 // One value to compare with. Text is bytes. `templated`: it holds {{detection.field}} and
@@ -377,8 +378,8 @@ static_assert(kCount<model::Field> ==
               static_cast<std::size_t>(model::Field::kNetworkProcessExeDeleted) + 1);
 template <>
 struct Names<model::Match> {
-  static constexpr std::string_view kAll[] = {"equals", "contains", "startswith", "endswith", "re",
-                                              "cidr",   "gt",       "lt",         "exists"};
+  static constexpr std::string_view kAll[] = {
+      "equals", "contains", "startswith", "endswith", "re", "cidr", "gt", "lt", "exists", "domain"};
 };
 template <>
 struct Names<model::ActionKind> {

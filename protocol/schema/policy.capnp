@@ -114,6 +114,7 @@ enum Match {
   greater @6;
   less @7;
   exists @8;
+  domain @9;
 }
 struct Detection {
   id @0 :Text;

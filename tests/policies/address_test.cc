@@ -52,4 +52,16 @@ TEST(Address, AnAddressThatNobodyElseHasPassesForThatOfAnIntruder) {
     EXPECT_EQ(special_use(text), "") << text;
 }
 
+TEST(Address, ADomainIsTwoBecauseOfItsSpelling) {
+  for (const char* text : {"c2.example.org", "C2.Example.ORG", "c2.example.org."})
+    EXPECT_EQ(canonical_domain(text), "c2.example.org") << text;
+  for (const std::string& text :
+       {std::string("example"), std::string(), std::string("."), std::string(".example.org"),
+        std::string("a..example"), std::string("198.51.100.7"), std::string("a.b"),
+        std::string("-a.example"), std::string("a-.example"), std::string("a b.example"),
+        std::string("*.example.org"), std::string(64, 'a') + ".example",
+        std::string("example.org/x"), std::string(250, 'a') + ".example"})
+    EXPECT_FALSE(canonical_domain(text)) << text;
+}
+
 }  // namespace fleetsweep::compiler

@@ -290,11 +290,38 @@ TEST(Checks, TheEndOfAListStaysWithItsAuthor) {
   EXPECT_THAT(explain(policy, {}), HasSubstr("(until 2027-05-01)"));
 }
 
+TEST(Checks, ADomainIsLookedForInTheMiddleOfOthers) {
+  const auto where = [](const std::string& predicate) {
+    return mistakes(with("where: {process.exe.path: '{{content.file.path}}'}",
+                         "where: {process.exe.path: '{{content.file.path}}', " + predicate + "}",
+                         with("lists:\n",
+                              "lists:\n  names: {type: domain-name, values: [c2.example.org], "
+                              "expires: 2027-05-01}\n")));
+  };
+  EXPECT_THAT(where("process.command_line|domain: '@lists/names'"), IsEmpty());
+  EXPECT_THAT(where("process.command_line|contains: '@lists/names'"),
+              ElementsAre(HasSubstr("warning: '@lists/names' is also found in the middle of other "
+                                    "names | x.com is in netflix.com: use "
+                                    "process.command_line|domain")));
+  EXPECT_THAT(where("process.command_line|domain: ['@lists/names', C2.example.net]"),
+              Contains(HasSubstr("'@lists/names' is not a domain name | such as c2.example.org")));
+  EXPECT_THAT(where("process.command_line|domain: C2.example.net"),
+              Contains(HasSubstr("warning: 'C2.example.net' counts for ever here")));
+  EXPECT_THAT(where("process.command_line|domain: '{{content.file.name}}'"),
+              Contains(HasSubstr("'{{content.file.name}}' is not a domain name")));
+  EXPECT_THAT(where("process.cwd|domain: '@lists/names'"),
+              Contains(HasSubstr("does not hold text that could name a host")));
+  EXPECT_THAT(where("process.command_line|domain|cased: '@lists/names'"),
+              Contains(HasSubstr("is compared as domains are")));
+  EXPECT_THAT(where("process.command_line|domain|all: '@lists/names'"),
+              Contains(HasSubstr("cannot equal several values at once")));
+}
+
 TEST(Checks, AnAddressOutsideAListCountsForEver) {
   EXPECT_THAT(mistakes(with("dst_ref|in: \"@lists/c2\"", "dst_ref: 198.51.100.7")),
               ElementsAre(HasSubstr("warning: nothing uses the list 'c2'"),
-                          "27:38 warning: '198.51.100.7' counts for ever here | addresses change "
-                          "hands: put it into 'lists:' with 'expires'"));
+                          "27:38 warning: '198.51.100.7' counts for ever here | addresses and "
+                          "domains change hands: put it into 'lists:' with 'expires'"));
   EXPECT_THAT(mistakes(with("type: ipv4-addr", "type: text", with(", expires: 2027-05-01", ""))),
               Contains(HasSubstr("'@lists/c2' holds no addresses")));
 }

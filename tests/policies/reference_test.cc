@@ -75,7 +75,7 @@ TEST(Reference, AFieldOrActionIsNotDocumented) {
     EXPECT_NE(markdown.find("`" + std::string(action) + "`"), std::string::npos) << action;
   for (const char* modifier :
        {"startswith", "endswith", "contains", "re", "cidr", "gt", "lt", "exists", "cased", "all",
-        "windash", "wide", "base64offset", "in", "i"})
+        "windash", "wide", "base64offset", "in", "i", "domain"})
     EXPECT_NE(markdown.find("`" + std::string(modifier) + "`"), std::string::npos) << modifier;
 }
 

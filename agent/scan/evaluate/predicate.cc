@@ -16,6 +16,7 @@ using model::Match;
 
 constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15u;  // 2^64 / phi: Knuth's multiplier
 constexpr std::size_t kSieveBits = 32;                  // for each value
+constexpr std::size_t kDomainBytes = 253;               // RFC 1035, 2.3.4
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -45,6 +46,13 @@ bool contains(std::string_view text, std::string_view part, bool cased) {
   return std::search(text.begin(), text.end(), part.begin(), part.end(),
                      [](char a, char b) { return lower(a) == lower(b); }) != text.end() ||
          part.empty();
+}
+
+// Bytes beyond ASCII are letters of international names.
+bool is_of_host_name(char c) {
+  const char small = lower(c);
+  return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+         c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 std::optional<Bytes> address_of(std::string_view text) {
@@ -109,6 +117,8 @@ Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& pre
   }
   if (predicate.values.empty())
     return fail(Code::kInvalid, "{}: a predicate without a value", field);
+  if (predicate.match == Match::kDomain && predicate.all)
+    return fail(Code::kInvalid, "{}: all of several domains", field);
   const Fold fold{predicate.cased};
   result.equal_ = decltype(equal_)(0, fold, fold);
   result.sieve_.grow_to(predicate.values.size());
@@ -139,6 +149,7 @@ Status CompiledPredicate::compile_value(const model::Value& value, const FindDet
   const Match match = predicate_.match;
   if (match == Match::kExists) return {};
   if (value.templated) {
+    if (match == Match::kDomain) return fail(Code::kInvalid, "a template in place of a domain");
     FS_TRY(auto parsed, Template::parse(value.text, find));
     templates_.push_back(std::move(parsed));
     return {};
@@ -175,7 +186,7 @@ Status CompiledPredicate::compile_value(const model::Value& value, const FindDet
     networks_.push_back({*address, prefix});
     return {};
   }
-  if (match == Match::kEquals) {
+  if (match == Match::kEquals || match == Match::kDomain) {
     equal_.insert(value.text);
     sieve_.add(Fold(predicate_.cased)(value.text));
   } else {
@@ -208,6 +219,26 @@ bool CompiledPredicate::matches_number(std::int64_t number) const {
                         : std::any_of(values.begin(), values.end(), one);
 }
 
+bool CompiledPredicate::is_listed(std::string_view text) const {
+  return sieve_.may_hold(Fold(predicate_.cased)(text)) && equal_.contains(text);
+}
+
+// A host lies in each domain that its name ends in: one look-up a label, however long the list.
+bool CompiledPredicate::names_domain(std::string_view text) const {
+  for (std::size_t end = 0; end < text.size(); ++end) {
+    const std::size_t begin = end;
+    while (end < text.size() && is_of_host_name(text[end])) ++end;
+    std::string_view host = text.substr(begin, end - begin);
+    while (host.ends_with('.')) host.remove_suffix(1);
+    if (host.size() <= kDomainBytes && is_listed(host)) return true;
+    for (std::size_t dot = host.rfind('.');
+         dot != std::string_view::npos && host.size() - dot - 1 <= kDomainBytes;
+         dot = dot ? host.rfind('.', dot - 1) : std::string_view::npos)
+      if (is_listed(host.substr(dot + 1))) return true;
+  }
+  return false;
+}
+
 bool CompiledPredicate::text_matches_value(std::string_view text, const std::string& value) const {
   const bool cased = predicate_.cased;
   switch (predicate_.match) {
@@ -237,7 +268,9 @@ bool CompiledPredicate::matches_text(std::string_view text) const {
     case Match::kEquals:
       return all ? std::all_of(equal_.begin(), equal_.end(),
                                [&](const std::string& v) { return text_matches_value(text, v); })
-                 : sieve_.may_hold(Fold(predicate_.cased)(text)) && equal_.contains(text);
+                 : is_listed(text);
+    case Match::kDomain:
+      return names_domain(text);
     case Match::kRegex:
       return regex_ && (all ? regex_->all(text) : regex_->any(text));
     case Match::kCidr: {

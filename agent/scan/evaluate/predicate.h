@@ -56,13 +56,15 @@ class CompiledPredicate {
   Truth match_set(const FileFacts& file) const;
   bool matches_number(std::int64_t number) const;
   bool matches_text(std::string_view text) const;
+  bool is_listed(std::string_view text) const;
+  bool names_domain(std::string_view text) const;
   bool text_matches_value(std::string_view text, const std::string& value) const;
   Truth match_text(std::string_view text, Binding binding) const;
   Truth match_templates(std::string_view text, Binding binding) const;
 
   model::Predicate predicate_;
   bool is_over_ = false;
-  std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text
+  std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text, kDomain
   std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
   Sieve sieve_;                                        // of both
   std::vector<std::string> texts_;                     // the other text matches; raw head bytes

@@ -177,10 +177,9 @@ std::optional<Indicator> address_indicator(std::string_view text) {
 }
 
 std::optional<Indicator> domain_indicator(std::string_view text) {
-  std::string domain = in_small_letters(text);
-  if (domain.ends_with('.')) domain.pop_back();
-  if (!is_domain(domain)) return std::nullopt;
-  return single(Kind::kDomain, Field::kPersistenceCommand, Match::kContains, std::move(domain));
+  auto domain = compiler::canonical_domain(text);
+  if (!domain) return std::nullopt;
+  return single(Kind::kDomain, Field::kPersistenceCommand, Match::kDomain, std::move(*domain));
 }
 
 std::optional<Indicator> url_indicator(std::string_view text) {

@@ -11,8 +11,6 @@ namespace fleetsweep::indicators {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n\v\f";
-constexpr std::size_t kDomainBytes = 253;
-constexpr std::size_t kLabelBytes = 63;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -115,20 +113,6 @@ std::string refanged(std::string_view text) {
     if (small_letters.starts_with(scheme))
       return "http" + std::string(scheme.substr(4)) + result.substr(scheme.size());
   return result;
-}
-
-bool is_domain(std::string_view text) {
-  if (text.size() > kDomainBytes) return false;
-  const auto labels = split(text, '.');
-  if (labels.size() < 2) return false;
-  for (const auto label : labels) {
-    if (label.empty() || label.size() > kLabelBytes || label.front() == '-' || label.back() == '-')
-      return false;
-    for (const char c : label)
-      if (!(is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '_')) return false;
-  }
-  return !std::all_of(labels.back().begin(), labels.back().end(), is_digit) &&
-         labels.back().size() >= 2;
 }
 
 std::optional<Timestamp> feed_time(std::string_view text) {

