@@ -33,6 +33,8 @@ struct Room {
 constexpr Room kBeside{.text = 96 * 1024, .nodes = 8'000, .compiled = 256 * 1024};
 // A list with its selection, or a selection of its own.
 constexpr Room kOpening{.text = 384, .nodes = 16, .compiled = 512};
+// A list of its own, because what is combined ends together.
+constexpr Room kEnding{.text = 192, .nodes = 8};
 
 class Grouping {
  public:
@@ -50,10 +52,6 @@ class Grouping {
   }
 
  private:
-  static std::string month_of(const Indicator& one) {
-    return one.expires ? to_rfc3339(*one.expires).substr(0, 7) : std::string();
-  }
-
   static Room room_for(const Indicator& one) {
     // In commands of what starts and of what runs.
     const std::size_t times = one.kind == Kind::kDomain || one.kind == Kind::kUrl ? 2 : 1;
@@ -61,6 +59,10 @@ class Grouping {
         one.none_of.empty() &&
         (one.all_of.size() == 1 || one.kind == Kind::kHash || one.kind == Kind::kAddress);
     Room room{.text = in_comment(one).size() + 14};
+    if (!is_listed && one.expires) {
+      room.text += kEnding.text;
+      room.nodes += kEnding.nodes;
+    }
     for (const auto* terms : {&one.all_of, &one.none_of})
       for (const Term& term : *terms) {
         room.text += yaml_text(term.value).size() + (is_listed ? 0 : 64);
@@ -100,7 +102,8 @@ class Grouping {
     if (one.kind == Kind::kHash && one.none_of.empty()) {
       for (const Term& term : one.all_of)
         if (is_hash(term.field) && object_of(term.field) == ObjectKind::kFile)
-          return put(groups_.hashes, {in_band, term.field, one.all_of.size() > 1}, one);
+          return put(groups_.hashes, {in_band, term.field, one.all_of.size() > 1, month_of(one)},
+                     one);
     }
     if (one.kind == Kind::kAddress) {
       const Term* address = term_of(one, Field::kNetworkDstRef);
@@ -112,12 +115,13 @@ class Grouping {
     }
     if (one.kind == Kind::kDomain || one.kind == Kind::kUrl)
       return put(groups_.commands, {in_band, one.kind, month_of(one)}, one);
-    if (one.all_of.size() == 1) {
-      const Term& term = one.all_of[0];
-      return put(groups_.values, {in_band, term.field, term.match, term.caseless, one.none_of},
+    const Term& first = one.all_of[0];
+    // A list holds addresses of one family.
+    if (one.all_of.size() == 1 && first.field != Field::kNetworkDstRef)
+      return put(groups_.values,
+                 {in_band, first.field, first.match, first.caseless, one.none_of, month_of(one)},
                  one);
-    }
-    put(groups_.combinations, {in_band, object_of(one.all_of[0].field), one.none_of}, one);
+    put(groups_.combinations, {in_band, object_of(first.field), one.none_of}, one);
   }
 
   std::uint8_t confidence_;
@@ -139,6 +143,10 @@ const Term* term_of(const Indicator& indicator, Field field) {
   for (const Term& term : indicator.all_of)
     if (term.field == field) return &term;
   return nullptr;
+}
+
+std::string month_of(const Indicator& indicator) {
+  return indicator.expires ? to_rfc3339(*indicator.expires).substr(0, 7) : std::string();
 }
 
 bool is_hash(Field field) {

@@ -16,6 +16,7 @@ struct HashKey {
   int band;
   model::Field field;
   bool sized;
+  std::string month;  // in which it ends; empty: it does not
   auto operator<=>(const HashKey&) const = default;
 };
 struct AddressKey {
@@ -38,6 +39,7 @@ struct ValueKey {
   model::Match match;
   bool caseless;
   std::vector<Term> none_of;
+  std::string month;  // in which it ends; empty: it does not
   auto operator<=>(const ValueKey&) const = default;
 };
 struct CombinationKey {
@@ -63,5 +65,6 @@ Groups grouped(const std::vector<Indicator>& indicators, std::uint8_t confidence
 
 const Term* term_of(const Indicator& indicator, model::Field field);
 bool is_hash(model::Field field);
+std::string month_of(const Indicator& indicator);  // 2027-05, in which it ends; empty: it does not
 
 }  // namespace fleetsweep::indicators

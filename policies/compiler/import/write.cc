@@ -65,38 +65,54 @@ class Writer {
  private:
   // --- lists ----------------------------------------------------------------------------------
 
+  static std::string_view list_type(const Term& term) {
+    const auto info = field_info(term.field);
+    if (info.holds == compiler::Holds::kHash)
+      return info.hash_bytes == 32 ? "sha-256" : info.hash_bytes == 20 ? "sha-1" : "md5";
+    if (info.holds == compiler::Holds::kAddress)
+      return term.value.find(':') != std::string::npos ? "ipv6-addr" : "ipv4-addr";
+    return term.match == Match::kDomain ? "domain-name" : "text";
+  }
+
+  std::string numbered(const std::string& id) {
+    const auto number = ++numbers_[id];
+    return number == 1 ? id : fmt::format("{}_{}", id, number);
+  }
+
+  // `values` are lines of YAML; gives the list's name.
+  std::string add_list(const std::string& id, std::string_view type,
+                       std::optional<Timestamp> expires, std::string_view values) {
+    const std::string list = numbered(id);
+    lists_ += fmt::format("  {}:\n    type: {}\n", list, type);
+    if (expires) lists_ += fmt::format("    expires: {}\n", to_rfc3339(*expires));
+    lists_ += fmt::format("    values:\n{}", values);
+    return list;
+  }
+
   // Writes lists of at most kListValues; `use` is told the name of each.
-  void add_lists(const std::string& id, std::string_view type, const Members& members, Field field,
-                 auto use) {
-    for (std::size_t from = 0, part = 1; from < members.size(); from += kListValues, ++part) {
-      const std::string list = part == 1 ? id : fmt::format("{}_{}", id, part);
+  void add_lists(const std::string& id, const Members& members, Field field, auto use) {
+    for (std::size_t from = 0; from < members.size(); from += kListValues) {
       const Members here(members.begin() + static_cast<std::ptrdiff_t>(from),
                          members.begin() + static_cast<std::ptrdiff_t>(
                                                std::min(from + kListValues, members.size())));
       std::optional<Timestamp> expires;
-      for (const Indicator* one : here)
+      std::string values;
+      for (const Indicator* one : here) {
         if (one->expires) expires = expires ? std::min(*expires, *one->expires) : *one->expires;
-      lists_ += fmt::format("  {}:\n    type: {}\n", list, type);
-      if (expires) lists_ += fmt::format("    expires: {}\n", to_rfc3339(*expires));
-      lists_ += "    values:\n";
-      for (const Indicator* one : here)
-        lists_ +=
-            fmt::format("      - {}{}\n", yaml_text(term_of(*one, field)->value), in_comment(*one));
-      use(list, here);
+        values +=
+            fmt::format("      - {}{}\n", value_text(*term_of(*one, field)), in_comment(*one));
+      }
+      use(add_list(id, list_type(*term_of(*here[0], field)), expires, values), here);
     }
-  }
-
-  static std::string_view type_of(Field field) {
-    return field == Field::kFileSha256 ? "sha-256" : field == Field::kFileSha1 ? "sha-1" : "md5";
   }
 
   void write_hash_file(const HashFile& file) {
     const int in_band = head_.confidence / kBand * kBand;
     for (const HashFile::Kind& kind : file.kinds) {
       const std::string list = fmt::format("hash_file_{}", ++hash_lists_);
-      lists_ +=
-          fmt::format("  {}:  # {} hashes\n    type: {}\n    file: {}\n    sha256: {}\n", list,
-                      kind.count, type_of(kind.field), yaml_text(file.path), file.digest.hex());
+      lists_ += fmt::format("  {}:  # {} hashes\n    type: {}\n    file: {}\n    sha256: {}\n",
+                            list, kind.count, list_type({.field = kind.field}),
+                            yaml_text(file.path), file.digest.hex());
       std::string selection = kind.is_sized || !head_.scope.empty() ? "" : std::string(kUnsized);
       selection += fmt::format("{}: \"@lists/{}\"\n", name(kind.field), list);
       add(in_band, "hash", ObjectKind::kFile, {}, std::move(selection), {});
@@ -105,11 +121,11 @@ class Writer {
   }
 
   void write_hashes(const HashKey& key, const Members& members) {
-    const std::string_view type = type_of(key.field);
-    std::string id(type);
-    std::replace(id.begin(), id.end(), '-', '_');
-    add_lists(fmt::format("c{}_{}{}", key.band, id, key.sized ? "_sized" : ""), type, members,
-              key.field, [&](const std::string& list, const Members& here) {
+    std::string type(list_type({.field = key.field}));
+    std::replace(type.begin(), type.end(), '-', '_');
+    const std::string id = fmt::format("c{}_{}{}", key.band, type, key.sized ? "_sized" : "");
+    add_lists(with_month(id, key.month), members, key.field,
+              [&](const std::string& list, const Members& here) {
                 std::string selection;
                 if (key.sized) {
                   // A size that no file of the list has keeps a file from being read.
@@ -129,8 +145,8 @@ class Writer {
     std::string id = fmt::format("c{}_{}{}", key.band, key.v6 ? "ipv6" : "ipv4",
                                  key.match == Match::kCidr ? "_ranges" : "");
     if (!key.port.empty()) id += "_port_" + key.port;
-    add_lists(with_month(id, key.month), key.v6 ? "ipv6-addr" : "ipv4-addr", members,
-              Field::kNetworkDstRef, [&](const std::string& list, const Members& here) {
+    add_lists(with_month(id, key.month), members, Field::kNetworkDstRef,
+              [&](const std::string& list, const Members& here) {
                 std::string selection = fmt::format("network-traffic.dst_ref{}: \"@lists/{}\"\n",
                                                     key.match == Match::kCidr ? "|cidr" : "", list);
                 if (!key.port.empty())
@@ -144,7 +160,7 @@ class Writer {
   void write_commands(const CommandKey& key, const Members& members) {
     const bool domain = key.kind == Kind::kDomain;
     add_lists(with_month(fmt::format("c{}_{}", key.band, domain ? "domains" : "urls"), key.month),
-              domain ? "domain-name" : "text", members, Field::kPersistenceCommand,
+              members, Field::kPersistenceCommand,
               [&](const std::string& list, const Members& here) {
                 const char* word = domain ? "domain" : "url";
                 const char* match = domain ? "domain" : "contains";
@@ -169,6 +185,14 @@ class Writer {
 
   void write_values(const ValueKey& key, const Members& members) {
     const Term& first = members[0]->all_of[0];
+    const auto use = [&](std::string selection, const Members& here) {
+      add(key.band, category(first), object_of(key.field), key.none_of, std::move(selection), here);
+    };
+    if (!key.month.empty())
+      return add_lists(with_month(fmt::format("c{}_{}", key.band, category(first)), key.month),
+                       members, key.field, [&](const std::string& list, const Members& here) {
+                         use(fmt::format("{}: \"@lists/{}\"\n", key_of(first), list), here);
+                       });
     for (std::size_t from = 0; from < members.size(); from += kListValues) {
       const Members here(members.begin() + static_cast<std::ptrdiff_t>(from),
                          members.begin() + static_cast<std::ptrdiff_t>(
@@ -176,7 +200,7 @@ class Writer {
       std::string selection = key_of(first) + ":\n";
       for (const Indicator* one : here)
         selection += fmt::format("  - {}{}\n", value_text(one->all_of[0]), in_comment(*one));
-      add(key.band, category(first), object_of(key.field), key.none_of, std::move(selection), here);
+      use(std::move(selection), here);
     }
   }
 
@@ -196,6 +220,16 @@ class Writer {
     return {};
   }
 
+  // Of what must be true together the first stands in a list: all of it ends when that does.
+  std::string ending_list(int in_band, const Indicator& one,
+                          const std::vector<std::string>& values) {
+    const Term& first = one.all_of[0];
+    const auto id = with_month(fmt::format("c{}_{}", in_band, category(first)), month_of(one));
+    return fmt::format("\"@lists/{}\"",
+                       add_list(id, list_type(first), one.expires,
+                                fmt::format("      - {}\n", fmt::join(values, "\n      - "))));
+  }
+
   void write_combinations(const CombinationKey& key, const Members& members) {
     for (const Indicator* one : members) {
       std::string selection;
@@ -209,9 +243,12 @@ class Writer {
         std::vector<std::string> values;
         for (const Term& other : one->all_of)
           if (key_of(other) == key_of(term)) values.push_back(value_text(other));
-        selection += values.size() == 1
-                         ? fmt::format("{}: {}", key_of(term), values[0])
-                         : fmt::format("{}|all: [{}]", key_of(term), fmt::join(values, ", "));
+        selection += key_of(term) + (values.size() == 1 ? ": " : "|all: ");
+        if (one->expires && keys.size() == 1)
+          selection += ending_list(key.band, *one, values);
+        else
+          selection +=
+              values.size() == 1 ? values[0] : fmt::format("[{}]", fmt::join(values, ", "));
         selection += keys.size() == 1 ? in_comment(*one) + "\n" : "\n";
       }
       const bool by_hash = key.object == ObjectKind::kFile &&
@@ -235,9 +272,7 @@ class Writer {
     if (open != detections_.rend()) {
       open->selections.push_back(std::move(selection));
     } else if (detections_.size() < limits::kDetections) {
-      const std::string id = fmt::format("c{}_{}", in_band, what);
-      const auto number = ++numbers_[id];
-      detections_.push_back({number == 1 ? id : fmt::format("{}_{}", id, number),
+      detections_.push_back({numbered(fmt::format("c{}_{}", in_band, what)),
                              what,
                              object,
                              in_band,

@@ -201,6 +201,70 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(scan::Object(cron)), IsEmpty());
 }
 
+TEST(ImportedPolicy, OneIndicatorThatEndsEndsTheOthersOrNeverDoes) {
+  const auto indicator = [](const std::string& pattern, const std::string& until) {
+    return R"({"type":"indicator","id":"indicator--7","pattern_type":"stix",)" +
+           (until.empty() ? "" : R"("valid_until":")" + until + R"(T00:00:00Z",)") +
+           R"("pattern":"[)" + pattern + R"(]"})";
+  };
+  const auto hash = [](char digit) {
+    return "file:hashes.'SHA-256' = '" + std::string(64, digit) + "'";
+  };
+  std::string objects = indicator(hash('a'), "");
+  for (const auto& [pattern, until] :
+       {std::pair{hash('b'), "2027-02-01"},
+        {hash('c'), "2027-05-01"},
+        {"file:name = 'until-february'", "2027-02-01"},
+        {"file:name = 'until-may'", "2027-05-01"},
+        {"file:name LIKE 'begins-like-this%'", "2027-02-01"},
+        {"file:name = 'sized' AND file:size = 5", "2027-02-01"},
+        {"file:name LIKE '%robot%' AND file:name LIKE '%evil%'", "2027-02-01"},
+        {"file:name = 'always'", ""},
+        {"ipv4-addr:value = '198.51.100.1' AND network-traffic:protocols[*] = 'tcp'",
+         "2027-02-01"}})
+    objects += "," + indicator(pattern, until);
+  const auto written = write_policy(
+      read(Format::kStix, R"({"type":"bundle","objects":[)" + objects + "]}", "b"), head());
+  EXPECT_THAT(written.not_taken, IsEmpty());
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  const auto found = [&](const scan::Object& object, const char* date) {
+    const auto matcher =
+        scan::Matcher::compile(result.policy, {}, *from_rfc3339(std::string(date) + "T00:00:00Z"));
+    const auto kind = std::holds_alternative<scan::FileFacts>(object)
+                          ? model::ObjectKind::kFile
+                          : model::ObjectKind::kNetworkTraffic;
+    for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
+      if (result.policy.detections[d].object == kind &&
+          matcher->match(d, object) == scan::Truth::kYes)
+        return true;
+    return false;
+  };
+  const auto file = [](const std::string& name, char digit) {
+    scan::FileFacts facts;
+    facts.stage = scan::FileStage::kContent;
+    facts.identity.path = "/srv/" + name;
+    facts.identity.size = 5;
+    facts.sha256 = std::string(64, digit);
+    return scan::Object(facts);
+  };
+  scan::ConnectionFacts talk;
+  talk.identity.remote_address = "198.51.100.1";
+  talk.identity.protocol = "tcp";
+  for (const auto& object :
+       {file("x", 'b'), file("until-february", 'f'), file("begins-like-this-one", 'f'),
+        file("sized", 'f'), file("evil-robot", 'f'), scan::Object(talk)}) {
+    EXPECT_TRUE(found(object, "2027-01-15"));
+    EXPECT_FALSE(found(object, "2027-03-15"));
+  }
+  for (const auto& object : {file("x", 'c'), file("until-may", 'f')}) {
+    EXPECT_TRUE(found(object, "2027-03-15"));
+    EXPECT_FALSE(found(object, "2027-06-15"));
+  }
+  for (const auto& object : {file("x", 'a'), file("always", 'f')})
+    EXPECT_TRUE(found(object, "2030-01-01"));
+}
+
 TEST(ImportedPolicy, AWholePathIsLookedForInTheScopeOfHashesOnly) {
   PolicyHead scoped = head();
   scoped.scope = {"/opt"};
