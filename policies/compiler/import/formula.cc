@@ -15,6 +15,9 @@ using model::Match;
 using Alternative = std::vector<Leaf>;
 
 constexpr std::int64_t kPortMax = 65535;
+constexpr std::string_view kLookedForInCommands =
+    "is about the whole name, and a command holds more: write a regular expression over "
+    "persistence.command and process.command_line";
 
 // Or over ands; nothing if there are more than limits::kImportAlternatives.
 std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
@@ -73,10 +76,22 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     if (!found) return unsupported(fmt::format("'{}' is not {}", shown_note(value), what));
     return Leaf{.term = found->all_of[0], .kind = found->kind};
   };
-  if (subject.kind == Kind::kDomain && match == Match::kEquals)
-    return from(domain_indicator(value), "a domain name");
-  if (subject.kind == Kind::kUrl && match == Match::kEquals)
-    return from(url_indicator(value), "a URL");
+  if (subject.kind == Kind::kDomain) {
+    // What a name ends with or contains is a domain too, or it cannot be said.
+    if (match != Match::kEquals && match != Match::kEndsWith && match != Match::kContains)
+      return unsupported(fmt::format("a pattern of domains {}", kLookedForInCommands));
+    return from(domain_indicator(value.substr(value.starts_with('.'))), "a domain name");
+  }
+  if (subject.kind == Kind::kUrl) {
+    if (match == Match::kEquals) return from(url_indicator(value), "a URL");
+    if (match != Match::kStartsWith && match != Match::kEndsWith && match != Match::kContains)
+      return unsupported(fmt::format("a pattern of URLs {}", kLookedForInCommands));
+    if (std::string_view("https://").starts_with(value) ||
+        std::string_view("http://").starts_with(value))
+      return unsupported("every URL begins so");
+    return {.term = {subject.field, Match::kContains, std::string(value), false},
+            .kind = Kind::kUrl};
+  }
   const auto info = compiler::field_info(subject.field);
   switch (info.holds) {
     case Holds::kHash: {
@@ -106,7 +121,7 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     case Holds::kFileName:
       if (match == Match::kGreater || match == Match::kLess || match == Match::kCidr)
         return unsupported(fmt::format("{} is text", name(subject.field)));
-      return {.term = {subject.field, match, std::string(value), false}, .kind = subject.kind};
+      return {.term = {subject.field, match, std::string(value), false}};
     default:
       return unsupported(fmt::format("{} cannot be compared", name(subject.field)));
   }

@@ -84,10 +84,7 @@ class Reader {
         {"less-than", Match::kLess}};
     for (const auto& [word, match] : kConditions) {
       if (word != condition) continue;
-      // What a domain ends with or contains is looked for in commands all the same.
-      const bool part = known->subject.kind != Kind::kCombination &&
-                        (match == Match::kContains || match == Match::kEndsWith);
-      Leaf leaf = compared(known->subject, part ? Match::kEquals : match, content);
+      Leaf leaf = compared(known->subject, match, content);
       leaf.negated = std::strcmp(node.attribute("negate").value(), "true") == 0;
       leaf.term.caseless = match == Match::kRegex &&
                            std::strcmp(node.attribute("preserve-case").value(), "true") != 0;

@@ -154,6 +154,26 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
               ElementsAre(HasSubstr("more than 32 brackets")));
 }
 
+TEST(ImportStix, APatternOfDomainsOrUrlsIsLookedForLetterByLetter) {
+  const auto why = [](const std::string& what) {
+    return testing::ElementsAre(HasSubstr("a pattern of " + what + " is about the whole name"));
+  };
+  EXPECT_THAT(stix_refusals("[domain-name:value MATCHES '^c[0-9]+\\.example$']"), why("domains"));
+  EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.%.example']"), why("domains"));
+  EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.example%']"), why("domains"));
+  EXPECT_THAT(stix_refusals("[domain-name:value LIKE '%c2%']"),
+              ElementsAre(HasSubstr("'c2' is not a domain name")));
+  EXPECT_THAT(stix_refusals("[url:value MATCHES 'http://c2.example/[a-z]+']"), why("URLs"));
+  EXPECT_THAT(stix_refusals("[url:value LIKE 'http://%/gate.php']"), why("URLs"));
+  EXPECT_THAT(stix_refusals("[url:value LIKE 'https://%' OR url:value LIKE 'http://%']"),
+              ElementsAre(HasSubstr("every URL begins so"), HasSubstr("every URL begins so")));
+  EXPECT_THAT(stix("[domain-name:value LIKE '%.c2.example']"),
+              ElementsAre("domain persistence.command#c2.example <2026-12-23"));
+  EXPECT_THAT(stix("[url:value LIKE 'http://c2.example/%' OR url:value LIKE '%/gate.php?id=%']"),
+              ElementsAre("url persistence.command~http://c2.example/ <2026-12-23",
+                          "url persistence.command~/gate.php?id= <2026-12-23"));
+}
+
 TEST(ImportStix, OneAlternativeTheLanguageLacksLosesTheOthers) {
   const auto result = imported(Format::kStix, bundle("[file:name = 'aaaa' OR mutex:name = 'm']"));
   EXPECT_THAT(shown(result), ElementsAre("file name file.name=aaaa"));
@@ -349,16 +369,20 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
               item("FileItem/FullPath", "/opt/good/dropper", "is", "negate=\"true\"") +
               "</Indicator>" + item("FileItem/FileName", "^evil[0-9]$", "matches") +
               item("ProcessItem/HandleList/Handle/Name", "m") +
-              item("FileItem/FileName", "a", "near")));
+              item("FileItem/FileName", "a", "near") +
+              item("Network/DNS", "^c[0-9]\\.example$", "matches") +
+              item("Network/URI", "/gate.php?id=", "contains")));
   EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.MD5=" + kMd5 + " @5",
                                          "domain persistence.command#c2.example.org @6 <2026-12-23",
                                          "combination file.name=dropper file.size=4096 "
                                          "!file.path=/opt/good/dropper @7",
-                                         "file name file.namere^evil[0-9]$ @10"));
+                                         "file name file.namere^evil[0-9]$ @10",
+                                         "url persistence.command~/gate.php?id= @14 <2026-12-23"));
   EXPECT_TRUE(result.indicators[3].all_of[0].caseless);
   EXPECT_THAT(refusals(result),
               ElementsAre(HasSubstr("'ProcessItem/HandleList/Handle/Name' (line 11)"),
-                          HasSubstr("the condition 'near' of FileItem/FileName (line 12)")));
+                          HasSubstr("the condition 'near' of FileItem/FileName (line 12)"),
+                          HasSubstr("Network/DNS: a pattern of domains")));
 }
 
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
