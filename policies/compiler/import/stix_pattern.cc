@@ -108,30 +108,35 @@ class Parser {
 
   // --- observations ---------------------------------------------------------------------------
 
-  // or binds weakest of what we take; FOLLOWEDBY and AND between observations are about times and
-  // several objects, which no detection compares.
+  // FOLLOWEDBY binds weakest, then OR, then AND: STIXPattern.g4.
   Formula observations() {
-    Formula any{Formula::Part::kOr, {}, {}};
-    if (too_deep()) return any;
+    if (too_deep()) return {};
     ++depth_;
-    do any.parts.push_back(observations_together());
-    while (error_.empty() && word("OR"));
+    Formula all = together("FOLLOWEDBY", [&] { return any_observation(); });
     --depth_;
+    return all;
+  }
+
+  Formula any_observation() {
+    Formula any{Formula::Part::kOr, {}, {}};
+    do any.parts.push_back(together("AND", [&] { return observation(); }));
+    while (error_.empty() && word("OR"));
     return any.parts.size() == 1 ? Formula(std::move(any.parts[0])) : any;
   }
 
-  Formula observations_together() {
-    Formula first = observation();
-    std::string joined_by;
+  // Observations together are about several objects and their times, which no detection compares.
+  Formula together(std::string_view operation, auto part) {
+    Formula first = part();
+    std::string problem;
     while (error_.empty()) {
-      const auto next = peek_word();
-      if (next != "AND" && next != "FOLLOWEDBY") break;
-      if (joined_by.empty())
-        joined_by = fmt::format("several observations joined by {}{}", next, place(at_));
-      at_ += next.size();
-      observation();
+      blanks();
+      const std::string here = place(at_);
+      if (!word(operation)) break;
+      if (problem.empty())
+        problem = fmt::format("several observations joined by {}{}", operation, here);
+      part();
     }
-    return joined_by.empty() ? first : Formula::problem(joined_by);
+    return problem.empty() ? first : Formula::problem(problem);
   }
 
   Formula observation() {

@@ -154,6 +154,21 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
               ElementsAre(HasSubstr("more than 32 brackets")));
 }
 
+TEST(ImportStix, FollowedbyIsReadAsIfItBoundCloserThanOr) {
+  EXPECT_THAT(stix("[file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb'] OR [file:name = 'cccc']"),
+              IsEmpty());
+  EXPECT_THAT(stix("[file:name = 'cccc'] OR [file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']"),
+              IsEmpty());
+  EXPECT_THAT(stix("([file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']) OR "
+                   "[file:name = 'cccc']"),
+              ElementsAre("file name file.name=cccc"));
+  EXPECT_THAT(stix("[file:name = 'aaaa'] AND [file:name = 'bbbb'] OR [file:name = 'cccc']"),
+              ElementsAre("file name file.name=cccc"));
+  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] AND [file:name = 'bbbb'] FOLLOWEDBY "
+                            "[file:name = 'cccc']"),
+              ElementsAre("several observations joined by FOLLOWEDBY (byte 46)"));
+}
+
 TEST(ImportStix, APatternOfDomainsOrUrlsIsLookedForLetterByLetter) {
   const auto why = [](const std::string& what) {
     return testing::ElementsAre(HasSubstr("a pattern of " + what + " is about the whole name"));
