@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "policies/compiler/absolute.h"
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
@@ -11,6 +12,7 @@ namespace fleetsweep::indicators {
 namespace {
 
 using compiler::Holds;
+using model::Field;
 using model::Match;
 using Alternative = std::vector<Leaf>;
 
@@ -59,6 +61,63 @@ Leaf compared_number(Subject subject, Match match, std::string_view value) {
   return {.term = {subject.field, match, std::to_string(*number), false}};
 }
 
+std::string literally(std::string_view text) {
+  std::string expression;
+  for (const char c : text) {
+    if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) expression += '\\';
+    expression += c;
+  }
+  return expression;
+}
+
+char separator_of(std::string_view folder) {
+  return folder.find('\\') == std::string_view::npos ? '/' : '\\';
+}
+
+// What stands before it in a path; OpenIOC leaves the drive out.
+std::string_view before(std::string_view folder) {
+  const bool begins = compiler::is_absolute(folder, model::Platform::kAny) ||
+                      folder.starts_with(separator_of(folder));
+  return begins ? "" : separator_of(folder) == '/' ? "/" : "\\";
+}
+
+// Any file that lies in it.
+Leaf compared_folder(Match match, std::string_view value) {
+  if (match == Match::kStartsWith || match == Match::kContains)
+    return {.term = {Field::kFilePath, match, std::string(value), false}};
+  if (value.empty()) return unsupported("it is empty");
+  if ((match != Match::kEquals && match != Match::kEndsWith) ||
+      value.find_first_of("*?") != std::string_view::npos)
+    return unsupported("a pattern of folders");
+  const char separator = separator_of(value);
+  std::string folder(value);
+  if (!folder.ends_with(separator)) folder += separator;
+  const bool from_start =
+      match == Match::kEquals && compiler::is_absolute(folder, model::Platform::kAny);
+  const std::string begin = from_start                ? "^"
+                            : match == Match::kEquals ? literally(before(folder))
+                                                      : "";
+  return {.term = {Field::kFilePath, Match::kRegex,
+                   fmt::format("{}{}[^{}]+$", begin, literally(folder), literally({&separator, 1})),
+                   separator == '\\'},
+          .folder = match == Match::kEquals ? folder : ""};
+}
+
+void join_paths(Alternative& alternative) {
+  const auto folder = std::find_if(alternative.begin(), alternative.end(), [](const Leaf& leaf) {
+    return !leaf.negated && !leaf.folder.empty();
+  });
+  const auto file = std::find_if(alternative.begin(), alternative.end(), [](const Leaf& leaf) {
+    return !leaf.negated && leaf.problem.empty() && leaf.term.field == Field::kFileName &&
+           leaf.term.match == Match::kEquals;
+  });
+  if (folder == alternative.end() || file == alternative.end()) return;
+  const bool whole = compiler::is_absolute(folder->folder, model::Platform::kAny);
+  file->term = {Field::kFilePath, whole ? Match::kEquals : Match::kEndsWith,
+                std::string(before(folder->folder)) + folder->folder + file->term.value, false};
+  alternative.erase(folder);
+}
+
 }  // namespace
 
 Formula Formula::problem(std::string why) {
@@ -92,6 +151,7 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     return {.term = {subject.field, Match::kContains, std::string(value), false},
             .kind = Kind::kUrl};
   }
+  if (subject.is_folder) return compared_folder(match, value);
   const auto info = compiler::field_info(subject.field);
   switch (info.holds) {
     case Holds::kHash: {
@@ -141,27 +201,19 @@ Leaf compared_like(Subject subject, std::string_view pattern) {
                                            : Match::kEquals,
                     inner);
   std::string expression = "^";
-  for (const char c : pattern) {
-    if (c == '%') {
-      expression += ".*";
-    } else if (c == '_') {
-      expression += '.';
-    } else {
-      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) expression += '\\';
-      expression += c;
-    }
-  }
+  for (const char c : pattern) expression += c == '%' ? ".*" : c == '_' ? "." : literally({&c, 1});
   return compared(subject, Match::kRegex, expression + "$");
 }
 
 void take_alternatives(const Formula& formula, const Indicator& like, std::string_view shown,
                        Collector& into) {
-  const auto all = written_out(formula);
+  auto all = written_out(formula);
   if (!all)
     return into.refuse(
         like.origins[0], shown,
         fmt::format("written out it has more than {} alternatives", limits::kImportAlternatives));
-  for (const Alternative& alternative : *all) {
+  for (Alternative& alternative : *all) {
+    join_paths(alternative);
     std::string problems;
     Indicator indicator = like;
     bool looks_in_commands = false;

@@ -15,12 +15,14 @@ namespace fleetsweep::indicators {
 struct Subject {
   model::Field field = model::Field::kFilePath;
   Kind kind = Kind::kCombination;  // kDomain, kUrl; of everything else the field says it
+  bool is_folder = false;          // of the path only what stands before the name
 };
 
 struct Leaf {
   Term term;
   Kind kind = Kind::kCombination;
   bool negated = false;
+  std::string folder;      // the term is about any file in it
   std::uint32_t line = 0;  // of the feed; 0: it has none
   std::string problem;     // what of it cannot be said in the language; empty: it can
 };
@@ -41,7 +43,8 @@ Leaf compared(Subject subject, model::Match match, std::string_view value);
 Leaf compared_like(Subject subject, std::string_view pattern);
 Leaf unsupported(std::string why);
 
-// Each alternative becomes an indicator or is refused by what cannot be said of it. Origin,
+// Each alternative becomes an indicator or is refused by what cannot be said of it; a whole name in
+// a whole folder is a path. Origin,
 // confidence and times of `like` go to each; the line is that of its first comparison.
 void take_alternatives(const Formula& formula, const Indicator& like, std::string_view shown,
                        Collector& into);

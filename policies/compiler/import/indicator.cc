@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "policies/compiler/absolute.h"
 #include "policies/compiler/address.h"
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/hash_list.h"
@@ -90,7 +91,8 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (info.holds == compiler::Holds::kFileName && term.value.find('/') != std::string::npos)
     return "a name holds no '/'";
   const bool whole = term.match == Match::kEquals || term.match == Match::kStartsWith;
-  if (!on_windows && info.holds == compiler::Holds::kPath && whole && term.value[0] != '/')
+  if (info.holds == compiler::Holds::kPath && whole &&
+      !compiler::is_absolute(term.value, context.platform))
     return "it is not an absolute path";
   return std::nullopt;
 }

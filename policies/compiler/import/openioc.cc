@@ -26,7 +26,7 @@ constexpr Known kKnown[] = {
     {"FileItem/Sha256sum", {Field::kFileSha256}},
     {"FileItem/FileName", {Field::kFileName}},
     {"FileItem/FullPath", {Field::kFilePath}},
-    {"FileItem/FilePath", {Field::kFilePath}},
+    {"FileItem/FilePath", {.field = Field::kFilePath, .is_folder = true}},  // FullPath has the name
     {"FileItem/FileExtension", {Field::kFileExtension}},
     {"FileItem/SizeInBytes", {Field::kFileSize}},
     {"PortItem/remoteIP", {Field::kNetworkDstRef}},
@@ -86,8 +86,8 @@ class Reader {
       if (word != condition) continue;
       Leaf leaf = compared(known->subject, match, content);
       leaf.negated = std::strcmp(node.attribute("negate").value(), "true") == 0;
-      leaf.term.caseless = match == Match::kRegex &&
-                           std::strcmp(node.attribute("preserve-case").value(), "true") != 0;
+      if (match == Match::kRegex)
+        leaf.term.caseless = std::strcmp(node.attribute("preserve-case").value(), "true") != 0;
       if (!leaf.problem.empty()) leaf.problem = search + ": " + leaf.problem + place(node);
       return leaf;
     }

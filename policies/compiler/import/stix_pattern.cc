@@ -20,6 +20,7 @@ struct Known {
 // In the spelling of the specification; [*] and [n] are written [].
 constexpr Known kKnown[] = {
     {"file:name", {Field::kFileName}},
+    {"file:parent_directory_ref.path", {.field = Field::kFilePath, .is_folder = true}},
     {"file:size", {Field::kFileSize}},
     {"file:hashes.MD5", {Field::kFileMd5}},
     {"file:hashes.SHA-1", {Field::kFileSha1}},
@@ -42,10 +43,6 @@ constexpr Known kKnown[] = {
     {"windows-registry-key:values[].data", {Field::kRegistryValueData}},
     {"windows-registry-key:values[].data_type", {Field::kRegistryValueDataType}},
 };
-
-// A whole path in two parts: joined by the pass behind the parser, see join_paths.
-constexpr std::string_view kParentPath = "file:parent_directory_ref.path";
-constexpr std::string_view kDirectoryMark = "in the folder ";
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -177,7 +174,6 @@ class Parser {
       Formula all{Formula::Part::kAnd, {}, {}};
       do all.parts.push_back(comparison());
       while (error_.empty() && word("AND"));
-      join_paths(all);
       any.parts.push_back(all.parts.size() == 1 ? Formula(std::move(all.parts[0]))
                                                 : std::move(all));
     } while (error_.empty() && word("OR"));
@@ -251,8 +247,7 @@ class Parser {
 
   Formula leaf(const std::string& path, bool negated, std::size_t begin, Leaf made) {
     made.negated = negated;
-    if (!made.problem.empty() && !made.problem.starts_with(kDirectoryMark))
-      made.problem = path + ": " + made.problem + place(begin);
+    if (!made.problem.empty()) made.problem = path + ": " + made.problem + place(begin);
     return Formula::of(std::move(made));
   }
 
@@ -264,8 +259,6 @@ class Parser {
 
   static Leaf ordered(const std::string& path, std::string_view operation,
                       const std::string& value) {
-    if (path == kParentPath && operation == "=")
-      return unsupported(std::string(kDirectoryMark) + value);
     const Known* subject = known(path);
     if (!subject) return unsupported("no field of the policy language");
     if (operation == "=" || operation == "!=")
@@ -287,30 +280,6 @@ class Parser {
     if (operation == "LIKE") return compared_like(subject->subject, value);
     if (operation == "ISSUBSET") return compared(subject->subject, Match::kCidr, value);
     return compared(subject->subject, Match::kRegex, value);
-  }
-
-  // file:name in a folder is one path, which the language can say; the folder alone it cannot.
-  static void join_paths(Formula& all) {
-    const auto is_folder = [](const Formula& f) {
-      return f.part == Formula::Part::kLeaf && !f.leaf.negated &&
-             f.leaf.problem.starts_with(kDirectoryMark);
-    };
-    const auto is_name = [](const Formula& f) {
-      return f.part == Formula::Part::kLeaf && !f.leaf.negated && f.leaf.problem.empty() &&
-             f.leaf.term.field == Field::kFileName && f.leaf.term.match == Match::kEquals;
-    };
-    const auto folder = std::find_if(all.parts.begin(), all.parts.end(), is_folder);
-    const auto file = std::find_if(all.parts.begin(), all.parts.end(), is_name);
-    if (folder == all.parts.end()) return;
-    std::string path = folder->leaf.problem.substr(kDirectoryMark.size());
-    if (file == all.parts.end() || path.empty()) {
-      folder->leaf.problem = fmt::format("{} without a whole file:name", kParentPath);
-      return;
-    }
-    const char separator = path.find('\\') == std::string::npos ? '/' : '\\';
-    if (path.back() != separator) path += separator;
-    file->leaf.term = {Field::kFilePath, Match::kEquals, path + file->leaf.term.value, false};
-    all.parts.erase(folder);
   }
 
   // --- object paths and literals --------------------------------------------------------------

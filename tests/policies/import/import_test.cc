@@ -113,6 +113,11 @@ TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
   EXPECT_THAT(stix("[file:name LIKE '%a_c%']"), ElementsAre("file name file.namere^.*a.c.*$"));
   EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp' AND file:name = 'it\\'s']"),
               ElementsAre("file path file.path=/tmp/it's"));
+  EXPECT_THAT(stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND "
+                   "file:parent_directory_ref.path = '/tmp/']"),
+              ElementsAre("file path file.path=/tmp/aaaa", "file path file.path=/tmp/bbbb"));
+  EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp/.x' AND file:size = 5]"),
+              ElementsAre("combination file.pathre^/tmp/\\.x/[^/]+$ file.size=5"));
   EXPECT_THAT(stix("[file:name = 'kdevtmpfsi' AND NOT_A:x = 1]"), IsEmpty());
   EXPECT_THAT(stix("[file:name = 'dropper' AND file:size NOT = 10 AND file:size >= 5]"),
               ElementsAre("combination file.name=dropper file.size>4 !file.size=10"));
@@ -398,6 +403,40 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
               ElementsAre(HasSubstr("'ProcessItem/HandleList/Handle/Name' (line 11)"),
                           HasSubstr("the condition 'near' of FileItem/FileName (line 12)"),
                           HasSubstr("Network/DNS: a pattern of domains")));
+}
+
+TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
+  const auto both = [](const std::string& folder, const std::string& name) {
+    return "<Indicator operator=\"AND\">" + item("FileItem/FilePath", folder) +
+           item("FileItem/FileName", name) + "</Indicator>";
+  };
+  const auto result =
+      imported(Format::kOpenioc,
+               openioc(both("/tmp/.x", "evil") + item("FileItem/FilePath", "/tmp/.x/") +
+                       item("FileItem/FullPath", "/tmp/.x/evil") +
+                       item("FileItem/FilePath", "/.x", "ends-with") +
+                       item("FileItem/FilePath", "/tmp/.x", "starts-with") +
+                       item("FileItem/FilePath", "^/tmp$", "matches") +
+                       item("FileItem/FilePath", "/home/*/x") + item("FileItem/FilePath", "")));
+  EXPECT_THAT(shown(result), ElementsAre("file path file.path=/tmp/.x/evil @6",
+                                         "file path file.pathre^/tmp/\\.x/[^/]+$ @7",
+                                         "file path file.path=/tmp/.x/evil @8",
+                                         "file path file.pathre/\\.x/[^/]+$ @9",
+                                         "file path file.path^/tmp/.x @10"));
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("FilePath: a pattern of folders (line 11)"),
+                          HasSubstr("a pattern of folders (line 12)"), HasSubstr("it is empty")));
+  const auto on_windows =
+      imported(Format::kOpenioc,
+               openioc(both("WINDOWS\\system32", "evil.dll") + both("\\Temp", "evil.dll") +
+                       both("C:\\Temp\\", "evil.dll") + item("FileItem/FilePath", "WINDOWS\\Temp")),
+               "feed", model::Platform::kWindows);
+  EXPECT_THAT(refusals(on_windows), IsEmpty());
+  EXPECT_THAT(shown(on_windows),
+              ElementsAre("file path file.path$\\WINDOWS\\system32\\evil.dll @6",
+                          "file path file.path$\\Temp\\evil.dll @8",
+                          "file path file.path=C:\\Temp\\evil.dll @10",
+                          "file path file.pathre\\\\WINDOWS\\\\Temp\\\\[^\\\\]+$ @11"));
 }
 
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
