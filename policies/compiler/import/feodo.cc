@@ -33,13 +33,13 @@ void take(const Controller& controller, std::uint32_t line, Collector& into) {
     indicator->all_of.push_back(
         {model::Field::kNetworkDstPort, model::Match::kEquals, std::to_string(*port), false});
   }
-  for (const auto& [written, target] : {std::pair{&controller.first_seen, &indicator->valid_from},
-                                        std::pair{&controller.last_online, &indicator->expires}}) {
+  for (const auto& [written, target] :
+       {std::pair{&controller.first_seen, &indicator->valid_from},
+        std::pair{&controller.last_online, &indicator->last_seen}}) {
     if (written->empty()) continue;
     *target = feed_time(*written);
     if (!*target) return refuse(fmt::format("'{}' is no time", shown_note(*written)));
   }
-  if (indicator->expires) *indicator->expires += into.context().lifetime;
   indicator->kind = Kind::kAddress;
   indicator->origins = {origin};
   into.take(std::move(*indicator), controller.address);

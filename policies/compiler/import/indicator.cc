@@ -30,6 +30,13 @@ bool is_plain_text(std::string_view text) {
          });
 }
 
+// Addresses and names change hands.
+bool ages(const Indicator& indicator) {
+  return indicator.kind == Kind::kDomain || indicator.kind == Kind::kUrl ||
+         std::any_of(indicator.all_of.begin(), indicator.all_of.end(),
+                     [](const Term& term) { return term.field == Field::kNetworkDstRef; });
+}
+
 // Several of them can hold for one text.
 bool is_part(Match match) {
   return match == Match::kContains || match == Match::kStartsWith || match == Match::kEndsWith ||
@@ -130,16 +137,13 @@ void Collector::take(Indicator indicator, std::string_view shown) {
       if (one.field == other.field && one.match == other.match && one.value != other.value &&
           !is_part(one.match))
         return refused(fmt::format("it demands two values of {} at once", name(one.field)));
+  if (!indicator.expires && ages(indicator))
+    indicator.expires =
+        std::min(indicator.last_seen.value_or(context_.now), context_.now) + context_.lifetime;
   if (indicator.expires && *indicator.expires <= context_.now)
     return refused("it expired on " + to_rfc3339(*indicator.expires));
   if (imported_.indicators.size() >= limits::kImportIndicators)
     return refused(fmt::format("more than {} indicators", limits::kImportIndicators));
-  const bool ages =
-      std::any_of(indicator.all_of.begin(), indicator.all_of.end(),
-                  [](const Term& term) { return term.field == Field::kNetworkDstRef; });
-  if (!indicator.expires &&
-      (ages || indicator.kind == Kind::kDomain || indicator.kind == Kind::kUrl))
-    indicator.expires = from_now();
   for (auto* terms : {&indicator.all_of, &indicator.none_of}) {
     std::sort(terms->begin(), terms->end());
     terms->erase(std::unique(terms->begin(), terms->end()), terms->end());

@@ -49,6 +49,7 @@ struct Indicator {
   std::vector<Term> none_of;               // sorted
   std::optional<std::uint8_t> confidence;  // 0..100; nothing: the feed does not say
   std::optional<Timestamp> valid_from;
+  std::optional<Timestamp> last_seen;  // of what ages: `expires` follows from it
   std::optional<Timestamp> expires;
   std::vector<Origin> origins;
 };
@@ -79,7 +80,6 @@ class Collector {
   explicit Collector(const Context& context) : context_(context) {}
 
   const Context& context() const { return context_; }
-  Timestamp from_now() const { return context_.now + context_.lifetime; }
 
   // `shown` is what the feed says, for the list of what was not taken.
   void take(Indicator indicator, std::string_view shown);

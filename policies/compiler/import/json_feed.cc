@@ -36,4 +36,11 @@ const Json& list_in(const Json& object, const char* member) {
   return found != object.end() && found->is_array() ? *found : kNone;
 }
 
+const Json& object_in(const Json& object, const char* member) {
+  static const Json kNone = Json::object();
+  if (!object.is_object()) return kNone;
+  const auto found = object.find(member);
+  return found != object.end() && found->is_object() ? *found : kNone;
+}
+
 }  // namespace fleetsweep::indicators

@@ -5,6 +5,8 @@
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/json_feed.h"
 #include "policies/compiler/import/text.h"
+#include "policies/compiler/reader.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -47,7 +49,8 @@ std::optional<Leaf> simple(std::string_view type, std::string_view value) {
   for (const Simple& one : kSimple)
     if (one.type == type) {
       // A name with folders is a path.
-      if (one.subject.field == Field::kFileName && value.starts_with('/'))
+      if (one.subject.field == Field::kFileName &&
+          value.find_first_of("/\\") != std::string_view::npos)
         return compared({Field::kFilePath}, Match::kEquals, value);
       const bool range =
           one.subject.field == Field::kNetworkDstRef && value.find('/') != std::string_view::npos;
@@ -84,14 +87,41 @@ std::optional<Formula> formula_of(std::string_view type, std::string_view value)
   return std::nullopt;
 }
 
-void import_attribute(const Json& attribute, std::string_view size, Collector& into) {
+// What stands around an attribute; empty where there is nothing. Borrows.
+struct Place {
+  const Json& event;
+  const Json& object;
+  std::string size;  // of the file that a MISP object of that name describes
+};
+
+Origin origin_of(const Json& attribute, const Json& event, const Collector& into) {
+  std::string note;
+  for (const std::string& part : {text_in(attribute, "comment"), text_in(event, "info"),
+                                  text_in(object_in(event, "Orgc"), "name")})
+    if (!part.empty()) note += (note.empty() ? "" : "; ") + part;
+  const std::string id = text_in(attribute, "uuid"), of_event = text_in(event, "uuid");
+  return into.origin(0, note, of_event.empty() ? id : of_event + "/" + id);
+}
+
+// When somebody last touched it, where nobody says when it was last seen.
+std::optional<Timestamp> changed(const Json& attribute, const Json& event) {
+  const auto seconds = compiler::parse_whole(text_in(attribute, "timestamp"));
+  if (seconds && *seconds > 0 && *seconds <= limits::kTimeMax) return timestamp(*seconds);
+  return feed_time(text_in(event, "date"));
+}
+
+void import_attribute(const Json& attribute, const Place& place, Collector& into) {
+  // An export of attributes alone names the event in each.
+  const Json& own = object_in(attribute, "Event");
+  const Json& event = own.empty() ? place.event : own;
   const std::string type = text_in(attribute, "type");
   const std::string value = text_in(attribute, "value");
-  const Origin origin = into.origin(0, text_in(attribute, "comment"), text_in(attribute, "uuid"));
+  const Origin origin = origin_of(attribute, event, into);
   const auto refuse = [&](std::string why) {
     into.refuse(origin, type + " " + value, std::move(why));
   };
-  if (is_true(attribute, "deleted")) return refuse("it was deleted");
+  if (is_true(attribute, "deleted") || is_true(place.object, "deleted"))
+    return refuse("it was deleted");
   if (!is_true(attribute, "to_ids")) return refuse("to_ids is not set: it is context, no sign");
   auto formula = formula_of(type, value);
   if (!formula)
@@ -100,30 +130,40 @@ void import_attribute(const Json& attribute, std::string_view size, Collector& i
   Indicator like;
   like.origins = {origin};
   like.confidence = confidence_of(attribute);
-  if (const std::string first = text_in(attribute, "first_seen"); !first.empty())
-    like.valid_from = feed_time(first);
+  if (!like.confidence) like.confidence = confidence_of(event);
+  for (const auto& [member, target] :
+       {std::pair{"first_seen", &like.valid_from}, std::pair{"last_seen", &like.last_seen}}) {
+    std::string written = text_in(attribute, member);
+    if (written.empty()) written = text_in(place.object, member);
+    if (written.empty()) continue;
+    *target = feed_time(written);
+    if (!*target) return refuse(fmt::format("{} '{}' is no time", member, shown_note(written)));
+  }
+  if (!like.last_seen) like.last_seen = changed(attribute, event);
   const bool is_hash = formula->part == Formula::Part::kLeaf && formula->leaf.problem.empty() &&
                        kind_of({formula->leaf.term}) == Kind::kHash;
-  if (is_hash && !size.empty())
-    formula = Formula{
-        Formula::Part::kAnd,
-        {},
-        {std::move(*formula), Formula::of(compared({Field::kFileSize}, Match::kEquals, size))}};
+  if (is_hash && !place.size.empty())
+    formula = Formula{Formula::Part::kAnd,
+                      {},
+                      {std::move(*formula),
+                       Formula::of(compared({Field::kFileSize}, Match::kEquals, place.size))}};
   take_alternatives(*formula, like, type + " " + value, into);
 }
 
-void import_attributes(const Json& attributes, Collector& into) {
-  std::string size;  // of the file that a MISP object of that name describes
+void import_object(const Json& event, const Json& object, Collector& into) {
+  Place place{event, object, {}};
+  const Json& attributes = list_in(object, "Attribute");
   for (const Json& attribute : attributes)
-    if (text_in(attribute, "type") == "size-in-bytes") size = text_in(attribute, "value");
+    if (text_in(attribute, "type") == "size-in-bytes") place.size = text_in(attribute, "value");
   for (const Json& attribute : attributes)
-    if (text_in(attribute, "type") != "size-in-bytes") import_attribute(attribute, size, into);
+    if (text_in(attribute, "type") != "size-in-bytes") import_attribute(attribute, place, into);
 }
 
 void import_event(const Json& event, Collector& into) {
-  for (const Json& attribute : list_in(event, "Attribute")) import_attribute(attribute, {}, into);
-  for (const Json& object : list_in(event, "Object"))
-    if (!is_true(object, "deleted")) import_attributes(list_in(object, "Attribute"), into);
+  const Json none = Json::object();
+  for (const Json& attribute : list_in(event, "Attribute"))
+    import_attribute(attribute, {event, none, {}}, into);
+  for (const Json& object : list_in(event, "Object")) import_object(event, object, into);
 }
 
 // {"Event": ...}, or the event itself.

@@ -347,6 +347,66 @@ TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
                           HasSubstr("'123' is not a hash"), HasSubstr("it was deleted")));
 }
 
+TEST(ImportMisp, AnAddressThatWasLastSeenYearsAgoStillCounts) {
+  const auto attribute = [](const std::string& value, const std::string& more) {
+    return R"({"type":"ip-dst","to_ids":true,"value":")" + value + "\"" + more + "}";
+  };
+  const auto result =
+      imported(Format::kMisp,
+               R"({"Event":{"date":"2026-11-03","Attribute":[)" +
+                   attribute("198.51.100.1", R"(,"last_seen":"2026-11-20T10:00:00.000000+00:00",
+                                       "timestamp":"1600000000")") +
+                   "," + attribute("198.51.100.2", R"(,"last_seen":"2020-11-20T10:00:00+00:00")") +
+                   "," + attribute("198.51.100.3", R"(,"timestamp":"1795305600")") + "," +
+                   attribute("198.51.100.4", "") + "," +
+                   attribute("198.51.100.5", R"(,"last_seen":"2099-01-01")") + "," +
+                   attribute("198.51.100.6", R"(,"last_seen":"lately")") +
+                   R"(,{"type":"sha256","to_ids":true,"last_seen":"2020-11-20","value":")" + kHash +
+                   R"("}],"Object":[{"last_seen":"2026-11-21","Attribute":[)" +
+                   attribute("198.51.100.7", "") + "]}]}}");
+  EXPECT_THAT(shown(result),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.1 <2026-12-20",
+                          "address network-traffic.dst_ref=198.51.100.3 <2026-12-22",
+                          "address network-traffic.dst_ref=198.51.100.4 <2026-12-03",
+                          "address network-traffic.dst_ref=198.51.100.5 <2026-12-23",
+                          "hash file.hashes.SHA-256=" + kHash,
+                          "address network-traffic.dst_ref=198.51.100.7 <2026-12-21"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("it expired on 2020-12-20"),
+                                            HasSubstr("last_seen 'lately' is no time")));
+}
+
+TEST(ImportMisp, NobodyKnowsWhichEventAnAttributeIsOf) {
+  const std::string event =
+      R"("uuid":"e1","info":"A campaign","Orgc":{"name":"Example CERT"},
+         "Tag":[{"name":"misp:confidence-level=\"fairly-confident\""}])";
+  const std::string hash =
+      R"("uuid":"a1","type":"sha256","to_ids":true,"comment":"dropper","value":")" + kHash + "\"";
+  for (const std::string& text :
+       {R"({"Event":{)" + event + R"(,"Attribute":[{)" + hash + "}]}}",
+        R"({"response":{"Attribute":[{)" + hash + R"(,"Event":{)" + event + "}}]}}"}) {
+    const auto result = imported(Format::kMisp, text);
+    ASSERT_EQ(result.indicators.size(), 1u) << text;
+    EXPECT_EQ(result.indicators[0].origins[0].id, "e1/a1");
+    EXPECT_EQ(result.indicators[0].origins[0].note, "dropper; A campaign; Example CERT");
+    EXPECT_EQ(result.indicators[0].confidence, 50);
+  }
+}
+
+TEST(ImportMisp, WhatLiesInADeletedObjectVanishesWithoutAWord) {
+  const auto result = imported(Format::kMisp, R"({"Object":[{"deleted":true,"Attribute":[
+          {"type":"filename","to_ids":true,"value":"evil"}]}]})");
+  EXPECT_THAT(refusals(result), ElementsAre("0: filename evil: it was deleted"));
+}
+
+TEST(ImportMisp, APathOfWindowsIsTakenForAName) {
+  const std::string event = R"({"Attribute":[
+      {"type":"filename","to_ids":true,"value":"C:\\Temp\\evil.exe"},
+      {"type":"filename","to_ids":true,"value":"%TEMP%\\evil.exe"}]})";
+  const auto result = imported(Format::kMisp, event, "feed", model::Platform::kWindows);
+  EXPECT_THAT(shown(result), ElementsAre("file path file.path=C:\\Temp\\evil.exe"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("it is not an absolute path")));
+}
+
 // --- ClamAV -------------------------------------------------------------------------------------
 
 TEST(ImportClamav, TheSizeOfAHashIsLost) {
