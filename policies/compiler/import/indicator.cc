@@ -104,6 +104,16 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   return std::nullopt;
 }
 
+// A URL without a path says no more than its host, and as a part of a command it would be one of
+// http://c2.example.org too.
+std::optional<Indicator> host_indicator(std::string_view authority) {
+  auto host = authority.substr(authority.find('@') + 1);
+  host =
+      host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+  auto address = address_indicator(host);
+  return address ? std::move(address) : domain_indicator(host);
+}
+
 }  // namespace
 
 Origin Collector::origin(std::uint32_t line, std::string_view note, std::string_view id) const {
@@ -195,6 +205,8 @@ std::optional<Indicator> url_indicator(std::string_view text) {
   for (const char c : text.substr(0, scheme))
     if (!std::isalpha(static_cast<unsigned char>(c))) return std::nullopt;
   if (text.find(' ') != std::string_view::npos) return std::nullopt;
+  const auto rest = text.substr(scheme + 3);
+  if (rest.find_first_of("/?#") == std::string_view::npos) return host_indicator(rest);
   return single(Kind::kUrl, Field::kPersistenceCommand, Match::kContains, std::string(text));
 }
 

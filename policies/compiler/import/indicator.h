@@ -97,7 +97,7 @@ class Collector {
 std::optional<Indicator> hash_indicator(std::string_view hex);
 std::optional<Indicator> address_indicator(std::string_view text);  // or a range, 203.0.113.0/24
 std::optional<Indicator> domain_indicator(std::string_view text);
-std::optional<Indicator> url_indicator(std::string_view text);
+std::optional<Indicator> url_indicator(std::string_view text);  // without a path it is its host
 Indicator single(Kind kind, model::Field field, model::Match match, std::string value);
 
 // "Kind" of what `terms` say together.

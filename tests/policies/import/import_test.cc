@@ -531,6 +531,22 @@ TEST(ImportPlain, ADefangedNameIsNotRecognized) {
                                             HasSubstr("10: 999.1.1.1: neither")));
 }
 
+TEST(ImportPlain, AUrlWithoutAPathIsFoundInThoseOfOtherHosts) {
+  const auto result =
+      imported(Format::kPlain,
+               "http://c2.example\nhxxps://user@c2[.]example.net:8443\nhttp://198.51.100.7:80\n"
+               "http://[2001:db8::7]:80\nhttp://c2.example/\nhttp://c2.example?x\n"
+               "http://localhost\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("domain persistence.command#c2.example @1 <2026-12-23",
+                          "domain persistence.command#c2.example.net @2 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.7 @3 <2026-12-23",
+                          "address network-traffic.dst_ref=2001:db8::7 @4 <2026-12-23",
+                          "url persistence.command~http://c2.example/ @5 <2026-12-23",
+                          "url persistence.command~http://c2.example?x @6 <2026-12-23"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("7: http://localhost: neither")));
+}
+
 TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
   const auto result =
       imported(Format::kPlain, crypto::sha256({}).hex() + "\nd41d8cd98f00b204e9800998ecf8427e\n" +
