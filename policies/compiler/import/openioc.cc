@@ -85,9 +85,8 @@ class Reader {
     for (const auto& [word, match] : kConditions) {
       if (word != condition) continue;
       Leaf leaf = compared(known->subject, match, content);
-      leaf.negated = std::strcmp(node.attribute("negate").value(), "true") == 0;
-      if (match == Match::kRegex)
-        leaf.term.caseless = std::strcmp(node.attribute("preserve-case").value(), "true") != 0;
+      leaf.negated = node.attribute("negate").as_bool();
+      if (match == Match::kRegex) leaf.term.caseless = !node.attribute("preserve-case").as_bool();
       if (!leaf.problem.empty()) leaf.problem = search + ": " + leaf.problem + place(node);
       return leaf;
     }

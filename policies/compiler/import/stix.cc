@@ -15,6 +15,9 @@ void import_indicator(const Json& object, Collector& into) {
   const Origin origin = into.origin(0, text_in(object, "name"), text_in(object, "id"));
   const auto refuse = [&](std::string why) { into.refuse(origin, pattern, std::move(why)); };
   if (is_true(object, "revoked")) return refuse("its author revoked it");
+  for (const char* member : {"indicator_types", "labels"})  // in 2.0 the labels
+    for (const Json& one : list_in(object, member))
+      if (one == "benign") return refuse("its author calls it benign");
   if (!type.empty() && type != "stix")
     return refuse(
         fmt::format("a pattern of '{}'; rules travel as files under 'rules:'", shown_note(type)));

@@ -214,6 +214,8 @@ TEST(ImportStix, TheAuthorsConfidenceAndTimesAreForgotten) {
   };
   EXPECT_EQ(why(R"("valid_until":"2026-02-01T00:00:00Z",)"), "it expired on 2026-02-01T00:00:00Z");
   EXPECT_EQ(why(R"("revoked":true,)"), "its author revoked it");
+  EXPECT_EQ(why(R"("indicator_types":["benign"],)"), "its author calls it benign");
+  EXPECT_EQ(why(R"("labels":["benign"],)"), "its author calls it benign");
   EXPECT_EQ(why(R"("valid_until":"soon",)"), "valid_until 'soon' is no time");
   EXPECT_EQ(why(R"("confidence":101,)"), "its confidence is not 0 to 100");
 }
@@ -446,7 +448,7 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
       openioc(item("FileItem/Md5sum", kMd5) + item("Network/DNS", "c2.example.org", "contains") +
               "<Indicator operator=\"AND\">" + item("FileItem/FileName", "dropper") +
               item("FileItem/SizeInBytes", "4096") +
-              item("FileItem/FullPath", "/opt/good/dropper", "is", "negate=\"true\"") +
+              item("FileItem/FullPath", "/opt/good/dropper", "is", "negate=\"1\"") +
               "</Indicator>" + item("FileItem/FileName", "^evil[0-9]$", "matches") +
               item("ProcessItem/HandleList/Handle/Name", "m") +
               item("FileItem/FileName", "a", "near") +
@@ -571,6 +573,12 @@ TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
       stix("[file:name = 'x.bin' AND file:hashes.MD5 != 'd41d8cd98f00b204e9800998ecf8427e']"),
       ElementsAre(HasSubstr("file.name=x.bin")))
       << "what is excluded may be empty";
+}
+
+TEST(ImportClamav, AListOfFalsePositivesIsTakenForOneOfSigns) {
+  for (const char* source : {"ours.fp", "daily.sfp"})
+    EXPECT_THAT(complaint(Format::kClamav, kMd5 + ":68:ours\n", source),
+                HasSubstr("files that ClamAV shall leave alone"));
 }
 
 TEST(ImportClamav, ASizeThatNoFileHasMakesTheWholePolicyUnreadable) {
