@@ -151,14 +151,16 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     return {.term = {subject.field, Match::kContains, std::string(value), false},
             .kind = Kind::kUrl};
   }
+  if (subject.field == Field::kFileExtension && value.starts_with('.')) value.remove_prefix(1);
   if (subject.is_folder) return compared_folder(match, value);
   const auto info = compiler::field_info(subject.field);
   switch (info.holds) {
     case Holds::kHash: {
       Leaf leaf = from(hash_indicator(value), "a hash in hex");
-      if (leaf.problem.empty() && (match != Match::kEquals || leaf.term.field != subject.field))
+      if (leaf.problem.empty() && (match != Match::kEquals || value.size() != 2 * info.hash_bytes))
         return unsupported(
             fmt::format("'{}' is not a whole {}", shown_note(value), name(subject.field)));
+      leaf.term.field = subject.field;
       return leaf;
     }
     case Holds::kAddress: {

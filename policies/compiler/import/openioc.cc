@@ -70,7 +70,7 @@ class Reader {
 
   Leaf item(const pugi::xml_node& node) const {
     const std::string search = node.child("Context").attribute("search").value();
-    const std::string_view content = trimmed(node.child("Content").child_value());
+    std::string content(trimmed(node.child("Content").child_value()));
     const std::string condition = in_small_letters(node.attribute("condition").value());
     const auto known = std::find_if(std::begin(kKnown), std::end(kKnown),
                                     [&](const Known& one) { return one.search == search; });
@@ -82,8 +82,12 @@ class Reader {
         {"matches", Match::kRegex},      {"starts-with", Match::kStartsWith},
         {"ends-with", Match::kEndsWith}, {"greater-than", Match::kGreater},
         {"less-than", Match::kLess}};
-    for (const auto& [word, match] : kConditions) {
+    for (auto [word, match] : kConditions) {
       if (word != condition) continue;
+      if (search == "RegistryItem/KeyPath" && match == Match::kEquals) {
+        match = Match::kEndsWith;  // it has no hive
+        content = "\\" + content;
+      }
       Leaf leaf = compared(known->subject, match, content);
       leaf.negated = node.attribute("negate").as_bool();
       if (match == Match::kRegex) leaf.term.caseless = !node.attribute("preserve-case").as_bool();

@@ -246,6 +246,7 @@ class Parser {
   }
 
   Formula leaf(const std::string& path, bool negated, std::size_t begin, Leaf made) {
+    if (is_binary_) made = unsupported("it is compared with bytes in hex or base64");
     made.negated = negated;
     if (!made.problem.empty()) made.problem = path + ": " + made.problem + place(begin);
     return Formula::of(std::move(made));
@@ -360,9 +361,10 @@ class Parser {
   std::optional<std::string> literal() {
     blanks();
     if (!error_.empty()) return std::nullopt;
-    if (at_ + 1 < text_.size() && text_[at_ + 1] == '\'' &&
-        std::string_view("tbh").find(text_[at_]) != std::string_view::npos)
-      ++at_;
+    const bool is_marked = at_ + 1 < text_.size() && text_[at_ + 1] == '\'' &&
+                           std::string_view("tbh").find(text_[at_]) != std::string_view::npos;
+    is_binary_ = is_marked && text_[at_] != 't';
+    if (is_marked) ++at_;
     if (at_ < text_.size() && text_[at_] == '\'') {
       std::string value = quoted();
       return error_.empty() ? std::optional(std::move(value)) : std::nullopt;
@@ -383,6 +385,7 @@ class Parser {
   std::string_view text_;
   std::size_t at_ = 0;
   std::size_t depth_ = 0;
+  bool is_binary_ = false;  // the last constant: h'...' or b'...'
   std::string error_;
 };
 

@@ -110,6 +110,8 @@ TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
   EXPECT_THAT(
       stix("[process:command_line MATCHES 'evil [0-9]{3}$'] OR [file:name LIKE 'kdev%']"),
       ElementsAre("process process.command_linereevil [0-9]{3}$", "file name file.name^kdev"));
+  EXPECT_THAT(stix("[process:image_ref.hashes.'SHA-256' = '" + kHash + "']"),
+              ElementsAre("process process.exe.hashes.SHA-256=" + kHash));
   EXPECT_THAT(stix("[file:name LIKE '%a_c%']"), ElementsAre("file name file.namere^.*a.c.*$"));
   EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp' AND file:name = 'it\\'s']"),
               ElementsAre("file path file.path=/tmp/it's"));
@@ -141,6 +143,10 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
   EXPECT_THAT(stix_refusals("[file:hashes.'SHA-512' = 'ab' OR email-addr:value = 'x@example.org']"),
               ElementsAre("file:hashes.SHA-512: no field of the policy language (byte 1)",
                           "email-addr:value: no field of the policy language (byte 33)"));
+  EXPECT_THAT(stix_refusals("[process:command_line = b'ZXZpbA==' OR file:name IN (h'65')]"),
+              ElementsAre(HasSubstr("process:command_line: it is compared with bytes in hex or "
+                                    "base64 (byte 1)"),
+                          HasSubstr("file:name: it is compared with bytes")));
   EXPECT_THAT(stix_refusals("[file:name MATCHES '(?!x)evil']"),
               ElementsAre("negative lookahead ((?!) has no bounded time"));
   EXPECT_THAT(stix_refusals("[file:name MATCHES '.']"),
@@ -499,6 +505,17 @@ TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
                           "file path file.path$\\Temp\\evil.dll @8",
                           "file path file.path=C:\\Temp\\evil.dll @10",
                           "file path file.pathre\\\\WINDOWS\\\\Temp\\\\[^\\\\]+$ @11"));
+}
+
+TEST(ImportOpenioc, AKeyWithoutItsHiveAndAnExtensionWithADotAreNeverFound) {
+  const auto result = imported(
+      Format::kOpenioc,
+      openioc(item("RegistryItem/KeyPath", "Software\\Evil") + "<Indicator operator=\"AND\">" +
+              item("FileItem/FileName", "evil", "starts-with") +
+              item("FileItem/FileExtension", ".dll") + "</Indicator>"),
+      "feed", model::Platform::kWindows);
+  EXPECT_THAT(shown(result), ElementsAre("registry windows-registry-key.key$\\Software\\Evil @5",
+                                         "combination file.name^evil file.extension=dll @6"));
 }
 
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
