@@ -146,7 +146,9 @@ std::optional<Timestamp> feed_time(std::string_view text) {
     return std::nullopt;
   }
   const auto time = parsed(shape);
-  return time ? std::optional(*time - offset) : std::nullopt;
+  // Its offset may lead out of the years that a policy can write.
+  if (!time || unix_seconds(*time - offset) > limits::kTimeMax) return std::nullopt;
+  return *time - offset;
 }
 
 std::string shown_note(std::string_view text) {

@@ -665,8 +665,8 @@ TEST(Import, ATimeOfAFeedIsReadInAnotherZone) {
   EXPECT_EQ(read("2026-11-01 07:44:46 UTC"), "2026-11-01T07:44:46Z");
   EXPECT_EQ(read("2026-11-01T07:44:46.123456Z"), "2026-11-01T07:44:46Z");
   EXPECT_EQ(read("2026-11-01T07:44:46+02:00"), "2026-11-01T05:44:46Z");
-  for (const char* bad :
-       {"", "2026-13-01", "2026-11-01T07:44", "2026-11-01T07:44:46.", "yesterday"})
+  for (const char* bad : {"", "2026-13-01", "2026-11-01T07:44", "2026-11-01T07:44:46.", "yesterday",
+                          "9999-12-31T23:59:59-02:00"})
     EXPECT_EQ(read(bad), "none") << bad;
 }
 
