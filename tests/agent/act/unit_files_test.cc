@@ -10,7 +10,8 @@ TEST(UnitFiles, SystemdIsNotToldOfAUnit) {
        {"/etc/systemd/system/a.service", "/usr/lib/systemd/system/a.service",
         "/lib/systemd/system/a.timer", "/run/systemd/system/a.service.d/x.conf",
         "/etc/systemd/system/multi-user.target.wants/a.service", "/etc/init.d/a", "/etc/rc3.d/S20a",
-        "/etc/rc.local", "/etc/systemd/system-generators/a", "/etc/systemd/system.conf"})
+        "/etc/rc.local", "/etc/systemd/system-generators/a", "/etc/systemd/system.conf",
+        "/run/systemd/system.attached/a.service", "/etc/systemd/system.control/a.service"})
     EXPECT_TRUE(is_unit_file(path)) << path;
   for (const char* path : {"/etc/crontab", "/etc/systemd/user/a.service", "/lib/libudev.so",
                            "/root/.config/systemd/user/a.service", "/tmp/etc/systemd/system/a"})
@@ -20,7 +21,9 @@ TEST(UnitFiles, SystemdIsNotToldOfAUnit) {
 TEST(UnitFiles, NobodyIsToldOfAUsersUnit) {
   for (const char* path : {"/etc/systemd/user/a.service", "/root/.config/systemd/user/a.service",
                            "/home/ann/.local/share/systemd/user/default.target.wants/a.service",
-                           "/usr/lib/systemd/user-generators/a", "/etc/systemd/user.conf.d/a.conf"})
+                           "/usr/lib/systemd/user-generators/a", "/etc/systemd/user.conf.d/a.conf",
+                           "/usr/share/systemd/user/a.service", "/etc/xdg/systemd/user/a.service",
+                           "/home/ann/.config/systemd/user.control/a.service"})
     EXPECT_TRUE(is_user_unit_file(path)) << path;
   for (const char* path : {"/etc/systemd/system/a.service", "/etc/systemd/users/a", "/etc/crontab"})
     EXPECT_FALSE(is_user_unit_file(path)) << path;

@@ -3,7 +3,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
@@ -131,6 +134,27 @@ TEST_F(PlacesTest, ARowOfTheTableFindsNothing) {
                  finding["persistence"]["file"]["path"].get<std::string>());
   EXPECT_EQ(found, planted);
   EXPECT_EQ(result["unscannable"], 0);
+}
+
+// Generators write anew what lies in their folders, and are entries themselves.
+TEST(Places, SystemdLoadsUnitsFromAFolderThatIsNoPlace) {
+  FILE* paths = ::popen(
+      "for who in --system --user; do HOME=/home/alice XDG_RUNTIME_DIR=/run/user/1000"
+      " systemd-analyze $who unit-paths 2>/dev/null; done",
+      "r");
+  ASSERT_NE(paths, nullptr);
+  std::size_t known = 0;
+  for (char line[256]; std::fgets(line, sizeof line, paths) != nullptr;) {
+    const std::string said(line, std::strcspn(line, "\n"));
+    const std::string folder = replaced(replaced(said, "/home/alice", "@home"), "/1000", "/*");
+    if (folder.find("/generator") != std::string::npos) continue;
+    EXPECT_TRUE(std::ranges::any_of(model::places::kAll, [&](const PersistencePlace& place) {
+      return place.format == Format::kUnit && place.path == folder;
+    })) << folder;
+    ++known;
+  }
+  ::pclose(paths);
+  if (known == 0) GTEST_SKIP() << "needs systemd-analyze";
 }
 
 }  // namespace
