@@ -1,5 +1,6 @@
 #include "agent/act/entry_facts.h"
 
+#include "agent/lines/apt_conf.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
 #include "protocol/base/limits.h"
@@ -40,14 +41,13 @@ bool is_rested_on(const model::PersistenceIdentity& entry) {
          entry.name.starts_with('@') || entry.name.starts_with('#');
 }
 
-// { within {
-bool is_nested(std::string_view statement) {
-  int depth = 0;
-  for (const char c : statement) {
-    depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-    if (depth > 1) return true;
-  }
-  return false;
+// Of a statement of apt.
+bool sets_more_than_hooks(std::string_view statement) {
+  bool more = false;
+  lines::each_apt_setting(statement, [&](const lines::AptSetting& setting) {
+    more |= !lines::is_apt_hook(setting.name);
+  });
+  return more;
 }
 
 }  // namespace
@@ -71,7 +71,8 @@ std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) co
       if (is_rested_on(entry)) return "other rules of sudo may rest on this one";
       return {};
     case PersistenceKind::kPackageManagerHook:
-      if (is_nested(entry.entry)) return "the hook stands within a block that holds more than it";
+      if (sets_more_than_hooks(entry.entry))
+        return "the hook stands in a line or block that holds more than it";
       return {};
     case PersistenceKind::kGitHook:
       if (entry.entry.starts_with('['))

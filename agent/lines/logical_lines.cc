@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/lines/apt_conf.h"
+
 namespace fleetsweep::lines {
 namespace {
 
@@ -12,19 +14,6 @@ bool is_comment(std::string_view line, Join join) {
   const std::size_t first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos) return false;
   return line[first] == '#' || (join == Join::kUnit && line[first] == ';');
-}
-
-// How many braces of the line are open at its end, quotes and comments left out.
-int open_braces(std::string_view line) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"') quoted = !quoted;
-    if (quoted) continue;
-    if (line[i] == '#' || line.substr(i).starts_with("//")) break;
-    depth += line[i] == '{' ? 1 : line[i] == '}' ? -1 : 0;
-  }
-  return depth;
 }
 
 bool is_blank(char c) {
@@ -95,14 +84,14 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
   std::size_t begin = 0;  // of the logical line
   std::uint32_t number = 1, first = 1;
   bool inside = false;
-  int depth = 0;
+  AptReader apt;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = text.substr(at, end - at);
     bool goes_on = false;
     if (join == Join::kBraces) {
-      depth = std::max(0, depth + open_braces(line));
-      goes_on = depth > 0;
+      apt.read(line, [](const AptSetting&) {});
+      goes_on = apt.is_inside();
     } else if (join != Join::kNone) {
       const bool comment = is_comment(line, join);
       goes_on = inside && comment && join == Join::kUnit ? true
@@ -116,7 +105,6 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
       result.push_back({text.substr(begin, end - begin), text.substr(end, last ? 0 : 1), first});
       begin = next;
       first = number + 1;
-      depth = 0;
     }
     ++number;
     at = next;

@@ -17,7 +17,7 @@ enum class Join : std::uint8_t {
   kNone,       // each line stands alone
   kBackslash,  // one that ends with \ goes on in the next
   kUnit,       // the same, and comments between its parts are skipped, as systemd does
-  kBraces,     // until its braces are closed, as in apt.conf
+  kBraces,     // until a statement of apt.conf has ended, and the braces around it
 };
 Join join_of(model::PersistenceKind kind);
 

@@ -1,36 +1,27 @@
-#include <algorithm>
-
+#include "agent/lines/apt_conf.h"
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
 
 LineEntry apt_statement(const std::string& user, std::string_view line) {
-  std::string code;  // without its comments
-  std::vector<std::string> values;
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '"') {
-      quoted = !quoted;
-      if (quoted) values.emplace_back();
-    } else if (quoted) {
-      values.back() += line[i];
-    } else if (line[i] == '#' || line.substr(i).starts_with("//")) {
-      i = std::min(line.find('\n', i), line.size()) - 1;
-    } else {
-      code += line[i];
-    }
-  }
-  const std::string folded = lower(code);
-  constexpr std::string_view kRun[] = {"-invoke",      "post-invoke-success", "pre-install-pkgs",
-                                       "install-pkgs", "::proxy-auto-detect", "::solvers"};
-  if (std::none_of(std::begin(kRun), std::end(kRun),
-                   [&](auto part) { return folded.find(part) != std::string::npos; }))
-    return std::nullopt;
-  std::string_view name = trimmed(code);
-  PersistenceEntry entry{.name = std::string(name.substr(0, name.find_first_of(" \t\n{;"))),
-                         .user = user};
-  for (const std::string& value : values) append(entry.command, value);
+  PersistenceEntry entry{.user = user};
+  lines::each_apt_setting(line, [&](const lines::AptSetting& setting) {
+    if (setting.value.empty() || !lines::is_apt_hook(setting.name)) return;
+    std::string_view name = setting.name;
+    if (name.ends_with("::")) name.remove_suffix(2);
+    if (entry.name.empty()) entry.name = name;
+    append(entry.command, setting.value);
+  });
   return entry.command.empty() ? std::nullopt : std::optional(entry);
+}
+
+// apt looks for any other path in the folder that it is called in.
+void follow_apt(std::string_view text, const Follow& follow) {
+  lines::each_apt_setting(text, [&](const lines::AptSetting& setting) {
+    if (setting.name != "#include") return;
+    const bool is_folder = setting.value.ends_with('/');
+    follow(Format::kAptHooks, setting.value + (is_folder ? "*" : ""));
+  });
 }
 
 }  // namespace fleetsweep::scan

@@ -26,7 +26,7 @@ struct PersistenceEntry {
 std::vector<PersistenceEntry> parse_persistence(Format format, const std::string& path,
                                                 const std::string& user, std::string_view text);
 
-// A file that another one names: EnvironmentFile, Include, AuthorizedKeysFile, include.path.
+// A file that another one names: EnvironmentFile, Include, AuthorizedKeysFile, #include.
 struct FollowedFile {
   Format format = Format::kLines;
   std::string path;  // as in a PersistencePlace: @home and * may stand in it

@@ -40,6 +40,10 @@ TEST(LogicalLines, AnAptStatementIsCutInTwo) {
   EXPECT_EQ(texts("A {\n\"}\"; // }\n};\nB \"1\";\n", Join::kBraces),
             (Texts{"A {\n\"}\"; // }\n};", "B \"1\";"}));
   EXPECT_EQ(texts("}\nA \"1\";\nB {\n", Join::kBraces), (Texts{"}", "A \"1\";", "B {"}));
+  EXPECT_EQ(texts("A\n{\n \"x\";\n};\nB::\n\n \"y\";\nC \"1\";\n", Join::kBraces),
+            (Texts{"A\n{\n \"x\";\n};", "B::\n\n \"y\";", "C \"1\";"}));
+  EXPECT_EQ(texts("/* {\n*/\nA \"1\";\n#clear B\n;\n# C {\nD \"//\";\n", Join::kBraces),
+            (Texts{"/* {\n*/", "A \"1\";", "#clear B\n;", "# C {", "D \"//\";"}));
 }
 
 TEST(LogicalLines, NumbersAreThoseOfAnEditor) {

@@ -137,6 +137,17 @@ TEST(Persistence, AHookOfAptIsItsWholeStatement) {
             (Entries{{"DPkg::Post-Invoke", hook, "/x; /y", "", 2}}));
 }
 
+TEST(Persistence, AHookOfAptHidesInAnotherShape) {
+  const std::string brace = "DPkg::Post-Invoke\n{\n \"/x\";\n};",
+                    below = "DPkg::Pre-Invoke::\n \"/y\";",
+                    nested = "DPkg { Post-Invoke { /z; }; Options { \"-o\"; }; };";
+  EXPECT_EQ(parse(Format::kAptHooks, brace + "\n" + below + "\n/* DPkg::Post-Invoke { */\n" +
+                                         nested + "\n#clear DPkg::Post-Invoke;\n"),
+            (Entries{{"DPkg::Post-Invoke", brace, "/x", "", 1},
+                     {"DPkg::Pre-Invoke", below, "/y", "", 5},
+                     {"DPkg::Post-Invoke", nested, "/z", "", 8}}));
+}
+
 TEST(Persistence, GitRunsWhatTheseSettingsName) {
   EXPECT_EQ(parse(Format::kGitConfig,
                   "[core]\n\teditor = vi\n\thooksPath = /x\n[alias]\n\tst = status\n\tgo = !/y\n"),
@@ -233,6 +244,9 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
              {Format::kAuthorizedKeys, "@home/y"}}));
   EXPECT_EQ(followed_files(Format::kSudoers, "/etc/file", "#includedir /etc/more\n# include /no\n"),
             (Files{{Format::kSudoers, "/etc/more/*"}}));
+  EXPECT_EQ(followed_files(Format::kAptHooks, "/etc/file",
+                           "#include \"/x/more.conf\";\n#include /y/;\n# include \"/no\";\n"),
+            (Files{{Format::kAptHooks, "/x/more.conf"}, {Format::kAptHooks, "/y/*"}}));
   EXPECT_EQ(followed_files(Format::kGitConfig, "/home/alice/.gitconfig",
                            "[include]\n\tpath = more # why\n\tpath = \"/a b\"\n"
                            "[includeIf \"gitdir:~/]/\"] path = ~/work\n[x]\n\tpath = no\n"),
