@@ -57,9 +57,8 @@ std::vector<Replacement> starts_nothing(std::string_view text) {
 
 }  // namespace
 
-std::string commented_out(std::string_view entry, model::PersistenceKind kind) {
-  const std::string_view mark =
-      kind == model::PersistenceKind::kPackageManagerHook ? "// " : "# ";  // apt's `#clear`
+std::string commented_out(std::string_view entry, lines::Join join) {
+  const std::string_view mark = join == lines::Join::kBraces ? "// " : "# ";  // apt's `#clear`
   std::string result;
   for (const lines::Line& line : lines::logical_lines(entry, lines::Join::kNone))
     result.append(mark).append(line.text).append(line.newline);

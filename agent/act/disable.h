@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "protocol/model/finding.h"
+#include "agent/lines/logical_lines.h"
 
 namespace fleetsweep::act {
 
-// The lines of an entry as comments, in the language of its file.
-std::string commented_out(std::string_view entry, model::PersistenceKind kind);
+// The lines of an entry as comments, in the language of a file whose lines are joined so.
+std::string commented_out(std::string_view entry, lines::Join join);
 
 // A line, and the lines that stand in its place afterwards.
 struct Replacement {

@@ -1,6 +1,7 @@
 #include "agent/act/entry_facts.h"
 
 #include "agent/lines/apt_conf.h"
+#include "agent/lines/logical_lines.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
 #include "protocol/base/limits.h"
@@ -71,7 +72,8 @@ std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) co
       if (is_rested_on(entry)) return "other rules of sudo may rest on this one";
       return {};
     case PersistenceKind::kPackageManagerHook:
-      if (sets_more_than_hooks(entry.entry))
+      if (lines::join_of(entry.kind, entry.name) == lines::Join::kBraces &&
+          sets_more_than_hooks(entry.entry))
         return "the hook stands in a line or block that holds more than it";
       return {};
     case PersistenceKind::kGitHook:

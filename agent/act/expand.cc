@@ -368,7 +368,7 @@ class Expansion {
   Checked<void> edit(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
     Op& op = push_edit(entry.file);
     op.text = entry.entry;
-    op.join = lines::join_of(entry.kind);
+    op.join = lines::join_of(entry.kind, entry.name);
     if (const std::string part = plan::part_of(entry); !part.empty()) {
       // An earlier operation may have taken another part out of the same line.
       auto& line =
@@ -379,7 +379,7 @@ class Expansion {
                            : lines::without_word(line, part);
     }
     if (step.action.kind == ActionKind::kDisable) {
-      const std::string stays = std::exchange(op.rest, commented_out(op.text, entry.kind));
+      const std::string stays = std::exchange(op.rest, commented_out(op.text, op.join));
       if (!stays.empty()) op.rest += "\n" + stays;
     }
     op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path);

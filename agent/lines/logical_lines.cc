@@ -60,12 +60,12 @@ std::vector<Piece> pieces(std::string_view rest) {
 
 }  // namespace
 
-Join join_of(PersistenceKind kind) {
+Join join_of(PersistenceKind kind, std::string_view name) {
   switch (kind) {
     case PersistenceKind::kSystemdEnvironment:
       return Join::kUnit;
     case PersistenceKind::kPackageManagerHook:
-      return Join::kBraces;
+      return name.find("::") == std::string_view::npos ? Join::kNone : Join::kBraces;
     case PersistenceKind::kShellProfile:
     case PersistenceKind::kRcLocal:
     case PersistenceKind::kPamConfig:

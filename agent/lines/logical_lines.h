@@ -19,7 +19,8 @@ enum class Join : std::uint8_t {
   kUnit,       // the same, and comments between its parts are skipped, as systemd does
   kBraces,     // until a statement of apt.conf has ended, and the braces around it
 };
-Join join_of(model::PersistenceKind kind);
+// `name` is the entry's: only the hooks of apt have one with ::.
+Join join_of(model::PersistenceKind kind, std::string_view name);
 
 struct Line {
   std::string_view text;     // without its last newline; others may be inside

@@ -35,8 +35,9 @@ enum class EntryFormat : std::uint8_t {
   kSudoers,         // who may do what as whom
   kPasswd,          // each account
   kManager,         // systemd's own settings, of which what they tell the loader of all units
+  kDpkg,            // of dpkg.cfg: options that run something
 };
-inline constexpr std::uint8_t kEntryFormats = static_cast<std::uint8_t>(EntryFormat::kManager) + 1;
+inline constexpr std::uint8_t kEntryFormats = static_cast<std::uint8_t>(EntryFormat::kDpkg) + 1;
 
 struct PersistencePlace {
   enum class Gather : std::uint8_t {
@@ -232,7 +233,9 @@ inline constexpr PersistencePlace kAll[] = {
     {"@LinuxMotdScripts", Kind::kMotdScript, Format::kWhole, "/usr/lib/update-notifier", Gather::kFolder, "", "root", Only::kExecutable},
     {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kAptHooks, "/etc/apt/apt.conf", Gather::kFile, "", "root"},
     {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kAptHooks, "/etc/apt/apt.conf.d", Gather::kFolder, "", "root"},
-    {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kWhole, "/etc/dpkg/dpkg.cfg.d", Gather::kFolder, "", "root"},
+    {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kDpkg, "/etc/dpkg/dpkg.cfg", Gather::kFile, "", "root"},
+    {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kDpkg, "/etc/dpkg/dpkg.cfg.d", Gather::kFolder, "", "root"},
+    {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kDpkg, "@home/.dpkg.cfg"},
     {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kWhole, "/etc/dnf/plugins/post-transaction-actions.d", Gather::kFolder, ".action", "root"},
     {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kWhole, "/etc/dnf/libdnf5-plugins/actions.d", Gather::kFolder, ".actions", "root"},
     {"@LinuxPackageManagerHooks", Kind::kPackageManagerHook, Format::kWhole, "/usr/lib/python3*/site-packages/dnf-plugins", Gather::kFolder, ".py", "root"},

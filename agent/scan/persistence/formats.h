@@ -43,8 +43,9 @@ LineEntry pam_line(std::string service, std::string_view line);
 // udev.cc: KEY{attribute}+="value", ...
 LineEntry udev_line(const std::string& user, std::string_view line);
 
-// apt.cc: DPkg::Post-Invoke { "command"; };
+// apt.cc: DPkg::Post-Invoke { "command"; }; and post-invoke=command
 LineEntry apt_statement(const std::string& user, std::string_view line);
+LineEntry dpkg_line(const std::string& user, std::string_view line);
 
 // git.cc; `section` is kept from line to line, as in [section "name"].
 LineEntry git_line(std::string& section, const std::string& user, std::string_view line);

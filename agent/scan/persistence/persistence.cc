@@ -72,6 +72,8 @@ std::vector<Entry> line_entries(Format format, const std::string& path, const st
         return udev_line(user, line);
       case Format::kAptHooks:
         return apt_statement(user, line);
+      case Format::kDpkg:
+        return dpkg_line(user, line);
       case Format::kGitConfig:
         return git_line(section, user, line);
       case Format::kModules:

@@ -8,13 +8,13 @@
 namespace fleetsweep::act {
 namespace {
 
-using Kind = model::PersistenceKind;
+using lines::Join;
 
 TEST(Disable, ACommentIsNoneInTheLanguageOfItsFile) {
-  EXPECT_EQ(commented_out("* * * * * root /x", Kind::kCron), "# * * * * * root /x");
-  EXPECT_EQ(commented_out("DPkg::Post-Invoke {\n \"/x\";\n};", Kind::kPackageManagerHook),
+  EXPECT_EQ(commented_out("* * * * * root /x", Join::kNone), "# * * * * * root /x");
+  EXPECT_EQ(commented_out("DPkg::Post-Invoke {\n \"/x\";\n};", Join::kBraces),
             "// DPkg::Post-Invoke {\n//  \"/x\";\n// };");
-  EXPECT_EQ(commented_out("1000 ALL=ALL", Kind::kSudoers), "# 1000 ALL=ALL") << "#1000 is a user";
+  EXPECT_EQ(commented_out("1000 ALL=ALL", Join::kBackslash), "# 1000 ALL=ALL") << "#1000 is a user";
 }
 
 std::optional<std::vector<Replacement>> hidden(std::string_view text) {

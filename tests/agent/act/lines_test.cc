@@ -54,9 +54,9 @@ TEST(Lines, WhatStaysOfALineKeepsItsPlaceAndGivesItBack) {
 
 TEST(Lines, AContinuedLineThatWasCommentedOutCannotBePutBackAfterAnEdit) {
   const std::string text = "a\nb \\\n  c\nd\n", line = "b \\\n  c";
-  const std::string comment = commented_out(line, model::PersistenceKind::kShellProfile);
-  EXPECT_EQ(comment, "# b \\\n#   c");
   const auto join = lines::Join::kBackslash;
+  const std::string comment = commented_out(line, join);
+  EXPECT_EQ(comment, "# b \\\n#   c");
   const auto off = without_line(text, line, comment, join);
   EXPECT_EQ(off, Text("a\n# b \\\n#   c\nd\n"));
   EXPECT_EQ(with_line_back(text, "new\n" + *off, line, comment, join), Text("new\n" + text));

@@ -191,6 +191,7 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   EXPECT_EQ(command(Format::kSshd, "Port 22\nForceCommand=/x y\n"), "forcecommand: /x y");
   EXPECT_EQ(command(Format::kModules, "# x\nevil opt=1\n"), "evil: evil opt=1");
   EXPECT_EQ(command(Format::kModprobe, "options a b=1\ninstall evil /x; true\n"), "evil: /x; true");
+  EXPECT_EQ(command(Format::kDpkg, "log /x\npre-invoke = '/x y'\n"), "pre-invoke: /x y");
   EXPECT_EQ(command(Format::kBinfmt, ":doc:E::doc::/x:\n"), "doc: /x");
 }
 
@@ -261,8 +262,9 @@ TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
   for (const auto& place : model::places::kAll)
     for (const auto& entry : parse(place.format, text)) {
       const auto lines = lines::logical_lines(
-          text, lines::join_of(entry.of_loader ? model::PersistenceKind::kSystemdEnvironment
-                                               : place.kind));
+          text,
+          lines::join_of(entry.of_loader ? model::PersistenceKind::kSystemdEnvironment : place.kind,
+                         entry.name));
       EXPECT_TRUE(entry.entry.empty() ||
                   std::any_of(lines.begin(), lines.end(),
                               [&](const auto& line) { return line.text == entry.entry; }))

@@ -53,6 +53,8 @@ std::string least_of(Format format) {
       return "ACTION==\"add\", RUN+=\"/opt/evil\"\n";
     case Format::kAptHooks:
       return "DPkg::Post-Invoke { \"/opt/evil\"; };\n";
+    case Format::kDpkg:
+      return "log /var/log/dpkg.log\npost-invoke=/opt/evil\n";
     case Format::kGitConfig:
       return "[core]\n\tsshCommand = /opt/evil\n";
     case Format::kModprobe:
