@@ -39,7 +39,7 @@ std::vector<std::string> files_of(const Tree& tree, const std::string& folder) {
 // Without it others of the file, or of other files, would no longer be understood.
 bool is_rested_on(const model::PersistenceIdentity& entry) {
   return entry.name.starts_with("Defaults") || entry.name.ends_with("_Alias") ||
-         entry.name.starts_with('@') || entry.name.starts_with('#');
+         entry.name.starts_with('@') || entry.name.starts_with("#include");
 }
 
 // Of a statement of apt.

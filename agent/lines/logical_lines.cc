@@ -13,6 +13,7 @@ using model::PersistenceKind;
 bool is_comment(std::string_view line, Join join) {
   const std::size_t first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos) return false;
+  if (join == Join::kSudoers) return is_sudoers_comment(line.substr(first));
   return line[first] == '#' || (join == Join::kUnit && line[first] == ';');
 }
 
@@ -60,17 +61,27 @@ std::vector<Piece> pieces(std::string_view rest) {
 
 }  // namespace
 
+bool is_sudoers_comment(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  if (!line.starts_with('#')) return false;
+  const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
+  const std::string_view id = word.substr(word.starts_with("#-") ? 2 : 1);
+  const bool is_user = !id.empty() && id[0] >= '0' && id[0] <= '9';
+  return !is_user && word != "#include" && word != "#includedir";
+}
+
 Join join_of(PersistenceKind kind, std::string_view name) {
   switch (kind) {
     case PersistenceKind::kSystemdEnvironment:
       return Join::kUnit;
+    case PersistenceKind::kSudoers:
+      return Join::kSudoers;
     case PersistenceKind::kPackageManagerHook:
       return name.find("::") == std::string_view::npos ? Join::kNone : Join::kBraces;
     case PersistenceKind::kShellProfile:
     case PersistenceKind::kRcLocal:
     case PersistenceKind::kPamConfig:
     case PersistenceKind::kUdevRule:
-    case PersistenceKind::kSudoers:
     case PersistenceKind::kModprobeHook:
     case PersistenceKind::kGitHook:
       return Join::kBackslash;

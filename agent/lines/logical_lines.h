@@ -18,9 +18,13 @@ enum class Join : std::uint8_t {
   kBackslash,  // one that ends with \ goes on in the next
   kUnit,       // the same, and comments between its parts are skipped, as systemd does
   kBraces,     // until a statement of apt.conf has ended, and the braces around it
+  kSudoers,    // as kBackslash, but #1001 is a user and no comment
 };
 // `name` is the entry's: only the hooks of apt have one with ::.
 Join join_of(model::PersistenceKind kind, std::string_view name);
+
+// Neither a user by number (#1001, #-1) nor #include or #includedir.
+bool is_sudoers_comment(std::string_view line);
 
 struct Line {
   std::string_view text;     // without its last newline; others may be inside

@@ -8,7 +8,7 @@ namespace fleetsweep::scan {
 LineEntry sudoers_line(std::string_view line) {
   std::string_view rest = trimmed(line);
   const bool includes = rest.starts_with("#include") || rest.starts_with("@include");
-  if (!includes && is_comment(rest)) return std::nullopt;
+  if (rest.empty() || lines::is_sudoers_comment(rest)) return std::nullopt;
   PersistenceEntry entry{.name = std::string(word(rest))};
   entry.command = trimmed(rest);
   const std::size_t equals = rest.find('=');
@@ -39,13 +39,22 @@ LineEntry passwd_line(std::string_view line) {
   return entry;
 }
 
-void follow_sudoers(std::string_view text, const Follow& follow) {
+// Beside the file that names it, unless its path is a whole one; %h is the name of the host.
+void follow_sudoers(const std::string& path, std::string_view text, const Follow& follow) {
   for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone)) {
     std::string_view rest = line.text;
     const std::string_view verb = word(rest);
-    if (verb == "#include" || verb == "@include") follow(Format::kSudoers, std::string(word(rest)));
-    if (verb == "#includedir" || verb == "@includedir")
-      follow(Format::kSudoers, std::string(word(rest)) + "/*");
+    const bool is_folder = verb == "#includedir" || verb == "@includedir";
+    if (!is_folder && verb != "#include" && verb != "@include") continue;
+    rest = trimmed(rest);
+    const bool is_quoted = rest.starts_with('"');
+    if (is_quoted) rest.remove_prefix(1);
+    std::string named(is_quoted ? field(rest, '"') : word(rest));
+    for (std::size_t at = 0; (at = named.find("%h")) != std::string::npos;)
+      named.replace(at, 2, "*");
+    if (named.empty()) continue;
+    if (!named.starts_with('/')) named.insert(0, std::string(folder_of(path)) + "/");
+    follow(Format::kSudoers, named + (is_folder ? "/*" : ""));
   }
 }
 

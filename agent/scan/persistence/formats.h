@@ -65,7 +65,7 @@ LineEntry desktop_entry(const std::string& path, const std::string& user, std::s
 using Follow = std::function<void(Format, const std::string& path)>;
 void follow_unit(std::string_view text, const Follow& follow);
 void follow_sshd(std::string_view text, const Follow& follow);
-void follow_sudoers(std::string_view text, const Follow& follow);
+void follow_sudoers(const std::string& path, std::string_view text, const Follow& follow);
 void follow_apt(std::string_view text, const Follow& follow);
 void follow_git(const std::string& path, std::string_view text, const Follow& follow);
 

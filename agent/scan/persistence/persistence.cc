@@ -33,10 +33,11 @@ Join join_of(Format format) {
     case Format::kPam:
     case Format::kPamConf:
     case Format::kUdev:
-    case Format::kSudoers:
     case Format::kModprobe:
     case Format::kGitConfig:
       return Join::kBackslash;
+    case Format::kSudoers:
+      return Join::kSudoers;
     case Format::kAptHooks:
       return Join::kBraces;
     default:
@@ -91,13 +92,13 @@ std::vector<Entry> line_entries(Format format, const std::string& path, const st
     }
   };
   const Join join = join_of(format);
+  const bool joins = join == Join::kBackslash || join == Join::kSudoers;
   for (const lines::Line& line : lines::logical_lines(text, join)) {
     if (entries.size() >= limits::kPersistenceEntries) break;
     std::vector<Entry> found;
     if (format == Format::kLibraries)
       found = libraries(user, line.text);
-    else if (auto entry =
-                 one(join == Join::kBackslash ? lines::joined(line.text) : std::string(line.text)))
+    else if (auto entry = one(joins ? lines::joined(line.text) : std::string(line.text)))
       found.push_back(std::move(*entry));
     for (Entry& entry : found) {
       entry.entry = line.text;
@@ -155,7 +156,7 @@ std::vector<FollowedFile> followed_files(Format format, const std::string& path,
   };
   if (format == Format::kUnit) follow_unit(text, add);
   if (format == Format::kSshd) follow_sshd(text, add);
-  if (format == Format::kSudoers) follow_sudoers(text, add);
+  if (format == Format::kSudoers) follow_sudoers(path, text, add);
   if (format == Format::kAptHooks) follow_apt(text, add);
   if (format == Format::kGitConfig) follow_git(path, text, add);
   return files;

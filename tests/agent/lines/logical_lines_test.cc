@@ -29,6 +29,9 @@ TEST(LogicalLines, APartOfAContinuedLineIsTakenForALine) {
 TEST(LogicalLines, ACommentSwallowsTheLineBelowIt) {
   EXPECT_EQ(texts("# a \\\nb\n", Join::kBackslash), (Texts{"# a \\", "b"}));
   EXPECT_EQ(texts("; a \\\nb\n", Join::kUnit), (Texts{"; a \\", "b"}));
+  EXPECT_EQ(texts("#1 \\\nb\n# 1 \\\n#-1 \\\nc\n", Join::kSudoers),
+            (Texts{"#1 \\\nb", "# 1 \\", "#-1 \\\nc"}));
+  EXPECT_EQ(texts("#1 \\\nb\n", Join::kBackslash), (Texts{"#1 \\", "b"}));
 }
 
 TEST(LogicalLines, SystemdGoesOnAfterACommentWithinALine) {

@@ -169,6 +169,13 @@ TEST(Persistence, ARuleOfSudoSaysWhoMayDoWhatAsWhom) {
                      {"%adm", "%adm ALL = /x", "/x", "root", 3}}));
 }
 
+TEST(Persistence, AUserOfSudoWhoIsANumberPassesForAComment) {
+  const std::string rule = "#1001 ALL=(ALL) \\\n NOPASSWD: ALL";
+  EXPECT_EQ(parse(Format::kSudoers, "# 1001 x\n#x\n#-\n" + rule + "\n #-1 ALL=/x\n#includes \n"),
+            (Entries{{"#1001", rule, "NOPASSWD: ALL", "ALL", 4},
+                     {"#-1", " #-1 ALL=/x", "/x", "root", 6}}));
+}
+
 TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
   EXPECT_EQ(parse(Format::kPasswd, "news:x:9:9::/var/spool/news:/usr/sbin/nologin \n"),
             (Entries{{"news", "news:x:9:9::/var/spool/news:/usr/sbin/nologin ",
@@ -245,6 +252,12 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
              {Format::kAuthorizedKeys, "@home/y"}}));
   EXPECT_EQ(followed_files(Format::kSudoers, "/etc/file", "#includedir /etc/more\n# include /no\n"),
             (Files{{Format::kSudoers, "/etc/more/*"}}));
+  EXPECT_EQ(followed_files(Format::kSudoers, "/opt/sudo/rules",
+                           "@include local\n#include \"a b\" # x\n@includedir d\n@include /x.%h\n"),
+            (Files{{Format::kSudoers, "/opt/sudo/local"},
+                   {Format::kSudoers, "/opt/sudo/a b"},
+                   {Format::kSudoers, "/opt/sudo/d/*"},
+                   {Format::kSudoers, "/x.*"}}));
   EXPECT_EQ(followed_files(Format::kAptHooks, "/etc/file",
                            "#include \"/x/more.conf\";\n#include /y/;\n# include \"/no\";\n"),
             (Files{{Format::kAptHooks, "/x/more.conf"}, {Format::kAptHooks, "/y/*"}}));
