@@ -37,6 +37,13 @@ bool is_of_windows(const model::PersistenceIdentity& entry) {
   return name(entry.kind).starts_with("win_");
 }
 
+// Other files may name one that holds such entries, and who reads them fails where it is gone.
+bool may_be_included(model::PersistenceKind kind) {
+  using Kind = model::PersistenceKind;
+  return kind == Kind::kSudoers || kind == Kind::kPamConfig || kind == Kind::kPackageManagerHook ||
+         kind == Kind::kEnvironmentFile;
+}
+
 class Expansion {
  public:
   Expansion(const Tree& tree, const plan::Input& input, const Nonce& salt, Firewall& firewall,
@@ -382,7 +389,8 @@ class Expansion {
       const std::string stays = std::exchange(op.rest, commented_out(op.text, op.join));
       if (!stays.empty()) op.rest += "\n" + stays;
     }
-    op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path);
+    op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path) &&
+                   !may_be_included(entry.kind);
     return {};
   }
 
