@@ -1,9 +1,12 @@
 #include "agent/act/entry_facts.h"
 
+#include <filesystem>
+
 #include "agent/lines/apt_conf.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
+#include "agent/scan/persistence/persistence.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 
@@ -16,7 +19,12 @@ constexpr std::string_view kPamConf = "/etc/pam.conf";
 
 std::string text_of(const Tree& tree, const std::string& path) {
   const auto parent = tree.parent(path);
-  if (!parent) return {};
+  struct stat status {};
+  // To open a device may do something.
+  if (!parent ||
+      ::fstatat(parent->folder.get(), parent->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !S_ISREG(status.st_mode))
+    return {};
   const auto file = tree.file(*parent, path);
   if (!file) return {};
   std::string text(limits::kPersistenceBytes, '\0');
@@ -115,16 +123,25 @@ std::vector<std::string> EntryFacts::pam_lines_of(const std::string& path) const
   std::vector<std::string> files = {std::string(kPamConf)};
   for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"})
     for (auto& file : files_of(tree_, folder)) files.push_back(std::move(file));
-  for (const auto& file : files)
+  // And those that they include, wherever they lie.
+  std::set<std::string> known(files.begin(), files.end());
+  const std::size_t files_max = files.size() + limits::kPersistenceFollowed;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::string file = files[i], text = text_of(tree_, file);
     for (const auto& line : plan::pam_lines_naming(
-             text_of(tree_, file), std::string_view(path).substr(path.rfind('/') + 1),
-             file == kPamConf)) {
+             text, std::string_view(path).substr(path.rfind('/') + 1), file == kPamConf)) {
       model::PersistenceIdentity entry;
       entry.kind = PersistenceKind::kPamConfig;
       entry.file.path = file;
       entry.entry_sha256 = crypto::sha256(as_bytes(line));
       keys.push_back(plan::object_key(entry));
     }
+    const auto format = file == kPamConf ? scan::Format::kPamConf : scan::Format::kPam;
+    for (const auto& other : scan::followed_files(format, file, text)) {
+      std::string named = std::filesystem::path(other.path).lexically_normal().string();
+      if (files.size() < files_max && known.insert(named).second) files.push_back(std::move(named));
+    }
+  }
   return keys;
 }
 

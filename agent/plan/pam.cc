@@ -83,6 +83,8 @@ std::string why_pam_lines_stay(std::string_view text, const std::set<std::string
     includes = includes || line.type == "@include";
     Stack& stack = stacks[{line.service, line.type}];
     const bool goes = lines.contains(std::string(raw.text));
+    if (goes && line.type == "@include")
+      return fmt::format("line {} brings in another file, whose rules may be needed", raw.number);
     if (goes && stack.counted > 0)
       return fmt::format("a rule above line {} counts over it: without it, it would skip another",
                          raw.number);

@@ -157,6 +157,7 @@ std::vector<FollowedFile> followed_files(Format format, const std::string& path,
   if (format == Format::kUnit) follow_unit(text, add);
   if (format == Format::kSshd) follow_sshd(text, add);
   if (format == Format::kSudoers) follow_sudoers(path, text, add);
+  if (format == Format::kPam || format == Format::kPamConf) follow_pam(format, text, add);
   if (format == Format::kAptHooks) follow_apt(text, add);
   if (format == Format::kGitConfig) follow_git(path, text, add);
   return files;
@@ -170,6 +171,8 @@ PersistenceKind kind_of_followed(Format format) {
       return PersistenceKind::kSudoers;
     case Format::kAuthorizedKeys:
       return PersistenceKind::kAuthorizedKey;
+    case Format::kPam:
+      return PersistenceKind::kPamConfig;
     case Format::kAptHooks:
       return PersistenceKind::kPackageManagerHook;
     case Format::kGitConfig:

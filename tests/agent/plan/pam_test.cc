@@ -42,6 +42,12 @@ TEST(Pam, TheLastLineOfATypeGoes) {
             "");
 }
 
+TEST(Pam, AFileThatIsIncludedGoesWithAllItsRules) {
+  EXPECT_NE(why_pam_lines_stay("@include common-auth\nauth optional /x.so\n",
+                               {"@include common-auth"}, false),
+            "");
+}
+
 TEST(Pam, ALineStillNamesAModuleThatIsGone) {
   const std::string text =
       "-auth optional \\\n  pam_evil.so x\nauth required /lib/security/pam_evil.so\n"

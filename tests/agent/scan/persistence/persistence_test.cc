@@ -195,6 +195,7 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   EXPECT_EQ(command(Format::kPam, "auth [success=1 default=ignore] pam_exec.so /x\n"),
             "file: pam_exec.so /x");
   EXPECT_EQ(command(Format::kPamConf, "sshd auth optional /x.so\n"), "sshd: /x.so");
+  EXPECT_EQ(command(Format::kPam, "@include /opt/x\n"), "file: /opt/x");
   EXPECT_EQ(command(Format::kSshd, "Port 22\nForceCommand=/x y\n"), "forcecommand: /x y");
   EXPECT_EQ(command(Format::kModules, "# x\nevil opt=1\n"), "evil: evil opt=1");
   EXPECT_EQ(command(Format::kModprobe, "options a b=1\ninstall evil /x; true\n"), "evil: /x; true");
@@ -258,6 +259,16 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
                    {Format::kSudoers, "/opt/sudo/a b"},
                    {Format::kSudoers, "/opt/sudo/d/*"},
                    {Format::kSudoers, "/x.*"}}));
+  const Files included = {
+      {Format::kPam, "/opt/x"}, {Format::kPam, "/etc/pam.d/../y"}, {Format::kPam, "/z"}};
+  EXPECT_EQ(followed_files(Format::kPam, "/etc/pam.d/sshd",
+                           "@include /opt/x\nauth include \\\n ../y\n-auth substack /z\n"
+                           "@include common-auth\nauth [default=1] /w\n# @include /no\n"),
+            included);
+  EXPECT_EQ(
+      followed_files(Format::kPamConf, "/etc/pam.conf",
+                     "sshd @include /opt/x\nsshd auth include ../y\nlogin auth substack /z\n"),
+      included);
   EXPECT_EQ(followed_files(Format::kAptHooks, "/etc/file",
                            "#include \"/x/more.conf\";\n#include /y/;\n# include \"/no\";\n"),
             (Files{{Format::kAptHooks, "/x/more.conf"}, {Format::kAptHooks, "/y/*"}}));
