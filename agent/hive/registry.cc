@@ -15,15 +15,6 @@ constexpr std::string_view kMachine = "HKEY_LOCAL_MACHINE", kUser = "HKEY_CURREN
 constexpr std::string_view kControlSet = "ControlSet";
 constexpr std::string_view kBetween = "\\\\";  // a key, and the name of its value
 
-std::string bounded(std::string text) {
-  if (text.size() <= limits::kLineBytes) return text;
-  text.resize(limits::kLineBytes);
-  // Not in the middle of a character.
-  while (!text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();
-  if (!text.empty() && (text.back() & 0x80) != 0) text.pop_back();
-  return text;
-}
-
 std::string_view leaf(std::string_view path, char separator) {
   return path.substr(path.rfind(separator) + 1);
 }
@@ -340,31 +331,6 @@ std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& 
 
 std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete) {
   return Starts(hive, role, complete).list();
-}
-
-Autostart read_task(std::string_view xml, std::string name) {
-  const std::string text =
-      xml.starts_with("\xff\xfe")
-          ? from_utf16({reinterpret_cast<const std::uint8_t*>(xml.data()) + 2, xml.size() - 2})
-          : std::string(xml);
-  const auto inside = [&](std::string_view tag) {
-    const std::string open = fmt::format("<{}>", tag), close = fmt::format("</{}>", tag);
-    const std::size_t from = text.find(open);
-    const std::size_t to = from == std::string::npos ? from : text.find(close, from);
-    if (to == std::string::npos) return std::string();
-    std::string value = text.substr(from + open.size(), to - from - open.size());
-    for (const auto& [entity, plain] :
-         {std::pair{"&lt;", "<"}, std::pair{"&gt;", ">"}, std::pair{"&quot;", "\""},
-          std::pair{"&apos;", "'"}, std::pair{"&amp;", "&"}})
-      for (std::size_t at = 0; (at = value.find(entity, at)) != std::string::npos; ++at)
-        value.replace(at, std::string_view(entity).size(), plain);
-    return bounded(std::move(value));
-  };
-  Autostart task{PersistenceKind::kWindowsTask, std::move(name), {}, inside("Command"), {}};
-  if (const std::string arguments = inside("Arguments"); !arguments.empty())
-    task.command += " " + arguments;
-  task.user = inside("UserId");
-  return task;
 }
 
 std::string version_of(const Hive& software) {

@@ -57,9 +57,6 @@ struct Autostart {
 };
 std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete);
 
-// Of the XML of a task: its command with arguments, and whom it runs as.
-Autostart read_task(std::string_view xml, std::string name);
-
 // The number Windows gives itself: "10.0.19045", "6.1"; empty if the hive does not say.
 std::string version_of(const Hive& software);
 

@@ -1,5 +1,7 @@
 #include "agent/hive/text.h"
 
+#include "protocol/base/limits.h"
+
 namespace fleetsweep::hive {
 namespace {
 
@@ -77,6 +79,15 @@ std::string lower(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = lower_one(c);
   return result;
+}
+
+std::string bounded(std::string text) {
+  if (text.size() <= limits::kLineBytes) return text;
+  text.resize(limits::kLineBytes);
+  // Not in the middle of a character.
+  while (!text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();
+  if (!text.empty() && (text.back() & 0x80) != 0) text.pop_back();
+  return text;
 }
 
 bool is_equal(std::string_view a, std::string_view b) {

@@ -15,6 +15,8 @@ std::string from_utf16(BytesView bytes);
 Bytes to_utf16(std::string_view text);
 std::string from_latin1(BytesView bytes);
 std::string lower(std::string_view text);
+// At most limits::kLineBytes, and not cut in the middle of a character.
+std::string bounded(std::string text);
 bool is_equal(std::string_view a, std::string_view b);
 
 }  // namespace fleetsweep::hive

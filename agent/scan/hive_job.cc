@@ -1,5 +1,6 @@
 #include "agent/scan/hive_job.h"
 
+#include "agent/hive/task.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
@@ -29,7 +30,7 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
     return answer;
   }
   if (job.kind == HiveJob::Kind::kTask) {
-    answer.starts.push_back(hive::read_task(as_text(content), {}));
+    answer.starts = hive::read_task(as_text(content));
     return answer;
   }
   FS_TRY(const hive::Hive hive, hive::Hive::open(content));

@@ -32,6 +32,7 @@
 #include "agent/act/transaction.h"
 #include "agent/hive/paths.h"
 #include "agent/hive/registry.h"
+#include "agent/hive/task.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
 #include "agent/overlay/bolt.h"
@@ -489,7 +490,7 @@ void read_rules(BytesView bytes) {
 
 // A task's file, and a folder that the registry gives a user.
 void read_windows(std::string_view text) {
-  (void)hive::read_task(text, "task");
+  (void)hive::read_task(text);
   (void)hive::is_windows_path(hive::spelling_of(text));
   const std::string profiles[] = {"/" + std::string(text)};
   for (const std::string& glob : hive::globs_of("%APPDATA%\\x", profiles))

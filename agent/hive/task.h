@@ -1,0 +1,18 @@
+#pragma once
+
+// The XML of a scheduled task (schema of the Task Scheduler, version 1.2 and later). Pure.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/hive/registry.h"
+
+namespace fleetsweep::hive {
+
+// One for each action: of a program its command with its arguments, of a COM handler its class with
+// its data; without an action one with an empty command. Each with the user of the principal that
+// the actions run as.
+std::vector<Autostart> read_task(std::string_view xml);
+
+}  // namespace fleetsweep::hive
