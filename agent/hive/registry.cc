@@ -13,6 +13,7 @@ namespace {
 using model::PersistenceKind;
 constexpr std::string_view kMachine = "HKEY_LOCAL_MACHINE", kUser = "HKEY_CURRENT_USER";
 constexpr std::string_view kControlSet = "ControlSet";
+constexpr std::uint32_t kDisabled = 4;         // Start of a service: SERVICE_DISABLED
 constexpr std::string_view kBetween = "\\\\";  // a key, and the name of its value
 
 std::string_view leaf(std::string_view path, char separator) {
@@ -99,6 +100,7 @@ class Starts {
     const auto services = hive_.subkey(set, "Services");
     if (!services) return;
     for (const Cell service : hive_.subkeys(*services)) {
+      if (is_disabled(service)) continue;
       Autostart entry{PersistenceKind::kWindowsService, hive_.name(service), {}, {}, {}};
       entry.entry =
           join(prefix_of(role_), join(hive_.name(set), join(hive_.name(*services), entry.name)));
@@ -111,6 +113,13 @@ class Starts {
       entry.user = data_text(hive_, service, "ObjectName");
       if (!entry.command.empty()) add(std::move(entry));
     }
+  }
+
+  // Nothing starts such a service before somebody changes that here.
+  bool is_disabled(Cell service) const {
+    constexpr std::uint32_t kNumber = 4;  // REG_DWORD
+    const auto start = hive_.value(service, "Start");
+    return start && start->type == kNumber && text_of(*start) == std::to_string(kDisabled);
   }
 
   void software(std::string_view top) {
@@ -210,7 +219,6 @@ Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& ch
   if (found == entries.end())
     return fail(Code::kNotFound, "{} no longer starts what was found", escaped(change.entry));
   if (change.kind == Change::Kind::kDisableService) {
-    constexpr std::uint32_t kDisabled = 4;
     return {{{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}}};
   }
   if (target.value) return {{{Edit::Kind::kDeleteValue, target.key, *target.value, 0}}};

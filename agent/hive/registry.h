@@ -46,7 +46,7 @@ Wanted wanted_keys(const model::Policy& policy);
 std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& wanted,
                                      bool& complete);
 
-// One thing that Windows starts because this hive says so.
+// One thing that Windows starts because this hive says so; a service that is disabled is none.
 struct Autostart {
   model::PersistenceKind kind = model::PersistenceKind::kWindowsRun;
   std::string name;   // of the service, of the value

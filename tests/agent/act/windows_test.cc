@@ -200,8 +200,10 @@ TEST_F(WindowsCleaning, AServiceIsDisabledAndEnabledAgain) {
     EXPECT_EQ(value_at(after, set + "\\Services\\mfpmp.ocx", "Start"), "4");
     EXPECT_EQ(value_at(after, set + "\\Services\\EventLog", "Start"), "2");
   }
+  EXPECT_TRUE(scan().empty()) << "never verified, and disabled again by the next order";
   EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
   EXPECT_EQ(bytes_of(std::string(kConfig) + "SYSTEM"), before);
+  EXPECT_EQ(scan(), std::vector<std::string>{"v"});
 }
 
 TEST_F(WindowsCleaning, ATaskGoesWithItsFileAndBothItsKeys) {

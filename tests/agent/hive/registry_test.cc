@@ -43,6 +43,19 @@ TEST(Registry, ServicesOfEveryControlSetAreFoundWithTheirLibraries) {
           "netsvcs C:\\x.dll|"));
 }
 
+TEST(Registry, AServiceThatIsDisabledIsStillAnEntry) {
+  constexpr char kBad[] = "ControlSet001\\Services\\bad";
+  const auto found = [&](const HiveBuilder& builder) {
+    return starts(HiveBuilder(builder).text(kBad, "ImagePath", "C:\\bad.exe").build(),
+                  Role::kSystem)
+        .size();
+  };
+  EXPECT_EQ(found(HiveBuilder().number(kBad, "Start", 4)), 0u);
+  EXPECT_EQ(found(HiveBuilder().number(kBad, "Start", 3)), 1u);
+  EXPECT_EQ(found(HiveBuilder().text(kBad, "Start", "4")), 1u) << "no number";
+  EXPECT_EQ(found(HiveBuilder()), 1u);
+}
+
 TEST(Registry, RunValuesOfBothViewsAndWinlogonAreFound) {
   const std::string version = "Microsoft\\Windows\\CurrentVersion\\";
   const Bytes software =
