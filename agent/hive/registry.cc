@@ -12,6 +12,9 @@ namespace {
 
 using model::PersistenceKind;
 constexpr std::string_view kMachine = "HKEY_LOCAL_MACHINE", kUser = "HKEY_CURRENT_USER";
+// What HKEY_CLASSES_ROOT shows of both.
+constexpr std::string_view kClasses[] = {"HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes",
+                                         "HKEY_CURRENT_USER\\Software\\Classes"};
 constexpr std::string_view kControlSet = "ControlSet";
 constexpr std::uint32_t kDisabled = 4;         // Start of a service: SERVICE_DISABLED
 constexpr std::string_view kBetween = "\\\\";  // a key, and the name of its value
@@ -268,16 +271,19 @@ std::vector<std::string> spellings(const std::string& key) {
       result.push_back(text.substr(1, text.size() - 2));
     }
   };
+  also("Wow6432Node", "");
+  for (const std::string_view classes : kClasses) also(classes, "HKEY_CLASSES_ROOT");
+  also("HKEY_USERS\\.DEFAULT", "HKEY_USERS\\S-1-5-18");
   also(kMachine, "HKLM");
   also(kUser, "HKCU");
   also("HKEY_USERS", "HKU");
+  also("HKEY_CLASSES_ROOT", "HKCR");
   const std::size_t set = lower(key).find("\\controlset");
   if (set != std::string::npos) {
     const std::string_view name = std::string_view(key).substr(set + 1).substr(
         0, std::string_view(key).substr(set + 1).find('\\'));
     if (is_control_set(name)) also(std::string(name), "CurrentControlSet");
   }
-  also("Wow6432Node", "");
   return result;
 }
 
@@ -320,8 +326,11 @@ std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& 
           is_wanted |= inside || is_equal(spelling, one.text);
           leads_on |= inside || begins(one.text, spelling);
         }
-    // Wow6432Node is spelt away below itself, so the way to it is always open.
+    // Wow6432Node is spelt away below itself, and the classes have a root of their own: the way to
+    // them is always open.
     leads_on |= is_equal(leaf(path, '\\'), "Wow6432Node");
+    for (const std::string_view classes : kClasses)
+      leads_on |= key.size() < classes.size() && begins(classes, key);
     if (is_wanted)
       for (const Value& value : hive.values(cell)) {
         if (result.size() >= limits::kRegistryValues || bytes >= kBytes) {

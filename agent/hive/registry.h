@@ -26,8 +26,9 @@ struct RegistryValue {
   bool operator==(const RegistryValue&) const = default;
 };
 
-// A key as policies may spell it: HKLM for HKEY_LOCAL_MACHINE, CurrentControlSet for each control
-// set, and without Wow6432Node as 32-bit programs see it. The full one first.
+// A key as policies may spell it: HKLM for HKEY_LOCAL_MACHINE, HKCR for the classes of the machine
+// and its users, CurrentControlSet for each control set, S-1-5-18 for .DEFAULT, and without
+// Wow6432Node as 32-bit programs see it. The full one first.
 std::vector<std::string> spellings(const std::string& key);
 
 // Which keys may match: texts that a key equals or begins with. A selection that names none asks

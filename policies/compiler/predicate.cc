@@ -341,6 +341,9 @@ class PredicateReader {
       sink_.error(node.at, "@names_under(...) needs 'in'", fmt::format("{}|in", key_.text));
       return false;
     }
+    const bool from_start = key_.match == Match::kEquals || key_.match == Match::kStartsWith;
+    if (key_.field == Field::kRegistryKey && from_start)
+      check_registry_key(text, key_.match == Match::kStartsWith, node.at, sink_);
     if (holds == Holds::kText) return true;
     if (text.find_first_of("*?") != std::string_view::npos) {
       sink_.error(node.at,
@@ -359,7 +362,6 @@ class PredicateReader {
                   "a whole path is file.path or process.exe.path");
       return false;
     }
-    const bool from_start = key_.match == Match::kEquals || key_.match == Match::kStartsWith;
     if (!from_start || is_absolute(text, draft_.policy.platform)) return true;
     const bool windows = draft_.policy.platform == model::Platform::kWindows;
     sink_.error(node.at, fmt::format("'{}' is not an absolute path", shown(text)),

@@ -180,6 +180,31 @@ TEST(Mistakes, AMistypedVariableOfWindowsScansNothing) {
               testing::Contains(HasSubstr("warning: agents look into nothing on 'D:'")));
 }
 
+TEST(Mistakes, AKeyThatNoAgentReadsIsLookedFor) {
+  const auto key = [](const std::string& is, const std::string& text) {
+    return mistakes(with("verdicts:\n",
+                         "  value:\n    object: windows-registry-key\n    where: "
+                         "{windows-registry-key.key" +
+                             is + ": '" + text + "'}\nverdicts:\n",
+                         with("platform: linux", "platform: windows")));
+  };
+  for (const char* text : {"HKLM\\SAM\\SAM", "HKEY_LOCAL_MACHINE\\SECURITY", "HKLM\\SYSTEMS\\x",
+                           "HKLM", "HKEY_CURRENT_CONFIG\\x", "Software\\x", "HKU\\S-1-5-19\\x"})
+    EXPECT_THAT(key("", text),
+                testing::Contains(HasSubstr(fmt::format(
+                    "warning: agents never read the key '{}' | they read HKLM\\SYSTEM", text))));
+  EXPECT_THAT(key("|startswith", "HKEY_USERS\\S-1-5-21-1-2-3-1001\\Software\\x"),
+              testing::Contains(HasSubstr("| that user is one machine's: HKCU stands for")));
+  for (const char* text : {"HKCU\\\\Software\\\\x", "HKCU\\Software\\"})
+    EXPECT_THAT(key("", text), testing::Contains(HasSubstr("warning: no key is called '")));
+  for (const char* text : {"hklm\\system\\CurrentControlSet", "HKEY_LOCAL_MACHINE\\Software\\x",
+                           "HKCR\\.x", "HKEY_CLASSES_ROOT\\.x", "HKCU", "HKEY_USERS\\.DEFAULT\\x"})
+    EXPECT_THAT(key("", text), testing::Not(testing::Contains(HasSubstr("key")))) << text;
+  for (const char* text : {"HKLM\\SO", "HKEY_", "HKCU\\Software\\", "HKEY_LOCAL_MACHINE\\S", "HK"})
+    EXPECT_THAT(key("|startswith", text), testing::Not(testing::Contains(HasSubstr("key"))))
+        << text;
+}
+
 TEST(Mistakes, EntriesOfAnotherSystemAreLookedFor) {
   const auto kinds = [](const std::string& list, const std::string& platform) {
     return mistakes(with("verdicts:\n",

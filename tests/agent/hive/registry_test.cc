@@ -90,6 +90,14 @@ TEST(Registry, AKeyIsKnownByEverySpellingOfIt) {
               UnorderedElementsAre("HKEY_CURRENT_USER\\Software\\WOW6432Node\\A",
                                    "HKCU\\Software\\WOW6432Node\\A",
                                    "HKEY_CURRENT_USER\\Software\\A", "HKCU\\Software\\A"));
+  for (const char* classes :
+       {"HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes\\.x", "HKEY_CURRENT_USER\\Software\\Classes\\.x",
+        "HKEY_LOCAL_MACHINE\\SOFTWARE\\Wow6432Node\\Classes\\.x"})
+    EXPECT_THAT(spellings(classes),
+                testing::IsSupersetOf({classes, "HKEY_CLASSES_ROOT\\.x", "HKCR\\.x"}));
+  EXPECT_THAT(spellings("HKEY_USERS\\.DEFAULT\\A"),
+              UnorderedElementsAre("HKEY_USERS\\.DEFAULT\\A", "HKU\\.DEFAULT\\A",
+                                   "HKEY_USERS\\S-1-5-18\\A", "HKU\\S-1-5-18\\A"));
 }
 
 TEST(Registry, OnlyTheKeysThatAPolicyNamesAreRead) {
@@ -98,6 +106,9 @@ TEST(Registry, OnlyTheKeysThatAPolicyNamesAreRead) {
                          .text("Software\\Run\\Below", "b", "2")
                          .text("Software\\Wow6432Node\\Run", "c", "3")
                          .text("Software\\Other", "d", "4")
+                         .text("Software\\Classes\\.x", "e", "5")
+                         .text("Software\\Wow6432Node\\Classes\\.x", "f", "6")
+                         .text("Software\\Classes\\.y", "g", "7")
                          .build();
   const auto hive = Hive::open(user);
   const auto names = [&](const Wanted& wanted) {
@@ -110,7 +121,8 @@ TEST(Registry, OnlyTheKeysThatAPolicyNamesAreRead) {
   EXPECT_THAT(names({.keys = {{"hkcu\\software\\run"}}}), UnorderedElementsAre("a", "c"));
   EXPECT_THAT(names({.keys = {{"HKEY_CURRENT_USER\\Software\\Run", true}}}),
               UnorderedElementsAre("a", "b", "c"));
-  EXPECT_THAT(names({.all = true}), UnorderedElementsAre("a", "b", "c", "d"));
+  EXPECT_THAT(names({.keys = {{"HKCR\\.x"}}}), UnorderedElementsAre("e", "f"));
+  EXPECT_THAT(names({.all = true}), UnorderedElementsAre("a", "b", "c", "d", "e", "f", "g"));
   EXPECT_THAT(names({}), ElementsAre());
 }
 
