@@ -30,11 +30,17 @@ constexpr unsigned kLookAtClockEvery = 512;
 constexpr unsigned kPaceFiles = 16;
 constexpr std::uint64_t kPaceBytes = 1 << 20;
 
+using Unread = std::map<std::string, std::string>;  // path: why
+
+struct Prepared {
+  model::Policy policy;
+  Unread unread;  // of the names in it
+};
+
 class Engine {
  public:
-  Engine(std::span<const model::Policy* const> policies, const Sweep& sweep,
-         const model::Facts& facts, Root& root, const Matcher& matcher,
-         const EngineOptions& options)
+  Engine(std::span<const Prepared* const> policies, const Sweep& sweep, const model::Facts& facts,
+         Root& root, const Matcher& matcher, const EngineOptions& options)
       : policies_(policies),
         sweep_(sweep),
         facts_(facts),
@@ -73,6 +79,9 @@ class Engine {
     const Mismatches mismatches = cross_view_.look(root_, &shares);
     for (const std::string& share : shares)
       tallies_.add_unscannable(sweep_.everybody(), share, kInShare);
+    for (std::size_t i = 0; i < sweep_.size(); ++i)
+      for (const auto& [path, why] : policies_[i]->unread)
+        tallies_.add_unscannable(Policies{1} << i, path, why);
     if (root_.is_windows()) look_at_registry();
     if (const auto looked = look(); !looked) return all_failed(model::Reason::kIo, looked.error());
     if (table_ && table_->is_changed())
@@ -97,7 +106,7 @@ class Engine {
   }
 
   model::ScanDone result_of(std::size_t index, const Mismatches& mismatches) const {
-    const model::Policy& policy = *policies_[index];
+    const model::Policy& policy = policies_[index]->policy;
     model::ScanDone done;
     // Only now is it known which version of Windows lies there.
     if (const Unfit reason = unmet(policy, facts_); reason.reason != model::Reason::kNone) {
@@ -322,7 +331,7 @@ class Engine {
     const auto now = Clock::now();
     is_over_ = true;
     for (std::size_t i = 0; i < sweep_.size(); ++i) {
-      const Seconds timeout = policies_[i]->limits.timeout;
+      const Seconds timeout = policies_[i]->policy.limits.timeout;
       if (timeout.count() > 0 && now > started_ + timeout) timed_out_[i] = true;
       is_over_ &= timed_out_[i] || collector_.is_full(i);
     }
@@ -335,7 +344,7 @@ class Engine {
                           static_cast<std::uint32_t>(collector_.findings().size())});
   }
 
-  std::span<const model::Policy* const> policies_;
+  std::span<const Prepared* const> policies_;
   const Sweep& sweep_;
   model::Facts facts_;
   Root& root_;
@@ -390,6 +399,12 @@ model::ScanDone refusal(const Error& defect) {
       defect.message);
 }
 
+Unreadable missed_by(Prepared& prepared) {
+  return [&prepared](const std::string& path, std::string_view why) {
+    prepared.unread.emplace(path, why);
+  };
+}
+
 // Why a policy cannot be compiled; nothing when it can.
 std::optional<Error> defect_of(const model::Policy& policy, const EngineOptions& options) {
   const auto matcher = Matcher::compile(policy, options.hash_parts, options.now);
@@ -406,7 +421,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
                                   const model::Facts& facts, Root& root,
                                   const EngineOptions& options, SweepCounts* counts) {
   std::vector<model::ScanDone> results(policies.size());
-  std::vector<model::Policy> prepared(policies.size());
+  std::vector<Prepared> prepared(policies.size());
   std::vector<std::size_t> fit;
   // Whatever runs here: what lies beneath the root decides.
   model::Facts here = facts;
@@ -420,18 +435,18 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
       reason = unmet(policies[i], here);
     if (reason.reason != model::Reason::kNone)
       results[i] = refusal(reason.reason, reason.detail);
-    else if (auto named = with_names(policies[i], root); !named)
+    else if (auto named = with_names(policies[i], root, missed_by(prepared[i])); !named)
       results[i] = refusal(model::Reason::kMalformed, named.error().message);
     else {
       fit.push_back(i);
-      prepared[i] = std::move(*named);
+      prepared[i].policy = std::move(*named);
     }
   }
   while (!fit.empty()) {
     std::vector<model::Policy> swept;
-    std::vector<const model::Policy*> each;
+    std::vector<const Prepared*> each;
     for (const std::size_t i : fit) {
-      swept.push_back(prepared[i]);
+      swept.push_back(prepared[i].policy);
       each.push_back(&prepared[i]);
     }
     const Sweep sweep(swept);
@@ -453,7 +468,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     // One of them is malformed: the others do not wait for its author.
     const std::size_t before = fit.size();
     std::erase_if(fit, [&](std::size_t i) {
-      const auto own = before == 1 ? defect : defect_of(prepared[i], options);
+      const auto own = before == 1 ? defect : defect_of(prepared[i].policy, options);
       if (own) results[i] = refusal(*own);
       return own.has_value();
     });

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <set>
 
 #include "agent/hive/paths.h"
 #include "agent/hive/text.h"
+#include "agent/scan/evaluate/predicate.h"
 #include "agent/scan/scope.h"
 #include "protocol/base/limits.h"
 
@@ -46,12 +48,15 @@ std::set<std::string> names_in(const Root& root, const std::string& folder, std:
 // "{{@names_under(%APPDATA%, %ProgramFiles%)}}" is what the compiler leaves of it.
 constexpr std::string_view kOpen = "{{@names_under(", kClose = ")}}";
 
-Result<std::vector<model::Value>> names_of(const Root& root, std::string_view folders) {
+Result<std::vector<model::Value>> names_of(const Root& root, std::string_view folders,
+                                           const Unreadable& unreadable) {
   std::set<std::string> names;
-  std::string missed;
-  const Unreadable unreadable = [&](const std::string& path, std::string_view why) {
-    missed = fmt::format("@names_under: {}: {}", escaped(path), why);
+  bool are_all = true;
+  const Unreadable miss = [&](const std::string& path, std::string_view why) {
+    are_all = false;
+    unreadable(path, why);
   };
+  const std::string all_folders = fmt::format("@names_under({})", folders);
   while (!folders.empty()) {
     std::string_view folder = folders.substr(0, folders.find(','));
     folders.remove_prefix(std::min(folder.size() + 1, folders.size()));
@@ -61,14 +66,17 @@ Result<std::vector<model::Value>> names_of(const Root& root, std::string_view fo
     if (globs.empty())
       return fail(Code::kInvalid, "@names_under: no folder {} on this host", escaped(folder));
     for (const std::string& glob : globs)
-      for (const std::string& path : resolve(root, glob, unreadable))
-        names.merge(names_in(root, path, "*", unreadable));
+      for (const std::string& path : resolve(root, glob, miss)) {
+        names.merge(names_in(root, path, "*", miss));
+        if (names.size() <= limits::kPredicateValues) continue;
+        names.erase(std::next(names.begin(), limits::kPredicateValues), names.end());
+        miss(all_folders,
+             fmt::format("more than {} names: the others are not known", limits::kPredicateValues));
+      }
   }
-  if (!missed.empty()) return fail(Code::kInvalid, "{}", missed);
-  if (names.size() > limits::kPredicateValues)
-    return fail(Code::kInvalid, "@names_under: more than {} names", limits::kPredicateValues);
   std::vector<model::Value> values;
   for (const std::string& name : names) values.push_back({.text = name});
+  if (!are_all) values.push_back({.text = std::string(kNamesUnread), .templated = true});
   // No file is called so: of nothing, nothing is the name.
   if (values.empty()) values.push_back({.text = "/"});
   return values;
@@ -97,7 +105,8 @@ std::vector<std::string> resolve(const Root& root, std::string_view glob,
   return found;
 }
 
-Result<model::Policy> with_names(model::Policy policy, const Root& root) {
+Result<model::Policy> with_names(model::Policy policy, const Root& root,
+                                 const Unreadable& unreadable) {
   for (model::Detection& detection : policy.detections)
     for (auto* list : {&detection.any_of, &detection.none_of})
       for (model::Selection& selection : *list)
@@ -111,7 +120,8 @@ Result<model::Policy> with_names(model::Policy policy, const Root& root) {
             }
             FS_TRY(const auto names,
                    names_of(root,
-                            text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size())));
+                            text.substr(kOpen.size(), text.size() - kOpen.size() - kClose.size()),
+                            unreadable));
             values.insert(values.end(), names.begin(), names.end());
           }
           predicate.values = std::move(values);

@@ -20,7 +20,9 @@ std::vector<std::string> resolve(const Root& root, std::string_view glob,
                                  const Unreadable& unreadable);
 
 // The names that a policy's @names_under(...) stands for, written into it: only the host knows
-// them. kInvalid: a folder nobody knows, or too many names.
-Result<model::Policy> with_names(model::Policy policy, const Root& root);
+// them. Where not all can be known, `unreadable` hears of it, and kNamesUnread stands beside the
+// others. kInvalid: a folder nobody knows.
+Result<model::Policy> with_names(model::Policy policy, const Root& root,
+                                 const Unreadable& unreadable);
 
 }  // namespace fleetsweep::scan

@@ -148,6 +148,10 @@ Status CompiledPredicate::compile_set(const HashParts& parts) {
 Status CompiledPredicate::compile_value(const model::Value& value, const FindDetection& find) {
   const Match match = predicate_.match;
   if (match == Match::kExists) return {};
+  if (value.templated && value.text == kNamesUnread) {
+    is_incomplete_ = true;
+    return {};
+  }
   if (value.templated) {
     if (match == Match::kDomain) return fail(Code::kInvalid, "a template in place of a domain");
     FS_TRY(auto parsed, Template::parse(value.text, find));
@@ -341,6 +345,12 @@ Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
 }
 
 Truth CompiledPredicate::match_text(std::string_view text, Binding binding) const {
+  const Truth truth = match_known(text, binding);
+  const Truth is_open = predicate_.all ? Truth::kYes : Truth::kNo;
+  return is_incomplete_ && truth == is_open ? Truth::kUnknown : truth;
+}
+
+Truth CompiledPredicate::match_known(std::string_view text, Binding binding) const {
   const bool only_templates = templates_.size() == predicate_.values.size();
   const Truth plain = !only_templates && matches_text(text) ? Truth::kYes : Truth::kNo;
   if (templates_.empty()) return plain;

@@ -15,6 +15,10 @@ namespace fleetsweep::scan {
 
 using FindDetection = std::function<std::optional<std::uint16_t>(std::string_view)>;
 
+// Among the values: further ones that nobody could read. What equals none of the others may equal
+// one of these.
+inline constexpr std::string_view kNamesUnread = "{{@names_unread}}";
+
 class CompiledPredicate {
  public:
   static Result<CompiledPredicate> compile(const model::Predicate& predicate,
@@ -60,10 +64,12 @@ class CompiledPredicate {
   bool names_domain(std::string_view text) const;
   bool text_matches_value(std::string_view text, const std::string& value) const;
   Truth match_text(std::string_view text, Binding binding) const;
+  Truth match_known(std::string_view text, Binding binding) const;
   Truth match_templates(std::string_view text, Binding binding) const;
 
   model::Predicate predicate_;
   bool is_over_ = false;
+  bool is_incomplete_ = false;
   std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text, kDomain
   std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
   Sieve sieve_;                                        // of both

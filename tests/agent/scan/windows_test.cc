@@ -271,6 +271,46 @@ TEST_F(WindowsTest, NearMissesOfEmotetGiveNoVerdict) {
   EXPECT_EQ(verdicts(scan(emotet())), Names{});
 }
 
+TEST_F(WindowsTest, AFolderOfTooManyNamesStopsThePolicyOrWhatItHoldsIsTakenForNoName) {
+  constexpr char kFull[] = "/Users/Ann/AppData/Roaming";
+  std::filesystem::create_directories(at(kFull));
+  for (int i = 0; i <= 20'000; ++i)
+    ASSERT_EQ(::mknod(at(kFull + ("/a" + std::to_string(i))).c_str(), S_IFREG | 0600, 0), 0);
+  plant_loader(kLoader);
+  put("/Users/Ann/NTUSER.DAT",
+      HiveBuilder().text(kRun, "mfpmp.ocx",
+                         "C:\\Windows\\SysWOW64\\rundll32.exe "
+                         "\"C:\\Users\\Ann\\AppData\\Local\\Qwertz\\mfpmp.ocx\",ShowDialogA"));
+  const std::string missed =
+      kFull + std::string(": more than 20000 names: the others were not looked at");
+  // Its folder may be that of an installed program.
+  const auto result = scan(emotet());
+  EXPECT_EQ(result["reason"], "none") << result["detail"];
+  EXPECT_EQ(verdicts(result), Names{});
+  EXPECT_THAT(result["unscannable_paths"], Contains(missed));
+
+  // What is known is a name all the same.
+  std::filesystem::create_directories(at("/Users/Bob/AppData/Roaming/0known"));
+  write("/Elsewhere/0known/x.txt", "x");
+  write("/Elsewhere/other/x.txt", "x");
+  const model::Predicate names{
+      .field = Field::kFileParentName,
+      .values = {{.text = "{{@names_under(%APPDATA%)}}", .templated = true}}};
+  EXPECT_EQ(files(scan(policy_of(
+                {detection("d", ObjectKind::kFile, {is(Field::kFileExtension, "txt"), names})}))),
+            Names{"d /Elsewhere/0known/x.txt"});
+}
+
+TEST_F(WindowsTest, AFolderThatCannotBeListedStopsThePolicy) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  constexpr char kBad[] = "/Users/Ann/AppData/Roaming";
+  std::filesystem::create_directories(at(kBad));
+  const auto result = scan(emotet(), "strace -f -o /dev/null -P '" + at(kBad).string() +
+                                         "' -e trace=getdents64 -e inject=getdents64:error=EIO");
+  EXPECT_EQ(result["reason"], "none") << result["detail"];
+  EXPECT_THAT(result["unscannable_paths"], Contains(kBad + std::string(": Input/output error")));
+}
+
 TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
   constexpr char kProfiles[] = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21-";
   put(std::string(kConfig) + "SOFTWARE",
