@@ -98,6 +98,22 @@ std::optional<SocketLine> parse_socket_line(std::string_view line) {
   return result;
 }
 
+std::optional<SocketLine> parse_sctp_line(std::string_view line) {
+  // "ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS"
+  const auto fields = words(line);
+  if (fields.size() < 8) return std::nullopt;
+  const auto number = [&](std::size_t at, auto& value) {
+    const auto& text = fields[at];
+    return std::from_chars(text.data(), text.data() + text.size(), value).ec == std::errc();
+  };
+  SocketLine result;
+  model::ConnectionIdentity& identity = result.identity;
+  if (!number(5, identity.local_port) || !number(7, result.inode)) return std::nullopt;
+  identity.listening = fields[3] == "10";  // SCTP_SS_LISTENING, in decimal
+  if (fields.size() > 8) identity.local_address = fields[8];
+  return result;
+}
+
 std::optional<std::uint64_t> parse_packet_line(std::string_view line) {
   // "sk RefCnt Type Proto Iface R Rmem User Inode"
   const auto fields = words(line);
@@ -137,16 +153,19 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
   };
   constexpr struct {
     const char *file, *protocol;
-  } kTables[] = {{"tcp", "tcp"},   {"tcp6", "tcp"},   {"udp", "udp"}, {"udp6", "udp"},
-                 {"icmp", "icmp"}, {"icmp6", "icmp"}, {"raw", "raw"}, {"raw6", "raw"}};
+  } kTables[] = {{"tcp", "tcp"},       {"tcp6", "tcp"},        {"udp", "udp"},
+                 {"udp6", "udp"},      {"udplite", "udplite"}, {"udplite6", "udplite"},
+                 {"sctp/eps", "sctp"}, {"icmp", "icmp"},       {"icmp6", "icmp"},
+                 {"raw", "raw"},       {"raw6", "raw"}};
   for (const auto& [name, tables] : namespaces) {
     for (const auto& table : kTables) {
-      const bool is_udp = std::string_view(table.protocol) == "udp";
+      const std::string_view protocol = table.protocol;
+      const bool is_udp = protocol.starts_with("udp"), is_sctp = protocol == "sctp";
       for_each_line(read_whole(tables + table.file, kTableBytes, *missed),
                     [&](std::string_view text) {
-                      auto line = parse_socket_line(text);
+                      auto line = is_sctp ? parse_sctp_line(text) : parse_socket_line(text);
                       if (!line) return;
-                      line->identity.protocol = table.protocol;
+                      line->identity.protocol = protocol;
                       // A datagram socket without a peer takes what comes.
                       if (is_udp) line->identity.listening = !line->is_connected;
                       add(std::move(line->identity), line->inode);

@@ -13,7 +13,8 @@ using model::Field;
 
 constexpr std::string_view kMagics[] = {"elf", "pe", "script", "gzip", "zip", "text", "data"};
 constexpr std::string_view kTypes[] = {"regular"};  // agents look at nothing else
-constexpr std::string_view kProtocols[] = {"tcp", "udp", "icmp", "raw", "packet"};
+constexpr std::string_view kProtocols[] = {"tcp",  "udp", "udplite", "sctp",
+                                           "icmp", "raw", "packet"};
 constexpr std::string_view kRegistryTypes[] = {
     "REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_MULTI_SZ", "REG_QWORD"};
 

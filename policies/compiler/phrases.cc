@@ -69,6 +69,8 @@ constexpr std::pair<std::string_view, std::string_view> kChoices[] = {
     {"win_winlogon", "a value of Winlogon"},
     {"tcp", "a TCP socket"},
     {"udp", "a UDP socket"},
+    {"udplite", "a UDP-Lite socket"},
+    {"sctp", "an SCTP socket"},
     {"icmp", "an ICMP socket"},
     {"raw", "a raw socket"},
     {"packet", "a packet socket"},

@@ -63,8 +63,8 @@ Checked<std::string> read_connections(const Op& op) {
       text += fmt::format("fd {} {}\n", entry.path().filename().string(), target);
   }
   if (error) return refuse_errno("list", "fd", error.value());
-  for (const char* table :
-       {"tcp", "tcp6", "udp", "udp6", "icmp", "icmp6", "raw", "raw6", "packet"}) {
+  for (const char* table : {"tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "sctp/eps", "icmp",
+                            "icmp6", "raw", "raw6", "packet"}) {
     const std::string name = std::string("net/") + table;
     if (::access((folder + name).c_str(), F_OK) != 0) continue;
     FS_TRY(const std::string lines, read_proc(op, name.c_str()));
