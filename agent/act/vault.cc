@@ -175,7 +175,8 @@ Checked<void> Vault::write(const std::string& path, int fd, BytesView text, Meta
     for (auto* hash : {&sha256, &sha1, &md5}) hash->update(piece);
     total += piece.size();
     if (total > bytes_max)
-      return refuse(Reason::kLimit, "{}: more than {} bytes", escaped(metadata.path), bytes_max);
+      return refuse(expected.is_zero() ? Reason::kLimit : Reason::kChanged,
+                    "{}: more than {} bytes", escaped(metadata.path), bytes_max);
     if (!metadata.has_content) return {};
     return put_chunk(out.get(), sealer, piece, false);
   };

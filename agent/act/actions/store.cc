@@ -16,6 +16,11 @@ Checked<UniqueFd> open_it(Context& context, const Op& op, Parent& parent) {
   return context.tree.file(parent, op.file.path);
 }
 
+// Of what is edited, whatever it holds by now.
+std::uint64_t edit_bytes(const Op& op) {
+  return op.what.empty() ? limits::kEditBytes : limits::kHiveBytes;
+}
+
 Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) {
   FS_TRY(UniqueFd file, open_it(context, op, parent));
   struct stat status {};
@@ -25,9 +30,9 @@ Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) 
   if (op.any_content && status.st_nlink > 1)
     return refuse(Reason::kHardLinks, "{}: has {} names, a line cannot be taken out of one",
                   escaped(op.file.path), status.st_nlink);
-  const std::uint64_t most = op.what.empty() ? limits::kEditBytes : limits::kHiveBytes;
-  if (op.any_content && static_cast<std::uint64_t>(status.st_size) > most)
-    return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(op.file.path), most);
+  if (op.any_content && static_cast<std::uint64_t>(status.st_size) > edit_bytes(op))
+    return refuse(Reason::kLimit, "{}: larger than {} bytes", escaped(op.file.path),
+                  edit_bytes(op));
   return file;
 }
 
@@ -45,9 +50,10 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   FS_TRY(const UniqueFd file, open_expected(context, op, parent));
   FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   metadata.has_content = keeps_content(context.state().begin, op);
-  FS_TRY(metadata,
-         context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
-                             op.any_content ? Digest{} : op.file.sha256, limits::kVaultBytes));
+  // How much of it fits is the quota's to say, which prepare() has asked.
+  FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
+                                       op.any_content ? Digest{} : op.file.sha256,
+                                       op.any_content ? edit_bytes(op) : op.file.size));
   Post post = op.pid != 0 ? Post{} : post_in(parent);
   post.digest = metadata.sha256;
   post.bytes = metadata.size;

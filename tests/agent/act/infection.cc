@@ -6,6 +6,7 @@
 
 #include <ctime>
 
+#include "agent/act/files.h"
 #include "agent/act/process.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/act/act_host.h"
@@ -33,7 +34,8 @@ model::FileIdentity identify(const std::string& root, const std::string& path) {
   file.mtime_ns = nanoseconds(status.st_mtim);
   file.ctime_ns = nanoseconds(status.st_ctim);
   file.links = static_cast<std::uint32_t>(status.st_nlink);
-  file.sha256 = crypto::sha256(as_bytes(read_text(root + path)));
+  const UniqueFd content(::open((root + path).c_str(), O_RDONLY | O_CLOEXEC));
+  file.sha256 = digest_of(content.get()).value_or(Digest{});
   return file;
 }
 

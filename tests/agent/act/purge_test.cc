@@ -4,6 +4,7 @@
 
 #include "agent/act/ledger.h"
 #include "agent/act/vault.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/act/clean.h"
 
@@ -142,6 +143,17 @@ TEST_F(Purge, AFullVaultKeepsAFileFromBeingDestroyed) {
   const Answer answer = host.run(request);
   EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
   EXPECT_EQ(known().size(), 3u);
+}
+
+TEST_F(Purge, AFileLargerThanAVaultMayUsuallyBeStaysForGood) {
+  fs::resize_file(host.at("/tmp/kit/evil"), limits::kVaultBytes + 1);
+  find_alone("/tmp/kit/evil");
+  const auto request = host.request();
+  host.policy.responses[0].actions.back().kind = ActionKind::kQuarantine;
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kVaultFull);
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil")));
 }
 
 TEST_F(Purge, AFileWithANameOutsideIsDestroyedUnderTheOther) {

@@ -17,7 +17,8 @@ struct VaultTest : testing::Test {
   }
   std::string stored() { return state / ("vault/" + transaction.hex() + "/0.fsq"); }
   bool keeps_content = true;
-  Checked<Metadata> store(Vault& vault, const std::string& content, const Digest& expected = {}) {
+  Checked<Metadata> store(Vault& vault, const std::string& content, const Digest& expected = {},
+                          std::uint64_t bytes_max = limits::kVaultBytes) {
     write_text(state / "source", content);
     const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
     FS_TRY(Metadata metadata, read_metadata(file.get(), "/tmp/source"));
@@ -32,7 +33,7 @@ struct VaultTest : testing::Test {
     metadata.container = std::string(64, 'c');
     metadata.mount_namespace = 4026531841;
     metadata.has_content = keeps_content;
-    return vault.store(transaction, "0", file.get(), metadata, expected, limits::kVaultBytes);
+    return vault.store(transaction, "0", file.get(), metadata, expected, bytes_max);
   }
   Result<Metadata> load(const Vault& vault, std::string& content) {
     content.clear();
@@ -158,6 +159,15 @@ TEST_F(VaultTest, ContentThatIsNotWhatWasFoundLeavesNothing) {
   ASSERT_FALSE(metadata);
   EXPECT_EQ(metadata.error().reason, Reason::kChanged);
   EXPECT_FALSE(std::filesystem::exists(stored()));
+}
+
+TEST_F(VaultTest, AFileThatGrewIsNoLongerWhatWasFoundOrOnlyTooLarge) {
+  auto a_vault = vault();
+  Digest expected;
+  expected.value[0] = 1;
+  EXPECT_EQ(store(a_vault, "content", expected, 6).error().reason, Reason::kChanged);
+  EXPECT_EQ(store(a_vault, "content", {}, 6).error().reason, Reason::kLimit);
+  EXPECT_TRUE(store(a_vault, "content", {}, 7));
 }
 
 TEST_F(VaultTest, OverItsQuotaTheVaultRefusesInsteadOfDeleting) {
