@@ -5,7 +5,8 @@
 // SHA-256(previous chain || body), so no record can be dropped, moved or replaced.
 //
 // A last record that is incomplete or fails its sum is a torn write: nothing was done under it, and
-// it is cut off. The same anywhere else is damage: open() refuses, and nothing is done any more.
+// it is cut off. The same in front of a whole record is damage, wherever its own length says that
+// it ends: open() refuses, and nothing is done any more.
 
 #include <string>
 #include <vector>
