@@ -277,7 +277,18 @@ class Expansion {
 
   Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
     if (is_of_windows(entry)) return on_windows(step, entry);
-    if (step.action.kind == ActionKind::kDisable) return disable(step, entry);
+    const auto ops = begin_.ops.size();
+    auto added =
+        step.action.kind == ActionKind::kDisable ? disable(step, entry) : remove(step, entry);
+    if (added || added.error().reason == Reason::kCapability) return added;
+    // What became of its file since it was found is about this step alone.
+    begin_.ops.resize(ops);
+    const Reason reason = added.error().reason;
+    not_done(reason == Reason::kGone ? Outcome::kSkipped : Outcome::kFailed, reason);
+    return {};
+  }
+
+  Checked<void> remove(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
     if (!entry.entry.empty()) return edit(step, entry);
     if (!plan::has_all_names(entry.file, input_.facts[step.finding])) {
       not_done(Outcome::kFailed, Reason::kHardLinks);

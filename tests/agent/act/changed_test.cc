@@ -1,5 +1,7 @@
 // What changed since the scan, or changes while act is at it, is no longer what was found.
 
+#include <sys/stat.h>
+
 #include "tests/agent/act/clean.h"
 
 namespace fleetsweep::act {
@@ -63,6 +65,59 @@ TEST_F(Clean, WhatVanishedIsReportedAndTheRestIsCleaned) {
   ASSERT_TRUE(item);
   EXPECT_EQ(item->outcome, Outcome::kSkipped);
   EXPECT_EQ(item->reason, Reason::kGone);
+}
+
+// What is turned off is looked at before anything is done.
+struct Disabled : Clean {
+  static constexpr const char* kEntry = "/etc/xdg/autostart/evil.desktop";
+  static constexpr const char* kProgram = "/opt/rights";
+
+  void SetUp() override {
+    Clean::SetUp();
+    auto& actions = host.policy.responses[0].actions;
+    actions.push_back(actions[2]);
+    actions.back().kind = ActionKind::kDisable;
+    actions.back().select[0].detections = {kByUnit};
+    actions[2].select[0].detections = {kByPreload, kByCron};
+    write_text(host.at(kEntry), "[Desktop Entry]\nExec=/x\n");
+    write_text(host.at(kProgram), "a program");
+    ASSERT_EQ(::chmod(host.at(kProgram).c_str(), 04755), 0);
+    find(kEntry, model::PersistenceKind::kXdgAutostart);
+    find(kProgram, model::PersistenceKind::kSetuidProgram);
+    host.dry_run = host.findings;
+  }
+  void find(const char* path, model::PersistenceKind kind) {
+    host.find_unit(path);
+    std::get<model::PersistenceIdentity>(host.findings.back().identity).kind = kind;
+  }
+  void expect(const Answer& answer, Outcome outcome, Reason reason) {
+    for (const char* path : {kEntry, kProgram}) {
+      const auto item = answer.item(path, ActionKind::kDisable);
+      ASSERT_TRUE(item) << answer.text();
+      EXPECT_EQ(item->outcome, outcome) << answer.text();
+      EXPECT_EQ(item->reason, reason) << answer.text();
+    }
+    EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil"))) << answer.text();
+  }
+};
+
+TEST_F(Disabled, WhatVanishedStopsEverything) {
+  fs::remove(host.at(kEntry));
+  fs::remove(host.at(kProgram));
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  expect(answer, Outcome::kSkipped, Reason::kGone);
+}
+
+TEST_F(Disabled, WhatBecameALinkStopsEverything) {
+  for (const char* path : {kEntry, kProgram}) {
+    fs::remove(host.at(path));
+    fs::create_symlink("/etc/passwd", host.at(path));
+  }
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kChanged) << answer.text();
+  expect(answer, Outcome::kFailed, Reason::kChanged);
 }
 
 }  // namespace
