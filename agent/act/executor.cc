@@ -260,7 +260,8 @@ Status Executor::finish(Context& context, const UnitReload& reload) {
     acted += step.item.outcome == Outcome::kDone && plan::is_intrusive(step.item.action);
     if (step.item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
       end = {HostState::kFailed, step.item.reason, last_detail_};
-    if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone)
+    if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone &&
+        plan::is_intrusive(step.item.action))
       skipped = step.item.reason;
     if (step.item.outcome == Outcome::kSkipped && step.item.reason == Reason::kProtected)
       left.push_back(escaped(step.path));

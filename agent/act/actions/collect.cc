@@ -86,9 +86,6 @@ Checked<Post> collect_process(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const UniqueFd pidfd, open_process({op.pid, op.start_ticks}, op.file));
   Post post;
-  if (wants(op, "exe")) {
-    FS_TRY(post.bytes, collect_exe(context, index));
-  }
   constexpr std::pair<std::string_view, const char*> kTexts[] = {{"command_line", "cmdline"},
                                                                  {"environ", "environ"},
                                                                  {"maps", "maps"},
@@ -102,6 +99,11 @@ Checked<Post> collect_process(Context& context, std::uint32_t index) {
                                       fmt::format("{}-{}", vault_name(index), what),
                                       evidence(context, index), as_bytes(text)));
     post.bytes += text.size();
+  }
+  // Last: it may be larger than what the policy allows, and the rest is kept all the same.
+  if (wants(op, "exe")) {
+    FS_TRY(const std::uint64_t bytes, collect_exe(context, index));
+    post.bytes += bytes;
   }
   return post;
 }

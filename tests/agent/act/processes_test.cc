@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <set>
+
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
 #include "tests/agent/act/clean.h"
@@ -63,6 +65,21 @@ TEST_F(Clean, OfItsConnectionsOnlyThoseOverTcpAndIpv4AreEvidence) {
   EXPECT_NE(kept.find("socket:[" + number + "]"), std::string::npos) << answer.text() << kept;
   const std::size_t table = kept.find("net/udp6\n");
   EXPECT_NE(kept.find(" " + number + " ", table), std::string::npos) << kept;
+}
+
+TEST_F(Clean, AProgramThatIsTooLargeToCollectFailsTheCleaning) {
+  host.policy.responses[0].actions[1].bytes_max = 4096;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  const auto item = answer.item("/opt/kit/worker", ActionKind::kCollect);
+  ASSERT_TRUE(item) << answer.text();
+  EXPECT_EQ(item->outcome, model::Outcome::kSkipped) << answer.text();
+  EXPECT_EQ(item->reason, Reason::kLimit) << answer.text();
+  std::set<std::string> kept;
+  for (const auto& file : fs::recursive_directory_iterator(host.state() + "/vault"))
+    if (const std::string name = file.path().stem(); name.find('-') != std::string::npos)
+      kept.insert(name.substr(name.find('-')));
+  EXPECT_EQ(kept, (std::set<std::string>{"-command_line", "-environ", "-maps"}));
 }
 
 TEST_F(Clean, AProcessWithTheNumberOfAnotherIsNotKilled) {
