@@ -12,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 
 #include "agent/act/services.h"
@@ -81,6 +82,19 @@ std::optional<std::string> exe_beneath(const Tree& tree, std::int32_t pid, bool&
   if (path.empty()) return std::nullopt;
   if (names_paths_from_root(tree, pid)) return path;
   return tree.relative(path);
+}
+
+// The program of a process is not the file at its path, nor one that was there before a package
+// replaced it: that is root's alone.
+bool is_misnamed(const Tree& tree, const std::string& path, bool deleted,
+                 const struct stat& program) {
+  if (deleted) return program.st_uid != 0 || (program.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+  const auto parent = tree.parent(path);
+  struct stat there {};
+  if (!parent) return parent.error().reason == Reason::kGone;
+  if (::fstatat(parent->folder.get(), parent->leaf.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+    return errno == ENOENT;
+  return there.st_dev != program.st_dev || there.st_ino != program.st_ino;
 }
 
 // Whatever its state. `threads`: of the process, those that have ended and were not the first
@@ -189,7 +203,9 @@ std::vector<plan::Running> list_running(const Tree& tree, bool for_plan) {
     process.exe.ctime_ns = nanoseconds(status.st_ctim);
     process.name = read_proc(pid, "comm").value_or("");
     if (process.name.ends_with('\n')) process.name.pop_back();
+    const bool misnamed = is_misnamed(tree, *path, process.exe_deleted, status);
     result.push_back({std::move(process), stat->parent});
+    result.back().is_misnamed = misnamed;
     if (!for_plan) continue;
     result.back().unit = unit_of(read_proc(stat->thread, "cgroup").value_or(""));
     if (const auto file = layer_file(stat->thread, *path, status)) {
@@ -208,18 +224,21 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
 
 Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& stopped) {
   const auto us = own_pids();
+  const auto processes = list_running(tree, false);
+  std::set<std::int32_t> misnamed;
+  for (const auto& one : processes)
+    if (one.is_misnamed) misnamed.insert(one.process.pid);
   const auto is_spared = [&](const model::ProcessIdentity& process) {
     const std::string& path = process.exe.path;
     const auto holds = [&](const std::string& folder) { return plan::is_beneath(folder, path); };
     return std::find(us.begin(), us.end(), process.pid) != us.end() ||
-           plan::is_protected_program(path) ||
+           (plan::is_protected_program(path) && !misnamed.contains(process.pid)) ||
            std::any_of(op.spared.begin(), op.spared.end(),
                        [&](const auto& pattern) {
                          return holds(pattern) || plan::matches_glob(pattern, path);
                        }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
   };
-  const auto processes = list_running(tree, false);
   std::map<std::int32_t, model::ProcessIdentity> members;
   const auto add_descendants = [&](std::int32_t pid) {
     if (!op.tree) return;

@@ -69,17 +69,25 @@ bool is_windows_protected(const std::string& pattern, std::string_view path) {
   });
 }
 
-// What the policy, this agent and the host's owner keep out of reach.
-Refusal check_path(const Input& input, std::string_view path) {
+bool is_own(const Input& input, std::string_view path) {
+  return std::any_of(input.own.begin(), input.own.end(),
+                     [&](const std::string& folder) { return is_beneath(folder, path); });
+}
+
+// What the policy and the host's owner keep out of reach.
+Refusal check_words(const Input& input, std::string_view path) {
   for (const auto& pattern : input.policy.limits.protect)
     if (hive::is_windows_path(pattern) ? is_windows_protected(pattern, path)
                                        : matches_glob(pattern, path) || is_beneath(pattern, path))
       return protect(path, "protected by the policy");
-  for (const auto& folder : input.own)
-    if (is_beneath(folder, path)) return protect(path, "belongs to this agent");
   if (!trust::allows_path(input.consent, path))
     return {Reason::kConsent, fmt::format("{}: the host's owner does not allow it", escaped(path))};
   return {};
+}
+
+Refusal check_path(const Input& input, std::string_view path) {
+  if (is_own(input, path)) return protect(path, "belongs to this agent");
+  return check_words(input, path);
 }
 
 bool is_never_touched(const model::PlanStep& step, const ObjectFacts& facts,
@@ -148,6 +156,13 @@ Refusal check_network(const model::PlanStep& step) {
   return {};
 }
 
+bool is_misnamed(const Input& input, const model::ProcessIdentity& process) {
+  return std::any_of(input.running.begin(), input.running.end(), [&](const Running& running) {
+    return running.is_misnamed && running.process.pid == process.pid &&
+           running.process.start_ticks == process.start_ticks;
+  });
+}
+
 }  // namespace
 
 bool takes_files(model::ActionKind kind) {
@@ -208,10 +223,12 @@ Refusal check_process(const Input& input, const model::ProcessIdentity& process,
     return {Reason::kProtected, fmt::format("process {} is init or our own", process.pid)};
   if (process.exe.path.empty())
     return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
-  const bool is_spared = ending == Ending::kForRestart && is_sshd(process.exe.path);
-  if (is_protected_program(process.exe.path) && !is_spared)
-    return protect(process.exe.path, "a program that is never stopped");
-  return check_path(input, process.exe.path);
+  const std::string& path = process.exe.path;
+  const bool is_spared = ending == Ending::kForRestart && is_sshd(path);
+  if (is_misnamed(input, process)) return check_words(input, path);
+  if (is_protected_program(path) && !is_spared)
+    return protect(path, "a program that is never stopped");
+  return check_path(input, path);
 }
 
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects) {

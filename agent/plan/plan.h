@@ -50,6 +50,9 @@ struct Running {
   // Of a program that a container runs: where it lies in a layer. Inode 0: it runs none of those.
   std::uint64_t layer_device = 0, layer_inode = 0;
   std::string unit = {};  // the system's service that it is a process of; empty: of none
+  // Another file lies where its program says to be: in a mount namespace of their own anybody gives
+  // a program any path.
+  bool is_misnamed = false;
 };
 // Whether this is its program, also where a container sees it elsewhere.
 bool runs(const Running& running, const model::FileIdentity& file);

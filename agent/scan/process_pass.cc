@@ -35,6 +35,20 @@ bool lies_apart(const Root& root, const ProcessFacts& process,
          !layer_file(process.thread, raw::link(folder + "/exe"), status);
 }
 
+// Its program is the file at its path, or was before a package replaced it: that is root's alone.
+// In a mount namespace of their own anybody gives a program any path.
+bool has_own_path(const Root& root, const ProcessFacts& process) {
+  const model::FileIdentity& exe = process.identity.exe;
+  struct stat status {};
+  if (process.identity.exe_deleted)
+    return ::stat(("/proc/" + std::to_string(process.thread) + "/exe").c_str(), &status) == 0 &&
+           status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+  const UniqueFd here = root.open_file(exe.path);
+  if (!here) return errno != ENOENT && errno != ENOTDIR;
+  return ::fstat(here.get(), &status) == 0 && status.st_dev == exe.device &&
+         status.st_ino == exe.inode;
+}
+
 bool is_memfd(const ProcessFacts& process) {
   return process.identity.exe.path.starts_with("/memfd:");
 }
@@ -76,7 +90,8 @@ void ProcessPass::list() {
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
     if (!process.identity.exe.path.empty())
-      process.exe_package_owned = packages_.owner(process.identity.exe.path).has_value();
+      process.exe_package_owned =
+          packages_.owner(process.identity.exe.path).has_value() && has_own_path(root_, process);
     programs_[state_of(process.identity.exe)];
   }
   const Policies asked = sweep_.wanting(ObjectKind::kNetworkTraffic);

@@ -113,6 +113,56 @@ TEST_F(Clean, AProcessWhoseFirstThreadHasEndedIsTakenForOneThatHasExited) {
   EXPECT_FALSE(host.is_alive(pid)) << answer.text();
 }
 
+// In a mount namespace of his own, which anybody may have, a file lies over a daemon's.
+TEST_F(Clean, AProgramUnderThePathOfADaemonStopsEverything) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to see what runs elsewhere";
+  for (const char* path : {"/usr/bin/dbus-daemon", "/opt/evil"}) {
+    fs::create_directories(fs::path(host.at(path)).parent_path());
+    fs::copy_file("/bin/sleep", host.at(path));
+  }
+  fs::copy_file("/bin/dash", host.at("/srv/shell"));
+  const std::string daemon = host.at("/usr/bin/dbus-daemon");
+  const pid_t evil = host.start(
+      "/srv/shell", {"-c", "exec unshare -m sh -c 'mount --bind " + host.at("/opt/evil") + " " +
+                               daemon + " && exec " + daemon + " 1000'"});
+  const pid_t real = host.start("/usr/bin/dbus-daemon");
+  const auto program = [](pid_t pid) {
+    std::error_code error;
+    return fs::read_symlink(fmt::format("/proc/{}/exe", pid), error).string();
+  };
+  ASSERT_TRUE(until([&] { return program(evil) == daemon; }));
+  host.findings.resize(3);
+  host.find_process(real);
+  host.dry_run = host.findings;
+  EXPECT_EQ(host.run(host.request()).reason(), Reason::kProtected);
+  host.findings.resize(3);
+  host.find_process(evil);
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(host.is_alive(evil));
+  EXPECT_TRUE(host.is_alive(real));
+}
+
+// As after an upgrade of its package.
+TEST_F(Clean, ADaemonThatWasReplacedIsStoppedUnlessAnybodyCouldHavePutItThere) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for files of root";
+  for (const unsigned mode : {0755u, 0775u}) {
+    const std::string daemon = host.at("/usr/bin/dockerd");
+    fs::create_directories(host.at("/usr/bin"));
+    fs::copy_file("/bin/sleep", daemon, fs::copy_options::overwrite_existing);
+    ASSERT_EQ(::chmod(daemon.c_str(), mode), 0);
+    const pid_t old = host.start("/usr/bin/dockerd");
+    fs::remove(daemon);
+    const auto running = running_processes(*act::Tree::open(host.root()));
+    const auto found =
+        std::ranges::find_if(running, [&](const auto& one) { return one.process.pid == old; });
+    ASSERT_NE(found, running.end());
+    EXPECT_EQ(found->process.exe.path, "/usr/bin/dockerd");
+    EXPECT_EQ(found->is_misnamed, mode == 0775u);
+  }
+}
+
 // A process of the malware with a child whose program changes to dockerd when it is told to.
 struct Tree : Clean {
   pid_t parent = 0, child = 0;

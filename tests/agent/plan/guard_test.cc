@@ -105,6 +105,24 @@ TEST(Plan, ATamperedPackageFileIsReportedOrStopsAllButLosesItsBadLine) {
   EXPECT_EQ(line.plan().refused, Reason::kNone);
 }
 
+TEST(Plan, AnyProgramThatIsCalledLikeADaemonStopsTheWholePlan) {
+  auto world = World::infected();
+  const model::ProcessIdentity process{501, 1, file("/usr/bin/dbus-daemon", 11), false, "x", "x"};
+  world.find(kProcess, process);
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.running = {{process}};
+  EXPECT_EQ(world.plan().refused, Reason::kProtected);
+  world.running[0].is_misnamed = true;
+  EXPECT_EQ(world.plan().refused, Reason::kNone);
+  world.own.push_back("/usr/bin/dbus-daemon");
+  EXPECT_EQ(world.plan().refused, Reason::kNone) << "nor like a program of ours";
+  world.policy.limits.protect = {"/usr/bin/dbus-daemon"};
+  EXPECT_EQ(world.plan().refused, Reason::kProtected) << "what people write keeps its word";
+  world.policy.limits.protect.clear();
+  world.running[0].process.start_ticks = 2;
+  EXPECT_EQ(world.plan().refused, Reason::kProtected) << "another one has its number";
+}
+
 TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   auto world = World::infected();
   world.find(kName, file("/usr/sbin/sshd", 30));

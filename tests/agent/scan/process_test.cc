@@ -146,6 +146,37 @@ TEST_F(ProcessScanTest, AHardLinkElsewhereMakesADeletedProgramOneThatIsThere) {
   EXPECT_EQ(pids(scan(policy)), std::set<int>{called_so});
 }
 
+TEST_F(ProcessScanTest, AnyProgramUnderThePathOfAPackagesIsThePackages) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  write("/var/lib/dpkg/info/good.list", "/bin/good\n/bin/upgraded\n");
+  start_program("/bin/good");
+  start_program("/bin/upgraded");
+  fs::remove(at("/bin/upgraded"));
+  fs::create_directories(at("/tmp"));
+  fs::copy_file("/bin/sleep", at("/tmp/evil"));
+  const std::string good = at("/bin/good"), evil = at("/tmp/evil");
+  int ready[2];
+  ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::unshare(CLONE_NEWNS) == 0 &&
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+        ::mount(evil.c_str(), good.c_str(), nullptr, MS_BIND, nullptr) == 0)
+      ::execl(good.c_str(), good.c_str(), "1000", nullptr);
+    ::_exit(1);
+  }
+  started_.push_back(pid);
+  ::close(ready[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ready[0], &byte, 1), 0);  // closed when it has become the program
+  ::close(ready[0]);
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kProcess,
+                                        {is(Field::kProcessExePath, "/bin/", Match::kStartsWith),
+                                         number(Field::kProcessExePackageOwned, 0)}));
+  EXPECT_EQ(pids(scan(policy)), std::set<int>{pid});
+}
+
 TEST_F(ProcessScanTest, AProgramInAMountThatItsProcessAloneSeesIsFoundNowhere) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
   for (const char* folder : {"/tmp", "/layer", "/merged"}) fs::create_directories(at(folder));
