@@ -63,7 +63,10 @@ class Expansion {
       }
     for (const auto& step : plan.steps) {
       begin_.steps.push_back(shown(step));
+      const auto first = begin_.ops.size();
       if (step.skipped == Reason::kNone) FS_CHECK(add(step));
+      for (auto i = first; i < begin_.ops.size(); ++i)
+        begin_.ops[i].clear_flags = !step.action.clear_flags.empty();
     }
     return std::move(begin_);
   }
@@ -452,14 +455,11 @@ class Expansion {
     }
     const auto store = static_cast<std::uint32_t>(begin_.ops.size());
     push(OpKind::kStore, file);
-    const auto& flags = step.action.clear_flags;
     for (std::size_t i = 0; i < names.size(); ++i) {
       file.path = names[i];
       Op& op = push(OpKind::kTake, file);
       op.store = store;
       op.is_first_take = i == 0;
-      op.clear_flags = std::find(flags.begin(), flags.end(), "immutable") != flags.end() ||
-                       std::find(flags.begin(), flags.end(), "append-only") != flags.end();
     }
     return {};
   }

@@ -42,7 +42,7 @@ struct Op {
   std::string rest;                       // kEdit: what stays of the line; empty: nothing
   lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
   bool may_empty = false;                 // kEdit: remove a file that has nothing left
-  bool clear_flags = false;               // kTake: immutable and append-only may be cleared
+  bool clear_flags = false;               // immutable and append-only may be cleared
   std::uint32_t uid = 0, gid = 0;         // kUnlink
   std::uint32_t mode = 0, clears = 0;     // kMode without capabilities: what it has, what goes
   std::int32_t pid = 0;
@@ -77,6 +77,8 @@ struct Intent {
   std::uint64_t parent_device = 0, parent_inode = 0;
   Digest before;  // kEdit: content, and what it becomes; zero: the file goes
   Digest after;
+  std::uint32_t locks =
+      0;  // kEdit, kMode: immutable and append-only, which it has again afterwards
   bool operator==(const Intent&) const = default;
 };
 

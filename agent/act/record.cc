@@ -6,9 +6,11 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 6;
+constexpr std::uint8_t kFormat = 7;
+// Before the locks of a file were told that is edited or loses rights.
+constexpr std::uint8_t kFormatWithoutLocks = 6;
 // Before a cleaning told how long its evidence is kept, and an operation of permissions.
-constexpr std::uint8_t kFormatBefore = 5;
+constexpr std::uint8_t kFormatOldest = 5;
 
 void pack(Packer& out, const model::FileIdentity& file) {
   out.text(file.path);
@@ -79,7 +81,7 @@ Op unpack_op(Unpacker& in, std::uint8_t format) {
   op.clear_flags = in.flag();
   op.uid = in.u32();
   op.gid = in.u32();
-  if (format != kFormatBefore) {
+  if (format != kFormatOldest) {
     op.mode = in.u32();
     op.clears = in.u32();
   }
@@ -146,6 +148,7 @@ void pack(Packer& out, const Intended& event) {
   out.u64(event.intent.parent_inode);
   out.fixed(event.intent.before);
   out.fixed(event.intent.after);
+  out.u32(event.intent.locks);
 }
 
 void pack(Packer& out, const FrozenOne& event) {
@@ -221,7 +224,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
       begin.round = in.u8();
       begin.policy = in.fixed<Digest>();
       begin.at = timestamp(in.i64());
-      if (format != kFormatBefore) begin.undo_ttl = Seconds(in.i64());
+      if (format != kFormatOldest) begin.undo_ttl = Seconds(in.i64());
       for (auto left = in.count(); left > 0 && in.ok(); --left)
         begin.steps.push_back(unpack_step(in));
       for (auto left = in.count(); left > 0 && in.ok(); --left)
@@ -236,6 +239,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
       event.intent.parent_inode = in.u64();
       event.intent.before = in.fixed<Digest>();
       event.intent.after = in.fixed<Digest>();
+      if (format > kFormatWithoutLocks) event.intent.locks = in.u32();
       return event;
     }
     case 2: {
@@ -262,7 +266,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
     }
     case 5: {
       End event = unpack_end<End>(in);
-      if (format != kFormatBefore) event.at = timestamp(in.i64());
+      if (format != kFormatOldest) event.at = timestamp(in.i64());
       return event;
     }
     case 6: {
@@ -313,7 +317,7 @@ Result<Record> decode_record(BytesView bytes) {
   Record record;
   record.transaction = in.fixed<Nonce>();
   const auto kind = in.u8();
-  if (format != kFormat && format != kFormatBefore)
+  if (format < kFormatOldest || format > kFormat)
     return fail(Code::kInvalid,
                 "journal: a record of format {}, and this version reads format {}: undo what it "
                 "tells of with the version that wrote it, then move act/journal away",

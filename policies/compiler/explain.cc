@@ -136,6 +136,11 @@ std::string_view evidence_words(std::string_view what) {
                                     : "the registry key";
 }
 
+std::string flag_words(const Action& action) {
+  if (action.clear_flags.empty()) return {};
+  return ", after clearing the flags " + joined(action.clear_flags, "and");
+}
+
 std::string options_text(const Action& action) {
   switch (action.kind) {
     case ActionKind::kSuspend:
@@ -154,15 +159,15 @@ std::string options_text(const Action& action) {
     case ActionKind::kRestoreFromPackage:
       return ": a proposal for a person, with the command; no agent carries it out";
     case ActionKind::kRemove:
-      return ": the line or unit itself, never a file that holds others";
+      return ": the line or unit itself, never a file that holds others" + flag_words(action);
+    case ActionKind::kDisable:
+      return flag_words(action);
     case ActionKind::kQuarantine:
     case ActionKind::kPurge:
       return (action.kind == ActionKind::kPurge
                   ? ": gone for good, its content is kept nowhere, no undo"
                   : ": into the vault") +
-             (action.clear_flags.empty()
-                  ? std::string()
-                  : ", after clearing the flags " + joined(action.clear_flags, "and"));
+             flag_words(action);
     case ActionKind::kRestart: {
       std::vector<std::string> services;
       for (const auto& service : action.allow) services.push_back(in_quotes(service));

@@ -111,12 +111,16 @@ class ActionReader {
         break;
       case ActionKind::kRemove:
         action_.by_line = fields_.choice("granularity", {"line", "entry"}, "line") == "line";
+        read_clear_flags();
+        break;
+      case ActionKind::kDisable:
+        read_clear_flags();
         break;
       case ActionKind::kQuarantine:
         action_.if_locked = fields_.choice("if_locked", {"on-reboot", "report"}, "");
         [[fallthrough]];
       case ActionKind::kPurge:
-        read_words("clear_inode_flags", {"immutable", "append-only"}, action_.clear_flags);
+        read_clear_flags();
         break;
       case ActionKind::kBlock:
         action_.direction = fields_.choice("direction", {"in", "out"}, "out");
@@ -178,6 +182,10 @@ class ActionReader {
         {"exe", "command_line", "environ", "maps", "connections", "entry_preimage", "reg_export"},
         action_.what);
     if (action_.what.empty()) action_.what = {"exe", "command_line", "entry_preimage"};
+  }
+
+  void read_clear_flags() {
+    read_words("clear_inode_flags", {"immutable", "append-only"}, action_.clear_flags);
   }
 
   void read_words(std::string_view key, const std::vector<std::string_view>& known,

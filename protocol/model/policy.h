@@ -223,9 +223,10 @@ struct Action {
   std::vector<std::string>
       what;  // collect: exe, command_line, environ, maps, connections, entry_preimage
   std::uint64_t bytes_max = 0;
-  std::vector<std::string> clear_flags;  // quarantine, purge: immutable, append-only
-  std::string if_locked;                 // on-reboot
-  std::string direction;                 // block: in, out
+  std::vector<std::string>
+      clear_flags;        // quarantine, purge, remove, disable: immutable, append-only
+  std::string if_locked;  // on-reboot
+  std::string direction;  // block: in, out
   Seconds ttl{};
   std::vector<std::string> allow;  // restart
   bool operator==(const Action&) const = default;

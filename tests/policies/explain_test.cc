@@ -85,6 +85,23 @@ TEST(Explain, WhatIsGoneForGoodReadsAsIfItWereKept) {
   EXPECT_THAT(explain(plain.policy, plain.defaults), testing::Not(testing::HasSubstr("purged")));
 }
 
+TEST(Explain, APolicyCannotSayThatALockedLineGoesOrDoesNotTellPeople) {
+  std::string policy = with("  talks:\n",
+                            "  job:\n    object: persistence\n    where: {persistence.kind: cron, "
+                            "persistence.entry|contains: evil}\n  talks:\n");
+  policy = with("(started, talks)", "(started, talks, job)", policy);
+  policy = with("      - {action: kill, select: started}\n",
+                "      - {action: remove, select: job, clear_inode_flags: [immutable]}\n"
+                "      - {action: disable, select: job, clear_inode_flags: [append-only]}\n",
+                policy);
+  const auto compiled = compile(policy);
+  ASSERT_TRUE(compiled.ok()) << lines_of(compiled.diagnostics).front();
+  const std::string text = explain(compiled.policy, compiled.defaults);
+  EXPECT_THAT(text, testing::HasSubstr("remove \"job\": the line or unit itself, never a file that "
+                                       "holds others, after clearing the flags immutable\n"));
+  EXPECT_THAT(text, testing::HasSubstr("disable \"job\", after clearing the flags append-only\n"));
+}
+
 TEST(Explain, WhenItIsValidAndWhereItErrsIsLeftOut) {
   const auto text = explained(kHere + "fixtures/emotet.yaml");
   for (const char* said :

@@ -131,6 +131,28 @@ Checked<Metadata> evidence(Context& context, std::uint32_t index, int fd) {
   return metadata;
 }
 
+Checked<std::uint32_t> locks_of(const Op& op, int file) {
+  const std::uint32_t locks = flags_of(file) & kLockingFlags;
+  if (locks != 0 && !op.clear_flags)
+    return refuse(Reason::kImmutable,
+                  "{}: immutable or append-only, and the policy does not say "
+                  "that the flag may be cleared",
+                  escaped(op.file.path));
+  return locks;
+}
+
+Checked<void> unlock(const Op& op, int file) {
+  const std::uint32_t flags = flags_of(file);
+  if (!op.clear_flags || (flags & kLockingFlags) == 0) return {};
+  return set_flags(file, flags & ~kLockingFlags, op.file.path);
+}
+
+Checked<void> lock(const Op& op, int file, std::uint32_t locks) {
+  const std::uint32_t flags = flags_of(file);
+  if ((flags | locks) == flags) return {};
+  return set_flags(file, flags | locks, op.file.path);
+}
+
 Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink) {
   // Also what a crash left of it: half of a cleaning must not come back.
   if (context.state().purged)

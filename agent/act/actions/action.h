@@ -70,6 +70,11 @@ Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 // What the hive editor is to do for an operation about a registry hive.
 Checked<hive::Change> hive_change(const Context& context, const Op& op);
+// Immutable and append-only of an open file; kImmutable where the policy does not let them be
+// cleared. Off for what changes it, and on again.
+Checked<std::uint32_t> locks_of(const Op& op, int file);
+Checked<void> unlock(const Op& op, int file);
+Checked<void> lock(const Op& op, int file, std::uint32_t locks);
 // Content and flags of a vault file into a new file.
 Checked<Metadata> restore_content(Context& context, std::uint32_t store, int fd);
 

@@ -61,11 +61,14 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  if (((flags_of(file.get()) | flags_of(parent.folder.get())) & kLockingFlags) != 0)
-    return refuse(Reason::kImmutable, "{}: immutable or append-only", escaped(op.file.path));
+  FS_TRY(const std::uint32_t locks, locks_of(op, file.get()));
+  if ((flags_of(parent.folder.get()) & kLockingFlags) != 0)
+    return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
+                  escaped(op.file.path));
   FS_TRY(const Edit edit, edit_of(context, op, parent));
   FS_TRY(const Digest now, digest_of(file.get()));
   Intent intent = intent_in(parent);
+  intent.locks = locks;
   intent.before = context.op_state(op.store).post.digest;
   intent.after = edit.removes ? Digest{} : digest_of_text(edit.after);
   if (now != intent.before)
@@ -115,8 +118,8 @@ Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
 
 // Owner, mode and attributes of the old file, a modification time of its own: cron and systemd
 // notice edits by it. With `times` it is the old one's in every respect.
-Checked<void> write_file(const Parent& parent, const std::string& name, std::string_view text,
-                         const Metadata& metadata, bool times) {
+Checked<UniqueFd> write_file(const Parent& parent, const std::string& name, std::string_view text,
+                             const Metadata& metadata, bool times) {
   (void)::unlinkat(parent.folder.get(), name.c_str(), 0);  // of an edit that was interrupted
   UniqueFd file(::openat(parent.folder.get(), name.c_str(),
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -130,8 +133,9 @@ Checked<void> write_file(const Parent& parent, const std::string& name, std::str
     if (::fsync(file.get()) != 0) return refuse_errno("fsync", metadata.path, errno);
     return {};
   }();
-  if (!written) (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
-  return written;
+  if (written) return file;
+  (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
+  return fail(written.error());
 }
 
 // The new file takes the old one's name. Where they can, the two swap places, and false says that
@@ -146,23 +150,23 @@ Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::
   return refuse_errno("edit", path, error);
 }
 
-Checked<Post> perform(Context& context, std::uint32_t index) {
+Checked<void> take_out(const Op& op, const Intent& intent, const Parent& parent) {
+  if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
+    return refuse_errno("edit", op.file.path, errno);
+  fault_point("edit-renamed");
+  return settle(op, intent, parent, hidden_name(op), false);
+}
+
+Checked<void> replace(Context& context, std::uint32_t index, const Parent& parent,
+                      std::string_view text) {
   const Op& op = context.op(index);
-  const Intent intent = context.op_state(index).intent;
-  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
-  FS_TRY(const Edit edit, edit_of(context, op, parent));
-  if (edit.removes) {
-    if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
-      return refuse_errno("edit", op.file.path, errno);
-    fault_point("edit-renamed");
-    FS_CHECK(settle(op, intent, parent, hidden_name(op), false));
-    return post_in(parent);
-  }
+  const Intent& intent = context.op_state(index).intent;
   const std::string temporary = hidden_name(op);
   FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
-  if (const auto written = write_file(parent, temporary, edit.after, metadata, false); !written) {
+  const auto file = write_file(parent, temporary, text, metadata, false);
+  if (!file) {
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-    return fail(written.error());
+    return fail(file.error());
   }
   fault_point("edit-written");
   const auto now = current_digest(context, parent, op);
@@ -183,7 +187,32 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   } else if (::fsync(parent.folder.get()) != 0) {
     return refuse_errno("fsync", op.file.path, errno);
   }
+  return lock(op, file->get(), intent.locks);
+}
+
+Checked<Post> perform(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  const Intent intent = context.op_state(index).intent;
+  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Edit edit, edit_of(context, op, parent));
+  FS_TRY(const UniqueFd old, context.tree.file(parent, op.file.path));
+  FS_CHECK(unlock(op, old.get()));
+  const auto edited =
+      edit.removes ? take_out(op, intent, parent) : replace(context, index, parent, edit.after);
+  if (!edited) {
+    (void)lock(op, old.get(), intent.locks);  // wherever it is now
+    return fail(edited.error());
+  }
   return post_in(parent);
+}
+
+// What a crash has left unlocked.
+Checked<void> lock_again(const Context& context, std::uint32_t index, const Parent& parent) {
+  const Op& op = context.op(index);
+  const std::uint32_t locks = context.op_state(index).intent.locks;
+  if (locks == 0) return {};
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  return lock(op, file.get(), locks);
 }
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
@@ -196,12 +225,14 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
       ::fstatat(parent.folder.get(), hidden_name(op).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   if (now == intent.after) {  // swapped: only what came out may be left
     if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
+    if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent));
     return Recovery{true, post_in(parent)};
   }
   if (hidden) {  // our temporary file: without it the folder is as it was
     (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
     FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
   }
+  if (now == intent.before) FS_CHECK(lock_again(context, index, parent));
   return Recovery{};
 }
 
@@ -248,6 +279,21 @@ Checked<void> remove_temporary(const Op& op, const Parent& parent) {
   return {};
 }
 
+// The edited file, which may be locked, goes for what is written under the temporary name.
+Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent, int edited) {
+  const std::string temporary = temporary_name(op);
+  if (const auto unlocked = unlock(op, edited); !unlocked) {
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return unlocked;
+  }
+  const auto changed = [&]() -> Checked<void> {
+    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+    return exchanged ? settle(op, back, parent, temporary, true) : Checked<void>();
+  }();
+  if (!changed) (void)lock(op, edited, back.locks);
+  return changed;
+}
+
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
@@ -256,6 +302,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const std::string temporary = temporary_name(op);
   if (now == state.undo->after) {  // an undo that was interrupted had come so far
     FS_CHECK(remove_temporary(op, parent));
+    FS_CHECK(lock_again(context, index, parent));
     return restore_time(state, parent);
   }
   FS_TRY(const std::string before, stored_text(context, op.store));
@@ -273,7 +320,12 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   Intent back = intent_in(parent);
   back.before = now;
   back.after = state.undo->after;
-  FS_CHECK(write_file(parent, temporary, text, metadata, !state.undo->merge));
+  back.locks = state.intent.locks;
+  UniqueFd edited;
+  if (!now.is_zero()) {
+    FS_TRY(edited, context.tree.file(parent, op.file.path));
+  }
+  FS_TRY(const UniqueFd file, write_file(parent, temporary, text, metadata, !state.undo->merge));
   fault_point("edit-undo-written");
   if (now.is_zero()) {
     if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
@@ -282,9 +334,9 @@ Checked<void> undo(Context& context, std::uint32_t index) {
       return refuse_errno("restore", op.file.path, error);
     }
   } else {
-    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
-    if (exchanged) FS_CHECK(settle(op, back, parent, temporary, true));
+    FS_CHECK(change_back(op, back, parent, edited.get()));
   }
+  FS_CHECK(lock(op, file.get(), state.intent.locks));
   return restore_time(state, parent);
 }
 

@@ -38,13 +38,16 @@ bool is_on(const Look& now, const Op& op) {
   return op.text.empty() ? now.mode == op.mode : now.capability == op.text;
 }
 
-Checked<void> settle(const Look& now, const Op& op, bool on) {
+Checked<void> settle(const Look& now, const Op& op, const Intent& intent, bool on) {
+  FS_CHECK(unlock(op, now.file.get()));
   const bool done = op.text.empty()
                         ? ::fchmod(now.file.get(), on ? op.mode : op.mode & ~op.clears) == 0
                     : on ? ::fsetxattr(now.file.get(), kCapabilityAttribute, op.text.data(),
                                        op.text.size(), 0) == 0
                          : ::fremovexattr(now.file.get(), kCapabilityAttribute) == 0;
-  if (!done) return refuse_errno("change the rights of", op.file.path, errno);
+  const int error = errno;
+  FS_CHECK(lock(op, now.file.get(), intent.locks));
+  if (!done) return refuse_errno("change the rights of", op.file.path, error);
   if (::fsync(now.file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return {};
 }
@@ -73,8 +76,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const bool is_same = other ? intent.before == other->intent.before : now.is_unchanged;
   if (!is_same || !(is_on(now, op) || (other && is_off(now, op))))
     return refuse(Reason::kChanged, "{}: changed while we acted", escaped(op.file.path));
-  if ((flags_of(now.file.get()) & kLockingFlags) != 0)
-    return refuse(Reason::kImmutable, "{}: immutable or append-only", escaped(op.file.path));
+  FS_TRY(intent.locks, locks_of(op, now.file.get()));
   return intent;
 }
 
@@ -84,13 +86,15 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   if (is_off(now, op) && earlier(context, index)) return Post{};
   if (!is_on(now, op))
     return refuse(Reason::kRaced, "{}: its rights changed while we acted", escaped(op.file.path));
-  FS_CHECK(settle(now, op, false));
+  FS_CHECK(settle(now, op, context.op_state(index).intent, false));
   return Post{};
 }
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
-  FS_TRY(const Look now, look(context, context.op(index)));
-  return Recovery{is_off(now, context.op(index)), Post{}};
+  const Op& op = context.op(index);
+  FS_TRY(const Look now, look(context, op));
+  FS_CHECK(lock(op, now.file.get(), context.op_state(index).intent.locks));
+  return Recovery{is_off(now, op), Post{}};
 }
 
 // Off, and with the content it had: who may write a file gets no rights for what he put there.
@@ -118,10 +122,11 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
 }
 
 Checked<void> undo(Context& context, std::uint32_t index) {
-  FS_TRY(const Look now, look(context, context.op(index)));
+  const Op& op = context.op(index);
+  const Intent& intent = context.op_state(index).intent;
+  FS_TRY(const Look now, look(context, op));
   FS_TRY(const bool must, must_be_given_back(now, context, index));
-  if (!must) return {};
-  return settle(now, context.op(index), true);
+  return must ? settle(now, op, intent, true) : lock(op, now.file.get(), intent.locks);
 }
 
 }  // namespace

@@ -50,19 +50,14 @@ Checked<void> lock_again(Context& context, std::uint32_t index, const Parent& pa
   FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
   if ((metadata.flags & kLockingFlags) == 0 || !is_last_name(context, index)) return {};
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  return set_flags(file.get(), flags_of(file.get()) | (metadata.flags & kLockingFlags),
-                   op.file.path);
+  return lock(op, file.get(), metadata.flags & kLockingFlags);
 }
 
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, open_stored(context, op, parent));
-  if ((flags_of(file.get()) & kLockingFlags) != 0 && !op.clear_flags)
-    return refuse(Reason::kImmutable,
-                  "{}: immutable or append-only, and the policy does not say "
-                  "that the flag may be cleared",
-                  escaped(op.file.path));
+  FS_CHECK(locks_of(op, file.get()));
   if ((flags_of(parent.folder.get()) & kLockingFlags) != 0)
     return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
                   escaped(op.file.path));
@@ -91,9 +86,8 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, open_stored(context, op, parent));
-  const std::uint32_t flags = flags_of(file.get());
-  if ((flags & kLockingFlags) != 0)
-    FS_CHECK(set_flags(file.get(), flags & ~kLockingFlags, op.file.path));
+  FS_TRY(const std::uint32_t locks, locks_of(op, file.get()));
+  FS_CHECK(unlock(op, file.get()));
   fault_point("before-rename");
   const auto taken = [&]() -> Checked<Post> {
     if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
@@ -102,7 +96,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
     return finish(op, context.op_state(index).intent, parent);
   }();
   // Wherever it is now.
-  if (!taken && (flags & kLockingFlags) != 0) (void)set_flags(file.get(), flags, op.file.path);
+  if (!taken) (void)lock(op, file.get(), locks);
   return taken;
 }
 

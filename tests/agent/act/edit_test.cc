@@ -1,5 +1,7 @@
 // Lines that go from a file, which stays.
 
+#include <sys/stat.h>
+
 #include "tests/agent/act/clean.h"
 
 namespace fleetsweep::act {
@@ -18,6 +20,78 @@ TEST_F(Clean, AnEditedFileGetsNothingFromItsFolder) {
   const std::string before = look();
   ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
   EXPECT_EQ(look(), before);
+}
+
+struct Locked : Clean {
+  static constexpr const char* kPaths[] = {"/etc/crontab", "/etc/ld.so.preload", "/opt/rights",
+                                           "/etc/systemd/system/evil.service"};
+
+  void SetUp() override {
+    Clean::SetUp();
+    write_text(host.at("/opt/rights"), "a program");
+    ASSERT_EQ(::chmod(host.at("/opt/rights").c_str(), 06755), 0);
+    for (const char* path : kPaths)
+      if (::system(("chattr +i " + host.at(path) + " 2>/dev/null").c_str()) != 0)
+        GTEST_SKIP() << "this file system or user has no immutable flag";
+    host.scan();
+    host.find_unit("/opt/rights");
+    auto& rights = host.findings.back();
+    std::get<model::PersistenceIdentity>(rights.identity).kind =
+        model::PersistenceKind::kSetuidProgram;
+    rights.detection = kByLink;
+    host.dry_run = host.findings;
+    auto& policy = host.policy;
+    policy.detections.push_back(policy.detections[kByUnit]);
+    policy.detections.back().id = "by_link";
+    policy.verdicts[0].condition.detections.push_back(kByLink);
+    auto disable = policy.responses[0].actions[2];
+    disable.kind = ActionKind::kDisable;
+    disable.select[0].detections = {kByLink};
+    policy.responses[0].actions.push_back(disable);
+  }
+  void may_clear() {
+    for (auto& action : host.policy.responses[0].actions)
+      if (action.kind == ActionKind::kRemove || action.kind == ActionKind::kDisable)
+        action.clear_flags = {"immutable"};
+  }
+  bool is_locked(const std::string& path) {
+    return output_of("lsattr " + host.at(path)).substr(4, 1) == "i";
+  }
+  static constexpr std::uint16_t kByLink = kByUnit + 1;
+};
+
+TEST_F(Locked, PersistenceIsUnlockedWithoutAWordOfThePolicy) {
+  const std::string before = host.contents();
+  auto& actions = host.policy.responses[0].actions;
+  std::erase_if(actions, [](const auto& action) {
+    return action.kind != ActionKind::kRemove && action.kind != ActionKind::kDisable;
+  });
+  const Answer answer = host.run(host.request());
+  for (const char* path : kPaths)
+    EXPECT_EQ(
+        reason_for(answer, path, path == kPaths[2] ? ActionKind::kDisable : ActionKind::kRemove),
+        Reason::kImmutable)
+        << answer.text();
+  EXPECT_EQ(host.contents(), before);
+}
+
+TEST_F(Locked, PersistenceStaysForGoodOrIsUnlockedAfterwards) {
+  const std::string before = host.manifest();
+  may_clear();
+  const auto request = host.request();
+  const Answer cleaned = host.run(request);
+  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(read_text(host.at("/etc/crontab")).find("/tmp/kit/evil"), std::string::npos);
+  EXPECT_TRUE(is_locked("/etc/crontab"));
+  EXPECT_TRUE(is_locked("/opt/rights"));
+  EXPECT_FALSE(std::filesystem::exists(host.at("/etc/ld.so.preload")));
+  EXPECT_FALSE(std::filesystem::exists(host.at("/etc/systemd/system/evil.service")));
+  struct stat status {};
+  ASSERT_EQ(::stat(host.at("/opt/rights").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0755u);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.manifest(), before);
 }
 
 TEST_F(Clean, ACronFileEditedAfterCleaningGetsItsLineBackAndKeepsTheEdit) {

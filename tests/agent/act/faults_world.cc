@@ -33,8 +33,8 @@ constexpr char kTaskCache[] = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\
 constexpr char kTask[] = "/Windows/System32/Tasks/evil";
 
 // Where the file system knows the flag.
-void set_immutable(const ActHost& host, bool is_immutable) {
-  const int fd = ::open(host.at("/usr/lib/libevil.so").c_str(), O_RDONLY | O_CLOEXEC);
+void set_immutable(const ActHost& host, const char* path, bool is_immutable) {
+  const int fd = ::open(host.at(path).c_str(), O_RDONLY | O_CLOEXEC);
   int flags = 0;
   if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
     flags = is_immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
@@ -91,8 +91,16 @@ void find_autostart(ActHost& host) {
 }
 // The flag is set only now: nobody changes such a file.
 void find_immutable(ActHost& host) {
-  set_immutable(host, true);
+  set_immutable(host, "/usr/lib/libevil.so", true);
   find_file(host);
+}
+void find_immutable_cron(ActHost& host) {
+  set_immutable(host, "/etc/crontab", true);
+  find_cron(host);
+}
+void find_immutable_setuid(ActHost& host) {
+  set_immutable(host, "/opt/rights", true);
+  find_setuid(host);
 }
 void find_value(ActHost& host) {
   host.find_file(kByName, "/Users/Ann/NTUSER.DAT");
@@ -190,6 +198,11 @@ const std::vector<Scenario>& scenarios() {
         {"disable a line", {ActionKind::kDisable}, {kByCron}, find_cron},
         {"disable a setting", {ActionKind::kDisable}, {kByUnit}, find_autostart},
         {"disable a program", {ActionKind::kDisable}, {kByUnit}, find_setuid},
+        {"remove a line of an immutable file",
+         {ActionKind::kRemove},
+         {kByCron},
+         find_immutable_cron},
+        {"disable an immutable program", {ActionKind::kDisable}, {kByUnit}, find_immutable_setuid},
         {"suspend", {ActionKind::kSuspend}, {kByProcess}, find_process},
         {"block", {ActionKind::kBlock}, {kByName}, find_file},
         {"isolate", {ActionKind::kIsolate}, {kByName}, find_file},
@@ -310,7 +323,8 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
 }
 
 World::~World() {
-  set_immutable(host_, false);
+  for (const char* path : {"/usr/lib/libevil.so", "/etc/crontab", "/opt/rights"})
+    set_immutable(host_, path, false);
 }
 
 Trace World::run(const Fault& fault) {

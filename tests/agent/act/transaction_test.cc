@@ -49,6 +49,7 @@ Begin a_begin() {
 std::vector<Event> all_events() {
   Intent intent{1, 2, 3, {}, {}};
   intent.after.value[5] = 5;
+  intent.locks = 0x10;
   return {a_begin(),
           Intended{1, intent},
           FrozenOne{1, {42, 43}},
@@ -180,7 +181,7 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
   record[0] = 4;
   const auto read = decode_record(record);
   ASSERT_FALSE(read);
-  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 6"),
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 7"),
             std::string::npos)
       << read.error().message;
 }
@@ -205,6 +206,16 @@ TEST(Transaction, AJournalOfBeforeTheWordOnRetentionIsRefused) {
   const auto ended = decode_record(end);
   ASSERT_TRUE(ended) << ended.error().message;
   EXPECT_EQ(std::get<End>(ended->event), End{});
+}
+
+TEST(Transaction, AJournalOfBeforeTheWordOnLocksIsRefused) {
+  const Record record{Nonce{}, Intended{1, {1, 2, 3, {}, {}}}};
+  Bytes bytes = encode(record);
+  bytes[0] = 6;
+  bytes.resize(bytes.size() - 4);
+  const auto read = decode_record(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, record);
 }
 
 }  // namespace
