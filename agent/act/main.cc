@@ -35,13 +35,16 @@ int usage(const char* why) {
   return kUsage;
 }
 
-// No network but the packet filter that is open, and of root only what the actions need.
+// No network but the packet filter that is open, and of root only what the actions need. SYS_ADMIN
+// is for extended attributes: without it those of others (security.*) cannot be put back, nor
+// trusted.* be seen. What else it is good for, mounts and namespaces and the kernel, the filter
+// refuses.
 Status give_up() {
   // Takes CAP_SYS_ADMIN; where that is missing the filter alone keeps the network away.
   (void)::unshare(CLONE_NEWNET);
   FS_CHECK(runtime::keep_capabilities({CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
                                        CAP_FSETID, CAP_KILL, CAP_LINUX_IMMUTABLE, CAP_NET_ADMIN,
-                                       CAP_SETFCAP, CAP_SYS_PTRACE}));
+                                       CAP_SETFCAP, CAP_SYS_ADMIN, CAP_SYS_PTRACE}));
   FS_CHECK(runtime::no_new_privileges());
   return runtime::filter_system_calls(runtime::Profile::kActor);
 }

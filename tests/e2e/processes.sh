@@ -88,8 +88,8 @@ if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from bei
   expect "act is fleetsweep-act" has_program "$act" act
   expect "act may gain no privilege" test "$(field "$act" NoNewPrivs)" = 1
   expect "act is filtered" test "$(field "$act" Seccomp)" = 2
-  # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, LINUX_IMMUTABLE, NET_ADMIN, SYS_PTRACE, SETFCAP
-  expect "act has ten capabilities" test "$(field "$act" CapEff)" = 000000008008123f
+  # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, LINUX_IMMUTABLE, NET_ADMIN, SYS_PTRACE, SYS_ADMIN, SETFCAP
+  expect "act has eleven capabilities" test "$(field "$act" CapEff)" = 000000008028123f
   expect "act has no ZeroMQ in its memory" not has_library "$act" libzmq
   expect "act has a network of its own, without a way out" test "$(awk 'NR > 2 && $1 != "lo:"' "/proc/$act/net/dev" | wc -l)" = 0
   expect "nobody but core has the network while act runs" nobody_else_has_the_network "$act"

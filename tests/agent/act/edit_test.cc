@@ -1,6 +1,7 @@
 // Lines that go from a file, which stays.
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "tests/agent/act/clean.h"
 
@@ -20,6 +21,27 @@ TEST_F(Clean, AnEditedFileGetsNothingFromItsFolder) {
   const std::string before = look();
   ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
   EXPECT_EQ(look(), before);
+}
+
+// Whoever set them: a security module that is off by now, a backup.
+TEST_F(Clean, AttributesOfOthersKeepAFileFromBeingEditedOrGetLost) {
+  for (const char* path : {"/etc/crontab", "/tmp/kit/evil"})
+    for (const char* name : {"trusted.note", "security.note"})
+      if (::setxattr(host.at(path).c_str(), name, "kept", 4, 0) != 0)
+        GTEST_SKIP() << "only root may set " << name;
+  host.scan();
+  host.dry_run = host.findings;
+  const auto look = [&](const std::string& path) {
+    return output_of("getfattr --absolute-names -d -m - -e hex " + host.at(path));
+  };
+  const std::string before = host.manifest(), crontab = look("/etc/crontab");
+  const auto request = host.request();
+  const Answer cleaned = host.run(request);
+  ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
+  EXPECT_EQ(look("/etc/crontab"), crontab);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.manifest(), before);
 }
 
 struct Locked : Clean {

@@ -189,7 +189,10 @@ const std::vector<std::pair<const char*, std::function<void()>>> kNobodyDoes = {
     {"execve", [] { ::execl("/bin/true", "true", nullptr); }},
     {"ptrace", [] { ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr); }},
     {"mount", [] { ::syscall(SYS_mount, "none", "/nowhere", "tmpfs", 0, nullptr); }},
+    {"mount_setattr", [] { ::syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, nullptr, 0); }},
+    {"fspick", [] { ::syscall(SYS_fspick, AT_FDCWD, "/", 0); }},
     {"unshare", [] { ::syscall(SYS_unshare, 0); }},
+    {"sethostname", [] { ::syscall(SYS_sethostname, "", 0); }},
     {"bpf", [] { ::syscall(SYS_bpf, 0, nullptr, 0); }},
     {"chroot", [] { ::syscall(SYS_chroot, "/"); }},
 };
