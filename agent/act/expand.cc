@@ -9,6 +9,7 @@
 #include "agent/act/hive_editor.h"
 #include "agent/act/lines.h"
 #include "agent/act/metadata.h"
+#include "agent/act/process.h"
 #include "agent/act/reach.h"
 #include "agent/act/start_links.h"
 #include "agent/plan/binding.h"
@@ -203,10 +204,24 @@ class Expansion {
       if (one.process.pid == op.pid && one.process.start_ticks == op.start_ticks)
         op.whole_program |= taken_.contains({one.layer_device, one.layer_inode});
     if (!op.tree && !op.whole_program) return {};
+    if (op.tree) op.what = who_stays(op.pid);
     for (const auto* list : {&input_.policy.limits.protect, &input_.own, &input_.consent.denied})
       op.spared.insert(op.spared.end(), list->begin(), list->end());
     op.roots = input_.consent.roots;
     return {};
+  }
+
+  std::vector<std::string> who_stays(std::int32_t ancestor) const {
+    std::vector<model::ProcessIdentity> left;
+    plan::descendants(
+        input_.running, ancestor,
+        [this](const model::ProcessIdentity& process) {
+          return static_cast<bool>(plan::check_process(input_, process, plan::Ending::kForGood));
+        },
+        &left);
+    std::vector<std::string> named;
+    for (const auto& process : left) named.push_back(name_of(process));
+    return named;
   }
 
   Checked<void> on_network(const model::PlanStep& step) {

@@ -51,7 +51,8 @@ struct Op {
   bool whole_program = false;  // every process of it: its file is malware and goes too
   // With `tree`: programs beneath or like one of `spared`, or beneath none of `roots`, go on.
   std::vector<std::string> spared, roots;
-  // kCollect: what of it. kBlock: addresses, and ports of this host; `rest` is in or out. kEdit of
+  // kCollect: what of it. kSuspend, kKill: who of the tree stays, as the plan knows, PID/START.
+  // kBlock: addresses, and ports of this host; `rest` is in or out. kEdit of
   // a registry hive and its kStore: the change, as kChangeNames calls it; `text` is the entry,
   // `rest` what it was found to say.
   std::vector<std::string> what;

@@ -239,10 +239,13 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
                        }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
   };
-  std::map<std::int32_t, model::ProcessIdentity> members;
+  std::map<std::int32_t, model::ProcessIdentity> reached, spared;
   const auto add_descendants = [&](std::int32_t pid) {
     if (!op.tree) return;
-    for (auto& process : plan::descendants(processes, pid)) members.emplace(process.pid, process);
+    std::vector<model::ProcessIdentity> left;
+    for (auto& process : plan::descendants(processes, pid, is_spared, &left))
+      reached.emplace(process.pid, process);
+    for (auto& process : left) spared.emplace(process.pid, process);
   };
   for (const auto& one : processes) {
     const model::ProcessIdentity& process = one.process;
@@ -251,20 +254,19 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
     const bool is_twin = op.whole_program && process.exe.device == op.file.device &&
                          process.exe.inode == op.file.inode;
     if (is_twin || std::find(stopped.begin(), stopped.end(), key) != stopped.end()) {
-      members.emplace(process.pid, process);
-      add_descendants(process.pid);
+      const bool stays = is_spared(process);
+      (stays ? spared : reached).emplace(process.pid, process);
+      if (!stays) add_descendants(process.pid);
     }
   }
-  members.erase(op.pid);
   Family family;
-  for (auto& [pid, process] : members)
-    if (is_spared(process))
-      family.spared.push_back(std::move(process));
-    else
-      family.reached.push_back({pid, process.start_ticks});
+  for (const auto& [pid, process] : reached)
+    if (pid != op.pid) family.reached.push_back({pid, process.start_ticks});
+  for (const auto& [pid, process] : spared)
+    if (pid != op.pid) family.spared.push_back(process);
   // Whoever was stopped as one of it is one of it, also when this look at it failed.
   for (const ProcessKey& key : stopped) {
-    if (key.pid == op.pid || members.contains(key.pid)) continue;
+    if (key.pid == op.pid || reached.contains(key.pid) || spared.contains(key.pid)) continue;
     const auto stat = process_stat(key.pid);
     if (stat ? stat->start_ticks == key.start_ticks : stat.error().reason != Reason::kGone)
       family.reached.push_back(key);
@@ -272,10 +274,16 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
   return family;
 }
 
-Checked<void> check_spared(const Family& family) {
-  if (family.spared.empty()) return {};
-  return refuse(Reason::kProtected, "{}, a descendant, may not be touched and goes on",
-                plan::describe(family.spared.front()));
+std::string name_of(const model::ProcessIdentity& process) {
+  return fmt::format("{}/{}", process.pid, process.start_ticks);
+}
+
+Checked<void> check_spared(const Op& op, const Family& family) {
+  for (const model::ProcessIdentity& process : family.spared)
+    if (std::find(op.what.begin(), op.what.end(), name_of(process)) == op.what.end())
+      return refuse(Reason::kProtected, "{}, a descendant, may not be touched and goes on",
+                    plan::describe(process));
+  return {};
 }
 
 std::vector<std::int32_t> own_pids() {

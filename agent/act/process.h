@@ -51,8 +51,10 @@ struct Family {
   std::vector<model::ProcessIdentity> spared;
 };
 Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& stopped);
-// kProtected if there are any.
-Checked<void> check_spared(const Family& family);
+// As Op::what has who stays.
+std::string name_of(const model::ProcessIdentity& process);
+// kProtected if there is one of whom the plan did not know.
+Checked<void> check_spared(const Op& op, const Family& family);
 
 // Us, our parents up to init, and core: the monitor's other child that runs the monitor's program.
 std::vector<std::int32_t> own_pids();

@@ -47,8 +47,8 @@ std::string to_text(const model::Plan& plan) {
     text += fmt::format(
         "{:3}. {:<10} {:<10} {}", i + 1, name(step.phase), name(step.action.kind),
         is_about_network(step.action.kind) ? describe_network(step) : describe(step.identity));
-    if (!step.note.empty()) text += ", " + step.note;
     if (step.action.tree) text += " and its descendants";
+    if (!step.note.empty()) text += ", " + step.note;
     text += fmt::format("  [{}, {}]", step.verdict, step.detection);
     if (step.skipped != model::Reason::kNone)
       text += fmt::format("  not touched: {}", name(step.skipped));

@@ -180,6 +180,7 @@ class Planner {
     }
     drop_redundant(plan_.steps, input_.facts);
     kill_frozen_trees();
+    name_who_stays();
     // Now it is known which files go.
     for (const auto& judged : *verdicts)
       each_action(judged, [&](const model::Action& action) {
@@ -350,12 +351,32 @@ class Planner {
         continue;
       const auto pid = std::get<model::ProcessIdentity>(step.identity).pid;
       frozen.insert(pid);
-      for (const auto& process : descendants(input_.running, pid)) frozen.insert(process.pid);
+      for (const auto& process : reached(pid)) frozen.insert(process.pid);
     }
     for (PlanStep& step : plan_.steps)
       if (step.action.kind == ActionKind::kKill &&
           frozen.contains(std::get<model::ProcessIdentity>(step.identity).pid))
         step.action.tree = true;
+  }
+
+  std::vector<model::ProcessIdentity> reached(
+      std::int32_t ancestor, std::vector<model::ProcessIdentity>* left = nullptr) const {
+    const auto stays = [this](const model::ProcessIdentity& process) {
+      return static_cast<bool>(check_process(input_, process, Ending::kForGood));
+    };
+    return descendants(input_.running, ancestor, stays, left);
+  }
+
+  void name_who_stays() {
+    for (PlanStep& step : plan_.steps) {
+      if (!step.action.tree || step.skipped != Reason::kNone) continue;
+      std::vector<model::ProcessIdentity> left;
+      reached(std::get<model::ProcessIdentity>(step.identity).pid, &left);
+      if (left.empty()) continue;
+      step.note = fmt::format("left running with its own: process {}: {}", left.front().pid,
+                              check_process(input_, left.front(), Ending::kForGood).detail);
+      if (left.size() > 1) step.note += fmt::format(", and {} more", left.size() - 1);
+    }
   }
 
   // What changes something; a step with `tree` stands for each descendant too.
@@ -366,7 +387,7 @@ class Planner {
       steps.push_back(step);
       if (!step.action.tree) continue;
       const auto& ancestor = std::get<model::ProcessIdentity>(step.identity);
-      for (auto& process : descendants(input_.running, ancestor.pid)) {
+      for (auto& process : reached(ancestor.pid)) {
         steps.push_back(step);
         steps.back().identity = std::move(process);
       }
@@ -417,15 +438,21 @@ bool runs(const Running& running, const model::FileIdentity& file) {
 }
 
 std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
-                                                std::int32_t ancestor) {
-  std::set<std::int32_t> family = {ancestor};
+                                                std::int32_t ancestor, const Stays& stays,
+                                                std::vector<model::ProcessIdentity>* left) {
+  std::set<std::int32_t> family = {ancestor}, apart;
   std::vector<model::ProcessIdentity> result;
   for (bool grew = true; grew;) {
     grew = false;
     for (const Running& one : running)
-      if (family.contains(one.parent) && family.insert(one.process.pid).second) {
-        result.push_back(one.process);
-        grew = true;
+      if (family.contains(one.parent) && !apart.contains(one.process.pid)) {
+        if (stays && stays(one.process)) {
+          apart.insert(one.process.pid);
+          if (left != nullptr) left->push_back(one.process);
+        } else if (family.insert(one.process.pid).second) {
+          result.push_back(one.process);
+          grew = true;
+        }
       }
   }
   return result;

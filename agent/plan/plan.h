@@ -5,7 +5,10 @@
 // Three things decide. Verdicts: which responses apply, and which objects belong to a binding that
 // made one true (decisions 11). The clean binding: an object is touched only if this host's own dry
 // run found the same one (decisions 8). Guardrails: limits, known-good files, protected paths,
-// independence and capability refuse the whole plan, never a part of it.
+// independence and capability refuse the whole plan, never a part of it; but a descendant that may
+// not be touched is no word against its ancestor, since anybody can start a daemon's program.
+
+#include <functional>
 
 #include "agent/plan/protected.h"
 #include "protocol/model/order.h"
@@ -56,9 +59,11 @@ struct Running {
 };
 // Whether this is its program, also where a container sees it elsewhere.
 bool runs(const Running& running, const model::FileIdentity& file);
-// Of `ancestor`, all generations.
-std::vector<model::ProcessIdentity> descendants(const std::vector<Running>& running,
-                                                std::int32_t ancestor);
+// Of `ancestor`, all generations, but for who stays and all of theirs; `left` are the former.
+using Stays = std::function<bool(const model::ProcessIdentity&)>;
+std::vector<model::ProcessIdentity> descendants(
+    const std::vector<Running>& running, std::int32_t ancestor, const Stays& stays = {},
+    std::vector<model::ProcessIdentity>* left = nullptr);
 
 // References are borrowed for the call only.
 struct Input {

@@ -41,7 +41,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   if (!family) return fail(family.error());
   hold_of(context).remove();
   fault_point("killed");
-  FS_CHECK(check_spared(*family));
+  FS_CHECK(check_spared(context.op(index), *family));
   return Post{};
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 Checked<void> freeze_wholly(Context& context, std::uint32_t index) {
   FS_TRY(const Family family, freeze(context, index));
-  return check_spared(family);
+  return check_spared(context.op(index), family);
 }
 
 Checked<Post> perform(Context& context, std::uint32_t index) {

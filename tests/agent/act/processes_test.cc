@@ -216,8 +216,31 @@ TEST_F(Tree, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
   EXPECT_NE(host.process_state(child), 'T');
 }
 
-TEST_F(Tree, ADescendantThatMayNotBeTouchedStopsEverything) {
+TEST_F(Tree, ADescendantThatMayNotBeTouchedIsOrKeepsItsAncestorAlive) {
   turn_into_dockerd();
+  const std::string left = fmt::format(
+      "/opt/kit/shell: left running with its own: process {}: /usr/bin/dockerd: a program that is "
+      "never stopped",
+      child);
+  const auto suspend = request(ActionKind::kSuspend);
+  const Answer held = host.run(suspend);
+  EXPECT_EQ(held.state(), HostState::kResidual) << held.text();
+  EXPECT_NE(held.text().find(left + ": done"), std::string::npos) << held.text();
+  EXPECT_EQ(host.process_state(parent), 'T');
+  EXPECT_EQ(host.process_state(child), 'S');
+  EXPECT_EQ(host.run(host.undo_request(suspend)).state(), HostState::kUndone);
+  const Answer killed = host.run(request(ActionKind::kKill));
+  EXPECT_EQ(killed.state(), HostState::kCleaned) << killed.text();
+  EXPECT_NE(killed.text().find(left + ": done"), std::string::npos) << killed.text();
+  EXPECT_FALSE(host.is_alive(parent));
+  EXPECT_EQ(host.process_state(child), 'S');
+}
+
+TEST_F(Tree, AProcessThatMayNotBeTouchedIsWithAllThatItStarted) {
+  turn_into_dockerd();
+  host.findings.resize(3);
+  host.find_process(child);
+  host.dry_run = host.findings;
   const Answer answer = host.run(request(ActionKind::kKill));
   EXPECT_EQ(answer.reason(), Reason::kProtected) << answer.text();
   EXPECT_EQ(answer.state(), HostState::kRefused);

@@ -180,6 +180,30 @@ TEST(Plan, WhoWasFrozenWithItsParentIsLeftFrozenWhenThatIsKilled) {
   EXPECT_FALSE(kills_tree(800));
 }
 
+TEST(Plan, WhatADaemonStartedEndsWithItsAncestorOrCountsAgainstTheLimit) {
+  auto world = World::infected();
+  world.running = {{{601, 1, file("/usr/bin/dockerd", 30), false, "dockerd", ""}, 500},
+                   {{602, 1, file("/usr/bin/postgres", 31), false, "postgres", ""}, 601},
+                   {{77, 1, file("/opt/agent", 32), false, "agent", ""}, 500},
+                   {{603, 1, file("/tmp/y", 33), false, "y", ""}, 500}};
+  std::vector<model::ProcessIdentity> left;
+  const Stays stays = [](const auto& process) { return process.pid == 601 || process.pid == 77; };
+  const auto reached = descendants(world.running, 500, stays, &left);
+  ASSERT_EQ(reached.size(), 1u);
+  EXPECT_EQ(reached[0].pid, 603);
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0].pid, 601);
+  for (auto& action : world.policy.responses[0].actions)
+    action.tree = action.kind == ActionKind::kKill;
+  world.policy.limits.processes = 2;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
+  EXPECT_NE(to_text(plan).find("and its descendants, left running with its own: process 601: "
+                               "/usr/bin/dockerd: a program that is never stopped, and 1 more"),
+            std::string::npos)
+      << to_text(plan);
+}
+
 TEST(Plan, AProposalIsMadeForAFileThatNoPackageMisses) {
   auto world = World::infected();
   world.policy.responses[0].actions = {action(ActionKind::kRestoreFromPackage, {kHash, kName})};
