@@ -18,11 +18,11 @@ namespace fleetsweep::act {
 
 namespace {
 
-// glibc 2.36 has no wrapper.
-int open_beneath(int folder, const std::string& path, std::uint64_t flags) {
+// glibc 2.36 has no wrapper. The kernel gives up at ".." while anybody moves a file anywhere.
+int open_resolved(int folder, const std::string& path, std::uint64_t flags, std::uint64_t resolve) {
   open_how how{};
   how.flags = flags | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
   for (;;) {
     const auto fd =
         static_cast<int>(::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how));
@@ -51,7 +51,8 @@ Checked<Parent> Tree::parent(std::string_view path) const {
   const std::string folder = slash == 0 ? "." : std::string(path.substr(1, slash - 1));
   if (parent.leaf == "." || parent.leaf == "..")
     return refuse(Reason::kChanged, "{}: not the path of a file", escaped(path));
-  parent.folder.reset(open_beneath(folder_.get(), folder, O_RDONLY | O_DIRECTORY));
+  parent.folder.reset(open_resolved(folder_.get(), folder, O_RDONLY | O_DIRECTORY,
+                                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS));
   if (!parent.folder) return refuse_errno("folder of", path, errno);
   struct stat status {};
   if (::fstat(parent.folder.get(), &status) != 0) return refuse_errno("folder of", path, errno);
@@ -75,12 +76,9 @@ Checked<UniqueFd> Tree::file(const Parent& parent, std::string_view path) const 
 
 std::string Tree::real(const std::string& path) const {
   if (!path.starts_with('/')) return path;  // a name of Windows
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   for (std::size_t end = path.size(); end > 1; end = path.rfind('/', end - 1)) {
-    const UniqueFd there(static_cast<int>(
-        ::syscall(SYS_openat2, folder_.get(), path.substr(0, end).c_str(), &how, sizeof how)));
+    const UniqueFd there(
+        open_resolved(folder_.get(), path.substr(0, end), O_PATH, RESOLVE_IN_ROOT));
     if (!there) continue;
     std::error_code error;
     const auto found =
