@@ -9,8 +9,8 @@
 #include "agent/scan/file_bytes.h"
 #include "agent/scan/magic.h"
 #include "agent/scan/root.h"
-#include "protocol/rule_text/gate.h"
 #include "protocol/base/limits.h"
+#include "protocol/rule_text/gate.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -243,11 +243,12 @@ Status ContentReader::search_in_parts(Work& work) {
   const Hashes wanted = layout.hole_bytes == 0 ? hashes_for(work, false) : Hashes{};
   Hashing hashing(*this, work.facts, wanted);
   bool is_complete = true;
-  FS_CHECK(work.bytes.each_window(rule_text::kGateBytesMax, room_, [&](BytesView window, BytesView fresh) {
-    rules_.search(work.search, window);
-    hashing.update(fresh);
-    return is_complete = work.search.closed != 0;
-  }));
+  FS_CHECK(work.bytes.each_window(rule_text::kGateBytesMax, room_,
+                                  [&](BytesView window, BytesView fresh) {
+                                    rules_.search(work.search, window);
+                                    hashing.update(fresh);
+                                    return is_complete = work.search.closed != 0;
+                                  }));
   if (is_complete) hashing.finish();
   return {};
 }

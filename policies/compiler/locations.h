@@ -1,7 +1,8 @@
 #pragma once
 
-// @Names and %VARIABLES% for scope.paths, and keys of the registry: knowledge of where things live, in reviewed tables
-// (protocol/model/persistence_places.h, windows_variables.h) instead of in each policy.
+// @Names and %VARIABLES% for scope.paths, and keys of the registry: knowledge of where things live,
+// in reviewed tables (protocol/model/persistence_places.h, windows_variables.h) instead of in each
+// policy.
 
 #include <string_view>
 #include <vector>

@@ -467,9 +467,9 @@ TEST(Mistakes, ABrokenYaraRuleIsFoundOnTheHostOnly) {
       ElementsAre(HasSubstr("rules/sample.yar:1 error: the YARA module 'hash' is not allowed")));
   EXPECT_THAT(rule_mistakes("include \"/etc/passwd\"\nrule a { condition: true }\n"),
               ElementsAre(HasSubstr("rules/sample.yar:1 error: YARA: ")));
-  EXPECT_THAT(
-      rule_mistakes("rule a {\n  strings:\n    $a = \"ab\"\n  condition: $a\n}\n"),
-      testing::Contains(HasSubstr("rules/sample.yar:3 warning: the YARA string $a has no 4 fixed")));
+  EXPECT_THAT(rule_mistakes("rule a {\n  strings:\n    $a = \"ab\"\n  condition: $a\n}\n"),
+              testing::Contains(
+                  HasSubstr("rules/sample.yar:3 warning: the YARA string $a has no 4 fixed")));
   EXPECT_THAT(rule_mistakes("rule a { condition: filename == \"x\" and md5 == \"y\" }"),
               ElementsAre())
       << "the external variables of LOKI are known";

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "agent/scan/evaluate/predicate.h"
-#include "protocol/rule_text/shape.h"
 #include "protocol/base/assert.h"
+#include "protocol/rule_text/shape.h"
 
 namespace fleetsweep::scan {
 namespace {

@@ -95,7 +95,7 @@ class Harness {
   std::set<std::uint64_t> acked_;
   std::map<Digest, Bytes> policies_;
   std::map<Digest, model::Policy> others_;
-  std::deque<Digest> asked_;   // of the walk, not answered yet
+  std::deque<Digest> asked_;  // of the walk, not answered yet
   BootId boot_;
   unsigned starts_ = 0;
 };
