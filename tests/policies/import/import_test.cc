@@ -1,16 +1,12 @@
-// Feeds in the shapes that their publishers document, written by us: documentation addresses,
-// example domains, hashes of texts of our own.
-
 #include "policies/compiler/import/import.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "policies/compiler/import/stix_pattern.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/import/write.h"
 #include "protocol/base/limits.h"
-#include "protocol/crypto/digest.h"
+#include "tests/policies/import/feed.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::indicators {
@@ -19,220 +15,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-const std::string kHash = crypto::sha256(as_bytes("harmless one")).hex();
-const std::string kOther = crypto::sha256(as_bytes("harmless two")).hex();
-const std::string kMd5 = std::string(32, 'a');
-
-Imported imported(Format format, const std::string& text, std::string source = "feed",
-                  model::Platform platform = model::Platform::kLinux) {
-  const Context context{
-      .source = std::move(source), .now = to_timestamp(compiler::test_now()), .platform = platform};
-  auto result = import_feed(format, text, context);
-  FS_ASSERT(result.has_value());
-  return std::move(*result);
-}
-
-std::string complaint(Format format, const std::string& text, std::string source = "feed") {
-  const auto result = import_feed(
-      format, text, {.source = std::move(source), .now = to_timestamp(compiler::test_now())});
-  return result ? "" : result.error().message;
-}
-
-std::string shown(const Term& term) {
-  constexpr std::string_view kSigns[] = {"=", "~", "^", "$", "re", "in", ">", "<", "?", "#"};
-  return fmt::format("{}{}{}", name(term.field), kSigns[static_cast<std::size_t>(term.match)],
-                     term.value);
-}
-
-// "hash file.size=3 file.hashes.MD5=... !file.name=x @7 c80 <2026-12-01"
-std::vector<std::string> shown(const Imported& result) {
-  std::vector<std::string> lines;
-  for (const Indicator& one : result.indicators) {
-    std::string line(name(one.kind));
-    for (const Term& term : one.all_of) line += " " + shown(term);
-    for (const Term& term : one.none_of) line += " !" + shown(term);
-    if (one.origins[0].line) line += fmt::format(" @{}", one.origins[0].line);
-    if (one.confidence) line += fmt::format(" c{}", *one.confidence);
-    if (one.expires) line += " <" + to_rfc3339(*one.expires).substr(0, 10);
-    lines.push_back(line);
-  }
-  return lines;
-}
-
-// "3: value: why"
-std::vector<std::string> refusals(const Imported& result) {
-  std::vector<std::string> lines;
-  for (const NotTaken& one : result.not_taken)
-    lines.push_back(fmt::format("{}: {}: {}", one.origin.line, one.value, one.why));
-  return lines;
-}
-
-// --- STIX ---------------------------------------------------------------------------------------
-
-std::string bundle(const std::string& pattern, const std::string& more = "") {
-  std::string quoted;
-  for (const char c : pattern)
-    quoted += c == '\\' || c == '"' ? std::string("\\") + c : std::string(1, c);
-  return R"({"type":"bundle","id":"bundle--1","objects":[{"type":"identity","name":"us"},
-    {"type":"indicator","spec_version":"2.1","id":"indicator--7","name":"one of ours",
-     "pattern_type":"stix","valid_from":"2026-01-01T00:00:00.000Z",)" +
-         more + R"("pattern":")" + quoted + "\"}]}";
-}
-
-std::vector<std::string> stix(const std::string& pattern) {
-  return shown(imported(Format::kStix, bundle(pattern)));
-}
-std::vector<std::string> stix_refusals(const std::string& pattern) {
-  std::vector<std::string> whys;
-  for (const auto& one : imported(Format::kStix, bundle(pattern)).not_taken)
-    whys.push_back(one.why);
-  return whys;
-}
-
-TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
-  EXPECT_THAT(stix("[file:hashes.'SHA-256' = '" + kHash + "']"),
-              ElementsAre("hash file.hashes.SHA-256=" + kHash));
-  EXPECT_THAT(stix("[file:hashes.MD5 = '" + kMd5 + "' AND file:size = 25536]"),
-              ElementsAre("hash file.size=25536 file.hashes.MD5=" + kMd5));
-  EXPECT_THAT(stix("[ipv4-addr:value = '198.51.100.1' OR ipv4-addr:value = '198.51.100.2']"),
-              ElementsAre("address network-traffic.dst_ref=198.51.100.1 <2026-12-23",
-                          "address network-traffic.dst_ref=198.51.100.2 <2026-12-23"));
-  EXPECT_THAT(stix("[ipv4-addr:value ISSUBSET '203.0.113.0/24']"),
-              ElementsAre("address network-traffic.dst_refin203.0.113.0/24 <2026-12-23"));
-  EXPECT_THAT(
-      stix("[network-traffic:dst_ref.value = '2001:DB8::7' AND network-traffic:dst_port = 443]"),
-      ElementsAre("address network-traffic.dst_ref=2001:db8::7 "
-                  "network-traffic.dst_port=443 <2026-12-23"));
-  EXPECT_THAT(stix("[domain-name:value IN ('A.example.org', 'b.example.net')]"),
-              ElementsAre("domain persistence.command#a.example.org <2026-12-23",
-                          "domain persistence.command#b.example.net <2026-12-23"));
-  EXPECT_THAT(
-      stix("[process:command_line MATCHES 'evil [0-9]{3}$'] OR [file:name LIKE 'kdev%']"),
-      ElementsAre("process process.command_linereevil [0-9]{3}$", "file name file.name^kdev"));
-  EXPECT_THAT(stix("[process:image_ref.hashes.'SHA-256' = '" + kHash + "']"),
-              ElementsAre("process process.exe.hashes.SHA-256=" + kHash));
-  EXPECT_THAT(stix("[file:name LIKE '%a_c%']"), ElementsAre("file name file.namere^.*a.c.*$"));
-  EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp' AND file:name = 'it\\'s']"),
-              ElementsAre("file path file.path=/tmp/it's"));
-  EXPECT_THAT(stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND "
-                   "file:parent_directory_ref.path = '/tmp/']"),
-              ElementsAre("file path file.path=/tmp/aaaa", "file path file.path=/tmp/bbbb"));
-  EXPECT_THAT(stix("[file:parent_directory_ref.path = '/tmp/.x' AND file:size = 5]"),
-              ElementsAre("combination file.pathre^/tmp/\\.x/[^/]+$ file.size=5"));
-  EXPECT_THAT(stix("[file:name = 'kdevtmpfsi' AND NOT_A:x = 1]"), IsEmpty());
-  EXPECT_THAT(stix("[file:name = 'dropper' AND file:size NOT = 10 AND file:size >= 5]"),
-              ElementsAre("combination file.name=dropper file.size>4 !file.size=10"));
-}
-
-TEST(ImportStix, AndIsWrittenOutOverAnOrInBrackets) {
-  EXPECT_THAT(
-      stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND (file:size = 1 OR file:size = 2)]"),
-      ElementsAre(
-          "combination file.name=aaaa file.size=1", "combination file.name=aaaa file.size=2",
-          "combination file.name=bbbb file.size=1", "combination file.name=bbbb file.size=2"));
-}
-
-TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
-  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']"),
-              ElementsAre("several observations joined by FOLLOWEDBY (byte 21)"));
-  EXPECT_THAT(stix_refusals("[ipv4-addr:value = '198.51.100.1'] AND [file:name = 'bbbb']"),
-              ElementsAre("several observations joined by AND (byte 35)"));
-  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] REPEATS 5 TIMES WITHIN 60 SECONDS"),
-              ElementsAre("a qualifier of time or number (byte 37)"));
-  EXPECT_THAT(stix_refusals("[file:hashes.'SHA-512' = 'ab' OR email-addr:value = 'x@example.org']"),
-              ElementsAre("file:hashes.SHA-512: no field of the policy language (byte 1)",
-                          "email-addr:value: no field of the policy language (byte 33)"));
-  EXPECT_THAT(stix_refusals("[process:command_line = b'ZXZpbA==' OR file:name IN (h'65')]"),
-              ElementsAre(HasSubstr("process:command_line: it is compared with bytes in hex or "
-                                    "base64 (byte 1)"),
-                          HasSubstr("file:name: it is compared with bytes")));
-  EXPECT_THAT(stix_refusals("[file:name MATCHES '(?!x)evil']"),
-              ElementsAre("negative lookahead ((?!) has no bounded time"));
-  EXPECT_THAT(stix_refusals("[file:name MATCHES '.']"),
-              ElementsAre("the pattern is found in nearly every name"));
-  EXPECT_THAT(stix_refusals("[EXISTS file:name]"), ElementsAre("EXISTS (byte 1)"));
-  EXPECT_THAT(stix_refusals("[file:name = 'aaaa' AND ipv4-addr:value = '198.51.100.1']"),
-              ElementsAre(HasSubstr("demands a file and a network-traffic at once")));
-  EXPECT_THAT(stix_refusals("[file:name != 'aaaa']"),
-              ElementsAre("it only says what must not be there"));
-  EXPECT_THAT(stix_refusals("[windows-registry-key:key = 'HKLM\\\\x']"),
-              ElementsAre(HasSubstr("--platform windows")));
-  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'"),
-              ElementsAre("not a pattern: byte 19: it ends where ']' was expected"));
-  EXPECT_THAT(stix_refusals("[file:name ~ 'aaaa']"), ElementsAre(HasSubstr("byte 11")));
-  EXPECT_THAT(stix_refusals(std::string(5000, '(')),
-              ElementsAre(HasSubstr("more than 32 brackets")));
-}
-
-TEST(ImportStix, FollowedbyIsReadAsIfItBoundCloserThanOr) {
-  EXPECT_THAT(stix("[file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb'] OR [file:name = 'cccc']"),
-              IsEmpty());
-  EXPECT_THAT(stix("[file:name = 'cccc'] OR [file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']"),
-              IsEmpty());
-  EXPECT_THAT(stix("([file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb']) OR "
-                   "[file:name = 'cccc']"),
-              ElementsAre("file name file.name=cccc"));
-  EXPECT_THAT(stix("[file:name = 'aaaa'] AND [file:name = 'bbbb'] OR [file:name = 'cccc']"),
-              ElementsAre("file name file.name=cccc"));
-  EXPECT_THAT(stix_refusals("[file:name = 'aaaa'] AND [file:name = 'bbbb'] FOLLOWEDBY "
-                            "[file:name = 'cccc']"),
-              ElementsAre("several observations joined by FOLLOWEDBY (byte 46)"));
-}
-
-TEST(ImportStix, APatternOfDomainsOrUrlsIsLookedForLetterByLetter) {
-  const auto why = [](const std::string& what) {
-    return testing::ElementsAre(HasSubstr("a pattern of " + what + " is about the whole name"));
-  };
-  EXPECT_THAT(stix_refusals("[domain-name:value MATCHES '^c[0-9]+\\.example$']"), why("domains"));
-  EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.%.example']"), why("domains"));
-  EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.example%']"), why("domains"));
-  EXPECT_THAT(stix_refusals("[domain-name:value LIKE '%c2%']"),
-              ElementsAre(HasSubstr("'c2' is not a domain name")));
-  EXPECT_THAT(stix_refusals("[url:value MATCHES 'http://c2.example/[a-z]+']"), why("URLs"));
-  EXPECT_THAT(stix_refusals("[url:value LIKE 'http://%/gate.php']"), why("URLs"));
-  EXPECT_THAT(stix_refusals("[url:value LIKE 'https://%' OR url:value LIKE 'http://%']"),
-              ElementsAre(HasSubstr("every URL begins so"), HasSubstr("every URL begins so")));
-  EXPECT_THAT(stix("[domain-name:value LIKE '%.c2.example']"),
-              ElementsAre("domain persistence.command#c2.example <2026-12-23"));
-  EXPECT_THAT(stix("[url:value LIKE 'http://c2.example/%' OR url:value LIKE '%/gate.php?id=%']"),
-              ElementsAre("url persistence.command~http://c2.example/ <2026-12-23",
-                          "url persistence.command~/gate.php?id= <2026-12-23"));
-}
-
-TEST(ImportStix, OneAlternativeTheLanguageLacksLosesTheOthers) {
-  const auto result = imported(Format::kStix, bundle("[file:name = 'aaaa' OR mutex:name = 'm']"));
-  EXPECT_THAT(shown(result), ElementsAre("file name file.name=aaaa"));
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("mutex:name: no field")));
-}
-
-TEST(ImportStix, TheAuthorsConfidenceAndTimesAreForgotten) {
-  const auto result =
-      imported(Format::kStix, bundle("[ipv4-addr:value = '198.51.100.1']",
-                                     R"("confidence":85,"valid_until":"2027-02-01T00:00:00Z",)"));
-  ASSERT_THAT(shown(result),
-              ElementsAre("address network-traffic.dst_ref=198.51.100.1 c85 <2027-02-01"));
-  EXPECT_EQ(result.indicators[0].origins[0].id, "indicator--7");
-  EXPECT_EQ(result.indicators[0].origins[0].note, "one of ours");
-  EXPECT_EQ(to_rfc3339(*result.indicators[0].valid_from), "2026-01-01T00:00:00Z");
-  const auto why = [](const std::string& more) {
-    return imported(Format::kStix, bundle("[file:name = 'aaaa']", more)).not_taken.at(0).why;
-  };
-  EXPECT_EQ(why(R"("valid_until":"2026-02-01T00:00:00Z",)"), "it expired on 2026-02-01T00:00:00Z");
-  EXPECT_EQ(why(R"("revoked":true,)"), "its author revoked it");
-  EXPECT_EQ(why(R"("indicator_types":["benign"],)"), "its author calls it benign");
-  EXPECT_EQ(why(R"("labels":["benign"],)"), "its author calls it benign");
-  EXPECT_EQ(why(R"("valid_until":"soon",)"), "valid_until 'soon' is no time");
-  EXPECT_EQ(why(R"("confidence":101,)"), "its confidence is not 0 to 100");
-}
-
-TEST(ImportStix, APatternOfYaraIsTakenForOneOfStix) {
-  const auto result = imported(
-      Format::kStix,
-      R"({"type":"bundle","objects":[{"type":"indicator","id":"indicator--1","pattern_type":"yara",
-          "pattern":"rule r { condition: true }"}]})");
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a pattern of 'yara'")));
-}
 
 // --- Feodo Tracker ------------------------------------------------------------------------------
 
@@ -584,12 +366,6 @@ TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
                           HasSubstr("ff02::1: it is multicast: no host of the internet has it"),
                           HasSubstr("8: /: it is a folder, not a file"),
                           HasSubstr("/opt/: it is a folder, not a file")));
-  EXPECT_THAT(stix_refusals("[ipv4-addr:value = '192.168.1.1']"),
-              ElementsAre(HasSubstr("it is private")));
-  EXPECT_THAT(
-      stix("[file:name = 'x.bin' AND file:hashes.MD5 != 'd41d8cd98f00b204e9800998ecf8427e']"),
-      ElementsAre(HasSubstr("file.name=x.bin")))
-      << "what is excluded may be empty";
 }
 
 TEST(ImportClamav, AListOfFalsePositivesIsTakenForOneOfSigns) {

@@ -1,0 +1,304 @@
+#include <gmock/gmock.h>
+
+#include "agent/lines/logical_lines.h"
+#include "agent/scan/persistence/persistence.h"
+#include "protocol/base/limits.h"
+
+namespace fleetsweep::scan {
+namespace {
+
+using Entries = std::vector<PersistenceEntry>;
+
+// What counts for a person: the entry's name, its text, what it runs, as whom, and where it stands.
+Entries parse(Format format, std::string_view text, const std::string& path = "/etc/file",
+              const std::string& user = "") {
+  return parse_persistence(format, path, user, text);
+}
+
+TEST(Persistence, ASystemCrontabHasAUserBeforeItsCommand) {
+  EXPECT_EQ(parse(Format::kSystemCrontab,
+                  "# comment\nSHELL=/bin/sh\n\n*/3 * * * *\troot  /etc/cron.hourly/gcc.sh\n"
+                  "@reboot daemon run it\n"),
+            (Entries{{"", "SHELL=/bin/sh", "", "", 2},
+                     {"root", "*/3 * * * *\troot  /etc/cron.hourly/gcc.sh",
+                      "/etc/cron.hourly/gcc.sh", "root", 4},
+                     {"daemon", "@reboot daemon run it", "run it", "daemon", 5}}));
+}
+
+TEST(Persistence, AUserCrontabIsNamedByItsFile) {
+  EXPECT_EQ(parse(Format::kUserCrontab, "5 6 * * 0 ~/.configrc5/a/upd>/dev/null A=b",
+                  "/var/spool/cron/crontabs/alice"),
+            (Entries{{"alice", "5 6 * * 0 ~/.configrc5/a/upd>/dev/null A=b",
+                      "~/.configrc5/a/upd>/dev/null A=b", "alice", 1}}));
+}
+
+TEST(Persistence, AnAssignmentWithSpacesIsNoCommand) {
+  EXPECT_EQ(parse(Format::kUserCrontab, "MAILTO = root\n", "/x/u"),
+            (Entries{{"u", "MAILTO = root", "", "u", 1}}));
+}
+
+TEST(Persistence, AnacrontabHasANameBeforeItsCommand) {
+  const auto entries = parse(Format::kAnacrontab, "7 10 weekly run-parts /x\n");
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].command, "run-parts /x");
+}
+
+TEST(Persistence, PreloadedLibrariesAreOneEntryEach) {
+  EXPECT_EQ(
+      parse(Format::kLibraries, "/lib/libgcwrap.so:/lib/b.so c.so\n\n  # nothing\n/d.so # why"),
+      (Entries{{"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/libgcwrap.so", "", 1},
+               {"", "/lib/libgcwrap.so:/lib/b.so c.so", "/lib/b.so", "", 1},
+               {"", "/lib/libgcwrap.so:/lib/b.so c.so", "c.so", "", 1},
+               {"", "/d.so # why", "/d.so", "", 4}}));
+}
+
+TEST(Persistence, AUnitSaysAllItRunsAndAsWhom) {
+  EXPECT_EQ(parse(Format::kUnit,
+                  "[Service]\nExecStartPre=-/bin/mkdir /x\n ExecStart = "
+                  "/etc/kinsing \\\n  --flag\n#ExecStart=no\nUser=games\n",
+                  "/lib/systemd/system/bot.service", "root"),
+            (Entries{{"bot.service", "", "-/bin/mkdir /x; /etc/kinsing    --flag", "games", 0}}));
+}
+
+TEST(Persistence, WhatAUnitTellsTheLoaderIsAnEntryOfItsOwn) {
+  EXPECT_EQ(parse(Format::kUnit,
+                  "[Service]\nEnvironment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so\n",
+                  "/lib/systemd/system/x.service"),
+            (Entries{{"x.service", "", "", "", 0},
+                     {"x.service", "Environment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so",
+                      "LD_PRELOAD=/a b.so", "", 2, true},
+                     {"x.service", "Environment=A=1 \"LD_PRELOAD=/a b.so\" \\\n LD_AUDIT=/c.so",
+                      "LD_AUDIT=/c.so", "", 2, true}}));
+}
+
+TEST(Persistence, SystemdsOwnSettingsAreTakenForAUnit) {
+  EXPECT_EQ(
+      parse(Format::kManager, "[Manager]\nLogLevel=info\nDefaultEnvironment=A=1 LD_PRELOAD=/x.so\n",
+            "/etc/systemd/system.conf"),
+      (Entries{{"system.conf", "DefaultEnvironment=A=1 LD_PRELOAD=/x.so", "LD_PRELOAD=/x.so", "", 3,
+                true}}));
+}
+
+TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
+  EXPECT_EQ(parse(Format::kUnit, "[Service]\nExecStart=/tmp/x\n",
+                  "/etc/systemd/system/ssh.service.d/x.conf")[0]
+                .name,
+            "ssh.service");
+  EXPECT_EQ(parse(Format::kUnit, "[Timer]\nOnBootSec=1\n", "/x/perf.timer")[0].command,
+            "perf.service");
+  EXPECT_EQ(parse(Format::kUnit, "[Timer]\nUnit=a.service\n", "/x/perf.timer")[0].command,
+            "a.service");
+  EXPECT_EQ(kind_of_unit("/x/ssh.socket.d/y.conf"), model::PersistenceKind::kSystemdSocket);
+}
+
+TEST(Persistence, AnAtJobIsWhatFollowsItsPrologue) {
+  EXPECT_EQ(parse(Format::kAtJob,
+                  "#!/bin/sh\numask 22\ncd /root || {\n echo no >&2\n exit 1\n}\n/tmp/x\n")[0]
+                .command,
+            "/tmp/x");
+}
+
+TEST(Persistence, AContinuedLineIsOneEntryWithAllItsBytes) {
+  EXPECT_EQ(parse(Format::kShell, "# a \\\nA=1\r\nnohup \\\n /x &\n"),
+            (Entries{{"", "A=1\r", "A=1", "", 2}, {"", "nohup \\\n /x &", "nohup   /x &", "", 3}}));
+}
+
+TEST(Persistence, AKeysOptionsAndCommentAreTold) {
+  EXPECT_EQ(parse(Format::kAuthorizedKeys,
+                  "ssh-rsa AAA me@here\nno-pty,command=\"/x \\\"y\\\" z\" ssh-rsa BBB mdrfckr\n",
+                  "/k", "root"),
+            (Entries{{"me@here", "ssh-rsa AAA me@here", "", "root", 1},
+                     {"mdrfckr", "no-pty,command=\"/x \\\"y\\\" z\" ssh-rsa BBB mdrfckr",
+                      "/x \"y\" z", "root", 2}}));
+}
+
+TEST(Persistence, ARuleOfUdevCountsOnlyIfItRunsSomething) {
+  EXPECT_EQ(parse(Format::kUdev,
+                  "KERNEL==\"sda\", NAME=\"RUN\"\nACTION==\"add\", RUN+=\"/x \\\"a\\\"\", "
+                  "IMPORT{program}=\"/y\"\nIMPORT{file}=\"/z\"\n"),
+            (Entries{{"", "ACTION==\"add\", RUN+=\"/x \\\"a\\\"\", IMPORT{program}=\"/y\"",
+                      "/x \"a\"; /y", "", 2}}));
+}
+
+TEST(Persistence, AHookOfAptIsItsWholeStatement) {
+  const std::string hook = "DPkg::Post-Invoke {\n  \"/x\"; // why\n  \"/y\";\n};";
+  EXPECT_EQ(parse(Format::kAptHooks, "APT::Color \"1\";\n" + hook + "\nAPT::X \"Invoke\";\n"),
+            (Entries{{"DPkg::Post-Invoke", hook, "/x; /y", "", 2}}));
+}
+
+TEST(Persistence, AHookOfAptHidesInAnotherShape) {
+  const std::string brace = "DPkg::Post-Invoke\n{\n \"/x\";\n};",
+                    below = "DPkg::Pre-Invoke::\n \"/y\";",
+                    nested = "DPkg { Post-Invoke { /z; }; Options { \"-o\"; }; };";
+  EXPECT_EQ(parse(Format::kAptHooks, brace + "\n" + below + "\n/* DPkg::Post-Invoke { */\n" +
+                                         nested + "\n#clear DPkg::Post-Invoke;\n"),
+            (Entries{{"DPkg::Post-Invoke", brace, "/x", "", 1},
+                     {"DPkg::Pre-Invoke", below, "/y", "", 5},
+                     {"DPkg::Post-Invoke", nested, "/z", "", 8}}));
+}
+
+TEST(Persistence, GitRunsWhatTheseSettingsName) {
+  EXPECT_EQ(parse(Format::kGitConfig,
+                  "[core]\n\teditor = vi\n\thooksPath = /x\n[alias]\n\tst = status\n\tgo = !/y\n"),
+            (Entries{{"core.editor", "\teditor = vi", "vi", "", 2},
+                     {"core.hookspath", "\thooksPath = /x", "/x", "", 3},
+                     {"alias.go", "\tgo = !/y", "!/y", "", 6}}));
+}
+
+TEST(Persistence, ASettingOfGitHidesBehindItsSection) {
+  const std::string line = "[core] hooksPath = /x";
+  EXPECT_EQ(parse(Format::kGitConfig, line + "\n[filter \"a]\"] clean = /y\n# [core] pager = /z\n"),
+            (Entries{{"core.hookspath", line, "/x", "", 1},
+                     {"filter.clean", "[filter \"a]\"] clean = /y", "/y", "", 2}}));
+}
+
+TEST(Persistence, ARuleOfSudoSaysWhoMayDoWhatAsWhom) {
+  EXPECT_EQ(parse(Format::kSudoers, "# x\nmallory ALL=(www:www) NOPASSWD: ALL\n%adm ALL = /x\n"),
+            (Entries{{"mallory", "mallory ALL=(www:www) NOPASSWD: ALL", "NOPASSWD: ALL", "www", 2},
+                     {"%adm", "%adm ALL = /x", "/x", "root", 3}}));
+}
+
+TEST(Persistence, AUserOfSudoWhoIsANumberPassesForAComment) {
+  const std::string rule = "#1001 ALL=(ALL) \\\n NOPASSWD: ALL";
+  EXPECT_EQ(parse(Format::kSudoers, "# 1001 x\n#x\n#-\n" + rule + "\n #-1 ALL=/x\n#includes \n"),
+            (Entries{{"#1001", rule, "NOPASSWD: ALL", "ALL", 4},
+                     {"#-1", " #-1 ALL=/x", "/x", "root", 6}}));
+}
+
+TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
+  EXPECT_EQ(parse(Format::kPasswd, "news:x:9:9::/var/spool/news:/usr/sbin/nologin \n"),
+            (Entries{{"news", "news:x:9:9::/var/spool/news:/usr/sbin/nologin ",
+                      "/usr/sbin/nologin ", "9", 1}}));
+}
+
+TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
+  const auto command = [](Format format, std::string_view text) {
+    const auto entries = parse(format, text);
+    return entries.empty() ? "" : entries[0].name + ": " + entries[0].command;
+  };
+  EXPECT_EQ(command(Format::kInittab, "id:3:initdefault:\nx:2345:respawn:/x -a:b\n"), "x: /x -a:b");
+  EXPECT_EQ(command(Format::kAssignments, "A=1\nexport LD_PRELOAD='/x.so'\n"), "LD_PRELOAD: /x.so");
+  EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD DEFAULT=/x.so\n"),
+            "LD_PRELOAD: DEFAULT=/x.so");
+  EXPECT_EQ(command(Format::kDesktop, "[Desktop Entry]\nExec=/x %u\n"), "file: /x %u");
+  EXPECT_EQ(command(Format::kPam, "auth [success=1 default=ignore] pam_exec.so /x\n"),
+            "file: pam_exec.so /x");
+  EXPECT_EQ(command(Format::kPamConf, "sshd auth optional /x.so\n"), "sshd: /x.so");
+  EXPECT_EQ(command(Format::kPam, "@include /opt/x\n"), "file: /opt/x");
+  EXPECT_EQ(command(Format::kSshd, "Port 22\nForceCommand=/x y\n"), "forcecommand: /x y");
+  EXPECT_EQ(command(Format::kModules, "# x\nevil opt=1\n"), "evil: evil opt=1");
+  EXPECT_EQ(command(Format::kModprobe, "options a b=1\ninstall evil /x; true\n"), "evil: /x; true");
+  EXPECT_EQ(command(Format::kDpkg, "log /x\npre-invoke = '/x y'\n"), "pre-invoke: /x y");
+  EXPECT_EQ(command(Format::kBinfmt, ":doc:E::doc::/x:\n"), "doc: /x");
+}
+
+TEST(Persistence, WhatIsTurnedOffIsStillAnEntryOrPretendsToBeOff) {
+  const auto autostart = [](std::string_view text) {
+    return parse(Format::kDesktop, text, "/etc/xdg/autostart/x.desktop").size();
+  };
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/x\nHidden=true\n"), 0u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nHidden=true\nExec=/x\nHidden=false\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/x\n# Hidden=true\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Action a]\nHidden=true\n[Desktop Entry]\nExec=/x\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nHidden=true\nHidden=\nExec=/e\n"), 1u);
+  EXPECT_EQ(autostart("[Desktop Entry]\nExec=/e\n[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 1u)
+      << "no desktop reads that group";
+  const auto service = [](std::string_view text) {
+    return parse(Format::kDesktop, text, "/etc/dbus-1/services/x.service").size();
+  };
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false\n"), 0u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false\nSystemdService=x\n"), 1u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/bin/false /x\n"), 1u);
+  EXPECT_EQ(service("[D-BUS Service]\nName=a.b\nExec=/e\n[Desktop Entry]\nHidden=true\n"), 1u);
+}
+
+TEST(Persistence, ABackslashHidesAnEntryFromThoseWhoJoinLinesAndNotFromWhoStartsIt) {
+  const auto commands = [](std::string_view text, const char* path) {
+    std::string all;
+    for (const auto& entry : parse(Format::kDesktop, text, path)) all += entry.command + "\n";
+    return all;
+  };
+  const char* desktop = "/etc/xdg/autostart/x.desktop";
+  const char* service = "/etc/dbus-1/services/x.service";
+  EXPECT_EQ(commands("[Desktop Entry]\nHidden=true\nX-Foo=a \\\nHidden=false\nExec=/e\n", desktop),
+            "/e\n");
+  EXPECT_EQ(commands("[D-BUS Service]\nName=a.b\nX=a \\\nExec=/e\n", service), "/e\n");
+  EXPECT_EQ(commands("[Desktop Entry]\nX=a \\\nExec=/e\n[D-BUS Service]\nName=a.b\n", desktop),
+            "/e\n");
+  EXPECT_EQ(commands("[Desktop Entry]\nExec=/e \\\nHidden=true\n", desktop),
+            "/e  Hidden=true; /e \\\n");
+}
+
+TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
+  using Files = std::vector<FollowedFile>;
+  EXPECT_EQ(followed_files(Format::kUnit, "/etc/file", "[Service]\nEnvironmentFile=-/opt/env\n"),
+            (Files{{Format::kAssignments, "/opt/env"}}));
+  EXPECT_EQ(
+      followed_files(Format::kSshd, "/etc/file",
+                     "Include extra.conf\nAuthorizedKeysFile .ssh/k /etc/keys/%u %h/y none\n"),
+      (Files{{Format::kSshd, "/etc/ssh/extra.conf"},
+             {Format::kAuthorizedKeys, "@home/.ssh/k"},
+             {Format::kAuthorizedKeys, "/etc/keys/*"},
+             {Format::kAuthorizedKeys, "@home/y"}}));
+  EXPECT_EQ(followed_files(Format::kSudoers, "/etc/file", "#includedir /etc/more\n# include /no\n"),
+            (Files{{Format::kSudoers, "/etc/more/*"}}));
+  EXPECT_EQ(followed_files(Format::kSudoers, "/opt/sudo/rules",
+                           "@include local\n#include \"a b\" # x\n@includedir d\n@include /x.%h\n"),
+            (Files{{Format::kSudoers, "/opt/sudo/local"},
+                   {Format::kSudoers, "/opt/sudo/a b"},
+                   {Format::kSudoers, "/opt/sudo/d/*"},
+                   {Format::kSudoers, "/x.*"}}));
+  const Files included = {
+      {Format::kPam, "/opt/x"}, {Format::kPam, "/etc/pam.d/../y"}, {Format::kPam, "/z"}};
+  EXPECT_EQ(followed_files(Format::kPam, "/etc/pam.d/sshd",
+                           "@include /opt/x\nauth include \\\n ../y\n-auth substack /z\n"
+                           "@include common-auth\nauth [default=1] /w\n# @include /no\n"),
+            included);
+  EXPECT_EQ(
+      followed_files(Format::kPamConf, "/etc/pam.conf",
+                     "sshd @include /opt/x\nsshd auth include ../y\nlogin auth substack /z\n"),
+      included);
+  EXPECT_EQ(followed_files(Format::kAptHooks, "/etc/file",
+                           "#include \"/x/more.conf\";\n#include /y/;\n# include \"/no\";\n"),
+            (Files{{Format::kAptHooks, "/x/more.conf"}, {Format::kAptHooks, "/y/*"}}));
+  EXPECT_EQ(followed_files(Format::kGitConfig, "/home/alice/.gitconfig",
+                           "[include]\n\tpath = more # why\n\tpath = \"/a b\"\n"
+                           "[includeIf \"gitdir:~/]/\"] path = ~/work\n[x]\n\tpath = no\n"),
+            (Files{{Format::kGitConfig, "/home/alice/more"},
+                   {Format::kGitConfig, "/a b"},
+                   {Format::kGitConfig, "@home/work"}}));
+}
+
+TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
+  // A continued line: the parser's entry must be one line to act, whose joining goes by kind.
+  const std::string text = "a \\\nb {\n\"c\"; }\nd\n";
+  for (const auto& place : model::places::kAll)
+    for (const auto& entry : parse(place.format, text)) {
+      const auto lines = lines::logical_lines(
+          text,
+          lines::join_of(entry.of_loader ? model::PersistenceKind::kSystemdEnvironment : place.kind,
+                         entry.name));
+      EXPECT_TRUE(entry.entry.empty() ||
+                  std::any_of(lines.begin(), lines.end(),
+                              [&](const auto& line) { return line.text == entry.entry; }))
+          << place.path << ": " << entry.entry;
+    }
+}
+
+TEST(Persistence, ALineOfAMegabyteIsBoundedAndNeverEqualsTheFiles) {
+  const std::string line(1 << 20, 'x');
+  const auto entries = parse(Format::kShell, line + "\n");
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].entry.size(), limits::kLineBytes);
+}
+
+TEST(Persistence, BinaryRubbishIsSomeEntriesAndNoCrash) {
+  const std::string rubbish("\0\xff\n===\n@\n* * *\n\r\n\\\n{\n\"\n[\n:", 26);
+  for (int format = 0; format < model::kEntryFormats; ++format) {
+    parse(static_cast<Format>(format), rubbish);
+    followed_files(static_cast<Format>(format), "/etc/file", rubbish);
+  }
+}
+
+}  // namespace
+}  // namespace fleetsweep::scan
