@@ -1,15 +1,8 @@
 #include "agent/scan/cross_view.h"
 
-#include <linux/netlink.h>
-#include <sys/socket.h>
-
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
-
-CrossView::CrossView()
-    : sock_diag_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)) {
-}
 
 Mismatches CrossView::look(const Root& root, std::set<std::string>* shares) const {
   Mismatches all;
@@ -21,7 +14,7 @@ Mismatches CrossView::look(const Root& root, std::set<std::string>* shares) cons
     add(foreign_memory());
     add(hidden_processes("/proc"));
     add(hidden_modules("/proc", "/sys"));
-    add(hidden_sockets("/proc/self", sock_diag_.get()));
+    add(hidden_sockets("/proc/self", sock_diag_));
   }
   add(altered_loaders(root));
   add(hidden_files(root, shares));

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/scan/root.h"
+#include "agent/scan/sock_diag.h"
 
 namespace fleetsweep::scan {
 
@@ -23,14 +24,12 @@ using Mismatches = std::vector<std::string>;
 
 class CrossView {
  public:
-  // Opens the socket that a process without network calls could not open later.
-  CrossView();
   // All of them for the host itself; of a root that is a folder, its files. At most
   // limits::kMismatches. `shares`: the network and FUSE mounts in which it did not look.
   Mismatches look(const Root& root, std::set<std::string>* shares = nullptr) const;
 
  private:
-  UniqueFd sock_diag_;  // of our own network namespace
+  SockDiag sock_diag_;
 };
 
 // The parts. `proc` and `sys` say where these file systems are.
@@ -45,8 +44,9 @@ std::uint64_t listed_threads(const std::string& proc);
 // /proc/modules against /sys/module. Nothing for a kernel without modules.
 Mismatches hidden_modules(const std::string& proc, const std::string& sys);
 
-// TCP sockets that the kernel's socket tables hold, and net/tcp, net/tcp6 beneath `proc` do not.
-Mismatches hidden_sockets(const std::string& proc, int sock_diag);
+// TCP and packet sockets that the kernel's socket tables hold, and net/tcp, net/tcp6, net/packet
+// beneath `proc` do not.
+Mismatches hidden_sockets(const std::string& proc, const SockDiag& diag);
 
 // In folders where malware likes to hide, but for shares.
 Mismatches hidden_files(const Root& root, std::set<std::string>* shares = nullptr);

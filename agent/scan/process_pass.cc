@@ -11,6 +11,7 @@
 #include "agent/scan/memory.h"
 #include "agent/scan/process.h"
 #include "agent/scan/raw_file.h"
+#include "agent/scan/sock_diag.h"
 #include "agent/scan/sockets.h"
 
 namespace fleetsweep::scan {
@@ -69,7 +70,10 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
       collector_(collector),
       sweep_(sweep),
       tallies_(tallies),
-      is_stopped_(std::move(is_stopped)) {}
+      is_stopped_(std::move(is_stopped)) {
+  if (sweep.wanting(ObjectKind::kNetworkTraffic))
+    packet_sockets_ = SockDiag().packet_sockets().value_or(PacketSockets());
+}
 
 void ProcessPass::list() {
   if (!shows_us("/proc"))
@@ -97,8 +101,11 @@ void ProcessPass::list() {
   const Policies asked = sweep_.wanting(ObjectKind::kNetworkTraffic);
   if (!asked) return;
   missed.clear();
-  for (ConnectionFacts& facts : list_connections(root_, processes_, &missed))
+  for (ConnectionFacts& facts : list_connections(root_, processes_, &missed)) {
+    const auto known = packet_sockets_.find(facts.inode);
+    if (known != packet_sockets_.end()) facts.has_packet_filter = known->second;
     connections_.emplace_back(std::move(facts));
+  }
   note(missed, ObjectKind::kNetworkTraffic, asked);
 }
 
@@ -169,11 +176,20 @@ void ProcessPass::complete(Job& job) const {
 void ProcessPass::ask_all(const Probe& probe) {
   const model::Detection& detection = matcher_.detection(probe.detection);
   const auto ask = [&](const Object& object) {
-    if (matcher_.match(probe.detection, object, probe.binding) == Truth::kYes)
-      collector_.record(probe.detection, object, probe.joined);
+    const Truth truth = matcher_.match(probe.detection, object, probe.binding);
+    if (truth == Truth::kYes) collector_.record(probe.detection, object, probe.joined);
+    return truth;
   };
   if (detection.object == ObjectKind::kNetworkTraffic)
-    for (const Object& object : connections_) ask(object);
+    for (const Object& object : connections_) {
+      const auto& connection = std::get<ConnectionFacts>(object);
+      if (ask(object) != Truth::kUnknown || connection.has_packet_filter) continue;
+      tallies_.add_unscannable(
+          sweep_.bit_of(probe.detection),
+          fmt::format("{} socket {} of process {}", connection.identity.protocol, connection.inode,
+                      connection.identity.pid),
+          "the kernel tells of its filter in its own network only, and to CAP_NET_ADMIN");
+    }
   if (detection.object != ObjectKind::kProcess) return;
   for (ProcessFacts& process : processes_) {
     if (is_stopped_()) return;

@@ -57,6 +57,9 @@ class ProcessPass {
 
   std::vector<ProcessFacts> processes_;
   std::vector<Object> connections_;
+  // Asked before the walker gives up the right to know of filters.
+  using PacketSockets = std::map<std::uint64_t, std::optional<bool>>;  // as in SockDiag
+  PacketSockets packet_sockets_;
   struct Program {
     bool is_wanted = false;  // a process detection may ask for it
     std::optional<Digest> sha256{};

@@ -142,7 +142,7 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
   const auto add = [&](model::ConnectionIdentity identity, std::uint64_t inode) {
     const auto owner = owners.find(inode);
     if (owner == owners.end() && !root.is_whole()) return;
-    ConnectionFacts facts{.identity = std::move(identity)};
+    ConnectionFacts facts{.identity = std::move(identity), .inode = inode};
     if (owner != owners.end()) {
       facts.identity.pid = owner->second->identity.pid;
       facts.identity.exe = owner->second->identity.exe;

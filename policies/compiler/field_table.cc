@@ -170,6 +170,8 @@ FieldInfo field_info(Field field) {
     case Field::kNetworkProcessExeDeleted:
       return {Holds::kBoolean, "the file of its program is gone",
               "the file of its program is still there"};
+    case Field::kNetworkHasPacketFilter:
+      return {Holds::kBoolean, "a filter chooses its packets", "no filter chooses its packets"};
   }
   FS_ASSERT(false);
 }

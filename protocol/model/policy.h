@@ -91,6 +91,7 @@ enum class Field : std::uint8_t {
   kNetworkIsListening,
   kNetworkSrcRef,
   kNetworkProcessExeDeleted,
+  kNetworkHasPacketFilter,
 };
 
 enum class Match : std::uint8_t {
@@ -373,10 +374,11 @@ struct Names<model::Field> {
                                               "network-traffic.protocols",
                                               "network-traffic.is_listening",
                                               "network-traffic.src_ref",
-                                              "network-traffic.process.exe.deleted"};
+                                              "network-traffic.process.exe.deleted",
+                                              "network-traffic.has_packet_filter"};
 };
 static_assert(kCount<model::Field> ==
-              static_cast<std::size_t>(model::Field::kNetworkProcessExeDeleted) + 1);
+              static_cast<std::size_t>(model::Field::kNetworkHasPacketFilter) + 1);
 template <>
 struct Names<model::Match> {
   static constexpr std::string_view kAll[] = {

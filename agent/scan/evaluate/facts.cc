@@ -180,6 +180,8 @@ FieldValue field_of(const ConnectionFacts& connection, Field field) {
       return text_if_any(identity.exe.path);
     case Field::kNetworkProcessExeDeleted:
       return number(connection.exe_deleted);
+    case Field::kNetworkHasPacketFilter:
+      return identity.protocol == "packet" ? boolean(connection.has_packet_filter) : absent();
     default:
       return absent();
   }
@@ -301,6 +303,7 @@ bool is_number(Field field) {
     case Field::kPersistenceInBaseline:
     case Field::kNetworkIsListening:
     case Field::kNetworkProcessExeDeleted:
+    case Field::kNetworkHasPacketFilter:
       return true;
     default:
       return false;

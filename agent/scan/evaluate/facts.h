@@ -86,8 +86,10 @@ struct PersistenceFacts {
 
 struct ConnectionFacts {
   model::ConnectionIdentity identity;
+  std::uint64_t inode = 0;  // of the socket
   std::string process_name;
   bool exe_deleted = false;
+  std::optional<bool> has_packet_filter;  // of a packet socket; nothing: the kernel did not say
 };
 
 struct RegistryFacts {

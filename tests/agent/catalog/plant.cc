@@ -1,5 +1,6 @@
 #include "tests/agent/catalog/plant.h"
 
+#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,12 +76,16 @@ void make_program(const std::string& path, const std::string& text) {
   write(path, text, std::ios::app);
 }
 
-// Its program may hold a packet socket that hears nothing: of no protocol.
+// Its program may hold a packet socket that hears nothing: of no protocol, and its filter lets
+// nothing through.
 pid_t start(const Planted& one, act::ActHost& host) {
   UniqueFd socket;
   if (one.has_packet_socket) {
     socket = UniqueFd(::socket(AF_PACKET, SOCK_RAW, 0));  // the program inherits it
-    EXPECT_TRUE(socket) << "packet sockets need root";
+    sock_filter nothing{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0};
+    const sock_fprog program{.len = 1, .filter = &nothing};
+    EXPECT_EQ(::setsockopt(socket.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0)
+        << "packet sockets need root";
   }
   return host.start(one.path);
 }
@@ -150,6 +155,8 @@ bool Planted::is_found_in(const std::vector<model::Finding>& findings) const {
         return true;
     } else if (const auto* process = std::get_if<model::ProcessIdentity>(&finding.identity)) {
       if (pid != 0 && process->pid == pid) return true;
+    } else if (is_its_socket(finding)) {
+      if (shape == Shape::kRunning) return true;
     } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity)) {
       if (entry->file.path == path && (shape == Shape::kText || entry->entry == text)) return true;
     }

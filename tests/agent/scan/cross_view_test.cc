@@ -175,15 +175,28 @@ TEST_F(CrossViewTree, ASocketThatProcDoesNotListStaysHidden) {
   ASSERT_EQ(::listen(socket.get(), 1), 0);
   socklen_t size = sizeof address;
   ASSERT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  const UniqueFd diag(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 4 /* NETLINK_SOCK_DIAG */));
+  const SockDiag diag;
   const std::string ours =
       "listening TCP socket of port " + std::to_string(ntohs(address.sin_port));
 
-  EXPECT_FALSE(has(hidden_sockets("/proc/self", diag.get()), ours));
+  EXPECT_FALSE(has(hidden_sockets("/proc/self", diag), ours));
   // A table as a rootkit would give it: without the line of its port.
   write("/net/tcp", "  sl  local_address rem_address   st\n");
   write("/net/tcp6", "");
-  EXPECT_TRUE(has(hidden_sockets(root_.string(), diag.get()), ours));
+  EXPECT_TRUE(has(hidden_sockets(root_.string(), diag), ours));
+}
+
+TEST_F(CrossViewTree, APacketSocketThatProcDoesNotListStaysHidden) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for packet sockets";
+  const UniqueFd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  struct stat status {};
+  ASSERT_EQ(::fstat(socket.get(), &status), 0);
+  const SockDiag diag;
+  const std::string ours = "packet socket " + std::to_string(status.st_ino);
+
+  EXPECT_FALSE(has(hidden_sockets("/proc/self", diag), ours));
+  write("/net/packet", "sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n");
+  EXPECT_TRUE(has(hidden_sockets(root_.string(), diag), ours));
 }
 
 TEST(CrossView, AFolderHasMoreSubfoldersThanItLists) {

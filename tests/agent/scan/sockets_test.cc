@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,6 +145,57 @@ TEST_F(SocketsScan, ADeletedProgramWithAPacketSocketIsNotFound) {
   ASSERT_EQ(result["findings"].size(), 1u) << result.dump(1);
   EXPECT_EQ(result["findings"][0]["connection"]["pid"], pid);
   EXPECT_EQ(result["findings"][0]["connection"]["protocol"], "packet");
+}
+
+// A filter that takes all.
+void attach_filter(int socket) {
+  sock_filter take{.code = BPF_RET | BPF_K, .jt = 0, .jf = 0, .k = 0xffff};
+  const sock_fprog program{.len = 1, .filter = &take};
+  ASSERT_EQ(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+}
+
+TEST_F(SocketsScan, APacketSocketWithAFilterIsTakenForOneWithout) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for packet sockets";
+  const UniqueFd filtered(::socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)));
+  attach_filter(filtered.get());
+  const pid_t listener = start_program("/opt/listener");  // it inherits the socket
+  ::fcntl(filtered.get(), F_SETFD, FD_CLOEXEC);
+  const UniqueFd open(::socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)));
+  const pid_t sniffer = start_program("/opt/sniffer");
+  model::Policy policy;
+  for (const bool has_filter : {true, false})
+    policy.detections.push_back(detection(has_filter ? "with" : "without",
+                                          ObjectKind::kNetworkTraffic,
+                                          {is(Field::kNetworkProtocol, "packet"),
+                                           number(Field::kNetworkHasPacketFilter, has_filter)}));
+  std::map<std::string, std::int64_t> found;
+  const auto result = scan(policy);
+  for (const auto& finding : result["findings"])
+    found[finding["detection"]] = finding["connection"]["pid"];
+  EXPECT_EQ(found, (std::map<std::string, std::int64_t>{{"with", listener}, {"without", sniffer}}))
+      << result.dump(1);
+}
+
+TEST_F(SocketsScan, AFilterInAnotherNetworkIsTakenForNone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for packet sockets";
+  const UniqueFd socket(::socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL)));
+  attach_filter(socket.get());
+  const pid_t pid = start_program("/opt/listener");
+  model::Policy policy;
+  policy.detections = {
+      detection("n", ObjectKind::kNetworkTraffic, {number(Field::kNetworkHasPacketFilter, 1)})};
+  EXPECT_EQ(scan(policy)["unscannable_paths"], nlohmann::json::array());
+  struct stat status {};
+  ASSERT_EQ(::fstat(socket.get(), &status), 0);
+  // Whoever scans is in another network than the socket, and /proc shows that one through the
+  // process.
+  const auto result = scan(policy, "unshare --net");
+  EXPECT_EQ(result["findings"], nlohmann::json::array());
+  EXPECT_EQ(
+      result["unscannable_paths"],
+      nlohmann::json::array(
+          {"packet socket " + std::to_string(status.st_ino) + " of process " + std::to_string(pid) +
+           ": the kernel tells of its filter in its own network only, and to CAP_NET_ADMIN"}));
 }
 
 TEST_F(SocketsScan, SocketsOfAProcessThatDoesNotTellAreNobodys) {
