@@ -207,12 +207,19 @@ Refusal check_capability(const model::Policy& policy, model::Platform here) {
   return {};
 }
 
-unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections) {
+unsigned independent(const model::Policy& policy,
+                     const std::vector<const model::Finding*>& evidence) {
+  std::set<std::string_view> files;
+  for (const model::Finding* finding : evidence)
+    if (const auto* file = std::get_if<model::FileIdentity>(&finding->identity))
+      files.insert(file->path);
   std::set<model::ObjectKind> kinds;
   bool exact = false;
-  for (const auto detection : detections) {
-    kinds.insert(policy.detections[detection].object);
-    exact = exact || is_exact(policy.detections[detection]);
+  for (const model::Finding* finding : evidence) {
+    const model::Detection& detection = policy.detections[finding->detection];
+    const auto* entry = std::get_if<model::PersistenceIdentity>(&finding->identity);
+    if (entry == nullptr || !files.contains(entry->file.path)) kinds.insert(detection.object);
+    exact = exact || is_exact(detection);
   }
   return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);
 }

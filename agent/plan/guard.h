@@ -17,8 +17,10 @@ struct Refusal {
 
 // What the policy asks for and this engine lacks: found before anything is looked at.
 Refusal check_capability(const model::Policy& policy, model::Platform here);
-// Different object types; a hash, or a YARA rule scored 90 or more, counts as two.
-unsigned independent(const model::Policy& policy, const std::set<std::uint16_t>& detections);
+// Different object types; a hash, or a YARA rule scored 90 or more, counts as two. An entry that
+// stands in a file which was found too is that file once more.
+unsigned independent(const model::Policy& policy,
+                     const std::vector<const model::Finding*>& evidence);
 // `objects`: distinct, of steps that change something.
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
 Refusal check_object(const Input& input, const model::PlanStep& step);

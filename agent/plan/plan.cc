@@ -86,18 +86,19 @@ Refusal check_independence(const Input& input, const Judged& judged) {
 
   std::map<std::uint32_t, const Finding*> by_number;
   for (const auto& finding : input.findings) by_number.emplace(finding.number, &finding);
-  std::set<std::uint16_t> on_host;
-  std::map<std::uint32_t, std::set<std::uint16_t>> bindings;
+  using Evidence = std::vector<const Finding*>;
+  Evidence on_host;
+  std::map<std::uint32_t, Evidence> bindings;
   for (const auto& finding : input.findings) {
     if (!judged.bound.contains(finding.number)) continue;
     const bool joined = joins.contains(join_root(input.policy, finding.detection));
     auto* const evidence =
         joined ? &bindings[root_number(by_number, finding)] : &on_host;  // made even when not named
-    if (named.contains(finding.detection)) evidence->insert(finding.detection);
+    if (named.contains(finding.detection)) evidence->push_back(&finding);
   }
-  if (bindings.empty()) bindings.emplace(Finding::kNoJoin, std::set<std::uint16_t>{});
+  if (bindings.empty()) bindings.emplace(Finding::kNoJoin, Evidence{});
   for (auto& [root, evidence] : bindings) {
-    evidence.insert(on_host.begin(), on_host.end());
+    evidence.insert(evidence.end(), on_host.begin(), on_host.end());
     const unsigned count = independent(input.policy, evidence);
     if (count < input.policy.limits.independent_min)
       return {Reason::kNotIndependent,

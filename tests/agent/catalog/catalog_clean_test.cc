@@ -3,6 +3,7 @@
 // docs/coverage.md is what came out; FLEETSWEEP_UPDATE_GOLDEN=1 writes it.
 
 #include <cstdio>
+#include <filesystem>
 
 #include "agent/plan/binding.h"
 #include "policies/compiler/compiler.h"
@@ -153,6 +154,26 @@ TEST(CatalogClean, AFamilyIsMissedOrTakesItsNeighbourWithIt) {
   std::printf("%s\n", measured.c_str());
   EXPECT_EQ(test::measured("docs/coverage.md", "tests/agent/catalog", measured), measured)
       << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was measured";
+}
+
+// A script of cron is a file, and an entry; a line of a file in cron.d stands in that file.
+TEST(CatalogClean, AFileThatIsItsOwnEntryIsTwoWitnesses) {
+  constexpr struct {
+    const char *family, *path, *text;
+  } kAlone[] = {{"xorddos", "/etc/cron.hourly/gcc.sh", "#!/bin/sh\necho look-alike\n"},
+                {"perfctl", "/etc/cron.daily/perfclean", "#!/bin/sh\necho the owner's\n"},
+                {"perfctl", "/etc/cron.d/perfclean", "0 3 * * * root /opt/perf/bin/perfclean\n"}};
+  for (const auto& one : kAlone) {
+    SCOPED_TRACE(one.path);
+    ActHost host;
+    const model::Policy policy = compiled(one.family);
+    std::filesystem::create_directories(std::filesystem::path(host.at(one.path)).parent_path());
+    act::write_text(host.at(one.path), one.text);
+    std::filesystem::permissions(host.at(one.path), std::filesystem::perms(0755));
+    const model::ScanDone done = real_scan(host, policy);
+    EXPECT_GE(done.result.findings.size(), 1u);
+    EXPECT_FALSE(acts_upon(policy, done.result.verdicts));
+  }
 }
 
 // As on a real host: the bot wiped the owner's key.

@@ -21,16 +21,37 @@ TEST(Plan, TwoFilesByNameAreNotIndependentAndAHashIs) {
   EXPECT_EQ(world.plan().refused, Reason::kNone);
 }
 
+model::Finding seen(std::uint16_t detection, model::Identity identity) {
+  model::Finding finding;
+  finding.detection = detection;
+  finding.identity = std::move(identity);
+  return finding;
+}
+
 TEST(Plan, AWeakYaraRuleIsNoSecondWitness) {
   auto policy = a_policy();
   policy.rules.resize(1);
   policy.detections[kName].rule = 0;
-  EXPECT_EQ(independent(policy, {kName}), 1u);
+  const auto named = seen(kName, file("/tmp/a", 10)), hashed = seen(kHash, file("/tmp/a", 10));
+  EXPECT_EQ(independent(policy, {&named}), 1u);
   policy.detections[kName].score = 90;
-  EXPECT_EQ(independent(policy, {kName}), 2u);
+  EXPECT_EQ(independent(policy, {&named}), 2u);
   // One alternative without the hash would let a name count as a proof.
   policy.detections[kHash].any_of.push_back({policy.detections[kName].any_of[0][0]});
-  EXPECT_EQ(independent(policy, {kHash}), 1u);
+  EXPECT_EQ(independent(policy, {&hashed}), 1u);
+}
+
+// A script in cron.hourly is a file, and the entry that starts it.
+TEST(Plan, AFileThatIsItsOwnEntryIsTwoWitnesses) {
+  auto policy = a_policy();
+  model::PersistenceIdentity entry;
+  entry.file.path = "/etc/cron.hourly/gcc.sh";
+  const auto script = seen(kName, file("/etc/cron.hourly/gcc.sh", 10));
+  const auto itself = seen(kPreload, entry);
+  EXPECT_EQ(independent(policy, {&script, &itself}), 1u);
+  entry.file.path = "/etc/crontab";
+  const auto line = seen(kPreload, entry);
+  EXPECT_EQ(independent(policy, {&script, &line}), 2u);
 }
 
 struct LimitCase {
