@@ -14,12 +14,14 @@ rule WebShell_PHP_Request_Is_Code
         reference = "what a one-line shell is; NSA and ASD 2020, Detect and prevent web shell malware"
     strings:
         $php = "<?php" nocase
+        $echo = "<?="
         $get = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_GET\s{0,4}\[/ nocase
         $post = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_POST\s{0,4}\[/ nocase
         $request = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_REQUEST\s{0,4}\[/ nocase
         $cookie = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_COOKIE\s{0,4}\[/ nocase
+        $backticks = /`\s{0,4}\$_(GET|POST|REQUEST|COOKIE)\s{0,4}\[/
     condition:
-        filesize < 512KB and $php and any of ($get, $post, $request, $cookie)
+        filesize < 512KB and any of ($php, $echo) and any of ($get, $post, $request, $cookie, $backticks)
 }
 
 rule WebShell_JSP_Request_Is_Command
