@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "agent/scan/evaluate/predicate.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
 #include "protocol/base/version.h"
@@ -52,7 +53,21 @@ Check check_of(const CheckpointHead& head, std::uint64_t offset, BytesView block
 
 }  // namespace
 
-Digest scan_identity(const model::Policy& policy, const Root& root, bool believes_table) {
+std::vector<model::Detection> as_of(Timestamp now, std::vector<model::Detection> detections) {
+  const auto settle = [now](std::vector<model::Selection>& selections) {
+    for (model::Selection& selection : selections)
+      for (model::Predicate& predicate : selection)
+        predicate.expires = is_over(predicate, now) ? Timestamp(Seconds(1)) : Timestamp{};
+  };
+  for (model::Detection& detection : detections) {
+    settle(detection.any_of);
+    settle(detection.none_of);
+  }
+  return detections;
+}
+
+Digest scan_identity(const model::Policy& policy, const Root& root, bool believes_table,
+                     Timestamp now) {
   Bytes all = to_bytes(as_bytes(kVersion));
   all.push_back(believes_table ? 1 : 0);
   append(all, as_bytes(root.path()));
@@ -65,7 +80,7 @@ Digest scan_identity(const model::Policy& policy, const Root& root, bool believe
     append(all, bytes_of(system.f_fsid));
   }
   model::Policy asked;  // how fast it is answered changes no answer
-  asked.detections = policy.detections;
+  asked.detections = as_of(now, policy.detections);
   asked.rules = policy.rules;
   append(all, codec::encode(asked));
   return crypto::sha256(all);

@@ -28,7 +28,12 @@ struct Answered {
 
 // What must be the same for a scan to go on with another one's answers: version, detections and
 // rules, the root, and whether the identity table is believed.
-Digest scan_identity(const model::Policy& policy, const Root& root, bool believes_table);
+Digest scan_identity(const model::Policy& policy, const Root& root, bool believes_table,
+                     Timestamp now);
+
+// When a list ends changes no answer, only whether it has ended: under a clock that goes wrong it
+// has been answered another question.
+std::vector<model::Detection> as_of(Timestamp now, std::vector<model::Detection> detections);
 
 struct CheckpointHead {
   Digest scan;

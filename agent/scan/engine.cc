@@ -168,7 +168,7 @@ class Engine {
     Checkpoint* checkpoint = options_.checkpoint;
     std::optional<CheckpointHead> before;
     if (checkpoint != nullptr) {
-      head.scan = scan_identity(sweep_.policy(), root_, options_.table != nullptr);
+      head.scan = scan_identity(sweep_.policy(), root_, options_.table != nullptr, options_.now);
       before = checkpoint->find(head.scan, head.started);
       if (before) head = *before;
     }
@@ -181,7 +181,7 @@ class Engine {
       head.key = table_->key();
     }
     known_.emplace(table_ ? &*table_ : nullptr, checkpoint, head.key, matcher_, sweep_.policy(),
-                   std::chrono::nanoseconds(now).count());
+                   options_.now, std::chrono::nanoseconds(now).count());
     if (before) {
       const auto answered = known_->go_on(*before);
       if (!answered) return complain(answered.error());

@@ -45,9 +45,9 @@ bool is_question(const model::Detection& detection, const model::Policy& policy)
 }
 
 // Where it looks, what it is called and what follows from it do not change its answer.
-Digest question_of(const model::Detection& detection, const model::Policy& policy) {
+Digest question_of(const model::Detection& detection, const model::Policy& policy, Timestamp now) {
   model::Policy question;
-  question.detections.push_back(detection);
+  question.detections = as_of(now, {detection});
   model::Detection& asked = question.detections.front();
   asked.id.clear();
   asked.scope = {.archives = detection.scope.archives};
@@ -72,7 +72,8 @@ bool is_known(const IdentityTable::Known& known, const Digest& sha256,
 }  // namespace
 
 KnownFiles::KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypto::TableKey& key,
-                       const Matcher& matcher, const model::Policy& policy, std::int64_t now_ns)
+                       const Matcher& matcher, const model::Policy& policy, Timestamp now,
+                       std::int64_t now_ns)
     : table_(table),
       checkpoint_(checkpoint),
       key_(key),
@@ -82,7 +83,7 @@ KnownFiles::KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypt
   for (std::uint16_t d = 0; d < matcher.detections(); ++d) {
     const model::Detection& detection = policy.detections[d];
     if (!is_question(detection, policy)) continue;
-    bits_[d] = table_->question(question_of(detection, policy));
+    bits_[d] = table_->question(question_of(detection, policy, now));
     if (questions_.size() < limits::kKnownQuestions) questions_.push_back(d);
   }
 }

@@ -15,9 +15,11 @@ namespace fleetsweep::scan {
 
 class KnownFiles {
  public:
-  // Null: none is believed. Both outlive it. `policy` is what the matcher was compiled from.
+  // Null: none is believed. Both outlive it. `policy` is what the matcher was compiled from, as of
+  // `now`.
   KnownFiles(IdentityTable* table, Checkpoint* checkpoint, const crypto::TableKey& key,
-             const Matcher& matcher, const model::Policy& policy, std::int64_t now_ns);
+             const Matcher& matcher, const model::Policy& policy, Timestamp now,
+             std::int64_t now_ns);
 
   // Goes on with a checkpoint of the same scan. How many files it had answered.
   Result<std::size_t> go_on(const CheckpointHead& head);

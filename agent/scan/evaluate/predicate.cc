@@ -109,7 +109,7 @@ Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& pre
   const std::string_view field = name(predicate.field);
   CompiledPredicate result;
   result.predicate_ = predicate;
-  result.is_over_ = predicate.expires != Timestamp{} && predicate.expires <= now;
+  result.is_over_ = is_over(predicate, now);
   if (!predicate.parts.empty()) {
     if (const auto status = result.compile_set(parts); !status)
       return fail(status.error().within(field));

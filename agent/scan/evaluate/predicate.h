@@ -19,6 +19,11 @@ using FindDetection = std::function<std::optional<std::uint16_t>(std::string_vie
 // one of these.
 inline constexpr std::string_view kNamesUnread = "{{@names_unread}}";
 
+// Of a list that has ended; no time: none has.
+inline bool is_over(const model::Predicate& predicate, Timestamp now) {
+  return predicate.expires != Timestamp{} && predicate.expires <= now;
+}
+
 class CompiledPredicate {
  public:
   static Result<CompiledPredicate> compile(const model::Predicate& predicate,

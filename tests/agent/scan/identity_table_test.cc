@@ -217,6 +217,17 @@ TEST_F(KnownTreeTest, ANewHashListReadsAnUnchangedTree) {
   EXPECT_EQ(result["scanned"], 3);
 }
 
+TEST_F(KnownTreeTest, AScanUnderAClockThatIsAheadEndsAListForGood) {
+  model::Policy policy = by_rule("not here");
+  policy.detections.push_back(by_hash("hello\n").detections[0]);
+  policy.detections[1].any_of[0][0].expires =
+      std::chrono::floor<Seconds>(std::chrono::system_clock::now()) + std::chrono::hours(1);
+  clock_.emplace(2 * 60 * 60);
+  EXPECT_EQ(files(scan_known(policy)), Names{});
+  clock_.emplace();
+  EXPECT_EQ(files(scan_known(policy)), Names{"hash /a"});
+}
+
 TEST_F(KnownTreeTest, AHashFromTheTableIsAFindingWithoutAReading) {
   const auto result = scan_known(by_hash("hello\n"));
   EXPECT_EQ(files(result), Names{"hash /a"});

@@ -55,7 +55,8 @@ std::string md5_hex(std::string_view text) {
   return to_hex(hash.finish());
 }
 
-LateClock::LateClock() {
+LateClock::LateClock(int seconds) {
+  ::setenv("FLEETSWEEP_LATE_SECONDS", std::to_string(seconds).c_str(), 1);
   ::setenv("LD_PRELOAD", FS_BINARY_DIR "/fleetsweep-late-clock.so", 1);
 }
 

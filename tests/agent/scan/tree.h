@@ -25,11 +25,11 @@ model::Condition one_of(std::vector<std::uint16_t> detections);
 std::string sha256_hex(std::string_view text);
 std::string md5_hex(std::string_view text);
 
-// As long as it lives, programs that are started see a clock that goes two minutes late: what they
-// look at has lain there so long. A file's own times cannot be set.
+// As long as it lives, programs that are started see a clock that goes so many seconds late: what
+// they look at has lain there so long. A file's own times cannot be set.
 class LateClock {
  public:
-  LateClock();
+  explicit LateClock(int seconds = 120);
   ~LateClock();
   LateClock(const LateClock&) = delete;
   LateClock& operator=(const LateClock&) = delete;
