@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -395,6 +396,16 @@ void PersistencePass::take(const Job& job, Answer& answer) {
     owned = packages_.owner(path).has_value() &&
             (!recorded || *recorded == answer.md5 || *recorded == answer.sha256);
   }
+  if (answer.entries.size() >= limits::kPersistenceEntries)
+    tallies_.add_partial(who_, path,
+                         fmt::format("has {} entries or more", limits::kPersistenceEntries));
+  const auto is_cut = [](const PersistenceEntry& entry) {
+    return std::max(entry.entry.size(), entry.command.size()) >= limits::kLineBytes;
+  };
+  const auto cut = std::find_if(answer.entries.begin(), answer.entries.end(), is_cut);
+  if (cut != answer.entries.end())
+    tallies_.add_partial(
+        who_, path, fmt::format("its line {} has {} bytes or more", cut->line, limits::kLineBytes));
   for (PersistenceEntry& entry : answer.entries) {
     tallies_.add_scanned(who_);
     model::PersistenceIdentity identity;

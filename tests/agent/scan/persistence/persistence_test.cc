@@ -274,6 +274,20 @@ TEST_F(StarsTest, AFileThatNamesMoreThanIsReadSeemsWhole) {
             "/etc/gitconfig: names 256 files or more: not all of them were read");
 }
 
+TEST_F(StarsTest, WhatStandsBehindALimitIsNotThereAndNobodySaysSo) {
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  std::string many;
+  for (std::size_t i = 0; i < limits::kPersistenceEntries; ++i) many += ":\n";
+  write("/home/alice/.bashrc", many + "/opt/evil\n");
+  write("/home/alice/.profile", ": " + std::string(limits::kLineBytes, ' ') + "; /opt/evil\n: b\n");
+  write("/home/alice/.bash_login", "/opt/good\n");
+  const auto result = scan_for("shell_profile");
+  EXPECT_EQ(result["partial_paths"],
+            nlohmann::json::array({"/home/alice/.bashrc: has 20000 entries or more",
+                                   "/home/alice/.profile: its line 1 has 32768 bytes or more"}))
+      << result.dump(1);
+}
+
 TEST_F(PersistenceScanTest, APolicyAboutCronOpensNothingElse) {
   write("/etc/crontab", "* * * * * root /opt/evil\n");
   write("/etc/systemd/system/evil.service", "[Service]\nExecStart=/opt/evil\n");
