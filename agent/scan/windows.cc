@@ -18,6 +18,44 @@
 namespace fleetsweep::scan {
 namespace {
 
+// Windows has links of its own where older versions had folders. Whose names below them are looked
+// for lie elsewhere too, and are found there.
+bool leads_through_an_old_name(const std::string& folder) {
+  constexpr std::string_view kOldNames[] = {"/documents and settings",
+                                            "/users/all users",
+                                            "/users/default user",
+                                            "/users/*/application data",
+                                            "/users/*/cookies",
+                                            "/users/*/local settings",
+                                            "/users/*/my documents",
+                                            "/users/*/nethood",
+                                            "/users/*/printhood",
+                                            "/users/*/recent",
+                                            "/users/*/sendto",
+                                            "/users/*/start menu",
+                                            "/users/*/templates",
+                                            "/users/*/appdata/local/application data",
+                                            "/users/*/appdata/local/history",
+                                            "/users/*/appdata/local/temporary internet files",
+                                            "/programdata/application data",
+                                            "/programdata/desktop",
+                                            "/programdata/documents",
+                                            "/programdata/favorites",
+                                            "/programdata/start menu",
+                                            "/programdata/templates"};
+  const std::string path = hive::lower(folder) + '/';
+  return std::any_of(std::begin(kOldNames), std::end(kOldNames), [&](std::string_view name) {
+    std::size_t at = 0;  // behind what of the path the beginning of the name has fitted
+    for (const char c : name) {
+      if (c == '*')
+        at = std::min(path.find('/', at), path.size());
+      else if (at >= path.size() || path[at++] != c)
+        return false;
+    }
+    return at < path.size() && path[at] == '/';
+  });
+}
+
 // Those that fit `wanted`, which is in lower case; sorted.
 std::set<std::string> names_in(const Root& root, const std::string& folder, std::string_view wanted,
                                const Unreadable& unreadable) {
@@ -26,8 +64,9 @@ std::set<std::string> names_in(const Root& root, const std::string& folder, std:
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(fd ? ::fdopendir(fd.get()) : nullptr,
                                                     ::closedir);
   if (!listing) {
-    // Windows has links of its own where older versions had folders.
-    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) unreadable(folder, unopened(errno));
+    if (const int error = errno; error != ENOENT && error != ENOTDIR &&
+                                 (error != ELOOP || !leads_through_an_old_name(folder)))
+      unreadable(folder, unopened(error));
     return names;
   }
   static_cast<void>(fd.release());

@@ -146,6 +146,16 @@ TEST_F(WindowsTest, AHiveThatIsNoneOrLiesBehindThousandsOfNamesIsSilentlyNothing
       << "nothing of it lies in the registry";
 }
 
+TEST_F(WindowsTest, ALinkInPlaceOfAllUsersHidesThem) {
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "evil", "C:\\bad.exe"));
+  std::filesystem::rename(at("/Users"), at("/Elsewhere"));
+  std::filesystem::create_directory_symlink("Elsewhere", at("/Users"));
+  std::filesystem::create_directory_symlink("Users", at("/Documents and Settings"));
+  const auto result = scan(run_and_files(is(Field::kFileName, "none"), "%APPDATA%"));
+  EXPECT_EQ(paths(result), Names{});
+  EXPECT_THAT(result["unscannable_paths"], Contains("/Users/: a symlink: not followed"));
+}
+
 TEST_F(WindowsTest, UsersBeyondTwentyThousandAreSilentlyNothing) {
   for (int i = 0; i <= 20'000; ++i)
     ASSERT_EQ(::mkdir(at("/Users/" + std::to_string(i)).c_str(), 0700), 0);
