@@ -148,7 +148,8 @@ class Unpacking {
     // A raw stream has no type of its own.
     const auto type = archive_entry_filetype(entry);
     if (type != AE_IFREG && type != 0) return;
-    if (archive_entry_hardlink(entry) != nullptr) return;  // its content was there before
+    // Of a tar its content was there before; a cpio gives it to the last name.
+    if (archive_entry_hardlink(entry) != nullptr && archive_entry_size(entry) <= 0) return;
     Member found;
     found.path = above.empty() ? name : above + "/" + name;
     if (archive_entry_size_is_set(entry))

@@ -64,6 +64,29 @@ class ArchiveTest : public TreeTest {
   static model::Policy by_hash() { return wanted({is(Field::kFileSha256, sha256_hex("evil\n"))}); }
 };
 
+// As GNU cpio writes them: the last name has the content.
+TEST_F(ArchiveTest, WhatHasTwoNamesInACpioHasNoContent) {
+  archive* writer = archive_write_new();
+  ASSERT_EQ(archive_write_set_format_cpio_newc(writer), ARCHIVE_OK);
+  ASSERT_EQ(archive_write_open_filename(writer, at("/a.cpio").c_str()), ARCHIVE_OK);
+  for (const char* name : {"one", "two"}) {
+    const std::string content = name == std::string("two") ? "evil\n" : "";
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, name);
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_ino(entry, 7);
+    archive_entry_set_nlink(entry, 2);
+    archive_entry_set_size(entry, static_cast<la_int64_t>(content.size()));
+    EXPECT_EQ(archive_write_header(writer, entry), ARCHIVE_OK);
+    archive_write_data(writer, content.data(), content.size());
+    archive_entry_free(entry);
+  }
+  ASSERT_EQ(archive_write_close(writer), ARCHIVE_OK);
+  archive_write_free(writer);
+  EXPECT_EQ(members(scan(by_hash())), Names{"/a.cpio: two"});
+}
+
 TEST_F(ArchiveTest, AMemberIsFoundInEveryFormatByItsHash) {
   write_archive("/a.tar", archive_write_set_format_pax_restricted);
   write_archive("/a.tgz", archive_write_set_format_pax_restricted, archive_write_add_filter_gzip);
