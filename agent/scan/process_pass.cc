@@ -20,18 +20,24 @@ using model::ObjectKind;
 
 namespace {
 
-// In a mount namespace of its process alone: no walk of ours finds it. `held`: the devices of what
-// is mounted in ours; btrfs gives its files others, and layers of an overlay lie on theirs.
+// No walk of ours finds it: it lies in a mount namespace of its process alone, or beneath what was
+// mounted over it since. `held`: the devices of what is mounted in ours; btrfs gives its files
+// others, and layers of an overlay lie on theirs.
 bool lies_apart(const Root& root, const ProcessFacts& process,
                 const std::set<std::uint64_t>& held) {
   const model::FileIdentity& exe = process.identity.exe;
   const std::string folder = "/proc/" + std::to_string(process.thread);
   struct stat status {};
-  if (exe.inode == 0 || held.contains(exe.device) ||
-      raw::link(folder + "/ns/mnt") == raw::link("/proc/self/ns/mnt"))
+  const bool is_ours = raw::link(folder + "/ns/mnt") == raw::link("/proc/self/ns/mnt");
+  if (exe.inode == 0 || (is_ours ? !root.share_of(exe.path).empty() : held.contains(exe.device)))
     return false;
   const UniqueFd here = root.open_file(exe.path);
-  if (here && ::fstat(here.get(), &status) == 0 && is_seen(exe, status)) return false;
+  const int error = errno;
+  const bool is_there = here && ::fstat(here.get(), &status) == 0;
+  if (is_ours)
+    return is_there ? status.st_dev != exe.device || status.st_ino != exe.inode
+                    : error == ENOENT || error == ENOTDIR;
+  if (is_there && is_seen(exe, status)) return false;
   return ::stat((folder + "/exe").c_str(), &status) == 0 &&
          !layer_file(process.thread, raw::link(folder + "/exe"), status);
 }

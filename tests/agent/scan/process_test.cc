@@ -126,6 +126,22 @@ TEST_F(ProcessScanTest, ADeletedProgramAnswersForTheDetectionThatAskedForIt) {
   EXPECT_EQ(files(result), std::set<std::string>{"deleted /tmp/gone"});
 }
 
+TEST_F(ProcessScanTest, AProgramBeneathAMountThatCameLaterIsNotRead) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a folder";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  start_program("/opt/x/evil");
+  model::Policy policy;
+  policy.detections.push_back(detection(
+      "bytes", ObjectKind::kFile, {is(Field::kFileName, "evil"), is(Field::kFileMagic, "elf")}));
+  policy.detections[0].scope.deleted_exe = true;
+  EXPECT_EQ(scan(policy)["findings"].size(), 0u) << "it lies where everybody sees it";
+  ASSERT_EQ(::mount("none", at("/opt/x").c_str(), "tmpfs", 0, nullptr), 0);
+  const auto result = scan(policy);
+  EXPECT_EQ(::umount(at("/opt/x").c_str()), 0);
+  EXPECT_EQ(files(result), std::set<std::string>{"bytes /opt/x/evil"}) << result.dump(1);
+}
+
 TEST_F(ProcessScanTest, AHardLinkElsewhereMakesADeletedProgramOneThatIsThere) {
   const pid_t pid = start_program("/tmp/gone");
   fs::create_hard_link(at("/tmp/gone"), at("/tmp/kept"));
