@@ -84,6 +84,7 @@ Tree make_tree(const fs::path& path) {
         if (!is_enough(tree))
           copy_folder(fs::path("/") / folder, path / std::to_string(copy) / folder, tree);
     FS_ASSERT(is_enough(tree));
+    ::sync();  // no measurement pays for writing it out
   }
   plant(tree);
   return tree;
