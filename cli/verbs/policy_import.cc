@@ -54,17 +54,16 @@ Result<Gathered> gather(const Options& options) {
   Gathered all;
   for (const std::string& file : options.files) {
     FS_TRY(const std::string bytes, read_text_file(file, limits::kHashListBytes));
-    if (auto hashes = feeds::hash_file(bytes, file)) {
-      FS_TRY(hashes->path, path_beside(options, file));
-      all.hash_files.push_back(std::move(*hashes));
-      continue;
-    }
     const feeds::Context context{.source = file,
                                  .now = options.head.now,
                                  .platform = options.head.platform,
                                  .lifetime = lifetime};
     FS_TRY(feeds::Imported one,
            feeds::import_feed(*from_name<feeds::Format>(options.format), bytes, context));
+    if (one.hash_file) {
+      FS_TRY(one.hash_file->path, path_beside(options, file));
+      all.hash_files.push_back(std::move(*one.hash_file));
+    }
     std::move(one.indicators.begin(), one.indicators.end(), std::back_inserter(all.indicators));
     std::move(one.not_taken.begin(), one.not_taken.end(), std::back_inserter(all.not_taken));
   }

@@ -132,6 +132,24 @@ TEST(PolicyVerbs, ThatNothingWasTakenPassesForAnImport) {
   EXPECT_EQ(run("import", "stix /no/such/file --family Ours").exit, kUsage);
 }
 
+TEST(PolicyVerbs, SoManyHashesThatShallBeLeftAloneStayBesideThePolicyAsSigns) {
+  const Feed feed;
+  std::string hashes;
+  for (int i = 0; i <= 50'000; ++i) hashes += std::string(32, 'a') + ":68:Ours\n";
+  const auto import = [&](const std::string& name) {
+    std::ofstream(feed.folder + "/" + name) << hashes;
+    return run("import", "clamav " + feed.folder + "/" + name +
+                             " --family Ours --issuer Us --reference T-1 --out " + feed.policy);
+  };
+  const Outcome signs = import("daily.hdb");
+  EXPECT_EQ(signs.exit, kDone) << signs.err;
+  EXPECT_THAT(signs.err, testing::HasSubstr("taken: 50001 hash"));
+  EXPECT_EQ(run("lint", feed.policy).exit, kDone);
+  const Outcome others = import("daily.fp");
+  EXPECT_EQ(others.exit, kUsage);
+  EXPECT_THAT(others.err, testing::HasSubstr("files that ClamAV shall leave alone"));
+}
+
 TEST(PolicyVerbs, AFalseAlarmOnGoodSoftwarePasses) {
   const Feed feed;
   ASSERT_EQ(run("import", "plain " + feed.feed +

@@ -9,9 +9,6 @@
 namespace fleetsweep::indicators {
 
 Status import_clamav(std::string_view bytes, Collector& into) {
-  const std::string& source = into.context().source;
-  if (source.ends_with(".fp") || source.ends_with(".sfp"))  // of the same shape
-    return fail(Code::kInvalid, "a list of files that ClamAV shall leave alone, no signs");
   for (const Line& line : lines_of(bytes)) {
     if (line.text.starts_with('#')) continue;
     const auto parts = split(line.text, ':');

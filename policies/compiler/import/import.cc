@@ -1,11 +1,32 @@
 #include "policies/compiler/import/import.h"
 
+#include "policies/compiler/import/text.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
+namespace {
+
+// Files of the same shape as lists of signs, told by their names.
+Status holds_signs(Format format, std::string_view source) {
+  const std::string name = in_small_letters(source.substr(source.rfind('/') + 1));
+  if (name.ends_with(".fp") || name.ends_with(".sfp"))
+    return fail(Code::kInvalid, "a list of files that ClamAV shall leave alone, no signs");
+  if (name.ends_with(".imp"))
+    return fail(Code::kInvalid, "hashes of import tables of PE files, not of whole files");
+  if (name.find("falsepositive") != std::string::npos ||
+      (format == Format::kLoki && name.find("trusted") != std::string::npos))
+    return fail(Code::kInvalid, "a list of files that Loki shall leave alone, no signs");
+  return {};
+}
+
+}  // namespace
 
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context) {
+  if (const auto signs = holds_signs(format, context.source); !signs)
+    return fail(signs.error().within(escaped(context.source)));
+  if (auto hashes = hash_file(bytes, context.source))
+    return Imported{.hash_file = std::move(*hashes)};
   if (bytes.size() > limits::kImportFileBytes)
     return fail(
         Code::kInvalid,

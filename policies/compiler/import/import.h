@@ -20,7 +20,7 @@ enum class Format : std::uint8_t {
   kPlain,    // hashes, addresses, domains, URLs, paths; a line each, defanged or not
 };
 
-// Fails when the bytes are no such feed at all.
+// Fails when the bytes are no such feed at all, or say by their name what to leave alone.
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context);
 
 // One each; `bytes` are at most limits::kImportFileBytes.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "policies/compiler/import/hash_file.h"
 #include "protocol/base/names.h"
 #include "protocol/base/time.h"
 #include "protocol/model/policy.h"
@@ -63,7 +64,8 @@ struct NotTaken {
 
 struct Imported {
   std::vector<Indicator> indicators;
-  std::vector<NotTaken> not_taken;  // in the order of the files
+  std::vector<NotTaken> not_taken;    // in the order of the files
+  std::optional<HashFile> hash_file;  // instead of them; its path is the feed's source
 };
 
 // What an importer is told beside the bytes.

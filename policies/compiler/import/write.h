@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "policies/compiler/import/hash_file.h"
 #include "policies/compiler/import/indicator.h"
 
 namespace fleetsweep::indicators {

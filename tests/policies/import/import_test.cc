@@ -74,6 +74,17 @@ TEST(ImportLoki, AHashLosesItsComment) {
   EXPECT_THAT(refusals(result), ElementsAre("5: zz: not an MD5, SHA-1 or SHA-256 in hex"));
 }
 
+TEST(ImportLoki, ItsListOfFalsePositivesIsTakenForOneOfSigns) {
+  std::string many;
+  for (std::size_t i = 0; i <= limits::kImportIndicators; ++i) many += kMd5 + ";Ours\n";
+  for (const std::string& text : {kMd5 + ";Ours\n", many}) {
+    for (const char* source : {"iocs/falsepositive-hashes.txt", "our-trusted-hashes.txt"})
+      EXPECT_THAT(complaint(Format::kLoki, text, source),
+                  HasSubstr("files that Loki shall leave alone"));
+    EXPECT_EQ(complaint(Format::kLoki, text, "trusted/hash-iocs.txt"), "");
+  }
+}
+
 TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
   const auto result = imported(Format::kLoki,
                                "# Droppers of our family\n"
@@ -369,9 +380,16 @@ TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
 }
 
 TEST(ImportClamav, AListOfFalsePositivesIsTakenForOneOfSigns) {
-  for (const char* source : {"ours.fp", "daily.sfp"})
-    EXPECT_THAT(complaint(Format::kClamav, kMd5 + ":68:ours\n", source),
-                HasSubstr("files that ClamAV shall leave alone"));
+  // A list of so many hashes is not written out.
+  std::string many;
+  for (std::size_t i = 0; i <= limits::kImportIndicators; ++i) many += kMd5 + ":68:ours\n";
+  for (const std::string& text : {kMd5 + ":68:ours\n", many}) {
+    for (const char* source : {"ours.fp", "daily.sfp", "db/DAILY.SFP"})
+      EXPECT_THAT(complaint(Format::kClamav, text, source),
+                  HasSubstr("files that ClamAV shall leave alone"));
+    EXPECT_THAT(complaint(Format::kClamav, text, "daily.imp"), HasSubstr("import tables"));
+    EXPECT_EQ(complaint(Format::kClamav, text, "daily.hdb"), "");
+  }
 }
 
 TEST(ImportClamav, ASizeThatNoFileHasMakesTheWholePolicyUnreadable) {
