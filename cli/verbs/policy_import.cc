@@ -52,6 +52,7 @@ Result<std::string> path_beside(const Options& options, const std::string& file)
 Result<Gathered> gather(const Options& options) {
   FS_TRY(const Seconds lifetime, parse_seconds(options.lifetime));
   Gathered all;
+  std::vector<feeds::Imported> feeds_read;
   for (const std::string& file : options.files) {
     FS_TRY(const std::string bytes, read_text_file(file, limits::kHashListBytes));
     const feeds::Context context{.source = file,
@@ -64,11 +65,12 @@ Result<Gathered> gather(const Options& options) {
       FS_TRY(one.hash_file->path, path_beside(options, file));
       all.hash_files.push_back(std::move(*one.hash_file));
     }
-    std::move(one.indicators.begin(), one.indicators.end(), std::back_inserter(all.indicators));
-    std::move(one.not_taken.begin(), one.not_taken.end(), std::back_inserter(all.not_taken));
+    feeds_read.push_back(std::move(one));
   }
-  all.read = all.indicators.size();
-  all.indicators = feeds::merged(std::move(all.indicators));
+  feeds::Imported together = feeds::joined(std::move(feeds_read));
+  all.not_taken = std::move(together.not_taken);
+  all.read = together.indicators.size();
+  all.indicators = feeds::merged(std::move(together.indicators));
   return all;
 }
 

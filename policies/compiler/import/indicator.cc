@@ -124,6 +124,17 @@ void Collector::refuse(Origin origin, std::string_view value, std::string why) {
   imported_.not_taken.push_back({std::move(origin), shown_note(value), std::move(why)});
 }
 
+void Collector::saw(const std::string& id, Version version) {
+  if (id.empty()) return;
+  Version& newest = imported_.versions[id];
+  newest = std::max(newest, std::move(version));
+}
+
+bool Collector::is_newest(const std::string& id, const Version& version) const {
+  const auto newest = imported_.versions.find(id);
+  return newest == imported_.versions.end() || version >= newest->second;
+}
+
 void Collector::take(Indicator indicator, std::string_view shown) {
   FS_ASSERT(indicator.origins.size() == 1);
   const auto refused = [&](std::string why) {
@@ -242,6 +253,26 @@ Kind kind_of(const std::vector<Term>& terms) {
       return Kind::kCombination;
   }
   return Kind::kCombination;
+}
+
+Imported joined(std::vector<Imported> files) {
+  Imported all;
+  for (const Imported& file : files)
+    for (const auto& [id, version] : file.versions)
+      all.versions[id] = std::max(all.versions[id], version);
+  for (Imported& file : files) {
+    std::move(file.not_taken.begin(), file.not_taken.end(), std::back_inserter(all.not_taken));
+    for (Indicator& one : file.indicators) {
+      Origin& origin = one.origins[0];
+      const auto version = file.versions.find(origin.id);
+      if (version == file.versions.end() || version->second == all.versions.at(origin.id))
+        all.indicators.push_back(std::move(one));
+      else
+        all.not_taken.push_back(
+            {std::move(origin), shown_note(one.all_of[0].value), std::string(kSuperseded)});
+    }
+  }
+  return all;
 }
 
 std::vector<Indicator> merged(std::vector<Indicator> indicators) {

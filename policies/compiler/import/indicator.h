@@ -4,8 +4,11 @@
 // of the policy language, with where it was read.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "policies/compiler/import/hash_file.h"
@@ -62,10 +65,14 @@ struct NotTaken {
   std::size_t count = 1;  // of indicators, from this one on
 };
 
+// When the publisher last changed an object: to the second, and the digits behind it.
+using Version = std::pair<Timestamp, std::string>;
+
 struct Imported {
   std::vector<Indicator> indicators;
-  std::vector<NotTaken> not_taken;    // in the order of the files
-  std::optional<HashFile> hash_file;  // instead of them; its path is the feed's source
+  std::vector<NotTaken> not_taken;          // in the order of the files
+  std::optional<HashFile> hash_file;        // instead of them; its path is the feed's source
+  std::map<std::string, Version> versions;  // of each id that may stand in several files the newest
 };
 
 // What an importer is told beside the bytes.
@@ -75,6 +82,8 @@ struct Context {
   model::Platform platform = model::Platform::kLinux;
   Seconds lifetime = std::chrono::days(30);  // of an address after it was last seen
 };
+
+inline constexpr std::string_view kSuperseded = "a newer version of it took its place";
 
 // Checks one indicator as it is read and puts it where it belongs.
 class Collector {
@@ -86,6 +95,9 @@ class Collector {
   // `shown` is what the feed says, for the list of what was not taken.
   void take(Indicator indicator, std::string_view shown);
   void refuse(Origin origin, std::string_view value, std::string why);
+  // One of the versions of an object; only the newest of a file may be taken.
+  void saw(const std::string& id, Version version);
+  bool is_newest(const std::string& id, const Version& version) const;
   Origin origin(std::uint32_t line, std::string_view note = {}, std::string_view id = {}) const;
 
   Imported finish() { return std::move(imported_); }
@@ -104,6 +116,9 @@ Indicator single(Kind kind, model::Field field, model::Match match, std::string 
 
 // "Kind" of what `terms` say together.
 Kind kind_of(const std::vector<Term>& terms);
+
+// What files of one feed say together: of an object that several have only the newest version.
+Imported joined(std::vector<Imported> files);
 
 // The same indicator from several places becomes one that names them all: the highest confidence,
 // the earliest beginning and the latest end. Keeps the order.

@@ -9,11 +9,26 @@
 namespace fleetsweep::indicators {
 namespace {
 
+// STIX 2.1, part 3.6: objects of one id are versions, and the last `modified` counts. One without
+// is older than any.
+Version version_of(const Json& object) {
+  const std::string modified = text_in(object, "modified");
+  const auto time = feed_time(modified);
+  if (!time) return {};
+  const auto dot = modified.find('.');
+  std::string digits;
+  if (dot != std::string::npos)
+    digits = modified.substr(dot, modified.find_first_not_of("0123456789", dot + 1) - dot);
+  while (digits.ends_with('0')) digits.pop_back();  // .5 is .500
+  return {*time, digits};
+}
+
 void import_indicator(const Json& object, Collector& into) {
   const std::string pattern = text_in(object, "pattern");
   const std::string type = text_in(object, "pattern_type");
   const Origin origin = into.origin(0, text_in(object, "name"), text_in(object, "id"));
   const auto refuse = [&](std::string why) { into.refuse(origin, pattern, std::move(why)); };
+  if (!into.is_newest(origin.id, version_of(object))) return refuse(std::string(kSuperseded));
   if (is_true(object, "revoked")) return refuse("its author revoked it");
   for (const char* member : {"indicator_types", "labels"})  // in 2.0 the labels
     for (const Json& one : list_in(object, member))
@@ -46,15 +61,18 @@ void import_indicator(const Json& object, Collector& into) {
 
 Status import_stix(std::string_view bytes, Collector& into) {
   FS_TRY(const Json bundle, parse_json(bytes));
-  if (text_in(bundle, "type") == "indicator") {
-    import_indicator(bundle, into);
-    return {};
-  }
-  if (text_in(bundle, "type") != "bundle")
+  std::vector<const Json*> indicators;
+  const auto see = [&](const Json& object) {
+    if (text_in(object, "type") != "indicator") return;
+    into.saw(into.origin(0, "", text_in(object, "id")).id, version_of(object));
+    indicators.push_back(&object);
+  };
+  see(bundle);
+  if (indicators.empty() && text_in(bundle, "type") != "bundle")
     return fail(Code::kInvalid, "not a bundle of STIX 2: its 'type' is '{}', expected 'bundle'",
                 shown_note(text_in(bundle, "type")));
-  for (const Json& object : list_in(bundle, "objects"))
-    if (text_in(object, "type") == "indicator") import_indicator(object, into);
+  for (const Json& object : list_in(bundle, "objects")) see(object);
+  for (const Json* object : indicators) import_indicator(*object, into);
   return {};
 }
 

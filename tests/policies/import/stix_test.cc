@@ -177,6 +177,45 @@ TEST(ImportStix, AValueThatEveryHostHasIsTakenForASign) {
       << "what is excluded may be empty";
 }
 
+TEST(ImportStix, AnOlderVersionOfAnIndicatorStillCounts) {
+  const auto version = [](const std::string& id, const std::string& name, const std::string& more) {
+    return R"({"type":"indicator","pattern_type":"stix","id":"indicator--)" + id +
+           R"(","pattern":"[file:name = ')" + name + "']\"" + more + "}";
+  };
+  const auto bundled = [](const std::string& objects) {
+    return R"({"type":"bundle","objects":[)" + objects + "]}";
+  };
+  auto monday = imported(
+      Format::kStix,
+      bundled(version("1", "wide", R"(,"modified":"2026-10-02T00:00:00.5Z","confidence":90)") +
+              "," + version("1", "older", R"(,"modified":"2026-10-02T00:00:00.49Z")") + "," +
+              version("1", "same", R"(,"modified":"2026-10-02T00:00:00.500Z")") + "," +
+              version("1", "none", "") + "," +
+              version("2", "taken-back", R"(,"modified":"2026-10-01T00:00:00Z")") + "," +
+              version("2", "taken-back", R"(,"modified":"2026-10-02T00:00:00Z","revoked":true)") +
+              "," + version("3", "alone", "")));
+  EXPECT_THAT(shown(monday), ElementsAre("file name file.name=wide c90", "file name file.name=same",
+                                         "file name file.name=alone"));
+  EXPECT_THAT(refusals(monday),
+              ElementsAre(HasSubstr("'older']: a newer version of it took its place"),
+                          HasSubstr("'none']: a newer version"),
+                          HasSubstr("'taken-back']: a newer version"),
+                          HasSubstr("'taken-back']: its author revoked it")));
+  auto tuesday = imported(
+      Format::kStix,
+      bundled(version("1", "narrow", R"(,"modified":"2026-10-03T00:00:00Z","confidence":20)") +
+              "," + version("3", "alone", R"(,"modified":"2026-10-03T00:00:00Z","revoked":true)")));
+  tuesday.not_taken.clear();
+  monday.not_taken.clear();
+  for (auto& days : {std::vector{monday, tuesday}, std::vector{tuesday, monday}}) {
+    const Imported both = joined(days);
+    EXPECT_THAT(shown(both), ElementsAre("file name file.name=narrow c20"));
+    EXPECT_THAT(refusals(both),
+                ElementsAre("0: wide: a newer version of it took its place",
+                            HasSubstr("0: same: a newer version"), HasSubstr("alone: a newer")));
+  }
+}
+
 TEST(ImportStix, APatternOfYaraIsTakenForOneOfStix) {
   const auto result = imported(
       Format::kStix,
