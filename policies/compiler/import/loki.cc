@@ -1,7 +1,8 @@
 // The lists of Loki and signature-base:
-//   hash-iocs.txt      hash;comment
-//   filename-iocs.txt  regex;score;false positive regex     a comment above describes what follows
+//   hash-iocs.txt      hash;comment or hash;score;comment
+//   filename-iocs.txt  regex;score;false positive regex
 //   c2-iocs.txt        host, domain or address;comment
+// A line with # describes what follows.
 
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/text.h"
@@ -12,30 +13,44 @@ namespace {
 
 constexpr std::int64_t kScoreMax = 100;
 
-void take_hash(const Line& line, Collector& into) {
+constexpr const char* kHarmless = "a score of 0 or less speaks for the file";
+
+// Its own comment, and that of what it belongs to.
+Origin described_origin(const Line& line, std::string_view comment, std::string_view described,
+                        const Collector& into) {
+  std::string note(comment);
+  if (!note.empty() && !described.empty()) note += "; ";
+  return into.origin(line.number, note.append(described));
+}
+
+std::string_view behind_semicolon(std::string_view text) {
+  const auto end = text.find(';');
+  return end == std::string_view::npos ? std::string_view() : trimmed(text.substr(end + 1));
+}
+
+void take_hash(const Line& line, std::string_view described, Collector& into) {
   const auto parts = split(line.text, ';');
-  std::string_view comment;
-  if (parts.size() > 1) comment = trimmed(line.text.substr(line.text.find(';') + 1));
   auto indicator = hash_indicator(parts[0]);
-  if (!indicator)
-    return into.refuse(into.origin(line.number, comment), parts[0],
-                       "not an MD5, SHA-1 or SHA-256 in hex");
-  indicator->origins = {into.origin(line.number, comment)};
+  std::optional<std::int64_t> score;
+  if (parts.size() == 3) score = compiler::parse_whole(parts[1]);
+  const Origin origin =
+      described_origin(line, score ? parts[2] : behind_semicolon(line.text), described, into);
+  if (!indicator) return into.refuse(origin, parts[0], "not an MD5, SHA-1 or SHA-256 in hex");
+  if (score && *score <= 0) return into.refuse(origin, parts[0], kHarmless);
+  if (score) indicator->confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
+  indicator->origins = {origin};
   into.take(std::move(*indicator), parts[0]);
 }
 
-void take_c2(const Line& line, Collector& into) {
-  const auto parts = split(line.text, ';');
-  const std::string value = refanged(parts[0]);
-  std::string_view comment;
-  if (parts.size() > 1) comment = trimmed(line.text.substr(line.text.find(';') + 1));
+void take_c2(const Line& line, std::string_view described, Collector& into) {
+  const std::string_view written = split(line.text, ';')[0];
+  const std::string value = refanged(written);
+  const Origin origin = described_origin(line, behind_semicolon(line.text), described, into);
   auto indicator = address_indicator(value);
   if (!indicator) indicator = domain_indicator(value);
-  if (!indicator)
-    return into.refuse(into.origin(line.number, comment), parts[0],
-                       "neither an address nor a domain name");
-  indicator->origins = {into.origin(line.number, comment)};
-  into.take(std::move(*indicator), parts[0]);
+  if (!indicator) return into.refuse(origin, written, "neither an address nor a domain name");
+  indicator->origins = {origin};
+  into.take(std::move(*indicator), written);
 }
 
 // Loki searches the pattern in the whole path, with case.
@@ -48,7 +63,7 @@ void take_file_name(const Line& line, std::string_view described, Collector& int
   const auto score = compiler::parse_whole(parts[1]);
   if (!score) return refuse(fmt::format("the score '{}' is no number", shown_note(parts[1])));
   // Loki takes points away for what is usually harmless.
-  if (*score <= 0) return refuse("a score of 0 or less speaks for the file");
+  if (*score <= 0) return refuse(kHarmless);
   Indicator indicator =
       single(Kind::kFilePath, model::Field::kFilePath, model::Match::kRegex, std::string(parts[0]));
   indicator.confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
@@ -81,11 +96,11 @@ Status import_loki(std::string_view bytes, Collector& into) {
       continue;
     }
     if (hashes)
-      take_hash(line, into);
+      take_hash(line, described, into);
     else if (names)
       take_file_name(line, described, into);
     else
-      take_c2(line, into);
+      take_c2(line, described, into);
   }
   return {};
 }

@@ -66,11 +66,11 @@ TEST(ImportFeodo, ItsJsonAndItsPlainTextSaySomethingElse) {
 TEST(ImportLoki, AHashLosesItsComment) {
   const auto result = imported(
       Format::kLoki,
-      "# a comment\n\n" + kHash + ";Dropper; found in 2026 \n" + kMd5 + ";Other\nzz;Broken\n",
+      "# A campaign\n\n" + kHash + ";Dropper; found in 2026 \n" + kMd5 + ";Other\nzz;Broken\n",
       "iocs/hash-iocs.txt");
   EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " @3",
                                          "hash file.hashes.MD5=" + kMd5 + " @4"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; found in 2026");
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; found in 2026; A campaign");
   EXPECT_THAT(refusals(result), ElementsAre("5: zz: not an MD5, SHA-1 or SHA-256 in hex"));
 }
 
@@ -102,6 +102,30 @@ TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
               ElementsAre(HasSubstr("it is about Windows"), HasSubstr("lookahead"),
                           HasSubstr("speaks for the file"), HasSubstr("'high' is no number"),
                           HasSubstr("expected regex;score")));
+}
+
+TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
+  const auto result =
+      imported(Format::kLoki,
+               "# Campaign one\n" + kHash + ";75;Dropper\n" + kMd5 + ";900;\n# Campaign two\n" +
+                   kOther + ";1;2;3\n" + std::string(40, 'b') + ";0;Known good\n",
+               "hash-iocs.txt");
+  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " @2 c75",
+                                         "hash file.hashes.MD5=" + kMd5 + " @3 c100",
+                                         "hash file.hashes.SHA-256=" + kOther + " @5"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; Campaign one");
+  EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign one");
+  EXPECT_EQ(result.indicators[2].origins[0].note, "1;2;3; Campaign two");
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a score of 0 or less speaks for the file")));
+}
+
+TEST(ImportLoki, TheCampaignOfAC2IsForgotten) {
+  const auto result = imported(
+      Format::kLoki, "# Campaign one\n198.51.100.7;One\n# Campaign two\nc2[.]example.org\n",
+      "c2-iocs.txt");
+  ASSERT_EQ(result.indicators.size(), 2u);
+  EXPECT_EQ(result.indicators[0].origins[0].note, "One; Campaign one");
+  EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign two");
 }
 
 TEST(ImportLoki, AnAddressAndADomainOfItsC2ListAreTheSame) {
