@@ -99,11 +99,11 @@ class Grouping {
 
   void sort_in(const Indicator& one) {
     const int in_band = one.confidence.value_or(confidence_) / kBand * kBand;
-    if (one.kind == Kind::kHash && one.none_of.empty()) {
+    if (one.kind == Kind::kHash) {
       for (const Term& term : one.all_of)
         if (is_hash(term.field) && object_of(term.field) == ObjectKind::kFile)
-          return put(groups_.hashes, {in_band, term.field, one.all_of.size() > 1, month_of(one)},
-                     one);
+          return put(groups_.hashes,
+                     {in_band, term.field, one.all_of.size() > 1, one.none_of, month_of(one)}, one);
     }
     if (one.kind == Kind::kAddress) {
       const Term* address = term_of(one, Field::kNetworkDstRef);

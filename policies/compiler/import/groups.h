@@ -16,6 +16,7 @@ struct HashKey {
   int band;
   model::Field field;
   bool sized;
+  std::vector<Term> none_of;
   std::string month;  // in which it ends; empty: it does not
   auto operator<=>(const HashKey&) const = default;
 };

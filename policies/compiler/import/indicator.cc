@@ -153,6 +153,9 @@ void Collector::take(Indicator indicator, std::string_view shown) {
       if (terms != &indicator.all_of) continue;
       if (auto why = too_much(term)) return refused(std::move(*why));
     }
+  if (std::all_of(indicator.all_of.begin(), indicator.all_of.end(),
+                  [](const Term& term) { return term.field == Field::kFileSize; }))
+    return refused("it demands nothing of a file but its size");
   for (const Term& one : indicator.all_of)
     for (const Term& other : indicator.all_of)
       if (one.field == other.field && one.match == other.match && one.value != other.value &&

@@ -137,7 +137,7 @@ class Writer {
                   selection = std::string(kUnsized);
                 }
                 selection += fmt::format("{}: \"@lists/{}\"\n", name(key.field), list);
-                add(key.band, "hash", ObjectKind::kFile, {}, std::move(selection), here);
+                add(key.band, "hash", ObjectKind::kFile, key.none_of, std::move(selection), here);
               });
   }
 
@@ -230,13 +230,24 @@ class Writer {
                                 fmt::format("      - {}\n", fmt::join(values, "\n      - "))));
   }
 
+  static bool has_hash(const Indicator& one) {
+    return std::any_of(one.all_of.begin(), one.all_of.end(),
+                       [](const Term& term) { return is_hash(term.field); });
+  }
+
+  // Nothing else that it demands keeps a file from being hashed: every one has more than 0 bytes.
+  static bool is_unsized_hash(const Indicator& one) {
+    return has_hash(one) && std::all_of(one.all_of.begin(), one.all_of.end(), [](const Term& term) {
+             return is_hash(term.field) || (term.field == Field::kFileSize &&
+                                            term.match == Match::kGreater && term.value == "0");
+           });
+  }
+
   void write_combinations(const CombinationKey& key, const Members& members) {
     for (const Indicator* one : members) {
       std::string selection;
       std::set<std::string> keys;
-      const auto hash = [](const Term& term) { return is_hash(term.field); };
-      if (head_.scope.empty() && std::all_of(one->all_of.begin(), one->all_of.end(), hash))
-        selection = std::string(kUnsized);
+      if (head_.scope.empty() && is_unsized_hash(*one)) selection = std::string(kUnsized);
       for (const Term& term : one->all_of) {
         // A map holds a key once: two patterns of one name stand under `all`.
         if (!keys.insert(key_of(term)).second) continue;
@@ -251,9 +262,8 @@ class Writer {
               values.size() == 1 ? values[0] : fmt::format("[{}]", fmt::join(values, ", "));
         selection += keys.size() == 1 ? in_comment(*one) + "\n" : "\n";
       }
-      const bool by_hash = key.object == ObjectKind::kFile &&
-                           std::any_of(one->all_of.begin(), one->all_of.end(), hash) &&
-                           !term_of(*one, Field::kFilePath);
+      const bool by_hash =
+          key.object == ObjectKind::kFile && has_hash(*one) && !term_of(*one, Field::kFilePath);
       add(key.band, by_hash ? "hash_all_of" : category(one->all_of[0]) + "_all_of", key.object,
           key.none_of, std::move(selection), {one});
     }

@@ -98,6 +98,8 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
               ElementsAre(HasSubstr("demands a file and a network-traffic at once")));
   EXPECT_THAT(stix_refusals("[file:name != 'aaaa']"),
               ElementsAre("it only says what must not be there"));
+  EXPECT_THAT(stix_refusals("[file:size > 0 AND file:hashes.MD5 != '" + kMd5 + "']"),
+              ElementsAre("it demands nothing of a file but its size"));
   EXPECT_THAT(stix_refusals("[windows-registry-key:key = 'HKLM\\\\x']"),
               ElementsAre(HasSubstr("--platform windows")));
   EXPECT_THAT(stix_refusals("[file:name = 'aaaa'"),

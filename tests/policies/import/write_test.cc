@@ -265,6 +265,46 @@ TEST(ImportedPolicy, OneIndicatorThatEndsEndsTheOthersOrNeverDoes) {
     EXPECT_TRUE(found(object, "2030-01-01"));
 }
 
+TEST(ImportedPolicy, AHashWithAnExceptionWouldHashEveryFile) {
+  const std::string md5 = "file:hashes.MD5 = '" + std::string(32, 'a') + "'";
+  for (const std::string& more :
+       {std::string("file:name != 'good.bin'"), std::string("file:size > 0"),
+        std::string("file:size >= 1 AND file:name NOT LIKE 'good%'"),
+        "file:hashes.'SHA-1' != '" + std::string(40, 'b') + "'",
+        "file:hashes.'SHA-1' = '" + std::string(40, 'b') + "' AND file:name != 'good.bin'"}) {
+    const auto indicators = read(Format::kStix,
+                                 R"({"type":"indicator","pattern_type":"stix","pattern":"[)" + md5 +
+                                     " AND " + more + R"(]","valid_until":"2027-02-01T00:00:00Z"})",
+                                 "b.json");
+    ASSERT_EQ(indicators.size(), 1u) << more;
+    for (const char* scope : {"", "/opt"}) {
+      PolicyHead with = head();
+      if (*scope) with.scope = {scope};
+      const std::string yaml = write_policy(indicators, with).yaml;
+      const auto result = compiled(yaml);
+      EXPECT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, yaml);
+      ASSERT_EQ(result.policy.detections.size(), 1u) << more;
+      EXPECT_EQ(result.policy.detections[0].scope.paths.empty(), !*scope) << yaml;
+    }
+  }
+}
+
+TEST(ImportedPolicy, HashesWithTheSameExceptionNeedADetectionEach) {
+  std::string objects;
+  for (int i = 0; i < 300; ++i)
+    objects +=
+        std::string(i ? "," : "") +
+        R"({"type":"indicator","pattern_type":"stix","pattern":"[file:hashes.'SHA-256' = ')" +
+        crypto::sha256(as_bytes(std::to_string(i))).hex() + R"(' AND file:name != 'good.bin']"})";
+  const auto written = write_policy(
+      read(Format::kStix, R"({"type":"bundle","objects":[)" + objects + "]}", "b"), head());
+  EXPECT_THAT(written.not_taken, IsEmpty());
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  ASSERT_EQ(result.policy.detections.size(), 1u);
+  EXPECT_EQ(result.policy.detections[0].none_of.size(), 1u);
+}
+
 TEST(ImportedPolicy, AWholePathIsLookedForInTheScopeOfHashesOnly) {
   PolicyHead scoped = head();
   scoped.scope = {"/opt"};
