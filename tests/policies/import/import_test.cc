@@ -367,6 +367,53 @@ TEST(ImportPlain, ADefangedNameIsNotRecognized) {
                                             HasSubstr("10: 999.1.1.1: neither")));
 }
 
+TEST(ImportPlain, AUrlIsCutAtASignThatItMayHold) {
+  const auto result = imported(
+      Format::kPlain, "http://c2.example/a;v=1?b,c  a note\nhxxp[:]//c2[.]example/x,y\n" + kHash +
+                          ",http://c2.example/dropper\nc2.example;http://c2.example/\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("url persistence.command~http://c2.example/a;v=1?b,c @1 <2026-12-23",
+                          "url persistence.command~http://c2.example/x,y @2 <2026-12-23",
+                          "hash file.hashes.SHA-256=" + kHash + " @3",
+                          "domain persistence.command#c2.example @4 <2026-12-23"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "a note");
+}
+
+TEST(ImportPlain, ARangeBecomesItsFirstAddress) {
+  const std::string ranges =
+      "203.0.113.5 - 203.0.113.9\n203.0.113.5-203.0.113.9\n203.0.113.5-9\n"
+      "203.0.113.5 \xE2\x80\x93 203.0.113.9\n203.0.113[.]5 to 203.0.113[.]9 # ours\n"
+      "2001:db8::5 - 2001:db8::9\n203.0.113.5, 203.0.113.9\n";
+  const auto result = imported(Format::kPlain, ranges);
+  EXPECT_THAT(shown(result), IsEmpty());
+  EXPECT_EQ(result.not_taken.size(), 7u);
+  for (const NotTaken& one : result.not_taken) EXPECT_THAT(one.why, HasSubstr("two addresses"));
+  EXPECT_THAT(shown(imported(Format::kPlain,
+                             "198.51.100.7 - 9 hits\n198.51.100.8 # 203.0.113.9 too\n"
+                             "198.51.100.9-static.example.org\n")),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.7 @1 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.8 @2 <2026-12-23",
+                          "domain persistence.command#198.51.100.9-static.example.org @3 "
+                          "<2026-12-23"));
+}
+
+TEST(ImportPlain, TheNameOfAFileIsTakenForADomain) {
+  const auto result = imported(Format::kPlain,
+                               "update.sh\nLIBPROCESSHIDER.SO\nkdevtmpfsi.service\nevil[.]exe\n"
+                               "update[.]sh\nhttp://bot.pl\n/tmp/bot.pl\nsh.example\n");
+  EXPECT_THAT(shown(result), ElementsAre("domain persistence.command#update.sh @5 <2026-12-23",
+                                         "domain persistence.command#bot.pl @6 <2026-12-23",
+                                         "file path file.path=/tmp/bot.pl @7",
+                                         "domain persistence.command#sh.example @8 <2026-12-23"));
+  EXPECT_THAT(
+      refusals(result),
+      ElementsAre(HasSubstr("1: update.sh: domains and files are called so: write http://update.sh "
+                            "for the domain, the whole path for the file"),
+                  HasSubstr("write http://libprocesshider.so for the domain"),
+                  HasSubstr("3: kdevtmpfsi.service: the name of a file, no domain"),
+                  HasSubstr("4: evil[.]exe: the name of a file, no domain")));
+}
+
 TEST(ImportPlain, AUrlWithoutAPathIsFoundInThoseOfOtherHosts) {
   const auto result =
       imported(Format::kPlain,
