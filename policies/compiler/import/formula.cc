@@ -114,7 +114,8 @@ void join_paths(Alternative& alternative) {
   if (folder == alternative.end() || file == alternative.end()) return;
   const bool whole = compiler::is_absolute(folder->folder, model::Platform::kAny);
   file->term = {Field::kFilePath, whole ? Match::kEquals : Match::kEndsWith,
-                std::string(before(folder->folder)) + folder->folder + file->term.value, false};
+                std::string(before(folder->folder)) + folder->folder + file->term.value,
+                file->term.caseless};
   alternative.erase(folder);
 }
 

@@ -43,7 +43,7 @@ struct Term {
   model::Field field = model::Field::kFilePath;
   model::Match match = model::Match::kEquals;
   std::string value;      // canonical: hex in small letters, addresses as inet_ntop writes them
-  bool caseless = false;  // regular expressions only
+  bool caseless = false;  // of what is compared with case: regular expressions, paths, names
   auto operator<=>(const Term&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <pugixml.hpp>
 
+#include "policies/compiler/field_table.h"
 #include "policies/compiler/import/formula.h"
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/text.h"
@@ -50,7 +51,7 @@ constexpr Known kKnown[] = {
 
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) {
+  Reader(std::string_view bytes, model::Platform platform) : platform_(platform) {
     for (std::size_t at = bytes.find('\n'); at != std::string_view::npos;
          at = bytes.find('\n', at + 1))
       line_ends_.push_back(static_cast<std::ptrdiff_t>(at));
@@ -64,6 +65,14 @@ class Reader {
   Formula group(const pugi::xml_node& node, std::size_t depth) const;
 
  private:
+  // As the language compares it; names of Windows and all other text have no case there.
+  bool is_cased(const Term& term) const {
+    const auto holds = compiler::field_info(term.field).holds;
+    return term.match == Match::kRegex ||
+           (platform_ != model::Platform::kWindows &&
+            (holds == compiler::Holds::kPath || holds == compiler::Holds::kFileName));
+  }
+
   std::string place(const pugi::xml_node& node) const {
     return fmt::format(" (line {})", line_of(node));
   }
@@ -90,7 +99,8 @@ class Reader {
       }
       Leaf leaf = compared(known->subject, match, content);
       leaf.negated = node.attribute("negate").as_bool();
-      if (match == Match::kRegex) leaf.term.caseless = !node.attribute("preserve-case").as_bool();
+      if (!node.attribute("preserve-case").as_bool() && is_cased(leaf.term))
+        leaf.term.caseless = true;
       if (!leaf.problem.empty()) leaf.problem = search + ": " + leaf.problem + place(node);
       return leaf;
     }
@@ -98,6 +108,7 @@ class Reader {
         fmt::format("the condition '{}' of {}{}", shown_note(condition), search, place(node)));
   }
 
+  model::Platform platform_;
   std::vector<std::ptrdiff_t> line_ends_;
 };
 
@@ -131,7 +142,7 @@ Status import_openioc(std::string_view bytes, Collector& into) {
     return fail(Code::kInvalid,
                 "its first element is <{}>; expected <OpenIOC> with <criteria> (OpenIOC 1.1)",
                 shown_note(root.name()));
-  const Reader reader(bytes);
+  const Reader reader(bytes, into.context().platform);
   const pugi::xml_node metadata = root.child("metadata");
   for (const pugi::xml_node& top : criteria.children("Indicator")) {
     Indicator like;

@@ -31,7 +31,7 @@ std::string key_of(const Term& term) {
                                              "|re",     "|cidr",     "|gt",         "|lt",
                                              "|exists", "|domain"};
   return fmt::format("{}{}{}", name(term.field), kModifiers[static_cast<std::size_t>(term.match)],
-                     term.match == Match::kRegex && term.caseless ? "|i" : "");
+                     term.caseless ? "|i" : "");
 }
 
 // What stands under one detection: alternatives, each a map in YAML.

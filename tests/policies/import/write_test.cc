@@ -201,6 +201,46 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(scan::Object(cron)), IsEmpty());
 }
 
+TEST(ImportedPolicy, ANameThatAFeedComparesWithoutCaseIsComparedWithIt) {
+  const auto item = [](const std::string& search, const std::string& condition,
+                       const std::string& more, const std::string& content) {
+    return "<IndicatorItem condition=\"" + condition + "\" " + more +
+           "><Context search=\"FileItem/" + search + "\"/><Content>" + content +
+           "</Content></IndicatorItem>";
+  };
+  const std::string no_case = R"(preserve-case="false")", with_case = R"(preserve-case="true")";
+  const auto written =
+      write_policy(merged(read(Format::kOpenioc,
+                               "<OpenIOC><criteria><Indicator operator=\"OR\">" +
+                                   item("FileName", "is", no_case, "Small.bin") +
+                                   item("FileName", "contains", "", "kdevtmp") +
+                                   item("FullPath", "is", no_case, "/opt/Dropper") +
+                                   item("FileName", "is", with_case, "Cased.bin") +
+                                   "<Indicator operator=\"AND\">" +
+                                   item("FilePath", "is", no_case, "/opt/Folder") +
+                                   item("FileName", "is", no_case, "Inside") +
+                                   "</Indicator></Indicator></criteria></OpenIOC>",
+                               "ours.ioc")),
+                   head());
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  const auto matcher = scan::Matcher::compile(result.policy);
+  ASSERT_TRUE(matcher) << matcher.error().message;
+  const auto is_found = [&](const std::string& path) {
+    scan::FileFacts facts;
+    facts.stage = scan::FileStage::kContent;
+    facts.identity.path = path;
+    for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
+      if (matcher->match(d, scan::Object(facts)) == scan::Truth::kYes) return true;
+    return false;
+  };
+  for (const char* path : {"/srv/SMALL.bin", "/srv/small.bin", "/srv/xKdevTmpx", "/OPT/dropper",
+                           "/opt/folder/INSIDE", "/srv/Cased.bin"})
+    EXPECT_TRUE(is_found(path)) << path << "\n" << written.yaml;
+  for (const char* path : {"/srv/cased.bin", "/opt/folder/other", "/srv/small"})
+    EXPECT_FALSE(is_found(path)) << path << "\n" << written.yaml;
+}
+
 TEST(ImportedPolicy, OneIndicatorThatEndsEndsTheOthersOrNeverDoes) {
   const auto indicator = [](const std::string& pattern, const std::string& until) {
     return R"({"type":"indicator","id":"indicator--7","pattern_type":"stix",)" +
