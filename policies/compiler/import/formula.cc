@@ -84,7 +84,7 @@ std::string_view before(std::string_view folder) {
 // Any file that lies in it.
 Leaf compared_folder(Match match, std::string_view value) {
   if (match == Match::kStartsWith || match == Match::kContains)
-    return {.term = {Field::kFilePath, match, std::string(value), false}};
+    return {.term = {Field::kFilePath, match, std::string(value), false}, .is_folder_part = true};
   if (value.empty()) return unsupported("it is empty");
   if ((match != Match::kEquals && match != Match::kEndsWith) ||
       value.find_first_of("*?") != std::string_view::npos)
@@ -101,6 +101,20 @@ Leaf compared_folder(Match match, std::string_view value) {
                    fmt::format("{}{}[^{}]+$", begin, literally(folder), literally({&separator, 1})),
                    separator == '\\'},
           .folder = match == Match::kEquals ? folder : ""};
+}
+
+// The part of a folder's path as one of a file's in it: a separator follows. What is refused
+// anyway stays as the feed has it.
+Term in_folder(const Term& part, model::Platform platform) {
+  const bool on_windows = platform == model::Platform::kWindows;
+  const bool begins = part.match == Match::kStartsWith;
+  if (part.value.size() < kPartBytes || part.value.ends_with(on_windows ? '\\' : '/') ||
+      (begins && !compiler::is_absolute(part.value, platform)) ||
+      part.value.find_first_of("*?") != std::string::npos)
+    return part;
+  return {Field::kFilePath, Match::kRegex,
+          (begins ? "^" : "") + literally(part.value) + (on_windows ? R"([^\\]*\\)" : "[^/]*/"),
+          on_windows || part.caseless};
 }
 
 void join_paths(Alternative& alternative) {
@@ -227,7 +241,9 @@ void take_alternatives(const Formula& formula, const Indicator& like, std::strin
         problems += (problems.empty() ? "" : "; ") + leaf.problem;
       looks_in_commands =
           looks_in_commands || leaf.kind == Kind::kDomain || leaf.kind == Kind::kUrl;
-      (leaf.negated ? indicator.none_of : indicator.all_of).push_back(leaf.term);
+      (leaf.negated ? indicator.none_of : indicator.all_of)
+          .push_back(leaf.is_folder_part ? in_folder(leaf.term, into.context().platform)
+                                         : leaf.term);
     }
     if (problems.empty() && looks_in_commands && alternative.size() > 1)
       problems = "a domain or URL together with something else";

@@ -22,9 +22,10 @@ struct Leaf {
   Term term;
   Kind kind = Kind::kCombination;
   bool negated = false;
-  std::string folder;      // the term is about any file in it
-  std::uint32_t line = 0;  // of the feed; 0: it has none
-  std::string problem;     // what of it cannot be said in the language; empty: it can
+  std::string folder;           // the term is about any file in it
+  bool is_folder_part = false;  // the term is about the path before the name
+  std::uint32_t line = 0;       // of the feed; 0: it has none
+  std::string problem;          // what of it cannot be said in the language; empty: it can
 };
 
 struct Formula {

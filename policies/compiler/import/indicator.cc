@@ -21,9 +21,6 @@ using model::Field;
 using model::Match;
 using model::ObjectKind;
 
-// A part of a name or command that is shorter is in half of them.
-constexpr std::size_t kPartBytes = 4;
-
 bool is_plain_text(std::string_view text) {
   return is_utf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;

@@ -18,6 +18,9 @@
 
 namespace fleetsweep::indicators {
 
+// A part of a name or command that is shorter is in half of them.
+inline constexpr std::size_t kPartBytes = 4;
+
 // What people count: "812 hashes, 40 addresses".
 enum class Kind : std::uint8_t {
   kHash,

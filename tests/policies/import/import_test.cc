@@ -307,7 +307,7 @@ TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
                                          "file path file.pathre^/tmp/\\.x/[^/]+$ @7",
                                          "file path file.path=/tmp/.x/evil @8",
                                          "file path file.pathre/\\.x/[^/]+$ @9",
-                                         "file path file.path^/tmp/.x @10"));
+                                         "file path file.pathre^/tmp/\\.x[^/]*/ @10"));
   EXPECT_THAT(refusals(result),
               ElementsAre(HasSubstr("FilePath: a pattern of folders (line 11)"),
                           HasSubstr("a pattern of folders (line 12)"), HasSubstr("it is empty")));
@@ -322,6 +322,28 @@ TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
                           "file path file.path$\\Temp\\evil.dll @8",
                           "file path file.path=C:\\Temp\\evil.dll @10",
                           "file path file.pathre\\\\WINDOWS\\\\Temp\\\\[^\\\\]+$ @11"));
+}
+
+TEST(ImportOpenioc, APartOfAFolderIsFoundInTheNamesOfFiles) {
+  const std::string folders = openioc(item("FileItem/FilePath", "temp", "contains") +
+                                      item("FileItem/FilePath", "/temp/", "contains") +
+                                      item("FileItem/FilePath", "/x", "contains") +
+                                      item("FileItem/FilePath", "temp", "starts-with") +
+                                      item("FileItem/FilePath", "/home/*/x", "contains"));
+  const auto result = imported(Format::kOpenioc, folders);
+  EXPECT_THAT(shown(result),
+              ElementsAre("file path file.pathretemp[^/]*/ @5", "file path file.path~/temp/ @6"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a part of 2 bytes is in half of all names"),
+                                            HasSubstr("it is not an absolute path"),
+                                            HasSubstr("* and ? stand for themselves")));
+  EXPECT_THAT(shown(imported(Format::kStix,
+                             R"({"type":"indicator","pattern_type":"stix","pattern":
+      "[file:parent_directory_ref.path LIKE '%temp%' AND file:name = 'evil']"})")),
+              ElementsAre("combination file.pathretemp[^/]*/ file.name=evil"));
+  const auto on_windows = imported(Format::kOpenioc, folders, "feed", model::Platform::kWindows);
+  ASSERT_FALSE(on_windows.indicators.empty());
+  EXPECT_EQ(on_windows.indicators[0].all_of[0].value, R"(temp[^\\]*\\)");
+  EXPECT_TRUE(on_windows.indicators[0].all_of[0].caseless);
 }
 
 TEST(ImportOpenioc, AKeyWithoutItsHiveAndAnExtensionWithADotAreNeverFound) {
