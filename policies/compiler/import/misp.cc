@@ -103,11 +103,35 @@ Origin origin_of(const Json& attribute, const Json& event, const Collector& into
   return into.origin(0, note, of_event.empty() ? id : of_event + "/" + id);
 }
 
+std::optional<Timestamp> seconds_in(const Json& object, const char* member) {
+  const auto seconds = compiler::parse_whole(text_in(object, member));
+  if (seconds && *seconds > 0 && *seconds <= limits::kTimeMax) return timestamp(*seconds);
+  return std::nullopt;
+}
+
 // When somebody last touched it, where nobody says when it was last seen.
 std::optional<Timestamp> changed(const Json& attribute, const Json& event) {
-  const auto seconds = compiler::parse_whole(text_in(attribute, "timestamp"));
-  if (seconds && *seconds > 0 && *seconds <= limits::kTimeMax) return timestamp(*seconds);
-  return feed_time(text_in(event, "date"));
+  const auto time = seconds_in(attribute, "timestamp");
+  return time ? time : feed_time(text_in(event, "date"));
+}
+
+// What people saw of it since, each at its latest. Nothing: after that it was seen as a sign again.
+struct Sightings {
+  std::optional<Timestamp> harmless;
+  std::optional<Timestamp> end;
+};
+
+Sightings sightings_of(const Json& attribute) {
+  std::optional<Timestamp> latest[3];  // by type: a sign, a false positive, its expiration
+  for (const Json& one : list_in(attribute, "Sighting")) {
+    const auto type = compiler::parse_whole(text_in(one, "type"));
+    if (!type || *type < 0 || *type > 2) continue;
+    auto& time = latest[*type];
+    time = std::max(time, seconds_in(one, "date_sighting"));
+  }
+  for (auto* time : {&latest[1], &latest[2]})
+    if (*time < latest[0]) time->reset();
+  return {latest[1], latest[2]};
 }
 
 void import_attribute(const Json& attribute, const Place& place, Collector& into) {
@@ -123,12 +147,16 @@ void import_attribute(const Json& attribute, const Place& place, Collector& into
   if (is_true(attribute, "deleted") || is_true(place.object, "deleted"))
     return refuse("it was deleted");
   if (!is_true(attribute, "to_ids")) return refuse("to_ids is not set: it is context, no sign");
+  const Sightings sightings = sightings_of(attribute);
+  if (sightings.harmless)
+    return refuse("somebody saw it where it is harmless, on " + to_rfc3339(*sightings.harmless));
   auto formula = formula_of(type, value);
   if (!formula)
     return refuse(
         fmt::format("no field of the policy language for the type '{}'", shown_note(type)));
   Indicator like;
   like.origins = {origin};
+  like.expires = sightings.end;
   like.confidence = confidence_of(attribute);
   if (!like.confidence) like.confidence = confidence_of(event);
   for (const auto& [member, target] :

@@ -200,6 +200,34 @@ TEST(ImportMisp, AnAddressThatWasLastSeenYearsAgoStillCounts) {
                                             HasSubstr("last_seen 'lately' is no time")));
 }
 
+TEST(ImportMisp, WhatSomebodySawWhereItIsHarmlessStillCounts) {
+  const auto sighting = [](const char* type, const char* date) {
+    return fmt::format(R"({{"type":"{}","date_sighting":"{}"}})", type,
+                       unix_seconds(*from_rfc3339(std::string(date) + "T00:00:00Z")));
+  };
+  const std::string seen = sighting("0", "2026-11-10");
+  std::string attributes;
+  for (const auto& [name, sightings] : std::vector<std::pair<std::string, std::string>>{
+           {"harmless", seen + "," + sighting("1", "2026-11-12")},
+           {"seen-again", seen + "," + sighting("1", "2026-11-08")},
+           {"ended", seen + "," + sighting("2", "2026-11-12")},
+           {"will-end", seen + "," + sighting("2", "2027-02-01")},
+           {"seen-after-its-end", seen + "," + sighting("2", "2026-11-08")},
+           {"only-harmless", sighting("1", "2026-11-08") + R"(,{"type":"9"},7)"}})
+    attributes +=
+        (attributes.empty() ? "" : ",") + (R"({"type":"filename","to_ids":true,"value":")" + name +
+                                           R"(","Sighting":[)" + sightings + "]}");
+  const auto result = imported(Format::kMisp, R"({"Event":{"Attribute":[)" + attributes + "]}}");
+  EXPECT_THAT(shown(result), ElementsAre("file name file.name=seen-again",
+                                         "file name file.name=will-end <2027-02-01",
+                                         "file name file.name=seen-after-its-end"));
+  EXPECT_THAT(refusals(result),
+              ElementsAre("0: filename harmless: somebody saw it where it is harmless, on "
+                          "2026-11-12T00:00:00Z",
+                          "0: filename ended: it expired on 2026-11-12T00:00:00Z",
+                          HasSubstr("only-harmless: somebody saw it where it is harmless")));
+}
+
 TEST(ImportMisp, NobodyKnowsWhichEventAnAttributeIsOf) {
   const std::string event =
       R"("uuid":"e1","info":"A campaign","Orgc":{"name":"Example CERT"},
