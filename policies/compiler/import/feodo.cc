@@ -40,6 +40,9 @@ void take(const Controller& controller, std::uint32_t line, Collector& into) {
     *target = feed_time(*written);
     if (!*target) return refuse(fmt::format("'{}' is no time", shown_note(*written)));
   }
+  // It was never seen again.
+  if (!indicator->last_seen && controller.status == "offline")
+    indicator->last_seen = indicator->valid_from;
   indicator->kind = Kind::kAddress;
   indicator->origins = {origin};
   into.take(std::move(*indicator), controller.address);

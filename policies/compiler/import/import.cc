@@ -37,6 +37,7 @@ Result<Imported> import_feed(Format format, std::string_view bytes, const Contex
   if (format != Format::kOpenioc &&
       (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF")))
     return fail(Code::kInvalid, "'{}' is UTF-16: save it as UTF-8", escaped(context.source));
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.remove_prefix(3);
   constexpr Status (*kImporters[])(std::string_view, Collector&) = {
       import_stix,   import_feodo,   import_loki, import_misp,
       import_clamav, import_openioc, import_plain};

@@ -29,7 +29,6 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::vector<Line> lines_of(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   std::vector<Line> lines;
   std::uint32_t number = 0;
   for (std::size_t from = 0; from < text.size();) {

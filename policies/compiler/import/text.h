@@ -16,7 +16,7 @@ struct Line {
   std::string_view text;     // without blanks at either end; borrows
 };
 
-// Lines that hold something, ended by LF, CRLF or CR, without a byte order mark.
+// Lines that hold something, ended by LF, CRLF or CR.
 std::vector<Line> lines_of(std::string_view text);
 
 std::string_view trimmed(std::string_view text);

@@ -61,6 +61,26 @@ TEST(ImportFeodo, ItsJsonAndItsPlainTextSaySomethingElse) {
               ElementsAre("address network-traffic.dst_ref=198.51.100.7 @2 <2026-12-23"));
 }
 
+TEST(ImportFeodo, AControllerThatWasNeverSeenAgainCountsFromNow) {
+  const auto row = [](const std::string& more) {
+    return R"([{"ip_address":"198.51.100.7","port":443,"last_online":null,)" + more + "}]";
+  };
+  EXPECT_THAT(refusals(imported(Format::kFeodo,
+                                row(R"("status":"offline","first_seen":"2021-01-17 07:44:46")"))),
+              ElementsAre("0: 198.51.100.7: it expired on 2021-02-16T07:44:46Z"));
+  for (const char* more :
+       {R"("status":"online","first_seen":"2021-01-17 07:44:46")", R"("status":"offline")"})
+    EXPECT_THAT(shown(imported(Format::kFeodo, row(more))), ElementsAre(HasSubstr("<2026-12-23")));
+}
+
+TEST(ImportFeodo, ItsJsonBehindAByteOrderMarkIsReadAsLines) {
+  EXPECT_THAT(shown(imported(Format::kFeodo,
+                             "\xEF\xBB\xBF"
+                             R"([{"ip_address":"198.51.100.7","port":443}])")),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.7 "
+                          "network-traffic.dst_port=443 <2026-12-23"));
+}
+
 // --- Loki ---------------------------------------------------------------------------------------
 
 TEST(ImportLoki, AHashLosesItsComment) {
