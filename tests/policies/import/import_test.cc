@@ -4,10 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "policies/compiler/import/text.h"
-#include "policies/compiler/import/write.h"
 #include "protocol/base/limits.h"
 #include "tests/policies/import/feed.h"
-#include "tests/policies/sample.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -79,81 +77,6 @@ TEST(ImportFeodo, ItsJsonBehindAByteOrderMarkIsReadAsLines) {
                              R"([{"ip_address":"198.51.100.7","port":443}])")),
               ElementsAre("address network-traffic.dst_ref=198.51.100.7 "
                           "network-traffic.dst_port=443 <2026-12-23"));
-}
-
-// --- Loki ---------------------------------------------------------------------------------------
-
-TEST(ImportLoki, AHashLosesItsComment) {
-  const auto result = imported(
-      Format::kLoki,
-      "# A campaign\n\n" + kHash + ";Dropper; found in 2026 \n" + kMd5 + ";Other\nzz;Broken\n",
-      "iocs/hash-iocs.txt");
-  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " @3",
-                                         "hash file.hashes.MD5=" + kMd5 + " @4"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; found in 2026; A campaign");
-  EXPECT_THAT(refusals(result), ElementsAre("5: zz: not an MD5, SHA-1 or SHA-256 in hex"));
-}
-
-TEST(ImportLoki, ItsListOfFalsePositivesIsTakenForOneOfSigns) {
-  std::string many;
-  for (std::size_t i = 0; i <= limits::kImportIndicators; ++i) many += kMd5 + ";Ours\n";
-  for (const std::string& text : {kMd5 + ";Ours\n", many}) {
-    for (const char* source : {"iocs/falsepositive-hashes.txt", "our-trusted-hashes.txt"})
-      EXPECT_THAT(complaint(Format::kLoki, text, source),
-                  HasSubstr("files that Loki shall leave alone"));
-    EXPECT_EQ(complaint(Format::kLoki, text, "trusted/hash-iocs.txt"), "");
-  }
-}
-
-TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
-  const auto result = imported(Format::kLoki,
-                               "# Droppers of our family\n"
-                               "/tmp/\\.[a-z]{3}/dropper$;75;/tmp/\\.bak/\n"
-                               "\\\\Temp\\\\evil\\.exe;80\n"
-                               "/usr/(?=bin)evil;60\n"
-                               "/opt/evil;-20\n"
-                               "/opt/evil;high\n"
-                               "/opt/evil\n",
-                               "filename-iocs.txt");
-  EXPECT_THAT(shown(result), ElementsAre("file path file.pathre/tmp/\\.[a-z]{3}/dropper$ "
-                                         "!file.pathre/tmp/\\.bak/ @2 c75"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "Droppers of our family");
-  EXPECT_THAT(refusals(result),
-              ElementsAre(HasSubstr("it is about Windows"), HasSubstr("lookahead"),
-                          HasSubstr("speaks for the file"), HasSubstr("'high' is no number"),
-                          HasSubstr("expected regex;score")));
-}
-
-TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
-  const auto result =
-      imported(Format::kLoki,
-               "# Campaign one\n" + kHash + ";75;Dropper\n" + kMd5 + ";900;\n# Campaign two\n" +
-                   kOther + ";1;2;3\n" + std::string(40, 'b') + ";0;Known good\n",
-               "hash-iocs.txt");
-  EXPECT_THAT(shown(result), ElementsAre("hash file.hashes.SHA-256=" + kHash + " @2 c75",
-                                         "hash file.hashes.MD5=" + kMd5 + " @3 c100",
-                                         "hash file.hashes.SHA-256=" + kOther + " @5"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; Campaign one");
-  EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign one");
-  EXPECT_EQ(result.indicators[2].origins[0].note, "1;2;3; Campaign two");
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a score of 0 or less speaks for the file")));
-}
-
-TEST(ImportLoki, TheCampaignOfAC2IsForgotten) {
-  const auto result = imported(
-      Format::kLoki, "# Campaign one\n198.51.100.7;One\n# Campaign two\nc2[.]example.org\n",
-      "c2-iocs.txt");
-  ASSERT_EQ(result.indicators.size(), 2u);
-  EXPECT_EQ(result.indicators[0].origins[0].note, "One; Campaign one");
-  EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign two");
-}
-
-TEST(ImportLoki, AnAddressAndADomainOfItsC2ListAreTheSame) {
-  EXPECT_THAT(
-      shown(imported(Format::kLoki, "198.51.100.7;One\nc2[.]example.org;Two\n", "c2-iocs.txt")),
-      ElementsAre("address network-traffic.dst_ref=198.51.100.7 @1 <2026-12-23",
-                  "domain persistence.command#c2.example.org @2 <2026-12-23"));
-  EXPECT_THAT(complaint(Format::kLoki, "x", "iocs.txt"), HasSubstr("which of Loki's lists"));
 }
 
 // --- MISP ---------------------------------------------------------------------------------------
@@ -280,22 +203,6 @@ TEST(ImportMisp, APathOfWindowsIsTakenForAName) {
   EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("it is not an absolute path")));
 }
 
-// --- ClamAV -------------------------------------------------------------------------------------
-
-TEST(ImportClamav, TheSizeOfAHashIsLost) {
-  const auto result =
-      imported(Format::kClamav,
-               kMd5 + ":68:Unix.Trojan.Ours-1\n" + kHash + ":*:Unix.Trojan.Ours-2:73\n" +
-                   "1024:" + kMd5 + ":Win.Section-1\n" + kMd5 + ":x:Broken\nshort\n",
-               "ours.hsb");
-  EXPECT_THAT(shown(result), ElementsAre("hash file.size=68 file.hashes.MD5=" + kMd5 + " @1",
-                                         "hash file.hashes.SHA-256=" + kHash + " @2"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "Unix.Trojan.Ours-1");
-  EXPECT_THAT(refusals(result),
-              ElementsAre(HasSubstr("a section of a PE file"), HasSubstr("neither a number nor *"),
-                          HasSubstr("expected hash:size:name")));
-}
-
 // --- OpenIOC ------------------------------------------------------------------------------------
 
 std::string openioc(const std::string& inside) {
@@ -409,146 +316,6 @@ TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
   const auto result = imported(Format::kOpenioc, "<!DOCTYPE x [<!ENTITY a \"evil-evil\">]>" +
                                                      openioc(item("FileItem/FileName", "&a;")));
   EXPECT_THAT(shown(result), ElementsAre("file name file.name=&a; @5"));
-}
-
-// --- plain lists --------------------------------------------------------------------------------
-
-TEST(ImportPlain, ADefangedNameIsNotRecognized) {
-  const auto result = imported(Format::kPlain, "\xEF\xBB\xBF# ours\n" + kHash + "  dropper.bin\n" +
-                                                   "198[.]51[.]100[.]7 # c2\n"
-                                                   "198.51.100.8:8443\n"
-                                                   "hxxps://c2[.]example[.]org/a.sh\n"
-                                                   "C2(dot)example.net\n"
-                                                   "203.0.113.0/24\n"
-                                                   "/tmp/.X25-unix/.rsync\n"
-                                                   "not an indicator\n"
-                                                   "999.1.1.1\n");
-  EXPECT_THAT(shown(result),
-              ElementsAre("hash file.hashes.SHA-256=" + kHash + " @2",
-                          "address network-traffic.dst_ref=198.51.100.7 @3 <2026-12-23",
-                          "address network-traffic.dst_ref=198.51.100.8 "
-                          "network-traffic.dst_port=8443 @4 <2026-12-23",
-                          "url persistence.command~https://c2.example.org/a.sh @5 <2026-12-23",
-                          "domain persistence.command#c2.example.net @6 <2026-12-23",
-                          "address network-traffic.dst_refin203.0.113.0/24 @7 <2026-12-23",
-                          "file path file.path=/tmp/.X25-unix/.rsync @8"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "dropper.bin");
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("9: not an indicator: neither"),
-                                            HasSubstr("10: 999.1.1.1: neither")));
-}
-
-TEST(ImportPlain, AUrlIsCutAtASignThatItMayHold) {
-  const auto result = imported(
-      Format::kPlain, "http://c2.example/a;v=1?b,c  a note\nhxxp[:]//c2[.]example/x,y\n" + kHash +
-                          ",http://c2.example/dropper\nc2.example;http://c2.example/\n");
-  EXPECT_THAT(shown(result),
-              ElementsAre("url persistence.command~http://c2.example/a;v=1?b,c @1 <2026-12-23",
-                          "url persistence.command~http://c2.example/x,y @2 <2026-12-23",
-                          "hash file.hashes.SHA-256=" + kHash + " @3",
-                          "domain persistence.command#c2.example @4 <2026-12-23"));
-  EXPECT_EQ(result.indicators[0].origins[0].note, "a note");
-}
-
-TEST(ImportPlain, ARangeBecomesItsFirstAddress) {
-  const std::string ranges =
-      "203.0.113.5 - 203.0.113.9\n203.0.113.5-203.0.113.9\n203.0.113.5-9\n"
-      "203.0.113.5 \xE2\x80\x93 203.0.113.9\n203.0.113[.]5 to 203.0.113[.]9 # ours\n"
-      "2001:db8::5 - 2001:db8::9\n203.0.113.5, 203.0.113.9\n";
-  const auto result = imported(Format::kPlain, ranges);
-  EXPECT_THAT(shown(result), IsEmpty());
-  EXPECT_EQ(result.not_taken.size(), 7u);
-  for (const NotTaken& one : result.not_taken) EXPECT_THAT(one.why, HasSubstr("two addresses"));
-  EXPECT_THAT(shown(imported(Format::kPlain,
-                             "198.51.100.7 - 9 hits\n198.51.100.8 # 203.0.113.9 too\n"
-                             "198.51.100.9-static.example.org\n")),
-              ElementsAre("address network-traffic.dst_ref=198.51.100.7 @1 <2026-12-23",
-                          "address network-traffic.dst_ref=198.51.100.8 @2 <2026-12-23",
-                          "domain persistence.command#198.51.100.9-static.example.org @3 "
-                          "<2026-12-23"));
-}
-
-TEST(ImportPlain, TheNameOfAFileIsTakenForADomain) {
-  const auto result = imported(Format::kPlain,
-                               "update.sh\nLIBPROCESSHIDER.SO\nkdevtmpfsi.service\nevil[.]exe\n"
-                               "update[.]sh\nhttp://bot.pl\n/tmp/bot.pl\nsh.example\n");
-  EXPECT_THAT(shown(result), ElementsAre("domain persistence.command#update.sh @5 <2026-12-23",
-                                         "domain persistence.command#bot.pl @6 <2026-12-23",
-                                         "file path file.path=/tmp/bot.pl @7",
-                                         "domain persistence.command#sh.example @8 <2026-12-23"));
-  EXPECT_THAT(
-      refusals(result),
-      ElementsAre(HasSubstr("1: update.sh: domains and files are called so: write http://update.sh "
-                            "for the domain, the whole path for the file"),
-                  HasSubstr("write http://libprocesshider.so for the domain"),
-                  HasSubstr("3: kdevtmpfsi.service: the name of a file, no domain"),
-                  HasSubstr("4: evil[.]exe: the name of a file, no domain")));
-}
-
-TEST(ImportPlain, AUrlWithoutAPathIsFoundInThoseOfOtherHosts) {
-  const auto result =
-      imported(Format::kPlain,
-               "http://c2.example\nhxxps://user@c2[.]example.net:8443\nhttp://198.51.100.7:80\n"
-               "http://[2001:db8::7]:80\nhttp://c2.example/\nhttp://c2.example?x\n"
-               "http://localhost\n");
-  EXPECT_THAT(shown(result),
-              ElementsAre("domain persistence.command#c2.example @1 <2026-12-23",
-                          "domain persistence.command#c2.example.net @2 <2026-12-23",
-                          "address network-traffic.dst_ref=198.51.100.7 @3 <2026-12-23",
-                          "address network-traffic.dst_ref=2001:db8::7 @4 <2026-12-23",
-                          "url persistence.command~http://c2.example/ @5 <2026-12-23",
-                          "url persistence.command~http://c2.example?x @6 <2026-12-23"));
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("7: http://localhost: neither")));
-}
-
-TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
-  const auto result =
-      imported(Format::kPlain, crypto::sha256({}).hex() + "\nd41d8cd98f00b204e9800998ecf8427e\n" +
-                                   "0.0.0.0/0\n::/0\n127.0.0.1\n10.1.2.3:443\nff02::1\n/\n/opt/\n" +
-                                   "44.0.0.0/8\n");
-  EXPECT_THAT(shown(result),
-              ElementsAre("address network-traffic.dst_refin44.0.0.0/8 @10 <2026-12-23"));
-  EXPECT_THAT(refusals(result),
-              ElementsAre(HasSubstr("it is the hash of the empty file"),
-                          HasSubstr("it is the hash of the empty file"),
-                          HasSubstr("0.0.0.0/0: it is nearly every address: a range is no wider "
-                                    "than /8, of IPv6 /16"),
-                          HasSubstr("::/0: it is nearly every address"),
-                          HasSubstr("127.0.0.1: it is loopback: no host of the internet has it"),
-                          HasSubstr("10.1.2.3:443: it is private: no host of the internet has it"),
-                          HasSubstr("ff02::1: it is multicast: no host of the internet has it"),
-                          HasSubstr("8: /: it is a folder, not a file"),
-                          HasSubstr("/opt/: it is a folder, not a file")));
-}
-
-TEST(ImportClamav, AListOfFalsePositivesIsTakenForOneOfSigns) {
-  // A list of so many hashes is not written out.
-  std::string many;
-  for (std::size_t i = 0; i <= limits::kImportIndicators; ++i) many += kMd5 + ":68:ours\n";
-  for (const std::string& text : {kMd5 + ":68:ours\n", many}) {
-    for (const char* source : {"ours.fp", "daily.sfp", "db/DAILY.SFP"})
-      EXPECT_THAT(complaint(Format::kClamav, text, source),
-                  HasSubstr("files that ClamAV shall leave alone"));
-    EXPECT_THAT(complaint(Format::kClamav, text, "daily.imp"), HasSubstr("import tables"));
-    EXPECT_EQ(complaint(Format::kClamav, text, "daily.hdb"), "");
-  }
-}
-
-TEST(ImportClamav, ASizeThatNoFileHasMakesTheWholePolicyUnreadable) {
-  const auto result = imported(
-      Format::kClamav, kMd5 + ":9223372036854775807:max\n" + kMd5 + ":4611686018427387904:most\n");
-  EXPECT_THAT(refusals(result),
-              ElementsAre(HasSubstr("no file has 9223372036854775807 bytes: at most "
-                                    "4611686018427387904")));
-  EXPECT_EQ(result.indicators.size(), 1u);
-}
-
-TEST(ImportPlain, AnAddressOfIpv6WithAPortIsNoAddress) {
-  const auto result = imported(Format::kPlain, "[2001:db8::8]:443\n2001:db8::9:443\n[x]:443\n");
-  EXPECT_THAT(shown(result),
-              ElementsAre("address network-traffic.dst_ref=2001:db8::8 "
-                          "network-traffic.dst_port=443 @1 <2026-12-23",
-                          "address network-traffic.dst_ref=2001:db8::9:443 @2 <2026-12-23"));
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("3: [x]:443: neither")));
 }
 
 // --- all of them --------------------------------------------------------------------------------
