@@ -49,6 +49,7 @@ void Core::act(Ready ready, Effects& effects) {
   is_reached_ = false;
   Job& job = acting_->job;
   end_run(job.order);  // the scan's failures are over
+  keep_cut_off(job);   // it may have waited for its turn
   acting_->kind = Run::Kind::kAct;
   job.phase = Phase::kActing;
   job.boot = identity_.boot;

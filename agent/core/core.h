@@ -241,6 +241,7 @@ class Core {
   void remember_stops(Effects& effects) const;
   void consider_isolation(Effects& effects, const Now& now);
   void end_isolation(Job& job, Effects& effects, const Now& now);
+  void keep_cut_off(Job& job) const;
   void on_endpoints(Effects& effects);
   void end_dry_run(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                    Effects& effects, const Now& now);

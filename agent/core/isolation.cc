@@ -43,6 +43,14 @@ void Core::consider_isolation(Effects& effects, const Now& now) {
   }
 }
 
+// Of another round: the controller may have been heard, or not, since its scan began.
+void Core::keep_cut_off(Job& job) const {
+  if (job.round == 0) return;
+  const Job& known = jobs_.at(job.order);
+  job.cut_off = known.cut_off;
+  job.is_unreached = known.is_unreached;
+}
+
 // The kernel has lifted it. Whoever ordered it hears of that when the controller is back.
 void Core::end_isolation(Job& job, Effects& effects, const Now& now) {
   job.cut_off += fmt::format("; no longer isolated: the controller was not heard for {}",

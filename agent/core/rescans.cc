@@ -145,11 +145,12 @@ bool Core::is_left(const Job& job, const std::vector<model::Finding>& findings) 
 
 void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                       Effects& effects, const Now& now) {
-  Job job = run.job;
+  // As it is now, not as it was when this began: what else was done about it meanwhile stays.
+  Job job = jobs_.at(run.job.order);
   const bool by_reboot = run.by_reboot;
   end_run(job.order);
   // Undone meanwhile: what it sees is what was put back.
-  if (jobs_.at(job.order).phase == Phase::kDone && !by_reboot) return;
+  if (job.phase == Phase::kDone && !by_reboot) return;
   if (by_reboot) job.reboot_rescan = false;
   const bool is_gone = looks_gone(done, policy);
   if (is_gone) ++job.rescans;

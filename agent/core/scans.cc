@@ -25,8 +25,8 @@ bool is_refusal(Reason reason) {
 // No result: the scanner could not, would not, or died. That is an answer too.
 void Core::end_without_result(const Run& run, Reason reason, const std::string& detail,
                               Effects& effects, const Now& now) {
-  Job job = run.job;
   const bool is_rescan = run.kind == Run::Kind::kRescan;
+  Job job = is_rescan ? jobs_.at(run.job.order) : run.job;
   if (is_rescan && ++failures_[job.order] < kTries) return;  // due, so it is started again
   Say say;
   say.reason = reason;
@@ -89,6 +89,7 @@ bool Core::may_go_on(const DocumentId& id, Effects& effects, const Now& now) {
 void Core::end_scan_before_apply(Run run, const model::ScanDone& done, const model::Policy& policy,
                                  Effects& effects, const Now& now) {
   if (!may_go_on(run.job.order, effects, now)) return;
+  keep_cut_off(run.job);
   if (!run.is_untrusted() && plan::calls_for_action(policy, done.result.verdicts)) {
     if (run.job.round == 0) run.job.health = good_ones(run.health);
     run.job.remaining.clear();

@@ -5,6 +5,7 @@
 
 #include "agent/core/core.h"
 #include "agent/plan/network.h"
+#include "protocol/crypto/digest.h"
 #include "tests/agent/core/agent_core.h"
 
 namespace fleetsweep::agent {
@@ -21,6 +22,13 @@ class Isolation : public AgentCore {
  protected:
   Isolation() { host.connect(); }
   DocumentId isolated() {
+    const DocumentId id = cut_off();
+    host.scan_answers(host.clean());
+    host.remembered.clear();
+    return id;
+  }
+  // And its first rescan has begun.
+  DocumentId cut_off() {
     const DocumentId id = acting();
     host.connect();  // it was silent while it cooled off
     model::ActDone done;
@@ -31,9 +39,8 @@ class Isolation : public AgentCore {
     item.outcome = model::Outcome::kDone;
     done.items = {item};
     done.paths = {"the host from everything but its controller, for 1d"};
+    done.removed = host.given_;
     host.run(host.core->on_act_done(done, host.now()));
-    host.scan_answers(host.clean());
-    host.remembered.clear();
     return id;
   }
   void hear() {
@@ -54,6 +61,36 @@ TEST_F(Isolation, AnIsolationEndsAlthoughTheControllerIsReached) {
   host.pass(seconds(10));
   hear();
   EXPECT_EQ(host.remembered.size(), 1u) << "once is enough";
+  EXPECT_THAT(host.core->why(id), Not(HasSubstr("no longer isolated")));
+}
+
+TEST_F(Isolation, ARescanThatEndsLateSaysOfAKeptIsolationThatItEnded) {
+  const DocumentId id = cut_off();
+  host.pass(seconds(10));
+  hear();
+  ASSERT_EQ(host.remembered.size(), 1u);
+  host.pass(plan::kUnreachedMax + seconds(2));
+  host.scan_answers(host.clean());
+  host.pass(minutes(2));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_THAT(host.core->why(id), Not(HasSubstr("no longer isolated")));
+}
+
+TEST_F(Isolation, ALateRoundSaysOfAKeptIsolationThatItEnded) {
+  host.policy.verify.respawn_rounds = 1;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  const DocumentId id = cut_off();
+  host.scan_answers(host.found());  // and the look before the next round has begun
+  host.pass(seconds(10));
+  hear();
+  ASSERT_EQ(host.remembered.size(), 1u);
+  host.pass(plan::kUnreachedMax + seconds(2));
+  host.deliver();
+  host.scan_answers(host.found());
+  ASSERT_EQ(host.acts(), 2u) << host.core->why(id);
+  host.act_answers(HostState::kCleaned);
+  EXPECT_EQ(host.last().state, HostState::kCleaned);
   EXPECT_THAT(host.core->why(id), Not(HasSubstr("no longer isolated")));
 }
 
