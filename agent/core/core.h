@@ -257,6 +257,7 @@ class Core {
   void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);
+  bool is_still_due(const Run& rescan) const;
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   std::uint8_t rounds_of(const Job& job) const;
   bool is_between_rounds(const DocumentId& order) const;

@@ -116,6 +116,13 @@ std::vector<Seconds> Core::rescans_of(const Job& job) const {
   return rescans;
 }
 
+// Undone meanwhile: what it sees is what was put back.
+bool Core::is_still_due(const Run& rescan) const {
+  const Job& job = jobs_.at(rescan.job.order);
+  return rescan.by_reboot ? job.phase == Phase::kDone && job.reboot_rescan
+                          : job.phase == Phase::kVerifying;
+}
+
 bool Core::looks_gone(const model::ScanDone& done, const model::Policy& policy) const {
   const auto& expected = policy.verify.expect_none_of;
   return std::none_of(
@@ -145,12 +152,11 @@ bool Core::is_left(const Job& job, const std::vector<model::Finding>& findings) 
 
 void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::Policy& policy,
                       Effects& effects, const Now& now) {
+  end_run(run.job.order);
+  if (!is_still_due(run)) return;
   // As it is now, not as it was when this began: what else was done about it meanwhile stays.
   Job job = jobs_.at(run.job.order);
   const bool by_reboot = run.by_reboot;
-  end_run(job.order);
-  // Undone meanwhile: what it sees is what was put back.
-  if (job.phase == Phase::kDone && !by_reboot) return;
   if (by_reboot) job.reboot_rescan = false;
   const bool is_gone = looks_gone(done, policy);
   if (is_gone) ++job.rescans;

@@ -26,6 +26,7 @@ bool is_refusal(Reason reason) {
 void Core::end_without_result(const Run& run, Reason reason, const std::string& detail,
                               Effects& effects, const Now& now) {
   const bool is_rescan = run.kind == Run::Kind::kRescan;
+  if (is_rescan && !is_still_due(run)) return end_run(run.job.order);
   Job job = is_rescan ? jobs_.at(run.job.order) : run.job;
   if (is_rescan && ++failures_[job.order] < kTries) return;  // due, so it is started again
   Say say;

@@ -202,6 +202,40 @@ TEST_F(Rounds, TheOwnersUndoBetweenTwoRoundsIsCleanedAway) {
   EXPECT_EQ(host.acts(), 1u);
 }
 
+TEST_F(Rounds, TheOwnersUndoDuringARescanAfterARebootIsCleanedAway) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kNeedsReboot);
+  ++host.clock.boot.value[0];
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);
+  model::ActDone done;
+  done.state = HostState::kUndone;
+  done.order = id;
+  done.undo = done.local = true;
+  done.acted = 1;
+  host.run(host.core->on_act_done(done, host.now()));
+  host.scan_answers(host.found());  // what was put back
+  host.pass(hours(1));
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_EQ(host.scans(), 1u);
+  EXPECT_THAT(host.core->why(id), HasSubstr("undone by the owner"));
+}
+
+TEST_F(Rounds, ARescanThatDiesAfterTheOwnersUndoHasTheLastWord) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  for (int i = 0; i < 2; ++i)
+    host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  model::ActDone done;
+  done.state = HostState::kUndone;
+  done.order = id;
+  done.undo = done.local = true;
+  host.run(host.core->on_act_done(done, host.now()));
+  host.run(host.core->on_child_lost(model::Child::kScan, "signal 9", host.now()));
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_THAT(host.core->why(id), HasSubstr("undone by the owner"));
+}
+
 TEST_F(Rounds, WhatCameBackAsSomethingElseIsSaidToBeRefused) {
   const DocumentId id = respawned();
   host.scan_answers(host.found());
