@@ -29,8 +29,12 @@ bool Core::has_part(const model::Order& order, const Digest& blob) const {
 }
 
 std::optional<Core::Missing> Core::missing_of(const model::Order& order) const {
-  const auto policy = policies_.find(order.policy);
-  if (policy == policies_.end()) return Missing{order.policy, order.policy_size, true, 0};
+  return missing_of(order.policy, order.policy_size);
+}
+
+std::optional<Core::Missing> Core::missing_of(const Digest& digest, std::uint64_t size) const {
+  const auto policy = policies_.find(digest);
+  if (policy == policies_.end()) return Missing{digest, size, true, 0};
   std::optional<Missing> first;
   std::uint64_t left = 0;
   for (const model::HashPart& part : policy->second.facts.parts) {
@@ -161,11 +165,15 @@ Effects Core::on_damaged_hashes(const std::vector<Digest>& parts, const Now& now
 void Core::drop_hashes(Effects& effects, const Now& now) {
   if (hash_parts_.empty()) return;
   std::set<Digest> named;
-  for (const auto& [id, entry] : state().orders) {
-    const auto policy = policies_.find(entry.order.policy);
-    if (policy == policies_.end() || (is_over(entry.order, now) && !is_busy(id))) continue;
+  const auto keep = [&](const Digest& digest) {
+    const auto policy = policies_.find(digest);
+    if (policy == policies_.end()) return;
     for (const model::HashPart& part : policy->second.facts.parts) named.insert(part.digest);
-  }
+  };
+  for (const auto& [id, entry] : state().orders)
+    if (!is_over(entry.order, now) || is_busy(id)) keep(entry.order.policy);
+  for (const auto& [id, job] : jobs_)
+    if (is_busy(id)) keep(job.policy);  // also of orders that the fold has forgotten
   std::erase_if(hash_parts_, [&](const Digest& part) {
     if (named.contains(part)) return false;
     effects.records.push_back(DropHashPart{part});

@@ -113,7 +113,7 @@ class Core {
       std::string title;
       std::string text;
     };
-    std::vector<Line> lines;            // one for each order, log order
+    std::vector<Line> lines;            // one for each order, log order, then of older ones
     std::deque<trust::Notice> refused;  // log entries without authority, the newest of them
     std::vector<std::string> stops;     // what each active one says
     trust::Consent consent;
@@ -193,7 +193,7 @@ class Core {
   void consider(Effects& effects, const Now& now);
   void consider_order(const DocumentId& id, Effects& effects, const Now& now);
   void consider_rescans(Effects& effects, const Now& now);
-  std::optional<model::Reason> hashes_stay_away(const model::Order& order, const Now& now);
+  std::optional<model::Reason> hashes_stay_away(const Job& job, const Now& now);
   void consider_stopped(Effects& effects);
   void consider_ready(Effects& effects, const Now& now);
   trust::Verdict verdict_on(const DocumentId& id, const Now& now) const;
@@ -210,6 +210,7 @@ class Core {
     std::uint64_t left = 0;  // of all its hashes
   };
   std::optional<Missing> missing_of(const model::Order& order) const;
+  std::optional<Missing> missing_of(const Digest& policy, std::uint64_t size) const;
   bool has_part(const model::Order& order, const Digest& blob) const;
   bool is_over(const model::Order& order, const Now& now) const;
   bool is_busy(const DocumentId& id) const;
@@ -258,6 +259,8 @@ class Core {
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);
   bool is_still_due(const Run& rescan) const;
+  bool waits_in_vain(const Job& job) const;
+  void give_up_reboot(const Job& job, Effects& effects, const Now& now);
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   std::uint8_t rounds_of(const Job& job) const;
   bool is_between_rounds(const DocumentId& order) const;

@@ -71,17 +71,24 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
 Effects Core::on_start(const Now& now) {
   Effects effects;
   remember_stops(effects);
-  // What the fold has forgotten long after its end is forgotten here too.
+  // What the fold has forgotten long after its end is forgotten here too, unless it is still to be
+  // looked at: nobody else would.
+  std::erase_if(jobs_, [&](const auto& item) {
+    const auto& [id, job] = item;
+    if (state().orders.contains(id)) return false;
+    if (waits_in_vain(job))
+      give_up_reboot(job, effects, now);
+    else if (is_busy(id))
+      return false;
+    effects.records.push_back(DropJob{id});
+    return true;
+  });
   std::set<Digest> used;
   for (const auto& [id, entry] : state().orders) used.insert(entry.order.policy);
+  for (const auto& [id, job] : jobs_) used.insert(job.policy);
   std::erase_if(policies_, [&](const auto& policy) {
     if (used.contains(policy.first)) return false;
     effects.records.push_back(DropPolicy{policy.first});
-    return true;
-  });
-  std::erase_if(jobs_, [&](const auto& job) {
-    if (state().orders.contains(job.first) || job.second.phase == Phase::kActing) return false;
-    effects.records.push_back(DropJob{job.first});
     return true;
   });
   return finish(std::move(effects), now);

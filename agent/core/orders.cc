@@ -256,10 +256,16 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
 // By a Stop, by the owner, or because nobody knows whose log it is.
 bool Core::is_halted(const DocumentId& id) const {
   if (identity_.host.halted || log_.forked()) return true;
-  const auto order = state().orders.find(id);
-  return order != state().orders.end() &&
-         trust::stopped(state(), id, order->second.order, order->second.order.action_class,
-                        identity_.host.agent);
+  const auto halts = [&](const model::Order& order) {
+    return trust::stopped(state(), id, order, order.action_class, identity_.host.agent).has_value();
+  };
+  if (const auto entry = state().orders.find(id); entry != state().orders.end())
+    return halts(entry->second.order);
+  // Of one that the fold has forgotten only its policy is known: a Stop of any class stops it.
+  model::Order forgotten;
+  forgotten.action_class = model::Class::kDestroy;
+  if (const auto job = jobs_.find(id); job != jobs_.end()) forgotten.policy = job->second.policy;
+  return halts(forgotten);
 }
 
 // It reaches what is running: no new step. act says how far it came; of a scan nothing is left, and

@@ -16,6 +16,8 @@ namespace {
 
 // So long after its order is over a rescan waits for hashes that were damaged.
 constexpr Seconds kHashesWait = std::chrono::hours(24);
+// So long after its cleaning a host is waited for that does not start anew.
+constexpr Seconds kRebootWait = std::chrono::days(366);
 
 // What starts or keeps what is there again, beside the finding it belongs to.
 void add_origins(const model::Policy& policy, const model::ScanDone& done,
@@ -83,9 +85,8 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     run.job = job;
     run.by_reboot = by_reboot;
     run.sandbox = identity_.host.sandbox;
-    if (const auto order = state().orders.find(id);
-        order != state().orders.end() && missing_of(order->second.order)) {
-      if (const auto why = hashes_stay_away(order->second.order, now)) {
+    if (missing_of(job.policy, 0)) {
+      if (const auto why = hashes_stay_away(job, now)) {
         failures_[id] = kTries;  // it is not tried again
         end_without_result(run, *why, "its hash sets are not here any more", effects, now);
       }
@@ -97,7 +98,10 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
 }
 
 // A host that waits for its hashes is not left `cleaned` for ever.
-std::optional<Reason> Core::hashes_stay_away(const model::Order& order, const Now& now) {
+std::optional<Reason> Core::hashes_stay_away(const Job& job, const Now& now) {
+  const auto entry = state().orders.find(job.order);
+  if (entry == state().orders.end()) return Reason::kPolicyMissing;  // no order, nothing to fetch
+  const model::Order& order = entry->second.order;
   if (const auto problem = fetch_.problem(missing_of(order)->digest)) return problem;
   const Timestamp end = order.schedule.not_after + kHashesWait;
   if (judged_by(now).local >= end) return Reason::kPolicyMissing;
@@ -114,6 +118,23 @@ std::vector<Seconds> Core::rescans_of(const Job& job) const {
   // A stored count that no longer fits stays in bounds.
   while (rescans.size() <= job.rescans) rescans.push_back(rescans.back());
   return rescans;
+}
+
+// Its order is forgotten, and it was not started anew in all that time. By witness time: no clock
+// that is ahead ends it too early.
+bool Core::waits_in_vain(const Job& job) const {
+  return job.phase == Phase::kDone && job.reboot_rescan && job.boot == identity_.boot &&
+         job.cleaned + kRebootWait < log_.floor().time;
+}
+
+// What was said of it last still holds, but nobody will look at it again.
+void Core::give_up_reboot(const Job& job, Effects& effects, const Now& now) {
+  Say say;
+  say.kind = ReceiptKind::kVerify;
+  say.state = job.state;
+  say.reason = Reason::kExpired;
+  say.started = now.clock.local;
+  report(job, std::move(say), effects, now);
 }
 
 // Undone meanwhile: what it sees is what was put back.
@@ -209,7 +230,8 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
                 ? job.said + (is_gone ? "; a rescan finds nothing any more" : "; a rescan finds it")
                 : done_text(job, run, detail));
   report(job, std::move(say), effects, now);
-  if (job.state == HostState::kRespawned && job.round < rounds_of(job)) {
+  const bool is_known = state().orders.contains(job.order);  // else no gate can be asked
+  if (job.state == HostState::kRespawned && job.round < rounds_of(job) && is_known) {
     ++job.round;
     job.phase = Phase::kHeld;
   }

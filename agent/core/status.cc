@@ -107,6 +107,9 @@ Core::Status Core::status() const {
   status.rekey_pending = rekeying_.is_pending();
   for (const DocumentId& id : orders_in_log_order())
     status.lines.push_back({id, state().orders.at(id).order.title, why(id)});
+  for (const auto& [id, job] : jobs_)
+    if (!state().orders.contains(id) && is_busy(id))
+      status.lines.push_back({id, "its order ended long ago", why(id)});
   status.refused = refused_;
   for (const auto& [id, entry] : state().stops) status.stops.push_back(says(entry.stop));
   status.consent = identity_.host.consent;

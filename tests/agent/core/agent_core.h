@@ -32,6 +32,16 @@ class AgentCore : public ::testing::Test {
     }
   }
   void cool_off() { cool_off(host); }
+  // So much later; the log went on, and what is long over is forgotten.
+  void later(Seconds time) {
+    host.disconnect();
+    host.clock.local += time;
+    host.uptime += time;
+    host.connect();
+    const auto number = static_cast<std::uint8_t>(host.log.entries().size());
+    host.document(host.tenant.sign(
+        model::Stop{.nonce = Nonce{{number}}, .orders = {DocumentId{{9}}}}, {"carol"}));
+  }
   Bytes stop_all() { return host.tenant.sign(model::Stop{.halt_all = true}, {"carol"}); }
 
   Harness host;

@@ -104,6 +104,8 @@ void Harness::commit(const Record& record) {
     stored_.log = put->log;
   } else if (const auto* put = std::get_if<PutPolicy>(&record)) {
     policies_[put->digest] = put->bytes;
+  } else if (const auto* drop = std::get_if<DropPolicy>(&record)) {
+    policies_.erase(drop->digest);
   } else if (const auto* put = std::get_if<PutHashPart>(&record)) {
     stored_.hash_parts.push_back(put->digest);
   } else if (const auto* drop = std::get_if<DropHashPart>(&record)) {
@@ -113,6 +115,10 @@ void Harness::commit(const Record& record) {
   } else if (const auto* put = std::get_if<PutJob>(&record)) {
     std::erase_if(stored_.jobs, [&](const Job& job) { return job.order == put->job.order; });
     stored_.jobs.push_back(put->job);
+  } else if (const auto* drop = std::get_if<DropJob>(&record)) {
+    std::erase_if(stored_.jobs, [&](const Job& job) { return job.order == drop->order; });
+    std::erase_if(stored_.dry_runs,
+                  [&](const trust::DryRun& run) { return run.order == drop->order; });
   } else if (const auto* put = std::get_if<PutStop>(&record)) {
     stored_.stops.push_back({put->log_size, put->envelope, put->seen});
   } else if (const auto* put = std::get_if<PutReceipt>(&record)) {

@@ -226,6 +226,26 @@ TEST_F(HashSets, ARebootAfterTheOrderIsOverFindsThatItsHashesAreGone) {
   EXPECT_EQ(host.scans(), 0u);
 }
 
+TEST_F(HashSets, ARebootAfterTheOrderIsForgottenFindsThatItsHashesAreGone) {
+  host.policy.verify.after_reboot = true;
+  name_parts();
+  const DocumentId id = cleaned();
+  host.scan_answers(host.clean());
+  later(fixture::kDay * 100);
+  host.scan_answers(host.clean());
+  ASSERT_EQ(host.core->status().orders, 0u);
+  ++host.clock.boot.value[0];
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);  // the harness looks whether all hashes of a scan are there
+  // Lost in the store, they cannot come again: nobody waits for them.
+  host.run(host.core->on_damaged_hashes({named[0].digest}, host.now()));
+  host.scan_answers(not_all_here());
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kPolicyMissing);
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+}
+
 TEST_F(HashSets, WhatIsSignedAndIsNoHashSetIsWaitedForForEver) {
   const Bytes text(100, 'x');
   named = {{crypto::sha256(text), 100}};

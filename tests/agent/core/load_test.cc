@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/core.h"
+#include "protocol/crypto/digest.h"
 #include "tests/agent/core/agent_core.h"
 
 namespace fleetsweep::agent {
@@ -37,6 +38,82 @@ TEST_F(AgentCore, ACoreThatWasRestartedStillTellsWhatCameBackFromWhatWasMissed) 
   other.crash();
   other.scan_answers(other.found());
   EXPECT_EQ(other.last().state, HostState::kResidual);
+}
+
+// Orders whose time is long over, so that the fold has forgotten them.
+class ForgottenOrder : public AgentCore {
+ protected:
+  ForgottenOrder() { host.connect(); }
+  void reboot() {
+    ++host.clock.boot.value[0];
+    host.crash();
+  }
+};
+
+TEST_F(ForgottenOrder, OfAHostThatIsStartedAnewMonthsLaterNobodyHearsAgain) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kNeedsReboot);
+  later(fixture::kDay * 100);
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+  ASSERT_EQ(host.core->status().orders, 0u);
+  ASSERT_EQ(host.core->status().lines.size(), 1u);
+  EXPECT_EQ(host.core->status().lines[0].order, id);
+  reboot();
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
+  host.crash();
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_EQ(host.last().order, id);
+  reboot();
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.core->why(id), "unknown: no order with this id is in the log this host has seen");
+}
+
+TEST_F(ForgottenOrder, ARestartLosesItsLateRescan) {
+  host.policy.verify.rescans = {Seconds(0), fixture::kDay * 120};
+  host.policy.verify.respawn_rounds = 1;
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  later(fixture::kDay * 100);
+  host.crash();
+  EXPECT_EQ(host.scans(), 0u);
+  const Bytes stop =
+      host.tenant.sign(model::Stop{.nonce = Nonce{{77}}, .policies = {host.digest}}, {"carol"});
+  host.connect();
+  host.document(stop);
+  later(fixture::kDay * 21);
+  EXPECT_EQ(host.scans(), 0u) << "stopped by its policy";
+  model::Resume resume;
+  resume.stops = {fixture::id_of(stop)};
+  host.document(host.tenant.sign(resume, {"alice", "bob"}));
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.scans(), 1u) << "no gate could be asked for another round";
+}
+
+TEST_F(ForgottenOrder, ThatWaitsForARebootIsKeptForEver) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kNeedsReboot);
+  later(fixture::kDay * 200);
+  later(fixture::kDay * 167);
+  const std::size_t before = host.receipts().size();
+  host.crash();
+  ASSERT_EQ(host.receipts().size(), before + 1);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kNeedsReboot);
+  EXPECT_EQ(host.last().reason, Reason::kExpired);
+  reboot();
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.receipts().size(), before + 1) << "said once";
 }
 
 TEST_F(AgentCore, CrashBeforeTheCommitBeginsAnew) {
