@@ -57,8 +57,8 @@ int run_monitor(const Options& options) {
       return complain(files::system_error(errno, "look for an enrolment in " + options.state));
     return complain({Code::kNotFound,
                      fmt::format("{} holds no enrolment: run `fleetsweep-agent enrol "
-                                 "--token-file FILE --connect tcp://HOST:7601 --state {}` first",
-                                 options.state, options.state)});
+                                 "--token-file FILE --connect tcp://HOST:7601 --state {}` first{}",
+                                 options.state, options.state, way_to_undo(options.state))});
   }
   if (const auto enough = files::check_descriptors(kDescriptors, "the agent needs"); !enough)
     return complain(enough.error());
@@ -171,10 +171,11 @@ void print_next_undo(const Options& options, const Json& answer) {
                           [](const Json& one) { return one.value("reason", "") == "expired"; }))
     return;
   std::printf(
-      "next: make way for what is not back (docs/reasons.md), then `fleetsweep-agent undo %s "
+      "next: make way for what is not back (docs/reasons.md), then `fleetsweep-agent undo %s%s "
       "--state "
       "%s` again: it goes on with that\n",
-      escaped(options.command.argument).c_str(), options.state.c_str());
+      escaped(options.command.argument).c_str(), options.offline ? " --offline" : "",
+      options.state.c_str());
 }
 
 // Core, which answers, cannot look there; who may command the agent can. Null: he cannot either.
@@ -217,6 +218,12 @@ Result<std::string> read_stop(const std::string& path) {
   return to_text(codec::encode(*envelope));
 }
 
+int complain_unanswered(const Options& options, Error error) {
+  if (options.command.verb == "undo" && error.code == Code::kUnavailable)
+    error.message += ": where none can run, --offline undoes without it";
+  return complain(error);
+}
+
 int run_command(const Options& options) {
   Duration wait = std::chrono::seconds(30);
   model::LocalCommand asked = options.command;
@@ -225,18 +232,23 @@ int run_command(const Options& options) {
     if (!stop) return complain(stop.error());
     asked.argument = std::move(*stop);
   }
+  if (options.offline) {
+    const auto reply = undo_offline(options.undo);
+    if (!reply) return complain(reply.error());
+    return show(options, *reply);
+  }
   if (asked.verb == "undo") {
     // The monitor, which starts the undo, takes a whole id only: core knows which one is meant.
     if (!DocumentId::parse_hex(asked.argument)) {
       const auto meant = command(options.state, {"why", asked.argument}, wait);
-      if (!meant) return complain(meant.error());
+      if (!meant) return complain_unanswered(options, meant.error());
       if (!meant->ok) return show(options, *meant);
       asked.argument = Json::parse(meant->json, nullptr, false).value("order", "");
     }
     wait = std::chrono::minutes(30);
   }
   const auto reply = command(options.state, asked, wait);
-  if (!reply) return complain(reply.error());
+  if (!reply) return complain_unanswered(options, reply.error());
   return show(options, *reply);
 }
 

@@ -256,6 +256,12 @@ Parsed parse_options(int count, char** arguments) {
   auto* undo = command("undo", "put back what an order took away from this host; needs no quorum");
   undo->add_option("ORDER", options.command.argument, "its id, or the first 8 digits or more")
       ->required();
+  auto* offline =
+      undo->add_flag("--offline", options.offline,
+                     "by its journal alone, where no agent can run: its tenant is not told");
+  undo->add_option("--root", options.undo.root,
+                   "the tree the agent looked after (default: the one it was enrolled for)")
+      ->needs(offline);
 
   auto* stop = command("stop", "take a Stop that the tenant's people signed, from a file");
   stop->add_option("FILE", options.stop_file, "as `fleetsweep stop --out FILE` writes it")
@@ -319,6 +325,10 @@ Parsed parse_options(int count, char** arguments) {
     options.verb = Verb::kCommand;
     for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo, stop})
       if (*sub) options.command.verb = sub->get_name();
+    options.undo.state = options.state;
+    options.undo.libexec = options.baseline.libexec;
+    options.undo.order = options.command.argument;
+    if (options.undo.root.empty()) options.undo.root = enrolled_root(options.state);
   }
   return {std::nullopt, std::move(options)};
 }

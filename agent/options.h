@@ -9,6 +9,7 @@
 #include "agent/driver/run_core.h"
 #include "agent/local/baseline.h"
 #include "agent/local/enrol.h"
+#include "agent/local/offline_undo.h"
 #include "agent/monitor/monitor.h"
 
 namespace fleetsweep::agent {
@@ -22,6 +23,8 @@ struct Options {
   CoreOptions core;             // kCore
   model::LocalCommand command;  // kCommand: status, why, halt, resume, rekey, undo, stop
   std::string stop_file;        // of stop
+  bool offline = false;         // of undo: not through the agent
+  OfflineUndo undo;             // if so
   BaselineOptions baseline;     // kBaseline
   bool show = false;            // kBaseline: show it, else write it
 };

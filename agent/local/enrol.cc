@@ -179,8 +179,8 @@ Status not_enrolled(const std::string& state, const std::string& root) {
   if (const Status same = check_machine(state, read_host_digest(root)); !same) return same;
   return fail(Code::kConflict,
               "this host is enrolled already, as {} of tenant {}: `fleetsweep-agent run`, or move "
-              "{} away to enrol it anew",
-              old.agent.hex(), old.tenant.hex(), state);
+              "{} away to enrol it anew{}",
+              old.agent.hex(), old.tenant.hex(), state, way_to_undo(state));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "agent/local/enrolment.h"
 
+#include <unistd.h>
+
 #include <climits>
 #include <nlohmann/json.hpp>
 
@@ -119,12 +121,20 @@ std::string enrolled_root(const std::string& state) {
   return std::string(as_text(*content).substr(kHexBytes + 1, content->size() - kHexBytes - 2));
 }
 
+std::string way_to_undo(const std::string& state) {
+  if (::access((state + "/act/journal").c_str(), F_OK) != 0) return {};
+  return fmt::format(
+      ". What was done with it can be undone before that, and after it where it is moved to: "
+      "`fleetsweep-agent undo ORDER --offline --state {}`",
+      state);
+}
+
 Status check_machine(const std::string& state, const Digest& host) {
   const std::string path = state + "/machine";
   const auto anew = fmt::format(
       "move {} away and run `fleetsweep-agent enrol --token-file FILE --connect tcp://HOST:7601 "
-      "--state {}`",
-      state, state);
+      "--state {}`{}",
+      state, state, way_to_undo(state));
   const auto content = files::read_file(path, kMachineBytes);
   if (!content && content.error().code == Code::kNotFound)
     return fail(Code::kNotFound, "{} is missing: nothing says on which machine {} was enrolled: {}",

@@ -40,6 +40,12 @@ model::LocalReply refused(std::string_view why) {
   return {false, "{\"error\": " + json_string(why) + "}"};
 }
 
+bool is_order_id(const std::string& text) {
+  return DocumentId::parse_hex(text).has_value();
+}
+
+}  // namespace
+
 // Of what is not back as much as the answer has room for; the receipt has more.
 model::LocalReply undo_reply(const model::ActDone& done) {
   const auto left = agent::not_put_back(done);
@@ -58,12 +64,6 @@ model::LocalReply undo_reply(const model::ActDone& done) {
   }
   return {done.state == model::HostState::kUndone, json + "]}"};
 }
-
-bool is_order_id(const std::string& text) {
-  return DocumentId::parse_hex(text).has_value();
-}
-
-}  // namespace
 
 void Monitor::on_control() {
   UniqueFd fd(::accept4(control_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));

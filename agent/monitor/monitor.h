@@ -113,4 +113,7 @@ class Monitor {
   ClientId undo_client_ = 0;
 };
 
+// The answer to `undo`.
+model::LocalReply undo_reply(const model::ActDone& done);
+
 }  // namespace fleetsweep::monitor

@@ -251,6 +251,44 @@ TEST_F(Agent, ClonedImageRunsUnderTheIdentityOfItsTwin) {
   EXPECT_TRUE(controller_.serve_until([&] { return controller_.hellos > 0; }));
 }
 
+TEST_F(Agent, WhatWasTakenIsLostWithAnAgentThatDoesNotStart) {
+  std::ofstream(root_ + "/etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
+  enrol_and_start();
+  const DocumentId apply = clean(policy());
+  const auto undo = [&](const std::string& order, const std::string& state) {
+    const std::string words = folder_ + "/undo";
+    std::filesystem::remove(words);
+    Process owner({binary(), "undo", order, "--offline", "--state", state}, words);
+    EXPECT_TRUE(controller_.serve_until([&] { return !owner.is_running(); }));
+    std::ifstream log(words);
+    return std::pair(owner.exit_code(), std::string((std::istreambuf_iterator<char>(log)), {}));
+  };
+  EXPECT_THAT(undo(apply.hex(), state()),
+              testing::Pair(1, testing::HasSubstr("leave out --offline")));
+  ::kill(agent_->pid(), SIGTERM);
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+
+  std::ofstream(root_ + "/etc/machine-id") << "fedcba9876543210fedcba9876543210\n";
+  start_agent();
+  ASSERT_TRUE(controller_.serve_until([&] { return !agent_->is_running(); }));
+  EXPECT_EQ(agent_->exit_code(), 1);
+  std::ifstream log(folder_ + "/log");
+  EXPECT_THAT(
+      std::string((std::istreambuf_iterator<char>(log)), {}),
+      testing::HasSubstr("`fleetsweep-agent undo ORDER --offline --state " + state() + "`"));
+
+  const std::string moved = folder_ + "/moved";
+  std::filesystem::rename(state(), moved);
+  EXPECT_THAT(undo(apply.hex(), folder_),
+              testing::Pair(1, testing::HasSubstr("no order was carried out with this state")));
+  EXPECT_THAT(undo(apply.hex().substr(0, 12), moved),
+              testing::Pair(1, testing::HasSubstr("vault list --json")));
+  EXPECT_FALSE(std::filesystem::exists(bad_file()));
+  EXPECT_THAT(undo(apply.hex(), moved), testing::Pair(0, testing::HasSubstr("1 put back")));
+  std::ifstream back(bad_file());
+  EXPECT_EQ(std::string((std::istreambuf_iterator<char>(back)), {}), kBad);
+}
+
 TEST_F(Agent, OwnerTakesANewTransportKeyAndTheOldOneIsUsedAgain) {
   enrol_and_start();
   const CurveKey first = controller_.last_key;
