@@ -1,39 +1,116 @@
 #include "agent/act/hard_links.h"
 
+#include <algorithm>
 #include <set>
+#include <tuple>
+
+#include "agent/overlay/overlay.h"
+#include "agent/plan/protected.h"
 
 namespace fleetsweep::act {
 
 namespace {
 
-void walk(int folder, const std::string& path, const std::set<std::uint64_t>& devices,
-          Links& links) {
-  for (const auto& name : names_in(folder)) {
-    struct stat status {};
-    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !devices.contains(status.st_dev))
-      continue;
-    const std::string at = path + "/" + name;
-    if (const auto wanted = links.find({status.st_dev, status.st_ino}); wanted != links.end())
-      wanted->second.push_back(at);
-    if (!S_ISDIR(status.st_mode)) continue;
-    UniqueFd inner(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (inner) walk(inner.get(), at, devices, links);
-  }
+// A network or FUSE file system, or one that looking mounts: whoever asks it may wait for ever. As
+// scan's mount_points.cc has them.
+bool may_hang(std::string_view type) {
+  constexpr std::string_view kNames[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
+                                         "ceph", "fuse", "fuseblk", "afs",  "coda",  "autofs"};
+  return type.starts_with("fuse.") || std::ranges::find(kNames, type) != std::end(kNames);
 }
+
+class Search {
+ public:
+  Search(const Tree& tree, Links& links) : tree_(tree), links_(links) {
+    for (const auto& [inode, names] : links) devices_.insert(inode.first);
+    find_mounts();
+  }
+
+  // To the end even when all were found: one that is made meanwhile makes it another number.
+  void run(const std::vector<model::FileIdentity>& files) {
+    for (const auto& file : files)
+      if (links_.contains({file.device, file.inode})) starts_.insert(top_of(file));
+    // What lies above comes first, and passes those beneath it on its way.
+    while (!starts_.empty()) walk(*starts_.begin());
+  }
+
+ private:
+  // A mount that is not of a device sought is not even asked where it lies. One of btrfs does not
+  // tell the devices of its subvolumes; the last one on a folder lies on top.
+  void find_mounts() {
+    std::vector<std::string> hanging;
+    for (const Mount& mount : mounts().value_or(std::vector<Mount>())) {
+      const auto path = tree_.relative(mount.point);
+      if (!path || *path == "/") continue;
+      mounts_[*path] = devices_.contains(mount.device) || mount.type == "btrfs";
+      if (may_hang(mount.type)) hanging.push_back(*path);
+    }
+    for (const auto& [path, is_sought] : mounts_)
+      if (is_sought && std::ranges::none_of(hanging, [&path = path](const std::string& folder) {
+            return folder != path && plan::is_beneath(folder, path);
+          }))
+        starts_.insert(path);
+  }
+
+  // The uppermost folder above a file on its device; empty: the root. A subvolume of btrfs begins
+  // where nothing is mounted.
+  std::string top_of(const model::FileIdentity& file) const {
+    std::string top = file.path.substr(0, file.path.rfind('/'));
+    while (!top.empty()) {
+      const auto above = top.rfind('/');
+      const auto folder = open(top.substr(0, above));
+      if (above == std::string::npos || !folder || folder->device != file.device) break;
+      top.resize(above);
+    }
+    return top;
+  }
+
+  Checked<Parent> open(const std::string& folder) const { return tree_.parent(folder + "/x"); }
+
+  void walk(std::string start) {
+    std::vector<std::string> pending = {std::move(start)};
+    while (!pending.empty()) {
+      const std::string path = std::move(pending.back());
+      pending.pop_back();
+      starts_.erase(path);
+      // By its whole path: however deep it lies, one folder is open.
+      const auto folder = open(path);
+      if (!folder || !devices_.contains(folder->device)) continue;
+      for (const auto& name : names_in(folder->folder.get())) look(*folder, path, name, pending);
+    }
+  }
+
+  void look(const Parent& folder, const std::string& path, const std::string& name,
+            std::vector<std::string>& pending) {
+    const std::string at = path + "/" + name;
+    const auto mount = mounts_.find(at);
+    if (mount != mounts_.end() && !mount->second) return;
+    struct stat status {};
+    if (::fstatat(folder.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !devices_.contains(status.st_dev))
+      return;
+    if (S_ISDIR(status.st_mode)) return pending.push_back(at);
+    const auto wanted = links_.find({status.st_dev, status.st_ino});
+    // A file that is mounted over another has no name there.
+    if (wanted == links_.end() || mount != mounts_.end()) return;
+    if (seen_.emplace(folder.device, folder.inode, name).second) wanted->second.push_back(at);
+  }
+
+  const Tree& tree_;
+  Links& links_;
+  std::set<std::uint64_t> devices_;
+  std::map<std::string, bool> mounts_;  // beneath the root; whether names may lie there
+  std::set<std::string> starts_;
+  std::set<std::tuple<std::uint64_t, std::uint64_t, std::string>> seen_;  // of names, in a folder
+};
 
 }  // namespace
 
 Links names_of(const Tree& tree, const std::vector<model::FileIdentity>& files) {
   Links links;
-  std::set<std::uint64_t> devices;
-  for (const auto& file : files) {
-    if (file.links < 2) continue;
-    links[{file.device, file.inode}];
-    devices.insert(file.device);
-  }
-  // To the end even when all were found: a mount may show one name in two places.
-  if (!links.empty()) walk(tree.fd(), "", devices, links);
+  for (const auto& file : files)
+    if (file.links > 1) links[{file.device, file.inode}];
+  if (!links.empty()) Search(tree, links).run(files);
   return links;
 }
 

@@ -11,8 +11,9 @@ namespace fleetsweep::act {
 using Inode = std::pair<std::uint64_t, std::uint64_t>;  // device and number
 using Links = std::map<Inode, std::vector<std::string>>;
 
-// One walk for all of `files` with several names. A name that a mount covers is not found, one that
-// a mount shows twice is found twice: then their number is not the file's `links`.
+// For all of `files` with several names, wherever beneath the root their devices are mounted. A
+// name that a mount covers, or that lies where no path reaches, is not found: then there are fewer
+// than the file's `links`. One that a mount shows twice is one name.
 Links names_of(const Tree& tree, const std::vector<model::FileIdentity>& files);
 
 }  // namespace fleetsweep::act
