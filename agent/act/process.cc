@@ -234,9 +234,7 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
     return std::find(us.begin(), us.end(), process.pid) != us.end() ||
            (plan::is_protected_program(path) && !misnamed.contains(process.pid)) ||
            std::any_of(op.spared.begin(), op.spared.end(),
-                       [&](const auto& pattern) {
-                         return holds(pattern) || plan::matches_glob(pattern, path);
-                       }) ||
+                       [&](const auto& pattern) { return plan::covers_glob(pattern, path); }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));
   };
   std::map<std::int32_t, model::ProcessIdentity> reached, spared;

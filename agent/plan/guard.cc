@@ -65,7 +65,7 @@ bool is_windows_protected(const std::string& pattern, std::string_view path) {
     constexpr std::string_view kUsers = "/users/*/";
     if (wanted.starts_with(kUsers) && !folded.starts_with("/windows/"))
       wanted.replace(0, kUsers.size(), "/**/");
-    return matches_glob(wanted, folded) || matches_glob(wanted + "/**", folded);
+    return covers_glob(wanted, folded);
   });
 }
 
@@ -78,7 +78,7 @@ bool is_own(const Input& input, std::string_view path) {
 Refusal check_words(const Input& input, std::string_view path) {
   for (const auto& pattern : input.policy.limits.protect)
     if (hive::is_windows_path(pattern) ? is_windows_protected(pattern, path)
-                                       : matches_glob(pattern, path) || is_beneath(pattern, path))
+                                       : covers_glob(pattern, path))
       return protect(path, "protected by the policy");
   if (!trust::allows_path(input.consent, path))
     return {Reason::kConsent, fmt::format("{}: the host's owner does not allow it", escaped(path))};

@@ -144,6 +144,10 @@ bool matches_glob(std::string_view pattern, std::string_view path) {
   return !text.empty() && glob_component(component, text) && matches_glob(pattern, path);
 }
 
+bool covers_glob(std::string_view pattern, std::string_view path) {
+  return matches_glob(std::string(pattern) + "/**", path);
+}
+
 bool is_protected_text(std::string_view path) {
   const std::string plain = unmerged(path);
   constexpr std::string_view kTextFolders[] = {"/etc/ssh", "/boot", "/proc", "/sys"};

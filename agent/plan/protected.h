@@ -27,6 +27,8 @@ const std::vector<std::string>& protected_files();
 
 // * and ? inside a component, ** as a component: what a policy's `protect` may say.
 bool matches_glob(std::string_view pattern, std::string_view path);
+// It matches, or lies beneath what does.
+bool covers_glob(std::string_view pattern, std::string_view path);
 // `path` is `folder` or beneath it.
 bool is_beneath(std::string_view folder, std::string_view path);
 // "/usr/lib/x" -> "/lib/x" for the folders of a merged /usr.

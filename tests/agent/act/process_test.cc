@@ -1,11 +1,16 @@
 #include "agent/act/process.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "tests/agent/act/temp_dir.h"
 #include "tests/agent/node_root.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -23,6 +28,38 @@ TEST(Process, AContainerActsOnTheProcessesOfItsNode) {
       return one.process.pid == pid && one.process.exe.path == exe;
     });
   }));
+}
+
+TEST(Process, OfAProgramInAFolderThatAPatternNamesIsEnded) {
+  const TempDir folder;
+  const std::string path = "/home/ann/work/bin/program", program = folder.path() + path;
+  std::filesystem::create_directories(folder / "home/ann/work/bin");
+  std::filesystem::copy_file("/bin/sleep", program);
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    ::execl(program.c_str(), "program", "1000", nullptr);
+    ::_exit(127);
+  }
+  const auto tree = Tree::open(folder.path());
+  ASSERT_TRUE(tree);
+  EXPECT_TRUE(until([&] { return running_processes(*tree).size() == 1; }));
+  struct stat status {};
+  EXPECT_EQ(::stat(program.c_str(), &status), 0);
+  Op op;
+  op.file.device = status.st_dev;
+  op.file.inode = status.st_ino;
+  op.whole_program = true;
+  for (const char* pattern : {"/home/*/work", "/home/ann/work"}) {
+    op.spared = {pattern};
+    const Family family = family_of(*tree, op, {});
+    EXPECT_EQ(family.reached.size(), 0u) << pattern;
+    ASSERT_EQ(family.spared.size(), 1u) << pattern;
+    EXPECT_EQ(family.spared[0].pid, pid);
+  }
+  op.spared = {"/home/*/works"};
+  EXPECT_EQ(family_of(*tree, op, {}).reached.size(), 1u);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
 }
 
 }  // namespace

@@ -162,6 +162,19 @@ TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
 }
 
+TEST(Plan, WhatLiesInAFolderThatAPatternNamesIsTouched) {
+  for (const char* pattern : {"/home/*/work", "/home/*/work/", "/home/**/x"}) {
+    auto world = World::infected();
+    world.policy.limits.protect = {pattern};
+    for (auto* findings : {&world.findings, &world.dry_run})
+      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/work/a/x";
+    EXPECT_EQ(world.plan().refused, Reason::kProtected) << pattern;
+    for (auto* findings : {&world.findings, &world.dry_run})
+      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/works/a/y";
+    EXPECT_EQ(world.plan().refused, Reason::kNone) << pattern;
+  }
+}
+
 TEST(Plan, AModuleOfTheKernelIsTakenForOneThatWasDroppedThere) {
   const auto refusal = [](const char* path, bool is_stray) {
     auto world = World::infected();

@@ -103,6 +103,12 @@ TEST(Protected, GlobsMatchWholeComponents) {
   EXPECT_TRUE(matches_glob("/opt/f?o*", "/opt/foobar"));
   EXPECT_FALSE(matches_glob("/opt/f?o", "/opt/fo"));
   EXPECT_FALSE(matches_glob("/opt", "/opt/x"));
+  EXPECT_TRUE(covers_glob("/opt/*/keep", "/opt/a/keep"));
+  EXPECT_TRUE(covers_glob("/opt/*/keep", "/opt/a/keep/b/c"));
+  EXPECT_FALSE(covers_glob("/opt/*/keep", "/opt/a/keeper"));
+  EXPECT_TRUE(covers_glob("/opt/", "/opt/x"));
+  EXPECT_FALSE(covers_glob("/opt", "/optional"));
+  EXPECT_TRUE(covers_glob("/", "/x"));
   EXPECT_TRUE(is_beneath("/opt", "/opt/x"));
   EXPECT_FALSE(is_beneath("/opt", "/optional"));
 }
