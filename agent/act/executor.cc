@@ -154,6 +154,7 @@ Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* h
 Status Executor::run(const Nonce& transaction) {
   Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
+  details_.clear();
   provenance_.note_processes();
   UnitReload reload(tree_, services_);
   unsigned failures = 0;
@@ -183,7 +184,7 @@ Status Executor::recover_op(Context& context, std::uint32_t index, bool& settled
   const auto recovery = action_of(context.op(index).kind).recover(context, index);
   settled = true;
   if (!recovery) {
-    last_detail_ = recovery.error().detail;
+    details_[index] = recovery.error().detail;
     return ledger_.write(context.transaction, Failed{index, recovery.error().reason});
   }
   if (recovery->done) return ledger_.write(context.transaction, Done{index, recovery->post});
@@ -205,7 +206,7 @@ Status Executor::run_op(Context& context, std::uint32_t index, bool forward) {
 
   const auto intent = action.prepare(context, index);
   if (!intent) {
-    last_detail_ = intent.error().detail;
+    details_[index] = intent.error().detail;
     return ledger_.write(context.transaction, Failed{index, intent.error().reason});
   }
   FS_CHECK(ledger_.write(context.transaction, Intended{index, *intent}));
@@ -216,7 +217,7 @@ Status Executor::run_op(Context& context, std::uint32_t index, bool forward) {
   if (may_pass(post.error().reason))
     if (const auto recovery = action.recover(context, index); recovery && recovery->done)
       return ledger_.write(context.transaction, Done{index, recovery->post});
-  last_detail_ = post.error().detail;
+  details_[index] = post.error().detail;
   return ledger_.write(context.transaction, Failed{index, post.error().reason});
 }
 
@@ -238,16 +239,26 @@ Status Executor::undo_op(Context& context, std::uint32_t index) {
   } else if (state.stage != OpStage::kUndoIntended) {
     const auto intent = action.plan_undo(context, index);
     if (!intent) {
-      last_detail_ = intent.error().detail;
+      details_[index] = intent.error().detail;
       return ledger_.write(context.transaction, Undone{index, intent.error().reason});
     }
     FS_CHECK(ledger_.write(context.transaction, UndoIntended{index, *intent}));
   }
   const auto undone = action.undo(context, index);
   fault_point("undone");
-  if (!undone) last_detail_ = undone.error().detail;
+  if (!undone) details_[index] = undone.error().detail;
   return ledger_.write(context.transaction,
                        Undone{index, undone ? Reason::kNone : undone.error().reason});
+}
+
+std::string Executor::detail_of(const Context& context, std::uint32_t step) const {
+  for (const auto& [index, detail] : details_) {
+    const OpStage stage = context.op_state(index).stage;
+    if (context.op(index).step == step &&
+        (stage == OpStage::kFailed || stage == OpStage::kUndoFailed))
+      return detail;
+  }
+  return {};
 }
 
 Status Executor::finish(Context& context, const UnitReload& reload) {
@@ -256,10 +267,12 @@ Status Executor::finish(Context& context, const UnitReload& reload) {
   std::uint32_t acted = 0;
   Reason skipped = Reason::kNone;
   std::vector<std::string> left;
-  for (const auto& step : outcomes(context.state())) {
+  const auto steps = outcomes(context.state());
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
     acted += step.item.outcome == Outcome::kDone && plan::is_intrusive(step.item.action);
     if (step.item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
-      end = {HostState::kFailed, step.item.reason, last_detail_};
+      end = {HostState::kFailed, step.item.reason, detail_of(context, i)};
     if (step.item.outcome == Outcome::kSkipped && step.item.reason != Reason::kGone &&
         plan::is_intrusive(step.item.action))
       skipped = step.item.reason;
@@ -339,6 +352,7 @@ Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
 
 Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   FS_CHECK(begin_undo(transaction, order));
+  details_.clear();
   Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
 
   UndoEnd end;
@@ -370,7 +384,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
     killed = killed || steps[i].item.action == model::ActionKind::kKill;
     if (is_purged(done[i])) purged.push_back(escaped(steps[i].path));
     if (steps[i].item.outcome == Outcome::kFailed && end.reason == Reason::kNone)
-      end = {HostState::kFailed, steps[i].item.reason, last_detail_};
+      end = {HostState::kFailed, steps[i].item.reason, detail_of(context, i)};
     on_step_(i, steps[i]);
   }
   UnitReload reload(tree_, services_);

@@ -5,6 +5,7 @@
 // that cannot be written stops it: then the transaction stays open and a later start finishes it.
 
 #include <functional>
+#include <map>
 #include <optional>
 
 #include "agent/act/actions/action.h"
@@ -38,7 +39,8 @@ class Executor {
   Status undo_op(Context& context, std::uint32_t op);
   Status roll_back(Context& context, std::uint32_t step);
   Status finish(Context& context, const UnitReload& reload);
-  std::string last_detail_;
+  // The sentence to the reason of a step that failed: of the operation that made it fail.
+  std::string detail_of(const Context& context, std::uint32_t step) const;
 
   const Tree& tree_;
   Vault& vault_;
@@ -48,6 +50,7 @@ class Executor {
   ServiceManager* services_;
   std::string proc_;
   Provenance provenance_;
+  std::map<std::uint32_t, std::string> details_;  // of the transaction's operations that failed
   OnStep on_step_;
   MustEnd must_end_;
 };

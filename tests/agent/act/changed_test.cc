@@ -57,6 +57,19 @@ TEST_F(Clean, AFileWithOtherContentOfTheSameSizeAndTimeIsNotTaken) {
   EXPECT_EQ(read_text(path), content);
 }
 
+TEST_F(Clean, TheReasonOfOneStepIsExplainedByWhatBecameOfAnother) {
+  const Answer answer = host.run_racing(host.request(), "anchor:1", [&] {
+    write_text(host.at("/tmp/kit/evil"), "another content");
+    fs::remove(host.at("/usr/lib/libevil.so"));
+    fs::remove(host.at("/usr/lib/libevil.so.1"));
+  });
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kChanged) << answer.text();
+  EXPECT_EQ(reason_for(answer, "/usr/lib/libevil.so", ActionKind::kQuarantine), Reason::kGone);
+  EXPECT_TRUE(answer.done->detail.starts_with("/tmp/kit/evil: no longer the file that was found"))
+      << answer.text();
+}
+
 TEST_F(Clean, WhatVanishedIsReportedAndTheRestIsCleaned) {
   fs::remove(host.at("/tmp/kit/evil"));
   const Answer answer = host.run(host.request());
