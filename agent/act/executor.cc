@@ -114,6 +114,12 @@ void add_sentence(std::string& text, const std::string& sentence) {
   if (!sentence.empty()) text += (text.empty() ? "" : "; ") + sentence;
 }
 
+// Each once.
+void add_sentences(std::string& text, const std::vector<std::string>& all) {
+  for (const auto& sentence : std::set<std::string>(all.begin(), all.end()))
+    add_sentence(text, sentence);
+}
+
 // A clock that was set back does not have evidence purged sooner.
 Timestamp ended_at(const Context& context) {
   return std::max(read_clock().local, context.state().begin.at);
@@ -151,10 +157,15 @@ Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* h
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
 
+Context Executor::context_of(const Nonce& transaction) {
+  return {tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_, notes_};
+}
+
 Status Executor::run(const Nonce& transaction) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
+  Context context = context_of(transaction);
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   details_.clear();
+  notes_.clear();
   provenance_.note_processes();
   UnitReload reload(tree_, services_);
   unsigned failures = 0;
@@ -290,6 +301,7 @@ Status Executor::finish(Context& context, const UnitReload& reload) {
   if (const auto count = started_since(context); end.detail.empty() && count > 0)
     end.detail =
         fmt::format("{} processes were stopped that the scan had not found: started since", count);
+  add_sentences(end.detail, notes_);
   add_sentence(end.detail, untold.detail);
   add_sentence(end.detail, reload.untold_to_users(context.state()));
   if (const std::string pids = left_running(context); !pids.empty())
@@ -314,7 +326,7 @@ Status Executor::finish(Context& context, const UnitReload& reload) {
 }
 
 Status Executor::abandon(const Nonce& transaction, Reason reason, const std::string& detail) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
+  Context context = context_of(transaction);
   const auto steps = static_cast<std::uint32_t>(context.state().begin.steps.size());
   for (std::uint32_t step = 0; step < steps; ++step) {
     FS_CHECK(run_step(context, step, false));
@@ -336,13 +348,14 @@ Status Executor::abandon(const Nonce& transaction, Reason reason, const std::str
   UnitReload reload(tree_, services_);
   reload.tell(context.state());
   End end{HostState::kFailed, reason, detail, ended_at(context)};
+  add_sentences(end.detail, notes_);
   add_sentence(end.detail, reload.untold().detail);
   add_sentence(end.detail, reload.untold_to_users(context.state()));
   return ledger_.write(transaction, end);
 }
 
 Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
+  Context context = context_of(transaction);
   if (!context.state().end)  // a crash came first: know what was done before taking it back
     FS_CHECK(abandon(transaction, Reason::kStopped, "undone before it was finished"));
   if (!context.state().undo || context.state().undo_end)
@@ -353,7 +366,8 @@ Status Executor::begin_undo(const Nonce& transaction, const DocumentId& order) {
 Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   FS_CHECK(begin_undo(transaction, order));
   details_.clear();
-  Context context{tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_};
+  notes_.clear();
+  Context context = context_of(transaction);
 
   UndoEnd end;
   const auto done = outcomes(context.state());
@@ -401,6 +415,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
   if (const std::string restarted = restarted_services(context); !restarted.empty())
     add_sentence(end.detail,
                  "services that were restarted run on, that is not undone: " + restarted);
+  add_sentences(end.detail, notes_);
   add_sentence(end.detail, reload.untold().detail);
   add_sentence(end.detail, reload.untold_to_users(context.state()));
   hold_of(context).remove();

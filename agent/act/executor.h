@@ -33,6 +33,7 @@ class Executor {
   Status undo(const Nonce& transaction, const DocumentId& order);
 
  private:
+  Context context_of(const Nonce& transaction);
   Status run_step(Context& context, std::uint32_t step, bool forward);
   Status run_op(Context& context, std::uint32_t op, bool forward);
   Status recover_op(Context& context, std::uint32_t op, bool& settled);
@@ -51,6 +52,7 @@ class Executor {
   std::string proc_;
   Provenance provenance_;
   std::map<std::uint32_t, std::string> details_;  // of the transaction's operations that failed
+  std::vector<std::string> notes_;                // Context::notes
   OnStep on_step_;
   MustEnd must_end_;
 };

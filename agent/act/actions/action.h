@@ -26,6 +26,8 @@ struct Context {
   HiveEditor* hives;  // only of a volume of Windows
   Firewall& firewall;
   ServiceManager* services;  // nullptr: none here
+  // For the receipt: what was done, and not as it should be.
+  std::vector<std::string>& notes;
 
   const Transaction& state() const { return *ledger.find(transaction); }
   const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kStopSeconds = 5;
 constexpr int kExitSeconds = 10;
+// Each has cost ten seconds, in which he runs.
+constexpr std::size_t kUnfrozenMax = 2;
 
 bool is_same(const Frozen& frozen, const ProcessKey& process) {
   return frozen.pid == process.pid && frozen.start_ticks == process.start_ticks;
@@ -96,6 +98,12 @@ bool is_gone(const Refusal& refusal) {
   return refusal.reason == Reason::kGone;
 }
 
+// It waits for something that does not come (a disk, who shares its memory), or may not be stopped;
+// not: it is another one, or cannot be written down.
+bool resists(const Refusal& refusal) {
+  return refusal.reason == Reason::kTimeout || refusal.reason == Reason::kPermission;
+}
+
 }  // namespace
 
 Hold hold_of(const Context& context) {
@@ -111,7 +119,7 @@ Checked<Intent> prepare_process(Context& context, std::uint32_t index) {
   return Intent{};
 }
 
-Checked<Family> freeze(Context& context, std::uint32_t index) {
+Checked<Family> freeze(Context& context, std::uint32_t index, std::set<std::int32_t>* unfrozen) {
   const Op& op = context.op(index);
   Freezing freezing(context, index);
   Family family;
@@ -120,8 +128,14 @@ Checked<Family> freeze(Context& context, std::uint32_t index) {
     bool grew = false;
     const auto stop = [&](const ProcessKey& process,
                           const model::FileIdentity& exe) -> Checked<void> {
+      if (unfrozen != nullptr &&
+          (unfrozen->contains(process.pid) || unfrozen->size() == kUnfrozenMax))
+        return {};
       const auto stopped = freezing.stop(process, exe);
-      if (!stopped && !is_gone(stopped.error())) return fail(stopped.error());
+      if (!stopped && unfrozen != nullptr && resists(stopped.error()))
+        unfrozen->insert(process.pid);
+      else if (!stopped && !is_gone(stopped.error()))
+        return fail(stopped.error());
       grew = grew || (stopped && *stopped);
       return {};
     };

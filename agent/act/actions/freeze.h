@@ -17,8 +17,10 @@ Hold hold_of(const Context& context);
 Checked<Intent> prepare_process(Context& context, std::uint32_t op);
 
 // Until two looks find nobody new. Each is in the journal before it is touched: a dead
-// transaction's processes can be continued. The family as it was seen last.
-Checked<Family> freeze(Context& context, std::uint32_t op);
+// transaction's processes can be continued. The family as it was seen last. Who cannot be frozen
+// ends it, unless `unfrozen` is there to name him: then the others are frozen all the same.
+Checked<Family> freeze(Context& context, std::uint32_t op,
+                       std::set<std::int32_t>* unfrozen = nullptr);
 
 // family_of() with whom this transaction has stopped as one of it: who stood between may be gone.
 Family frozen_family(const Context& context, std::uint32_t op);

@@ -148,6 +148,44 @@ TEST_P(Freeze, ASuspendedFamilyIsHeldAndGivenBackToWhereItCameFrom) {
   expect_no_hold();
 }
 
+// It waits for a child that has its memory: no signal but SIGKILL reaches it.
+TEST_P(Freeze, OneWhoCannotBeFrozenKeepsAllOfItsFamilyAlive) {
+  const std::string program = host.at("/opt/kit/waiter");
+  write_text(program + ".c",
+             "#include <unistd.h>\n"
+             "int main(void) {\n"
+             "  if (vfork() == 0) for (;;) pause();\n"
+             "  for (;;) pause();\n"
+             "}\n");
+  output_of("cc -w -o " + program + " " + program + ".c");
+  const pid_t parent = host.start("/opt/kit/waiter");
+  ASSERT_TRUE(until([&] { return plan::descendants(running(), parent).size() == 1; }));
+  const pid_t child = plan::descendants(running(), parent)[0].pid;
+  ASSERT_TRUE(until([&] { return host.process_state(parent) == 'D'; }));
+  host.findings.clear();
+  host.find_file(kByHash, "/tmp/kit/evil");
+  host.find_file(kByName, "/usr/lib/libevil.so");
+  host.find_process(parent);
+  host.dry_run = host.findings;
+  auto& actions = host.policy.responses[0].actions;
+  actions.resize(1);
+  if (GetParam() == Way::kSignal) {
+    const Answer held = host.run(host.request());
+    EXPECT_EQ(held.reason(), model::Reason::kTimeout) << held.text();
+    EXPECT_TRUE(host.is_alive(parent) && host.is_alive(child));
+  }
+  actions[0].kind = ActionKind::kKill;
+  const Answer killed = host.run(host.request());
+  EXPECT_EQ(killed.state(), HostState::kCleaned) << killed.text();
+  EXPECT_FALSE(host.is_alive(parent));
+  EXPECT_FALSE(host.is_alive(child));
+  if (GetParam() == Way::kSignal) {  // which freezer takes it, the kernel's version decides
+    EXPECT_NE(killed.text().find("could be frozen before they were killed"), std::string::npos)
+        << killed.text();
+  }
+  expect_no_hold();
+}
+
 TEST_P(Freeze, AChildOfAnotherProgramStaysFrozenWhenItsParentIsKilled) {
   fs::copy_file("/bin/dash", host.at("/opt/kit/shell"));
   const pid_t parent =
