@@ -133,15 +133,22 @@ Checked<void> Hold::take(std::int32_t pid) const {
   return wait_frozen();
 }
 
-Checked<void> Hold::give_back(std::int32_t pid, const std::string& group) const {
+Checked<std::string> Hold::give_back(std::int32_t pid, const std::string& group) const {
   if (!mount_) return refuse(Reason::kIo, "continue process {}: no cgroups are seen here", pid);
   // If that cannot be read it is written all the same: whoever runs moves to where it was.
-  if (const auto now = group_of(pid); now && *now != group_) return {};
+  if (const auto now = group_of(pid); now && *now != group_) return std::string();
   const std::string value = std::to_string(pid);
-  int error = write_value(mount_->path + group + "/cgroup.procs", value);
-  if (error == ENOENT || error == ENODEV)
-    error = write_value(mount_->path + "/cgroup.procs", value);
-  if (error == 0 || error == ESRCH) return {};
+  std::string to = group;
+  int error = write_value(mount_->path + to + "/cgroup.procs", value);
+  // Who removes groups that are empty did it meanwhile; one of v2 with limits for others holds
+  // none.
+  while ((error == ENOENT || error == ENODEV || error == EBUSY || error == EOPNOTSUPP) &&
+         to.find('/') != std::string::npos) {
+    to.resize(to.rfind('/'));
+    error = write_value(mount_->path + to + "/cgroup.procs", value);
+  }
+  if (error == 0 && to != group && group != "/") return to.empty() ? "/" : to;
+  if (error == 0 || error == ESRCH) return std::string();
   return refuse_errno("continue process", value, error);
 }
 

@@ -37,9 +37,10 @@ class Hold {
   std::vector<std::int32_t> pids() const;  // of all that are in it
   // Moves it in and waits until it is frozen. Whatever error: it may be in.
   Checked<void> take(std::int32_t pid) const;
-  // Back to `group`, where it runs again: to the top if that is gone. Nothing happens to a process
-  // that is not held.
-  Checked<void> give_back(std::int32_t pid, const std::string& group) const;
+  // Back to `group`, where it runs again: if that is gone, to the nearest one above it that takes
+  // processes. Nothing happens to a process that is not held. The group it is in instead, without
+  // the limits it had; empty: it is where it was.
+  Checked<std::string> give_back(std::int32_t pid, const std::string& group) const;
   // Whoever is left goes to `group`; then the cgroup goes.
   Checked<void> empty(const std::string& group) const;
   // Only if nobody is in it.

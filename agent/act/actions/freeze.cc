@@ -184,7 +184,12 @@ Checked<void> thaw(Context& context, std::uint32_t index) {
     if (!pidfd && is_gone(pidfd.error())) continue;  // killed by this transaction, or by itself
     if (!pidfd) return fail(pidfd.error());
     if (!process.group.empty()) {
-      FS_CHECK(hold.give_back(process.pid, process.group));
+      FS_TRY(const std::string instead, hold.give_back(process.pid, process.group));
+      if (!instead.empty())
+        context.notes.push_back(
+            fmt::format("process {} runs on in the cgroup {}, for the one it was in is gone with "
+                        "its limits: {}",
+                        process.pid, escaped(instead), escaped(process.group)));
       continue;
     }
     if (const auto sent = send_signal(pidfd->get(), SIGCONT);
@@ -209,7 +214,7 @@ Checked<void> end(Context& context, const ProcessKey& process, const model::File
   const Hold hold = hold_of(context);
   const Frozen* frozen = record_in_transaction(context, process);
   const bool is_held = frozen != nullptr ? !frozen->group.empty() : hold.has(process.pid);
-  Checked<void> thawed;
+  Checked<std::string> thawed;
   for (int attempt = 0; is_held && attempt < 2; ++attempt)
     if (thawed =
             hold.give_back(process.pid, frozen != nullptr ? frozen->group : any_origin(context));
@@ -217,7 +222,8 @@ Checked<void> end(Context& context, const ProcessKey& process, const model::File
       break;
   // In v2 it dies in the hold as well.
   const auto exited = wait_exit(pidfd.get(), kExitSeconds);
-  return exited || thawed ? exited : thawed;
+  if (!exited && !thawed) return fail(thawed.error());
+  return exited;
 }
 
 }  // namespace fleetsweep::act

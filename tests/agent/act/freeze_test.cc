@@ -39,6 +39,15 @@ std::optional<std::string> hide_for(Way way) {
   return std::nullopt;
 }
 
+// Where the groups of this way are; nothing: there are none.
+std::optional<FreezerMount> mount_for(Way way) {
+  std::istringstream lines(read_text("/proc/self/mountinfo"));
+  for (std::string line; way != Way::kSignal && std::getline(lines, line);)
+    if (const auto mount = freezer_mount(line); mount && mount->is_v2 == (way == Way::kV2))
+      return mount;
+  return std::nullopt;
+}
+
 struct Freeze : testing::TestWithParam<Way> {
   ActHost host;
 
@@ -146,6 +155,36 @@ TEST_P(Freeze, ASuspendedFamilyIsHeldAndGivenBackToWhereItCameFrom) {
     EXPECT_EQ(group_of(pid), before);
   }
   expect_no_hold();
+}
+
+TEST_P(Freeze, AProcessWhoseCgroupIsGoneGetsAnotherWithoutAWord) {
+  const auto mount = mount_for(GetParam());
+  if (!mount) GTEST_SKIP() << "a signal moves nobody";
+  const std::string above = fmt::format("/fleetsweep-test-{}", ::getpid()), group = above + "/in";
+  fs::create_directories(mount->path + group);
+  const pid_t worker = host.start("/opt/kit/worker");
+  std::ofstream(mount->path + group + "/cgroup.procs") << worker << std::flush;
+  ASSERT_NE(group_of(worker).find(group), std::string::npos) << group_of(worker);
+  host.findings.clear();
+  host.find_file(kByHash, "/tmp/kit/evil");
+  host.find_file(kByName, "/usr/lib/libevil.so");
+  host.find_process(worker);
+  host.dry_run = host.findings;
+  host.policy.responses[0].actions.resize(1);
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kResidual);
+  // As systemd removes a scope when the last of it has moved away.
+  ASSERT_EQ(::rmdir((mount->path + group).c_str()), 0);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_NE(undone.text().find(fmt::format("process {} runs on in the cgroup {}, for the one it "
+                                           "was in is gone with its limits: {}",
+                                           worker, above, group)),
+            std::string::npos)
+      << undone.text();
+  EXPECT_NE(group_of(worker).find(above + "\n"), std::string::npos) << group_of(worker);
+  ::kill(worker, SIGKILL);
+  EXPECT_TRUE(until([&] { return ::rmdir((mount->path + above).c_str()) == 0; }));
 }
 
 // It waits for a child that has its memory: no signal but SIGKILL reaches it.
