@@ -214,6 +214,12 @@ Checked<void> apply_metadata(int fd, const Metadata& metadata) {
   return {};
 }
 
+bool is_as(const Metadata& now, const Metadata& wanted) {
+  return now.mode == wanted.mode && now.uid == wanted.uid && now.gid == wanted.gid &&
+         now.mtime_ns == wanted.mtime_ns && now.xattrs == wanted.xattrs &&
+         ((now.flags ^ wanted.flags) & kSettableFlags) == 0;
+}
+
 Checked<void> apply_flags(int fd, const Metadata& metadata) {
   const std::uint32_t now = flags_of(fd);
   const std::uint32_t wanted = (now & ~kSettableFlags) | (metadata.flags & kSettableFlags);

@@ -56,6 +56,8 @@ Result<Metadata> decode_metadata(BytesView bytes);
 Checked<Metadata> read_metadata(int fd, std::string_view path);
 // Owner, mode, extended attributes (and no other ones), times; not the flags.
 Checked<void> apply_metadata(int fd, const Metadata& metadata);
+// It is what these two would make of it; but for the time of access.
+bool is_as(const Metadata& now, const Metadata& wanted);
 // All settable flags but the locking ones, of a new file: some only take while it is empty.
 Checked<void> apply_flags(int fd, const Metadata& metadata);
 

@@ -94,6 +94,16 @@ std::string temporary_name(const Op& op) {
   return fmt::format(".fsr-{:016x}", op.token);
 }
 
+Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
+  const int folder = parent.folder.get();
+  if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) return true;
+  if (errno == EINVAL && ::renameat(folder, temporary.c_str(), folder, parent.leaf.c_str()) == 0)
+    return false;
+  const int error = errno;
+  (void)::unlinkat(folder, temporary.c_str(), 0);
+  return refuse_errno("replace", path, error);
+}
+
 std::string vault_name(std::uint32_t op) {
   return std::to_string(op);
 }

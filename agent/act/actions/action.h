@@ -62,6 +62,9 @@ std::string hidden_name(const Op& op);  // what is on its way out
 void put_back(const Op& op, const Intent& intent, const Parent& parent);
 std::string temporary_name(const Op& op);  // what is on its way in
 std::string vault_name(std::uint32_t op);
+// The new file takes the old one's name. Where they can, the two swap places, and false says that
+// the file system (NTFS) cannot: then the old one is gone at once, and the vault has it.
+Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path);
 
 // What is known about the object of an operation: why it goes into the vault, and, of an open file,
 // all about that.

@@ -138,18 +138,6 @@ Checked<UniqueFd> write_file(const Parent& parent, const std::string& name, std:
   return fail(written.error());
 }
 
-// The new file takes the old one's name. Where they can, the two swap places, and false says that
-// the file system (NTFS) cannot: then the old one is gone at once, and the vault has it.
-Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
-  const int folder = parent.folder.get();
-  if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) return true;
-  if (errno == EINVAL && ::renameat(folder, temporary.c_str(), folder, parent.leaf.c_str()) == 0)
-    return false;
-  const int error = errno;
-  (void)::unlinkat(folder, temporary.c_str(), 0);
-  return refuse_errno("edit", path, error);
-}
-
 Checked<void> take_out(const Op& op, const Intent& intent, const Parent& parent) {
   if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
     return refuse_errno("edit", op.file.path, errno);

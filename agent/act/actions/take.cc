@@ -145,6 +145,7 @@ std::optional<std::string> other_name(Context& context, std::uint32_t index) {
   return std::nullopt;
 }
 
+// Under the temporary name.
 Checked<void> link_again(Context& context, const std::string& other, const Op& op,
                          const Parent& parent) {
   FS_TRY(const Parent from, context.tree.parent(other));
@@ -152,50 +153,85 @@ Checked<void> link_again(Context& context, const std::string& other, const Op& o
   FS_TRY(const Digest digest, digest_of(file.get()));
   if (digest != context.op_state(op.store).post.digest)
     return refuse(Reason::kConflict, "{}: changed since it came back", escaped(other));
-  if (::linkat(from.folder.get(), from.leaf.c_str(), parent.folder.get(), parent.leaf.c_str(), 0) !=
-      0)
+  if (::linkat(from.folder.get(), from.leaf.c_str(), parent.folder.get(),
+               temporary_name(op).c_str(), 0) != 0)
     return refuse_errno("link", op.file.path, errno);
   return {};
 }
 
 Checked<void> write_again(Context& context, const Op& op, const Parent& parent) {
-  const std::string temporary = temporary_name(op);
-  (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);  // of an undo that was interrupted
-  UniqueFd file(::openat(parent.folder.get(), temporary.c_str(),
+  UniqueFd file(::openat(parent.folder.get(), temporary_name(op).c_str(),
                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return refuse_errno("create", op.file.path, errno);
-  const auto restored = [&]() -> Checked<void> {
-    FS_TRY(const Metadata metadata, restore_content(context, op.store, file.get()));
-    FS_CHECK(apply_metadata(file.get(), metadata));
-    if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
-    fault_point("restored");
-    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0)
-      return refuse_errno("restore", op.file.path, errno);
-    return {};
-  }();
+  FS_TRY(const Metadata metadata, restore_content(context, op.store, file.get()));
+  FS_CHECK(apply_metadata(file.get(), metadata));
+  if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+  return {};
+}
+
+// Only what has the content that is in the vault is deleted.
+bool remove_copy(const Context& context, const Op& op, const Parent& parent) {
+  const std::string temporary = temporary_name(op);
+  const UniqueFd file(::openat(parent.folder.get(), temporary.c_str(),
+                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  const auto digest = file ? digest_of(file.get()) : Digest{};
+  return digest && *digest == context.op_state(op.store).post.digest &&
+         ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0;
+}
+
+// What came out for it must be no more than a copy, or goes back.
+Checked<void> replace(const Context& context, const Op& op, const Parent& parent, int copy) {
+  const std::string temporary = temporary_name(op);
+  if (const auto unlocked = unlock(op, copy); !unlocked) {
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return unlocked;
+  }
+  FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+  if (!exchanged || remove_copy(context, op, parent)) return {};
+  if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) == 0)
+    (void)remove_copy(context, op, parent);
+  return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
+}
+
+// `copy`: what has its name and its content, and is otherwise another file.
+Checked<void> restore(Context& context, std::uint32_t index, const Parent& parent, int copy) {
+  const Op& op = context.op(index);
+  const std::string temporary = temporary_name(op);
+  (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);  // of an undo that was interrupted
+  const auto other = other_name(context, index);
+  auto restored =
+      other ? link_again(context, *other, op, parent) : write_again(context, op, parent);
+  if (restored) fault_point("restored");
+  if (restored && copy >= 0) return replace(context, op, parent, copy);
+  if (restored && rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0)
+    restored = refuse_errno("restore", op.file.path, errno);
   if (!restored) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
   return restored;
+}
+
+Checked<bool> is_restored(Context& context, const Op& op, int file) {
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  FS_TRY(const Metadata now, read_metadata(file, op.file.path));
+  return is_as(now, stored);
 }
 
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
-  const Digest& stored = context.op_state(op.store).post.digest;
-
   auto file = context.tree.file(parent, op.file.path);
-  if (file) {  // an undo that was interrupted had come so far
+  if (!file && file.error().reason != Reason::kGone) return fail(file.error());
+  bool is_done = false;
+  if (file) {
     FS_TRY(const Digest digest, digest_of(file->get()));
-    if (digest != stored)
+    if (digest != context.op_state(op.store).post.digest)
       return refuse(Reason::kConflict, "{}: something else has this name now",
                     escaped(op.file.path));
-    (void)::unlinkat(parent.folder.get(), temporary_name(op).c_str(), 0);
-  } else if (file.error().reason != Reason::kGone) {
-    return fail(file.error());
-  } else if (const auto other = other_name(context, index)) {
-    FS_CHECK(link_again(context, *other, op, parent));
-  } else {
-    FS_CHECK(write_again(context, op, parent));
+    FS_TRY(is_done, is_restored(context, op, file->get()));
   }
+  if (is_done)  // an undo that was interrupted had come so far
+    (void)remove_copy(context, op, parent);
+  else
+    FS_CHECK(restore(context, index, parent, file ? file->get() : -1));
   FS_CHECK(restore_time(context.op_state(index), parent));
   return lock_again(context, index, parent);
 }

@@ -17,18 +17,29 @@ struct Rounds : testing::Test {
   ActHost host;
   std::uint8_t rounds = 1;  // that the policy has
   std::string before, copy;
+  std::string files;  // those that are taken, in every respect
   model::ActRequest request;
 
   void SetUp() override {
     host.policy.verify.respawn_rounds = rounds;
     host.infect();
     before = host.contents();
+    files = taken();
     copy = host.root() + ".copy";
     output_of("cp -a " + host.root() + " " + copy);
     request = host.request();
     const Answer cleaned = host.run(request);
     ASSERT_EQ(cleaned.state(), HostState::kCleaned) << cleaned.text();
     host.come_back(copy);
+  }
+  std::string taken() const {
+    std::string lines;
+    std::istringstream manifest(host.manifest());
+    for (std::string line; std::getline(manifest, line);)
+      for (const char* path : {"tmp/kit/evil ", "usr/lib/libevil.so ", "usr/lib/libevil.so.1 ",
+                               "opt/kit/worker ", "etc/systemd/system/evil.service "})
+        if (line.starts_with(path)) lines += line + "\n";
+    return lines;
   }
   // Of the same order, with what is found now.
   model::ActRequest again(std::uint8_t number) const {
@@ -58,6 +69,23 @@ TEST_F(Rounds, WhatComesBackInNewFilesIsLeftOrIsNotPutBackByOneUndo) {
   EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
   EXPECT_EQ(undone.done->items.size(), second.done->items.size() * 2) << "of both rounds";
   EXPECT_EQ(host.contents(), before);
+  EXPECT_EQ(taken(), files);
+}
+
+TEST_F(Rounds, WhatComesBackWithAnotherOwnerModeAndTimeKeepsThemAfterTheUndo) {
+  for (const char* path : {"/tmp/kit/evil", "/usr/lib/libevil.so"}) {
+    fs::permissions(host.at(path), fs::perms(0700));
+    output_of("touch " + host.at(path) + " && { setfattr -n user.note -v new " + host.at(path) +
+              " || true; }");
+    if (::geteuid() == 0) output_of("chown 1234:5678 " + host.at(path));
+  }
+  host.scan();
+  ASSERT_EQ(host.run(again(1)).state(), HostState::kCleaned);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.contents(), before);
+  EXPECT_EQ(taken(), files);
+  EXPECT_EQ(output_of("find " + host.root() + " -name '.fs*'"), "");
 }
 
 TEST_F(Rounds, ARoundIsBegunTwiceOrOutOfTurn) {
@@ -104,6 +132,7 @@ TEST_F(Rounds, WhatWasTakenBackIsCleanedAgain) {
   host.scan();
   EXPECT_EQ(host.run(again(1)).reason(), Reason::kExecuted);
   EXPECT_EQ(host.contents(), before);
+  EXPECT_EQ(taken(), files);
 }
 
 TEST_F(Rounds, AResumedRoundIsAnsweredWithTheOneBeforeIt) {
