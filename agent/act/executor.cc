@@ -154,11 +154,13 @@ Executor::Executor(const Tree& tree, Vault& vault, Ledger& ledger, HiveEditor* h
       services_(services),
       proc_(std::move(proc)),
       provenance_(tree),
+      boot_(read_clock().boot),
       on_step_(std::move(on_step)),
       must_end_(std::move(must_end)) {}
 
 Context Executor::context_of(const Nonce& transaction) {
-  return {tree_, vault_, ledger_, provenance_, transaction, hives_, firewall_, services_, notes_};
+  return {tree_,  vault_,    ledger_,   provenance_, transaction,
+          hives_, firewall_, services_, notes_,      boot_};
 }
 
 Status Executor::run(const Nonce& transaction) {

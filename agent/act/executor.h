@@ -51,6 +51,7 @@ class Executor {
   ServiceManager* services_;
   std::string proc_;
   Provenance provenance_;
+  const BootId boot_;
   std::map<std::uint32_t, std::string> details_;  // of the transaction's operations that failed
   std::vector<std::string> notes_;                // Context::notes
   OnStep on_step_;

@@ -123,17 +123,19 @@ Checked<void> set_mtime(int fd, std::int64_t value) {
   return {};
 }
 
-bool is_same_inode(const struct stat& status, const model::FileIdentity& file) {
-  return status.st_dev == file.device && status.st_ino == file.inode;
+bool is_same_inode(const struct stat& status, const model::FileIdentity& file, Device device) {
+  return (status.st_dev == file.device || device == Device::kMayDiffer) &&
+         status.st_ino == file.inode;
 }
 
-bool is_same_file(const struct stat& status, const model::FileIdentity& file) {
-  return is_same_inode(status, file) && static_cast<std::uint64_t>(status.st_size) == file.size &&
+bool is_same_file(const struct stat& status, const model::FileIdentity& file, Device device) {
+  return is_same_inode(status, file, device) &&
+         static_cast<std::uint64_t>(status.st_size) == file.size &&
          nanoseconds(status.st_mtim) == file.mtime_ns;
 }
 
-bool is_unchanged(const struct stat& status, const model::FileIdentity& file) {
-  return is_same_file(status, file) && nanoseconds(status.st_ctim) == file.ctime_ns;
+bool is_unchanged(const struct stat& status, const model::FileIdentity& file, Device device) {
+  return is_same_file(status, file, device) && nanoseconds(status.st_ctim) == file.ctime_ns;
 }
 
 std::vector<std::string> names_in(int folder) {

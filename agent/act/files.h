@@ -52,10 +52,17 @@ std::int64_t mtime_of(int fd);
 // The modification time of an open folder or file, its access time untouched.
 Checked<void> set_mtime(int fd, std::int64_t nanoseconds);
 
-// dev, ino, size, mtime and (unless it is told to ignore it) ctime; not the content.
-bool is_same_inode(const struct stat& status, const model::FileIdentity& file);
-bool is_same_file(const struct stat& status, const model::FileIdentity& file);
-bool is_unchanged(const struct stat& status, const model::FileIdentity& file);
+// Where a file system has another number since a reboot (a disk was found earlier or later, btrfs,
+// device mapper) its files are known by all else.
+enum class Device { kCounts, kMayDiffer };
+
+// dev and ino; size and mtime too; and ctime; not the content.
+bool is_same_inode(const struct stat& status, const model::FileIdentity& file,
+                   Device device = Device::kCounts);
+bool is_same_file(const struct stat& status, const model::FileIdentity& file,
+                  Device device = Device::kCounts);
+bool is_unchanged(const struct stat& status, const model::FileIdentity& file,
+                  Device device = Device::kCounts);
 
 // Names in an open folder, sorted; none if it cannot be read.
 std::vector<std::string> names_in(int folder);

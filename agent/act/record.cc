@@ -6,7 +6,9 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 7;
+constexpr std::uint8_t kFormat = 8;
+// Before the boot was told in which the devices of files have their numbers.
+constexpr std::uint8_t kFormatWithoutBoot = 7;
 // Before the locks of a file were told that is edited or loses rights.
 constexpr std::uint8_t kFormatWithoutLocks = 6;
 // Before a cleaning told how long its evidence is kept, and an operation of permissions.
@@ -139,6 +141,7 @@ void pack(Packer& out, const Begin& begin) {
   for (const auto& step : begin.steps) pack(out, step);
   out.u32(static_cast<std::uint32_t>(begin.ops.size()));
   for (const auto& op : begin.ops) pack(out, op);
+  out.fixed(begin.boot);
 }
 
 void pack(Packer& out, const Intended& event) {
@@ -229,6 +232,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
         begin.steps.push_back(unpack_step(in));
       for (auto left = in.count(); left > 0 && in.ok(); --left)
         begin.ops.push_back(unpack_op(in, format));
+      if (format > kFormatWithoutBoot) begin.boot = in.fixed<BootId>();
       return begin;
     }
     case 1: {

@@ -334,7 +334,9 @@ class Server {
     begin->policy = verified.order().policy;
     begin->undo_ttl = kept_by(verified.policy());
     close_unused(is_about_network(*begin), restarts_services(*begin) || may_change_units(*begin));
-    begin->at = std::max(read_clock().local, verified.anchor().newest);
+    const auto clock = read_clock();
+    begin->at = std::max(clock.local, verified.anchor().newest);
+    begin->boot = clock.boot;
     std::uint64_t bytes = 0;
     for (const auto& op : begin->ops)
       if (op.kind == OpKind::kStore && keeps_content(*begin, op)) bytes += op.file.size;

@@ -23,6 +23,7 @@ struct Begin {
   Seconds undo_ttl{};  // so long its policy has its evidence kept; 0: it says nothing
   std::vector<Step> steps;
   std::vector<Op> ops;
+  BootId boot;  // in which what they tell of files was read; zero: it was not told
   bool operator==(const Begin&) const = default;
 };
 struct Intended {

@@ -34,6 +34,12 @@ const Action& action_of(OpKind kind) {
   return kKillAction;
 }
 
+Device Context::device() const {
+  const BootId& begun = state().begin.boot;
+  return begun == boot || begun == BootId{} || boot == BootId{} ? Device::kCounts
+                                                                : Device::kMayDiffer;
+}
+
 Checked<hive::Change> hive_change(const Context& context, const Op& op) {
   const auto name = std::ranges::find(kChangeNames, op.what.front());
   if (name == std::end(kChangeNames) || context.hives == nullptr)
@@ -73,6 +79,7 @@ Checked<Parent> undo_parent(Context& context, std::uint32_t op) {
   const Intent& intent = context.op_state(op).intent;
   struct stat status {};
   if (::fstat(parent.folder.get(), &status) != 0) return refuse_errno("stat", "a folder", errno);
+  if (context.device() == Device::kMayDiffer) parent.device = intent.parent_device;
   const bool same = parent.device == intent.parent_device && parent.inode == intent.parent_inode;
   const bool only_roots = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   if (!same && !only_roots)

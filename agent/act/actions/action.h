@@ -28,10 +28,13 @@ struct Context {
   ServiceManager* services;  // nullptr: none here
   // For the receipt: what was done, and not as it should be.
   std::vector<std::string>& notes;
+  BootId boot;  // of this run
 
   const Transaction& state() const { return *ledger.find(transaction); }
   const Op& op(std::uint32_t index) const { return state().begin.ops[index]; }
   const OpState& op_state(std::uint32_t index) const { return state().ops[index]; }
+  // kMayDiffer: the host was started again since the transaction began.
+  Device device() const;
 };
 
 struct Recovery {

@@ -23,11 +23,11 @@ Checked<Look> look(Context& context, const Op& op) {
   FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
-  if (!is_same_file(status, op.file))
+  if (!is_same_file(status, op.file, context.device()))
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
   FS_TRY(std::string capability, capability_of(file.get(), op.file.path));
   return Look{std::move(file), status.st_mode & kBits, std::move(capability),
-              is_unchanged(status, op.file)};
+              is_unchanged(status, op.file, context.device())};
 }
 
 // An operation takes one or the other.

@@ -25,7 +25,7 @@ Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) 
   FS_TRY(UniqueFd file, open_it(context, op, parent));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
-  if (!op.any_content && !is_unchanged(status, op.file))
+  if (!op.any_content && !is_unchanged(status, op.file, context.device()))
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
   if (op.any_content && status.st_nlink > 1)
     return refuse(Reason::kHardLinks, "{}: has {} names, a line cannot be taken out of one",

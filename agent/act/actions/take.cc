@@ -20,8 +20,9 @@ Checked<UniqueFd> open_stored(Context& context, const Op& op, const Parent& pare
   FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
-  const bool same =
-      op.is_first_take ? is_unchanged(status, op.file) : is_same_file(status, op.file);
+  const Device device = context.device();
+  const bool same = op.is_first_take ? is_unchanged(status, op.file, device)
+                                     : is_same_file(status, op.file, device);
   if (!same)
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
   // Unlinking another of its names changed the ctime, which then cannot vouch for the content.
@@ -65,9 +66,11 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 }
 
 // A hidden name that is not our file, or cannot go, goes back to where it was.
-Checked<Post> finish(const Op& op, const Intent& intent, const Parent& parent) {
+Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent) {
+  const Op& op = context.op(index);
+  const Intent& intent = context.op_state(index).intent;
   const auto hidden = stat_in(parent, hidden_name(op));
-  if (!hidden || !S_ISREG(hidden->st_mode) || !is_same_file(*hidden, op.file)) {
+  if (!hidden || !S_ISREG(hidden->st_mode) || !is_same_file(*hidden, op.file, context.device())) {
     put_back(op, intent, parent);
     return refuse(Reason::kRaced, "{}: another file was put in its place while we acted",
                   escaped(op.file.path));
@@ -93,7 +96,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
     if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
       return refuse_errno("take", op.file.path, errno);
     fault_point("renamed");
-    return finish(op, context.op_state(index).intent, parent);
+    return finish(context, index, parent);
   }();
   // Wherever it is now.
   if (!taken) (void)lock(op, file.get(), locks);
@@ -104,11 +107,14 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   if (stat_in(parent, hidden_name(op))) {
-    FS_TRY(const Post post, finish(op, context.op_state(index).intent, parent));
+    FS_TRY(const Post post, finish(context, index, parent));
     return Recovery{true, post};
   }
   const auto there = stat_in(parent, parent.leaf);
-  if (!there || !is_same_inode(*there, op.file)) return Recovery{true, post_in(parent)};
+  // One that is there is not done, whatever number its file system has.
+  if (!there ||
+      (!is_same_inode(*there, op.file) && !is_same_file(*there, op.file, Device::kMayDiffer)))
+    return Recovery{true, post_in(parent)};
   FS_CHECK(lock_again(context, index, parent));
   return Recovery{};
 }
@@ -140,7 +146,7 @@ std::optional<std::string> other_name(Context& context, std::uint32_t index) {
     if (stage != OpStage::kPending && stage != OpStage::kFailed) continue;
     const auto parent = context.tree.parent(ops[i].file.path);
     const auto there = parent ? stat_in(*parent, parent->leaf) : std::nullopt;
-    if (there && is_same_file(*there, ops[i].file)) return ops[i].file.path;
+    if (there && is_same_file(*there, ops[i].file, context.device())) return ops[i].file.path;
   }
   return std::nullopt;
 }

@@ -14,10 +14,10 @@ bool leads_there(const Parent& parent, const std::string& name, const Op& op) {
   return size >= 0 && std::string_view(target, static_cast<std::size_t>(size)) == op.text;
 }
 
-bool is_our_link(const Parent& parent, const std::string& name, const Op& op) {
+bool is_our_link(const Parent& parent, const std::string& name, const Op& op, Device device) {
   struct stat status {};
   if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISLNK(status.st_mode) || !is_same_inode(status, op.file))
+      !S_ISLNK(status.st_mode) || !is_same_inode(status, op.file, device))
     return false;
   return leads_there(parent, name, op);
 }
@@ -32,13 +32,15 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   if (!is_there(parent, parent.leaf))
     return refuse(Reason::kGone, "{}: gone", escaped(op.file.path));
-  if (!is_our_link(parent, parent.leaf, op))
+  if (!is_our_link(parent, parent.leaf, op, context.device()))
     return refuse(Reason::kChanged, "{}: no longer the link that was found", escaped(op.file.path));
   return intent_in(parent);
 }
 
-Checked<Post> finish(const Op& op, const Intent& intent, const Parent& parent) {
-  if (!is_our_link(parent, hidden_name(op), op)) {
+Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent) {
+  const Op& op = context.op(index);
+  const Intent& intent = context.op_state(index).intent;
+  if (!is_our_link(parent, hidden_name(op), op, context.device())) {
     put_back(op, intent, parent);
     return refuse(Reason::kRaced, "{}: replaced while we acted", escaped(op.file.path));
   }
@@ -56,17 +58,18 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
     return refuse_errno("take", op.file.path, errno);
-  return finish(op, context.op_state(index).intent, parent);
+  return finish(context, index, parent);
 }
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   if (is_there(parent, hidden_name(op))) {
-    FS_TRY(const Post post, finish(op, context.op_state(index).intent, parent));
+    FS_TRY(const Post post, finish(context, index, parent));
     return Recovery{true, post};
   }
-  return Recovery{!is_our_link(parent, parent.leaf, op), post_in(parent)};
+  // One that is there is not done, whatever number its file system has.
+  return Recovery{!is_our_link(parent, parent.leaf, op, Device::kMayDiffer), post_in(parent)};
 }
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {

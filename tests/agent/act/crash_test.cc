@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "agent/act/ledger.h"
 #include "protocol/base/prng.h"
 #include "tests/agent/act/act_host.h"
 #include "tests/wait.h"
@@ -72,6 +73,58 @@ TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
         "killed:1", "before-record:1", "before-record:7"})
     for (const bool resume_first : {true, false})
       EXPECT_TRUE(survives(place, resume_first)) << place << " was not reached";
+}
+
+// As if the host had been started again and its file systems had other numbers since: what the
+// journal tells of files was read in another boot, from another device.
+void renumber(const ActHost& host) {
+  const std::string path = host.state() + "/journal", old = path + ".old";
+  fs::rename(path, old);
+  const auto from = Journal::open(old);
+  auto to = Journal::open(path);
+  ASSERT_TRUE(from && to);
+  for (const auto& bytes : from->records()) {
+    auto record = decode_record(bytes);
+    ASSERT_TRUE(record);
+    if (auto* begin = std::get_if<Begin>(&record->event)) {
+      begin->boot.value[0] ^= 1;
+      for (auto& op : begin->ops) op.file.device += 1000;
+    }
+    if (auto* intended = std::get_if<Intended>(&record->event))
+      intended->intent.parent_device += 1000;
+    ASSERT_TRUE(to->append(encode(*record)));
+  }
+}
+
+TEST(Crash, AFileThatIsThereCountsAsTakenWhenItsDeviceHasAnotherNumber) {
+  for (const char* place : {"before-rename:2", "renamed:2", "before-rename:3"}) {
+    ActHost host;
+    host.infect();
+    const std::string before = host.manifest();
+    auto request = host.request();
+    ASSERT_FALSE(host.run(request, place).done);
+    ASSERT_NO_FATAL_FAILURE(renumber(host));
+    request.resume = true;
+    const Answer resumed = host.run(request);
+    EXPECT_EQ(resumed.state(), HostState::kCleaned) << place << "\n" << resumed.text();
+    EXPECT_EQ(host.contents(), cleaned_contents()) << place;
+    const Answer undone = host.run(host.undo_request(request));
+    EXPECT_EQ(undone.state(), HostState::kUndone) << place << "\n" << undone.text();
+    EXPECT_EQ(host.manifest(), before) << place;
+  }
+}
+
+TEST(Crash, UndoFindsNoFolderWhenItsDeviceHasAnotherNumber) {
+  ActHost host;
+  host.infect();
+  fs::permissions(host.at("/tmp/kit"), fs::perms(01777));  // not only root writes there
+  const std::string before = host.manifest();
+  auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  ASSERT_NO_FATAL_FAILURE(renumber(host));
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.manifest(), before);
 }
 
 TEST(Crash, OwnerWhoHaltsOrWritesAMistakeGetsFrozenProcessesThawed) {

@@ -43,6 +43,7 @@ Begin a_begin() {
   kill.spared = {"/srv", "/opt/*"};
   kill.roots = {"/home"};
   begin.ops = {store, take, collect, kill};
+  begin.boot.value[0] = 4;
   return begin;
 }
 
@@ -181,7 +182,7 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
   record[0] = 4;
   const auto read = decode_record(record);
   ASSERT_FALSE(read);
-  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 7"),
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 8"),
             std::string::npos)
       << read.error().message;
 }
@@ -196,6 +197,7 @@ TEST(Transaction, AJournalOfBeforeTheWordOnRetentionIsRefused) {
       kHead + DocumentId::kSize + sizeof(std::uint64_t) + 1 + Digest::kSize + sizeof(std::int64_t);
   record[0] = 5;
   record.erase(record.begin() + kUndoTtl, record.begin() + kUndoTtl + 8);
+  record.resize(record.size() - BootId::kSize);
   const auto read = decode_record(record);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(std::get<Begin>(read->event), begin);
@@ -213,6 +215,17 @@ TEST(Transaction, AJournalOfBeforeTheWordOnLocksIsRefused) {
   Bytes bytes = encode(record);
   bytes[0] = 6;
   bytes.resize(bytes.size() - 4);
+  const auto read = decode_record(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, record);
+}
+
+TEST(Transaction, AJournalOfBeforeTheWordOnTheBootIsRefused) {
+  Record record{Nonce{}, a_begin()};
+  std::get<Begin>(record.event).boot = BootId{};
+  Bytes bytes = encode(record);
+  bytes[0] = 7;
+  bytes.resize(bytes.size() - BootId::kSize);
   const auto read = decode_record(bytes);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, record);
