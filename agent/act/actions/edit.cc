@@ -203,6 +203,39 @@ Checked<void> lock_again(const Context& context, std::uint32_t index, const Pare
   return lock(op, file.get(), locks);
 }
 
+Checked<bool> has_line(Context& context, const Op& op, const Parent& parent, const Digest& now) {
+  if (now.is_zero()) return false;
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  FS_TRY(const std::string text, read_text(file.get(), op.file.path, limits::kEditBytes));
+  return without_line(text, op.text, op.rest, op.join).has_value();
+}
+
+// Somebody changed the file since we began. What is hidden is what we read, and then the two had
+// changed places, or what we wrote; anything else is somebody's and stays. A line that is gone is
+// taken out, and undo puts it back into what the file holds then.
+Checked<Recovery> recover_changed(Context& context, std::uint32_t index, const Parent& parent,
+                                  const Digest& now, bool hidden) {
+  const Op& op = context.op(index);
+  const Intent intent = context.op_state(index).intent;
+  const std::string name = hidden_name(op);
+  const Digest beside = digest_under(parent, name);
+  if (hidden && (beside.is_zero() || (beside != intent.before && beside != intent.after)))
+    return refuse(Reason::kRaced, "{}: changed while we acted; what stood there is beside it as {}",
+                  escaped(op.file.path), name);
+  if (hidden && ::unlinkat(parent.folder.get(), name.c_str(), 0) != 0)
+    return refuse_errno("edit", op.file.path, errno);
+  if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent));
+  bool is_done = hidden && beside == intent.before;
+  if (op.what.empty()) {
+    FS_TRY(const bool has, has_line(context, op, parent, now));
+    is_done = !has;
+  }
+  if (!is_done) return Recovery{};
+  context.notes.push_back(fmt::format("{}: the entry was taken out, and the file was changed since",
+                                      escaped(op.file.path)));
+  return Recovery{true, post_in(parent)};
+}
+
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
@@ -216,11 +249,12 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
     if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent));
     return Recovery{true, post_in(parent)};
   }
+  if (now != intent.before) return recover_changed(context, index, parent, now, hidden);
   if (hidden) {  // our temporary file: without it the folder is as it was
     (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
     FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
   }
-  if (now == intent.before) FS_CHECK(lock_again(context, index, parent));
+  FS_CHECK(lock_again(context, index, parent));
   return Recovery{};
 }
 

@@ -127,6 +127,67 @@ TEST(Crash, UndoFindsNoFolderWhenItsDeviceHasAnotherNumber) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+// Somebody edits the file after the crash.
+struct Edited : testing::Test {
+  ActHost host;
+  model::ActRequest request;
+  std::string path, before, swapped;
+
+  void SetUp() override {
+    host.infect();
+    path = host.at("/etc/crontab");
+    before = read_text(path);
+    request = host.request();
+    ASSERT_FALSE(host.run(request, "edit-exchanged:1").done);
+    swapped = read_text(path);
+    ASSERT_EQ(swapped.find("/tmp/kit/evil"), std::string::npos);
+    request.resume = true;
+  }
+  std::string hidden() const {
+    std::string name = output_of("find " + host.at("/etc") + " -name '.fs*'");
+    return name.substr(0, name.find('\n'));
+  }
+};
+
+TEST_F(Edited, AfterOurEditTheLineIsGoneAndNobodySaysSo) {
+  write_text(path, swapped + "# added by hand\n");
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_NE(answer.text().find("/etc/crontab: the entry was taken out, and the file was changed "
+                               "since"),
+            std::string::npos)
+      << answer.text();
+  EXPECT_EQ(read_text(path), swapped + "# added by hand\n");
+  EXPECT_EQ(hidden(), "");
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(read_text(path), before + "# added by hand\n");
+}
+
+TEST_F(Edited, WithTheLineInItCountsAsCleaned) {
+  write_text(path, before + "# added by hand\n");
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.item("/etc/crontab", model::ActionKind::kRemove)->reason,
+            model::Reason::kChanged)
+      << answer.text();
+  EXPECT_EQ(read_text(path), before + "# added by hand\n");
+  EXPECT_EQ(hidden(), "");
+}
+
+TEST_F(Edited, WhatStandsUnderOurHiddenNameAndIsNotOursIsDeleted) {
+  write_text(path, swapped + "# added by hand\n");
+  const std::string beside = hidden();
+  write_text(beside, "somebody's edit, which came out in the exchange");
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kRaced) << answer.text();
+  EXPECT_NE(answer.text().find(fs::path(beside).filename().string()), std::string::npos)
+      << answer.text();
+  EXPECT_EQ(read_text(path), swapped + "# added by hand\n");
+  EXPECT_EQ(read_text(beside), "somebody's edit, which came out in the exchange");
+}
+
 TEST(Crash, OwnerWhoHaltsOrWritesAMistakeGetsFrozenProcessesThawed) {
   for (const char* file : {"halt", "consent.conf"}) {
     ActHost host;
