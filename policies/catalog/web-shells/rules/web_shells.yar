@@ -14,14 +14,18 @@ rule WebShell_PHP_Request_Is_Code
         reference = "what a one-line shell is; NSA and ASD 2020, Detect and prevent web shell malware"
     strings:
         $php = "<?php" nocase
-        $echo = "<?="
         $get = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_GET\s{0,4}\[/ nocase
         $post = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_POST\s{0,4}\[/ nocase
         $request = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_REQUEST\s{0,4}\[/ nocase
         $cookie = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_COOKIE\s{0,4}\[/ nocase
-        $backticks = /`\s{0,4}\$_(GET|POST|REQUEST|COOKIE)\s{0,4}\[/
+        $get_ticks = /`\s{0,4}\$_GET\s{0,4}\[/
+        $post_ticks = /`\s{0,4}\$_POST\s{0,4}\[/
+        $request_ticks = /`\s{0,4}\$_REQUEST\s{0,4}\[/
+        $cookie_ticks = /`\s{0,4}\$_COOKIE\s{0,4}\[/
     condition:
-        filesize < 512KB and any of ($php, $echo) and any of ($get, $post, $request, $cookie, $backticks)
+        // "<?" or the head of a picture in front of the short form
+        filesize < 512KB and ($php or uint16(0) == 0x3f3c or uint32(0) == 0x38464947) and
+        any of ($get*, $post*, $request*, $cookie*)
 }
 
 rule WebShell_JSP_Request_Is_Command
