@@ -260,7 +260,8 @@ class Core {
                 Effects& effects, const Now& now);
   bool is_still_due(const Run& rescan) const;
   bool waits_in_vain(const Job& job) const;
-  void give_up_reboot(const Job& job, Effects& effects, const Now& now);
+  void give_up_reboot(Job& job, Effects& effects, const Now& now);
+  bool may_be_undone(const Job& job) const;
   bool looks_gone(const model::ScanDone& done, const model::Policy& policy) const;
   std::uint8_t rounds_of(const Job& job) const;
   bool is_between_rounds(const DocumentId& order) const;

@@ -5,6 +5,12 @@
 
 namespace fleetsweep::agent {
 
+namespace {
+// So long after a cleaning this host knows that it did it, without which no order can undo it: for
+// longer than evidence is kept.
+constexpr Seconds kUndoKept = std::chrono::days(5 * 366);
+}  // namespace
+
 trust::Checked<PolicyBrief> brief_of(BytesView policy_bytes) {
   FS_TRY(trust::PolicyFacts facts, trust::policy_facts(policy_bytes));
   const auto policy = codec::decode<model::Policy>(policy_bytes);
@@ -68,24 +74,28 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
   return {};
 }
 
+bool Core::may_be_undone(const Job& job) const {
+  return job.mode == model::Mode::kApply && job.acted > 0 &&
+         job.state != model::HostState::kUndone && log_.floor().time <= job.cleaned + kUndoKept;
+}
+
 Effects Core::on_start(const Now& now) {
   Effects effects;
   remember_stops(effects);
+  for (auto& [id, job] : jobs_)
+    if (!state().orders.contains(id) && waits_in_vain(job)) give_up_reboot(job, effects, now);
   // What the fold has forgotten long after its end is forgotten here too, unless it is still to be
-  // looked at: nobody else would.
+  // looked at, which nobody else would, or may be undone.
   std::erase_if(jobs_, [&](const auto& item) {
     const auto& [id, job] = item;
-    if (state().orders.contains(id)) return false;
-    if (waits_in_vain(job))
-      give_up_reboot(job, effects, now);
-    else if (is_busy(id))
-      return false;
+    if (state().orders.contains(id) || is_busy(id) || may_be_undone(job)) return false;
     effects.records.push_back(DropJob{id});
     return true;
   });
   std::set<Digest> used;
   for (const auto& [id, entry] : state().orders) used.insert(entry.order.policy);
-  for (const auto& [id, job] : jobs_) used.insert(job.policy);
+  for (const auto& [id, job] : jobs_)
+    if (is_busy(id)) used.insert(job.policy);
   std::erase_if(policies_, [&](const auto& policy) {
     if (used.contains(policy.first)) return false;
     effects.records.push_back(DropPolicy{policy.first});

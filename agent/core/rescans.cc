@@ -128,13 +128,15 @@ bool Core::waits_in_vain(const Job& job) const {
 }
 
 // What was said of it last still holds, but nobody will look at it again.
-void Core::give_up_reboot(const Job& job, Effects& effects, const Now& now) {
+void Core::give_up_reboot(Job& job, Effects& effects, const Now& now) {
+  job.reboot_rescan = false;
   Say say;
   say.kind = ReceiptKind::kVerify;
   say.state = job.state;
   say.reason = Reason::kExpired;
   say.started = now.clock.local;
   report(job, std::move(say), effects, now);
+  remember(job, effects);
 }
 
 // Undone meanwhile: what it sees is what was put back.

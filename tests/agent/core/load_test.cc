@@ -70,7 +70,7 @@ TEST_F(ForgottenOrder, OfAHostThatIsStartedAnewMonthsLaterNobodyHearsAgain) {
   EXPECT_EQ(host.last().order, id);
   reboot();
   EXPECT_EQ(host.scans(), 0u);
-  EXPECT_EQ(host.core->why(id), "unknown: no order with this id is in the log this host has seen");
+  EXPECT_TRUE(host.core->status().lines.empty());
 }
 
 TEST_F(ForgottenOrder, ARestartLosesItsLateRescan) {
@@ -97,6 +97,26 @@ TEST_F(ForgottenOrder, ARestartLosesItsLateRescan) {
   EXPECT_EQ(host.last().state, HostState::kRespawned);
   EXPECT_EQ(host.last().order, id);
   EXPECT_EQ(host.scans(), 1u) << "no gate could be asked for another round";
+}
+
+TEST_F(ForgottenOrder, ItsUndoIsCalledUnknownAfterTwoRestarts) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  ASSERT_EQ(host.last().state, HostState::kVerified);
+  later(fixture::kDay * 100);
+  host.crash();
+  host.crash();
+  host.connect();
+  model::Order undo = fixture::undo(id);
+  undo.schedule.not_before = host.clock.local;
+  undo.schedule.not_after = host.clock.local + fixture::kDay;
+  const DocumentId undone = host.order(undo, {"alice", "bob"});
+  ASSERT_EQ(host.acts(), 1u) << host.core->why(undone);
+  host.act_answers(HostState::kUndone);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
 }
 
 TEST_F(ForgottenOrder, ThatWaitsForARebootIsKeptForEver) {
