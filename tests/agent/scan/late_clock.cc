@@ -8,9 +8,14 @@
 
 extern "C" int clock_gettime(clockid_t id, timespec* time) {
   const long result = ::syscall(SYS_clock_gettime, id, time);
-  if (result == 0 && id == CLOCK_REALTIME) {
-    const char* seconds = ::getenv("FLEETSWEEP_LATE_SECONDS");
-    if (seconds != nullptr) time->tv_sec += ::atoi(seconds);
-  }
+  const char* seconds = ::getenv("FLEETSWEEP_LATE_SECONDS");
+  if (result == 0 && id == CLOCK_REALTIME && seconds != nullptr) time->tv_sec += ::atoi(seconds);
   return static_cast<int>(result);
+}
+
+extern "C" time_t time(time_t* seconds) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (seconds != nullptr) *seconds = now.tv_sec;
+  return now.tv_sec;
 }

@@ -281,7 +281,11 @@ TEST_F(StarsTest, WhatStandsBehindALimitIsNotThereAndNobodySaysSo) {
   write("/home/alice/.bashrc", many + "/opt/evil\n");
   write("/home/alice/.profile", ": " + std::string(limits::kLineBytes, ' ') + "; /opt/evil\n: b\n");
   write("/home/alice/.bash_login", "/opt/good\n");
-  const auto result = scan_for("shell_profile");
+  model::Policy policy;
+  policy.detections = {detection(
+      "d", model::ObjectKind::kPersistence,
+      {is(Field::kPersistenceKind, "shell_profile"), is(Field::kPersistenceCommand, "/opt/evil")})};
+  const auto result = scan(policy);
   EXPECT_EQ(result["partial_paths"],
             nlohmann::json::array({"/home/alice/.bashrc: has 20000 entries or more",
                                    "/home/alice/.profile: its line 1 has 32768 bytes or more"}))
