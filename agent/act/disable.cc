@@ -60,7 +60,7 @@ std::vector<Replacement> starts_nothing(std::string_view text) {
 std::string commented_out(std::string_view entry, lines::Join join) {
   const std::string_view mark = join == lines::Join::kBraces ? "// " : "# ";  // apt's `#clear`
   std::string result;
-  for (const lines::Line& line : lines::logical_lines(entry, lines::Join::kNone))
+  for (const lines::Line& line : lines::logical_lines(entry, lines::unjoined(join)))
     result.append(mark).append(line.text).append(line.newline);
   return result;
 }

@@ -78,7 +78,7 @@ Op unpack_op(Unpacker& in, std::uint8_t format) {
   op.any_content = in.flag();
   op.text = in.text();
   op.rest = in.text();
-  op.join = in.one_of(lines::Join::kSudoers);
+  op.join = in.one_of(lines::kJoinLast);
   op.may_empty = in.flag();
   op.clear_flags = in.flag();
   op.uid = in.u32();

@@ -48,7 +48,7 @@ std::vector<Setting> settings(std::string_view text, Join join) {
   std::vector<Setting> result;
   std::string group;
   for (const Line& line : logical_lines(text, join)) {
-    const std::string whole = join == Join::kNone ? std::string(line.text) : joined(line.text);
+    const std::string whole = joined(line.text, join);
     const std::string_view content = trimmed(whole);
     if (content.starts_with('[')) group = content;
     const std::size_t equals = content.find('=');

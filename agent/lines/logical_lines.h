@@ -16,30 +16,36 @@ namespace fleetsweep::lines {
 enum class Join : std::uint8_t {
   kNone,       // each line stands alone
   kBackslash,  // one that ends with \ goes on in the next
-  kUnit,       // the same, and comments between its parts are skipped, as systemd does
+  kUnit,       // as systemd does: \r and NUL end a line too, comments between its parts are skipped
   kBraces,     // until a statement of apt.conf has ended, and the braces around it
   kSudoers,    // as kBackslash, but #1001 is a user and no comment
+  kUdev,       // as kUnit, with nothing between the parts
+  kModprobe,   // as kmod does: the same, a comment goes on too, and \x is an x
+  kList,       // each line stands alone, but ends as for kUnit
 };
+inline constexpr Join kJoinLast = Join::kList;  // records hold its number: new ones go behind it
 // `name` is the entry's: only the hooks of apt have one with ::.
 Join join_of(model::PersistenceKind kind, std::string_view name);
+// The same lines before any of them are joined.
+Join unjoined(Join join);
 
 // Neither a user by number (#1001, #-1) nor #include or #includedir.
 bool is_sudoers_comment(std::string_view line);
 
 struct Line {
   std::string_view text;     // without its last newline; others may be inside
-  std::string_view newline;  // "\n", or empty at the end of a file that has none
+  std::string_view newline;  // "\n" or as Join says; empty at the end of a file that has none
   std::uint32_t number = 0;  // of its first line; 1 is the first
 };
 std::vector<Line> logical_lines(std::string_view text, Join join);
 
 // What stands there without the joints: one line.
-std::string joined(std::string_view line);
+std::string joined(std::string_view line, Join join = Join::kBackslash);
 
-// The words of `Environment="A=1" "B=x y" C=2`, after the first equals sign.
+// The words of a unit's `Environment="A=1" "B=x y" C=2`, after the first equals sign.
 struct Word {
   std::string_view raw;  // as written, with its quotes
-  std::string value;     // without them
+  std::string value;     // without them, and \x2f is a slash
 };
 std::vector<Word> environment_words(std::string_view line);
 // The same line without the words that have this value; empty if it has no other.

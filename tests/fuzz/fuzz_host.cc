@@ -108,7 +108,7 @@ void turn_off(std::string_view text) {
 
 // Of each way to join lines: no byte is lost, and what is taken out can be put back.
 void edit(std::string_view text) {
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(lines::Join::kSudoers); ++i) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(lines::kJoinLast); ++i) {
     const auto join = static_cast<lines::Join>(i);
     const auto all = lines::logical_lines(text, join);
     std::size_t bytes = 0;

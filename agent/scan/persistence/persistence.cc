@@ -32,14 +32,20 @@ Join join_of(Format format) {
     case Format::kShell:
     case Format::kPam:
     case Format::kPamConf:
-    case Format::kUdev:
-    case Format::kModprobe:
     case Format::kGitConfig:
       return Join::kBackslash;
     case Format::kSudoers:
       return Join::kSudoers;
     case Format::kAptHooks:
       return Join::kBraces;
+    case Format::kUdev:
+      return Join::kUdev;
+    case Format::kModprobe:
+      return Join::kModprobe;
+    case Format::kModules:
+    case Format::kBinfmt:
+    case Format::kAssignments:
+      return Join::kList;
     default:
       return Join::kNone;
   }
@@ -92,13 +98,12 @@ std::vector<Entry> line_entries(Format format, const std::string& path, const st
     }
   };
   const Join join = join_of(format);
-  const bool joins = join == Join::kBackslash || join == Join::kSudoers;
   for (const lines::Line& line : lines::logical_lines(text, join)) {
     if (entries.size() >= limits::kPersistenceEntries) break;
     std::vector<Entry> found;
     if (format == Format::kLibraries)
       found = libraries(user, line.text);
-    else if (auto entry = one(joins ? lines::joined(line.text) : std::string(line.text)))
+    else if (auto entry = one(lines::joined(line.text, join)))
       found.push_back(std::move(*entry));
     for (Entry& entry : found) {
       entry.entry = line.text;

@@ -15,6 +15,8 @@ TEST(Disable, ACommentIsNoneInTheLanguageOfItsFile) {
   EXPECT_EQ(commented_out("DPkg::Post-Invoke {\n \"/x\";\n};", Join::kBraces),
             "// DPkg::Post-Invoke {\n//  \"/x\";\n// };");
   EXPECT_EQ(commented_out("1000 ALL=ALL", Join::kBackslash), "# 1000 ALL=ALL") << "#1000 is a user";
+  EXPECT_EQ(commented_out("A=\"1 \\\rExecStart=/x\"", Join::kUnit), "# A=\"1 \\\r# ExecStart=/x\"")
+      << "\\r ends a line of systemd";
 }
 
 std::optional<std::vector<Replacement>> hidden(std::string_view text) {

@@ -39,6 +39,31 @@ TEST(LogicalLines, SystemdGoesOnAfterACommentWithinALine) {
   EXPECT_EQ(texts("a \\\n# why\nb\n", Join::kBackslash), (Texts{"a \\\n# why", "b"}));
 }
 
+TEST(LogicalLines, SystemdEndsALineWhereOthersDoNot) {
+  using namespace std::string_view_literals;
+  const auto text = "a\rb\0c\r\n\n\rd \\\r\ne\n\n"sv;
+  EXPECT_EQ(texts(text, Join::kList), (Texts{"a", "b", "c", "", "d \\", "e", ""}));
+  EXPECT_EQ(texts(text, Join::kUnit), (Texts{"a", "b", "c", "", "d \\\r\ne", ""}));
+  EXPECT_EQ(texts(text, Join::kUdev), texts(text, Join::kUnit));
+  EXPECT_EQ(logical_lines(text, Join::kUnit).back().number, 5u);
+}
+
+TEST(LogicalLines, ABackslashBehindABackslashJoinsNothing) {
+  for (const Join join : {Join::kUnit, Join::kModprobe}) {
+    EXPECT_EQ(texts("a \\\\\nb\n", join), (Texts{"a \\\\", "b"}));
+    EXPECT_EQ(texts("a \\\\\\\nb\n", join), (Texts{"a \\\\\\\nb"}));
+  }
+  EXPECT_EQ(texts("a \\\\\nb\n", Join::kUdev), (Texts{"a \\\\\nb"}));
+}
+
+TEST(LogicalLines, EachReaderPutsALineTogetherInItsWay) {
+  EXPECT_EQ(joined("a\\\n  b", Join::kBackslash), "a   b");
+  EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUnit), "a b");
+  EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUdev), "ab");
+  EXPECT_EQ(joined("a\\\nb\\c\\\\", Join::kModprobe), "abc\\");
+  EXPECT_EQ(joined("a\\\nb", Join::kList), "a\\\nb");
+}
+
 TEST(LogicalLines, AnAptStatementIsCutInTwo) {
   EXPECT_EQ(texts("A {\n\"}\"; // }\n};\nB \"1\";\n", Join::kBraces),
             (Texts{"A {\n\"}\"; // }\n};", "B \"1\";"}));
@@ -69,6 +94,14 @@ TEST(LogicalLines, AVariableIsTakenOutAndTheOthersStay) {
   EXPECT_EQ(without("Environment=A=1 \\\n LD_AUDIT=/x \\\n B=2", "LD_AUDIT=/x"),
             "Environment=A=1 \\\n B=2");
   EXPECT_EQ(without("Environment=LD_PRELOAD=/xy", "LD_PRELOAD=/x"), "Environment=LD_PRELOAD=/xy");
+  EXPECT_EQ(without("Environment=\\x4cD_PRELOAD=/\\s B=\\x41", "LD_PRELOAD=/ "),
+            "Environment=B=\\x41");
+  EXPECT_EQ(without("Environment=A=1 \\\n# it's\nLD_AUDIT=/x \\\n# b\n B=2", "LD_AUDIT=/x"),
+            "Environment=A=1 \\\n# b\n B=2");
+}
+
+TEST(LogicalLines, AVariableThatStaysBecomesAComment) {
+  EXPECT_EQ(without_word("Environment=\\\nLD_AUDIT=/x #b=1", "LD_AUDIT=/x"), "Environment= #b=1");
 }
 
 }  // namespace

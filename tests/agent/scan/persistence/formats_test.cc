@@ -57,7 +57,7 @@ TEST(Persistence, AUnitSaysAllItRunsAndAsWhom) {
                   "[Service]\nExecStartPre=-/bin/mkdir /x\n ExecStart = "
                   "/etc/kinsing \\\n  --flag\n#ExecStart=no\nUser=games\n",
                   "/lib/systemd/system/bot.service", "root"),
-            (Entries{{"bot.service", "", "-/bin/mkdir /x; /etc/kinsing    --flag", "games", 0}}));
+            (Entries{{"bot.service", "", "-/bin/mkdir /x; /etc/kinsing  --flag", "games", 0}}));
 }
 
 TEST(Persistence, WhatAUnitTellsTheLoaderIsAnEntryOfItsOwn) {
@@ -77,6 +77,23 @@ TEST(Persistence, SystemdsOwnSettingsAreTakenForAUnit) {
             "/etc/systemd/system.conf"),
       (Entries{{"system.conf", "DefaultEnvironment=A=1 LD_PRELOAD=/x.so", "LD_PRELOAD=/x.so", "", 3,
                 true}}));
+}
+
+TEST(Persistence, ALineOfAUnitEndsWhereOnlySystemdSeesIt) {
+  using namespace std::string_view_literals;
+  const auto entries = parse(
+      Format::kUnit, "# harmless\rExecStart=/tmp/x\0Environment=LD_PRELOAD=/y.so\n\rUser=u\r\n"sv,
+      "/lib/systemd/system/x.service");
+  EXPECT_EQ(
+      entries,
+      (Entries{{"x.service", "", "/tmp/x", "u", 0},
+               {"x.service", "Environment=LD_PRELOAD=/y.so", "LD_PRELOAD=/y.so", "u", 1, true}}));
+  EXPECT_EQ(parse(Format::kUdev, "# x\rRUN+=\"/tmp/x\"\n"),
+            (Entries{{"", "RUN+=\"/tmp/x\"", "/tmp/x", "", 1}}));
+  EXPECT_EQ(parse(Format::kModules, "# x\revil\n"), (Entries{{"evil", "evil", "evil", "", 1}}));
+  EXPECT_EQ(parse(Format::kBinfmt, "# x\r:a:E::b::/x:\n")[0].command, "/x");
+  EXPECT_EQ(parse(Format::kAssignments, "A=1\rLD_AUDIT=/x\n"),
+            (Entries{{"LD_AUDIT", "LD_AUDIT=/x", "/x", "", 1}}));
 }
 
 TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
@@ -118,6 +135,20 @@ TEST(Persistence, ARuleOfUdevCountsOnlyIfItRunsSomething) {
                   "IMPORT{program}=\"/y\"\nIMPORT{file}=\"/z\"\n"),
             (Entries{{"", "ACTION==\"add\", RUN+=\"/x \\\"a\\\"\", IMPORT{program}=\"/y\"",
                       "/x \"a\"; /y", "", 2}}));
+}
+
+TEST(Persistence, ACommentWithinARuleOfUdevHidesWhatItRuns) {
+  const std::string rule = "ACTION==\"add\", \\\n# note \\\nRU\\\n  N+=\"/tmp/x\"";
+  EXPECT_EQ(parse(Format::kUdev, "# a \\\n" + rule + "\n"), (Entries{{"", rule, "/tmp/x", "", 2}}));
+}
+
+TEST(Persistence, AWordOfModprobeIsSpeltWithBackslashes) {
+  EXPECT_EQ(parse(Format::kModprobe,
+                  "inst\\all a /tmp/x\ninst\\\nall b /y\n# c \\\ninstall d /z\n"
+                  "options e \\\\\ninstall f /w\n"),
+            (Entries{{"a", "inst\\all a /tmp/x", "/tmp/x", "", 1},
+                     {"b", "inst\\\nall b /y", "/y", "", 2},
+                     {"f", "install f /w", "/w", "", 7}}));
 }
 
 TEST(Persistence, AHookOfAptIsItsWholeStatement) {
@@ -271,7 +302,11 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
 
 TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
   // A continued line: the parser's entry must be one line to act, whose joining goes by kind.
-  const std::string text = "a \\\nb {\n\"c\"; }\nd\n";
+  constexpr char kText[] =
+      "a \\\nb {\n\"c\"; }\nd\n# e\rf g\0h i \\\\\nRUN=\"/x\" \\\r\n# k\\\n, PROGRAM=\"/y\"\n\r"
+      "install m \\\r/x\ninstall n \\\\\ninstall o /z\nEnvironment=LD_PRELOAD=/x \\\r# p\r"
+      "LD_AUDIT=/y\r";
+  const std::string text(kText, sizeof kText - 1);
   for (const auto& place : model::places::kAll)
     for (const auto& entry : parse(place.format, text)) {
       const auto lines = lines::logical_lines(
