@@ -55,6 +55,13 @@ LineEntry module_line(std::string_view line);
 LineEntry modprobe_line(const std::string& user, std::string_view line);
 LineEntry binfmt_line(std::string_view line);
 
+// named.cc: the paths that a name with %h and the like may stand for. A token says its choices,
+// with | between them; * is for what is not known before its reader runs.
+using Token = std::function<std::string_view(char token)>;
+std::vector<std::string> expanded(std::string_view named, const Token& token);
+// Of a glob, [abc] as ? and \x as x: what it fits, and more.
+std::string without_brackets(std::string_view pattern);
+
 // unit.cc: what it runs, and after it what it tells the loader of what it runs.
 std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::string& user,
                                            std::string_view text);

@@ -19,13 +19,43 @@ constexpr std::string_view kSshdSettings[] = {"authorizedkeysfile",
                                               "xauthlocation",
                                               "permitrootlogin"};
 
-// "Keyword value" or "Keyword=value".
+// "Keyword value" or "Keyword=value"; quotes may stand around the keyword.
 std::pair<std::string, std::string_view> setting(std::string_view line) {
-  const std::string_view content = trimmed(line);
-  const std::size_t end = std::min(content.find_first_of(" \t="), content.size());
-  std::string_view value = trimmed(content.substr(end));
+  std::string_view rest = trimmed(line), keyword;
+  if (rest.starts_with('"')) {
+    rest.remove_prefix(1);
+    keyword = field(rest, '"');
+  } else {
+    keyword = rest.substr(0, rest.find_first_of(" \t="));
+    rest.remove_prefix(keyword.size());
+  }
+  std::string_view value = trimmed(rest);
   if (value.starts_with('=')) value = trimmed(value.substr(1));
-  return {lower(content.substr(0, end)), value};
+  return {lower(keyword), value};
+}
+
+// Takes the first off as argv_split() of sshd does; nothing: a comment, or the end.
+std::string argument(std::string_view& text) {
+  constexpr std::string_view kEscaped = "\"'\\ ";
+  text = trimmed(text);
+  std::string result;
+  if (text.starts_with('#')) text = {};
+  char quote = 0;
+  std::size_t at = 0;
+  for (; at < text.size() && (quote != 0 || kBlank.find(text[at]) == std::string_view::npos);
+       ++at) {
+    const char c = text[at];
+    if (c == '\\' && at + 1 < text.size() && kEscaped.find(text[at + 1]) != std::string_view::npos)
+      result += text[++at];
+    else if (quote == 0 && (c == '"' || c == '\''))
+      quote = c;
+    else if (c == quote)
+      quote = 0;
+    else
+      result += c;
+  }
+  text.remove_prefix(at);
+  return result;
 }
 
 }  // namespace
@@ -78,18 +108,20 @@ LineEntry sshd_line(std::string_view line) {
 }
 
 void follow_sshd(std::string_view text, const Follow& follow) {
+  const auto token = [](char c) { return c == '%' ? "%" : c == 'h' ? "@home" : "*"; };
   for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone)) {
-    const auto [keyword, value] = setting(line.text);
-    for (std::string_view rest = value; !trimmed(rest).empty();) {
-      std::string path(unquoted(word(rest)));
+    auto [keyword, rest] = setting(line.text);
+    if (keyword != "include" && keyword != "authorizedkeysfile") continue;
+    while (!trimmed(rest).empty()) {
+      const std::string named = argument(rest);
+      if (named.empty() || named == "none") continue;
       if (keyword == "include")
-        follow(Format::kSshd, path.starts_with('/') ? path : "/etc/ssh/" + path);
-      if (keyword != "authorizedkeysfile" || path == "none") continue;
-      for (const auto& [mark, place] : {std::pair{"%h", "@home"}, std::pair{"%u", "*"}})
-        for (std::size_t at = 0; (at = path.find(mark)) != std::string::npos;)
-          path.replace(at, 2, place);
-      follow(Format::kAuthorizedKeys,
-             path.starts_with('/') || path.starts_with('@') ? path : "@home/" + path);
+        follow(Format::kSshd,
+               (named.starts_with('/') ? "" : "/etc/ssh/") + without_brackets(named));
+      if (keyword == "include") continue;
+      for (const std::string& path : expanded(named, token))
+        follow(Format::kAuthorizedKeys,
+               path.starts_with('/') || path.starts_with('@') ? path : "@home/" + path);
     }
   }
 }

@@ -151,6 +151,20 @@ TEST(Persistence, AWordOfModprobeIsSpeltWithBackslashes) {
                      {"f", "install f /w", "/w", "", 7}}));
 }
 
+TEST(Persistence, ASettingOfSshdHidesInQuotes) {
+  EXPECT_EQ(parse(Format::kSshd, "\"AuthorizedKeysCommand\" /tmp/x\n")[0].command, "/tmp/x");
+  using Files = std::vector<FollowedFile>;
+  EXPECT_EQ(followed_files(Format::kSshd, "/etc/file",
+                           "\"Include\" \"/etc/a b.conf\" [!]b].conf c\\ d # e\n"
+                           "AuthorizedKeysFile /x/%U/%%/*\nAuthorizedKeysFile /y%h\n"),
+            (Files{{Format::kSshd, "/etc/a b.conf"},
+                   {Format::kSshd, "/etc/ssh/?.conf"},
+                   {Format::kSshd, "/etc/ssh/c d"},
+                   {Format::kAuthorizedKeys, "/x/*/%/*"},
+                   {Format::kAuthorizedKeys, "/y/*"},
+                   {Format::kAuthorizedKeys, "/y/*/*"}}));
+}
+
 TEST(Persistence, AHookOfAptIsItsWholeStatement) {
   const std::string hook = "DPkg::Post-Invoke {\n  \"/x\"; // why\n  \"/y\";\n};";
   EXPECT_EQ(parse(Format::kAptHooks, "APT::Color \"1\";\n" + hook + "\nAPT::X \"Invoke\";\n"),
