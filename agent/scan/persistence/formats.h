@@ -70,7 +70,7 @@ LineEntry desktop_entry(const std::string& path, const std::string& user, std::s
 
 // Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc, pam.cc, apt.cc, git.cc.
 using Follow = std::function<void(Format, const std::string& path)>;
-void follow_unit(std::string_view text, const Follow& follow);
+void follow_unit(const std::string& path, std::string_view text, const Follow& follow);
 void follow_sshd(std::string_view text, const Follow& follow);
 void follow_sudoers(const std::string& path, std::string_view text, const Follow& follow);
 void follow_pam(Format format, std::string_view text, const Follow& follow);  // either of its two

@@ -159,7 +159,7 @@ std::vector<FollowedFile> followed_files(Format format, const std::string& path,
         named.size() <= limits::kPathBytes && files.size() < limits::kPersistenceFollowed)
       files.push_back({of, named});
   };
-  if (format == Format::kUnit) follow_unit(text, add);
+  if (format == Format::kUnit) follow_unit(path, text, add);
   if (format == Format::kSshd) follow_sshd(text, add);
   if (format == Format::kSudoers) follow_sudoers(path, text, add);
   if (format == Format::kPam || format == Format::kPamConf) follow_pam(format, text, add);

@@ -20,6 +20,43 @@ void each_setting(std::string_view text, const std::function<void(const lines::S
     if (!setting.value.empty()) visit(setting);
 }
 
+// Of a name: what it says, or what only its start does.
+bool may_be_of_loader(std::string_view variable) {
+  return is_of_loader(variable) || variable.find('%') != std::string_view::npos;
+}
+
+// systemd.unit(5), as the manager of the system or of a user has it.
+std::string_view choices_of(char specifier) {
+  switch (specifier) {
+    case '%':
+      return "%";
+    case 'h':
+      return "@home";
+    case 't':
+      return "/run|/run/user/*";
+    case 'E':
+      return "/etc|@home/.config";
+    case 'S':
+      return "/var/lib|@home/.config|@home/.local/state";
+    case 'C':
+      return "/var/cache|@home/.cache";
+    case 'L':
+      return "/var/log|@home/.config/log|@home/.local/state/log";
+    case 'D':
+      return "/usr/share|@home/.local/share";
+    case 'T':
+      return "/tmp";
+    case 'V':
+      return "/var/tmp";
+    case 'd':
+      return "/run/credentials/*|/run/user/*/credentials/*";
+    case 'f':
+      return "/*|/*/*|/*/*/*";
+    default:
+      return "*";
+  }
+}
+
 }  // namespace
 
 model::PersistenceKind kind_of_unit(std::string_view path) {
@@ -41,9 +78,9 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
     if (key == "Unit") starts = value;
     if (key == "User") whole.user = value;
     if (key.starts_with("Exec")) append(whole.command, value);
-    if (key != "Environment" && key != "DefaultEnvironment") return;
+    if (key != "Environment" && key != "DefaultEnvironment" && key != "ManagerEnvironment") return;
     for (const lines::Word& word : lines::environment_words(line.text))
-      if (is_of_loader(std::string_view(word.value).substr(0, word.value.find('='))))
+      if (may_be_of_loader(std::string_view(word.value).substr(0, word.value.find('='))))
         entries.push_back({.name = name,
                            .entry = std::string(line.text),
                            .command = word.value,
@@ -75,12 +112,19 @@ LineEntry desktop_entry(const std::string& path, const std::string& user, std::s
   return entry;
 }
 
-void follow_unit(std::string_view text, const Follow& follow) {
+// %y is the unit's own file, and %Y the folder of it.
+void follow_unit(const std::string& path, std::string_view text, const Follow& follow) {
+  const auto token = [&](char specifier) {
+    return specifier == 'y'   ? std::string_view(path)
+           : specifier == 'Y' ? folder_of(path)
+                              : choices_of(specifier);
+  };
   each_setting(text, [&](const lines::Setting& setting) {
     if (setting.key != "EnvironmentFile") return;
-    std::string path(unquoted(setting.value));
-    if (path.starts_with('-')) path.erase(0, 1);  // it need not be there
-    follow(Format::kAssignments, path);
+    std::string_view named = unquoted(setting.value);
+    if (named.starts_with('-')) named.remove_prefix(1);  // it need not be there
+    for (const std::string& one : expanded(named, token))
+      follow(Format::kAssignments, without_brackets(one));
   });
 }
 

@@ -96,6 +96,21 @@ TEST(Persistence, ALineOfAUnitEndsWhereOnlySystemdSeesIt) {
             (Entries{{"LD_AUDIT", "LD_AUDIT=/x", "/x", "", 1}}));
 }
 
+TEST(Persistence, AVariableOfTheLoaderIsSpeltWithEscapes) {
+  const auto commands = [](const std::string& value, Format format = Format::kUnit) {
+    std::string all;
+    for (const auto& entry : parse(format, value, "/lib/systemd/system/x.service"))
+      if (entry.of_loader) all += entry.command + "\n";
+    return all;
+  };
+  EXPECT_EQ(commands("Environment=\\x4cD_PRELOAD=/a\\sb A=1 'L\\104_AUDIT=/c' \\u0050ATH=/d\n"),
+            "LD_PRELOAD=/a b\nLD_AUDIT=/c\nPATH=/d\n");
+  EXPECT_EQ(commands("Environment=%i=/x\n"), "%i=/x\n");
+  EXPECT_EQ(commands("Environment=A=1 \\\n# it's\nLD_PRELOAD=/x\n"), "LD_PRELOAD=/x\n");
+  EXPECT_EQ(commands("X=\\\\\nEnvironment=LD_PRELOAD=/x\n"), "LD_PRELOAD=/x\n");
+  EXPECT_EQ(commands("ManagerEnvironment=LD_PRELOAD=/x\n", Format::kManager), "LD_PRELOAD=/x\n");
+}
+
 TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
   EXPECT_EQ(parse(Format::kUnit, "[Service]\nExecStart=/tmp/x\n",
                   "/etc/systemd/system/ssh.service.d/x.conf")[0]
@@ -163,6 +178,23 @@ TEST(Persistence, ASettingOfSshdHidesInQuotes) {
                    {Format::kAuthorizedKeys, "/x/*/%/*"},
                    {Format::kAuthorizedKeys, "/y/*"},
                    {Format::kAuthorizedKeys, "/y/*/*"}}));
+}
+
+TEST(Persistence, AFileThatAUnitNamesBySpecifierIsNotRead) {
+  const auto files = [](const std::string& named) {
+    std::string all;
+    for (const auto& file : followed_files(Format::kUnit, "/etc/systemd/system/x.service",
+                                           "EnvironmentFile=" + named + "\n"))
+      all += file.path + "\n";
+    return all;
+  };
+  EXPECT_EQ(files("-/etc/%N.env"), "/etc/*.env\n");
+  EXPECT_EQ(files("%h/a%%b"), "@home/a%b\n");
+  EXPECT_EQ(files("%E/[ab].env"), "/etc/?.env\n@home/.config/?.env\n");
+  EXPECT_EQ(files("%Y/env"), "/etc/systemd/system/env\n");
+  std::string many = "/";
+  for (int i = 0; i < 100; ++i) many += "%E";
+  EXPECT_LE(followed_files(Format::kUnit, "/x", "EnvironmentFile=" + many + "\n").size(), 32u);
 }
 
 TEST(Persistence, AHookOfAptIsItsWholeStatement) {
