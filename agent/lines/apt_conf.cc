@@ -152,8 +152,8 @@ bool is_apt_hook(std::string_view name) {
   std::ranges::transform(folded, folded.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  for (const std::string_view part :
-       {"-invoke", "install-pkgs", "::proxy-auto-detect", "::solvers"})
+  for (const std::string_view part : {"-invoke", "install-pkgs", "::proxy-auto-detect", "::solvers",
+                                      "aptcli::hooks", "dir::bin::"})
     if (folded.find(part) != std::string::npos) return true;
   return false;
 }

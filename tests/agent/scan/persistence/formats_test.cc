@@ -214,6 +214,15 @@ TEST(Persistence, AHookOfAptHidesInAnotherShape) {
                      {"DPkg::Post-Invoke", nested, "/z", "", 8}}));
 }
 
+TEST(Persistence, AptRunsWhatItsOtherSettingsName) {
+  EXPECT_EQ(
+      parse(
+          Format::kAptHooks,
+          "AptCli::Hooks::Install { \"/x\"; };\nDir { Bin { dpkg /y; }; };\nDir::Cache \"/z\";\n"),
+      (Entries{{"AptCli::Hooks::Install", "AptCli::Hooks::Install { \"/x\"; };", "/x", "", 1},
+               {"Dir::Bin::dpkg", "Dir { Bin { dpkg /y; }; };", "/y", "", 2}}));
+}
+
 TEST(Persistence, GitRunsWhatTheseSettingsName) {
   EXPECT_EQ(parse(Format::kGitConfig,
                   "[core]\n\teditor = vi\n\thooksPath = /x\n[alias]\n\tst = status\n\tgo = !/y\n"),
