@@ -85,7 +85,7 @@ std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) co
         return "the hook stands in a line or block that holds more than it";
       return {};
     case PersistenceKind::kGitHook:
-      if (entry.entry.starts_with('['))
+      if (entry.entry.find('[') < entry.entry.find('='))
         return "the setting stands behind the name of its section, which others need";
       return {};
     default:

@@ -22,6 +22,8 @@ std::string_view behind_section(std::string_view content) {
 
 // "section.key" and what stands behind the equals sign; an empty key: no setting.
 std::pair<std::string, std::string_view> setting(std::string& section, std::string_view line) {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";  // git passes over it at the file's beginning
+  if (line.starts_with(kMark)) line.remove_prefix(kMark.size());
   std::string_view content = trimmed(line);
   if (content.starts_with('[')) {
     const std::string_view name = trimmed(content.substr(1));

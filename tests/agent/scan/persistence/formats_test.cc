@@ -223,6 +223,11 @@ TEST(Persistence, AptRunsWhatItsOtherSettingsName) {
                {"Dir::Bin::dpkg", "Dir { Bin { dpkg /y; }; };", "/y", "", 2}}));
 }
 
+TEST(Persistence, AMarkBeforeTheFirstSectionOfGitHidesIt) {
+  EXPECT_EQ(parse(Format::kGitConfig, "\xef\xbb\xbf[core]\nhooksPath = /x\n"),
+            (Entries{{"core.hookspath", "hooksPath = /x", "/x", "", 2}}));
+}
+
 TEST(Persistence, GitRunsWhatTheseSettingsName) {
   EXPECT_EQ(parse(Format::kGitConfig,
                   "[core]\n\teditor = vi\n\thooksPath = /x\n[alias]\n\tst = status\n\tgo = !/y\n"),
