@@ -20,7 +20,8 @@ inline bool is_comment(std::string_view text) {
 
 // schedule.cc; `format` is one of the three crontabs.
 LineEntry crontab_line(Format format, const std::string& user, std::string_view line);
-// What stands after the environment and the `cd DIR || { ... }` that at(1) puts first.
+// What stands behind the environment and the `cd DIR || { ... }` that at(1) puts first, and what of
+// that environment the loader reads.
 std::string at_commands(std::string_view text);
 
 // environment.cc: NAME=value, of which only what is_of_loader() counts; `export` and the like may

@@ -124,10 +124,26 @@ TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
 }
 
 TEST(Persistence, AnAtJobIsWhatFollowsItsPrologue) {
-  EXPECT_EQ(parse(Format::kAtJob,
-                  "#!/bin/sh\numask 22\ncd /root || {\n echo no >&2\n exit 1\n}\n/tmp/x\n")[0]
-                .command,
-            "/tmp/x");
+  const auto command = [](const std::string& text) {
+    return parse(Format::kAtJob, text)[0].command;
+  };
+  const std::string prologue =
+      "#!/bin/sh\n# atrun uid=0 gid=0\n# mail root 0\numask 22\nPATH=/bin:/usr/bin; export PATH\n"
+      "A=x\\ \\$\"\n\"\\(y\\); export A\n";
+  const std::string inside =
+      "cd /root/a\\ b || {\n\t echo 'Execution directory inaccessible' >&2\n\t exit 1\n}\n";
+  EXPECT_EQ(command(prologue + inside + "/tmp/x\n"), "/tmp/x");
+  EXPECT_EQ(command(prologue + "LD_PRELOAD=/y.so; export LD_PRELOAD\n" + inside + "/tmp/x\n"),
+            "LD_PRELOAD=/y.so; /tmp/x");
+}
+
+TEST(Persistence, AnAtJobPutsItsCommandBeforeWhatLooksLikeItsPrologue) {
+  for (const char* first :
+       {"/tmp/x\n", "umask $(/tmp/x)\n", "A=$(/tmp/x); export A\n", "A=1; /tmp/x; export A\n",
+        "A=1; export B\n", "cd /tmp || {\n/tmp/x\n}\n", "cd $(/tmp/x) || {\n exit 1\n}\n"}) {
+    const std::string text = std::string(first) + "f() { :\n}\n:";
+    EXPECT_EQ(parse(Format::kAtJob, "#!/bin/sh\n" + text)[0].command, text);
+  }
 }
 
 TEST(Persistence, AContinuedLineIsOneEntryWithAllItsBytes) {
