@@ -1,9 +1,22 @@
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 
 #include "agent/lines/logical_lines.h"
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
+namespace {
+
+// 00 is root: glibc reads it so, and takes what is too big for the biggest one.
+std::string as_number(const std::string& written) {
+  char* end = nullptr;
+  const std::uint64_t number = std::strtoul(written.c_str(), &end, 10);
+  if (written.empty() || end != written.c_str() + written.size()) return written;
+  return std::to_string(std::min<std::uint64_t>(number, UINT32_MAX));
+}
+
+}  // namespace
 
 LineEntry sudoers_line(std::string_view line) {
   std::string_view rest = trimmed(line);
@@ -33,7 +46,7 @@ LineEntry passwd_line(std::string_view line) {
   PersistenceEntry entry{.name = std::string(field(rest, ':'))};
   if (entry.name.empty() || entry.name.front() == '#' || rest.empty()) return std::nullopt;
   field(rest, ':');  // password
-  entry.user = field(rest, ':');
+  entry.user = as_number(std::string(field(rest, ':')));
   for (int i = 0; i < 3; ++i) field(rest, ':');  // group, comment, home
   entry.command = rest;                          // as it is: a blank at its end is another program
   return entry;

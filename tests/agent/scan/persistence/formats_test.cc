@@ -278,6 +278,15 @@ TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
                       "/usr/sbin/nologin ", "9", 1}}));
 }
 
+TEST(Persistence, RootIsWrittenAsAnotherNumber) {
+  const auto user = [](const std::string& uid) {
+    return parse(Format::kPasswd, "evil:x:" + uid + ":0::/:\n")[0].user;
+  };
+  for (const char* zero : {"0", "00", "+0", " 0"}) EXPECT_EQ(user(zero), "0");
+  EXPECT_EQ(user("0x"), "0x");
+  EXPECT_EQ(user("4294967296"), "4294967295");
+}
+
 TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   const auto command = [](Format format, std::string_view text) {
     const auto entries = parse(format, text);
