@@ -103,6 +103,7 @@ enum Field {
   networkIsListening @64;
   networkSrcRef @65;
   networkProcessExeDeleted @66;
+  networkHasPacketFilter @67;
 }
 enum Match {
   equals @0;
