@@ -17,7 +17,7 @@ namespace fleetsweep::act {
 namespace {
 
 constexpr auto kFreezeWait = std::chrono::seconds(5);
-constexpr auto kEmptyWait = std::chrono::seconds(1);
+constexpr auto kEmptyWait = std::chrono::seconds(5);
 
 std::string read_text(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
