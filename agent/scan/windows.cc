@@ -66,7 +66,8 @@ std::set<std::string> names_in(const Root& root, const std::string& folder, std:
   if (!listing) {
     if (const int error = errno; error != ENOENT && error != ENOTDIR &&
                                  (error != ELOOP || !leads_through_an_old_name(folder)))
-      unreadable(folder, unopened(error));
+      unreadable(folder.ends_with('/') ? folder.substr(0, folder.size() - 1) : folder,
+                 unopened(error));
     return names;
   }
   static_cast<void>(fd.release());
