@@ -11,12 +11,9 @@ namespace fleetsweep::act {
 
 namespace {
 
-// A network or FUSE file system, or one that looking mounts: whoever asks it may wait for ever. As
-// scan's mount_points.cc has them.
+// Whoever asks may wait for ever: for another host, or for what looking mounts.
 bool may_hang(std::string_view type) {
-  constexpr std::string_view kNames[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
-                                         "ceph", "fuse", "fuseblk", "afs",  "coda",  "autofs"};
-  return type.starts_with("fuse.") || std::ranges::find(kNames, type) != std::end(kNames);
+  return is_share(type) || type == "autofs";
 }
 
 class Search {

@@ -196,6 +196,13 @@ bool lies_with(std::uint32_t owner, const std::string& layer) {
 
 }  // namespace
 
+bool is_share(std::string_view type) {
+  constexpr std::string_view kNames[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
+                                         "ceph", "fuse", "fuseblk", "afs",  "coda"};
+  return type.starts_with("fuse.") ||
+         std::find(std::begin(kNames), std::end(kNames), type) != std::end(kNames);
+}
+
 std::optional<std::vector<Mount>> mounts() {
   auto all = parse_mounts(text_of("/proc/self/mountinfo"));
   return all.empty() ? std::nullopt : std::optional(std::move(all));

@@ -31,6 +31,10 @@ struct Mount {
   bool operator==(const Mount&) const = default;
 };
 
+// Of a mount's type: a network or FUSE file system. Others hold its files, and one that hangs holds
+// whoever asks.
+bool is_share(std::string_view type);
+
 // What this process sees mounted. Nothing: the kernel does not say.
 std::optional<std::vector<Mount>> mounts();
 

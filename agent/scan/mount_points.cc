@@ -50,13 +50,8 @@ FileSystem file_system_of(long type) {
 }
 
 FileSystem file_system_of(std::string_view type) {
-  constexpr std::string_view kNames[] = {"nfs",  "nfs4", "cifs",    "smb3", "smbfs", "9p",
-                                         "ceph", "fuse", "fuseblk", "afs",  "coda"};
   if (type == "autofs") return FileSystem::kPseudo;  // would mount what it stands for
-  return type.starts_with("fuse.") ||
-                 std::find(std::begin(kNames), std::end(kNames), type) != std::end(kNames)
-             ? FileSystem::kElsewhere
-             : FileSystem::kHeld;
+  return is_share(type) ? FileSystem::kElsewhere : FileSystem::kHeld;
 }
 
 MountPoints MountPoints::beneath(const std::string& folder, int top) {

@@ -163,14 +163,14 @@ TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
 }
 
 TEST(Plan, WhatLiesInAFolderThatAPatternNamesIsTouched) {
-  for (const char* pattern : {"/home/*/work", "/home/*/work/", "/home/**/x"}) {
+  for (const char* pattern : {"/home/*/tools", "/home/*/tools/", "/home/**/x"}) {
     auto world = World::infected();
     world.policy.limits.protect = {pattern};
     for (auto* findings : {&world.findings, &world.dry_run})
-      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/work/a/x";
+      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/tools/a/x";
     EXPECT_EQ(world.plan().refused, Reason::kProtected) << pattern;
     for (auto* findings : {&world.findings, &world.dry_run})
-      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/works/a/y";
+      std::get<model::FileIdentity>((*findings)[0].identity).path = "/home/ann/tools2/a/y";
     EXPECT_EQ(world.plan().refused, Reason::kNone) << pattern;
   }
 }
