@@ -207,8 +207,8 @@ Checked<void> thaw(Context& context, std::uint32_t index) {
   return hold.empty(any_origin(context));
 }
 
-Checked<void> end(Context& context, const ProcessKey& process, const model::FileIdentity& exe) {
-  FS_TRY(const UniqueFd pidfd, open_process(process, exe));
+Checked<void> end(Context& context, const ProcessKey& process) {
+  FS_TRY(const UniqueFd pidfd, open_process(process, {}));
   FS_CHECK(send_signal(pidfd.get(), SIGKILL));
   // A v1 freezer keeps even this signal waiting.
   const Hold hold = hold_of(context);

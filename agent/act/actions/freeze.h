@@ -31,7 +31,8 @@ std::set<std::int32_t> held(const Context& context);
 // All that this operation stopped runs again, in the cgroup it came from.
 Checked<void> thaw(Context& context, std::uint32_t op);
 
-// A frozen process dies where it is thawed: its signal is there before it runs.
-Checked<void> end(Context& context, const ProcessKey& process, const model::FileIdentity& exe);
+// A frozen process dies where it is thawed: its signal is there before it runs. Whose program it
+// runs is not asked again: one that is about to exit has none any more, and is not gone yet.
+Checked<void> end(Context& context, const ProcessKey& process);
 
 }  // namespace fleetsweep::act

@@ -28,10 +28,10 @@ Checked<void> end_all(Context& context, const Op& op, const Family& family) {
   for (const auto& [process, exe] : doomed)
     if (const auto there = open_process(process, exe)) (void)send_signal(there->get(), SIGKILL);
   Checked<void> result;
-  for (const auto& [process, exe] : doomed) {
-    auto ended = end(context, process, exe);
+  for (const auto& [process, unused] : doomed) {
+    auto ended = end(context, process);
     if (has_failed(ended) && ended.error().reason != Reason::kTimeout)
-      ended = end(context, process, exe);
+      ended = end(context, process);
     if (has_failed(ended) && result) result = ended;
   }
   return result;

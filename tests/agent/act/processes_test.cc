@@ -1,10 +1,15 @@
 // Processes that are suspended and killed, with their descendants.
 
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "agent/act/process.h"
 #include "agent/act/vault.h"
@@ -111,6 +116,29 @@ TEST_F(Clean, AProcessWhoseFirstThreadHasEndedIsTakenForOneThatHasExited) {
   actions = all;
   const Answer answer = host.run(host.request());
   EXPECT_FALSE(host.is_alive(pid)) << answer.text();
+}
+
+// The first process of a namespace waits in its exit, without a program, until all others there
+// have been put away.
+TEST_F(Clean, AProcessThatIsStillExitingIsTakenForOneThatIsStillHeld) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for a namespace of processes";
+  const UniqueFd ours(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::unshare(CLONE_NEWPID), 0);
+  const pid_t first = host.start("/opt/kit/worker"), other = ::fork();
+  if (other == 0) ::_exit(0);
+  ASSERT_EQ(::setns(ours.get(), CLONE_NEWPID), 0);
+  std::jthread put_away([&] {
+    EXPECT_TRUE(until([&] { return !fs::exists(fmt::format("/proc/{}/exe", first)); }));
+    EXPECT_TRUE(host.is_alive(first));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // in which act could answer
+    EXPECT_EQ(::waitpid(other, nullptr, 0), other);
+  });
+  host.findings.resize(3);
+  host.find_process(first);
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(host.is_alive(first));
 }
 
 // In a mount namespace of his own, which anybody may have, a file lies over a daemon's.
