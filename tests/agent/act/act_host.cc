@@ -1,8 +1,10 @@
 #include "tests/agent/act/act_host.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -158,6 +160,16 @@ void enter(const std::string& root, const std::string& agent) {
   if (!is_in || ::chroot(root.c_str()) != 0 || ::chdir("/") != 0) ::_exit(126);
 }
 
+// So that it can be removed.
+void make_mutable(const fs::directory_entry& entry) {
+  if (entry.is_symlink() || !(entry.is_regular_file() || entry.is_directory())) return;
+  const UniqueFd file(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
+  int flags = 0;
+  if (::ioctl(file.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  const int without = flags & ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
+  if (without != flags) ::ioctl(file.get(), FS_IOC_SETFLAGS, &without);
+}
+
 }  // namespace
 
 void ActHost::be_whole_host() {
@@ -171,7 +183,7 @@ ActHost::~ActHost() {
     ::kill(-pid, SIGKILL);  // its group: its children too
     ::waitpid(pid, nullptr, 0);
   }
-  (void)!::system(("chattr -R -i -a " + folder_.path() + " 2>/dev/null").c_str());
+  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) make_mutable(entry);
 }
 
 pid_t ActHost::start(const std::string& path, std::vector<std::string> arguments) {

@@ -33,11 +33,11 @@ constexpr char kTaskCache[] = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\
 constexpr char kTask[] = "/Windows/System32/Tasks/evil";
 
 // Where the file system knows the flag.
-void set_immutable(const ActHost& host, const char* path, bool is_immutable) {
+void make_immutable(const ActHost& host, const char* path) {
   const int fd = ::open(host.at(path).c_str(), O_RDONLY | O_CLOEXEC);
   int flags = 0;
   if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-    flags = is_immutable ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+    flags |= FS_IMMUTABLE_FL;
     ::ioctl(fd, FS_IOC_SETFLAGS, &flags);
   }
   ::close(fd);
@@ -91,15 +91,15 @@ void find_autostart(ActHost& host) {
 }
 // The flag is set only now: nobody changes such a file.
 void find_immutable(ActHost& host) {
-  set_immutable(host, "/usr/lib/libevil.so", true);
+  make_immutable(host, "/usr/lib/libevil.so");
   find_file(host);
 }
 void find_immutable_cron(ActHost& host) {
-  set_immutable(host, "/etc/crontab", true);
+  make_immutable(host, "/etc/crontab");
   find_cron(host);
 }
 void find_immutable_setuid(ActHost& host) {
-  set_immutable(host, "/opt/rights", true);
+  make_immutable(host, "/opt/rights");
   find_setuid(host);
 }
 void find_value(ActHost& host) {
@@ -320,11 +320,6 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
     request_ = host_.undo_request(request_);
     if (purges()) before_ = seen();
   }
-}
-
-World::~World() {
-  for (const char* path : {"/usr/lib/libevil.so", "/etc/crontab", "/opt/rights"})
-    set_immutable(host_, path, false);
 }
 
 Trace World::run(const Fault& fault) {

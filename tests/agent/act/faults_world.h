@@ -30,7 +30,6 @@ std::string title(const Scenario& scenario);
 class World {
  public:
   explicit World(const Scenario& scenario);
-  ~World();
 
   // Why it is not as it must be; empty if it is.
   const std::string& complaints() const { return complaints_; }
