@@ -140,7 +140,7 @@ std::string Fields::named(std::string_view key) const {
 }
 
 const Node* Fields::find(std::string_view key) {
-  known_.push_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.push_back(key);
   return map_ ? map_->find(key) : nullptr;
 }
 

@@ -81,6 +81,12 @@ TEST(Mistakes, AnUnknownFieldIsIgnored) {
               ElementsAre("39:1 error: a policy has no field 'safty' | did you mean 'safety'?"));
 }
 
+TEST(Mistakes, AFieldIsNamedTwiceAmongThoseThatAreExpected) {
+  EXPECT_THAT(mistakes(with("level: high", "level: high, independent_min: 1")),
+              ElementsAre(HasSubstr("has no field 'independent_min' | expected one of condition, "
+                                    "confidence, level, description")));
+}
+
 TEST(Mistakes, AValueThatStandsForEverythingIsASign) {
   const auto where = [](const std::string& selection, const std::string& more = "") {
     return mistakes(with("yara: sample", "yara: sample\n    where: {" + selection + "}" + more));
