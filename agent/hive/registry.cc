@@ -1,6 +1,7 @@
 #include "agent/hive/registry.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "agent/hive/export.h"
 #include "agent/hive/restore.h"
@@ -108,6 +109,8 @@ class Starts {
       entry.entry =
           join(prefix_of(role_), join(hive_.name(set), join(hive_.name(*services), entry.name)));
       entry.command = data_text(hive_, service, "ImagePath");
+      if (entry.command.empty() && is_driver(service))
+        entry.command = "\\SystemRoot\\System32\\drivers\\" + entry.name + ".sys";
       // A shared host process loads this library: that is what the service runs.
       if (const auto parameters = hive_.subkey(service, "Parameters"))
         if (const std::string library = data_text(hive_, *parameters, "ServiceDll");
@@ -118,12 +121,19 @@ class Starts {
     }
   }
 
-  // Nothing starts such a service before somebody changes that here.
-  bool is_disabled(Cell service) const {
+  bool has_number(Cell service, std::string_view name,
+                  std::initializer_list<std::uint32_t> any_of) const {
     constexpr std::uint32_t kNumber = 4;  // REG_DWORD
-    const auto start = hive_.value(service, "Start");
-    return start && start->type == kNumber && text_of(*start) == std::to_string(kDisabled);
+    const auto value = hive_.value(service, name);
+    return value && value->type == kNumber &&
+           std::any_of(any_of.begin(), any_of.end(), [text = text_of(*value)](std::uint32_t one) {
+             return text == std::to_string(one);
+           });
   }
+  // Nothing starts such a service before somebody changes that here.
+  bool is_disabled(Cell service) const { return has_number(service, "Start", {kDisabled}); }
+  // Of the kernel, of a file system or its recognizer: the kernel knows by the name where it lies.
+  bool is_driver(Cell service) const { return has_number(service, "Type", {1, 2, 8}); }
 
   void software(std::string_view top) {
     for (const std::string_view view : {"", "Wow6432Node"})

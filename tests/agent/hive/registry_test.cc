@@ -43,6 +43,17 @@ TEST(Registry, ServicesOfEveryControlSetAreFoundWithTheirLibraries) {
           "netsvcs C:\\x.dll|"));
 }
 
+TEST(Registry, ADriverThatLiesWhereTheKernelLooksIsNoEntry) {
+  const Bytes system = HiveBuilder()
+                           .number("ControlSet001\\Services\\bad", "Type", 1)
+                           .number("ControlSet001\\Services\\group", "Type", 0x20)
+                           .build();
+  EXPECT_THAT(
+      starts(system, Role::kSystem),
+      ElementsAre("win_service bad HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\bad|"
+                  "\\SystemRoot\\System32\\drivers\\bad.sys|"));
+}
+
 TEST(Registry, AServiceThatIsDisabledIsStillAnEntry) {
   constexpr char kBad[] = "ControlSet001\\Services\\bad";
   const auto found = [&](const HiveBuilder& builder) {
