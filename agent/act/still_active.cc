@@ -84,7 +84,7 @@ void Taken::add(std::string_view path, std::string_view text) {
   const auto format = format_of(path);
   is_of_sshd |= format == Format::kSshd;
   if (!is_list(path)) return;
-  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone))
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kList))
     if (format == Format::kBinfmt) {
       if (const auto entry = scan::binfmt_line(line.text)) formats.insert(entry->name);
     } else if (const auto entry = scan::module_line(line.text)) {

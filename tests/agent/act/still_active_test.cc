@@ -22,6 +22,7 @@ TEST(StillActive, AModuleIsSoughtByANameThatTheKernelDoesNotUse) {
   EXPECT_EQ(taken("/etc/modules", "  evil-mod debug=1\n").modules, Names{"evil_mod"});
   EXPECT_EQ(taken("/usr/lib/modules-load.d/x.conf", "# a\n\n; b\nevil\nloop\n").modules,
             (Names{"evil", "loop"}));
+  EXPECT_EQ(taken("/etc/modules", "evil\rloop\n").modules, (Names{"evil", "loop"})) << "as systemd";
   for (const char* path :
        {"/lib/modules/6.1.0/extra/evil-mod.ko", "/tmp/evil_mod.ko.xz", "/evil-mod.ko.zst"})
     EXPECT_EQ(taken(path, "").modules, Names{"evil_mod"}) << path;
