@@ -63,9 +63,8 @@ int run(int count, char** arguments) {
     } else if (name == "--state") {
       options.state = value;
     } else if (name == "--local-undo") {
-      const auto order = DocumentId::parse_hex(value);
-      if (!order) return usage("--local-undo takes an order's id, 64 hexadecimal digits");
-      options.local_undo = *order;
+      if (*value == '\0') return usage("--local-undo takes an order's id");
+      options.local_undo = value;
     } else if (name == "--patience") {
       const auto length = parse_seconds(value);
       if (!length) return usage("--patience takes a duration, such as 10m");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "agent/act/actions/network.h"
 #include "agent/act/anchor.h"
@@ -17,6 +18,7 @@
 #include "agent/act/retention.h"
 #include "agent/act/unit_files.h"
 #include "protocol/base/limits.h"
+#include "protocol/base/order_name.h"
 #include "protocol/codec/codec.h"
 #include "protocol/crypto/sign.h"
 #include "protocol/runtime/files/files.h"
@@ -129,15 +131,21 @@ class Server {
   }
 
   // The host's own root needs no quorum to get its own files back.
-  ActDone undo_locally(const DocumentId& order) {
-    const auto rounds = ledger_.rounds(order);
-    if (rounds.empty()) {
-      auto done = refused(order, Reason::kUndoUnknown, "this host never carried it out");
+  ActDone undo_locally() {
+    const auto unknown = [](const DocumentId& order, const std::string& why) {
+      auto done = refused(order, Reason::kUndoUnknown, why);
       done.undo = done.local = true;
       return done;
-    }
+    };
+    std::set<DocumentId> known;
+    for (const auto& transaction : ledger_.history()) known.insert(transaction.begin.order);
+    const auto order =
+        order_named(options_.local_undo, known, "`fleetsweep-agent vault list --json`");
+    if (!order) return unknown({}, order.error().message);
+    const auto rounds = ledger_.rounds(*order);
+    if (rounds.empty()) return unknown(*order, "this host never carried it out");
     close_unused_by_undo(rounds);
-    return undo_rounds(order, DocumentId{});
+    return undo_rounds(*order, DocumentId{});
   }
 
  private:
@@ -157,7 +165,7 @@ class Server {
   // Core's word is enough to stop: whoever took core over can do less harm with it than by silence.
   // A core that is gone says nothing, and what was begun goes on to its end.
   std::optional<Refusal> must_end() {
-    if (options_.local_undo) return std::nullopt;  // the owner's own hand
+    if (!options_.local_undo.empty()) return std::nullopt;  // the owner's own hand
     if (const auto halted = check_halt(); !halted) return halted.error();
     while (!told_to_stop_) {
       const auto received = pipe_.try_receive();
@@ -412,7 +420,7 @@ class Server {
 
 ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pipe& pipe,
                   const ActRequest* request) {
-  const DocumentId asked = options.local_undo.value_or(DocumentId{});
+  const auto asked = DocumentId::parse_hex(options.local_undo).value_or(DocumentId{});
   const auto broken = [&](const Error& error) {
     return refused(asked, reason_of_state(error), error.message);
   };
@@ -432,13 +440,13 @@ ActDone serve_one(const Options& options, const crypto::MacKey& key, runtime::Pi
     return done;
   }
   Server server(options, key, pipe, std::move(*tree), std::move(*vault), std::move(*ledger));
-  return request == nullptr ? server.undo_locally(asked) : server.handle(*request);
+  return request == nullptr ? server.undo_locally() : server.handle(*request);
 }
 
 }  // namespace
 
 Status serve(const Options& options, const crypto::MacKey& mac_key, runtime::Pipe& pipe) {
-  if (options.local_undo) return pipe.send(serve_one(options, mac_key, pipe, nullptr));
+  if (!options.local_undo.empty()) return pipe.send(serve_one(options, mac_key, pipe, nullptr));
   FS_TRY(const auto received, pipe.receive(kRequestWait));
   const auto* request = std::get_if<ActRequest>(&received.message);
   if (request == nullptr)

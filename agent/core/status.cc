@@ -4,6 +4,7 @@
 
 #include "agent/core/core.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/order_name.h"
 
 namespace fleetsweep::agent {
 
@@ -58,28 +59,11 @@ bool Core::is_by_sealed_keys(const DocumentId& order) const {
 }
 
 Result<DocumentId> Core::order_named(std::string_view text) const {
-  constexpr std::size_t kDigitsMin = 8;
-  if (const auto whole = DocumentId::parse_hex(text)) return *whole;
-  if (text.size() < kDigitsMin || text.size() > 2 * DocumentId::kSize ||
-      text.find_first_not_of("0123456789abcdef") != text.npos)
-    return fail(Code::kInvalid,
-                "'{}': expected an order's id of 64 hex digits, or the first {} of them or more",
-                escaped(text), kDigitsMin);
-  std::set<DocumentId> found;
-  const auto consider = [&](const DocumentId& id) {
-    if (id.hex().starts_with(text)) found.insert(id);
-  };
-  for (const auto& [id, entry] : state().orders) consider(id);
-  for (const auto& [id, job] : jobs_) consider(id);
-  for (const trust::Notice& notice : refused_) consider(notice.id);
-  if (found.empty())
-    return fail(Code::kNotFound,
-                "no order in the log this host has seen begins with {}: `fleetsweep-agent why` "
-                "lists them",
-                text);
-  if (found.size() > 1)
-    return fail(Code::kInvalid, "{} orders begin with {}: give more digits", found.size(), text);
-  return *found.begin();
+  std::set<DocumentId> known;
+  for (const auto& [id, entry] : state().orders) known.insert(id);
+  for (const auto& [id, job] : jobs_) known.insert(id);
+  for (const trust::Notice& notice : refused_) known.insert(notice.id);
+  return fleetsweep::order_named(text, known, "`fleetsweep-agent why`");
 }
 
 std::vector<model::Endpoint> Core::relays() const {

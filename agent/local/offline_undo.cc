@@ -57,11 +57,6 @@ Result<model::ActDone> await_act(runtime::Pipe& pipe) {
 }  // namespace
 
 Result<model::LocalReply> undo_offline(const OfflineUndo& undo) {
-  if (!DocumentId::parse_hex(undo.order))
-    return fail(Code::kInvalid,
-                "'{}': --offline takes an order's whole id of {} hex digits: `fleetsweep-agent "
-                "vault list --json --state {}` shows which orders took something",
-                escaped(undo.order), 2 * DocumentId::kSize, undo.state);
   const std::string journal = undo.state + "/act/journal";
   if (::access(journal.c_str(), F_OK) != 0) {
     if (errno != ENOENT) return fail(files::system_error(errno, "look for " + journal));
