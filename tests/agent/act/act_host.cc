@@ -12,6 +12,7 @@
 
 #include <cstdio>
 #include <ctime>
+#include <sstream>
 
 #include "agent/act/anchor.h"
 #include "agent/act/hold.h"

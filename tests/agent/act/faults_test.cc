@@ -17,6 +17,7 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "protocol/base/prng.h"
 #include "tests/agent/act/faults_world.h"

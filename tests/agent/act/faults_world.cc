@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <sstream>
 
 #include "agent/act/hold.h"
 #include "agent/act/ledger.h"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <sstream>
 #include <thread>
 
 #include "agent/act/hold.h"

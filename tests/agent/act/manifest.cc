@@ -22,7 +22,7 @@ namespace {
 // All extended attributes, their values in hexadecimal digits.
 std::string attributes_of(const std::string& path) {
   std::array<char, 4096> names{};
-  std::array<std::uint8_t, 65536> value{};
+  std::array<std::uint8_t, 65536> value;  // filled by the kernel
   const auto size = ::llistxattr(path.c_str(), names.data(), names.size());
   FS_ASSERT(size >= 0 || errno == ENOTSUP);
   std::set<std::string> all;

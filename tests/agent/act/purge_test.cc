@@ -1,6 +1,7 @@
 // Files that go for good: like quarantine, but that nothing keeps their content.
 
 #include <algorithm>
+#include <sstream>
 
 #include "agent/act/ledger.h"
 #include "agent/act/vault.h"

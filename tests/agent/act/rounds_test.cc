@@ -1,6 +1,8 @@
 // What came back is cleaned again under the same order, by the real fleetsweep-act, and one undo
 // takes all rounds back.
 
+#include <sstream>
+
 #include "agent/act/ledger.h"
 #include "tests/agent/act/act_host.h"
 
