@@ -151,12 +151,14 @@ Checked<Family> freeze(Context& context, std::uint32_t index, std::set<std::int3
 Family frozen_family(const Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   std::vector<ProcessKey> stopped;
-  for (std::uint32_t i = 0; op.tree && i < context.state().ops.size(); ++i) {
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
     const Op& other = context.op(i);
     const OpState& state = context.op_state(i);
     if (other.pid != op.pid || other.start_ticks != op.start_ticks ||
         state.stage == OpStage::kFailed)
       continue;
+    // One without its tree has stopped nobody but those of the same program.
+    if (!op.tree && (!op.whole_program || other.tree)) continue;
     for (const auto& process : state.frozen) stopped.push_back({process.pid, process.start_ticks});
   }
   return family_of(context.tree, op, stopped);
