@@ -369,15 +369,18 @@ std::string version_of(const Hive& software) {
   return fmt::format("{}.{}.{}", major, text("CurrentMinorVersionNumber"), text("CurrentBuild"));
 }
 
-std::vector<std::string> profiles_of(const Hive& software) {
+std::vector<std::string> profiles_of(const Hive& software, bool& complete) {
   std::vector<std::string> profiles;
   const auto list =
       software.find(software.root(), "Microsoft\\Windows NT\\CurrentVersion\\ProfileList");
   if (!list) return profiles;
   for (const Cell user : software.subkeys(*list)) {
-    if (profiles.size() >= limits::kWindowsProfiles) break;
     std::string path = data_text(software, user, "ProfileImagePath");
-    if (!path.empty() && path.size() <= limits::kPathBytes) profiles.push_back(std::move(path));
+    if (path.empty()) continue;
+    if (profiles.size() < limits::kWindowsProfiles && path.size() <= limits::kPathBytes)
+      profiles.push_back(std::move(path));
+    else
+      complete = false;
   }
   return profiles;
 }

@@ -62,8 +62,8 @@ std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete
 std::string version_of(const Hive& software);
 
 // Where the profiles of its users lie, as Windows writes it ("%SystemDrive%\Users\Ann"); at most
-// limits::kWindowsProfiles.
-std::vector<std::string> profiles_of(const Hive& software);
+// limits::kWindowsProfiles; `complete` says no if there are more, or one that is no path.
+std::vector<std::string> profiles_of(const Hive& software, bool& complete);
 
 // What an action does to a hive, as the agent's journal keeps it.
 struct Change {

@@ -39,7 +39,7 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
   answer.sequence = hive.sequence();
   if (job.role == hive::Role::kSoftware) {
     answer.version = hive::version_of(hive);
-    answer.profiles = hive::profiles_of(hive);
+    answer.profiles = hive::profiles_of(hive, complete);
   }
   answer.starts = hive::autostarts_of(hive, job.role, complete);
   answer.values = hive::values_of(hive, job.role, wanted, complete);
@@ -48,7 +48,8 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
   else if (hive.is_damaged())
     detail = hive.damage();
   else if (!complete)
-    detail = fmt::format("more than {} values: the rest was left out", limits::kRegistryValues);
+    detail = fmt::format("more than {} values or {} profiles: the rest was left out",
+                         limits::kRegistryValues, limits::kWindowsProfiles);
   return answer;
 }
 

@@ -462,7 +462,7 @@ void read_hive(BytesView input) {
   if (!hive) return;
   bool complete = true;
   (void)hive::version_of(*hive);
-  FS_ASSERT(hive::profiles_of(*hive).size() <= limits::kWindowsProfiles);
+  FS_ASSERT(hive::profiles_of(*hive, complete).size() <= limits::kWindowsProfiles);
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
     (void)hive::values_of(*hive, role, {.all = true}, complete);
     for (const auto& start : hive::autostarts_of(*hive, role, complete)) {

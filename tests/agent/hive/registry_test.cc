@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "protocol/base/limits.h"
 #include "tests/agent/hive/hive_builder.h"
 
 namespace fleetsweep::hive {
@@ -156,6 +157,29 @@ TEST(Registry, AChangeHappensOnlyIfTheEntryStillSaysWhatWasFound) {
       changed(system, Role::kSystem, {Change::Kind::kRemoveEntry, entry, "C:\\bad.exe"});
   ASSERT_TRUE(removed);
   EXPECT_TRUE(starts(*removed, Role::kSystem).empty());
+}
+
+TEST(Registry, UsersBeyondTheThousandthAreLeftOutInSilence) {
+  HiveBuilder builder;
+  const auto user = [&](std::size_t number, const std::string& path) {
+    builder.text(fmt::format("Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-{}", number),
+                 "ProfileImagePath", path);
+  };
+  const auto is_complete = [&](std::size_t expected) {
+    const Bytes bytes = builder.build();
+    bool complete = true;
+    EXPECT_EQ(profiles_of(*Hive::open(bytes), complete).size(), expected);
+    return complete;
+  };
+  for (std::size_t i = 0; i < limits::kWindowsProfiles; ++i)
+    user(i, fmt::format("C:\\Users\\{}", i));
+  user(limits::kWindowsProfiles + 1, "");
+  EXPECT_TRUE(is_complete(limits::kWindowsProfiles));
+  user(limits::kWindowsProfiles, "C:\\Users\\more");
+  EXPECT_FALSE(is_complete(limits::kWindowsProfiles));
+  builder = {};
+  user(0, std::string(limits::kPathBytes + 1, 'x'));
+  EXPECT_FALSE(is_complete(0));
 }
 
 TEST(Registry, OfATaskOneOfItsKeysStays) {
