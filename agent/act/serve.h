@@ -17,7 +17,7 @@ namespace fleetsweep::act {
 
 struct Options {
   std::string root = "/";
-  std::string state;  // DIR/act
+  std::string state;       // DIR/act
   std::string local_undo;  // an order as its owner names it (order_name.h); empty: core asks
   std::optional<std::uint64_t> vault_quota;
   // So long a dead act's transaction waits for the next act, while processes are stopped.
