@@ -163,7 +163,9 @@ void enter(const std::string& root, const std::string& agent) {
 
 // So that it can be removed.
 void make_mutable(const fs::directory_entry& entry) {
-  if (entry.is_symlink() || !(entry.is_regular_file() || entry.is_directory())) return;
+  std::error_code gone;
+  const auto type = entry.symlink_status(gone).type();
+  if (type != fs::file_type::regular && type != fs::file_type::directory) return;
   const UniqueFd file(::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC));
   int flags = 0;
   if (::ioctl(file.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
@@ -184,7 +186,10 @@ ActHost::~ActHost() {
     ::kill(-pid, SIGKILL);  // its group: its children too
     ::waitpid(pid, nullptr, 0);
   }
-  for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) make_mutable(entry);
+  // Whom nobody waited for may still be at work here.
+  std::error_code gone;
+  fs::recursive_directory_iterator at(folder_.path(), gone);
+  for (; !gone && at != fs::recursive_directory_iterator(); at.increment(gone)) make_mutable(*at);
 }
 
 pid_t ActHost::start(const std::string& path, std::vector<std::string> arguments) {
