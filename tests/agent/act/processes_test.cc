@@ -141,6 +141,23 @@ TEST_F(Clean, AProcessThatIsStillExitingIsTakenForOneThatIsStillHeld) {
   EXPECT_FALSE(host.is_alive(first));
 }
 
+// From one look at it on, whichever that is, nobody learns any more what it runs.
+TEST(Twins, OneThatCannotBeLookedAtStaysFrozenWhereTheOtherIsKilled) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to freeze";
+  for (int look = 1; look <= 10; ++look) {
+    ActHost host;
+    host.infect();
+    const pid_t twin = host.start("/opt/kit/worker");
+    for (auto& action : host.policy.responses[0].actions) action.tree = false;
+    host.launcher = fmt::format(
+        "strace -o /dev/null -P /proc/{}/exe -e trace=newfstatat "
+        "-e inject=newfstatat:error=EPERM:when={}+",
+        twin, look);
+    const Answer answer = host.run(host.request());
+    EXPECT_NE(host.process_state(twin), 'T') << look << "\n" << answer.text();
+  }
+}
+
 // In a mount namespace of his own, which anybody may have, a file lies over a daemon's.
 TEST_F(Clean, AProgramUnderThePathOfADaemonStopsEverything) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to see what runs elsewhere";
