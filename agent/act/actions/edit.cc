@@ -2,6 +2,8 @@
 // one's owner, mode and attributes, the two swap places, and what came out must be what was read.
 // A registry hive is edited the same way; what it becomes a process of its own says.
 
+#include <sys/stat.h>
+
 #include <chrono>
 #include <thread>
 
@@ -258,9 +260,15 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{};
 }
 
-// The file was edited since we did: what was taken out goes back, the rest stays.
+// The file was edited since we did: what was taken out goes back, the rest stays. We left a file of
+// one name: where there are more, whoever owns the folder may have linked a stranger's file there.
 Checked<std::string> merged(Context& context, const Op& op, const Parent& parent, int file,
                             const std::string& before) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  if (status.st_nlink > 1)
+    return refuse(Reason::kConflict, "{}: was changed after cleaning, and has {} names now",
+                  escaped(op.file.path), status.st_nlink);
   FS_TRY(const std::string current,
          read_text(file, op.file.path, op.what.empty() ? limits::kEditBytes : limits::kHiveBytes));
   if (!op.what.empty()) {

@@ -128,6 +128,20 @@ TEST_F(Clean, ACronFileEditedAfterCleaningGetsItsLineBackAndKeepsTheEdit) {
             "25 6 * * * root curl https://own.example/backup\n# added by hand\n");
 }
 
+TEST_F(Clean, AnUndoPutsALineIntoAStrangersFileThatWasLinkedThere) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  const std::string path = host.at("/etc/crontab"), strangers = host.at("/etc/strangers");
+  const std::string letter = read_text(path) + "the only copy of a letter\n";
+  write_text(strangers, letter);
+  std::filesystem::remove(path);
+  std::filesystem::create_hard_link(strangers, path);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(read_text(path), letter);
+  EXPECT_EQ(std::filesystem::hard_link_count(strangers), 2u) << undone.text();
+}
+
 TEST_F(Clean, LibrariesGoFromALineOfPreloadAndTheirNeighbourStays) {
   const std::string line = "/usr/lib/libevil.so /usr/lib/own.so:/usr/lib/libevil.so.1  # ours";
   write_text(host.at("/etc/ld.so.preload"), "/usr/lib/first.so\n" + line + "\n");
