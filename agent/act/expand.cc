@@ -12,6 +12,7 @@
 #include "agent/act/process.h"
 #include "agent/act/reach.h"
 #include "agent/act/start_links.h"
+#include "agent/hive/text.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
@@ -180,8 +181,8 @@ class Expansion {
     } else if (const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity)) {
       if (!is_of_windows(*entry)) return {};
       if (entry->kind == model::PersistenceKind::kWindowsTask) {
-        FS_TRY(const model::FileIdentity hive, software_hive());
-        on_key(OpKind::kCollect, hive, Kind::kRemoveTask, entry->name, {});
+        FS_TRY(const model::FileIdentity hive, hive_of_task(*entry));
+        on_key(OpKind::kCollect, hive, Kind::kRemoveTask, entry->name, expected_of_task(*entry));
       } else {
         on_key(OpKind::kCollect, entry->file, Kind::kRemoveEntry, entry->entry, entry->command);
       }
@@ -250,8 +251,16 @@ class Expansion {
     return op;
   }
 
+  // Found in the hive itself, and not in the XML of the task.
+  static bool is_cached(const model::PersistenceIdentity& task) { return !task.entry.empty(); }
+  // What is bound to its XML does not depend on what the hive says.
+  static std::string expected_of_task(const model::PersistenceIdentity& task) {
+    return is_cached(task) ? task.command : std::string();
+  }
+
   // It holds the keys of tasks.
-  Checked<model::FileIdentity> software_hive() const {
+  Checked<model::FileIdentity> hive_of_task(const model::PersistenceIdentity& task) const {
+    if (is_cached(task)) return task.file;
     FS_TRY(const std::string path, find_folded(tree_, "/Windows/System32/config/SOFTWARE"));
     FS_TRY(const Parent parent, tree_.parent(path));
     struct stat status {};
@@ -287,10 +296,15 @@ class Expansion {
     if (!removes)
       return refuse(Reason::kCapability, "a task can be removed, not disabled: {}",
                     escaped(entry.file.path));
-    // Its keys first: without them nothing reads the file.
-    FS_TRY(const model::FileIdentity software, software_hive());
-    FS_CHECK(change_hive(software, Kind::kRemoveTask, entry.name, {}));
-    return take(step, entry.file);
+    // Its keys first, once: without them nothing reads the file.
+    const bool has_keys = tasks_.insert(hive::lower(entry.name)).second;
+    if (has_keys) {
+      FS_TRY(const model::FileIdentity software, hive_of_task(entry));
+      FS_CHECK(change_hive(software, Kind::kRemoveTask, entry.name, expected_of_task(entry)));
+    }
+    if (!is_cached(entry)) return take(step, entry.file);
+    if (!has_keys) not_done(Outcome::kSkipped, Reason::kGone);  // another action of it was found
+    return {};
   }
 
   Checked<void> on_entry(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
@@ -490,6 +504,7 @@ class Expansion {
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> modes_;
   std::set<std::string> unlinked_;
+  std::set<std::string> tasks_;  // of Windows, in lower case, whose keys go
   Begin begin_;
 };
 

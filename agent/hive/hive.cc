@@ -299,6 +299,11 @@ std::string text_of(const Value& value) {
   return to_hex(data);
 }
 
+std::string data_text(const Hive& hive, Cell key, std::string_view value) {
+  const auto found = hive.value(key, value);
+  return found ? bounded(text_of(*found)) : std::string();
+}
+
 std::optional<std::uint32_t> last_logged(BytesView log) {
   // A header of 512 bytes, then entries: "HvLE", their size, flags, sequence number.
   constexpr std::size_t kLogHeaderBytes = 512, kEntryBytes = 40;

@@ -77,6 +77,8 @@ class Hive {
 std::string_view type_name(std::uint32_t type);
 // Text as it is up to its end, several texts with a line each, numbers in decimal, bytes in hex.
 std::string text_of(const Value& value);
+// Of a value of this key, at most limits::kLineBytes; empty if there is none.
+std::string data_text(const Hive& hive, Cell key, std::string_view value);
 
 // Of a transaction log: the highest sequence number of an entry in it; nothing if it has none.
 std::optional<std::uint32_t> last_logged(BytesView log);

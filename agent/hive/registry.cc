@@ -5,6 +5,7 @@
 
 #include "agent/hive/export.h"
 #include "agent/hive/restore.h"
+#include "agent/hive/task_cache.h"
 #include "agent/hive/text.h"
 #include "protocol/base/limits.h"
 
@@ -24,10 +25,6 @@ std::string_view leaf(std::string_view path, char separator) {
   return path.substr(path.rfind(separator) + 1);
 }
 
-std::string join(std::string_view key, std::string_view below) {
-  return below.empty() ? std::string(key) : fmt::format("{}\\{}", key, below);
-}
-
 bool is_control_set(std::string_view name) {
   return name.size() == kControlSet.size() + 3 &&
          is_equal(name.substr(0, kControlSet.size()), kControlSet);
@@ -35,11 +32,6 @@ bool is_control_set(std::string_view name) {
 
 bool begins(std::string_view text, std::string_view start) {
   return text.size() >= start.size() && is_equal(text.substr(0, start.size()), start);
-}
-
-std::string data_text(const Hive& hive, Cell key, std::string_view value) {
-  const auto found = hive.value(key, value);
-  return found ? bounded(text_of(*found)) : std::string();
 }
 
 // Where Windows looks for what to start; the same below Wow6432Node for 32-bit programs.
@@ -79,6 +71,7 @@ class Starts {
         break;
       case Role::kSoftware:
         software("");
+        each_cached_task(hive_, [this](Autostart entry) { add(std::move(entry)); });
         break;
       case Role::kUser:
       case Role::kDefault:
@@ -195,26 +188,11 @@ Result<Target> target_of(Role role, std::string_view entry) {
   return target;
 }
 
-Result<std::vector<Edit>> task_edits(const Hive& hive, const std::string& name) {
-  constexpr std::string_view kCache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
-  const std::string tree = join(join(kCache, "Tree"), name);
-  const auto key = hive.find(hive.root(), tree);
-  if (!key) return fail(Code::kNotFound, "no task {} in the hive", escaped(name));
-  std::vector<Edit> edits{{Edit::Kind::kDeleteKey, tree, {}, 0}};
-  // The same id under each kind of trigger.
-  const std::string id = data_text(hive, *key, "Id");
-  for (const std::string_view kind : {"Tasks", "Boot", "Logon", "Plain", "Maintenance"}) {
-    const std::string path = join(join(kCache, kind), id);
-    if (!id.empty() && id.find('\\') == std::string::npos && hive.find(hive.root(), path))
-      edits.push_back({Edit::Kind::kDeleteKey, path, {}, 0});
-  }
-  return edits;
-}
-
 // kNotFound: the entry no longer says what was found.
 Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& change) {
   FS_TRY(const Hive hive, Hive::open(before));
-  if (change.kind == Change::Kind::kRemoveTask) return task_edits(hive, change.entry);
+  if (change.kind == Change::Kind::kRemoveTask)
+    return removal_of_task(hive, change.entry, change.expected);
   FS_TRY(const Target target, target_of(role, change.entry));
   if (change.kind == Change::Kind::kRemoveValue) {
     const auto key = hive.find(hive.root(), target.key);

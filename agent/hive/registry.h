@@ -70,7 +70,7 @@ struct Change {
   enum class Kind : std::uint8_t { kRemoveEntry, kDisableService, kRemoveValue, kRemoveTask };
   Kind kind = Kind::kRemoveEntry;
   std::string entry;     // Autostart::entry; of a value likewise; of a task its path below Tasks
-  std::string expected;  // the command, or the data, that was found
+  std::string expected;  // the command, or the data, that was found; of a task also nothing
 };
 // Looks first whether the entry still says what was found. kNotFound: it does not, or is gone.
 Result<Bytes> changed(BytesView before, Role role, const Change& change);

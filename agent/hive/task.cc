@@ -9,14 +9,7 @@
 namespace fleetsweep::hive {
 namespace {
 
-constexpr std::size_t kActions = 32;  // Windows takes no more
 constexpr std::string_view kXmlBlank = " \t\r\n";
-
-std::string_view without_blanks(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kXmlBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kXmlBlank) - first + 1);
-}
 
 // What stands for one character between & and ;
 std::string character(std::string_view entity) {
@@ -139,6 +132,12 @@ std::string user_of(std::string_view task) {
 
 }  // namespace
 
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kXmlBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kXmlBlank) - first + 1);
+}
+
 std::vector<Autostart> read_task(std::string_view xml) {
   const std::string text = simplified(
       xml.starts_with("\xff\xfe")
@@ -148,7 +147,7 @@ std::vector<Autostart> read_task(std::string_view xml) {
   std::vector<Autostart> actions;
   const auto add = [&](std::string command, const std::string& arguments) {
     if (!arguments.empty()) command += " " + arguments;
-    if (actions.size() < kActions)
+    if (actions.size() < kTaskActions)
       actions.push_back({model::PersistenceKind::kWindowsTask, {}, {}, bounded(command), user});
   };
   for (const Element& exec : elements(text, "Exec"))

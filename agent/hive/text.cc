@@ -90,6 +90,10 @@ std::string bounded(std::string text) {
   return text;
 }
 
+std::string join(std::string_view key, std::string_view below) {
+  return below.empty() ? std::string(key) : fmt::format("{}\\{}", key, below);
+}
+
 bool is_equal(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)

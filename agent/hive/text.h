@@ -18,5 +18,7 @@ std::string lower(std::string_view text);
 // At most limits::kLineBytes, and not cut in the middle of a character.
 std::string bounded(std::string text);
 bool is_equal(std::string_view a, std::string_view b);
+// The path of a key below another one; empty: that one.
+std::string join(std::string_view key, std::string_view below);
 
 }  // namespace fleetsweep::hive

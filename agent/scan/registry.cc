@@ -174,7 +174,30 @@ void Registry::take(const Job& job, const HiveAnswer& answer, const Digest& sha2
   }
 }
 
+// What the registry and the XML of a task say alike is one entry: that of the XML.
+void Registry::drop_cached_twins() {
+  const auto key_of = [](const model::PersistenceIdentity& task) {
+    return std::pair(hive::lower(task.name), hive::lower(task.command));
+  };
+  std::set<std::pair<std::string, std::string>> of_xml;
+  const auto task_in = [](const Object& object) {
+    const auto& identity = std::get<PersistenceFacts>(object).identity;
+    return identity.kind == model::PersistenceKind::kWindowsTask ? &identity : nullptr;
+  };
+  for (const Object& object : entries_)
+    if (const auto* task = task_in(object); task != nullptr && task->entry.empty()) {
+      of_xml.insert(key_of(*task));
+      // Where the registry does not say what it does.
+      of_xml.emplace(hive::lower(task->name), "");
+    }
+  std::erase_if(entries_, [&](const Object& object) {
+    const auto* task = task_in(object);
+    return task != nullptr && !task->entry.empty() && of_xml.contains(key_of(*task));
+  });
+}
+
 void Registry::finish() {
+  drop_cached_twins();
   for (const auto& [path, last] : logged_) {
     const auto hive = sequences_.find(path);
     if (hive != sequences_.end() && last > hive->second.second)

@@ -39,6 +39,7 @@ class Registry {
   bool open_hives(const std::string& glob, const Submit& submit);
   void take_profile(const std::string& software, const std::string& profile);
   void take(const Job& job, const HiveAnswer& answer, const Digest& sha256);
+  void drop_cached_twins();
 
   const Root& root_;
   Unscannable unscannable_;

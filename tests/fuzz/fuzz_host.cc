@@ -33,6 +33,7 @@
 #include "agent/hive/paths.h"
 #include "agent/hive/registry.h"
 #include "agent/hive/task.h"
+#include "agent/hive/task_cache.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/local/enrolment.h"
 #include "agent/overlay/bolt.h"
@@ -466,7 +467,10 @@ void read_hive(BytesView input) {
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
     (void)hive::values_of(*hive, role, {.all = true}, complete);
     for (const auto& start : hive::autostarts_of(*hive, role, complete)) {
-      const hive::Change change{hive::Change::Kind::kRemoveEntry, start.entry, start.command};
+      using Kind = hive::Change::Kind;
+      const bool is_task = start.kind == model::PersistenceKind::kWindowsTask;
+      const hive::Change change{is_task ? Kind::kRemoveTask : Kind::kRemoveEntry,
+                                is_task ? start.name : start.entry, start.command};
       constexpr std::size_t kExportBytes = 64 * 1024;
       const auto file = hive::exported(bytes, role, change, kExportBytes);
       FS_ASSERT(!file || file->size() <= kExportBytes);
@@ -488,9 +492,10 @@ void read_rules(BytesView bytes) {
   FS_ASSERT(shape.takes_head(bytes) || !shape.starts.empty());
 }
 
-// A task's file, and a folder that the registry gives a user.
+// A task's file, what the registry has of one, and a folder that the registry gives a user.
 void read_windows(std::string_view text) {
   (void)hive::read_task(text);
+  FS_ASSERT(hive::commands_of(as_bytes(text)).size() <= hive::kTaskActions);
   (void)hive::is_windows_path(hive::spelling_of(text));
   const std::string profiles[] = {"/" + std::string(text)};
   for (const std::string& glob : hive::globs_of("%APPDATA%\\x", profiles))

@@ -42,7 +42,7 @@ enum HostCase : std::uint8_t {
             // between
   kBerkeley,
   kNdb,
-  kTask,  // of Windows, as XML
+  kTask,  // of Windows, as XML or as the registry has it
   kArchive,
   kLoaderCache,  // /etc/ld.so.cache
   kManager,      // what systemd answers to a restart, behind its greeting

@@ -93,6 +93,7 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       {"berkeley", kBerkeley},
       {"ndb", kNdb},
       {"task", kTask},
+      {"task_actions", kTask},
       {"archive_", kArchive},
       {"loader_cache", kLoaderCache},
       {"manager_", kManager},
@@ -109,6 +110,8 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
 }
 
 TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
+  const std::string cache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
+  const Bytes actions = hive::task_actions({{"C:\\d.exe", "/x"}});
   const Bytes hive =
       hive::HiveBuilder()
           .text("ControlSet001\\Services\\a", "ImagePath", "C:\\a.exe")
@@ -117,8 +120,11 @@ TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
           .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
           .text("Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21", "ProfileImagePath",
                 "C:\\Users\\Ann")
+          .text(cache + "Tree\\d", "Id", "{1}")
+          .bytes(cache + "Tasks\\{1}", "Actions", 3, actions)
           .build();
   expect_seed("host/hive", {kHive}, hive);
+  expect_seed("host/task_actions", {kTask}, actions);
 }
 
 TEST(HostSeeds, ADatabaseOfContainerdsIsReadBehindItsMetaPage) {

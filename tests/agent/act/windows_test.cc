@@ -223,6 +223,36 @@ TEST_F(WindowsCleaning, ATaskGoesWithItsFileAndBothItsKeys) {
   EXPECT_EQ(host_.manifest(), before);
 }
 
+TEST_F(WindowsCleaning, ATaskThatHidesItsXmlStaysOrItsTwoActionsFailTheOrder) {
+  std::filesystem::remove(host_.at("/Windows/System32/Tasks/Updater"));
+  put(std::string(kConfig) + "SOFTWARE",
+      HiveBuilder()
+          .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
+          .text(std::string(kCache) + "Tree\\Good", "Id", "{2}")
+          .text(std::string(kCache) + "Tree\\Updater", "Id", "{1}")
+          .bytes(std::string(kCache) + "Tasks\\{1}", "Actions", 3,
+                 hive::task_actions({{command(), ""}, {command(), "again"}}))
+          .build());
+  ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);
+  host_.policy.detections[0].any_of[0][1].match = model::Match::kStartsWith;
+  scan();
+  ASSERT_EQ(host_.findings.size(), 2u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kNone) << answer.text();
+  const Bytes software = bytes_of(std::string(kConfig) + "SOFTWARE");
+  EXPECT_EQ(value_at(software, std::string(kCache) + "Tree\\Updater", "Id"), "none");
+  EXPECT_EQ(value_at(software, std::string(kCache) + "Tasks\\{1}", "Actions"), "none");
+  EXPECT_EQ(value_at(software, std::string(kCache) + "Tree\\Good", "Id"), "{2}");
+  EXPECT_TRUE(scan().empty());
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.manifest(), before);
+  EXPECT_EQ(scan(), std::vector<std::string>{"v"});
+}
+
 TEST_F(WindowsCleaning, OfTwoHivesWhoseNamesDifferByCaseTheWrongOneIsEdited) {
   put("/Windows/System32/config/software", HiveBuilder().key("Microsoft").build());
   ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);

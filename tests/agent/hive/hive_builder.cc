@@ -37,6 +37,31 @@ Bytes utf16(std::string_view ascii, bool terminated) {
   return bytes;
 }
 
+Bytes task_actions(const std::vector<std::pair<std::string, std::string>>& programs) {
+  Bytes bytes;
+  const auto number = [&](std::size_t value, std::size_t size) {
+    bytes.resize(bytes.size() + size);
+    for (std::size_t i = 0; i < size; ++i)
+      bytes[bytes.size() - size + i] = static_cast<std::uint8_t>(value >> (8 * i));
+  };
+  const auto text = [&](std::string_view ascii) {
+    number(2 * ascii.size(), 4);
+    const Bytes letters = utf16(ascii, false);
+    bytes.insert(bytes.end(), letters.begin(), letters.end());
+  };
+  number(3, 2);  // version
+  text("Author");
+  for (const auto& [program, arguments] : programs) {
+    number(0x6666, 2);
+    text("");  // id
+    text(program);
+    text(arguments);
+    text("");  // working directory
+    number(0, 2);
+  }
+  return bytes;
+}
+
 void seal_header(Bytes& hive) {
   put32(hive, 508, header_checksum(hive));
 }

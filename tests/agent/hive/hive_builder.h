@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "protocol/base/bytes.h"
@@ -41,6 +42,8 @@ class HiveBuilder {
 };
 
 Bytes utf16(std::string_view ascii, bool terminated = true);
+// The value "Actions" of a scheduled task that starts each of these with its arguments.
+Bytes task_actions(const std::vector<std::pair<std::string, std::string>>& programs);
 // After a change of a header: its checksum.
 void seal_header(Bytes& hive);
 // As Windows leaves it when it is switched off.

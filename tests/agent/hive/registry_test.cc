@@ -182,23 +182,5 @@ TEST(Registry, UsersBeyondTheThousandthAreLeftOutInSilence) {
   EXPECT_FALSE(is_complete(0));
 }
 
-TEST(Registry, OfATaskOneOfItsKeysStays) {
-  const std::string cache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
-  const Bytes software = HiveBuilder()
-                             .text(cache + "Tree\\Update", "Id", "{1}")
-                             .text(cache + "Tasks\\{1}", "Path", "\\Update")
-                             .key(cache + "Logon\\{1}")
-                             .text(cache + "Tasks\\{2}", "Path", "\\Good")
-                             .text(cache + "Tree\\Good", "Id", "{2}")
-                             .build();
-  const auto after = changed(software, Role::kSoftware, {Change::Kind::kRemoveTask, "Update", ""});
-  ASSERT_TRUE(after) << after.error().message;
-  const auto hive = Hive::open(*after);
-  for (const char* gone : {"Tree\\Update", "Tasks\\{1}", "Logon\\{1}"})
-    EXPECT_FALSE(hive->find(hive->root(), cache + gone)) << gone;
-  for (const char* stays : {"Tree\\Good", "Tasks\\{2}"})
-    EXPECT_TRUE(hive->find(hive->root(), cache + stays)) << stays;
-}
-
 }  // namespace
 }  // namespace fleetsweep::hive

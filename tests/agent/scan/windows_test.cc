@@ -251,6 +251,33 @@ TEST_F(WindowsTest, WhatStartsByItselfIsFoundWithItsKindAndWhoseItIs) {
                           "win_task Microsoft\\bad "}));
 }
 
+TEST_F(WindowsTest, ATaskOfTheRegistryAloneIsMissedOrOneWithXmlCountsTwice) {
+  const std::string cache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\";
+  auto hive = software();
+  const auto task = [&](const std::string& name, const std::string& program) {
+    hive.text(cache + "Tree\\" + name, "Id", "{" + name + "}")
+        .bytes(cache + "Tasks\\{" + name + "}", "Actions", 3,
+               hive::task_actions({{program, "/x"}}));
+    return "<Task><Exec><Command>" + program + "</Command><Arguments>/x</Arguments></Exec></Task>";
+  };
+  task("Hidden", "C:\\bad.exe");
+  write("/Windows/System32/Tasks/both", task("Both", "C:\\bad.exe"));
+  task("Mask", "C:\\bad.exe");
+  write("/Windows/System32/Tasks/Mask",
+        "<Task><Exec><Command>C:\\good.exe</Command></Exec></Task>");
+  put(std::string(kConfig) + "SOFTWARE", hive);
+  const auto result = scan(policy_of({detection(
+      "d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "C:\\bad.exe /x")})}));
+  Names found;
+  for (const auto& finding : result["findings"])
+    found.insert(finding["persistence"]["name"].get<std::string>() + " of " +
+                 finding["persistence"]["file"]["path"].get<std::string>());
+  EXPECT_EQ(result["findings"].size(), 3u) << result.dump(2);
+  EXPECT_EQ(found, (Names{"Hidden of " + std::string(kConfig) + "SOFTWARE",
+                          "Mask of " + std::string(kConfig) + "SOFTWARE",
+                          "both of /Windows/System32/Tasks/both"}));
+}
+
 TEST_F(WindowsTest, EmotetIsFoundByItsFileItsRunValueItsServiceAndItsTimes) {
   plant_loader(kLoader);
   put("/Users/Ann/NTUSER.DAT",
