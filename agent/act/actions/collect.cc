@@ -112,9 +112,16 @@ Checked<Post> collect_file(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  // Of anything else nobody asked for a copy.
+  if (!is_unchanged(status, op.file, context.device()))
+    return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
+  if (op.file.size > bytes_max(op))
+    return refuse(Reason::kLimit, "{}: more than {} bytes", escaped(op.file.path), bytes_max(op));
   FS_TRY(Metadata metadata, evidence(context, index, file.get()));
   FS_TRY(metadata, context.vault.store(context.transaction, vault_name(index), file.get(), metadata,
-                                       {}, bytes_max(op)));
+                                       op.file.sha256, op.file.size));
   Post post;
   post.digest = metadata.sha256;
   post.bytes = metadata.size;
