@@ -152,16 +152,17 @@ std::vector<std::string> names_in(int folder) {
   return names;
 }
 
-Checked<Digest> digest_of(int fd) {
+Checked<Digest> digest_of(int fd, std::uint64_t most) {
   crypto::BulkHash hash(crypto::HashKind::kSha256);
   Bytes buffer(256 * 1024);
-  for (off_t at = 0;;) {
-    const auto got = ::pread(fd, buffer.data(), buffer.size(), at);
+  for (std::uint64_t at = 0;;) {
+    const auto got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return refuse_errno("read", "a file", errno);
     if (got == 0) break;
     hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
-    at += got;
+    at += static_cast<std::uint64_t>(got);
+    if (at > most) return refuse(Reason::kChanged, "a file of more than {} bytes", most);
   }
   return *Digest::from(hash.finish());
 }

@@ -67,7 +67,8 @@ bool is_unchanged(const struct stat& status, const model::FileIdentity& file,
 // Names in an open folder, sorted; none if it cannot be read.
 std::vector<std::string> names_in(int folder);
 
-Checked<Digest> digest_of(int fd);
+// kChanged above `most` bytes: it cannot be what is looked for, and a sparse file has no end.
+Checked<Digest> digest_of(int fd, std::uint64_t most);
 // From its beginning; kLimit above `most` bytes.
 Checked<std::string> read_text(int fd, std::string_view path, std::size_t most);
 // RENAME_NOREPLACE within one folder.

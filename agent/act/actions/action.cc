@@ -40,6 +40,10 @@ Device Context::device() const {
                                                                 : Device::kMayDiffer;
 }
 
+std::uint64_t edit_bytes(const Op& op) {
+  return op.what.empty() ? limits::kEditBytes : limits::kHiveBytes;
+}
+
 Checked<hive::Change> hive_change(const Context& context, const Op& op) {
   const auto name = std::ranges::find(kChangeNames, op.what.front());
   if (name == std::end(kChangeNames) || context.hives == nullptr)

@@ -76,6 +76,8 @@ Checked<Metadata> evidence(Context& context, std::uint32_t op, int fd);
 // kExpired: it was purged.
 Checked<Metadata> load_stored(Context& context, std::uint32_t store, const Vault::Sink& sink);
 Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
+// Of what is edited, whatever it holds by now.
+std::uint64_t edit_bytes(const Op& op);
 // What the hive editor is to do for an operation about a registry hive.
 Checked<hive::Change> hive_change(const Context& context, const Op& op);
 // Immutable and append-only of an open file; kImmutable where the policy does not let them be

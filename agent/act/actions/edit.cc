@@ -35,7 +35,12 @@ Checked<Digest> current_digest(Context& context, const Parent& parent, const Op&
   const auto file = context.tree.file(parent, op.file.path);
   if (!file && file.error().reason == Reason::kGone) return Digest{};
   if (!file) return fail(file.error());
-  return digest_of(file->get());
+  struct stat status {};
+  if (::fstat(file->get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  if (static_cast<std::uint64_t>(status.st_size) > edit_bytes(op))
+    return refuse(Reason::kConflict, "{}: something of more than {} bytes has this name now",
+                  escaped(op.file.path), edit_bytes(op));
+  return digest_of(file->get(), edit_bytes(op));
 }
 
 struct Edit {
@@ -68,7 +73,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
     return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
                   escaped(op.file.path));
   FS_TRY(const Edit edit, edit_of(context, op, parent));
-  FS_TRY(const Digest now, digest_of(file.get()));
+  FS_TRY(const Digest now, digest_of(file.get(), edit_bytes(op)));
   Intent intent = intent_in(parent);
   intent.locks = locks;
   intent.before = context.op_state(op.store).post.digest;
@@ -78,22 +83,23 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   return intent;
 }
 
-// Zero: it is not there, or no file.
-Digest digest_under(const Parent& parent, const std::string& name) {
+// Zero: it is not there, no file, or too large for one of ours.
+Digest digest_under(const Op& op, const Parent& parent, const std::string& name) {
   const UniqueFd file(
       ::openat(parent.folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file ? digest_of(file.get()).value_or(Digest{}) : Digest{};
+  return file ? digest_of(file.get(), edit_bytes(op)).value_or(Digest{}) : Digest{};
 }
 
 // Our file and the one that came out for it change places again. Whoever swapped that may go on:
 // only ours may be deleted, and he can hide it each time with as good a chance as not. While he
 // does not get the processor it stays hidden, so that each try waits longer: 0.6 s in all.
-void swap_back(const Intent& intent, const Parent& parent, const std::string& temporary) {
+void swap_back(const Op& op, const Intent& intent, const Parent& parent,
+               const std::string& temporary) {
   constexpr int kTries = 20;
   for (int i = 0; i < kTries; ++i) {
     std::this_thread::sleep_for(std::chrono::microseconds(250) * i * i);
     if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) break;
-    if (digest_under(parent, temporary) != intent.after) continue;
+    if (digest_under(op, parent, temporary) != intent.after) continue;
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
     return;
   }
@@ -103,14 +109,14 @@ void swap_back(const Intent& intent, const Parent& parent, const std::string& te
 // What stands under `temporary` must be what we read; then it goes, else all goes back.
 Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
                      const std::string& temporary, bool exchanged) {
-  const bool is_read = digest_under(parent, temporary) == intent.before;
+  const bool is_read = digest_under(op, parent, temporary) == intent.before;
   if (is_read && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) {
     if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
     return {};
   }
   const int error = errno;
   if (exchanged)
-    swap_back(intent, parent, temporary);
+    swap_back(op, intent, parent, temporary);
   else
     (void)rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE);
   (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
@@ -220,7 +226,7 @@ Checked<Recovery> recover_changed(Context& context, std::uint32_t index, const P
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
   const std::string name = hidden_name(op);
-  const Digest beside = digest_under(parent, name);
+  const Digest beside = digest_under(op, parent, name);
   if (hidden && (beside.is_zero() || (beside != intent.before && beside != intent.after)))
     return refuse(Reason::kRaced, "{}: changed while we acted; what stood there is beside it as {}",
                   escaped(op.file.path), name);
@@ -260,21 +266,26 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{};
 }
 
-// The file was edited since we did: what was taken out goes back, the rest stays. We left a file of
-// one name: where there are more, whoever owns the folder may have linked a stranger's file there.
-Checked<std::string> merged(Context& context, const Op& op, const Parent& parent, int file,
-                            const std::string& before) {
+// We left a file of one name: where there are more, whoever owns the folder may have linked a
+// stranger's file there.
+Checked<void> must_be_edited(const Op& op, int file) {
   struct stat status {};
   if (::fstat(file, &status) != 0) return refuse_errno("stat", op.file.path, errno);
   if (status.st_nlink > 1)
     return refuse(Reason::kConflict, "{}: was changed after cleaning, and has {} names now",
                   escaped(op.file.path), status.st_nlink);
-  FS_TRY(const std::string current,
-         read_text(file, op.file.path, op.what.empty() ? limits::kEditBytes : limits::kHiveBytes));
+  return {};
+}
+
+// The file was edited since we did: what was taken out goes back, the rest stays.
+Checked<std::string> merged(Context& context, const Op& op, const Parent& parent, int file,
+                            const std::string& before) {
+  FS_TRY(const std::string current, read_text(file, op.file.path, edit_bytes(op)));
   if (!op.what.empty()) {
     FS_TRY(const hive::Change change, hive_change(context, op));
     return context.hives->taken_back(parent, op.file.path, before, current, change);
   }
+  FS_CHECK(must_be_edited(op, file));
   auto text = with_line_back(before, current, op.text, op.rest, op.join);
   if (!text)
     return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",

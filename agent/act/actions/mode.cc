@@ -70,7 +70,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   FS_TRY(const Look first, look(context, op));
   // Rights are given back to this content alone.
   Intent intent;
-  FS_TRY(intent.before, digest_of(first.file.get()));
+  FS_TRY(intent.before, digest_of(first.file.get(), op.file.size));
   FS_TRY(const Look now, look(context, op));
   const OpState* const other = earlier(context, index);
   const bool is_same = other ? intent.before == other->intent.before : now.is_unchanged;
@@ -105,7 +105,7 @@ Checked<bool> must_be_given_back(const Look& now, Context& context, std::uint32_
   if (!is_off(now, op))
     return refuse(Reason::kConflict, "{}: its rights were changed after cleaning",
                   escaped(op.file.path));
-  FS_TRY(const Digest digest, digest_of(now.file.get()));
+  FS_TRY(const Digest digest, digest_of(now.file.get(), op.file.size));
   if (digest != context.op_state(index).intent.before)
     return refuse(Reason::kConflict, "{}: its content was changed after cleaning",
                   escaped(op.file.path));

@@ -3,7 +3,6 @@
 
 #include "agent/act/actions/action.h"
 #include "agent/act/process.h"
-#include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
 
@@ -14,11 +13,6 @@ Checked<UniqueFd> open_it(Context& context, const Op& op, Parent& parent) {
   if (op.pid != 0) return open_program({op.pid, op.start_ticks}, op.file);
   FS_TRY(parent, context.tree.parent(op.file.path));
   return context.tree.file(parent, op.file.path);
-}
-
-// Of what is edited, whatever it holds by now.
-std::uint64_t edit_bytes(const Op& op) {
-  return op.what.empty() ? limits::kEditBytes : limits::kHiveBytes;
 }
 
 Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) {

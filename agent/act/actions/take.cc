@@ -15,6 +15,14 @@ std::optional<struct stat> stat_in(const Parent& parent, const std::string& name
   return status;
 }
 
+Checked<bool> has_stored_content(const Context& context, const Op& op, int file) {
+  struct stat status {};
+  if (::fstat(file, &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  if (static_cast<std::uint64_t>(status.st_size) != op.file.size) return false;
+  FS_TRY(const Digest digest, digest_of(file, op.file.size));
+  return digest == context.op_state(op.store).post.digest;
+}
+
 // Open, and still what was stored.
 Checked<UniqueFd> open_stored(Context& context, const Op& op, const Parent& parent) {
   FS_TRY(UniqueFd file, context.tree.file(parent, op.file.path));
@@ -27,8 +35,8 @@ Checked<UniqueFd> open_stored(Context& context, const Op& op, const Parent& pare
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
   // Unlinking another of its names changed the ctime, which then cannot vouch for the content.
   if (!op.is_first_take) {
-    FS_TRY(const Digest digest, digest_of(file.get()));
-    if (digest != context.op_state(op.store).post.digest)
+    FS_TRY(const bool has, has_stored_content(context, op, file.get()));
+    if (!has)
       return refuse(Reason::kChanged, "{}: its content is not what was stored",
                     escaped(op.file.path));
   }
@@ -122,8 +130,7 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
 // Somebody put it back: a later round of the same order, whose undo comes first, or a person.
 bool is_back(Context& context, const Op& op, const Parent& parent) {
   const auto file = context.tree.file(parent, op.file.path);
-  const auto digest = file ? digest_of(file->get()) : fail(file.error());
-  return digest && *digest == context.op_state(op.store).post.digest;
+  return file && has_stored_content(context, op, file->get()).value_or(false);
 }
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
@@ -156,9 +163,8 @@ Checked<void> link_again(Context& context, const std::string& other, const Op& o
                          const Parent& parent) {
   FS_TRY(const Parent from, context.tree.parent(other));
   FS_TRY(const UniqueFd file, context.tree.file(from, other));
-  FS_TRY(const Digest digest, digest_of(file.get()));
-  if (digest != context.op_state(op.store).post.digest)
-    return refuse(Reason::kConflict, "{}: changed since it came back", escaped(other));
+  FS_TRY(const bool has, has_stored_content(context, op, file.get()));
+  if (!has) return refuse(Reason::kConflict, "{}: changed since it came back", escaped(other));
   if (::linkat(from.folder.get(), from.leaf.c_str(), parent.folder.get(),
                temporary_name(op).c_str(), 0) != 0)
     return refuse_errno("link", op.file.path, errno);
@@ -180,8 +186,7 @@ bool remove_copy(const Context& context, const Op& op, const Parent& parent) {
   const std::string temporary = temporary_name(op);
   const UniqueFd file(::openat(parent.folder.get(), temporary.c_str(),
                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  const auto digest = file ? digest_of(file.get()) : Digest{};
-  return digest && *digest == context.op_state(op.store).post.digest &&
+  return file && has_stored_content(context, op, file.get()).value_or(false) &&
          ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0;
 }
 
@@ -228,8 +233,8 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   if (!file && file.error().reason != Reason::kGone) return fail(file.error());
   bool is_done = false;
   if (file) {
-    FS_TRY(const Digest digest, digest_of(file->get()));
-    if (digest != context.op_state(op.store).post.digest)
+    FS_TRY(const bool has, has_stored_content(context, op, file->get()));
+    if (!has)
       return refuse(Reason::kConflict, "{}: something else has this name now",
                     escaped(op.file.path));
     FS_TRY(is_done, is_restored(context, op, file->get()));

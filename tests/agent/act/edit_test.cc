@@ -142,6 +142,19 @@ TEST_F(Clean, AnUndoPutsALineIntoAStrangersFileThatWasLinkedThere) {
   EXPECT_EQ(std::filesystem::hard_link_count(strangers), 2u) << undone.text();
 }
 
+TEST_F(Clean, AnUndoReadsAFileWithoutAnEnd) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  for (const char* path : {"/etc/crontab", "/tmp/kit/evil"}) {
+    write_text(host.at(path), "");
+    // As large as the file system lets it be; it takes no room.
+    ASSERT_EQ(::truncate(host.at(path).c_str(), 8LL << 40), 0) << ::strerrorname_np(errno);
+  }
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(std::filesystem::file_size(host.at("/tmp/kit/evil")), 8ULL << 40);
+}
+
 TEST_F(Clean, LibrariesGoFromALineOfPreloadAndTheirNeighbourStays) {
   const std::string line = "/usr/lib/libevil.so /usr/lib/own.so:/usr/lib/libevil.so.1  # ours";
   write_text(host.at("/etc/ld.so.preload"), "/usr/lib/first.so\n" + line + "\n");

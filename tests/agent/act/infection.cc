@@ -35,7 +35,7 @@ model::FileIdentity identify(const std::string& root, const std::string& path) {
   file.ctime_ns = nanoseconds(status.st_ctim);
   file.links = static_cast<std::uint32_t>(status.st_nlink);
   const UniqueFd content(::open((root + path).c_str(), O_RDONLY | O_CLOEXEC));
-  file.sha256 = digest_of(content.get()).value_or(Digest{});
+  file.sha256 = digest_of(content.get(), file.size).value_or(Digest{});
   return file;
 }
 
