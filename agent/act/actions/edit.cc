@@ -266,14 +266,21 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{};
 }
 
-// We left a file of one name: where there are more, whoever owns the folder may have linked a
-// stranger's file there.
-Checked<void> must_be_edited(const Op& op, int file) {
-  struct stat status {};
-  if (::fstat(file, &status) != 0) return refuse_errno("stat", op.file.path, errno);
-  if (status.st_nlink > 1)
+// Whoever owns the folder may have put or linked a stranger's file there: we left one of one name,
+// and what is made of it must not have more rights than that had.
+Checked<void> must_be_edited(Context& context, const Op& op, int file) {
+  constexpr std::uint32_t kSetId = S_ISUID | S_ISGID;
+  FS_TRY(const Metadata now, read_metadata(file, op.file.path));
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  if (now.links > 1)
     return refuse(Reason::kConflict, "{}: was changed after cleaning, and has {} names now",
-                  escaped(op.file.path), status.st_nlink);
+                  escaped(op.file.path), now.links);
+  const bool may_more =
+      (now.mode & kSetId & ~stored.mode) != 0 ||
+      (now.xattrs.contains(kCapabilityAttribute) && !stored.xattrs.contains(kCapabilityAttribute));
+  if (now.uid != stored.uid || now.gid != stored.gid || may_more)
+    return refuse(Reason::kConflict, "{}: has another owner or more rights than before cleaning",
+                  escaped(op.file.path));
   return {};
 }
 
@@ -285,7 +292,7 @@ Checked<std::string> merged(Context& context, const Op& op, const Parent& parent
     FS_TRY(const hive::Change change, hive_change(context, op));
     return context.hives->taken_back(parent, op.file.path, before, current, change);
   }
-  FS_CHECK(must_be_edited(op, file));
+  FS_CHECK(must_be_edited(context, op, file));
   auto text = with_line_back(before, current, op.text, op.rest, op.join);
   if (!text)
     return refuse(Reason::kConflict, "{}: was edited after cleaning where the line stood",

@@ -142,6 +142,23 @@ TEST_F(Clean, AnUndoPutsALineIntoAStrangersFileThatWasLinkedThere) {
   EXPECT_EQ(std::filesystem::hard_link_count(strangers), 2u) << undone.text();
 }
 
+TEST_F(Clean, AnUndoMakesAFileOfAnotherOwnerOfWhatSomebodyPutThere) {
+  const auto request = host.request();
+  ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
+  const std::string path = host.at("/etc/crontab");
+  const std::string edited = read_text(path) + "# added by hand\n";
+  const auto refuses = [&] {
+    const Answer undone = host.run_locally(fixture::id_of(request.order));
+    EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+    EXPECT_EQ(read_text(path), edited);
+  };
+  write_text(path, edited);
+  ASSERT_EQ(::chmod(path.c_str(), 04644), 0);
+  refuses();
+  ASSERT_EQ(::chown(path.c_str(), 65534, 65534), 0);
+  refuses();
+}
+
 TEST_F(Clean, AnUndoReadsAFileWithoutAnEnd) {
   const auto request = host.request();
   ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
