@@ -13,6 +13,7 @@
 #include "agent/scan/persistence/persistence.h"
 #include "protocol/model/persistence_places.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/protocol/codec/golden_files.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -136,6 +137,11 @@ TEST_F(PlacesTest, ARowOfTheTableFindsNothing) {
                  finding["persistence"]["file"]["path"].get<std::string>());
   EXPECT_EQ(found, planted);
   EXPECT_EQ(result["unscannable"], 0);
+  // The table says itself what was planted: a row that is gone from it shows here.
+  std::string lines;
+  for (const std::string& one : found) lines += one + "\n";
+  EXPECT_EQ(lines, test::golden("persistence_places.txt", lines))
+      << "FLEETSWEEP_UPDATE_GOLDEN=1 writes what was found";
 }
 
 // Generators write anew what lies in their folders, and are entries themselves.
