@@ -97,14 +97,19 @@ TEST_F(ArchiveTest, AMemberIsFoundInEveryFormatByItsHash) {
   write_archive("/a.zip", archive_write_set_format_zip);
   write_archive("/a.7z", archive_write_set_format_7zip);
   write_archive("/a.iso", archive_write_set_format_iso9660);
+  write_archive("/a.ar", archive_write_set_format_ar_svr4);
+  write_archive("/a.tlz", archive_write_set_format_pax_restricted, archive_write_add_filter_lzma);
+  write_archive("/a.tar.Z", archive_write_set_format_pax_restricted,
+                archive_write_add_filter_compress);
   write_archive("/single.gz", archive_write_set_format_raw, archive_write_add_filter_gzip);
   const auto result = scan(by_hash());
   Names found = members(result);
   // This format writes its names in its own way.
   EXPECT_EQ(found.erase("/a.iso: dir/evil") + found.erase("/a.iso: DIR/EVIL"), 1u);
-  EXPECT_EQ(found, (Names{"/a.7z: dir/evil", "/a.cpio: dir/evil", "/a.tar: dir/evil",
-                          "/a.tbz: dir/evil", "/a.tgz: dir/evil", "/a.txz: dir/evil",
-                          "/a.tzst: dir/evil", "/a.zip: dir/evil", "/single.gz: single"}))
+  EXPECT_EQ(found, (Names{"/a.7z: dir/evil", "/a.ar: evil", "/a.cpio: dir/evil", "/a.tar: dir/evil",
+                          "/a.tar.Z: dir/evil", "/a.tbz: dir/evil", "/a.tgz: dir/evil",
+                          "/a.tlz: dir/evil", "/a.txz: dir/evil", "/a.tzst: dir/evil",
+                          "/a.zip: dir/evil", "/single.gz: single"}))
       << result["unscannable_paths"];
   EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"];
   for (const auto& finding : result["findings"])
@@ -197,6 +202,98 @@ TEST_F(ArchiveTest, ADamagedArchiveIsUnscannableAndWhatStoodBeforeTheDamageIsFou
   const auto result = scan(by_hash());
   EXPECT_EQ(members(result), Names{"/a.tar: 1/evil"});
   EXPECT_EQ(result["unscannable"], 1);
+}
+
+// A tar whose members are zeros, of which nothing is held.
+class Zeros {
+ public:
+  explicit Zeros(std::vector<std::uint64_t> sizes) : sizes_(std::move(sizes)) {}
+
+  Unpacked unpack(std::size_t& complete) {
+    complete = 0;
+    return scan::unpack({total(), [this](auto target, auto at) { return read(target, at); }},
+                        "a.tar", [&](const Member& member) { complete += member.is_complete; });
+  }
+
+ private:
+  static constexpr std::uint64_t kBlock = 512;
+  static std::uint64_t whole(std::uint64_t size) {
+    return kBlock + (size + kBlock - 1) / kBlock * kBlock;
+  }
+  std::uint64_t total() const {
+    std::uint64_t bytes = 2 * kBlock;
+    for (const std::uint64_t size : sizes_) bytes += whole(size);
+    return bytes;
+  }
+  static std::string header(std::size_t number, std::uint64_t size) {
+    std::string block(kBlock, '\0');
+    const auto put = [&](std::size_t at, const std::string& text) {
+      block.replace(at, text.size(), text);
+    };
+    put(0, std::to_string(number));
+    put(100, "0000644");
+    put(124, fmt::format("{:011o}", size));
+    put(136, "00000000000");
+    put(148, "        ");
+    put(156, "0");
+    put(257, "ustar");
+    put(263, "00");
+    unsigned sum = 0;
+    for (const char c : block) sum += static_cast<unsigned char>(c);
+    put(148, fmt::format("{:06o}", sum));
+    return block;
+  }
+  std::int64_t read(std::span<std::uint8_t> target, std::uint64_t from) const {
+    if (from >= total()) return 0;
+    target = target.first(std::min<std::uint64_t>(target.size(), total() - from));
+    std::fill(target.begin(), target.end(), 0);
+    std::uint64_t at = 0;
+    for (std::size_t i = 0; i < sizes_.size(); at += whole(sizes_[i++])) {
+      if (at + kBlock <= from || at >= from + target.size()) continue;
+      const std::string block = header(i, sizes_[i]);
+      for (std::size_t k = 0; k < kBlock; ++k)
+        if (at + k >= from && at + k < from + target.size())
+          target[at + k - from] = static_cast<std::uint8_t>(block[k]);
+    }
+    return static_cast<std::int64_t>(target.size());
+  }
+
+  std::vector<std::uint64_t> sizes_;
+};
+
+TEST(ArchiveLimits, MoreMembersBytesOrALargerMemberThanAllowedAreReadInSilence) {
+  constexpr std::uint64_t kMost = limits::kArchiveMemberBytes;
+  std::size_t complete = 0;
+  Unpacked done = Zeros({0, kMost, 5}).unpack(complete);
+  EXPECT_EQ(done.left_out, "");
+  EXPECT_EQ(complete, 3u);
+
+  done = Zeros({kMost + 1, 5}).unpack(complete);
+  EXPECT_EQ(done.left_out, "0: larger than 33554432 bytes");
+  EXPECT_EQ(complete, 1u) << "the one behind it";
+
+  done = Zeros(std::vector<std::uint64_t>(limits::kArchiveMembers + 1, 0)).unpack(complete);
+  EXPECT_EQ(done.left_out, "more than 10000 members");
+  EXPECT_TRUE(done.is_cut_off);
+  EXPECT_EQ(complete, limits::kArchiveMembers);
+
+  const std::size_t fit = limits::kArchiveBytes / kMost;
+  done = Zeros(std::vector<std::uint64_t>(fit + 1, kMost)).unpack(complete);
+  EXPECT_EQ(done.left_out, "16: more than 536870912 bytes unpacked");
+  EXPECT_TRUE(done.is_cut_off);
+  EXPECT_EQ(complete, fit);
+}
+
+TEST_F(ArchiveTest, ABombOfSmallMembersIsUnpackedToItsEnd) {
+  write("/zeros", std::string(1 << 20, '\0'));
+  pack(
+      "for i in $(seq 100); do cp zeros $i; done && tar czf bomb.tgz [0-9]* && rm zeros ??? ?? "
+      "?");
+  const auto result = scan(by_hash());
+  ASSERT_EQ(result["partial"], 1) << result.dump(1);
+  EXPECT_NE(result["partial_paths"][0].get<std::string>().find("more than 200 bytes out of each"),
+            std::string::npos)
+      << result["partial_paths"];
 }
 
 }  // namespace
