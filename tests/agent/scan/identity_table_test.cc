@@ -217,6 +217,36 @@ TEST_F(KnownTreeTest, ANewHashListReadsAnUnchangedTree) {
   EXPECT_EQ(result["scanned"], 3);
 }
 
+// tmpfs: what is not on a disk begins anew with each start, and may have the same times then.
+TEST_F(KnownTreeTest, AFileSystemThatIsGoneWithThePowerIsBelievedTheNextTime) {
+  char root[] = "/dev/shm/fleetsweep-scan-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(root), nullptr);
+  std::ofstream(std::string(root) + "/a") << "hello\n";
+  const auto opened = [&] {
+    const std::string table = "--table '" + (folder_ / "other").string() + "'";
+    return scan(by_hash("nothing"), "", table, root)["opened"];
+  };
+  EXPECT_EQ(opened(), 1);
+  EXPECT_EQ(opened(), 1);
+  std::filesystem::remove_all(root);
+}
+
+TEST_F(KnownTreeTest, AScanLeavesItsTimeOfAccessBehind) {
+  // Older than the last change: a reading would be noted.
+  const timespec old[2] = {{1'000'000, 0}, {2'000'000, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, at("/a").c_str(), old, 0), 0);
+  const auto accessed = [&] {
+    struct stat status {};
+    EXPECT_EQ(::stat(at("/a").c_str(), &status), 0);
+    return status.st_atim.tv_sec;
+  };
+  EXPECT_EQ(files(scan(by_hash("hello\n"))), Names{"hash /a"});
+  EXPECT_EQ(accessed(), old[0].tv_sec);
+  std::string line;
+  std::getline(std::ifstream(at("/a")), line);
+  if (accessed() == old[0].tv_sec) GTEST_SKIP() << "this file system notes no time of access";
+}
+
 TEST_F(KnownTreeTest, AScanUnderAClockThatIsAheadEndsAListForGood) {
   model::Policy policy = by_rule("not here");
   policy.detections.push_back(by_hash("hello\n").detections[0]);
