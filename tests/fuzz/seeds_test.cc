@@ -5,12 +5,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "agent/act/anchor.h"
 #include "agent/act/metadata.h"
 #include "agent/act/transaction.h"
 #include "agent/local/enrolment.h"
 #include "agent/overlay/containerd_store.h"
+#include "agent/scan/attributes.h"
+#include "agent/scan/checkpoint.h"
+#include "agent/scan/identity_table.h"
 #include "agent/scan/job.h"
 #include "agent/scan/parser.h"
 #include "cli/order_evidence.h"
@@ -97,7 +101,11 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       {"archive_", kArchive},
       {"loader_cache", kLoaderCache},
       {"manager_", kManager},
-      {"bolt", kBolt}};
+      {"bolt", kBolt},
+      {"capabilities", kCapabilities},
+      {"identity_table", kIdentityTable},
+      {"checkpoint", kCheckpoint}};
+  std::set<std::uint8_t> cases, formats;
   for (const auto& file :
        std::filesystem::directory_iterator(test::source_path("tests/fuzz/seeds/host"))) {
     const std::string name = file.path().filename();
@@ -105,8 +113,32 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       return one.first.ends_with('_') ? name.starts_with(one.first) : name == one.first;
     });
     ASSERT_NE(meant, std::end(all)) << name;
-    EXPECT_EQ(static_cast<std::uint8_t>(test::read_file(file.path()).at(0)), meant->second) << name;
+    const std::string seed = test::read_file(file.path());
+    EXPECT_EQ(static_cast<std::uint8_t>(seed.at(0)), meant->second) << name;
+    cases.insert(meant->second);
+    if (meant->second == kEntries) formats.insert(static_cast<std::uint8_t>(seed.at(1)));
   }
+  for (std::uint8_t i = 0; i < kCases; ++i) EXPECT_TRUE(cases.contains(i)) << int{i};
+  for (std::uint8_t i = kFormats; i < model::kEntryFormats; ++i)
+    EXPECT_TRUE(formats.contains(i)) << "entries of format " << int{i};
+}
+
+TEST(HostSeeds, WhatAFileSystemAndOurOwnTablesHoldHasNoSeed) {
+  // VFS_CAP_REVISION_2 with the effective bit: cap_net_raw is permitted.
+  Bytes capabilities(20, 0);
+  capabilities[0] = 1;
+  capabilities[3] = 2;
+  capabilities[5] = 0x20;
+  EXPECT_EQ(scan::capability_names(capabilities), std::vector<std::string>{"cap_net_raw"});
+  expect_seed("host/capabilities", {kCapabilities}, capabilities);
+
+  Bytes one_entry(8 + sizeof(scan::IdentityTable::Known), 1);
+  std::fill(one_entry.begin() + 4, one_entry.begin() + 8, 0);
+  one_entry[4] = 1;  // how many
+  expect_seed("host/identity_table", {kIdentityTable}, one_entry);
+  expect_seed("host/checkpoint", {kCheckpoint}, Bytes(2 * sizeof(scan::Answered), 1));
+  expect_seed("host/entries_dpkg", {kEntries, static_cast<std::uint8_t>(model::EntryFormat::kDpkg)},
+              as_bytes("# of dpkg.cfg.d\npost-invoke=\"/x y\"\n"));
 }
 
 TEST(HostSeeds, AHiveIsReadBehindItsHeader) {
