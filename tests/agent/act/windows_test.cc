@@ -285,6 +285,67 @@ TEST_F(WindowsCleaning, ADirtyHiveIsNotWrittenToAndSaysWhatToDo) {
   EXPECT_EQ(bytes_of(kUserHive), hive);
 }
 
+// Which of the two logs is newer than its hive; "": neither.
+class LogsOfAHive : public WindowsCleaning, public testing::WithParamInterface<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, LogsOfAHive, testing::Values("", ".LOG1", ".LOG2"));
+
+TEST_P(LogsOfAHive, TheHiveIsWrittenToAlthoughOneIsNewer) {
+  for (const std::string log : {".LOG1", ".LOG2"})
+    put("/Users/Ann/ntuser.dat" + log, hive::log_with(log == GetParam() ? 8 : 7));
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const Bytes before = bytes_of(kUserHive);
+  const auto answer = host_.run(host_.request());
+  if (GetParam().empty()) {
+    EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+    return;
+  }
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  const auto item = answer.item(kUserHive, ActionKind::kRemove);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->reason, model::Reason::kConflict);
+  EXPECT_THAT(answer.text(), HasSubstr("its log holds newer changes"));
+  EXPECT_EQ(bytes_of(kUserHive), before);
+}
+
+struct RunKey {
+  const char* path;
+  const char* key;
+};
+class RunKeys : public WindowsCleaning, public testing::WithParamInterface<RunKey> {};
+INSTANTIATE_TEST_SUITE_P(
+    All, RunKeys,
+    testing::Values(
+        RunKey{"/Windows/System32/config/SOFTWARE", "Microsoft\\Windows\\CurrentVersion\\Run"},
+        RunKey{"/Windows/System32/config/SOFTWARE", "Microsoft\\Windows\\CurrentVersion\\RunOnce"},
+        RunKey{"/Windows/System32/config/SOFTWARE",
+               "Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\Run"},
+        RunKey{"/Windows/System32/config/SOFTWARE",
+               "Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce"},
+        RunKey{"/Windows/System32/config/DEFAULT",
+               "Software\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce"}));
+
+TEST_P(RunKeys, AnEntryOfTheMachineOrTheDefaultUserStaysOrIsNotBack) {
+  const auto& [path, key] = GetParam();
+  put(kUserHive, HiveBuilder().key(kRun).build());
+  put(path, HiveBuilder().text(key, "bad", command()).text(key, "good", "C:\\good.exe").build());
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(value_at(bytes_of(path), key, "bad"), "none");
+  EXPECT_EQ(value_at(bytes_of(path), key, "good"), "C:\\good.exe");
+  EXPECT_TRUE(scan().empty());
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.manifest(), before);
+  EXPECT_EQ(scan(), std::vector<std::string>{"v"});
+}
+
 // NTFS cannot swap two names, and through FUSE it takes no flags of rename at all.
 TEST_F(WindowsCleaning, AFileSystemThatCannotSwapNamesIsCleanedToo) {
   ASSERT_EQ(scan(), std::vector<std::string>{"emotet_joined"});

@@ -66,6 +66,17 @@ void seal_header(Bytes& hive) {
   put32(hive, 508, header_checksum(hive));
 }
 
+Bytes log_with(std::uint8_t sequence) {
+  constexpr std::size_t kLogHeaderBytes = 512, kEntryBytes = 64;
+  Bytes log(kLogHeaderBytes + kEntryBytes);
+  mark(log, 0, "regf");
+  seal_header(log);
+  mark(log, kLogHeaderBytes, "HvLE");
+  put32(log, kLogHeaderBytes + 4, kEntryBytes);
+  put32(log, kLogHeaderBytes + 12, sequence);
+  return log;
+}
+
 void make_dirty(Bytes& hive) {
   put32(hive, 4, le32(hive, 4) + 1);
   seal_header(hive);

@@ -46,6 +46,8 @@ Bytes utf16(std::string_view ascii, bool terminated = true);
 Bytes task_actions(const std::vector<std::pair<std::string, std::string>>& programs);
 // After a change of a header: its checksum.
 void seal_header(Bytes& hive);
+// A transaction log whose one entry has this number; a hive of the builder stands at 7.
+Bytes log_with(std::uint8_t sequence);
 // As Windows leaves it when it is switched off.
 void make_dirty(Bytes& hive);
 

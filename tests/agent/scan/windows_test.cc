@@ -29,6 +29,7 @@ using Names = std::set<std::string>;
 
 constexpr char kConfig[] = "/WINDOWS/system32/Config/";
 constexpr char kRun[] = "Software\\Microsoft\\Windows\\CurrentVersion\\Run";
+constexpr char kProfileList[] = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21-";
 constexpr char kLoader[] = "/Users/Ann/AppData/Local/Qwertz/mfpmp.ocx";
 
 class WindowsTest : public TreeTest {
@@ -349,12 +350,11 @@ TEST_F(WindowsTest, AFolderThatCannotBeListedStopsThePolicy) {
 }
 
 TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
-  constexpr char kProfiles[] = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\S-1-5-21-";
   put(std::string(kConfig) + "SOFTWARE",
       software()
-          .text(kProfiles + std::string("1"), "ProfileImagePath", "C:\\Data\\Eve", 2)
-          .text(kProfiles + std::string("2"), "ProfileImagePath", "%SystemDrive%\\Users\\Ann", 2)
-          .text(kProfiles + std::string("3"), "ProfileImagePath", "D:\\Profiles\\Dan", 2));
+          .text(kProfileList + std::string("1"), "ProfileImagePath", "C:\\Data\\Eve", 2)
+          .text(kProfileList + std::string("2"), "ProfileImagePath", "%SystemDrive%\\Users\\Ann", 2)
+          .text(kProfileList + std::string("3"), "ProfileImagePath", "D:\\Profiles\\Dan", 2));
   put("/data/eve/ntuser.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
   write("/data/eve/AppData/Roaming/bad.tmp", "x");
   write("/Users/Ann/AppData/Roaming/bad.tmp", "x");
@@ -392,21 +392,13 @@ TEST_F(WindowsTest, AHiveThatWasNotBroughtToItsEndIsReadAndSaidToBeOld) {
               HasSubstr("/Users/Ann/NTUSER.DAT: read as it stands"));
 }
 
-TEST_F(WindowsTest, ALogThatIsNewerThanItsHiveIsNoticed) {
-  Bytes log(512 + 64);
-  const auto put_text = [&](std::size_t at, std::string_view text) {
-    std::copy(text.begin(), text.end(), log.begin() + static_cast<std::ptrdiff_t>(at));
-  };
-  put_text(0, "regf");
-  put_text(512, "HvLE");
-  log[512 + 4] = 64;
-  hive::seal_header(log);
+TEST_F(WindowsTest, OfTwoLogsOneIsNewerThanItsHiveAndIsNotNoticed) {
   const model::Policy policy = policy_of(
       {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
-  for (const std::uint8_t sequence : {7, 8}) {  // the hive's is 7
-    log[512 + 12] = sequence;
-    write("/Users/Ann/ntuser.dat.LOG1", to_text(log));
-    EXPECT_EQ(scan(policy)["unscannable"], sequence == 7 ? 0 : 1);
+  for (const std::string newer : {"none", ".LOG1", ".LOG2"}) {
+    for (const std::string log : {".LOG1", ".LOG2"})
+      write("/Users/Ann/ntuser.dat" + log, to_text(hive::log_with(log == newer ? 8 : 7)));
+    EXPECT_EQ(scan(policy)["unscannable"], newer == "none" ? 0 : 1) << newer;
   }
 }
 
