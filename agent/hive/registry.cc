@@ -223,7 +223,7 @@ Role role_of(std::string_view path) {
   if (is_equal(name, "SYSTEM")) return Role::kSystem;
   if (is_equal(name, "SOFTWARE")) return Role::kSoftware;
   if (is_equal(name, "DEFAULT")) return Role::kDefault;
-  if (is_equal(name, "NTUSER.DAT")) return Role::kUser;
+  if (is_equal(name, "NTUSER.DAT") || is_equal(name, "NTUSER.MAN")) return Role::kUser;
   if (is_equal(name, "UsrClass.dat")) return Role::kUserClasses;
   return Role::kNone;
 }

@@ -13,7 +13,8 @@
 namespace fleetsweep::hive {
 
 enum class Role : std::uint8_t { kNone, kSystem, kSoftware, kDefault, kUser, kUserClasses };
-// By the file's name: SYSTEM and the others of Windows/System32/config, NTUSER.DAT, UsrClass.dat.
+// By the file's name: SYSTEM and the others of Windows/System32/config, NTUSER.DAT and .MAN,
+// UsrClass.dat.
 Role role_of(std::string_view path);
 // "HKEY_LOCAL_MACHINE\SYSTEM"; empty for kNone.
 std::string_view prefix_of(Role role);

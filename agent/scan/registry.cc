@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,27 +14,31 @@
 namespace fleetsweep::scan {
 namespace {
 
-constexpr const char* kHives[] = {"/Windows/System32/config/SYSTEM",
-                                  "/Windows/System32/config/SOFTWARE",
-                                  "/Windows/System32/config/DEFAULT",
-                                  "/Users/*/NTUSER.DAT",
-                                  "/Users/*/AppData/Local/Microsoft/Windows/UsrClass.dat",
-                                  "/Documents and Settings/*/NTUSER.DAT",
-                                  "/Windows/ServiceProfiles/*/NTUSER.DAT"};
+constexpr const char* kMachineHives[] = {"/Windows/System32/config/SYSTEM",
+                                         "/Windows/System32/config/SOFTWARE",
+                                         "/Windows/System32/config/DEFAULT"};
+constexpr const char* kProfiles[] = {"/Users/*", "/Documents and Settings/*",
+                                     "/Windows/ServiceProfiles/*"};
+// Below a profile. Where there is an NTUSER.MAN, Windows takes it instead of NTUSER.DAT.
+constexpr std::string_view kProfileHives[] = {"/NTUSER.DAT", "/NTUSER.MAN",
+                                              "/AppData/Local/Microsoft/Windows/UsrClass.dat"};
 // As deep as Windows itself nests them.
 constexpr int kTaskDepth = 8;
 
-constexpr std::string_view kUserHive = "/NTUSER.DAT",
-                           kClassesHive = "/AppData/Local/Microsoft/Windows/UsrClass.dat";
-
 // Whose a hive is: the folder of the profile.
 std::string profile_of(std::string_view path) {
-  for (const std::string_view hive : {kUserHive, kClassesHive})
+  for (const std::string_view hive : kProfileHives)
     if (path.size() > hive.size() && hive::is_equal(path.substr(path.size() - hive.size()), hive)) {
       path.remove_suffix(hive.size());
       break;
     }
   return std::string(path.substr(path.rfind('/') + 1));
+}
+
+// By a glob of kProfiles, and of the variables that stand for every profile.
+bool is_found_anyway(std::string_view profile) {
+  const std::string_view folder = profile.substr(0, profile.rfind('/'));
+  return hive::is_equal(folder, "/Users") || hive::is_equal(folder, "/Documents and Settings");
 }
 
 bool is_of_user(hive::Role role) {
@@ -45,15 +50,17 @@ constexpr std::string_view kTasks = "/windows/system32/tasks/";
 }  // namespace
 
 void Registry::submit(const Submit& submit) {
-  for (const char* glob : kHives) {
+  for (const char* glob : kMachineHives) {
     const hive::Role role = hive::role_of(glob);
     // Windows does not start without these.
     const bool is_needed = role == hive::Role::kSystem || role == hive::Role::kSoftware;
     if (!open_hives(glob, submit) && is_needed) unscannable_(glob, "there is no such hive");
   }
-  for (const std::string& profile : profiles_)  // SOFTWARE has told
-    for (const std::string_view hive : {kUserHive, kClassesHive})
-      open_hives(profile + std::string(hive), submit);
+  const auto open_profiles = [&](const std::string& glob) {
+    for (const std::string_view hive : kProfileHives) open_hives(glob + std::string(hive), submit);
+  };
+  for (const char* glob : kProfiles) open_profiles(glob);
+  for (const std::string& profile : profiles_) open_profiles(profile);  // SOFTWARE has told
   std::string glob = "/Windows/System32/Tasks";
   for (int depth = 0; depth < kTaskDepth; ++depth) {
     glob += "/*";
@@ -78,11 +85,8 @@ void Registry::take_profile(const std::string& software, const std::string& prof
   if (folders.empty() || profile.find_first_of("*?") != std::string::npos)
     return unscannable_(software,
                         fmt::format("the profile {} lies on another volume", escaped(profile)));
-  for (const std::string& folder : folders) {
-    const std::string name = hive::lower(folder);
-    if (!name.starts_with("/users/") && !name.starts_with("/documents and settings/"))
-      profiles_.push_back(folder);
-  }
+  for (const std::string& folder : folders)
+    if (!is_found_anyway(folder)) profiles_.push_back(folder);
 }
 
 void Registry::open(const std::string& path, hive::Role role, HiveJob::Kind kind,

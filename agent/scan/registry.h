@@ -31,7 +31,8 @@ class Registry {
   std::vector<Object>& entries() { return entries_; }
   std::vector<Object>& values() { return values_; }
   const std::string& version() const { return version_; }  // of Windows; empty: it does not say
-  // Folders of users elsewhere than in Users and Documents and Settings, as the volume has them.
+  // Folders of users elsewhere than right in Users or Documents and Settings, as the volume has
+  // them.
   const std::vector<std::string>& profiles() const { return profiles_; }
 
  private:

@@ -323,6 +323,7 @@ INSTANTIATE_TEST_SUITE_P(
                "Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\Run"},
         RunKey{"/Windows/System32/config/SOFTWARE",
                "Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce"},
+        RunKey{"/Windows/System32/config/DEFAULT", kRun}, RunKey{"/Users/Ann/NTUSER.MAN", kRun},
         RunKey{"/Windows/System32/config/DEFAULT",
                "Software\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce"}));
 

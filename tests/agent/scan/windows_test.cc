@@ -368,6 +368,27 @@ TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
               HasSubstr("the profile D:\\Profiles\\Dan lies on another volume"));
 }
 
+TEST_F(WindowsTest, AMandatoryProfileIsNotLookedAtOrLiesBelowAnotherInSilence) {
+  put(std::string(kConfig) + "SOFTWARE",
+      software()
+          .text(std::string(kProfileList) + "1", "ProfileImagePath", "C:\\Users\\Public\\x")
+          .text(std::string(kProfileList) + "2", "ProfileImagePath", "C:\\Users\\Ann"));
+  const auto bad = HiveBuilder().text(kRun, "bad", "C:\\bad.exe");
+  put("/Users/Ann/ntuser.man", bad);
+  write("/Users/Ann/ntuser.man.LOG1", to_text(hive::log_with(8)));
+  put("/Users/Public/x/NTUSER.DAT", bad);
+  write("/Users/Public/x/AppData/Roaming/bad.tmp", "x");
+  write("/Users/Ann/AppData/Roaming/bad.tmp", "x");
+  const auto result = scan(run_and_files(is(Field::kFileExtension, "tmp"), "%APPDATA%"));
+  EXPECT_EQ(
+      paths(result),
+      (Names{"run of Ann: /Users/Ann/ntuser.man", "run of x: /Users/Public/x/NTUSER.DAT",
+             "/Users/Public/x/AppData/Roaming/bad.tmp", "/Users/Ann/AppData/Roaming/bad.tmp"}));
+  EXPECT_EQ(result["findings"].size(), 4u) << result.dump(2);
+  EXPECT_THAT(result["unscannable_paths"],
+              ElementsAre("/Users/Ann/ntuser.man: read as it stands: its log holds newer changes"));
+}
+
 TEST_F(WindowsTest, OfTwoNamesThatDifferByCaseOneIsNotLookedAt) {
   put("/USERS/ann/NTUSER.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
   put("/Users/Ann/ntuser.dat", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
