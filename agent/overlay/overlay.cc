@@ -159,6 +159,26 @@ bool resolve(Overlay& overlay) {
          (overlay.upper.empty() || is_reached(overlay.upper));
 }
 
+// When something was mounted last at each point: mountinfo lists mounts in the order in which they
+// were made. In a namespace that was copied since it need not, and then a folder may count as
+// covered that is not.
+using Mounted = std::map<std::string, std::size_t>;
+
+bool holds_mounts(const Mounted& mounted, const std::string& folder) {
+  const auto next = mounted.upper_bound(folder == "/" ? folder : folder + "/");
+  return next != mounted.end() && is_beneath(folder, next->first);
+}
+
+// What lies there is not, or not all of it, what lay there then.
+bool is_covered(const Mounted& mounted, std::size_t since, const std::string& layer) {
+  if (holds_mounts(mounted, layer)) return true;
+  for (fs::path above = layer; true; above = above.parent_path()) {
+    const auto found = mounted.find(above);
+    if (found != mounted.end() && found->second > since) return true;
+    if (!above.has_relative_path()) return false;
+  }
+}
+
 bool is_one(int a, int b) {
   struct stat first {
   }, second{};
@@ -226,22 +246,36 @@ std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
 }
 
 std::vector<Overlay> reachable_overlays() {
-  std::vector<Overlay> overlays = parse_overlays(text_of("/proc/self/mountinfo"));
-  std::erase_if(overlays, [](Overlay& overlay) { return !resolve(overlay); });
+  const std::string mountinfo = text_of("/proc/self/mountinfo");
+  const std::vector<Mount> all = parse_mounts(mountinfo);
+  Mounted mounted;
+  for (std::size_t i = 0; i < all.size(); ++i) mounted[all[i].point] = i;
+  std::vector<Overlay> overlays = parse_overlays(mountinfo);
+  std::erase_if(overlays, [&](Overlay& overlay) {
+    if (holds_mounts(mounted, overlay.mount_point) || !resolve(overlay)) return true;
+    const auto made =
+        std::find(all.begin(), all.end(), Mount{overlay.mount_point, "overlay", overlay.device});
+    const auto is_hidden =
+        [&, since = static_cast<std::size_t>(made - all.begin())](const std::string& layer) {
+          return is_covered(mounted, since, layer);
+        };
+    return std::any_of(overlay.lowers.begin(), overlay.lowers.end(), is_hidden) ||
+           (!overlay.upper.empty() && is_hidden(overlay.upper));
+  });
   return overlays;
 }
 
-std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
-                                        const std::vector<std::string>& folders) {
+std::set<View> seen_by_layers(const std::vector<Overlay>& overlays,
+                              const std::vector<std::string>& folders) {
   const auto is_walked = [&](const std::string& layer) {
     return std::any_of(folders.begin(), folders.end(),
                        [&](const std::string& folder) { return is_beneath(folder, layer); });
   };
-  std::vector<std::string> seen;
+  std::set<View> seen;
   for (const Overlay& overlay : overlays)
     if (std::all_of(overlay.lowers.begin(), overlay.lowers.end(), is_walked) &&
         (overlay.upper.empty() || is_walked(overlay.upper)))
-      seen.push_back(overlay.mount_point);
+      seen.emplace(overlay.mount_point, overlay.device);
   return seen;
 }
 

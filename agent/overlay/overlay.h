@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fleetsweep {
@@ -42,8 +43,9 @@ std::optional<std::vector<Mount>> mounts();
 std::vector<Mount> parse_mounts(std::string_view mountinfo);
 std::vector<Overlay> parse_overlays(std::string_view mountinfo);
 
-// Those that this process can reach, layers as the folders they are now. One whose layers cannot be
-// reached (its mount lies over them) is left out.
+// Those that this process can reach, layers as the folders they are now. Left out are those whose
+// layers cannot be reached (the mount itself or a later one lies over them), and those in which
+// something else is mounted.
 std::vector<Overlay> reachable_overlays();
 
 // Of every mount namespace, ours among them; their layers as the folders they are here. Any user
@@ -51,10 +53,12 @@ std::vector<Overlay> reachable_overlays();
 // does not lie in a folder of the overlay's owner, which nobody else can move, nothing is said.
 std::vector<Overlay> overlays_of_host();
 
-// Mount points of overlays whose layers all lie beneath these folders: who walks the folders sees
-// everything once, and who walks the mount point sees it again.
-std::vector<std::string> seen_by_layers(const std::vector<Overlay>& overlays,
-                                        const std::vector<std::string>& folders);
+// Overlays whose layers all lie beneath these folders: who walks the folders sees everything once,
+// and who walks the mount point sees it again, as long as a folder of the overlay's device is
+// there.
+using View = std::pair<std::string, std::uint64_t>;  // mount point, device
+std::set<View> seen_by_layers(const std::vector<Overlay>& overlays,
+                              const std::vector<std::string>& folders);
 
 // The file of a layer that a process runs through an overlay mount of its own namespace: to stat()
 // that has another device than what it was started by. `path` and `program` are /proc/PID/exe's.

@@ -34,8 +34,8 @@ struct Entry {
 class Walk {
  public:
   // `views` are folders that show again what is walked elsewhere.
-  Walk(const Root& root, WalkVisitor& visitor, const std::vector<std::string>& views)
-      : root_(root), visitor_(visitor), views_(views.begin(), views.end()), block_(kBlockBytes) {
+  Walk(const Root& root, WalkVisitor& visitor, std::set<View> views)
+      : root_(root), visitor_(visitor), views_(std::move(views)), block_(kBlockBytes) {
     struct stat status {};
     const UniqueFd top = root.is_whole() ? UniqueFd() : root.open_folder("/");
     if (top && ::fstat(top.get(), &status) == 0) devices_[status.st_dev] = FileSystem::kHeld;
@@ -80,7 +80,6 @@ class Walk {
   }
 
   void folder(const Pending& pending) {
-    if (!pending.is_start && views_.contains(pending.path)) return;
     if (const std::string share = root_.share_of(pending.path); !share.empty())
       return visitor_.unreadable(share, std::string(kInShare));
     const auto mount = root_.mount_points().at(pending.path);
@@ -100,7 +99,8 @@ class Walk {
     if (!kind || !is_held(pending, *kind)) return;
     struct stat status {};
     if ((may_begin || root_.may_be_left_out(pending.inode)) && ::fstat(fd.get(), &status) == 0 &&
-        root_.is_left_out(status))
+        (root_.is_left_out(status) ||
+         (!pending.is_start && views_.contains({pending.path, status.st_dev}))))
       return;
     if (!visitor_.enter(pending.path, fd.get())) return;
 
@@ -180,7 +180,7 @@ class Walk {
 
   const Root& root_;
   WalkVisitor& visitor_;
-  const std::set<std::string> views_;
+  const std::set<View> views_;
   std::vector<char> block_;
   std::string path_;
   // The folder at hand.
@@ -207,9 +207,9 @@ void walk(const Root& root, std::vector<std::string> starts, WalkVisitor& visito
   }
   // Containers: layers that several share are walked once, and what is put together from them
   // never.
-  const std::vector<std::string> views =
-      root.is_whole() ? seen_by_layers(reachable_overlays(), kept) : std::vector<std::string>{};
-  Walk(root, visitor, views).run(std::move(kept));
+  std::set<View> views =
+      root.is_whole() ? seen_by_layers(reachable_overlays(), kept) : std::set<View>{};
+  Walk(root, visitor, std::move(views)).run(std::move(kept));
 }
 
 }  // namespace fleetsweep::scan

@@ -38,10 +38,9 @@ TEST(Overlay, ALayerWithAnOddNameIsAnother) {
 }
 
 TEST(Overlay, AViewIsSkippedThoughOneOfItsLayersIsNotWalked) {
-  const std::vector<Overlay> overlays{{"/m", "/s/up", {"/s/low", "/s/low2"}}};
-  EXPECT_EQ(seen_by_layers(overlays, {"/"}), std::vector<std::string>{"/m"});
-  EXPECT_EQ(seen_by_layers(overlays, {"/s/up", "/s/low", "/s/low2"}),
-            std::vector<std::string>{"/m"});
+  const std::vector<Overlay> overlays{{"/m", "/s/up", {"/s/low", "/s/low2"}, 7}};
+  EXPECT_EQ(seen_by_layers(overlays, {"/"}), (std::set<View>{{"/m", 7}}));
+  EXPECT_EQ(seen_by_layers(overlays, {"/s/up", "/s/low", "/s/low2"}), (std::set<View>{{"/m", 7}}));
   EXPECT_TRUE(seen_by_layers(overlays, {"/m", "/s/low"}).empty());
   EXPECT_TRUE(seen_by_layers(overlays, {"/s/l"}).empty());
 }
@@ -158,6 +157,35 @@ TEST_F(OverlayMounts, AViewMountedOverItsOwnLayerIsSkipped) {
               return 0;
             }),
             0);
+}
+
+TEST_F(OverlayMounts, AViewIsSkippedThoughItsLayersShowSomethingElse) {
+  const fs::path store = top_ / "store/overlay2", merged = top_ / "merged";
+  fs::create_directories(store / "low/diff/sub");
+  const auto tmpfs = [](const fs::path& where) {
+    return ::mount("none", where.c_str(), "tmpfs", 0, nullptr) == 0;
+  };
+  // 0: it is reachable. Something was mounted before the overlay, and after it.
+  const auto reached = [&](const fs::path& before, const fs::path& after) {
+    return in_namespace([&] {
+      if (!before.empty() && (!tmpfs(before) || !fs::create_directories(store / "up/diff") ||
+                              !fs::create_directories(store / "up/work") ||
+                              !fs::create_directories(store / "low/diff")))
+        return 2;
+      if (!mount((store / "low/diff").string(), merged)) return 3;
+      if (!after.empty() && !tmpfs(after)) return 4;
+      for (const char* layer : {"up/diff", "low/diff"}) fs::create_directories(store / layer);
+      for (const Overlay& overlay : reachable_overlays())
+        if (overlay.mount_point == merged) return 0;
+      return 1;
+    });
+  };
+  EXPECT_EQ(reached("", ""), 0);
+  EXPECT_EQ(reached(store, ""), 0);
+  EXPECT_EQ(reached("", merged / "sub"), 1);
+  for (const fs::path& layer :
+       {store / "up/diff", store / "low/diff", store / "low/diff/sub", store})
+    EXPECT_EQ(reached("", layer), 1) << layer;
 }
 
 TEST_F(OverlayMounts, AProgramThatAContainerRunsIsNotFoundInItsLayer) {

@@ -24,7 +24,7 @@ using model::ObjectKind;
 class ContainersScan : public TreeTest {
  protected:
   // Two containers of one image, each with a layer of its own.
-  nlohmann::json scan_host(const std::string& scope) {
+  nlohmann::json scan_host(const std::string& scope, const std::string& then = "") {
     model::Policy policy;
     policy.detections.push_back(
         detection("d", ObjectKind::kFile, {is(Field::kFileName, "lookalike", Match::kStartsWith)}));
@@ -36,7 +36,7 @@ class ContainersScan : public TreeTest {
              "/merged && ";
     };
     return scan(policy,
-                "unshare -m --propagation private sh -c '" + mount("one") + mount("two") +
+                "unshare -m --propagation private sh -c '" + mount("one") + mount("two") + then +
                     "exec \"$@\"' sh",
                 "", "/");
   }
@@ -84,6 +84,29 @@ TEST_F(ContainersScan, AViewIsSkippedThoughNobodyScansItsLayers) {
             (std::set<std::string>{"d " + merged + "/diff/tmp/lookalike-of-one",
                                    "d " + merged + "/merged/tmp/lookalike-of-one",
                                    "d " + merged + "/merged/usr/bin/lookalike-of-the-image"}));
+}
+
+TEST_F(ContainersScan, WhatIsMountedOverAViewOrItsLayersIsSilentlyNothing) {
+  std::filesystem::create_directories(at("/overlay2/one/diff/sub"));
+  const std::string merged = at("/overlay2/one/merged").string(),
+                    upper = at("/overlay2/one/diff").string();
+  const auto tmpfs = [](const std::string& where) {
+    return "mount -t tmpfs none " + where + " && ";
+  };
+  const auto found = [&](const std::string& then) {
+    return files(scan_host(root_.string(), then));
+  };
+  const auto lookalike = [](const std::string& where) {
+    return "touch " + where + "/lookalike && ";
+  };
+  for (const std::string& where : {merged, merged + "/sub"})
+    EXPECT_TRUE(found(tmpfs(where) + lookalike(where)).contains("d " + where + "/lookalike"))
+        << where;
+  EXPECT_TRUE(found(lookalike(merged) + tmpfs(upper)).contains("d " + merged + "/lookalike"));
+  // The folder above it is another by now: no overlay is there any more.
+  const std::string above = at("/overlay2/one").string();
+  EXPECT_TRUE(found(tmpfs(above) + "mkdir -p " + merged + " " + upper + " && " + lookalike(merged))
+                  .contains("d " + merged + "/lookalike"));
 }
 
 // A process of a container: its / is the overlay, in a mount namespace of its own.
