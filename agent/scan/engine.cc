@@ -79,6 +79,8 @@ class Engine {
     const Mismatches mismatches = cross_view_.look(root_, &shares);
     for (const std::string& share : shares)
       tallies_.add_unscannable(sweep_.everybody(), share, kInShare);
+    if (const std::string& why = root_.homes_unread(); !why.empty())
+      tallies_.add_unscannable(sweep_.everybody(), "/etc/passwd", why);
     for (std::size_t i = 0; i < sweep_.size(); ++i)
       for (const auto& [path, why] : policies_[i]->unread)
         tallies_.add_unscannable(Policies{1} << i, path, why);

@@ -166,8 +166,8 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
       add(place, std::string(place.path), std::string(place.user));
       continue;
     }
-    for (const Home& home : root_.homes())
-      add(place, home.path + std::string(place.path.substr(kHome.size())), home.user);
+    for (const Home& home : root_.homes(place.path.substr(kHome.size())))
+      add(place, home.path, home.user);
   }
   for (const auto& [key, folder] : folders) gather(key.first, folder);
 }
@@ -338,7 +338,8 @@ void PersistencePass::follow(const Followed& followed) {
         files_.emplace(one, Found{kind, file.format, user});
   };
   if (!file.path.starts_with(kHome)) return add(file.path, followed.user);
-  for (const Home& home : root_.homes()) add(home.path + file.path.substr(kHome.size()), home.user);
+  for (const Home& home : root_.homes(file.path.substr(kHome.size()), true))
+    add(home.path, home.user);
 }
 
 // Of a unit, a script or a profile that is a link: the file that it leads to, unless that is read

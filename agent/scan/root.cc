@@ -11,6 +11,7 @@
 
 #include "agent/hive/paths.h"
 #include "agent/hive/volume.h"
+#include "agent/scan/text.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -63,6 +64,20 @@ UniqueFd open_names(int folder, std::string_view path, int flags) {
     folder = held.get();
     name = std::move(next);
   }
+}
+
+Result<std::string> small_text(const UniqueFd& fd, std::size_t bytes_max) {
+  if (!fd)
+    return fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "{}", unopened(errno));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      static_cast<std::size_t>(status.st_size) > bytes_max)
+    return fail(Code::kInvalid, "not a regular file of at most {} bytes", bytes_max);
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
+  if (count < 0) return fail(Code::kUnavailable, "{}", std::strerror(errno));
+  text.resize(static_cast<std::size_t>(count));
+  return text;
 }
 
 }  // namespace
@@ -236,20 +251,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
 }
 
 Result<std::string> Root::read_small(const std::string& path, std::size_t bytes_max) const {
-  const UniqueFd fd = open_file(path);
-  if (!fd)
-    return fail(errno == ENOENT ? Code::kNotFound : Code::kUnavailable, "{}: {}", escaped(path),
-                std::strerror(errno));
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      static_cast<std::size_t>(status.st_size) > bytes_max)
-    return fail(Code::kInvalid, "{}: not a regular file of at most {} bytes", escaped(path),
-                bytes_max);
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  const ssize_t count = ::pread(fd.get(), text.data(), text.size(), 0);
-  if (count < 0) return fail(Code::kUnavailable, "{}: {}", escaped(path), std::strerror(errno));
-  text.resize(static_cast<std::size_t>(count));
-  return text;
+  return small_text(open_file(path), bytes_max);
 }
 
 // Only links that the system itself is known to have, and only where they lead as they should: any
@@ -320,37 +322,45 @@ std::optional<std::string> Root::lead(std::string way, std::string_view path, in
 
 void Root::read_homes() {
   constexpr std::size_t kPasswdBytes = 4 << 20;
-  const auto passwd = read_small("/etc/passwd", kPasswdBytes);
+  // Whoever looks a user up follows a link.
+  const auto passwd = small_text(open_followed("/etc/passwd"), kPasswdBytes);
+  if (!passwd && passwd.error().code != Code::kNotFound) homes_unread_ = passwd.error().message;
   if (!passwd) return;
   std::string_view text = *passwd;
   while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    // name:password:uid:gid:comment:home:shell
-    std::size_t colon[6];
-    std::size_t from = 0;
-    bool complete = true;
-    for (std::size_t& at : colon) {
-      at = line.find(':', from);
-      complete &= at != std::string_view::npos;
-      if (!complete) break;
-      from = at + 1;
-    }
-    if (!complete) continue;
-    users_.emplace_back(line.substr(colon[1] + 1, colon[2] - colon[1] - 1),
-                        line.substr(0, colon[0]));
-    std::string home(line.substr(colon[4] + 1, colon[5] - colon[4] - 1));
+    // name:password:uid:gid:comment:home:shell; without a shell, which is /bin/sh then, the last
+    // colon may be missing.
+    std::string_view line = field(text, '\n');
+    const std::string name(field(line, ':'));
+    field(line, ':');
+    const std::string_view uid = field(line, ':');
+    if (line.empty()) continue;
+    users_.emplace_back(uid, name);
+    field(line, ':');
+    field(line, ':');
+    std::string home(field(line, ':'));
     while (home.size() > 1 && home.back() == '/') home.pop_back();
-    // Homes of system users: they would put the whole system into @home.
-    constexpr std::string_view kNobodys[] = {"/",    "/bin",  "/sbin", "/usr/sbin",
-                                             "/dev", "/proc", "/sys",  "/nonexistent"};
-    if (!home.starts_with('/') ||
-        std::find(std::begin(kNobodys), std::end(kNobodys), home) != std::end(kNobodys))
-      continue;
+    constexpr std::string_view kSystems[] = {"/",         "/bin", "/sbin", "/usr/bin",
+                                             "/usr/sbin", "/dev", "/proc", "/sys"};
+    const bool is_systems =
+        std::find(std::begin(kSystems), std::end(kSystems), home) != std::end(kSystems);
     const bool known = std::any_of(homes_.begin(), homes_.end(),
                                    [&](const Home& other) { return other.path == home; });
-    if (!known) homes_.push_back({std::string(line.substr(0, colon[0])), std::move(home)});
+    if (home.starts_with('/') && !known) homes_.push_back({name, std::move(home), is_systems});
   }
+}
+
+std::vector<Home> Root::homes(std::string_view beneath, bool is_file) const {
+  const bool is_small =
+      beneath.starts_with("/.") || (is_file && beneath.find_first_of("*?") == std::string::npos);
+  std::vector<Home> found;
+  for (const Home& home : homes_) {
+    if (home.is_systems && !is_small) continue;
+    found.push_back(home);
+    if (home.path == "/") found.back().path.clear();
+    found.back().path += beneath;
+  }
+  return found;
 }
 
 std::string Root::user_name(unsigned uid) const {

@@ -25,6 +25,7 @@ constexpr std::size_t kAliasesMax = 16;
 struct Home {
   std::string user;
   std::string path;
+  bool is_systems = false;  // a folder such as /usr/sbin, which daemons call their home
 };
 
 class Root {
@@ -57,8 +58,11 @@ class Root {
   // The text of a small regular file; kNotFound, kInvalid (too large, not a file), kUnavailable.
   Result<std::string> read_small(const std::string& path, std::size_t bytes_max) const;
 
-  // Of the users in etc/passwd, each path once.
-  const std::vector<Home>& homes() const { return homes_; }
+  // Of the users in etc/passwd, each path once; the path is that of `beneath` in it. A folder of
+  // the system holds what is no user's: in it only what begins with a dot counts, or one file.
+  std::vector<Home> homes(std::string_view beneath, bool is_file = false) const;
+  // Why etc/passwd could not be read; empty: it was, or is not there.
+  const std::string& homes_unread() const { return homes_unread_; }
   // Of a volume of Windows: folders of users elsewhere than in Users. Its registry tells.
   void set_profiles(std::vector<std::string> profiles) { profiles_ = std::move(profiles); }
   const std::vector<std::string>& profiles() const { return profiles_; }
@@ -91,6 +95,7 @@ class Root {
   struct stat left_out_ {};  // zeroes: nothing
   std::vector<Link> links_;
   std::vector<Home> homes_;
+  std::string homes_unread_;
   std::vector<std::string> profiles_;
   std::vector<std::pair<std::string, std::string>> users_;  // uid, name
 };

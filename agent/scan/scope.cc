@@ -97,7 +97,7 @@ Scope Scope::of(const model::FileScope& scope, Root& root, const Unreadable& unr
       add(path);
       continue;
     }
-    for (const Home& home : root.homes()) add(home.path + path.substr(kHome.size()));
+    for (const Home& home : root.homes(path.substr(kHome.size()))) add(home.path);
   }
   return result;
 }

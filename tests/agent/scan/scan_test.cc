@@ -281,6 +281,50 @@ TEST_F(ScanTest, HomesComeFromThePasswdOfTheRoot) {
   EXPECT_EQ(files(scan(policy)), Names{"d /home/alice/.config/evil"});
 }
 
+TEST_F(ScanTest, AUserWhoseLineNamesNoShellHasNoHome) {
+  write("/etc/passwd", "eve:x:0:0::/opt/eve\nno:x:1\n");
+  write("/opt/eve/evil", "x");
+  auto policy = by_name("evil");
+  policy.detections[0].scope.paths = {"@home"};
+  EXPECT_EQ(files(scan(policy)), Names{"d /opt/eve/evil"});
+}
+
+TEST_F(ScanTest, APasswdBehindALinkOrTooLargeMakesEveryHomeEmpty) {
+  write("/usr/lib/passwd", "eve:x:4711:0::/home/eve:/bin/sh\n");
+  write("/home/eve/evil", "x");
+  fs::create_directories(at("/etc"));
+  fs::create_symlink("/usr/lib/passwd", at("/etc/passwd"));
+  auto policy = by_name("evil");
+  policy.detections[0].scope.paths = {"@home"};
+  auto result = scan(policy);
+  EXPECT_EQ(files(result), Names{"d /home/eve/evil"});
+  EXPECT_EQ(result["unscannable"], 0);
+
+  fs::resize_file(at("/usr/lib/passwd"), 5 << 20);
+  result = scan(policy);
+  EXPECT_EQ(files(result), Names{});
+  EXPECT_EQ(result["unscannable_paths"],
+            nlohmann::json({"/etc/passwd: not a regular file of at most 4194304 bytes"}));
+  fs::remove(at("/usr/lib/passwd"));
+  EXPECT_EQ(scan(policy)["unscannable"], 0);  // nobody has a home
+}
+
+TEST_F(ScanTest, ASystemFolderThatADaemonCallsItsHomeIsWalkedOrItsKeysAreNotLookedAt) {
+  write("/etc/passwd", "daemon:x:1:1::/usr/sbin:/bin/false\nnet:x:2:2::/:/bin/false\n");
+  write("/usr/sbin/.ssh/authorized_keys", "ssh-ed25519 AAAA evil\n");
+  write("/usr/sbin/bin/evil", "x");
+  write("/bin/evil", "x");
+  write("/.config/evil", "x");
+  auto policy = by_name("evil");
+  policy.detections[0].scope.paths = {"@home", "@home/bin", "@home/.config"};
+  policy.detections.push_back(
+      detection("k", ObjectKind::kPersistence, {is(Field::kPersistenceKind, "authorized_key")}));
+  const auto result = scan(policy);
+  EXPECT_EQ(files(result), Names{"d /.config/evil"});
+  ASSERT_EQ(persistence(result).size(), 1u) << result.dump(1);
+  EXPECT_TRUE(persistence(result).begin()->ends_with("evil"));
+}
+
 TEST_F(ScanTest, HardLinksAreCountedUnderEachName) {
   write("/a/evil", "x");
   fs::create_hard_link(at("/a/evil"), at("/a/friend"));
