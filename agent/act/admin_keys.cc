@@ -23,10 +23,6 @@ using scan::Format;
 
 constexpr std::string_view kHome = "@home";
 
-std::string descriptor_link(int fd) {
-  return fmt::format("/proc/self/fd/{}", fd);
-}
-
 // As sshd opens it, through links. Nothing but a regular file: to open a device may do something.
 UniqueFd open_followed(const Tree& tree, const std::string& path) {
   open_how how{};

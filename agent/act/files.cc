@@ -81,8 +81,7 @@ std::string Tree::real(const std::string& path) const {
         open_resolved(folder_.get(), path.substr(0, end), O_PATH, RESOLVE_IN_ROOT));
     if (!there) continue;
     std::error_code error;
-    const auto found =
-        std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(there.get()), error);
+    const auto found = std::filesystem::read_symlink(descriptor_link(there.get()), error);
     const auto inside = error ? std::nullopt : relative(found.string());
     return inside ? *inside + path.substr(end) : path;
   }
@@ -201,6 +200,10 @@ Status write_all(int fd, BytesView bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(put));
   }
   return {};
+}
+
+std::string descriptor_link(int fd) {
+  return fmt::format("/proc/self/fd/{}", fd);
 }
 
 }  // namespace fleetsweep::act

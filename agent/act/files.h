@@ -75,5 +75,7 @@ Checked<std::string> read_text(int fd, std::string_view path, std::size_t most);
 int rename_in(int folder, const std::string& from, const std::string& to, unsigned flags);
 
 Status write_all(int fd, BytesView bytes);
+// A path of what is open: for calls that know no descriptors.
+std::string descriptor_link(int fd);
 
 }  // namespace fleetsweep::act

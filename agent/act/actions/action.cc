@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/assert.h"
+#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::act {
 
@@ -102,7 +103,8 @@ void put_back(const Op& op, const Intent& intent, const Parent& parent) {
 }
 
 std::string temporary_name(const Op& op) {
-  return fmt::format(".fsr-{:016x}", op.token);
+  const Digest hash = crypto::sha256(as_bytes(fmt::format("fsr-{:016x}", op.token)));
+  return ".fsr-" + hash.hex().substr(0, 16);
 }
 
 Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
@@ -117,6 +119,16 @@ Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::
 
 std::string vault_name(std::uint32_t op) {
   return std::to_string(op);
+}
+
+Checked<void> must_be_there(const Parent& parent, int file, std::string_view path) {
+  struct stat ours {};
+  struct stat there {};
+  if (::fstat(file, &ours) != 0 ||
+      ::fstatat(parent.folder.get(), parent.leaf.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0)
+    return refuse_errno("stat", path, errno);
+  if (ours.st_dev == there.st_dev && ours.st_ino == there.st_ino) return {};
+  return refuse(Reason::kConflict, "{}: something else has this name now", escaped(path));
 }
 
 namespace {

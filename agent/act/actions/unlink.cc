@@ -3,14 +3,16 @@
 #include <climits>
 
 #include "agent/act/actions/action.h"
+#include "agent/act/faults.h"
 
 namespace fleetsweep::act {
 
 namespace {
 
-bool leads_there(const Parent& parent, const std::string& name, const Op& op) {
+// Of an open link `name` is empty.
+bool leads_there(int folder, const std::string& name, const Op& op) {
   char target[PATH_MAX];
-  const auto size = ::readlinkat(parent.folder.get(), name.c_str(), target, sizeof target);
+  const auto size = ::readlinkat(folder, name.c_str(), target, sizeof target);
   return size >= 0 && std::string_view(target, static_cast<std::size_t>(size)) == op.text;
 }
 
@@ -19,7 +21,7 @@ bool is_our_link(const Parent& parent, const std::string& name, const Op& op, De
   if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
       !S_ISLNK(status.st_mode) || !is_same_inode(status, op.file, device))
     return false;
-  return leads_there(parent, name, op);
+  return leads_there(parent.folder.get(), name, op);
 }
 
 bool is_there(const Parent& parent, const std::string& name) {
@@ -74,7 +76,8 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
-  if (is_there(parent, parent.leaf) && !leads_there(parent, parent.leaf, context.op(index)))
+  if (is_there(parent, parent.leaf) &&
+      !leads_there(parent.folder.get(), parent.leaf, context.op(index)))
     return refuse(Reason::kConflict, "{}: something else has this name now",
                   escaped(context.op(index).file.path));
   UndoIntent intent;
@@ -82,28 +85,53 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   return intent;
 }
 
+// Of an undo that was interrupted, or of this one; not what somebody put in its place.
+void remove_temporary(const Op& op, const Parent& parent) {
+  const std::string temporary = temporary_name(op);
+  if (leads_there(parent.folder.get(), temporary, op))
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+}
+
+// Under the temporary name, and open: whoever owns the folder may put something else there, and
+// that must not become his.
+Checked<UniqueFd> make_link(const Op& op, const Parent& parent) {
+  const std::string temporary = temporary_name(op);
+  if (::symlinkat(op.text.c_str(), parent.folder.get(), temporary.c_str()) != 0)
+    return refuse_errno("restore", op.file.path, errno);
+  fault_point("link-made");
+  UniqueFd link(::openat(parent.folder.get(), temporary.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!link || ::fstat(link.get(), &status) != 0)
+    return refuse_errno("restore", op.file.path, errno);
+  if (!S_ISLNK(status.st_mode) || status.st_uid != ::geteuid() || status.st_nlink != 1 ||
+      !leads_there(link.get(), "", op))
+    return refuse(Reason::kConflict, "{}: another file was put in its place while we acted",
+                  escaped(op.file.path));
+  return link;
+}
+
+Checked<void> restore(const Op& op, const Parent& parent) {
+  FS_TRY(const UniqueFd link, make_link(op, parent));
+  const timespec times[2] = {to_timespec(op.file.mtime_ns), to_timespec(op.file.mtime_ns)};
+  if (::fchownat(link.get(), "", op.uid, op.gid, AT_EMPTY_PATH) != 0 ||
+      ::utimensat(AT_FDCWD, descriptor_link(link.get()).c_str(), times, 0) != 0 ||
+      rename_in(parent.folder.get(), temporary_name(op), parent.leaf, RENAME_NOREPLACE) != 0)
+    return refuse_errno("restore", op.file.path, errno);
+  return must_be_there(parent, link.get(), op.file.path);
+}
+
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
-  const std::string temporary = temporary_name(op);
-  (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-  if (is_there(parent, parent.leaf)) {  // or an undo that was interrupted had come so far
-    if (!leads_there(parent, parent.leaf, op))
-      return refuse(Reason::kConflict, "{}: something else has this name now",
-                    escaped(op.file.path));
-  } else {
-    if (::symlinkat(op.text.c_str(), parent.folder.get(), temporary.c_str()) != 0)
-      return refuse_errno("restore", op.file.path, errno);
-    const timespec times[2] = {to_timespec(op.file.mtime_ns), to_timespec(op.file.mtime_ns)};
-    if (::fchownat(parent.folder.get(), temporary.c_str(), op.uid, op.gid, AT_SYMLINK_NOFOLLOW) !=
-            0 ||
-        ::utimensat(parent.folder.get(), temporary.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0 ||
-        rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
-      const int error = errno;
-      (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-      return refuse_errno("restore", op.file.path, error);
+  remove_temporary(op, parent);
+  if (!is_there(parent, parent.leaf)) {
+    if (const auto restored = restore(op, parent); !restored) {
+      remove_temporary(op, parent);
+      return restored;
     }
-  }
+  } else if (!leads_there(parent.folder.get(), parent.leaf, op)) {
+    return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
+  }  // else an undo that was interrupted had come so far
   return restore_time(context.op_state(index), parent);
 }
 

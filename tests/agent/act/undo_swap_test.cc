@@ -1,0 +1,89 @@
+// Somebody puts something else in the place of what an undo gives back, while it does.
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/act/actions/action.h"
+#include "tests/agent/act/clean.h"
+
+namespace fleetsweep::act {
+namespace {
+
+namespace fs = std::filesystem;
+using model::ActionKind;
+using model::HostState;
+using model::Reason;
+
+struct UndoSwap : Clean {
+  static constexpr uid_t kNobody = 65534;
+  static constexpr const char* kEvil = "/tmp/kit/evil";
+
+  // Of what is found only what follows.
+  void only(ActionKind kind, std::uint16_t detection) {
+    host.policy.responses[0].actions = {
+        {kind, {{model::Selector::Kind::kDetections, {detection}, {}}}}};
+    host.policy.responses[0].actions[0].clear_flags = {"immutable"};
+    host.policy.limits.independent_min = 0;
+    host.findings.clear();
+  }
+  void only_quarantine(const std::string& path) {
+    only(ActionKind::kQuarantine, kByName);
+    host.find_file(kByName, path);
+  }
+  void clean() {
+    host.dry_run = host.findings;
+    request = host.request();
+    const Answer answer = host.run(request);
+    ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  }
+  Answer undo(const std::string& place, const std::function<void()>& meanwhile) {
+    return host.run_racing(host.undo_request(request), place, meanwhile);
+  }
+  static struct stat status_of(const std::string& path) {
+    struct stat status {};
+    EXPECT_EQ(::lstat(path.c_str(), &status), 0) << path;
+    return status;
+  }
+  bool has_flag(char flag, const std::string& path) {
+    return output_of("lsattr -d " + host.at(path)).substr(0, 20).find(flag) != std::string::npos;
+  }
+  void change_flags(const std::string& how, const std::string& path) {
+    if (::system(("chattr " + how + " " + host.at(path) + " 2>/dev/null").c_str()) != 0)
+      GTEST_SKIP() << "this file system or user has no such flag";
+  }
+
+  model::ActRequest request;
+};
+
+TEST(TemporaryName, WhoSawTheHiddenNameKnowsIt) {
+  Op op;
+  op.token = 0x0123456789abcdef;
+  EXPECT_EQ(temporary_name(op).find("0123456789abcdef"), std::string::npos);
+  EXPECT_EQ(temporary_name(op).size(), hidden_name(op).size());
+}
+
+TEST_F(UndoSwap, AStrangersFileUnderTheTemporaryNameOfALinkIsGivenAway) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files away";
+  const std::string folder = host.at("/etc/systemd/system/multi-user.target.wants");
+  const std::string link = folder + "/evil.service";
+  ASSERT_EQ(::lchown(link.c_str(), kNobody, kNobody), 0);
+  clean();
+  std::string temporary;
+  const Answer undone = undo("link-made:1", [&] {
+    temporary = output_of("find " + folder + " -name '.fsr-*' -printf %p");
+    fs::remove(temporary);
+    write_text(temporary, "the only copy of a letter");
+  });
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_FALSE(fs::exists(fs::symlink_status(link)));
+  EXPECT_EQ(read_text(temporary), "the only copy of a letter");
+  EXPECT_EQ(status_of(temporary).st_uid, 0u);
+
+  fs::remove(temporary);
+  const Answer again = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
+  EXPECT_EQ(status_of(link).st_uid, kNobody);
+}
+
+}  // namespace
+}  // namespace fleetsweep::act
