@@ -15,12 +15,21 @@ std::optional<struct stat> stat_in(const Parent& parent, const std::string& name
   return status;
 }
 
-Checked<bool> has_stored_content(const Context& context, const Op& op, int file) {
+Checked<bool> has_content(int file, std::uint64_t size, const Digest& wanted) {
   struct stat status {};
-  if (::fstat(file, &status) != 0) return refuse_errno("stat", op.file.path, errno);
-  if (static_cast<std::uint64_t>(status.st_size) != op.file.size) return false;
-  FS_TRY(const Digest digest, digest_of(file, op.file.size));
-  return digest == context.op_state(op.store).post.digest;
+  if (::fstat(file, &status) != 0) return refuse_errno("stat", "a file", errno);
+  if (static_cast<std::uint64_t>(status.st_size) != size) return false;
+  FS_TRY(const Digest digest, digest_of(file, size));
+  return digest == wanted;
+}
+
+Checked<bool> has_stored_content(const Context& context, const Op& op, int file) {
+  return has_content(file, op.file.size, context.op_state(op.store).post.digest);
+}
+
+Checked<UniqueFd> open_at(Context& context, const std::string& path) {
+  FS_TRY(const Parent parent, context.tree.parent(path));
+  return context.tree.file(parent, path);
 }
 
 // Open, and still what was stored.
@@ -52,14 +61,24 @@ bool is_last_name(Context& context, std::uint32_t index) {
   return true;
 }
 
+// All but its content.
+Checked<bool> has_stored_rest(const Metadata& stored, int file) {
+  FS_TRY(const Metadata now, read_metadata(file, stored.path));
+  return is_as(now, stored);
+}
+
+Checked<bool> is_stored(const Metadata& stored, int file) {
+  FS_TRY(const bool has, has_content(file, stored.size, stored.sha256));
+  return has ? has_stored_rest(stored, file) : false;
+}
+
 // Immutable and append-only as they were stored, once no name of the file is missing: it takes no
-// further one then.
-Checked<void> lock_again(Context& context, std::uint32_t index, const Parent& parent) {
-  const Op& op = context.op(index);
-  FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
-  if ((metadata.flags & kLockingFlags) == 0 || !is_last_name(context, index)) return {};
-  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  return lock(op, file.get(), metadata.flags & kLockingFlags);
+// further one then. What is another file by now has the flags that somebody gave it.
+Checked<void> lock_again(Context& context, std::uint32_t index, const Metadata& stored, int file) {
+  const std::uint32_t locks = stored.flags & kLockingFlags;
+  if (locks == 0 || !is_last_name(context, index)) return {};
+  FS_TRY(const bool same, is_stored(stored, file));
+  return same ? lock(context.op(index), file, locks) : Checked<void>();
 }
 
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
@@ -123,7 +142,9 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   if (!there ||
       (!is_same_inode(*there, op.file) && !is_same_file(*there, op.file, Device::kMayDiffer)))
     return Recovery{true, post_in(parent)};
-  FS_CHECK(lock_again(context, index, parent));
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  FS_CHECK(lock_again(context, index, stored, file.get()));
   return Recovery{};
 }
 
@@ -143,42 +164,42 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   return intent;
 }
 
-// Another name that the file still has, or has again: then this one is a link to it.
-std::optional<std::string> other_name(Context& context, std::uint32_t index) {
+// What is open at another of its names: the file that this one is a link to, if it is the one that
+// was stored. Whoever owns the folder of that name may have put a file of his own there.
+Checked<UniqueFd> other_name(Context& context, std::uint32_t index, const Metadata& stored) {
   const auto& ops = context.state().begin.ops;
   for (std::uint32_t i = 0; i < ops.size(); ++i) {
     if (i == index || ops[i].kind != OpKind::kTake || ops[i].store != ops[index].store) continue;
     const OpStage stage = context.op_state(i).stage;
-    if (stage == OpStage::kUndone) return ops[i].file.path;
-    if (stage != OpStage::kPending && stage != OpStage::kFailed) continue;
-    const auto parent = context.tree.parent(ops[i].file.path);
-    const auto there = parent ? stat_in(*parent, parent->leaf) : std::nullopt;
-    if (there && is_same_file(*there, ops[i].file, context.device())) return ops[i].file.path;
+    if (stage != OpStage::kUndone && stage != OpStage::kPending && stage != OpStage::kFailed)
+      continue;
+    auto file = open_at(context, ops[i].file.path);
+    if (file) {
+      FS_TRY(const bool same, is_stored(stored, file->get()));
+      if (same) return file;
+    } else if (file.error().reason != Reason::kGone && file.error().reason != Reason::kChanged) {
+      return file;
+    }
   }
-  return std::nullopt;
+  return UniqueFd();
 }
 
 // Under the temporary name.
-Checked<void> link_again(Context& context, const std::string& other, const Op& op,
-                         const Parent& parent) {
-  FS_TRY(const Parent from, context.tree.parent(other));
-  FS_TRY(const UniqueFd file, context.tree.file(from, other));
-  FS_TRY(const bool has, has_stored_content(context, op, file.get()));
-  if (!has) return refuse(Reason::kConflict, "{}: changed since it came back", escaped(other));
-  if (::linkat(from.folder.get(), from.leaf.c_str(), parent.folder.get(),
-               temporary_name(op).c_str(), 0) != 0)
+Checked<UniqueFd> link_again(const Op& op, const Parent& parent, UniqueFd other) {
+  if (::linkat(AT_FDCWD, descriptor_link(other.get()).c_str(), parent.folder.get(),
+               temporary_name(op).c_str(), AT_SYMLINK_FOLLOW) != 0)
     return refuse_errno("link", op.file.path, errno);
-  return {};
+  return other;
 }
 
-Checked<void> write_again(Context& context, const Op& op, const Parent& parent) {
+Checked<UniqueFd> write_again(Context& context, const Op& op, const Parent& parent) {
   UniqueFd file(::openat(parent.folder.get(), temporary_name(op).c_str(),
                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return refuse_errno("create", op.file.path, errno);
   FS_TRY(const Metadata metadata, restore_content(context, op.store, file.get()));
   FS_CHECK(apply_metadata(file.get(), metadata));
   if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
-  return {};
+  return file;
 }
 
 // Only what has the content that is in the vault is deleted.
@@ -190,61 +211,70 @@ bool remove_copy(const Context& context, const Op& op, const Parent& parent) {
          ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0;
 }
 
-// What came out for it must be no more than a copy, or goes back.
+// What came out for it must be no more than a copy, or goes back, locked as it was.
 Checked<void> replace(const Context& context, const Op& op, const Parent& parent, int copy) {
   const std::string temporary = temporary_name(op);
+  const std::uint32_t locks = flags_of(copy) & kLockingFlags;
   if (const auto unlocked = unlock(op, copy); !unlocked) {
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
     return unlocked;
   }
-  FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
-  if (!exchanged || remove_copy(context, op, parent)) return {};
-  if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) == 0)
-    (void)remove_copy(context, op, parent);
-  return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
+  const auto replaced = [&]() -> Checked<void> {
+    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+    if (!exchanged || remove_copy(context, op, parent)) return {};
+    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) == 0)
+      (void)remove_copy(context, op, parent);
+    return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
+  }();
+  if (!replaced) (void)lock(op, copy, locks);
+  return replaced;
 }
 
 // `copy`: what has its name and its content, and is otherwise another file.
-Checked<void> restore(Context& context, std::uint32_t index, const Parent& parent, int copy) {
+Checked<UniqueFd> restore(Context& context, std::uint32_t index, const Parent& parent,
+                          const Metadata& stored, int copy) {
   const Op& op = context.op(index);
   const std::string temporary = temporary_name(op);
   (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);  // of an undo that was interrupted
-  const auto other = other_name(context, index);
-  auto restored =
-      other ? link_again(context, *other, op, parent) : write_again(context, op, parent);
-  if (restored) fault_point("restored");
-  if (restored && copy >= 0) return replace(context, op, parent, copy);
-  if (restored && rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0)
-    restored = refuse_errno("restore", op.file.path, errno);
-  if (!restored) (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-  return restored;
-}
-
-Checked<bool> is_restored(Context& context, const Op& op, int file) {
-  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
-  FS_TRY(const Metadata now, read_metadata(file, op.file.path));
-  return is_as(now, stored);
+  FS_TRY(UniqueFd other, other_name(context, index, stored));
+  auto made = other ? link_again(op, parent, std::move(other)) : write_again(context, op, parent);
+  if (made) fault_point("restored");
+  if (made && copy >= 0) {
+    FS_CHECK(replace(context, op, parent, copy));
+  } else if (made &&
+             rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
+    made = refuse_errno("restore", op.file.path, errno);
+  }
+  if (!made) {
+    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    return made;
+  }
+  fault_point("back");
+  FS_CHECK(must_be_there(parent, made->get(), op.file.path));
+  return made;
 }
 
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
   auto file = context.tree.file(parent, op.file.path);
   if (!file && file.error().reason != Reason::kGone) return fail(file.error());
   bool is_done = false;
   if (file) {
-    FS_TRY(const bool has, has_stored_content(context, op, file->get()));
+    FS_TRY(const bool has, has_content(file->get(), stored.size, stored.sha256));
     if (!has)
       return refuse(Reason::kConflict, "{}: something else has this name now",
                     escaped(op.file.path));
-    FS_TRY(is_done, is_restored(context, op, file->get()));
+    FS_TRY(is_done, has_stored_rest(stored, file->get()));
   }
   if (is_done)  // an undo that was interrupted had come so far
     (void)remove_copy(context, op, parent);
   else
-    FS_CHECK(restore(context, index, parent, file ? file->get() : -1));
+    file = restore(context, index, parent, stored, file ? file->get() : -1);
+  if (!file) return fail(file.error());
   FS_CHECK(restore_time(context.op_state(index), parent));
-  return lock_again(context, index, parent);
+  return lock_again(context, index, stored, file->get());
 }
 
 }  // namespace

@@ -85,5 +85,47 @@ TEST_F(UndoSwap, AStrangersFileUnderTheTemporaryNameOfALinkIsGivenAway) {
   EXPECT_EQ(status_of(link).st_uid, kNobody);
 }
 
+TEST_F(UndoSwap, ACopyInPlaceOfOneNameIsLinkedToTheOther) {
+  only_quarantine("/usr/lib/libevil.so");
+  const std::string folder = host.at("/usr/lib/");
+  clean();
+  std::string back;
+  const Answer undone = undo("undone:1", [&] {
+    back = fs::exists(folder + "libevil.so") ? "libevil.so" : "libevil.so.1";
+    output_of("cd " + folder + " && cp -a " + back + " copy && chmod 0666 copy && mv copy " + back);
+  });
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  const auto other = status_of(folder + (back == "libevil.so" ? "libevil.so.1" : "libevil.so"));
+  EXPECT_NE(other.st_mode & 07777, 0666u) << undone.text();
+  EXPECT_EQ(other.st_nlink, 1u);
+  EXPECT_EQ(status_of(folder + back).st_mode & 07777, 0666u);
+}
+
+TEST_F(UndoSwap, AnotherFileInPlaceOfWhatCameBackIsCalledUndoneAndMadeImmutable) {
+  (void)::system(("chattr +i " + host.at(kEvil) + " 2>/dev/null").c_str());
+  only_quarantine(kEvil);
+  clean();
+  const Answer undone = undo("back:1", [&] {
+    fs::rename(host.at(kEvil), host.at("/srv/moved"));
+    write_text(host.at(kEvil), "another file");
+  });
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(read_text(host.at(kEvil)), "another file");
+  EXPECT_FALSE(has_flag('i', kEvil));
+}
+
+TEST_F(UndoSwap, ACopyThatCannotBeReplacedStaysUnlocked) {
+  only_quarantine(kEvil);
+  const std::string content = read_text(host.at(kEvil));
+  clean();
+  write_text(host.at(kEvil), content);
+  change_flags("+i", kEvil);
+  if (IsSkipped()) return;
+  const Answer undone = undo("restored:1", [&] { change_flags("+i", "/tmp/kit"); });
+  change_flags("-i", "/tmp/kit");
+  EXPECT_EQ(undone.state(), HostState::kFailed) << undone.text();
+  EXPECT_TRUE(has_flag('i', kEvil)) << undone.text();
+}
+
 }  // namespace
 }  // namespace fleetsweep::act
