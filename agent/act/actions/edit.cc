@@ -146,6 +146,17 @@ Checked<UniqueFd> write_file(const Parent& parent, const std::string& name, std:
   return fail(written.error());
 }
 
+// Only what was read; with the flags it had, for when it stays.
+Checked<std::uint32_t> unlock_read(const Op& op, int file, const Digest& read) {
+  const std::uint32_t locks = flags_of(file) & kLockingFlags;
+  if (locks == 0) return locks;
+  FS_TRY(const Digest now, digest_of(file, edit_bytes(op)));
+  if (now != read)
+    return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
+  FS_CHECK(unlock(op, file));
+  return locks;
+}
+
 Checked<void> take_out(const Op& op, const Intent& intent, const Parent& parent) {
   if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
     return refuse_errno("edit", op.file.path, errno);
@@ -192,23 +203,25 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const Edit edit, edit_of(context, op, parent));
   FS_TRY(const UniqueFd old, context.tree.file(parent, op.file.path));
-  FS_CHECK(unlock(op, old.get()));
+  FS_TRY(const std::uint32_t locks, unlock_read(op, old.get(), intent.before));
   const auto edited =
       edit.removes ? take_out(op, intent, parent) : replace(context, index, parent, edit.after);
   if (!edited) {
-    (void)lock(op, old.get(), intent.locks);  // wherever it is now
+    (void)lock(op, old.get(), locks);  // wherever it is now
     return fail(edited.error());
   }
   return post_in(parent);
 }
 
-// What a crash has left unlocked.
-Checked<void> lock_again(const Context& context, std::uint32_t index, const Parent& parent) {
+// What a crash has left unlocked, while it still holds this.
+Checked<void> lock_again(const Context& context, std::uint32_t index, const Parent& parent,
+                         const Digest& holds) {
   const Op& op = context.op(index);
   const std::uint32_t locks = context.op_state(index).intent.locks;
   if (locks == 0) return {};
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  return lock(op, file.get(), locks);
+  FS_TRY(const Digest now, digest_of(file.get(), edit_bytes(op)));
+  return now == holds ? lock(op, file.get(), locks) : Checked<void>();
 }
 
 Checked<bool> has_line(Context& context, const Op& op, const Parent& parent, const Digest& now) {
@@ -232,7 +245,10 @@ Checked<Recovery> recover_changed(Context& context, std::uint32_t index, const P
                   escaped(op.file.path), name);
   if (hidden && ::unlinkat(parent.folder.get(), name.c_str(), 0) != 0)
     return refuse_errno("edit", op.file.path, errno);
-  if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent));
+  if (!now.is_zero() && intent.locks != 0)
+    context.notes.push_back(
+        fmt::format("{}: was changed since its flags were cleared, and does not get them again",
+                    escaped(op.file.path)));
   bool is_done = hidden && beside == intent.before;
   if (op.what.empty()) {
     FS_TRY(const bool has, has_line(context, op, parent, now));
@@ -254,7 +270,7 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
       ::fstatat(parent.folder.get(), hidden_name(op).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
   if (now == intent.after) {  // swapped: only what came out may be left
     if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
-    if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent));
+    if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent, now));
     return Recovery{true, post_in(parent)};
   }
   if (now != intent.before) return recover_changed(context, index, parent, now, hidden);
@@ -262,7 +278,7 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
     (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
     FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
   }
-  FS_CHECK(lock_again(context, index, parent));
+  FS_CHECK(lock_again(context, index, parent, now));
   return Recovery{};
 }
 
@@ -330,15 +346,16 @@ Checked<void> remove_temporary(const Op& op, const Parent& parent) {
 // The edited file, which may be locked, goes for what is written under the temporary name.
 Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent, int edited) {
   const std::string temporary = temporary_name(op);
-  if (const auto unlocked = unlock(op, edited); !unlocked) {
+  const auto locks = unlock_read(op, edited, back.before);
+  if (!locks) {
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-    return unlocked;
+    return fail(locks.error());
   }
   const auto changed = [&]() -> Checked<void> {
     FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
     return exchanged ? settle(op, back, parent, temporary, true) : Checked<void>();
   }();
-  if (!changed) (void)lock(op, edited, back.locks);
+  if (!changed) (void)lock(op, edited, *locks);
   return changed;
 }
 
@@ -350,7 +367,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const std::string temporary = temporary_name(op);
   if (now == state.undo->after) {  // an undo that was interrupted had come so far
     FS_CHECK(remove_temporary(op, parent));
-    FS_CHECK(lock_again(context, index, parent));
+    FS_CHECK(lock_again(context, index, parent, now));
     return restore_time(state, parent);
   }
   FS_TRY(const std::string before, stored_text(context, op.store));
@@ -368,7 +385,6 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   Intent back = intent_in(parent);
   back.before = now;
   back.after = state.undo->after;
-  back.locks = state.intent.locks;
   UniqueFd edited;
   if (!now.is_zero()) {
     FS_TRY(edited, context.tree.file(parent, op.file.path));

@@ -244,6 +244,29 @@ TEST_F(Immutable, FileMovedAwayWhileWeActIsImmutableAgain) {
   EXPECT_TRUE(is_immutable("/srv/moved"));
 }
 
+TEST(Crash, WhatSomebodyWroteAfterOurEditIsMadeImmutable) {
+  ActHost host;
+  host.infect();
+  const std::string path = host.at("/etc/crontab");
+  if (::system(("chattr +i " + path + " 2>/dev/null").c_str()) != 0)
+    GTEST_SKIP() << "this file system or user has no immutable flag";
+  host.scan();
+  host.dry_run = host.findings;
+  for (auto& action : host.policy.responses[0].actions)
+    if (action.kind == model::ActionKind::kRemove) action.clear_flags = {"immutable"};
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "edit-exchanged:1").done);
+  write_text(path, read_text(path) + "# added by hand\n");
+  request.resume = true;
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_NE(answer.text().find("/etc/crontab: was changed since its flags were cleared, and does "
+                               "not get them again"),
+            std::string::npos)
+      << answer.text();
+  EXPECT_EQ(output_of("lsattr " + path).substr(4, 1), "-");
+}
+
 // Whether the fault was reached at all.
 bool undo_survives(const std::string& fault) {
   ActHost host;

@@ -127,5 +127,24 @@ TEST_F(UndoSwap, ACopyThatCannotBeReplacedStaysUnlocked) {
   EXPECT_TRUE(has_flag('i', kEvil)) << undone.text();
 }
 
+TEST_F(UndoSwap, FlagsOfWhoEditsMeanwhileGoForOnesOfOurs) {
+  change_flags("+i", "/etc/crontab");
+  if (IsSkipped()) return;
+  only(ActionKind::kRemove, kByCron);
+  host.find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab",
+                 "*/5 * * * * root /tmp/kit/evil >/dev/null");
+  clean();
+  ASSERT_TRUE(has_flag('i', "/etc/crontab"));
+  const Answer undone = undo("edit-undo-written:1", [&] {
+    change_flags("-i", "/etc/crontab");
+    write_text(host.at("/etc/crontab"), read_text(host.at("/etc/crontab")) + "# by hand\n");
+    change_flags("+a", "/etc/crontab");
+  });
+  EXPECT_EQ(undone.reason(), Reason::kRaced) << undone.text();
+  EXPECT_TRUE(has_flag('a', "/etc/crontab"));
+  EXPECT_FALSE(has_flag('i', "/etc/crontab"));
+  change_flags("-a", "/etc/crontab");
+}
+
 }  // namespace
 }  // namespace fleetsweep::act
