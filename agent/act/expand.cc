@@ -392,7 +392,7 @@ class Expansion {
     }
     if (entry.kind == model::PersistenceKind::kFileCapability) {
       FS_TRY(std::string capability, capability_of(file.get(), entry.file.path));
-      if (!capability.empty()) push(OpKind::kMode, entry.file).text = std::move(capability);
+      if (!capability.empty()) push_mode(entry.file, status).text = std::move(capability);
       return {};
     }
     const std::uint32_t wrong =
@@ -400,11 +400,18 @@ class Expansion {
     if ((status.st_mode & wrong) == 0) return {};
     auto& mode =
         modes_.try_emplace({status.st_dev, status.st_ino}, status.st_mode & 07777).first->second;
-    Op& op = push(OpKind::kMode, entry.file);
+    Op& op = push_mode(entry.file, status);
     op.mode = mode;
     op.clears = wrong;
     mode &= ~wrong;
     return {};
+  }
+
+  Op& push_mode(const model::FileIdentity& file, const struct stat& status) {
+    Op& op = push(OpKind::kMode, file);
+    op.uid = status.st_uid;
+    op.gid = status.st_gid;
+    return op;
   }
 
   Op& push_edit(const model::FileIdentity& file) {

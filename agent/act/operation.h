@@ -43,7 +43,7 @@ struct Op {
   lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
   bool may_empty = false;                 // kEdit: remove a file that has nothing left
   bool clear_flags = false;               // immutable and append-only may be cleared
-  std::uint32_t uid = 0, gid = 0;         // kUnlink
+  std::uint32_t uid = 0, gid = 0;         // kUnlink, kMode: whose it is
   std::uint32_t mode = 0, clears = 0;     // kMode without capabilities: what it has, what goes
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;

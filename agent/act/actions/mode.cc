@@ -4,6 +4,7 @@
 #include <sys/xattr.h>
 
 #include "agent/act/actions/action.h"
+#include "agent/act/faults.h"
 
 namespace fleetsweep::act {
 
@@ -13,7 +14,7 @@ constexpr std::uint32_t kBits = 07777;
 
 struct Look {
   UniqueFd file;
-  std::uint32_t mode = 0;
+  std::uint32_t mode = 0, uid = 0, gid = 0;
   std::string capability;
   bool is_unchanged = false;
 };
@@ -26,8 +27,9 @@ Checked<Look> look(Context& context, const Op& op) {
   if (!is_same_file(status, op.file, context.device()))
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
   FS_TRY(std::string capability, capability_of(file.get(), op.file.path));
-  return Look{std::move(file), status.st_mode & kBits, std::move(capability),
-              is_unchanged(status, op.file, context.device())};
+  return Look{std::move(file),       status.st_mode & kBits,
+              status.st_uid,         status.st_gid,
+              std::move(capability), is_unchanged(status, op.file, context.device())};
 }
 
 // An operation takes one or the other.
@@ -39,6 +41,7 @@ bool is_on(const Look& now, const Op& op) {
 }
 
 Checked<void> settle(const Look& now, const Op& op, const Intent& intent, bool on) {
+  const std::uint32_t locks = intent.locks | (flags_of(now.file.get()) & kLockingFlags);
   FS_CHECK(unlock(op, now.file.get()));
   const bool done = op.text.empty()
                         ? ::fchmod(now.file.get(), on ? op.mode : op.mode & ~op.clears) == 0
@@ -46,7 +49,7 @@ Checked<void> settle(const Look& now, const Op& op, const Intent& intent, bool o
                                        op.text.size(), 0) == 0
                          : ::fremovexattr(now.file.get(), kCapabilityAttribute) == 0;
   const int error = errno;
-  FS_CHECK(lock(op, now.file.get(), intent.locks));
+  FS_CHECK(lock(op, now.file.get(), locks));
   if (!done) return refuse_errno("change the rights of", op.file.path, error);
   if (::fsync(now.file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return {};
@@ -97,18 +100,32 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   return Recovery{is_off(now, op), Post{}};
 }
 
+Checked<void> must_have_content(const Look& now, const Op& op, const Intent& intent) {
+  FS_TRY(const Digest digest, digest_of(now.file.get(), op.file.size));
+  if (digest == intent.before) return {};
+  return refuse(Reason::kConflict, "{}: its content was changed after cleaning",
+                escaped(op.file.path));
+}
+
+// Another file may have its number, size and time. A journal from before owners were told says
+// root's: whoever owns the file then gets back what he may give himself.
+bool has_its_owner(const Look& now, const Op& op) {
+  if (now.uid == op.uid && now.gid == op.gid) return true;
+  return op.uid == 0 && op.gid == 0 && op.text.empty() && (op.mode & op.clears & S_ISGID) == 0;
+}
+
 // Off, and with the content it had: who may write a file gets no rights for what he put there.
 // False: an undo that was interrupted, or that of its other name, gave them back.
 Checked<bool> must_be_given_back(const Look& now, Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
+  if (!has_its_owner(now, op))
+    return refuse(Reason::kConflict, "{}: belongs to somebody else since cleaning",
+                  escaped(op.file.path));
   if (is_on(now, op)) return false;
   if (!is_off(now, op))
     return refuse(Reason::kConflict, "{}: its rights were changed after cleaning",
                   escaped(op.file.path));
-  FS_TRY(const Digest digest, digest_of(now.file.get(), op.file.size));
-  if (digest != context.op_state(index).intent.before)
-    return refuse(Reason::kConflict, "{}: its content was changed after cleaning",
-                  escaped(op.file.path));
+  FS_CHECK(must_have_content(now, op, context.op_state(index).intent));
   return true;
 }
 
@@ -126,7 +143,13 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const Intent& intent = context.op_state(index).intent;
   FS_TRY(const Look now, look(context, op));
   FS_TRY(const bool must, must_be_given_back(now, context, index));
-  return must ? settle(now, op, intent, true) : lock(op, now.file.get(), intent.locks);
+  if (!must) return lock(op, now.file.get(), intent.locks);
+  fault_point("rights-due");
+  auto given = settle(now, op, intent, true);
+  // Who has it open may have written since it was looked at.
+  if (given) given = must_have_content(now, op, intent);
+  if (!given) FS_CHECK(settle(now, op, intent, false));
+  return given;
 }
 
 }  // namespace

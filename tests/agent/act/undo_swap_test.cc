@@ -146,5 +146,41 @@ TEST_F(UndoSwap, FlagsOfWhoEditsMeanwhileGoForOnesOfOurs) {
   change_flags("-a", "/etc/crontab");
 }
 
+// A set-id program that `disable` took its rights from.
+struct Rights : UndoSwap {
+  static constexpr const char* kProgram = "/opt/rights";
+
+  void SetUp() override {
+    UndoSwap::SetUp();
+    write_text(host.at(kProgram), "a program");
+    ASSERT_EQ(::chmod(host.at(kProgram).c_str(), 06755), 0);
+    only(ActionKind::kDisable, kByUnit);
+    host.find_unit(kProgram);
+    std::get<model::PersistenceIdentity>(host.findings[0].identity).kind =
+        model::PersistenceKind::kSetuidProgram;
+    clean();
+    ASSERT_EQ(mode(), 0755u);
+  }
+  mode_t mode() { return status_of(host.at(kProgram)).st_mode & 07777; }
+};
+
+TEST_F(Rights, GoToAFileOfAnotherOwner) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give files away";
+  ASSERT_EQ(::chown(host.at(kProgram).c_str(), kNobody, kNobody), 0);
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(mode(), 0755u);
+}
+
+TEST_F(Rights, GoToWhatIsWrittenAfterTheLastLook) {
+  const auto time = fs::last_write_time(host.at(kProgram));
+  const Answer undone = undo("rights-due:1", [&] {
+    write_text(host.at(kProgram), "A program");
+    fs::last_write_time(host.at(kProgram), time);
+  });
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(mode(), 0755u);
+}
+
 }  // namespace
 }  // namespace fleetsweep::act
