@@ -207,7 +207,7 @@ void FilePass::begin(const std::string& path, const char* name) {
   no_.clear();
 }
 
-void FilePass::file(int folder, const std::string& path, const char* name) {
+bool FilePass::file(int folder, const std::string& path, const char* name) {
   open_.assign(all_here_.begin(), all_here_.end());
   Policies who = all_policies_here_;
   bool recalls = recalls_here_;
@@ -218,7 +218,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
       who |= sweep_.bit_of(probe->detection);
       recalls |= known_ != nullptr && asks_table_[probe->detection];
     }
-  if (open_.empty()) return;
+  if (open_.empty()) return true;
   tallies_.add_scanned(who);
 
   begin(path, name);
@@ -226,7 +226,7 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     keep_open(facts_, open_, no_);
     return !open_.empty();
   };
-  if (!recalls && !are_open()) return;
+  if (!recalls && !are_open()) return true;
 
   struct stat status {};
   KnownFiles::File known;
@@ -243,37 +243,42 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
     // Gone, or something else by now: there is no such file.
     std::int64_t born_ns = 0;
     if (!look_at(folder, name, status, born_ns)) {
-      if (errno != ENOENT) tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
-      return;
+      if (errno == ENOENT) return false;
+      tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
+      return true;
     }
-    if (!S_ISREG(status.st_mode)) return;
+    if (!S_ISREG(status.st_mode)) return false;
     take_stat(-1);
-    if (!recalls && !are_open()) return;
+    if (!recalls && !are_open()) return true;
     if (known_ != nullptr) {
       known = known_->look_up(folder, name, facts_.identity, born_ns);
       if (known.answered && !is_joined_) {
-        if (recalls && !are_open()) return;
+        if (recalls && !are_open()) return true;
         ++tallies_.all.resumed;
-        return tallies_.add_bytes(policies_of(open_), *known.answered);
+        tallies_.add_bytes(policies_of(open_), *known.answered);
+        return true;
       }
       recall(known, facts_, open_);
-      if (open_.empty()) return void(++tallies_.all.recalled);
+      if (open_.empty()) {
+        ++tallies_.all.recalled;
+        return true;
+      }
     }
-    if (recalls && !are_open()) return;
+    if (recalls && !are_open()) return true;
   }
   UniqueFd file = open_beneath(folder, name);
   if (!file) {
-    if (errno != ENOENT && errno != ELOOP)
-      tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
-    return;
+    if (errno == ENOENT || errno == ELOOP) return false;
+    tallies_.add_unscannable(policies_of(open_), path, std::strerror(errno));
+    return true;
   }
   ++tallies_.all.opened;
   // What was opened may be another object than what was looked at: this one counts.
-  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   const bool is_same = has_looked && is_seen(facts_.identity, status);
   if (!is_same || needs_attributes_) {
     take_stat(file.get());
-    if (!are_open()) return;
+    if (!are_open()) return true;
   }
   known.can_learn &= is_same;
   if (asks_start(open_) && !others_.want(facts_.identity)) {
@@ -282,11 +287,12 @@ void FilePass::file(int folder, const std::string& path, const char* name) {
       tallies_.add_bytes(who, *read);
       if (known_ != nullptr)
         known_->learn(known, {.no = no_, .bytes = *read, .is_answered = !is_joined_});
-      return;
+      return true;
     }
   }
   send(std::exchange(facts_, {}), std::move(file), status.st_uid, open_, known,
        std::exchange(no_, {}));
+  return true;
 }
 
 void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {

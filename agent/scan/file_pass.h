@@ -44,7 +44,7 @@ class FilePass : public WalkVisitor {
 
  private:
   bool enter(const std::string& folder, int fd) override;
-  void file(int folder, const std::string& path, const char* name) override;
+  bool file(int folder, const std::string& path, const char* name) override;
   void unreadable(const std::string& path, const std::string& reason) override;
   bool is_stopped() override { return is_stopped_(); }
 

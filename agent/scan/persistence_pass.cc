@@ -245,14 +245,15 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       }
       return false;
     }
-    void file(int folder, const std::string& at, const char* name) override {
+    bool file(int folder, const std::string& at, const char* name) override {
       struct stat status {};
-      if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+      if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno != ENOENT;
       if (needs_stat && S_ISLNK(status.st_mode)) {
         const UniqueFd target = pass.root_.open_followed(at);
         if (!target || ::fstat(target.get(), &status) != 0) {
           if (!leads_nowhere(errno)) unreadable(at, unopened(errno));
-          return;
+          return true;
         }
       }
       for (const Folder::Rule& rule : wanted.rules) {
@@ -264,10 +265,11 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         if (++files > limits::kPersistenceFiles) {
           pass.tallies_.add_unscannable(
               pass.who_, top, fmt::format("more than {} files to read", limits::kPersistenceFiles));
-          return;
+          return true;
         }
         pass.files_.emplace(at, Found{kind, rule.place->format, rule.user});
       }
+      return true;
     }
     void unreadable(const std::string& at, const std::string& reason) override {
       pass.unreadable_(at, reason);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "agent/overlay/overlay.h"
 
@@ -22,6 +24,12 @@ namespace {
 constexpr std::size_t kBlockBytes = 64 * 1024;
 // Deeper ones are found by their whole path again.
 constexpr std::size_t kOpenFoldersMax = 64;
+// How often what is gone is looked for by its number, which a file that came instead may have, too:
+// a busy folder is not such a one so often in turn.
+constexpr int kRenamesMax = 16;
+constexpr std::size_t kGoneMax = 64 * 1024;
+constexpr std::uint64_t kNoNumber = 0xffffffff;  // of all files of some file systems of FUSE
+constexpr std::string_view kRenamed = "is renamed each time that it is looked at";
 
 struct Entry {
   std::uint64_t inode;
@@ -30,6 +38,11 @@ struct Entry {
   std::uint8_t type;
   char name[];
 };
+
+// A link by now, or there no more since it was listed.
+bool is_gone(int error) {
+  return error == ENOENT || error == ELOOP || error == ENOTDIR;
+}
 
 class Walk {
  public:
@@ -45,7 +58,7 @@ class Walk {
     for (const std::string& start : starts) {
       pending_.push_back({.path = start, .is_start = true});
       while (!pending_.empty() && !visitor_.is_stopped()) {
-        const Pending next = std::move(pending_.back());
+        Pending next = std::move(pending_.back());
         pending_.pop_back();
         folder(next);
       }
@@ -74,22 +87,51 @@ class Walk {
                         O_DIRECTORY);
   }
 
+  // What a folder is called by now that was listed under another name; empty: it is gone.
+  std::string name_now(const Pending& pending) {
+    const std::string above =
+        pending.path.substr(0, std::max<std::size_t>(1, pending.path.rfind('/')));
+    const UniqueFd opened = pending.parent == nullptr ? root_.open_folder(above) : UniqueFd();
+    const int folder = pending.parent == nullptr ? opened.get() : pending.parent->get();
+    std::string name;
+    if (folder < 0 || pending.inode == kNoNumber || ::lseek(folder, 0, SEEK_SET) != 0) return name;
+    each_entry(folder, [&](const Entry& entry) {
+      if (entry.inode == pending.inode && (entry.type == DT_DIR || entry.type == DT_UNKNOWN))
+        name = entry.name;
+    });
+    return name == "." || name == ".." ? std::string() : name;
+  }
+
+  // Empty, with errno ENOENT: it is gone, or was told of.
+  UniqueFd open_renamed(Pending& pending) {
+    UniqueFd fd = open(pending);
+    for (int turn = 0; !fd && is_gone(errno) && !pending.is_start; ++turn) {
+      const std::string name = name_now(pending);
+      if (turn == kRenamesMax && !name.empty())
+        visitor_.unreadable(pending.path, std::string(kRenamed));
+      errno = ENOENT;
+      if (turn == kRenamesMax || name.empty()) return {};
+      pending.path.replace(pending.path.rfind('/') + 1, std::string::npos, name);
+      if (root_.mount_points().at(pending.path)) return {};  // another folder with its number
+      fd = open(pending);
+    }
+    return fd;
+  }
+
   bool is_held(const Pending& pending, FileSystem kind) {
     if (kind == FileSystem::kElsewhere) visitor_.unreadable(pending.path, std::string(kInShare));
     return kind == FileSystem::kHeld;
   }
 
-  void folder(const Pending& pending) {
+  void folder(Pending& pending) {
     if (const std::string share = root_.share_of(pending.path); !share.empty())
       return visitor_.unreadable(share, std::string(kInShare));
     const auto mount = root_.mount_points().at(pending.path);
     if (mount && !is_held(pending, *mount)) return;
-    UniqueFd fd = open(pending);
+    UniqueFd fd = open_renamed(pending);
     if (!fd) {
       if (pending.is_start && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
-      // A link by now, or gone since it was listed: there is no folder here.
-      if (errno != ENOENT && errno != ELOOP && errno != ENOTDIR)
-        visitor_.unreadable(pending.path, std::strerror(errno));
+      if (!is_gone(errno)) visitor_.unreadable(pending.path, std::strerror(errno));
       return;
     }
     // All others lie where the folder above them does.
@@ -108,23 +150,44 @@ class Walk {
     here_ = std::make_shared<const UniqueFd>(std::move(fd));
     path_ = pending.path == "/" ? "" : pending.path;
     path_ += '/';
-    const std::size_t stem = path_.size();
+    stem_ = path_.size();
+    gone_.clear();
+    if (!each_entry(here_->get(), [this](const Entry& entry) { visit(entry); }))
+      return visitor_.unreadable(pending.path, std::strerror(errno));
+    for (int turn = 0; !gone_.empty() && turn < kRenamesMax; ++turn) look_for_gone();
+    if (!gone_.empty() && !visitor_.is_stopped())
+      visitor_.unreadable(pending.path, "a file in it " + std::string(kRenamed));
+  }
+
+  // Files that were gone when they were looked at, by the names that they have now.
+  void look_for_gone() {
+    std::vector<std::uint64_t> wanted = std::exchange(gone_, {});
+    std::sort(wanted.begin(), wanted.end());
+    if (::lseek(here_->get(), 0, SEEK_SET) != 0) return;
+    each_entry(here_->get(), [&](const Entry& entry) {
+      if (entry.type != DT_DIR && std::binary_search(wanted.begin(), wanted.end(), entry.inode))
+        visit(entry);
+    });
+  }
+
+  // Until the visitor stops it. False, with errno: not all of them could be read.
+  bool each_entry(int folder, const auto& use) {
     while (true) {
-      const long size = ::syscall(SYS_getdents64, here_->get(), block_.data(), block_.size());
-      if (size < 0) visitor_.unreadable(pending.path, std::strerror(errno));
-      if (size <= 0) return;
+      const long size = ::syscall(SYS_getdents64, folder, block_.data(), block_.size());
+      if (size <= 0) return size == 0;
       for (long at = 0; at < size;) {
-        if (visitor_.is_stopped()) return;
+        if (visitor_.is_stopped()) return true;
         const auto* entry = reinterpret_cast<const Entry*>(block_.data() + at);
         at += entry->length;
-        path_.resize(stem);
-        path_ += entry->name;
-        visit(here_->get(), *entry);
+        use(*entry);
       }
     }
   }
 
-  void visit(int folder, const Entry& entry) {
+  void visit(const Entry& entry) {
+    const int folder = here_->get();
+    path_.resize(stem_);
+    path_ += entry.name;
     std::uint8_t type = entry.type;
     // A share may be one file.
     if (type != DT_DIR && !root_.share_of(path_).empty())
@@ -132,19 +195,27 @@ class Walk {
     if (type == DT_UNKNOWN) {
       struct stat status {};
       if (::fstatat(folder, entry.name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno != ENOENT) visitor_.unreadable(path_, std::strerror(errno));
-        return;
+        if (errno == ENOENT) return add_gone(entry);
+        return visitor_.unreadable(path_, std::strerror(errno));
       }
       type = S_ISREG(status.st_mode) ? DT_REG : S_ISDIR(status.st_mode) ? DT_DIR : DT_UNKNOWN;
     }
-    if (type == DT_REG)
-      visitor_.file(folder, path_, entry.name);
-    else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
-             std::strcmp(entry.name, "..") != 0)
+    if (type == DT_REG) {
+      if (!visitor_.file(folder, path_, entry.name))
+        add_gone(entry);
+      else if (!gone_.empty())
+        std::erase(gone_, entry.inode);
+    } else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
+               std::strcmp(entry.name, "..") != 0) {
       pending_.push_back({.path = path_,
                           .inode = entry.inode,
                           .depth = depth_ + 1,
                           .parent = depth_ < kOpenFoldersMax ? here_ : nullptr});
+    }
+  }
+
+  void add_gone(const Entry& entry) {
+    if (gone_.size() < kGoneMax && entry.inode != kNoNumber) gone_.push_back(entry.inode);
   }
 
   // A scope may name one file.
@@ -186,6 +257,8 @@ class Walk {
   // The folder at hand.
   std::size_t depth_ = 0;
   Open here_;
+  std::size_t stem_ = 0;             // of path_
+  std::vector<std::uint64_t> gone_;  // numbers of files
   std::vector<Pending> pending_;
   std::map<dev_t, FileSystem> devices_;
 };

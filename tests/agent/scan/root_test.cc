@@ -116,9 +116,10 @@ TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
       most_open = std::max(most_open, open);
       return true;
     }
-    void file(int folder, const std::string& path, const char* name) override {
+    bool file(int folder, const std::string& path, const char* name) override {
       struct stat status {};
       if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) files.insert(path);
+      return true;
     }
     void unreadable(const std::string& path, const std::string&) override { ADD_FAILURE() << path; }
     bool is_stopped() override { return false; }
@@ -127,6 +128,98 @@ TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
   EXPECT_EQ(visitor.files.size(), 150u);
   EXPECT_TRUE(visitor.files.contains(path + "/file"));
   EXPECT_LT(visitor.most_open, 100u);
+}
+
+// Somebody who renames what is listed before it is looked at, so many times.
+struct Renaming : WalkVisitor {
+  fs::path folder;
+  int renames = 0, left = 0;
+  std::set<std::string> seen, told;
+
+  bool rename(const fs::path& old) {
+    if (left == 0 || !fs::exists(fs::symlink_status(old))) return false;
+    --left;
+    fs::rename(old, folder / std::to_string(renames++));
+    return true;
+  }
+  bool enter(const std::string& path, int) override {
+    seen.insert(path);
+    return true;
+  }
+  bool file(int, const std::string& path, const char* name) override {
+    if (rename(folder / name)) return false;
+    seen.insert(path);
+    return true;
+  }
+  void unreadable(const std::string& path, const std::string& reason) override {
+    told.insert(path + ": " + reason);
+  }
+  bool is_stopped() override { return false; }
+};
+
+TEST_F(RootTest, AFileThatIsRenamedAllTheTimeIsNeverLookedAtAndNobodyHears) {
+  write("/r/file", "");
+  Renaming visitor;
+  visitor.folder = at("/r");
+  visitor.left = 3;
+  walk(root(), {"/r"}, visitor);
+  EXPECT_EQ(visitor.seen, (std::set<std::string>{"/r", "/r/2"}));
+  EXPECT_EQ(visitor.told, std::set<std::string>{});
+
+  visitor.seen.clear();
+  visitor.left = 1000;
+  walk(root(), {"/r"}, visitor);
+  EXPECT_EQ(visitor.seen, std::set<std::string>{"/r"});
+  EXPECT_EQ(visitor.told,
+            std::set<std::string>{"/r: a file in it is renamed each time that it is looked at"});
+}
+
+TEST_F(RootTest, AFolderThatIsRenamedAllTheTimeIsNeverLookedAtAndNobodyHears) {
+  fs::create_directories(at("/r/sub"));
+  struct RenamingFolder : Renaming {
+    std::string last = "sub";
+    // Asked for each name, which is read already.
+    bool is_stopped() override {
+      if (is_listed && rename(folder / last)) last = std::to_string(renames - 1);
+      return false;
+    }
+    bool enter(const std::string& path, int fd) override {
+      is_listed = true;
+      return Renaming::enter(path, fd);
+    }
+    bool is_listed = false;
+  };
+  for (const int times : {2, 1000}) {
+    RenamingFolder visitor;
+    visitor.folder = at("/r");
+    visitor.left = times;
+    for (const auto& one : fs::directory_iterator(at("/r"))) visitor.last = one.path().filename();
+    visitor.renames = times;
+    walk(root(), {"/r"}, visitor);
+    EXPECT_EQ(visitor.seen.size() + visitor.told.size(), 2u);
+    EXPECT_EQ(visitor.seen.contains("/r/" + visitor.last), times == 2);
+    EXPECT_EQ(visitor.told.size(), times == 2 ? 0u : 1u);
+  }
+}
+
+TEST_F(RootTest, AFolderInWhichFilesComeAndGoCannotBeLookedAt) {
+  for (int i = 0; i < 100; ++i) write("/busy/" + std::to_string(i), "");
+  struct Busy : WalkVisitor {
+    fs::path folder;
+    int next = 100;
+    bool enter(const std::string&, int) override { return true; }
+    bool file(int, const std::string&, const char* name) override {
+      fs::remove(folder / name);
+      if (next < 300) std::ofstream(folder / std::to_string(next++)) << "";
+      return false;
+    }
+    void unreadable(const std::string& path, const std::string& why) override {
+      ADD_FAILURE() << path << ": " << why;
+    }
+    bool is_stopped() override { return false; }
+  } visitor;
+  visitor.folder = at("/busy");
+  walk(root(), {"/busy"}, visitor);
 }
 
 // In a mount namespace of its own.
@@ -138,7 +231,10 @@ TEST_F(RootTest, AFileSystemMountedInTheTreeIsWalkedAndOneOfTheKernelIsNot) {
   struct Listing : WalkVisitor {
     std::set<std::string> files;
     bool enter(const std::string&, int) override { return true; }
-    void file(int, const std::string& path, const char*) override { files.insert(path); }
+    bool file(int, const std::string& path, const char*) override {
+      files.insert(path);
+      return true;
+    }
     void unreadable(const std::string&, const std::string&) override {}
     bool is_stopped() override { return files.size() > 10; }
   };

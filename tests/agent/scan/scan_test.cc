@@ -428,7 +428,7 @@ TEST_F(ScanTest, ALargeFolderIsLeftAsSoonAsTheTimeIsOver) {
   struct Impatient : WalkVisitor {
     int files = 0;
     bool enter(const std::string&, int) override { return true; }
-    void file(int, const std::string&, const char*) override { ++files; }
+    bool file(int, const std::string&, const char*) override { return ++files > 0; }
     void unreadable(const std::string&, const std::string&) override {}
     bool is_stopped() override { return files == 10; }
   } visitor;
