@@ -49,9 +49,15 @@ std::set<std::string> names_in(const Root& root, const std::string& folder,
   UniqueFd fd = root.open_folder(folder);
   if (!fd && !is_absent(errno)) unreadable(folder, unopened(errno));
   if (!fd) return names;
-  DIR* stream = ::fdopendir(fd.release());
+  DIR* stream = ::fdopendir(fd.get());
+  if (stream == nullptr) unreadable(folder, std::strerror(errno));
   if (stream == nullptr) return names;
-  while (const dirent* entry = ::readdir(stream)) {
+  (void)fd.release();  // the stream's
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream);
+    if (entry == nullptr && errno != 0) unreadable(folder, std::strerror(errno));
+    if (entry == nullptr) break;
     const std::string_view name = entry->d_name;
     if (name == "." || name == ".." ||
         (only_folders && !is_folder(root, folder, ::dirfd(stream), *entry)))

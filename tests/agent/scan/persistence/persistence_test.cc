@@ -31,6 +31,20 @@ class PersistenceScanTest : public TreeTest {
   }
 };
 
+TEST_F(PersistenceScanTest, AFolderThatCannotBeListedHoldsNoNames) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
+  write_program("/home/alice/work/.git/hooks/pre-commit", "#!/bin/sh\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence, {is(Field::kPersistenceKind, "git_hook")}));
+  EXPECT_EQ(persistence(scan(policy)).size(), 1u);
+  const auto result = scan(policy, "strace -f -o /dev/null -P '" + at("/home/alice").string() +
+                                       "' -e trace=getdents64 -e inject=getdents64:error=EIO");
+  EXPECT_EQ(persistence(result).size(), 0u);
+  EXPECT_THAT(result["unscannable_paths"], testing::Contains("/home/alice: Input/output error"));
+}
+
 TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
   write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
   write("/etc/crontab", "* * * * * root /opt/evil/run\n");
