@@ -251,7 +251,7 @@ bool FilePass::file(int folder, const std::string& path, const char* name) {
     take_stat(-1);
     if (!recalls && !are_open()) return true;
     if (known_ != nullptr) {
-      known = known_->look_up(folder, name, facts_.identity, born_ns);
+      known = known_->look_up(folder, name, facts_.identity, status, born_ns);
       if (known.answered && !is_joined_) {
         if (recalls && !are_open()) return true;
         ++tallies_.all.resumed;

@@ -15,6 +15,8 @@ namespace {
 
 using model::Field;
 
+constexpr std::uint32_t kXfs = 0x58465342;
+
 // Three fields can change while path, stat and content stay the same. The name of a user is never
 // left open when an answer is remembered; a package's ownership and the folder's own time are, save
 // in archives, whose members the parser leaves out by them.
@@ -63,6 +65,10 @@ Digest question_of(const model::Detection& detection, const model::Policy& polic
   return crypto::sha256(bytes);
 }
 
+bool is_roots_alone(const struct stat& status) {
+  return status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
 bool is_known(const IdentityTable::Known& known, const Digest& sha256,
               const IdentityTable::Questions& no) {
   return (sha256.is_zero() || known.sha256 == sha256) && (no[0] & ~known.no[0]) == 0 &&
@@ -101,24 +107,24 @@ Result<std::size_t> KnownFiles::go_on(const CheckpointHead& head) {
   return answered_.size();
 }
 
-std::optional<std::uint64_t> KnownFiles::file_system(int folder, std::uint64_t device) {
+std::optional<KnownFiles::FileSystemId> KnownFiles::file_system(int folder, std::uint64_t device) {
   if (device == last_device_) return last_file_system_;
   last_device_ = device;
   const auto found = file_systems_.find(device);
   if (found != file_systems_.end()) return last_file_system_ = found->second;
   struct statfs status {};
-  std::optional<std::uint64_t> id;
+  std::optional<FileSystemId> id;
   if (::fstatfs(folder, &status) == 0) {
     static_assert(sizeof status.f_fsid == sizeof(std::uint64_t));
     std::uint64_t number = 0;
     std::memcpy(&number, &status.f_fsid, sizeof number);
     // linux/magic.h; the names are mkfs's.
     switch (static_cast<std::uint32_t>(status.f_type)) {
-      case 0xef53:      // ext2, ext3, ext4
-      case 0x58465342:  // xfs
+      case 0xef53:  // ext2, ext3, ext4
+      case kXfs:
       case 0x9123683e:  // btrfs
       case 0xf2f52010:  // f2fs
-        if (number != 0) id = number;
+        if (number != 0) id = FileSystemId{number, status.f_type == kXfs};
     }
   }
   file_systems_.emplace(device, id);
@@ -130,10 +136,11 @@ void KnownFiles::enter(std::string_view folder, const std::vector<std::string>& 
 }
 
 KnownFiles::File KnownFiles::look_up(int folder, std::string_view name,
-                                     const model::FileIdentity& identity, std::int64_t born_ns) {
-  const auto file_system_id = file_system(folder, identity.device);
-  if (!file_system_id) return {};
-  const FileNow now{*file_system_id,   identity.inode,    identity.size, born_ns,
+                                     const model::FileIdentity& identity, const struct stat& status,
+                                     std::int64_t born_ns) {
+  const auto where = file_system(folder, identity.device);
+  if (!where || (where->swaps && !is_roots_alone(status))) return {};
+  const FileNow now{where->id,         identity.inode,    identity.size, born_ns,
                     identity.mtime_ns, identity.ctime_ns, folder_,       name};
   if (is_unsettled(now, now_ns_)) return {};
   File file{true, IdentityTable::name_of(key_, now)};

@@ -5,6 +5,8 @@
 // detection, and its answer one that path, stat and content alone give; both answer with no, or
 // not at all, so that every finding comes from bytes read now.
 
+#include <sys/stat.h>
+
 #include <map>
 
 #include "agent/scan/checkpoint.h"
@@ -25,7 +27,7 @@ class KnownFiles {
   Result<std::size_t> go_on(const CheckpointHead& head);
 
   // What is known of one file. `can_learn` is false where times prove nothing: a file system
-  // without them, a file changed just now.
+  // without them, a file changed just now, and on XFS one that others than root may write.
   struct File {
     bool can_learn = false;
     IdentityTable::Name name{};
@@ -35,9 +37,10 @@ class KnownFiles {
   };
   // Of files in this folder the next questions are.
   void enter(std::string_view folder, const std::vector<std::string>& aliases);
-  // `folder` is that folder, open; `born_ns` 0 where it is not known.
+  // `folder` is that folder, open; `identity` and `status` are of the file, and `born_ns` is 0
+  // where it is not known.
   File look_up(int folder, std::string_view name, const model::FileIdentity& identity,
-               std::int64_t born_ns);
+               const struct stat& status, std::int64_t born_ns);
   bool says_no(const File& file, std::uint16_t detection) const;
 
   // What a complete reading of the file gave: its SHA-256, zero where nobody asked, and the
@@ -53,9 +56,13 @@ class KnownFiles {
   Status save();
 
  private:
-  // Its id when it has kept times, identities and births for good: nothing for tmpfs, overlay, FUSE
-  // and network file systems.
-  std::optional<std::uint64_t> file_system(int folder, std::uint64_t device);
+  struct FileSystemId {
+    std::uint64_t id = 0;
+    bool swaps = false;  // XFS: who may write two files of one size swaps them without a new time
+  };
+  // When it has kept times, identities and births for good: nothing for tmpfs, overlay, FUSE and
+  // network file systems.
+  std::optional<FileSystemId> file_system(int folder, std::uint64_t device);
 
   IdentityTable* table_;
   Checkpoint* checkpoint_;
@@ -64,8 +71,10 @@ class KnownFiles {
   crypto::TableHash folder_{};
   std::vector<std::optional<unsigned>> bits_;  // per detection
   std::vector<std::uint16_t> questions_;       // the detection of each bit of Answered
-  std::map<std::uint64_t, std::optional<std::uint64_t>> file_systems_;
-  std::optional<std::uint64_t> last_device_, last_file_system_;          // of the file before
+  std::map<std::uint64_t, std::optional<FileSystemId>> file_systems_;
+  // Of the file before.
+  std::optional<std::uint64_t> last_device_;
+  std::optional<FileSystemId> last_file_system_;
   std::vector<std::pair<IdentityTable::Name, std::uint64_t>> answered_;  // before; sorted
   std::vector<Answered> unsaved_;
 };
