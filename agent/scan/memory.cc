@@ -149,6 +149,8 @@ Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)
     return fail(Code::kNotFound, "process {} ended", pid);
   if (!file) return fail(Code::kUntrusted, "{}: {}", path, std::strerror(errno));
   const std::string maps = raw::read(file.get(), kMapsBytes);
+  // Nor has a thread that ended, or what another program has replaced.
+  if (maps.empty()) return fail(Code::kNotFound, "process {} has no memory", pid);
   const TouchedPages touched(pid);
   Memory memory(pid);
   Images images(take);

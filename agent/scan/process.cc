@@ -382,6 +382,28 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
   return result;
 }
 
+std::optional<ProcessFacts> look_again(const Root& root, const ProcessNeeds& needs,
+                                       const ProcessFacts& before, std::vector<Missed>& missed) {
+  int parent = 0;
+  auto now = read_process(root, needs, before.identity.pid, parent, missed);
+  if (!now || now->identity.start_ticks != before.identity.start_ticks) return std::nullopt;
+  read_more(root, needs, *now, missed);
+  now->parent_name = before.parent_name;
+  now->parent_exe = before.parent_exe;
+  now->parent_exe_aliases = before.parent_exe_aliases;
+  now->parent_command_line = before.parent_command_line;
+  return now;
+}
+
+bool runs_as_before(const ProcessFacts& process) {
+  const model::FileIdentity& exe = process.identity.exe;
+  struct stat status {};
+  if (exe.path.empty()) return true;  // a thread of the kernel
+  if (::stat(("/proc/" + std::to_string(process.thread) + "/exe").c_str(), &status) != 0)
+    return errno != ENOENT && errno != ESRCH;
+  return status.st_dev == exe.device && status.st_ino == exe.inode;
+}
+
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> result;
   while (true) {

@@ -28,6 +28,13 @@ std::string read_whole(const std::string& path, std::size_t most, std::vector<Mi
 std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {},
                                          std::vector<Missed>* missed = nullptr);
 
+// The same process as it is now: it may run another program, or in another thread; of its parent
+// what was known. Nothing: it ended, or has left the root.
+std::optional<ProcessFacts> look_again(const Root& root, const ProcessNeeds& needs,
+                                       const ProcessFacts& before, std::vector<Missed>& missed);
+// Whether the thread that is known of it runs the program that is known.
+bool runs_as_before(const ProcessFacts& process);
+
 // Whether we are among those that it tells of: an empty folder that is mounted over /proc, or one
 // of another pid namespace, tells of none of this host's.
 bool shows_us(const std::string& proc);

@@ -56,6 +56,14 @@ bool has_own_path(const Root& root, const ProcessFacts& process) {
          status.st_ino == exe.inode;
 }
 
+constexpr std::string_view kOther =
+    "runs another program, or in another thread, each time that it "
+    "is looked at";
+
+std::string memory_of(const ProcessFacts& process) {
+  return fmt::format("memory of process {} ({})", process.identity.pid, process.identity.name);
+}
+
 bool is_memfd(const ProcessFacts& process) {
   return process.identity.exe.path.starts_with("/memfd:");
 }
@@ -81,28 +89,44 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
     packet_sockets_ = SockDiag().packet_sockets().value_or(PacketSockets());
 }
 
+void ProcessPass::note(const std::vector<Missed>& missed, ObjectKind kind, Policies asked) {
+  for (const Missed& one : missed)
+    if (one.is_partial)
+      tallies_.add_partial(sweep_.wanting(kind), one.what, one.why);
+    else
+      tallies_.add_unscannable(asked, one.what, one.why);
+}
+
+void ProcessPass::learn(ProcessFacts& process) {
+  if (!process.identity.exe.path.empty())
+    process.exe_package_owned =
+        packages_.owner(process.identity.exe.path).has_value() && has_own_path(root_, process);
+  programs_[state_of(process.identity.exe)];
+}
+
+bool ProcessPass::keep_up(ProcessFacts& process) {
+  if (runs_as_before(process)) return true;
+  std::vector<Missed> missed;
+  auto now = look_again(root_, matcher_.process_needs(), process, missed);
+  if (!now) return false;
+  process = std::move(*now);
+  note(missed, ObjectKind::kProcess, who());
+  learn(process);
+  return true;
+}
+
 void ProcessPass::list() {
   if (!shows_us("/proc"))
     tallies_.add_unscannable(who(), "/proc", "does not show the processes of this system");
   else if (hides_others("/proc"))
     tallies_.add_unscannable(who(), "/proc",
                              "hides processes of others (hidepid), at which we may not look");
-  const auto note = [this](const std::vector<Missed>& missed, ObjectKind kind, Policies asked) {
-    for (const Missed& one : missed)
-      if (one.is_partial)
-        tallies_.add_partial(sweep_.wanting(kind), one.what, one.why);
-      else
-        tallies_.add_unscannable(asked, one.what, one.why);
-  };
   std::vector<Missed> missed;
   processes_ = list_processes(root_, matcher_.process_needs(), &missed);
   note(missed, ObjectKind::kProcess, who());
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
-    if (!process.identity.exe.path.empty())
-      process.exe_package_owned =
-          packages_.owner(process.identity.exe.path).has_value() && has_own_path(root_, process);
-    programs_[state_of(process.identity.exe)];
+    learn(process);
   }
   const Policies asked = sweep_.wanting(ObjectKind::kNetworkTraffic);
   if (!asked) return;
@@ -118,34 +142,49 @@ void ProcessPass::list() {
 UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status, Policies asked) {
   const std::string path = "/proc/" + std::to_string(process.thread) + "/exe";
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  // One that is gone, or another program by now, is nothing.
-  if (!file && errno != ENOENT && errno != ESRCH) {
+  const bool is_gone = !file && (errno == ENOENT || errno == ESRCH);
+  std::string why = file || is_gone ? "" : std::strerror(errno);
+  if (file && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+               status.st_ino != process.identity.exe.inode))
+    file.reset();
+  std::vector<Missed> ignored;
+  if (!file && why.empty() && look_again(root_, {}, process, ignored)) why = kOther;
+  if (!why.empty()) {
     Policies& told = told_of_[process.identity.pid];
     tallies_.add_unscannable(
         asked & ~told,
         fmt::format("program of process {} ({})", process.identity.pid, process.identity.exe.path),
-        std::strerror(errno));
+        why);
     told |= asked;
   }
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
-      status.st_ino != process.identity.exe.inode)
-    return {};
   return file;
 }
 
+std::vector<Probe> ProcessPass::asking(const std::vector<Probe>& all, const ProcessFacts& process,
+                                       Policies& who) const {
+  std::vector<Probe> probes;
+  for (const Probe& probe : all) {
+    const model::FileScope& scope = matcher_.detection(probe.detection).scope;
+    if (!(is_memfd(process) ? scope.memfd : scope.deleted_exe)) continue;
+    probes.push_back(probe);
+    who |= sweep_.bit_of(probe.detection);
+  }
+  return probes;
+}
+
 void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>& all) {
+  const bool are_wanted = std::any_of(all.begin(), all.end(), [this](const Probe& probe) {
+    const model::FileScope& scope = matcher_.detection(probe.detection).scope;
+    return scope.memfd || scope.deleted_exe;
+  });
+  if (!are_wanted) return;
   std::set<FileState> seen;  // several processes may run one program
   std::set<std::uint64_t> held;
   for (const Mount& mount : mounts().value_or(std::vector<Mount>())) held.insert(mount.device);
-  for (const ProcessFacts& process : processes_) {
-    std::vector<Probe> probes;
+  for (ProcessFacts& process : processes_) {
+    keep_up(process);
     Policies asked = 0;
-    for (const Probe& probe : all) {
-      const model::FileScope& scope = matcher_.detection(probe.detection).scope;
-      if (!(is_memfd(process) ? scope.memfd : scope.deleted_exe)) continue;
-      probes.push_back(probe);
-      asked |= sweep_.bit_of(probe.detection);
-    }
+    std::vector<Probe> probes = asking(all, process, asked);
     if (probes.empty() || (!process.identity.exe_deleted && !lies_apart(root_, process, held)) ||
         !seen.insert(state_of(process.identity.exe)).second)
       continue;
@@ -200,6 +239,7 @@ void ProcessPass::ask_all(const Probe& probe) {
   for (ProcessFacts& process : processes_) {
     if (is_stopped_()) return;
     if (matcher_.match(probe.detection, Object(process), probe.binding) == Truth::kNo) continue;
+    keep_up(process);
     // Its identity is the program's content.
     hash_exe(process, sweep_.bit_of(probe.detection));
     // Memory last, and only of those that everything else leaves over.
@@ -230,8 +270,19 @@ void ProcessPass::hash_exe(ProcessFacts& process, Policies asked) {
 }
 
 void ProcessPass::scan_memory(ProcessFacts& process, std::uint16_t rule) {
-  const int pid = process.identity.pid;
-  const std::string what = fmt::format("memory of process {} ({})", pid, process.identity.name);
+  for (bool is_again = false; !read_memory_of(process, rule) && keep_up(process); is_again = true) {
+    if (!is_again) continue;
+    tallies_.add_unscannable(sweep_.wanting(ObjectKind::kProcess), memory_of(process), kOther);
+    break;
+  }
+  // Another process by now: what was read may be of that one.
+  if (start_ticks_of(process.identity.pid) != process.identity.start_ticks) process.rules.clear();
+  process.rules_done.push_back(rule);
+}
+
+bool ProcessPass::read_memory_of(ProcessFacts& process, std::uint16_t rule) {
+  if (process.is_kernel_thread) return true;
+  const std::string what = memory_of(process);
   scanned_ = &process;
   const auto read = read_memory(process.thread, [&](UniqueFd image) {
     struct stat status {};
@@ -244,14 +295,12 @@ void ProcessPass::scan_memory(ProcessFacts& process, std::uint16_t rule) {
   });
   parser_.finish();
   scanned_ = nullptr;
+  if ((!read && read.error().code == Code::kNotFound) || !runs_as_before(process)) return false;
   const Policies asked = sweep_.wanting(ObjectKind::kProcess);
-  if (!read && read.error().code != Code::kNotFound)
-    tallies_.add_unscannable(asked, what, read.error().message);
+  if (!read) tallies_.add_unscannable(asked, what, read.error().message);
   if (read && read->is_partial)
     tallies_.add_partial(asked, what, fmt::format("rules saw only {} bytes", read->bytes));
-  // Another process by now: what was read may be of that one.
-  if (start_ticks_of(pid) != process.identity.start_ticks) process.rules.clear();
-  process.rules_done.push_back(rule);
+  return true;
 }
 
 void ProcessPass::on_answer(const Job& job, const Answer& answer) {

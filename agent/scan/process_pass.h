@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "agent/scan/file_pass.h"
+#include "agent/scan/process.h"
 
 namespace fleetsweep::scan {
 
@@ -40,11 +41,19 @@ class ProcessPass {
   void on_answer(const Job& job, const Answer& answer);
 
  private:
+  void note(const std::vector<Missed>& missed, model::ObjectKind kind, Policies asked);
+  void learn(ProcessFacts& process);  // what is known of its program
+  // It may run another program than when it was listed, or in another thread. False: it ended.
+  bool keep_up(ProcessFacts& process);
+  std::vector<Probe> asking(const std::vector<Probe>& all, const ProcessFacts& process,
+                            Policies& who) const;
   // The program's own bytes, whatever stands at its path by now. That it cannot be opened is told
   // to whoever asked.
   UniqueFd open_exe(const ProcessFacts& process, struct stat& status, Policies asked);
   void hash_exe(ProcessFacts& process, Policies asked);
   void scan_memory(ProcessFacts& process, std::uint16_t rule);
+  // False: not that of the program that is known.
+  bool read_memory_of(ProcessFacts& process, std::uint16_t rule);
 
   const Root& root_;
   const Matcher& matcher_;

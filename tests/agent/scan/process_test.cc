@@ -467,6 +467,77 @@ TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {
   ::kill(child, SIGKILL);
 }
 
+// As long as the program lives, it is the one and then the other.
+void make_restless_programs(const fs::path& one, const fs::path& other) {
+  fs::create_directories(one.parent_path());
+  const fs::path source = one.string() + ".c";
+  std::ofstream(source)
+      << "#include <unistd.h>\n"
+         "int main(int n, char** a) { return execl(a[1], a[1], a[0], (char*)0); }";
+  ASSERT_EQ(std::system(("cc -o '" + one.string() + "' '" + source.string() + "'").c_str()), 0);
+  fs::copy_file(one, other);
+}
+
+TEST_F(ProcessScanTest, AProcessThatBecomesAnotherProgramIsTakenForOneThatEnded) {
+  int go[2], said[2];
+  ASSERT_TRUE(::pipe2(go, O_CLOEXEC) == 0 && ::pipe2(said, O_CLOEXEC) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // Children of our own are left out.
+    if (::fork() != 0) ::_exit(0);
+    const pid_t self = ::getpid();
+    char byte = 0;
+    if (::write(said[1], &self, sizeof self) == sizeof self && ::read(go[0], &byte, 1) == 1)
+      ::execl("/bin/sleep", "sleep", "1000", nullptr);
+    ::_exit(1);
+  }
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  ::close(said[1]);
+  pid_t pid = 0;
+  ASSERT_EQ(::read(said[0], &pid, sizeof pid), static_cast<ssize_t>(sizeof pid));
+  const auto root = Root::open("/");
+  ASSERT_TRUE(root);
+  ProcessFacts before;
+  for (const ProcessFacts& one : list_processes(*root))
+    if (one.identity.pid == pid) before = one;
+  ASSERT_EQ(before.identity.pid, pid);
+  before.parent_name = "known";
+  std::vector<Missed> missed;
+  EXPECT_TRUE(runs_as_before(before));
+  ASSERT_EQ(::write(go[1], "!", 1), 1);
+  char byte = 0;
+  ASSERT_EQ(::read(said[0], &byte, 1), 0);  // closed when it has become the program
+  EXPECT_FALSE(runs_as_before(before));
+  const auto now = look_again(*root, {}, before, missed);
+  ::kill(pid, SIGKILL);
+  ASSERT_TRUE(now.has_value());
+  EXPECT_EQ(now->identity.command_line, "sleep 1000");
+  EXPECT_EQ(now->parent_name, "known");
+  EXPECT_TRUE(until([&] { return !look_again(*root, {}, *now, missed).has_value(); }));
+  for (const int fd : {go[0], go[1], said[0]}) ::close(fd);
+}
+
+TEST_F(ProcessScanTest, AProcessThatIsAnotherProgramAllTheTimeIsNeitherFoundNorToldOf) {
+  make_restless_programs(at("/opt/ping"), at("/opt/pong"));
+  start_program("/opt/ping", at("/opt/pong"));
+  std::ifstream program(at("/opt/ping"), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(program), {}};
+  model::Policy policy;
+  policy.rules.push_back({.id = "r",
+                          .source = "rule R { strings: $a = \"no such mark\" condition: $a }",
+                          .license = "x"});
+  policy.detections = {
+      detection("h", ObjectKind::kProcess, {is(Field::kProcessExeSha256, sha256_hex(bytes))}),
+      detection("m", ObjectKind::kProcess,
+                {is(Field::kProcessExeName, "^p[io]ng$", Match::kRegex)})};
+  policy.detections[1].rule = 0;
+  // It may be caught each time that is looked; more often it is not.
+  for (int round = 0; round < 8; ++round) {
+    const auto result = scan(policy);
+    ASSERT_TRUE(!result["findings"].empty() || result["unscannable"] > 0) << result.dump(1);
+  }
+}
+
 TEST_F(ProcessScanTest, AContainerSeesTheProcessesOfItsNodeByTheirOwnPaths) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
   const pid_t pid = start_program("/tmp/kinsing");
