@@ -103,7 +103,7 @@ void for_each_mount(std::string_view mountinfo, const auto& use) {
     for (int i = 0; i < 2; ++i) next_word(line);
     Mount mount;
     mount.device = parse_device(next_word(line));
-    next_word(line);
+    mount.root = unescaped(next_word(line));
     mount.point = unescaped(next_word(line));
     while (!line.empty() && next_word(line) != "-") continue;
     mount.type = next_word(line);
@@ -235,6 +235,24 @@ std::vector<Mount> parse_mounts(std::string_view mountinfo) {
   return all;
 }
 
+std::vector<std::string> places_of(std::string_view path, const std::vector<Mount>& theirs,
+                                   const std::vector<Mount>& ours) {
+  const auto moved = [](std::string_view way, std::string_view from, const std::string& to) {
+    if (from != "/") way.remove_prefix(from.size());
+    return to == "/" ? std::string(way) : to + std::string(way);
+  };
+  // The last one lies on top.
+  const auto over = std::find_if(theirs.rbegin(), theirs.rend(),
+                                 [&](const Mount& mount) { return is_beneath(mount.point, path); });
+  std::vector<std::string> places;
+  if (over == theirs.rend()) return places;
+  const std::string inside = moved(path, over->point, over->root);
+  for (const Mount& mount : ours)
+    if (mount.device == over->device && is_beneath(mount.root, inside))
+      places.push_back(moved(inside, mount.root, mount.point));
+  return places;
+}
+
 std::vector<Overlay> parse_overlays(std::string_view mountinfo) {
   std::vector<Overlay> overlays;
   for_each_mount(mountinfo, [&](Mount mount, std::string_view options) {
@@ -253,8 +271,9 @@ std::vector<Overlay> reachable_overlays() {
   std::vector<Overlay> overlays = parse_overlays(mountinfo);
   std::erase_if(overlays, [&](Overlay& overlay) {
     if (holds_mounts(mounted, overlay.mount_point) || !resolve(overlay)) return true;
-    const auto made =
-        std::find(all.begin(), all.end(), Mount{overlay.mount_point, "overlay", overlay.device});
+    const auto made = std::find_if(all.begin(), all.end(), [&overlay](const Mount& mount) {
+      return mount.point == overlay.mount_point && mount.device == overlay.device;
+    });
     const auto is_hidden =
         [&, since = static_cast<std::size_t>(made - all.begin())](const std::string& layer) {
           return is_covered(mounted, since, layer);

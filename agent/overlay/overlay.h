@@ -29,6 +29,7 @@ struct Mount {
   std::string point;         // where it begins
   std::string type;          // "ext4", "fuse.sshfs"
   std::uint64_t device = 0;  // of the files in it, but for btrfs
+  std::string root;          // what of its file system lies there
   bool operator==(const Mount&) const = default;
 };
 
@@ -42,6 +43,11 @@ std::optional<std::vector<Mount>> mounts();
 // Of /proc/PID/mountinfo. Pure.
 std::vector<Mount> parse_mounts(std::string_view mountinfo);
 std::vector<Overlay> parse_overlays(std::string_view mountinfo);
+
+// Where, by these mounts of ours, what another process sees at a path may lie: wherever the folder
+// of the file system that it sees there is mounted. Pure.
+std::vector<std::string> places_of(std::string_view path, const std::vector<Mount>& theirs,
+                                   const std::vector<Mount>& ours);
 
 // Those that this process can reach, layers as the folders they are now. Left out are those whose
 // layers cannot be reached (the mount itself or a later one lies over them), and those in which

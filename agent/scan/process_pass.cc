@@ -20,17 +20,16 @@ using model::ObjectKind;
 
 namespace {
 
+constexpr std::size_t kMountsBytes = 16 << 20;
+
 // No walk of ours finds it: it lies in a mount namespace of its process alone, or beneath what was
-// mounted over it since. `held`: the devices of what is mounted in ours; btrfs gives its files
-// others, and layers of an overlay lie on theirs.
-bool lies_apart(const Root& root, const ProcessFacts& process,
-                const std::set<std::uint64_t>& held) {
+// mounted over it. `ours`: what is mounted in our namespace; layers of an overlay lie in that.
+bool lies_apart(const Root& root, const ProcessFacts& process, const std::vector<Mount>& ours) {
   const model::FileIdentity& exe = process.identity.exe;
   const std::string folder = "/proc/" + std::to_string(process.thread);
   struct stat status {};
   const bool is_ours = raw::link(folder + "/ns/mnt") == raw::link("/proc/self/ns/mnt");
-  if (exe.inode == 0 || (is_ours ? !root.share_of(exe.path).empty() : held.contains(exe.device)))
-    return false;
+  if (exe.inode == 0 || (is_ours && !root.share_of(exe.path).empty())) return false;
   const UniqueFd here = root.open_file(exe.path);
   const int error = errno;
   const bool is_there = here && ::fstat(here.get(), &status) == 0;
@@ -38,6 +37,15 @@ bool lies_apart(const Root& root, const ProcessFacts& process,
     return is_there ? status.st_dev != exe.device || status.st_ino != exe.inode
                     : error == ENOENT || error == ENOTDIR;
   if (is_there && is_seen(exe, status)) return false;
+  const auto theirs = parse_mounts(raw::read(folder + "/mountinfo", kMountsBytes));
+  const std::string above = root.is_whole() ? "" : root.path();
+  for (const std::string& place : places_of(above + exe.path, theirs, ours)) {
+    if (!place.starts_with(above + "/")) continue;
+    const std::string path = place.substr(above.size());
+    if (!root.share_of(path).empty()) return false;
+    const UniqueFd file = root.open_file(path);
+    if (file && ::fstat(file.get(), &status) == 0 && is_seen(exe, status)) return false;
+  }
   return ::stat((folder + "/exe").c_str(), &status) == 0 &&
          !layer_file(process.thread, raw::link(folder + "/exe"), status);
 }
@@ -179,13 +187,12 @@ void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>
   });
   if (!are_wanted) return;
   std::set<FileState> seen;  // several processes may run one program
-  std::set<std::uint64_t> held;
-  for (const Mount& mount : mounts().value_or(std::vector<Mount>())) held.insert(mount.device);
+  const auto ours = mounts().value_or(std::vector<Mount>());
   for (ProcessFacts& process : processes_) {
     keep_up(process);
     Policies asked = 0;
     std::vector<Probe> probes = asking(all, process, asked);
-    if (probes.empty() || (!process.identity.exe_deleted && !lies_apart(root_, process, held)) ||
+    if (probes.empty() || (!process.identity.exe_deleted && !lies_apart(root_, process, ours)) ||
         !seen.insert(state_of(process.identity.exe)).second)
       continue;
     struct stat status {};

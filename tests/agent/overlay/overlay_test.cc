@@ -28,13 +28,28 @@ TEST(Overlay, ALayerWithAnOddNameIsAnother) {
       "31 22 0:40 / /image ro - overlay overlay ro,lowerdir+=/one,lowerdir+=/two\n"
       "32 22 0:41 / /broken rw - overlay");
   ASSERT_EQ(overlays.size(), 3u);
-  EXPECT_EQ(parse_mounts("22 1 0:20 / /proc rw - proc proc rw\n"
-                         "30 22 0:39 / /a\\040b rw shared:5 - ext4 /dev/vda rw\n"
-                         "cut"),
-            (std::vector<Mount>{{"/proc", "proc", 20}, {"/a b", "ext4", 39}, {"", "", 0}}));
+  EXPECT_EQ(
+      parse_mounts("22 1 0:20 / /proc rw - proc proc rw\n"
+                   "30 22 0:39 / /a\\040b rw shared:5 - ext4 /dev/vda rw\n"
+                   "cut"),
+      (std::vector<Mount>{{"/proc", "proc", 20, "/"}, {"/a b", "ext4", 39, "/"}, {"", "", 0, ""}}));
   EXPECT_EQ(overlays[0], (Overlay{"/merged a", "/up", {"/a:b", "/c,d", "l/E"}, 39}));
   EXPECT_EQ(overlays[1], (Overlay{"/image", "", {"/one", "/two"}, 40}));
   EXPECT_EQ(overlays[2], (Overlay{"/broken", "", {}, 41}));
+}
+
+TEST(Overlay, AProgramIsLookedForAtThePathThatItHasElsewhere) {
+  const std::vector<Mount> ours{{"/", "ext4", 1, "/"},
+                                {"/data", "xfs", 2, "/"},
+                                {"/again", "xfs", 2, "/app/bin"},
+                                {"/other", "xfs", 2, "/apple"}};
+  const std::vector<Mount> theirs{{"/", "overlay", 9, "/"}, {"/app", "xfs", 2, "/app"}};
+  using Places = std::vector<std::string>;
+  EXPECT_EQ(places_of("/app/bin/x", theirs, ours), (Places{"/data/app/bin/x", "/again/x"}));
+  EXPECT_EQ(places_of("/app", theirs, ours), Places{"/data/app"});
+  EXPECT_EQ(places_of("/bin/x", theirs, ours), Places{});
+  EXPECT_EQ(places_of("/bin/x", {{"/", "ext4", 1, "/"}}, ours), Places{"/bin/x"});
+  EXPECT_EQ(places_of("x", {}, ours), Places{});
 }
 
 TEST(Overlay, AViewIsSkippedThoughOneOfItsLayersIsNotWalked) {

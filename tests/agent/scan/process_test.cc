@@ -538,6 +538,28 @@ TEST_F(ProcessScanTest, AProcessThatIsAnotherProgramAllTheTimeIsNeitherFoundNorT
   }
 }
 
+TEST_F(ProcessScanTest, AProgramInAKnownFileSystemThatIsCoveredHereIsNotLookedAt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  start_program("/covered/lookalike-of-sleep");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kFile, {is(Field::kFileName, "lookalike-of-sleep")}));
+  policy.detections[0].scope.paths = {root_};
+  policy.detections[0].scope.deleted_exe = true;
+  const std::string exe = at("/covered/lookalike-of-sleep"), again = at("/again");
+  fs::create_directories(again);
+  const auto found = [&](const std::string& mounts) {
+    return scan(policy, "unshare -m --propagation private sh -c '" + mounts + " && exec \"$@\"' sh",
+                "", "/");
+  };
+  EXPECT_EQ(files(found("mount -t tmpfs none " + at("/covered").string())),
+            std::set<std::string>{"d " + exe});
+  // What a walk finds by another name is found once.
+  const auto moved = found("mount --bind " + at("/covered").string() + " " + again +
+                           " && mount -t tmpfs none " + at("/covered").string());
+  EXPECT_EQ(files(moved), std::set<std::string>{"d " + again + "/lookalike-of-sleep"});
+}
+
 TEST_F(ProcessScanTest, AContainerSeesTheProcessesOfItsNodeByTheirOwnPaths) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
   const pid_t pid = start_program("/tmp/kinsing");
