@@ -94,6 +94,11 @@ std::string Hive::name(Cell at) const {
   return le16(key, nk::kFlags) & nk::kAsciiName ? from_latin1(bytes) : from_utf16(bytes);
 }
 
+bool Hive::is_link(Cell at) const {
+  const BytesView key = key_cell(at);
+  return !key.empty() && (le16(key, nk::kFlags) & nk::kLink) != 0;
+}
+
 // "lf" and "lh" hold a hash beside each key, "li" none, "ri" lists of them.
 void Hive::list(Cell at, Cell parent, int depth, std::vector<Cell>& out) const {
   const BytesView cells = cell(at);

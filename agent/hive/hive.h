@@ -37,6 +37,7 @@ class Hive {
 
   Cell root() const { return number(36); }
   std::string name(Cell key) const;
+  bool is_link(Cell key) const;  // to another key
   std::vector<Cell> subkeys(Cell key) const;
   std::vector<Value> values(Cell key) const;
   std::optional<Cell> subkey(Cell key, std::string_view name) const;
@@ -105,7 +106,7 @@ inline constexpr std::size_t kBytes = 76, kFlags = 2, kParent = 16, kSubkeys = 2
                              kNameBytes = 72, kClassBytes = 74, kVolatileKeys = 24,
                              kVolatileList = 32, kLongestKeyName = 52, kLongestValueName = 60,
                              kLongestData = 64;
-inline constexpr std::uint16_t kAsciiName = 0x20;
+inline constexpr std::uint16_t kAsciiName = 0x20, kLink = 0x10;
 }  // namespace nk
 namespace vk {
 inline constexpr std::size_t kBytes = 20, kNameBytes = 2, kDataBytes = 4, kData = 8, kType = 12,

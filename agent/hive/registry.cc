@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <set>
+#include <tuple>
 
 #include "agent/hive/export.h"
 #include "agent/hive/restore.h"
@@ -60,18 +62,18 @@ const std::vector<ValuePlace>& value_places() {
 
 class Starts {
  public:
-  Starts(const Hive& hive, Role role, bool& complete)
-      : hive_(hive), role_(role), complete_(complete) {}
+  Starts(const Hive& hive, Role role) : hive_(hive), role_(role) {}
 
-  std::vector<Autostart> list() {
+  Autostarts list() {
     switch (role_) {
       case Role::kSystem:
         for (const Cell set : hive_.subkeys(hive_.root()))
-          if (is_control_set(hive_.name(set))) services(set);
+          if (is_control_set(hive_.name(set))) services(hive_.name(set));
         break;
       case Role::kSoftware:
         software("");
         each_cached_task(hive_, [this](Autostart entry) { add(std::move(entry)); });
+        tell_links_of_tasks();
         break;
       case Role::kUser:
       case Role::kDefault:
@@ -80,38 +82,102 @@ class Starts {
       default:
         break;
     }
-    return std::move(entries_);
+    return std::move(found_);
   }
 
  private:
+  struct Place {
+    Cell key = 0;
+    std::string path;  // from the root of the hive
+  };
+
+  // The key at this path as Windows finds it: a link is followed as long as it stays in the hive.
+  std::optional<Place> find(std::string_view path, int links = 0) {
+    constexpr int kLinks = 8;
+    Place place{hive_.root(), {}};
+    while (!path.empty()) {
+      const std::string_view part = path.substr(0, path.find('\\'));
+      path.remove_prefix(std::min(part.size() + 1, path.size()));
+      if (part.empty()) continue;  // Windows passes over more than one backslash
+      const auto key = hive_.subkey(place.key, part);
+      if (!key) return std::nullopt;
+      place = {*key, place.path.empty() ? std::string(part) : join(place.path, part)};
+      if (!hive_.is_link(*key)) continue;
+      const std::string target = links < kLinks ? target_of_link(*key) : std::string();
+      if (!target.empty()) return find(join(target, path), links + 1);
+      tell_link(place.path);
+      return std::nullopt;
+    }
+    return place;
+  }
+  std::optional<Place> behind(Cell key, std::string path) {
+    if (hive_.is_link(key)) return find(path);
+    return Place{key, std::move(path)};
+  }
+
+  // From the root of this hive; empty if it leads out of it.
+  std::string target_of_link(Cell key) const {
+    constexpr std::string_view kCurrentSet = "CurrentControlSet";  // in no file
+    constexpr std::pair<Role, std::string_view> kRoots[] = {
+        {Role::kSystem, "\\Registry\\Machine\\System\\"},
+        {Role::kSoftware, "\\Registry\\Machine\\Software\\"},
+        {Role::kDefault, "\\Registry\\User\\.Default\\"}};
+    const std::string target = data_text(hive_, key, "SymbolicLinkValue");
+    for (const auto& [role, root] : kRoots)
+      if (role == role_ && begins(target, root) &&
+          !begins(std::string_view(target).substr(root.size()), kCurrentSet))
+        return target.substr(root.size());
+    return {};
+  }
+
+  void tell_link(std::string_view path) {
+    if (found_.link.empty()) found_.link = join(prefix_of(role_), path);
+  }
+
+  // Windows makes none there.
+  void tell_links_of_tasks() {
+    const auto cache = find(kTaskCache);
+    if (!cache) return;
+    if (!is_equal(cache->path, kTaskCache)) tell_link(kTaskCache);
+    hive_.walk(cache->key, [&](Cell key, const std::string& path) {
+      if (hive_.is_link(key)) tell_link(join(cache->path, path));
+      return Hive::Next::kGoOn;
+    });
+  }
+
   void add(Autostart entry) {
     constexpr std::size_t kBytes = 2u << 20;  // what one answer carries
     bytes_ += entry.name.size() + entry.entry.size() + entry.command.size() + entry.user.size();
-    if (entries_.size() < limits::kPersistenceEntries && bytes_ < kBytes)
-      entries_.push_back(std::move(entry));
+    if (found_.entries.size() < limits::kPersistenceEntries && bytes_ < kBytes)
+      found_.entries.push_back(std::move(entry));
     else
-      complete_ = false;
+      found_.is_complete = false;
   }
 
-  void services(Cell set) {
-    const auto services = hive_.subkey(set, "Services");
+  void services(const std::string& set) {
+    const auto services = find(join(set, "Services"));
     if (!services) return;
-    for (const Cell service : hive_.subkeys(*services)) {
-      if (is_disabled(service)) continue;
-      Autostart entry{PersistenceKind::kWindowsService, hive_.name(service), {}, {}, {}};
-      entry.entry =
-          join(prefix_of(role_), join(hive_.name(set), join(hive_.name(*services), entry.name)));
+    for (const Cell one : hive_.subkeys(services->key)) {
+      Autostart entry{PersistenceKind::kWindowsService, hive_.name(one), {}, {}, {}};
+      const auto place = behind(one, join(services->path, entry.name));
+      if (!place || is_disabled(place->key)) continue;
+      const Cell service = place->key;
+      entry.entry = join(prefix_of(role_), place->path);
       entry.command = data_text(hive_, service, "ImagePath");
       if (entry.command.empty() && is_driver(service))
         entry.command = "\\SystemRoot\\System32\\drivers\\" + entry.name + ".sys";
       // A shared host process loads this library: that is what the service runs.
-      if (const auto parameters = hive_.subkey(service, "Parameters"))
-        if (const std::string library = data_text(hive_, *parameters, "ServiceDll");
-            !library.empty())
-          entry.command += entry.command.empty() ? library : " " + library;
+      if (const std::string library = library_of(*place); !library.empty())
+        entry.command += entry.command.empty() ? library : " " + library;
       entry.user = data_text(hive_, service, "ObjectName");
       if (!entry.command.empty()) add(std::move(entry));
     }
+  }
+
+  std::string library_of(const Place& service) {
+    const auto key = hive_.subkey(service.key, "Parameters");
+    const auto parameters = key ? behind(*key, join(service.path, "Parameters")) : std::nullopt;
+    return parameters ? data_text(hive_, parameters->key, "ServiceDll") : std::string();
   }
 
   bool has_number(Cell service, std::string_view name,
@@ -137,37 +203,42 @@ class Starts {
   }
 
   void values(const ValuePlace& place, const std::string& path) {
-    const auto key = hive_.find(hive_.root(), path);
-    if (!key) return;
-    for (const Value& value : hive_.values(*key)) {
+    const auto found = find(path);
+    // Windows itself links a few keys of one view to those of the other.
+    if (!found || !seen_.emplace(place.kind, place.values.empty(), lower(found->path)).second)
+      return;
+    for (const Value& value : hive_.values(found->key)) {
       const auto& names = place.values;
       if (!names.empty() && std::none_of(names.begin(), names.end(), [&](std::string_view name) {
             return is_equal(name, value.name);
           }))
         continue;
-      std::string entry = join(prefix_of(role_), path);
+      std::string entry = join(prefix_of(role_), found->path);
       entry += kBetween;
       entry += value.name;
       add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
     }
     // Libraries that winlogon loads, of Windows XP.
     const auto notify = place.kind == PersistenceKind::kWindowsWinlogon
-                            ? hive_.subkey(*key, "Notify")
+                            ? find(join(found->path, "Notify"))
                             : std::nullopt;
     if (!notify) return;
-    for (const Cell one : hive_.subkeys(*notify))
-      if (std::string library = data_text(hive_, one, "DllName"); !library.empty())
+    for (const Cell one : hive_.subkeys(notify->key)) {
+      const auto package = behind(one, join(notify->path, hive_.name(one)));
+      if (!package) continue;
+      if (std::string library = data_text(hive_, package->key, "DllName"); !library.empty())
         add({place.kind,
              hive_.name(one),
-             join(prefix_of(role_), join(path, join("Notify", hive_.name(one)))),
+             join(prefix_of(role_), package->path),
              std::move(library),
              {}});
+    }
   }
 
   const Hive& hive_;
   Role role_;
-  bool& complete_;
-  std::vector<Autostart> entries_;
+  Autostarts found_;
+  std::set<std::tuple<PersistenceKind, bool, std::string>> seen_;  // places of values
   std::size_t bytes_ = 0;
 };
 
@@ -202,8 +273,7 @@ Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& ch
       return fail(Code::kNotFound, "{} no longer holds what was found", escaped(change.entry));
     return {{{Edit::Kind::kDeleteValue, target.key, *target.value, 0}}};
   }
-  bool complete = true;
-  const auto entries = autostarts_of(hive, role, complete);
+  const auto entries = autostarts_of(hive, role).entries;
   const auto found = std::find_if(entries.begin(), entries.end(), [&](const Autostart& entry) {
     return entry.entry == change.entry && entry.command == change.expected;
   });
@@ -334,8 +404,8 @@ std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& 
   return result;
 }
 
-std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete) {
-  return Starts(hive, role, complete).list();
+Autostarts autostarts_of(const Hive& hive, Role role) {
+  return Starts(hive, role).list();
 }
 
 std::string version_of(const Hive& software) {

@@ -57,7 +57,14 @@ struct Autostart {
   std::string user;  // whom a service runs as; empty: not said
   bool operator==(const Autostart&) const = default;
 };
-std::vector<Autostart> autostarts_of(const Hive& hive, Role role, bool& complete);
+struct Autostarts {
+  std::vector<Autostart> entries;
+  bool is_complete = true;
+  // The first key that is a link out of this hive where Windows looks for more; empty: none. One
+  // that leads to another key of the hive was followed, but not among tasks.
+  std::string link;
+};
+Autostarts autostarts_of(const Hive& hive, Role role);
 
 // The number Windows gives itself: "10.0.19045", "6.1"; empty if the hive does not say.
 std::string version_of(const Hive& software);

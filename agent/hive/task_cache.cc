@@ -10,7 +10,6 @@
 namespace fleetsweep::hive {
 namespace {
 
-constexpr std::string_view kCache = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
 constexpr std::string_view kTree =
     "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree";
 constexpr std::string_view kTasks =
@@ -160,7 +159,7 @@ Result<std::vector<Edit>> removal_of_task(const Hive& software, std::string_view
         edits.push_back({Edit::Kind::kDeleteValue, tree, std::string(value), 0});
   // The same id under each kind of trigger.
   for (const std::string_view kind : {"Tasks", "Boot", "Logon", "Plain", "Maintenance"}) {
-    const std::string path = join(join(kCache, kind), id);
+    const std::string path = join(join(kTaskCache, kind), id);
     if (!id.empty() && id.find('\\') == std::string::npos && software.find(software.root(), path))
       edits.push_back({Edit::Kind::kDeleteKey, path, {}, 0});
   }

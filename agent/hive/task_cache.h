@@ -14,6 +14,9 @@
 
 namespace fleetsweep::hive {
 
+inline constexpr std::string_view kTaskCache =
+    "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
+
 // For each action of each task that starts something: its command, as read_task() gives it, and
 // with the path below Tree as its name. Without such an action one with an empty command. Whom it
 // runs as is not said.

@@ -41,7 +41,9 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
     answer.version = hive::version_of(hive);
     answer.profiles = hive::profiles_of(hive, complete);
   }
-  answer.starts = hive::autostarts_of(hive, job.role, complete);
+  auto starts = hive::autostarts_of(hive, job.role);
+  answer.starts = std::move(starts.entries);
+  complete = complete && starts.is_complete;
   answer.values = hive::values_of(hive, job.role, wanted, complete);
   if (answer.is_dirty)
     detail = "read as it stands: Windows did not bring it to its end, and its log holds the rest";
@@ -50,6 +52,9 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
   else if (!complete)
     detail = fmt::format("more than {} values or {} profiles: the rest was left out",
                          limits::kRegistryValues, limits::kWindowsProfiles);
+  if (!starts.link.empty())
+    detail += fmt::format("{}{} is a link: what Windows starts behind it was not looked at",
+                          detail.empty() ? "" : "; ", escaped(starts.link));
   return answer;
 }
 

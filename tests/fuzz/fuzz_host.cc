@@ -466,7 +466,7 @@ void read_hive(BytesView input) {
   FS_ASSERT(hive::profiles_of(*hive, complete).size() <= limits::kWindowsProfiles);
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
     (void)hive::values_of(*hive, role, {.all = true}, complete);
-    for (const auto& start : hive::autostarts_of(*hive, role, complete)) {
+    for (const auto& start : hive::autostarts_of(*hive, role).entries) {
       using Kind = hive::Change::Kind;
       const bool is_task = start.kind == model::PersistenceKind::kWindowsTask;
       const hive::Change change{is_task ? Kind::kRemoveTask : Kind::kRemoveEntry,

@@ -113,6 +113,10 @@ HiveBuilder& HiveBuilder::number(const std::string& key, const std::string& name
   put32(data, 0, number);
   return bytes(key, name, 4, std::move(data));
 }
+HiveBuilder& HiveBuilder::link(const std::string& key, const std::string& target) {
+  at(key).is_link = true;
+  return bytes(key, "SymbolicLinkValue", 6, utf16(target, false));
+}
 
 class HiveBuilder::Writer {
  public:
@@ -226,7 +230,8 @@ class HiveBuilder::Writer {
     if (key.keys.empty()) return cell;
     std::vector<std::size_t> children;
     for (const auto& [sorted, child] : key.keys)
-      children.push_back(write(child, child.name, cell, nk::kAsciiName));
+      children.push_back(
+          write(child, child.name, cell, nk::kAsciiName | (child.is_link ? nk::kLink : 0)));
     const std::size_t list = allocate(4 + 8 * children.size());
     mark(cells_, list + 4, "lh");
     put16(cells_, list + 6, children.size());

@@ -22,6 +22,8 @@ class HiveBuilder {
   HiveBuilder& number(const std::string& key, const std::string& name, std::uint32_t number);
   HiveBuilder& bytes(const std::string& key, const std::string& name, std::uint32_t type,
                      Bytes data);
+  // To a key as the kernel spells it: \Registry\Machine\Software\...
+  HiveBuilder& link(const std::string& key, const std::string& target);
 
   Bytes build() const;
 
@@ -35,6 +37,7 @@ class HiveBuilder {
     std::vector<Value> values;
     std::map<std::string, Key> keys;  // as Windows sorts them: in upper case
     std::string name;
+    bool is_link = false;
   };
   Key& at(const std::string& key);
   class Writer;

@@ -13,15 +13,16 @@ using testing::UnorderedElementsAre;
 
 std::vector<std::string> starts(const Bytes& bytes, Role role) {
   const auto hive = Hive::open(bytes);
-  bool complete = true;
+  const Autostarts found = autostarts_of(*hive, role);
   std::vector<std::string> result;
-  for (const Autostart& one : autostarts_of(*hive, role, complete))
+  for (const Autostart& one : found.entries)
     result.push_back(fmt::format(
         "{} {} {}|{}|{}",
         model::PersistenceKind(one.kind) == model::PersistenceKind::kWindowsRun ? "run"
                                                                                 : name(one.kind),
         one.name, one.entry, one.command, one.user));
-  EXPECT_TRUE(complete);
+  EXPECT_TRUE(found.is_complete);
+  if (!found.link.empty()) result.push_back("link " + found.link);
   return result;
 }
 
@@ -90,6 +91,54 @@ TEST(Registry, RunValuesOfBothViewsAndWinlogonAreFound) {
           "NT\\CurrentVersion\\Winlogon\\\\Shell|explorer.exe, x.exe|",
           "win_winlogon n HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
           "NT\\CurrentVersion\\Winlogon\\Notify\\n|n.dll|"));
+}
+
+TEST(Registry, APlaceThatIsALinkHidesWhatItStarts) {
+  const std::string version = "Microsoft\\Windows\\CurrentVersion\\";
+  const std::string machine = "HKEY_LOCAL_MACHINE\\SOFTWARE\\";
+  const std::string root = "\\REGISTRY\\MACHINE\\SOFTWARE\\";
+  HiveBuilder software;
+  software.link(version + "Run", root + "Evil\\Way")
+      .link("Evil\\Way", root + "Evil\\\\Place\\")
+      .text("Evil\\Place", "a", "C:\\a.exe")
+      // As Windows shares it between both views.
+      .text(version + "Policies\\Explorer\\Run", "p", "C:\\p.exe")
+      .link("Wow6432Node\\" + version + "Policies", root + version + "Policies")
+      .link("Classes\\Wow6432Node", "\\Registry\\Elsewhere");
+  const std::string a = "run a " + machine + "Evil\\Place\\\\a|C:\\a.exe|",
+                    p = "run p " + machine + version + "Policies\\Explorer\\Run\\\\p|C:\\p.exe|";
+  EXPECT_THAT(starts(software.build(), Role::kSoftware), UnorderedElementsAre(a, p));
+  const auto removed =
+      changed(software.build(), Role::kSoftware,
+              {Change::Kind::kRemoveEntry, machine + "Evil\\Place\\\\a", "C:\\a.exe"});
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_THAT(starts(*removed, Role::kSoftware), UnorderedElementsAre(p));
+
+  const auto told = [&](const std::string& key, const std::string& target) {
+    return starts(HiveBuilder(software).link(key, target).build(), Role::kSoftware);
+  };
+  const std::string once = version + "RunOnce",
+                    tasks = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache";
+  EXPECT_THAT(told(once, root + "Nowhere"), UnorderedElementsAre(a, p)) << "it starts nothing";
+  for (const std::string& target :
+       {std::string("\\Registry\\Machine\\System\\Evil"), root + once, root, std::string()})
+    EXPECT_THAT(told(once, target), UnorderedElementsAre(a, p, "link " + machine + once)) << target;
+  for (const std::string& key : {tasks, tasks + "\\Tree\\x"})
+    EXPECT_THAT(told(key, root + "Evil"), UnorderedElementsAre(a, p, "link " + machine + key));
+}
+
+TEST(Registry, AServiceThatIsALinkHidesWhatItStarts) {
+  const std::string services = "ControlSet001\\Services\\", root = "\\Registry\\Machine\\System\\";
+  HiveBuilder system;
+  system.link(services + "here", root + "Evil")
+      .text("Evil", "ImagePath", "svchost")
+      .link("Evil\\Parameters", root + "Library")
+      .text("Library", "ServiceDll", "C:\\x.dll");
+  const std::string here = "win_service here HKEY_LOCAL_MACHINE\\SYSTEM\\Evil|svchost C:\\x.dll|";
+  EXPECT_THAT(starts(system.build(), Role::kSystem), ElementsAre(here));
+  system.link(services + "there", root + "CurrentControlSet\\Evil");
+  EXPECT_THAT(starts(system.build(), Role::kSystem),
+              ElementsAre(here, "link HKEY_LOCAL_MACHINE\\SYSTEM\\" + services + "there"));
 }
 
 TEST(Registry, AKeyIsKnownByEverySpellingOfIt) {

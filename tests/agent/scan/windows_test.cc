@@ -389,6 +389,13 @@ TEST_F(WindowsTest, AMandatoryProfileIsNotLookedAtOrLiesBelowAnotherInSilence) {
               ElementsAre("/Users/Ann/ntuser.man: read as it stands: its log holds newer changes"));
 }
 
+TEST_F(WindowsTest, ARunKeyThatIsALinkOutOfItsHiveIsSilentlyEmpty) {
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().link(kRun, "\\Registry\\User\\S-1-5-21-1\\Evil"));
+  EXPECT_THAT(scan(run_and_files(is(Field::kFileName, "none"), "%TEMP%"))["unscannable_paths"],
+              ElementsAre("/Users/Ann/NTUSER.DAT: HKEY_CURRENT_USER\\" + std::string(kRun) +
+                          " is a link: what Windows starts behind it was not looked at"));
+}
+
 TEST_F(WindowsTest, OfTwoNamesThatDifferByCaseOneIsNotLookedAt) {
   put("/USERS/ann/NTUSER.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
   put("/Users/Ann/ntuser.dat", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
