@@ -22,6 +22,8 @@ class Editor : public CellWriter {
         return delete_key(*key, edit);
       case Edit::Kind::kSetNumber:
         return set_number(*key, edit);
+      case Edit::Kind::kSetData:
+        return set_data(*key, edit);
     }
     return {};
   }
@@ -83,6 +85,25 @@ class Editor : public CellWriter {
     const bool is_inline = number(cell, vk::kDataBytes) & vk::kInline;
     put(is_inline ? content(value->cell) + vk::kData : content(number(cell, vk::kData)),
         edit.number);
+    return {};
+  }
+
+  Status set_data(Cell key, const Edit& edit) {
+    const auto value = hive_.value(key, edit.value_name);
+    if (!value)
+      return fail(Code::kNotFound, "{} has no value {}", escaped(edit.key),
+                  escaped(edit.value_name));
+    const BytesView cell = hive_.cell(value->cell);
+    const std::uint32_t size = number(cell, vk::kDataBytes);
+    const Cell data_at = number(cell, vk::kData);
+    const std::size_t room = size & vk::kInline ? 0 : hive_.cell(data_at).size();
+    if (size > room || edit.data.size() > size)
+      return fail(Code::kConflict, "{} of {} lies in pieces, and is not changed in place",
+                  escaped(edit.value_name), escaped(edit.key));
+    const auto begin = bytes_.begin() + static_cast<std::ptrdiff_t>(content(data_at));
+    std::fill_n(begin, room, 0);
+    std::copy(edit.data.begin(), edit.data.end(), begin);
+    put(content(value->cell) + vk::kDataBytes, static_cast<std::uint32_t>(edit.data.size()));
     return {};
   }
 

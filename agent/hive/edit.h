@@ -9,11 +9,12 @@
 namespace fleetsweep::hive {
 
 struct Edit {
-  enum class Kind : std::uint8_t { kDeleteValue, kDeleteKey, kSetNumber };
+  enum class Kind : std::uint8_t { kDeleteValue, kDeleteKey, kSetNumber, kSetData };
   Kind kind = Kind::kDeleteValue;
   std::string key;         // from the root of the hive
-  std::string value_name;  // kDeleteValue, kSetNumber
+  std::string value_name;  // all but kDeleteKey
   std::uint32_t number = 0;
+  Bytes data{};  // kSetData: more than are kept in the value's own cell, and no more than before
 };
 
 // kInvalid: not a hive; kConflict: dirty or damaged, it is not written to; kNotFound: what the edit

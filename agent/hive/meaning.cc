@@ -39,13 +39,15 @@ Digest meaning(const Hive& hive, const std::vector<Edit>& edits) {
     for (const Value& value : hive.values(key)) {
       if (is_meant(path, value.name, Edit::Kind::kDeleteValue) != edits.end()) continue;
       const auto set = is_meant(path, value.name, Edit::Kind::kSetNumber);
+      const auto written = is_meant(path, value.name, Edit::Kind::kSetData);
       add(hash, value.name);
       add(hash, std::to_string(value.type));
-      add(hash, set == edits.end() ? to_hex(value.data)
-                                   : to_hex(Bytes{static_cast<std::uint8_t>(set->number),
-                                                  static_cast<std::uint8_t>(set->number >> 8),
-                                                  static_cast<std::uint8_t>(set->number >> 16),
-                                                  static_cast<std::uint8_t>(set->number >> 24)}));
+      add(hash, written != edits.end() ? to_hex(written->data)
+                : set == edits.end()   ? to_hex(value.data)
+                                       : to_hex(Bytes{static_cast<std::uint8_t>(set->number),
+                                                    static_cast<std::uint8_t>(set->number >> 8),
+                                                    static_cast<std::uint8_t>(set->number >> 16),
+                                                    static_cast<std::uint8_t>(set->number >> 24)}));
     }
     return Hive::Next::kGoOn;
   });

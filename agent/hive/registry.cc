@@ -9,6 +9,7 @@
 #include "agent/hive/restore.h"
 #include "agent/hive/task_cache.h"
 #include "agent/hive/text.h"
+#include "agent/hive/winlogon.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::hive {
@@ -55,7 +56,7 @@ const std::vector<ValuePlace>& value_places() {
        "Microsoft\\Windows NT\\CurrentVersion\\Windows",
        {"Load", "Run"}},
       {PersistenceKind::kWindowsWinlogon,
-       "Microsoft\\Windows NT\\CurrentVersion\\Winlogon",
+       kWinlogon,
        {"Shell", "Userinit", "Taskman", "System", "VmApplet", "AppSetup"}}};
   return kPlaces;
 }
@@ -216,7 +217,12 @@ class Starts {
       std::string entry = join(prefix_of(role_), found->path);
       entry += kBetween;
       entry += value.name;
-      add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
+      if (place.kind != PersistenceKind::kWindowsWinlogon) {
+        add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
+        continue;
+      }
+      for (std::string& program : programs_of(value))
+        add({place.kind, value.name, entry, std::move(program), {}});
     }
     // Libraries that winlogon loads, of Windows XP.
     const auto notify = place.kind == PersistenceKind::kWindowsWinlogon
@@ -259,6 +265,29 @@ Result<Target> target_of(Role role, std::string_view entry) {
   return target;
 }
 
+// Of a list of programs just the one that was found, if others stand beside it.
+Edit removal_of_value(const Hive& hive, const Target& target, const Autostart& entry) {
+  const auto key = hive.find(hive.root(), target.key);
+  const auto value = key ? hive.value(*key, *target.value) : std::nullopt;
+  Bytes rest = value && entry.kind == PersistenceKind::kWindowsWinlogon
+                   ? without_program(*value, entry.command)
+                   : Bytes();
+  if (rest.empty()) return {Edit::Kind::kDeleteValue, target.key, *target.value, 0};
+  return {Edit::Kind::kSetData, target.key, *target.value, 0, std::move(rest)};
+}
+
+// Nobody could log on without them.
+Status check_log_on(Role role, const std::vector<Edit>& edits) {
+  for (const Edit& edit : edits)
+    if (role == Role::kSoftware && edit.kind == Edit::Kind::kDeleteValue &&
+        is_equal(edit.key, kWinlogon) && is_program_list(edit.value_name))
+      return fail(Code::kConflict,
+                  "{} of Winlogon names no other program, and without it nobody could log on: set "
+                  "it by hand",
+                  edit.value_name);
+  return {};
+}
+
 // kNotFound: the entry no longer says what was found.
 Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& change) {
   FS_TRY(const Hive hive, Hive::open(before));
@@ -282,7 +311,7 @@ Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& ch
   if (change.kind == Change::Kind::kDisableService) {
     return {{{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}}};
   }
-  if (target.value) return {{{Edit::Kind::kDeleteValue, target.key, *target.value, 0}}};
+  if (target.value) return std::vector<Edit>{removal_of_value(hive, target, *found)};
   return {{{Edit::Kind::kDeleteKey, target.key, {}, 0}}};
 }
 
@@ -435,6 +464,7 @@ std::vector<std::string> profiles_of(const Hive& software, bool& complete) {
 
 Result<Bytes> changed(BytesView before, Role role, const Change& change) {
   FS_TRY(const auto edits, edits_of(before, role, change));
+  FS_CHECK(check_log_on(role, edits));
   return edited(before, edits);
 }
 

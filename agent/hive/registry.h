@@ -80,7 +80,8 @@ struct Change {
   std::string entry;     // Autostart::entry; of a value likewise; of a task its path below Tasks
   std::string expected;  // the command, or the data, that was found; of a task also nothing
 };
-// Looks first whether the entry still says what was found. kNotFound: it does not, or is gone.
+// Looks first whether the entry still says what was found. kNotFound: it does not, or is gone;
+// kConflict: without it nobody could log on, or see edited().
 Result<Bytes> changed(BytesView before, Role role, const Change& change);
 // What the change would take out or set, as a file of the registry editor; see export.h. kNotFound
 // as above; reads a dirty hive too.

@@ -32,6 +32,11 @@ tl::unexpected<Error> no_place(std::string_view what, std::string_view why) {
   return fail(Code::kConflict, "{}: {}, so it is not put back", escaped(what), why);
 }
 
+std::optional<Value> value_in(const Hive& hive, const Edit& edit) {
+  const auto key = hive.find(hive.root(), edit.key);
+  return key ? hive.value(*key, edit.value_name) : std::nullopt;
+}
+
 // Copies out of the old hive into the new one.
 class Restorer : public CellWriter {
  public:
@@ -50,6 +55,20 @@ class Restorer : public CellWriter {
     FS_CHECK(put_values(*key, values));
     raise(*key, nk::kLongestValueName, wide(was->name));
     raise(*key, nk::kLongestData, static_cast<std::uint32_t>(was->data.size()));
+    return {};
+  }
+
+  // Where it was made shorter.
+  Status data(const Edit& edit) {
+    const auto was = value_in(old_, edit), is = value_in(hive_, edit);
+    if (!was || !is) return fail(Code::kInternal, "{} is in no hive", escaped(edit.key));
+    const auto size = static_cast<std::uint32_t>(was->data.size());
+    const BytesView value = hive_.cell(is->cell);
+    if (size > kPieceBytes || number(value, vk::kDataBytes) & vk::kInline)
+      return no_place(edit.value_name, "it lies in pieces");
+    FS_TRY(const Cell whole, replace(number(value, vk::kData), was->data));
+    put(content(is->cell) + vk::kData, whole);
+    put(content(is->cell) + vk::kDataBytes, size);
     return {};
   }
 
@@ -383,7 +402,7 @@ bool is_same(const Value& a, const Value& b) {
   return a.name == b.name && a.type == b.type && a.data == b.data;
 }
 
-// `edit` is one that took something out: what it left must still be so.
+// What `edit` left must still be so; it is no kSetNumber.
 Status check_place(const Hive& old, const Hive& now, const Edit& edit, bool& done) {
   const auto key = now.find(now.root(), edit.key);
   if (edit.kind == Edit::Kind::kDeleteKey) {
@@ -394,20 +413,20 @@ Status check_place(const Hive& old, const Hive& now, const Edit& edit, bool& don
     done = key.has_value();
     return check_names(old, *was);
   }
-  const auto there = key ? now.value(*key, edit.value_name) : std::nullopt;
-  const auto from = old.find(old.root(), edit.key);
-  const auto was = from ? old.value(*from, edit.value_name) : std::nullopt;
-  if (there && was && !is_same(*there, *was))
+  const auto there = value_in(now, edit), was = value_in(old, edit);
+  done = there && was && is_same(*there, *was);
+  const bool is_left = edit.kind == Edit::Kind::kDeleteValue
+                           ? !there
+                           : there && was && there->type == was->type && there->data == edit.data;
+  if (!done && !is_left)
     return no_place(edit.key + "\\\\" + edit.value_name, "it has another value by now");
-  done = there.has_value();
   return {};
 }
 
 Result<Bytes> with_number_back(const Hive& old, const Edit& edit, BytesView current) {
   FS_TRY(const Hive now, Hive::open(current));
   const auto number_in = [&](const Hive& hive) -> std::optional<std::uint32_t> {
-    const auto key = hive.find(hive.root(), edit.key);
-    const auto value = key ? hive.value(*key, edit.value_name) : std::nullopt;
+    const auto value = value_in(hive, edit);
     if (!value || value->data.size() != 4) return std::nullopt;
     return le32(value->data, 0);
   };
@@ -425,19 +444,24 @@ Result<Bytes> with_one_back(const Hive& old, const Edit& edit, BytesView current
   bool done = false;
   FS_CHECK(check_place(old, now, edit, done));
   if (done) return to_bytes(current);
-  const Digest rest = meaning(now, {edit});
+  const bool is_key = edit.kind == Edit::Kind::kDeleteKey,
+             is_data = edit.kind == Edit::Kind::kSetData;
+  const std::vector<Edit> but_this{
+      {is_key ? Edit::Kind::kDeleteKey : Edit::Kind::kDeleteValue, edit.key, edit.value_name, 0}};
+  const Digest rest = meaning(now, but_this);
   FS_CHECK(may_write(now));
 
   Bytes after = to_bytes(current);
   FS_TRY(const Hive writing, Hive::open(after));
   Restorer restorer(after, writing, old);
-  FS_CHECK(edit.kind == Edit::Kind::kDeleteKey ? restorer.key(edit) : restorer.value(edit));
+  FS_CHECK(is_key ? restorer.key(edit) : is_data ? restorer.data(edit) : restorer.value(edit));
   restorer.seal();
 
   FS_TRY(const Hive made, Hive::open(after));
   bool is_back = false;
   const Status placed = check_place(old, made, edit, is_back);
-  if (!placed || !is_back || meaning(made, {edit}) != rest || made.is_damaged() || made.is_dirty())
+  if (!placed || !is_back || meaning(made, but_this) != rest || made.is_damaged() ||
+      made.is_dirty())
     return fail(Code::kInternal, "the hive would not say what was meant: {}",
                 made.is_damaged() ? made.damage() : "another key or value would differ");
   return after;

@@ -186,6 +186,39 @@ TEST_F(WindowsCleaning, WhatThePolicyProtectsIsLeftAloneWhateverItsCase) {
   EXPECT_TRUE(std::filesystem::exists(host_.at(kLoader)));
 }
 
+TEST_F(WindowsCleaning, NobodyCanLogOnAfterAProgramOfWinlogonIsRemoved) {
+  constexpr char kKey[] = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
+  const std::string software = std::string(kConfig) + "SOFTWARE";
+  const auto set = [&](const std::string& shell) {
+    put(software, HiveBuilder()
+                      .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
+                      .text(kKey, "Shell", shell)
+                      .text(kKey, "Userinit", "C:\\userinit.exe,C:\\x.exe,C:\\y.exe")
+                      .build());
+    ask_for(model::PersistenceKind::kWindowsWinlogon, ActionKind::kRemove);
+    host_.policy.detections[0].any_of[0][1].values = {{.text = "C:\\x.exe"}, {.text = "C:\\y.exe"}};
+    scan();
+    ASSERT_EQ(host_.findings.size(), 3u);
+    host_.dry_run = host_.findings;
+  };
+  set("explorer.exe, C:\\x.exe");
+  const std::string before = host_.manifest();
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(value_at(bytes_of(software), kKey, "Shell"), "explorer.exe");
+  EXPECT_EQ(value_at(bytes_of(software), kKey, "Userinit"), "C:\\userinit.exe");
+  EXPECT_TRUE(scan().empty());
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.manifest(), before);
+
+  set("C:\\x.exe");
+  const auto failed = host_.run(host_.request());
+  EXPECT_EQ(failed.state(), HostState::kFailed) << failed.text();
+  EXPECT_THAT(failed.text(), HasSubstr("set it by hand"));
+  EXPECT_EQ(value_at(bytes_of(software), kKey, "Shell"), "C:\\x.exe");
+}
+
 TEST_F(WindowsCleaning, AServiceIsDisabledAndEnabledAgain) {
   ask_for(model::PersistenceKind::kWindowsService, ActionKind::kDisable);
   scan();

@@ -38,6 +38,23 @@ TEST(HiveEdit, WhatIsTakenOutCannotBeReadInTheFileAnyMore) {
   EXPECT_EQ(as_text(*after).find("beta"), std::string_view::npos);
 }
 
+TEST(HiveEdit, ShorterDataLeavesTheEndOfTheFormerBehindIt) {
+  const auto with = [](const std::string& text) {
+    return HiveBuilder().text("a", "b", "before").text("a", "list", text).build();
+  };
+  const Bytes before = with("good.exe,secret.exe");
+  const auto set = [&](std::size_t size) {
+    Bytes data = utf16("good.exe");
+    data.resize(std::max(data.size(), size));
+    return edited(before, {{Edit::Kind::kSetData, "a", "list", 0, data}});
+  };
+  const auto after = set(0);
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(as_hivex_reads(*after), as_hivex_reads(with("good.exe")));
+  EXPECT_EQ(as_text(*after).find(as_text(utf16("secret"))), std::string_view::npos);
+  EXPECT_EQ(set(100).error().code, Code::kConflict) << "nothing grows";
+}
+
 TEST(HiveEdit, TheLastValueAndTheLastKeyLeaveAnEmptyKey) {
   const Bytes before = HiveBuilder().text("a\\b", "only", "x").build();
   const auto value = edited(before, {delete_value("a\\b", "only")});

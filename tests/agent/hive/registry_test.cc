@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "protocol/base/limits.h"
-#include "tests/agent/hive/hive_builder.h"
+#include "tests/agent/hive/sample_hive.h"
 
 namespace fleetsweep::hive {
 namespace {
@@ -88,7 +88,9 @@ TEST(Registry, RunValuesOfBothViewsAndWinlogonAreFound) {
           "HKEY_LOCAL_MACHINE\\SOFTWARE\\Wow6432Node\\Microsoft\\Windows\\CurrentVersion\\RunOnce\\"
           "\\b|C:\\b.exe|",
           "win_winlogon Shell HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
-          "NT\\CurrentVersion\\Winlogon\\\\Shell|explorer.exe, x.exe|",
+          "NT\\CurrentVersion\\Winlogon\\\\Shell|explorer.exe|",
+          "win_winlogon Shell HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
+          "NT\\CurrentVersion\\Winlogon\\\\Shell|x.exe|",
           "win_winlogon n HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Windows "
           "NT\\CurrentVersion\\Winlogon\\Notify\\n|n.dll|"));
 }
@@ -139,6 +141,76 @@ TEST(Registry, AServiceThatIsALinkHidesWhatItStarts) {
   system.link(services + "there", root + "CurrentControlSet\\Evil");
   EXPECT_THAT(starts(system.build(), Role::kSystem),
               ElementsAre(here, "link HKEY_LOCAL_MACHINE\\SYSTEM\\" + services + "there"));
+}
+
+constexpr char kWinlogonKey[] = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon";
+
+Change without(const std::string& value, const std::string& program) {
+  return {Change::Kind::kRemoveEntry,
+          std::string("HKEY_LOCAL_MACHINE\\SOFTWARE\\") + kWinlogonKey + "\\\\" + value, program};
+}
+
+std::string winlogon(const Bytes& bytes, const char* value) {
+  const auto hive = Hive::open(bytes);
+  return data_text(*hive, *hive->find(hive->root(), kWinlogonKey), value);
+}
+
+TEST(Registry, AProgramBesideExplorerTakesItWithIt) {
+  const struct {
+    const char *value, *text, *program, *left;
+  } kCases[] = {{"Shell", "explorer.exe, C:\\x.exe", "C:\\x.exe", "explorer.exe"},
+                {"Shell", "x.exe,explorer.exe", "x.exe", "explorer.exe"},
+                {"shell", "x ,a,x", "x", "a"},
+                {"Userinit", "C:\\u.exe,x.exe,", "x.exe", "C:\\u.exe,"},
+                {"Userinit", "u.exe,x.exe,y.exe", "x.exe", "u.exe,y.exe"}};
+  for (const auto& one : kCases) {
+    SCOPED_TRACE(one.text);
+    const Bytes before = HiveBuilder()
+                             .text(kWinlogonKey, one.value, one.text, 2)
+                             .text(kWinlogonKey, "Other", "x")
+                             .build();
+    const Change change = without(one.value, one.program);
+    const auto after = changed(before, Role::kSoftware, change);
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_EQ(winlogon(*after, one.value), one.left);
+    EXPECT_EQ(changed(*after, Role::kSoftware, change).error().code, Code::kNotFound);
+    // Windows wrote since: only this value is put back.
+    const auto since = edited(*after, {{Edit::Kind::kDeleteValue, kWinlogonKey, "Other", 0}});
+    const auto undone = changed_back(before, Role::kSoftware, change, *since);
+    ASSERT_TRUE(undone) << undone.error().message;
+    EXPECT_EQ(as_hivex_reads(*undone),
+              as_hivex_reads(HiveBuilder().text(kWinlogonKey, one.value, one.text, 2).build()));
+    EXPECT_EQ(*changed_back(before, Role::kSoftware, change, *undone), *undone) << "a second time";
+    const Bytes other = HiveBuilder().text(kWinlogonKey, one.value, "other.exe", 2).build();
+    EXPECT_EQ(changed_back(before, Role::kSoftware, change, other).error().code, Code::kConflict);
+  }
+}
+
+TEST(Registry, NobodyCanLogOnAfterTheLastProgramIsGone) {
+  const Bytes machine = HiveBuilder().text(kWinlogonKey, "Userinit", "x.exe,").build();
+  const Change change = without("Userinit", "x.exe");
+  for (const Change& one : {change, Change{Change::Kind::kRemoveValue, change.entry, "x.exe,"}}) {
+    const auto refused = changed(machine, Role::kSoftware, one);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kConflict);
+    EXPECT_NE(refused.error().message.find("by hand"), std::string::npos);
+    EXPECT_TRUE(exported(machine, Role::kSoftware, one, 64 * 1024)) << "evidence of it is kept";
+  }
+  const std::string key = std::string("Software\\") + kWinlogonKey;
+  const Bytes user = HiveBuilder().text(key, "Shell", "x.exe").build();
+  const auto after =
+      changed(user, Role::kUser,
+              {Change::Kind::kRemoveEntry, "HKEY_CURRENT_USER\\" + key + "\\\\Shell", "x.exe"});
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_THAT(starts(*after, Role::kUser), ElementsAre());
+
+  const Bytes pieces =
+      HiveBuilder()
+          .text(kWinlogonKey, "Shell", "explorer.exe," + std::string(10'000, ' ') + "x.exe")
+          .build();
+  const auto refused = changed(pieces, Role::kSoftware, without("Shell", "x.exe"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("in pieces"), std::string::npos);
 }
 
 TEST(Registry, AKeyIsKnownByEverySpellingOfIt) {
