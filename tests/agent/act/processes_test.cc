@@ -209,7 +209,7 @@ TEST_F(Clean, ADaemonThatWasReplacedIsStoppedUnlessAnybodyCouldHavePutItThere) {
 }
 
 // A process of the malware with a child whose program changes to dockerd when it is told to.
-struct Tree : Clean {
+struct ProcessTree : Clean {
   pid_t parent = 0, child = 0;
 
   void SetUp() override {
@@ -249,7 +249,7 @@ struct Tree : Clean {
   }
 };
 
-TEST_F(Tree, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
+TEST_F(ProcessTree, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
   const auto order = request(ActionKind::kSuspend);
   const Answer cleaned = host.run(order);
   ASSERT_EQ(cleaned.state(), HostState::kResidual) << cleaned.text();
@@ -261,7 +261,7 @@ TEST_F(Tree, DescendantsAreSuspendedWithTheirParentAndContinuedWithIt) {
   EXPECT_NE(host.process_state(child), 'T');
 }
 
-TEST_F(Tree, ADescendantThatMayNotBeTouchedIsOrKeepsItsAncestorAlive) {
+TEST_F(ProcessTree, ADescendantThatMayNotBeTouchedIsOrKeepsItsAncestorAlive) {
   turn_into_dockerd();
   const std::string left = fmt::format(
       "/opt/kit/shell: left running with its own: process {}: /usr/bin/dockerd: a program that is "
@@ -281,7 +281,7 @@ TEST_F(Tree, ADescendantThatMayNotBeTouchedIsOrKeepsItsAncestorAlive) {
   EXPECT_EQ(host.process_state(child), 'S');
 }
 
-TEST_F(Tree, AProcessThatMayNotBeTouchedIsWithAllThatItStarted) {
+TEST_F(ProcessTree, AProcessThatMayNotBeTouchedIsWithAllThatItStarted) {
   turn_into_dockerd();
   host.findings.resize(3);
   host.find_process(child);
@@ -293,14 +293,14 @@ TEST_F(Tree, AProcessThatMayNotBeTouchedIsWithAllThatItStarted) {
   EXPECT_TRUE(host.is_alive(child));
 }
 
-TEST_F(Tree, DescendantsCountAgainstTheLimit) {
+TEST_F(ProcessTree, DescendantsCountAgainstTheLimit) {
   host.policy.limits.processes = 1;
   const Answer answer = host.run(request(ActionKind::kKill));
   EXPECT_EQ(answer.reason(), Reason::kLimit) << answer.text();
   EXPECT_TRUE(host.is_alive(parent));
 }
 
-TEST_F(Tree, ADescendantThatBecameADaemonSinceThePlanGoesOnAndIsReported) {
+TEST_F(ProcessTree, ADescendantThatBecameADaemonSinceThePlanGoesOnAndIsReported) {
   const Answer killed =
       host.run_racing(request(ActionKind::kKill), "record:1", [&] { turn_into_dockerd(); });
   EXPECT_EQ(killed.state(), HostState::kFailed) << killed.text();
@@ -310,7 +310,7 @@ TEST_F(Tree, ADescendantThatBecameADaemonSinceThePlanGoesOnAndIsReported) {
   EXPECT_EQ(host.process_state(child), 'S');
 }
 
-TEST_F(Tree, WhatCannotBeSuspendedWhollyIsContinued) {
+TEST_F(ProcessTree, WhatCannotBeSuspendedWhollyIsContinued) {
   const Answer answer =
       host.run_racing(request(ActionKind::kSuspend), "record:1", [&] { turn_into_dockerd(); });
   EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
