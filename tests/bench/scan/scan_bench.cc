@@ -81,7 +81,8 @@ RuleStrings strings_of(int family, int rule) {
           static_cast<std::uint16_t>(n)};
 }
 
-// What a rule is about: in eleven of the thirteen rule files shipped each tells how its file begins.
+// What a rule is about: in eleven of the thirteen rule files shipped each tells how its file
+// begins.
 enum class About { kAnyFile, kPrograms };
 
 std::string rule_source(int family, About about) {
