@@ -5,7 +5,6 @@
 
 #include "agent/hive/task.h"
 #include "agent/hive/text.h"
-#include "protocol/base/limits.h"
 
 namespace fleetsweep::hive {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/base/assert.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::act {
