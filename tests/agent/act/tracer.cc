@@ -8,6 +8,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
+#include <cstdint>
+
 namespace fleetsweep::act {
 
 namespace {
@@ -26,14 +28,22 @@ void change(pid_t pid, bool entry, long value) {
 #endif
 }
 
+constexpr std::uint64_t kWays = O_ACCMODE | O_CREAT | O_TRUNC;
+
 long number_of_call(pid_t pid) {
 #ifdef __x86_64__
   user_regs_struct registers{};
   EXPECT_EQ(::ptrace(PTRACE_GETREGS, pid, nullptr, &registers), 0);
+  const auto number = static_cast<long>(registers.orig_rax);
   // What the C library makes of fstat: an open file and no name.
-  if (registers.orig_rax == SYS_newfstatat && (registers.r10 & AT_EMPTY_PATH) != 0)
-    return SYS_fstat;
-  return static_cast<long>(registers.orig_rax);
+  if (number == SYS_newfstatat && (registers.r10 & AT_EMPTY_PATH) != 0) return SYS_fstat;
+  if (number != SYS_openat && number != SYS_openat2) return number;
+  // The first field of struct open_how.
+  const std::uint64_t flags =
+      number == SYS_openat
+          ? registers.rdx
+          : static_cast<std::uint64_t>(::ptrace(PTRACE_PEEKDATA, pid, registers.rdx, nullptr));
+  return (flags & kWays) == O_RDONLY ? SYS_open : number;
 #else
   return -1;
 #endif
@@ -48,6 +58,7 @@ Trace trace(pid_t pid, const Fault& fault) {
   EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL),
             0);
   bool inside = false, is_due = false;
+  std::size_t before = 0;
   int signal = 0;
   for (;;) {
     ::ptrace(result.was_hit ? PTRACE_CONT : PTRACE_SYSCALL, pid, nullptr, signal);
@@ -58,8 +69,7 @@ Trace trace(pid_t pid, const Fault& fault) {
     inside = !inside;
     if (inside) {
       const long number = number_of_call(pid);
-      is_due = fault.how != Fault::How::kNone && result.calls.size() >= fault.call &&
-               number == fault.number;
+      is_due = fault.how != Fault::How::kNone && number == fault.number && before++ == fault.nth;
       result.calls.push_back(number);
       if (is_due && fault.how == Fault::How::kError) change(pid, true, -1);
     } else if (is_due && fault.how == Fault::How::kError) {

@@ -12,14 +12,14 @@ namespace fleetsweep::act {
 struct Fault {
   enum class How { kNone, kKillBefore, kKillAfter, kError };
   How how = How::kNone;
-  // The first call from here on, counted from the program's first one, that has this number.
-  std::size_t call = 0;
-  long number = 0;
-  int error = 0;  // kError: what the call returns; it is not carried out
+  long number = 0;      // of the call,
+  std::size_t nth = 0;  // and how many of this number come before it
+  int error = 0;        // kError: what the call returns; it is not carried out
 };
 
 struct Trace {
-  std::vector<long> calls;  // numbers, up to the fault
+  // Numbers, up to the fault; of what opens a file to read it and does not make it, that of open.
+  std::vector<long> calls;
   bool was_hit = false;
   int status = 0;  // of waitpid
 };
