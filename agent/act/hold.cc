@@ -119,8 +119,8 @@ Checked<void> Hold::wait_frozen() const {
                : read_text(folder_ + "/freezer.state") == "FROZEN\n";
   };
   const auto deadline = std::chrono::steady_clock::now() + kFreezeWait;
-  while (!is_frozen()) {
-    if (std::chrono::steady_clock::now() > deadline)
+  for (bool is_late = false; !is_frozen(); is_late = std::chrono::steady_clock::now() > deadline) {
+    if (is_late)
       return refuse(Reason::kTimeout, "{}: not frozen after {} s", folder_, kFreezeWait.count());
     ::poll(nullptr, 0, 1);  // v1 tells nobody
   }

@@ -326,12 +326,12 @@ Checked<void> wait_exit(int pidfd, int seconds) {
 
 Checked<void> wait_stopped(std::int32_t pid, int seconds) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (std::chrono::steady_clock::now() < deadline) {
+  for (bool is_late = false;; is_late = std::chrono::steady_clock::now() > deadline) {
     FS_TRY(const ProcessStat stat, process_stat(pid));
     if (stat.state == 'T' || stat.state == 't') return {};
+    if (is_late) return refuse(Reason::kTimeout, "process {} does not stop", pid);
     ::poll(nullptr, 0, 1);  // the kernel tells nobody but its parent
   }
-  return refuse(Reason::kTimeout, "process {} does not stop", pid);
 }
 
 }  // namespace fleetsweep::act
