@@ -449,9 +449,10 @@ class Expansion {
     struct stat status {};
     char target[PATH_MAX];
     const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
+    if (size < 0 && (errno == EINVAL || errno == ENOENT)) return {};  // it is not the unit's link
     if (size < 0 ||
         ::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-      return {};                                    // a file of that name is not the unit's link
+      return refuse_errno("read", path, errno);
     if (!unlinked_.insert(path).second) return {};  // it leads to two entries
     model::FileIdentity link;
     link.path = path;

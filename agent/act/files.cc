@@ -137,6 +137,14 @@ bool is_unchanged(const struct stat& status, const model::FileIdentity& file, De
   return is_same_file(status, file, device) && nanoseconds(status.st_ctim) == file.ctime_ns;
 }
 
+Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::string& name) {
+  struct stat status {};
+  if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return status;
+  if (errno == ENOENT) return std::nullopt;
+  return refuse_errno("stat", name, errno);
+}
+
 std::vector<std::string> names_in(int folder) {
   std::vector<std::string> names;
   const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -64,6 +64,9 @@ bool is_same_file(const struct stat& status, const model::FileIdentity& file,
 bool is_unchanged(const struct stat& status, const model::FileIdentity& file,
                   Device device = Device::kCounts);
 
+// Of a name in a folder, not of what it leads to; nothing: nothing has that name.
+Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::string& name);
+
 // Names in an open folder, sorted; none if it cannot be read.
 std::vector<std::string> names_in(int folder);
 

@@ -189,7 +189,7 @@ Checked<Metadata> read_metadata(int fd, std::string_view path) {
       (birth.stx_mask & STATX_BTIME) != 0)
     metadata.btime_ns = nanoseconds({birth.stx_btime.tv_sec, birth.stx_btime.tv_nsec});
   metadata.data = extents_of(fd, metadata.size);
-  metadata.flags = flags_of(fd);
+  FS_TRY(metadata.flags, flags_of(fd, path));
   FS_TRY(metadata.xattrs, read_xattrs(fd, path));
   return metadata;
 }
@@ -221,15 +221,17 @@ bool is_as(const Metadata& now, const Metadata& wanted) {
 }
 
 Checked<void> apply_flags(int fd, const Metadata& metadata) {
-  const std::uint32_t now = flags_of(fd);
+  FS_TRY(const std::uint32_t now, flags_of(fd, metadata.path));
   const std::uint32_t wanted = (now & ~kSettableFlags) | (metadata.flags & kSettableFlags);
   if (wanted == now) return {};
   return set_flags(fd, wanted, metadata.path);
 }
 
-std::uint32_t flags_of(int fd) {
+Checked<std::uint32_t> flags_of(int fd, std::string_view path) {
   int flags = 0;
-  return ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 ? static_cast<std::uint32_t>(flags) : 0;
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) return static_cast<std::uint32_t>(flags);
+  if (errno == ENOTTY || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) return 0;
+  return refuse_errno("flags of", path, errno);
 }
 
 Checked<void> set_flags(int fd, std::uint32_t flags, std::string_view path) {

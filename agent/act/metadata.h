@@ -67,7 +67,8 @@ Checked<std::string> capability_of(int fd, std::string_view path);
 
 // Immutable or append-only among them.
 inline constexpr std::uint32_t kLockingFlags = 0x10 | 0x20;  // FS_IMMUTABLE_FL, FS_APPEND_FL
-std::uint32_t flags_of(int fd);                              // 0 where a file system has none
+// 0 where a file system has none.
+Checked<std::uint32_t> flags_of(int fd, std::string_view path);
 Checked<void> set_flags(int fd, std::uint32_t flags, std::string_view path);
 
 }  // namespace fleetsweep::act

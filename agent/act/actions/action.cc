@@ -165,8 +165,16 @@ Checked<Metadata> evidence(Context& context, std::uint32_t index, int fd) {
   return metadata;
 }
 
+Checked<void> must_take_names(const Parent& parent, const Op& op) {
+  FS_TRY(const std::uint32_t flags, flags_of(parent.folder.get(), op.file.path));
+  if ((flags & kLockingFlags) == 0) return {};
+  return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
+                escaped(op.file.path));
+}
+
 Checked<std::uint32_t> locks_of(const Op& op, int file) {
-  const std::uint32_t locks = flags_of(file) & kLockingFlags;
+  FS_TRY(const std::uint32_t flags, flags_of(file, op.file.path));
+  const std::uint32_t locks = flags & kLockingFlags;
   if (locks != 0 && !op.clear_flags)
     return refuse(Reason::kImmutable,
                   "{}: immutable or append-only, and the policy does not say "
@@ -176,13 +184,13 @@ Checked<std::uint32_t> locks_of(const Op& op, int file) {
 }
 
 Checked<void> unlock(const Op& op, int file) {
-  const std::uint32_t flags = flags_of(file);
+  FS_TRY(const std::uint32_t flags, flags_of(file, op.file.path));
   if (!op.clear_flags || (flags & kLockingFlags) == 0) return {};
   return set_flags(file, flags & ~kLockingFlags, op.file.path);
 }
 
 Checked<void> lock(const Op& op, int file, std::uint32_t locks) {
-  const std::uint32_t flags = flags_of(file);
+  FS_TRY(const std::uint32_t flags, flags_of(file, op.file.path));
   if ((flags | locks) == flags) return {};
   return set_flags(file, flags | locks, op.file.path);
 }

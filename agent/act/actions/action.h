@@ -83,6 +83,8 @@ Checked<Metadata> stored_metadata(Context& context, std::uint32_t store);
 std::uint64_t edit_bytes(const Op& op);
 // What the hive editor is to do for an operation about a registry hive.
 Checked<hive::Change> hive_change(const Context& context, const Op& op);
+// kImmutable: the folder's own flags let no name of it change.
+Checked<void> must_take_names(const Parent& parent, const Op& op);
 // Immutable and append-only of an open file; kImmutable where the policy does not let them be
 // cleared. Off for what changes it, and on again.
 Checked<std::uint32_t> locks_of(const Op& op, int file);

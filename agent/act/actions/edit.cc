@@ -69,9 +69,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
   FS_TRY(const std::uint32_t locks, locks_of(op, file.get()));
-  if ((flags_of(parent.folder.get()) & kLockingFlags) != 0)
-    return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
-                  escaped(op.file.path));
+  FS_CHECK(must_take_names(parent, op));
   FS_TRY(const Edit edit, edit_of(context, op, parent));
   FS_TRY(const Digest now, digest_of(file.get(), edit_bytes(op)));
   Intent intent = intent_in(parent);
@@ -148,7 +146,8 @@ Checked<UniqueFd> write_file(const Parent& parent, const std::string& name, std:
 
 // Only what was read; with the flags it had, for when it stays.
 Checked<std::uint32_t> unlock_read(const Op& op, int file, const Digest& read) {
-  const std::uint32_t locks = flags_of(file) & kLockingFlags;
+  FS_TRY(const std::uint32_t flags, flags_of(file, op.file.path));
+  const std::uint32_t locks = flags & kLockingFlags;
   if (locks == 0) return locks;
   FS_TRY(const Digest now, digest_of(file, edit_bytes(op)));
   if (now != read)
@@ -265,9 +264,8 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Intent intent = context.op_state(index).intent;
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const Digest now, current_digest(context, parent, op));
-  struct stat status {};
-  const bool hidden =
-      ::fstatat(parent.folder.get(), hidden_name(op).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  FS_TRY(const auto beside, stat_in(parent, hidden_name(op)));
+  const bool hidden = beside.has_value();
   if (now == intent.after) {  // swapped: only what came out may be left
     if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
     if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent, now));

@@ -41,7 +41,8 @@ bool is_on(const Look& now, const Op& op) {
 }
 
 Checked<void> settle(const Look& now, const Op& op, const Intent& intent, bool on) {
-  const std::uint32_t locks = intent.locks | (flags_of(now.file.get()) & kLockingFlags);
+  FS_TRY(const std::uint32_t flags, flags_of(now.file.get(), op.file.path));
+  const std::uint32_t locks = intent.locks | (flags & kLockingFlags);
   FS_CHECK(unlock(op, now.file.get()));
   const bool done = op.text.empty()
                         ? ::fchmod(now.file.get(), on ? op.mode : op.mode & ~op.clears) == 0
@@ -131,6 +132,8 @@ Checked<bool> must_be_given_back(const Look& now, Context& context, std::uint32_
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   const auto now = look(context, context.op(index));
+  if (!now && now.error().reason != Reason::kChanged && now.error().reason != Reason::kGone)
+    return fail(now.error());
   if (!now)
     return refuse(Reason::kConflict, "{}: it is not the file any more that was disabled",
                   escaped(context.op(index).file.path));

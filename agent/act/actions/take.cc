@@ -8,13 +8,6 @@ namespace fleetsweep::act {
 
 namespace {
 
-std::optional<struct stat> stat_in(const Parent& parent, const std::string& name) {
-  struct stat status {};
-  if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
-    return std::nullopt;
-  return status;
-}
-
 Checked<bool> has_content(int file, std::uint64_t size, const Digest& wanted) {
   struct stat status {};
   if (::fstat(file, &status) != 0) return refuse_errno("stat", "a file", errno);
@@ -86,9 +79,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const UniqueFd file, open_stored(context, op, parent));
   FS_CHECK(locks_of(op, file.get()));
-  if ((flags_of(parent.folder.get()) & kLockingFlags) != 0)
-    return refuse(Reason::kImmutable, "the folder of {} is immutable or append-only",
-                  escaped(op.file.path));
+  FS_CHECK(must_take_names(parent, op));
   return intent_in(parent);
 }
 
@@ -97,8 +88,12 @@ Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent
   const Op& op = context.op(index);
   const Intent& intent = context.op_state(index).intent;
   const auto hidden = stat_in(parent, hidden_name(op));
-  if (!hidden || !S_ISREG(hidden->st_mode) || !is_same_file(*hidden, op.file, context.device())) {
+  const auto is_ours = [&](const std::optional<struct stat>& status) {
+    return status && S_ISREG(status->st_mode) && is_same_file(*status, op.file, context.device());
+  };
+  if (!hidden || !is_ours(*hidden)) {
     put_back(op, intent, parent);
+    if (!hidden) return fail(hidden.error());
     return refuse(Reason::kRaced, "{}: another file was put in its place while we acted",
                   escaped(op.file.path));
   }
@@ -133,11 +128,12 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
-  if (stat_in(parent, hidden_name(op))) {
+  FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
+  if (hidden) {
     FS_TRY(const Post post, finish(context, index, parent));
     return Recovery{true, post};
   }
-  const auto there = stat_in(parent, parent.leaf);
+  FS_TRY(const auto there, stat_in(parent, parent.leaf));
   // One that is there is not done, whatever number its file system has.
   if (!there ||
       (!is_same_inode(*there, op.file) && !is_same_file(*there, op.file, Device::kMayDiffer)))
@@ -156,7 +152,8 @@ bool is_back(Context& context, const Op& op, const Parent& parent) {
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
-  if (stat_in(parent, parent.leaf) && !is_back(context, context.op(index), parent))
+  FS_TRY(const auto there, stat_in(parent, parent.leaf));
+  if (there && !is_back(context, context.op(index), parent))
     return refuse(Reason::kConflict, "{}: something else has this name now",
                   escaped(context.op(index).file.path));
   UndoIntent intent;
@@ -211,13 +208,19 @@ bool remove_copy(const Context& context, const Op& op, const Parent& parent) {
          ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0;
 }
 
+Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
+  FS_TRY(const std::uint32_t flags, flags_of(copy, op.file.path));
+  FS_CHECK(unlock(op, copy));
+  return flags & kLockingFlags;
+}
+
 // What came out for it must be no more than a copy, or goes back, locked as it was.
 Checked<void> replace(const Context& context, const Op& op, const Parent& parent, int copy) {
   const std::string temporary = temporary_name(op);
-  const std::uint32_t locks = flags_of(copy) & kLockingFlags;
-  if (const auto unlocked = unlock(op, copy); !unlocked) {
+  const auto locks = unlock_copy(op, copy);
+  if (!locks) {
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-    return unlocked;
+    return fail(locks.error());
   }
   const auto replaced = [&]() -> Checked<void> {
     FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
@@ -226,7 +229,7 @@ Checked<void> replace(const Context& context, const Op& op, const Parent& parent
       (void)remove_copy(context, op, parent);
     return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
   }();
-  if (!replaced) (void)lock(op, copy, locks);
+  if (!replaced) (void)lock(op, copy, *locks);
   return replaced;
 }
 

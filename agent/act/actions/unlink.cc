@@ -10,31 +10,29 @@ namespace fleetsweep::act {
 namespace {
 
 // Of an open link `name` is empty.
-bool leads_there(int folder, const std::string& name, const Op& op) {
+Checked<bool> leads_there(int folder, const std::string& name, const Op& op) {
   char target[PATH_MAX];
   const auto size = ::readlinkat(folder, name.c_str(), target, sizeof target);
-  return size >= 0 && std::string_view(target, static_cast<std::size_t>(size)) == op.text;
+  if (size >= 0) return std::string_view(target, static_cast<std::size_t>(size)) == op.text;
+  if (errno == ENOENT || errno == EINVAL) return false;  // it is not there, or no link
+  return refuse_errno("read", op.file.path, errno);
 }
 
-bool is_our_link(const Parent& parent, const std::string& name, const Op& op, Device device) {
-  struct stat status {};
-  if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISLNK(status.st_mode) || !is_same_inode(status, op.file, device))
+Checked<bool> is_our_link(const Parent& parent, const std::string& name, const Op& op,
+                          Device device) {
+  FS_TRY(const auto status, stat_in(parent, name));
+  if (!status || !S_ISLNK(status->st_mode) || !is_same_inode(*status, op.file, device))
     return false;
   return leads_there(parent.folder.get(), name, op);
-}
-
-bool is_there(const Parent& parent, const std::string& name) {
-  struct stat status {};
-  return ::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
-  if (!is_there(parent, parent.leaf))
-    return refuse(Reason::kGone, "{}: gone", escaped(op.file.path));
-  if (!is_our_link(parent, parent.leaf, op, context.device()))
+  FS_TRY(const auto there, stat_in(parent, parent.leaf));
+  if (!there) return refuse(Reason::kGone, "{}: gone", escaped(op.file.path));
+  FS_TRY(const bool ours, is_our_link(parent, parent.leaf, op, context.device()));
+  if (!ours)
     return refuse(Reason::kChanged, "{}: no longer the link that was found", escaped(op.file.path));
   return intent_in(parent);
 }
@@ -42,8 +40,10 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent) {
   const Op& op = context.op(index);
   const Intent& intent = context.op_state(index).intent;
-  if (!is_our_link(parent, hidden_name(op), op, context.device())) {
+  const auto ours = is_our_link(parent, hidden_name(op), op, context.device());
+  if (!ours || !*ours) {
     put_back(op, intent, parent);
+    if (!ours) return fail(ours.error());
     return refuse(Reason::kRaced, "{}: replaced while we acted", escaped(op.file.path));
   }
   if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0) {
@@ -66,20 +66,29 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
-  if (is_there(parent, hidden_name(op))) {
+  FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
+  if (hidden) {
     FS_TRY(const Post post, finish(context, index, parent));
     return Recovery{true, post};
   }
   // One that is there is not done, whatever number its file system has.
-  return Recovery{!is_our_link(parent, parent.leaf, op, Device::kMayDiffer), post_in(parent)};
+  FS_TRY(const bool there, is_our_link(parent, parent.leaf, op, Device::kMayDiffer));
+  return Recovery{!there, post_in(parent)};
+}
+
+// kConflict: its name leads to something else. False: it is there.
+Checked<bool> must_come_back(const Parent& parent, const Op& op) {
+  FS_TRY(const auto there, stat_in(parent, parent.leaf));
+  if (!there) return true;
+  FS_TRY(const bool same, leads_there(parent.folder.get(), parent.leaf, op));
+  if (same) return false;
+  return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
 }
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
-  if (is_there(parent, parent.leaf) &&
-      !leads_there(parent.folder.get(), parent.leaf, context.op(index)))
-    return refuse(Reason::kConflict, "{}: something else has this name now",
-                  escaped(context.op(index).file.path));
+  FS_CHECK(must_come_back(parent, op));
   UndoIntent intent;
   intent.restore_parent_mtime = may_restore_time(context.op_state(index), parent);
   return intent;
@@ -88,7 +97,7 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
 // Of an undo that was interrupted, or of this one; not what somebody put in its place.
 void remove_temporary(const Op& op, const Parent& parent) {
   const std::string temporary = temporary_name(op);
-  if (leads_there(parent.folder.get(), temporary, op))
+  if (leads_there(parent.folder.get(), temporary, op).value_or(false))
     (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
 }
 
@@ -103,8 +112,8 @@ Checked<UniqueFd> make_link(const Op& op, const Parent& parent) {
   struct stat status {};
   if (!link || ::fstat(link.get(), &status) != 0)
     return refuse_errno("restore", op.file.path, errno);
-  if (!S_ISLNK(status.st_mode) || status.st_uid != ::geteuid() || status.st_nlink != 1 ||
-      !leads_there(link.get(), "", op))
+  FS_TRY(const bool leads, leads_there(link.get(), "", op));
+  if (!S_ISLNK(status.st_mode) || status.st_uid != ::geteuid() || status.st_nlink != 1 || !leads)
     return refuse(Reason::kConflict, "{}: another file was put in its place while we acted",
                   escaped(op.file.path));
   return link;
@@ -124,13 +133,12 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   remove_temporary(op, parent);
-  if (!is_there(parent, parent.leaf)) {
+  FS_TRY(const bool must, must_come_back(parent, op));
+  if (must) {
     if (const auto restored = restore(op, parent); !restored) {
       remove_temporary(op, parent);
       return restored;
     }
-  } else if (!leads_there(parent.folder.get(), parent.leaf, op)) {
-    return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
   }  // else an undo that was interrupted had come so far
   return restore_time(context.op_state(index), parent);
 }
