@@ -1,8 +1,5 @@
 #include "agent/act/admin_keys.h"
 
-#include <linux/openat2.h>
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -23,22 +20,14 @@ using scan::Format;
 
 constexpr std::string_view kHome = "@home";
 
-// As sshd opens it, through links. Nothing but a regular file: to open a device may do something.
-UniqueFd open_followed(const Tree& tree, const std::string& path) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const UniqueFd file(
-      static_cast<int>(::syscall(SYS_openat2, tree.fd(), path.c_str(), &how, sizeof how)));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return UniqueFd(::open(descriptor_link(file.get()).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-}
-
-std::string text_behind(const Tree& tree, const std::string& path) {
-  const UniqueFd file = open_followed(tree, path);
-  return file ? read_text(file.get(), path, limits::kPersistenceBytes).value_or(std::string())
-              : std::string();
+// Nothing where there is no file, or one of more than the limit.
+Checked<std::string> text_behind(const Tree& tree, const std::string& path) {
+  const auto file = tree.followed(path);
+  if (!file && is_absent(file.error())) return std::string();
+  if (!file) return fail(file.error());
+  auto text = read_text(file->get(), path, limits::kPersistenceBytes);
+  if (!text && text.error().reason == Reason::kLimit) return std::string();
+  return text;
 }
 
 bool is_key_line(std::string_view line) {
@@ -80,39 +69,42 @@ std::map<std::string, std::string> administrators(std::string_view passwd,
 }
 
 // Paths that exist, of one whose last component may be a pattern.
-std::vector<std::string> matching(const Tree& tree, const std::string& path) {
-  if (path.find_first_of("*?") == std::string::npos) return {path};
+Checked<std::vector<std::string>> matching(const Tree& tree, const std::string& path) {
+  if (path.find_first_of("*?") == std::string::npos) return std::vector{path};
   std::vector<std::string> paths;
   const std::string folder(scan::folder_of(path));
-  if (const auto inside = tree.parent(folder + "/x"))
-    for (const std::string& name : names_in(inside->folder.get()))
-      if (plan::matches_glob(path, folder + "/" + name)) paths.push_back(folder + "/" + name);
+  FS_TRY(const auto names, names_at(tree, folder));
+  for (const std::string& name : names)
+    if (plan::matches_glob(path, folder + "/" + name)) paths.push_back(folder + "/" + name);
   return paths;
 }
 
 // Of each line that says where keys lie, all that it says; and the default.
-std::set<std::vector<std::string>> key_places(const Tree& tree) {
+Checked<std::set<std::vector<std::string>>> key_places(const Tree& tree) {
   std::set<std::vector<std::string>> places = {
       {"@home/.ssh/authorized_keys", "@home/.ssh/authorized_keys2"}};
   std::vector<std::string> files;
-  const auto add = [&](const std::string& pattern) {
-    for (const std::string& path : matching(tree, pattern))
+  const auto add = [&](const std::string& pattern) -> Checked<void> {
+    FS_TRY(const auto paths, matching(tree, pattern));
+    for (const std::string& path : paths)
       if (files.size() < limits::kPersistenceFollowed &&
           std::ranges::find(files, path) == files.end())
         files.push_back(path);
+    return {};
   };
   for (const auto& place : model::places::kAll) {
     if (place.format != Format::kSshd) continue;
     const bool is_file = place.gather == model::PersistencePlace::Gather::kFile;
-    add(is_file ? std::string(place.path) : fmt::format("{}/*{}", place.path, place.suffixes));
+    FS_CHECK(
+        add(is_file ? std::string(place.path) : fmt::format("{}/*{}", place.path, place.suffixes)));
   }
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::string text = text_behind(tree, files[i]);
+    FS_TRY(const std::string text, text_behind(tree, files[i]));
     for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone)) {
       std::vector<std::string> named;
       for (scan::FollowedFile& file : scan::followed_files(Format::kSshd, files[i], line.text))
         if (file.format == Format::kSshd)
-          add(file.path);
+          FS_CHECK(add(file.path));
         else
           named.push_back(std::move(file.path));
       if (!named.empty() && places.size() < limits::kPersistenceFollowed)
@@ -130,6 +122,10 @@ std::string path_for(std::string path, const std::string& account, const std::st
   return path;
 }
 
+bool is_named_as_keys(const std::string& path) {
+  return scan::file_name(path).starts_with("authorized_keys");
+}
+
 const model::PersistenceIdentity* key_line_in(const model::Identity& identity) {
   const auto* entry = std::get_if<model::PersistenceIdentity>(&identity);
   return entry && entry->kind == model::PersistenceKind::kAuthorizedKey ? entry : nullptr;
@@ -138,31 +134,41 @@ const model::PersistenceIdentity* key_line_in(const model::Identity& identity) {
 }  // namespace
 
 AdminKeys::AdminKeys(const Tree& tree, const std::vector<model::Finding>& findings)
-    : findings_(findings) {
-  const auto places = key_places(tree);
-  for (const auto& [account, home] :
-       administrators(text_behind(tree, "/etc/passwd"), text_behind(tree, "/etc/group")))
+    : findings_(findings), looked_(look(tree)) {}
+
+Checked<void> AdminKeys::look(const Tree& tree) {
+  FS_TRY(const auto places, key_places(tree));
+  FS_TRY(const std::string passwd, text_behind(tree, "/etc/passwd"));
+  FS_TRY(const std::string groups, text_behind(tree, "/etc/group"));
+  for (const auto& [account, home] : administrators(passwd, groups))
     for (const auto& place : places) {
       KeyRing ring{account, {}};
-      for (const std::string& one : place) {
-        const UniqueFd file = open_followed(tree, path_for(one, account, home));
-        struct stat status {};
-        if (!file || ::fstat(file.get(), &status) != 0) continue;
-        std::error_code error;
-        KeyFile keys{
-            tree.relative(
-                    std::filesystem::read_symlink(descriptor_link(file.get()), error).string())
-                .value_or(std::string()),
-            {status.st_dev, status.st_ino}};
-        const auto text = read_text(file.get(), one, limits::kPersistenceBytes);
-        keys.is_read = text.has_value();
-        if (text)
-          for (const lines::Line& line : lines::logical_lines(*text, lines::Join::kNone))
-            if (is_key_line(line.text)) keys.keys.emplace_back(line.text);
-        ring.files.push_back(std::move(keys));
-      }
+      for (const std::string& one : place)
+        if (auto file = key_file(tree, path_for(one, account, home)))
+          ring.files.push_back(std::move(*file));
       rings_.push_back(std::move(ring));
     }
+  return {};
+}
+
+// Nothing: there is none.
+std::optional<AdminKeys::KeyFile> AdminKeys::key_file(const Tree& tree, const std::string& path) {
+  const auto file = tree.followed(path);
+  if (!file && is_absent(file.error())) return std::nullopt;
+  KeyFile keys{path};
+  struct stat status {};
+  if (!file || ::fstat(file->get(), &status) != 0) return keys;
+  std::error_code error;
+  keys.path =
+      tree.relative(std::filesystem::read_symlink(descriptor_link(file->get()), error).string())
+          .value_or(std::string());
+  keys.inode = {status.st_dev, status.st_ino};
+  const auto text = read_text(file->get(), path, limits::kPersistenceBytes);
+  keys.is_read = text.has_value();
+  if (text)
+    for (const lines::Line& line : lines::logical_lines(*text, lines::Join::kNone))
+      if (is_key_line(line.text)) keys.keys.emplace_back(line.text);
+  return keys;
 }
 
 bool AdminKeys::KeyFile::is(const model::FileIdentity& file) const {
@@ -181,8 +187,11 @@ bool AdminKeys::keeps_key(const KeyFile& file, const model::Identity& going) con
   });
 }
 
-std::string AdminKeys::who_loses(const model::Identity& identity) const {
-  if (!plan::is_file_itself(identity) && !key_line_in(identity)) return {};
+Checked<std::string> AdminKeys::who_loses(const model::Identity& identity) const {
+  const bool is_file = plan::is_file_itself(identity);
+  if (!is_file && !key_line_in(identity)) return std::string();
+  if (!looked_ && (!is_file || is_named_as_keys(plan::file_of(identity).path)))
+    return fail(looked_.error());
   for (const KeyRing& ring : rings_) {
     const bool has_key_there = std::ranges::any_of(ring.files, [&](const KeyFile& file) {
       return file.is(plan::file_of(identity)) && (!file.keys.empty() || !file.is_read);
@@ -192,7 +201,7 @@ std::string AdminKeys::who_loses(const model::Identity& identity) const {
         }))
       return ring.account;
   }
-  return {};
+  return std::string();
 }
 
 }  // namespace fleetsweep::act

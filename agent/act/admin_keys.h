@@ -19,13 +19,13 @@ class AdminKeys {
   AdminKeys(const Tree& tree, const std::vector<model::Finding>& findings);
 
   // Who has a key before, and none after this object and all else that was found is gone; empty:
-  // nobody.
-  std::string who_loses(const model::Identity& identity) const;
+  // nobody. An error: what says whose keys lie where cannot be read.
+  Checked<std::string> who_loses(const model::Identity& identity) const;
 
  private:
   struct KeyFile {
     std::string path;  // through all links
-    std::pair<std::uint64_t, std::uint64_t> inode;
+    std::pair<std::uint64_t, std::uint64_t> inode = {};
     std::vector<std::string> keys = {};
     bool is_read = false;  // else nobody knows what keys it has
     bool is(const model::FileIdentity& file) const;
@@ -35,10 +35,13 @@ class AdminKeys {
     std::string account;
     std::vector<KeyFile> files;
   };
+  Checked<void> look(const Tree& tree);
+  static std::optional<KeyFile> key_file(const Tree& tree, const std::string& path);
   bool keeps_key(const KeyFile& file, const model::Identity& going) const;
 
   const std::vector<model::Finding>& findings_;
   std::vector<KeyRing> rings_;
+  Checked<void> looked_;
 };
 
 }  // namespace fleetsweep::act

@@ -17,30 +17,29 @@ using model::PersistenceKind;
 
 constexpr std::string_view kPamConf = "/etc/pam.conf";
 
-std::string text_of(const Tree& tree, const std::string& path) {
+// Nothing of what is no file.
+Checked<std::string> text_of(const Tree& tree, const std::string& path) {
   const auto parent = tree.parent(path);
-  struct stat status {};
+  if (!parent && is_absent(parent.error())) return std::string();
+  if (!parent) return fail(parent.error());
+  FS_TRY(const auto status, stat_in(*parent, parent->leaf));
   // To open a device may do something.
-  if (!parent ||
-      ::fstatat(parent->folder.get(), parent->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISREG(status.st_mode))
-    return {};
-  const auto file = tree.file(*parent, path);
-  if (!file) return {};
+  if (!status || !S_ISREG(status->st_mode)) return std::string();
+  FS_TRY(const UniqueFd file, tree.file(*parent, path));
   std::string text(limits::kPersistenceBytes, '\0');
   std::size_t have = 0;
-  for (ssize_t got = 0;
-       have < text.size() && (got = ::pread(file->get(), text.data() + have, text.size() - have,
-                                            static_cast<off_t>(have))) > 0;)
+  ssize_t got = 0;
+  while (have < text.size() && (got = ::pread(file.get(), text.data() + have, text.size() - have,
+                                              static_cast<off_t>(have))) > 0)
     have += static_cast<std::size_t>(got);
+  if (got < 0) return refuse_errno("read", path, errno);
   text.resize(have);
   return text;
 }
 
-std::vector<std::string> files_of(const Tree& tree, const std::string& folder) {
-  std::vector<std::string> paths;
-  if (const auto inside = tree.parent(folder + "/x"))
-    for (const auto& name : names_in(inside->folder.get())) paths.push_back(folder + "/" + name);
+Checked<std::vector<std::string>> files_of(const Tree& tree, const std::string& folder) {
+  FS_TRY(std::vector<std::string> paths, names_at(tree, folder));
+  for (auto& path : paths) path = folder + "/" + path;
   return paths;
 }
 
@@ -71,29 +70,30 @@ EntryFacts::EntryFacts(const Tree& tree, const PackageDb& packages,
   }
 }
 
-std::string EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) const {
+Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& entry) const {
   switch (entry.kind) {
     case PersistenceKind::kPamConfig:
       return why_pam_line_stays(entry);
     case PersistenceKind::kSudoers:
-      if (packages_.owner(entry.file.path)) return "a package owns the file: a human should look";
-      if (is_rested_on(entry)) return "other rules of sudo may rest on this one";
-      return {};
+      if (packages_.owner(entry.file.path))
+        return std::string("a package owns the file: a human should look");
+      if (is_rested_on(entry)) return std::string("other rules of sudo may rest on this one");
+      return std::string();
     case PersistenceKind::kPackageManagerHook:
       if (lines::join_of(entry.kind, entry.name) == lines::Join::kBraces &&
           sets_more_than_hooks(entry.entry))
-        return "the hook stands in a line or block that holds more than it";
-      return {};
+        return std::string("the hook stands in a line or block that holds more than it");
+      return std::string();
     case PersistenceKind::kGitHook:
       if (entry.entry.find('[') < entry.entry.find('='))
-        return "the setting stands behind the name of its section, which others need";
-      return {};
+        return std::string("the setting stands behind the name of its section, which others need");
+      return std::string();
     default:
-      return {};
+      return std::string();
   }
 }
 
-std::string EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& entry) const {
+Checked<std::string> EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& entry) const {
   const bool with_service = entry.file.path == kPamConf;
   const std::string module = plan::pam_module_of(entry.entry, with_service);
   const std::string name = module.substr(module.rfind('/') + 1);
@@ -104,7 +104,8 @@ std::string EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& ent
       paths.clear();
       for (const char* base : {"/usr/lib", "/usr/lib64", "/lib", "/lib64"}) {
         paths.push_back(fmt::format("{}/security/{}", base, module));
-        for (const auto& folder : files_of(tree_, base))
+        FS_TRY(const auto folders, files_of(tree_, base));
+        for (const auto& folder : folders)
           if (folder.find("linux") != std::string::npos)
             paths.push_back(fmt::format("{}/security/{}", folder, module));
       }
@@ -113,21 +114,24 @@ std::string EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& ent
       if (packages_.owner(path))
         return fmt::format("a package owns its module {}: a human should look", escaped(path));
   }
-  return plan::why_pam_lines_stay(text_of(tree_, entry.file.path), found_.at(entry.file.path),
-                                  with_service);
+  FS_TRY(const std::string text, text_of(tree_, entry.file.path));
+  return plan::why_pam_lines_stay(text, found_.at(entry.file.path), with_service);
 }
 
-std::vector<std::string> EntryFacts::pam_lines_of(const std::string& path) const {
+Checked<std::vector<std::string>> EntryFacts::pam_lines_of(const std::string& path) const {
   std::vector<std::string> keys;
   if (path.find("/security/") == std::string::npos || !path.ends_with(".so")) return keys;
   std::vector<std::string> files = {std::string(kPamConf)};
-  for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"})
-    for (auto& file : files_of(tree_, folder)) files.push_back(std::move(file));
+  for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"}) {
+    FS_TRY(const auto inside, files_of(tree_, folder));
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
   // And those that they include, wherever they lie.
   std::set<std::string> known(files.begin(), files.end());
   const std::size_t files_max = files.size() + limits::kPersistenceFollowed;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::string file = files[i], text = text_of(tree_, file);
+    const std::string file = files[i];
+    FS_TRY(const std::string text, text_of(tree_, file));
     for (const auto& line : plan::pam_lines_naming(
              text, std::string_view(path).substr(path.rfind('/') + 1), file == kPamConf)) {
       model::PersistenceIdentity entry;

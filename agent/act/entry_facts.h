@@ -19,12 +19,12 @@ class EntryFacts {
              const std::vector<model::Finding>& findings);
 
   // Empty: it may go.
-  std::string why_it_stays(const model::PersistenceIdentity& entry) const;
+  Checked<std::string> why_it_stays(const model::PersistenceIdentity& entry) const;
   // plan::object_key()s of the PAM lines that load this file.
-  std::vector<std::string> pam_lines_of(const std::string& path) const;
+  Checked<std::vector<std::string>> pam_lines_of(const std::string& path) const;
 
  private:
-  std::string why_pam_line_stays(const model::PersistenceIdentity& entry) const;
+  Checked<std::string> why_pam_line_stays(const model::PersistenceIdentity& entry) const;
 
   const Tree& tree_;
   const PackageDb& packages_;

@@ -326,14 +326,20 @@ class Expansion {
       not_done(Outcome::kFailed, Reason::kHardLinks);
       return {};
     }
-    for (const auto& link : links_of(entry)) FS_CHECK(unlink(link));
+    FS_CHECK(unlink_all(entry));
     return take(step, entry.file);
   }
 
-  std::vector<std::string> links_of(const model::PersistenceIdentity& entry) const {
-    if (plan::disabling_of(entry) != model::Disabling::kLinks) return {};
+  Checked<std::vector<std::string>> links_of(const model::PersistenceIdentity& entry) const {
+    if (plan::disabling_of(entry) != model::Disabling::kLinks) return std::vector<std::string>();
     return entry.kind == model::PersistenceKind::kInitScript ? init_links(tree_, entry.file.path)
                                                              : unit_links(tree_, entry.file.path);
+  }
+
+  Checked<void> unlink_all(const model::PersistenceIdentity& entry) {
+    FS_TRY(const auto links, links_of(entry));
+    for (const auto& link : links) FS_CHECK(unlink(link));
+    return {};
   }
 
   Checked<void> disable(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
@@ -342,7 +348,7 @@ class Expansion {
       case model::Disabling::kComment:
         return edit(step, entry);
       case model::Disabling::kLinks:
-        for (const auto& link : links_of(entry)) FS_CHECK(unlink(link));
+        FS_CHECK(unlink_all(entry));
         break;
       case model::Disabling::kSetting:
         FS_CHECK(turn_off(entry));

@@ -74,6 +74,19 @@ Checked<UniqueFd> Tree::file(const Parent& parent, std::string_view path) const 
   return file;
 }
 
+Checked<UniqueFd> Tree::followed(const std::string& path) const {
+  // To open a device may do something.
+  const UniqueFd there(open_resolved(folder_.get(), path, O_PATH, RESOLVE_IN_ROOT));
+  struct stat status {};
+  if (!there || ::fstat(there.get(), &status) != 0) return refuse_errno("open", path, errno);
+  if (!S_ISREG(status.st_mode))
+    return refuse(Reason::kChanged, "{}: not a regular file", escaped(path));
+  UniqueFd file(
+      ::open(descriptor_link(there.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!file) return refuse_errno("open", path, errno);
+  return file;
+}
+
 std::string Tree::real(const std::string& path) const {
   if (!path.starts_with('/')) return path;  // a name of Windows
   for (std::size_t end = path.size(); end > 1; end = path.rfind('/', end - 1)) {
@@ -145,18 +158,32 @@ Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::str
   return refuse_errno("stat", name, errno);
 }
 
-std::vector<std::string> names_in(int folder) {
-  std::vector<std::string> names;
+Checked<std::vector<std::string>> names_in(int folder) {
   const int copy = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  std::unique_ptr<DIR, int (*)(DIR*)> entries(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
-  while (entries) {
+  if (copy < 0) return refuse_errno("open", "a folder", errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(copy), ::closedir);
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
     const dirent* entry = ::readdir(entries.get());
     if (entry == nullptr) break;
     const std::string name = entry->d_name;
     if (name != "." && name != "..") names.push_back(name);
   }
+  if (errno != 0) return refuse_errno("read", "a folder", errno);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+Checked<std::vector<std::string>> names_at(const Tree& tree, const std::string& path) {
+  const auto inside = tree.parent(path + "/x");
+  if (!inside && is_absent(inside.error())) return std::vector<std::string>();
+  if (!inside) return fail(inside.error());
+  return names_in(inside->folder.get());
+}
+
+bool is_absent(const Refusal& refusal) {
+  return refusal.reason == Reason::kGone || refusal.reason == Reason::kChanged;
 }
 
 Checked<Digest> digest_of(int fd, std::uint64_t most) {

@@ -34,6 +34,8 @@ class Tree {
   Checked<Parent> parent(std::string_view path) const;
   // A regular file, read-only; kChanged if it is anything else now.
   Checked<UniqueFd> file(const Parent& parent, std::string_view path) const;
+  // The same through links, which stay in the root: as its programs find it.
+  Checked<UniqueFd> followed(const std::string& path) const;
   // A path of the host as one of the root; nothing if it does not lie beneath it.
   std::optional<std::string> relative(std::string_view host_path) const;
   // The place that a path of the root leads to, without the links on its way, which stay in the
@@ -67,8 +69,11 @@ bool is_unchanged(const struct stat& status, const model::FileIdentity& file,
 // Of a name in a folder, not of what it leads to; nothing: nothing has that name.
 Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::string& name);
 
-// Names in an open folder, sorted; none if it cannot be read.
-std::vector<std::string> names_in(int folder);
+// Names in a folder, sorted; at a path none where there is no folder.
+Checked<std::vector<std::string>> names_in(int folder);
+Checked<std::vector<std::string>> names_at(const Tree& tree, const std::string& path);
+// What leads nowhere, or elsewhere than by folders alone.
+bool is_absent(const Refusal& refusal);
 
 // kChanged above `most` bytes: it cannot be what is looked for, and a sparse file has no end.
 Checked<Digest> digest_of(int fd, std::uint64_t most);

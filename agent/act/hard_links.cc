@@ -73,7 +73,9 @@ class Search {
       // By its whole path: however deep it lies, one folder is open.
       const auto folder = open(path);
       if (!folder || !devices_.contains(folder->device)) continue;
-      for (const auto& name : names_in(folder->folder.get())) look(*folder, path, name, pending);
+      // What is not read holds names that are missing in the count.
+      const auto names = names_in(folder->folder.get()).value_or(std::vector<std::string>());
+      for (const auto& name : names) look(*folder, path, name, pending);
     }
   }
 

@@ -75,7 +75,8 @@ tl::unexpected<Refusal> refuse_process(std::string_view path, std::string_view w
 // At most two.
 Checked<std::vector<UniqueFd>> logs_of(const Parent& parent) {
   std::vector<UniqueFd> logs;
-  for (const std::string& name : names_in(parent.folder.get())) {
+  FS_TRY(const auto names, names_in(parent.folder.get()));
+  for (const std::string& name : names) {
     const bool is_log =
         hive::is_equal(name, parent.leaf + ".LOG1") || hive::is_equal(name, parent.leaf + ".LOG2");
     if (!is_log || logs.size() == kLogs) continue;
@@ -186,7 +187,7 @@ Checked<std::string> find_folded(const Tree& tree, std::string_view path) {
     const std::string_view wanted = rest.substr(0, rest.find('/'));
     rest.remove_prefix(wanted.size());
     FS_TRY(const Parent folder, tree.parent(found + "/x"));
-    std::vector<std::string> names = names_in(folder.folder.get());
+    FS_TRY(auto names, names_in(folder.folder.get()));
     std::erase_if(names, [&](const std::string& name) { return !hive::is_equal(name, wanted); });
     if (names.empty()) return refuse(Reason::kGone, "no {} beneath the root", path);
     if (names.size() > 1)

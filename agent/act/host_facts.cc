@@ -27,15 +27,14 @@ namespace fleetsweep::act {
 
 namespace {
 
-std::set<Inode> protected_inodes(const Tree& tree) {
+Checked<std::set<Inode>> protected_inodes(const Tree& tree) {
   std::set<Inode> inodes;
   for (const auto& path : plan::protected_files()) {
     const auto parent = tree.parent(path);
-    struct stat status {};
-    if (parent &&
-        ::fstatat(parent->folder.get(), parent->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISREG(status.st_mode))
-      inodes.emplace(status.st_dev, status.st_ino);
+    if (!parent && is_absent(parent.error())) continue;
+    if (!parent) return fail(parent.error());
+    FS_TRY(const auto status, stat_in(*parent, parent->leaf));
+    if (status && S_ISREG(status->st_mode)) inodes.emplace(status->st_dev, status->st_ino);
   }
   return inodes;
 }
@@ -62,29 +61,40 @@ bool is_mount_point(const Parent& parent) {
 }
 
 // By the same hash as what its package recorded; MD5 where it recorded nothing.
-std::string digest_like(const std::optional<std::string>& recorded, int fd) {
+Checked<std::string> digest_like(const std::optional<std::string>& recorded, int fd) {
   constexpr std::size_t kMd5Digits = 32;
   crypto::BulkHash hash(recorded && recorded->size() != kMd5Digits ? crypto::HashKind::kSha256
                                                                    : crypto::HashKind::kMd5);
   Bytes buffer(256 * 1024);
   off_t at = 0;
-  for (ssize_t got = 0; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
+  ssize_t got = 0;
+  for (; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
     hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
+  if (got < 0) return refuse_errno("read", "a file", errno);
   return to_hex(hash.finish());
 }
 
 // As its package recorded it.
-bool is_intact(const PackageDb& packages, const std::string& path, int fd) {
+Checked<bool> is_intact(const PackageDb& packages, const std::string& path, int fd) {
   const auto recorded = packages.recorded(path);
-  return recorded && *recorded == digest_like(recorded, fd);
+  if (!recorded) return false;
+  FS_TRY(const std::string found, digest_like(recorded, fd));
+  return found == *recorded;
 }
 
-plan::Package package_of(const PackageDb& packages, const Tree& tree, const std::string& path) {
+Checked<UniqueFd> open_at(const Tree& tree, const std::string& path) {
+  FS_TRY(const Parent parent, tree.parent(path));
+  return tree.file(parent, path);
+}
+
+Checked<plan::Package> package_of(const PackageDb& packages, const Tree& tree,
+                                  const std::string& path) {
   if (!packages.owner(path)) return plan::Package::kUnowned;
-  if (const auto parent = tree.parent(path))
-    if (const auto file = tree.file(*parent, path))
-      if (is_intact(packages, path, file->get())) return plan::Package::kIntact;
-  return plan::Package::kTampered;
+  const auto file = open_at(tree, path);
+  if (!file && !is_absent(file.error())) return fail(file.error());
+  if (!file) return plan::Package::kTampered;
+  FS_TRY(const bool intact, is_intact(packages, path, file->get()));
+  return intact ? plan::Package::kIntact : plan::Package::kTampered;
 }
 
 class Facts {
@@ -109,6 +119,15 @@ class Facts {
   }
 
   plan::ObjectFacts of(const model::Finding& finding) {
+    auto known = look(finding);
+    if (known) return std::move(*known);
+    plan::ObjectFacts unknown;
+    unknown.left_alone = "left, for not all about it can be read: " + known.error().detail;
+    return unknown;
+  }
+
+ private:
+  Checked<plan::ObjectFacts> look(const model::Finding& finding) {
     plan::ObjectFacts facts;
     const bool is_entry = std::holds_alternative<model::PersistenceIdentity>(finding.identity);
     const auto& file = plan::file_of(finding.identity);
@@ -124,36 +143,41 @@ class Facts {
     // Without its database nobody can say what belongs to a package.
     if (!broken_.empty()) return refused(Reason::kIo, "package database: " + broken_);
     if (!is_entry) facts.mapped_by = mapped_by(file);
-    if (!is_entry) facts.proposal = proposal_for(file.path);
+    if (!is_entry) {
+      FS_TRY(facts.proposal, proposal_for(file.path));
+    }
     if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
       return refused(Reason::kProtected, "a mount point");
-    if (protected_.contains({file.device, file.inode}) && !is_entry)
+    if (!protected_) return fail(protected_.error());
+    if (protected_->contains({file.device, file.inode}) && !is_entry)
       return refused(Reason::kProtected, "a hard link to a protected file");
     if (of_init_.contains({file.device, file.inode}))
       return refused(Reason::kProtected, "init is using it");
     // The rest of the plan is carried out: this may be the key of an intruder who took all others.
-    if (const std::string account = admin_keys_.who_loses(finding.identity); !account.empty())
+    FS_TRY(const std::string account, admin_keys_.who_loses(finding.identity));
+    if (!account.empty())
       facts.left_alone = fmt::format(
           "left, for {} would have no key to log in with: add the owner's, then order again",
           escaped(account));
-    if (is_entry)
-      if (std::string why =
-              entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity));
-          !why.empty())
-        return refused(Reason::kProtected, std::move(why));
-    if (plan::is_file_itself(finding.identity)) facts.named_by = entries_->pam_lines_of(file.path);
+    if (is_entry) {
+      FS_TRY(std::string why,
+             entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity)));
+      if (!why.empty()) return refused(Reason::kProtected, std::move(why));
+    }
+    if (plan::is_file_itself(finding.identity)) {
+      FS_TRY(facts.named_by, entries_->pam_lines_of(file.path));
+    }
     if (const auto links = links_.find({file.device, file.inode});
         links != links_.end() && plan::is_file_itself(finding.identity))
       facts.names = links->second;
-    find_package(file.path, facts);
-    for (const auto& name : facts.names) find_package(name, facts);
+    FS_CHECK(find_package(file.path, facts));
+    for (const auto& name : facts.names) FS_CHECK(find_package(name, facts));
     facts.is_stray_module =
         is_stray_module(file.path) &&
         std::ranges::all_of(facts.names, [&](const auto& name) { return is_stray_module(name); });
     return facts;
   }
 
- private:
   std::vector<plan::Service> mapped_by(const model::FileIdentity& file) {
     if (!mappings_) mappings_ = mappings_of_host();
     const auto found = mappings_->find({file.device, file.inode});
@@ -169,15 +193,15 @@ class Facts {
   }
 
   // Of a package's file that is another one now; else empty.
-  std::string proposal_for(const std::string& path) {
+  Checked<std::string> proposal_for(const std::string& path) {
     const auto package = packages_.owner(path);
-    const auto parent = tree_.parent(path);
-    if (!package || !parent) return {};
-    const auto file = tree_.file(*parent, path);
-    if (!file) return {};
+    if (!package) return std::string();
+    const auto file = open_at(tree_, path);
+    if (!file && is_absent(file.error())) return std::string();
+    if (!file) return fail(file.error());
     const auto recorded = packages_.recorded(path);
-    const std::string found = digest_like(recorded, file->get());
-    if (recorded == found) return {};
+    FS_TRY(const std::string found, digest_like(recorded, file->get()));
+    if (recorded == found) return std::string();
     return reinstall_proposal(
         {*package, dpkg_version(dpkg_status(), *package).value_or(""), recorded, found});
   }
@@ -205,15 +229,16 @@ class Facts {
   }
 
   // What is exactly as installed says more than what was changed, under whichever name.
-  void find_package(const std::string& path, plan::ObjectFacts& facts) const {
-    const auto package = package_of(packages_, tree_, path);
-    if (package == plan::Package::kUnowned || facts.package == plan::Package::kIntact) return;
+  Checked<void> find_package(const std::string& path, plan::ObjectFacts& facts) const {
+    FS_TRY(const plan::Package package, package_of(packages_, tree_, path));
+    if (package == plan::Package::kUnowned || facts.package == plan::Package::kIntact) return {};
     facts.package = package;
     facts.owned = path;
+    return {};
   }
 
   const Tree& tree_;
-  std::set<Inode> protected_;
+  Checked<std::set<Inode>> protected_;
   std::set<Inode> of_init_;
   const ImageLayers layers_;
   const ImageNames* image_names_;

@@ -60,9 +60,9 @@ UniqueFd record_at(const Tree& tree, const std::string& path) {
 // Names that are digests; none if there are more.
 std::set<Digest> digests_in(const Tree& tree, const std::string& folder, std::size_t most) {
   std::set<Digest> digests;
-  if (const auto inside = tree.parent(folder + "/x"))
-    for (const std::string& name : names_in(inside->folder.get()))
-      if (const auto digest = Digest::parse_hex(name)) digests.insert(*digest);
+  const auto names = names_at(tree, folder).value_or(std::vector<std::string>());
+  for (const std::string& name : names)
+    if (const auto digest = Digest::parse_hex(name)) digests.insert(*digest);
   return digests.size() <= most ? digests : std::set<Digest>();
 }
 

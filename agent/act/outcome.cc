@@ -10,6 +10,7 @@ Reason reason_of(int error) {
   switch (error) {
     case ENOENT:
     case ESRCH:
+    case ENAMETOOLONG:  // nothing has that name
       return Reason::kGone;
     case ELOOP:  // a symlink where a folder or a file was
     case ENOTDIR:

@@ -10,11 +10,6 @@
 namespace fleetsweep::act {
 namespace {
 
-std::vector<std::string> names_at(const Tree& tree, const std::string& path) {
-  const auto inside = tree.parent(path + "/x");
-  return inside ? names_in(inside->folder.get()) : std::vector<std::string>();
-}
-
 std::string base_name(const std::string& path) {
   return path.substr(path.rfind('/') + 1);
 }
@@ -38,13 +33,13 @@ bool may_share_manager(std::string_view folder, std::string_view other) {
 
 // Another name for the unit (Alias=): a link beside the units that leads to it, or `by_name` to a
 // unit of its name.
-bool is_alias(const Tree& tree, const std::string& path, const std::string& unit_path,
-              bool by_name) {
-  const auto parent = tree.parent(path);
+Checked<bool> is_alias(const Tree& tree, const std::string& path, const std::string& unit_path,
+                       bool by_name) {
+  FS_TRY(const Parent parent, tree.parent(path));
   char target[PATH_MAX];
-  const auto size =
-      parent ? ::readlinkat(parent->folder.get(), parent->leaf.c_str(), target, sizeof target) : -1;
-  if (size <= 0) return false;
+  const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
+  if (size < 0 && (errno == EINVAL || errno == ENOENT)) return false;  // no link, or gone by now
+  if (size < 0) return refuse_errno("read", path, errno);
   const std::filesystem::path leads_to(std::string(target, static_cast<std::size_t>(size)));
   const auto from = std::filesystem::path(path).parent_path();
   return (by_name && leads_to == base_name(unit_path)) ||
@@ -58,7 +53,7 @@ bool is_start_link(const std::string& link, const std::string& script) {
 
 }  // namespace
 
-std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_path) {
+Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string& unit_path) {
   const std::string unit = base_name(unit_path);
   const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
   std::set<std::string> folders = {own_folder};
@@ -69,25 +64,30 @@ std::vector<std::string> unit_links(const Tree& tree, const std::string& unit_pa
   std::vector<std::string> links;
   for (const auto& folder : folders) {
     const bool by_name = may_share_manager(folder, own_folder);
-    for (const auto& name : names_at(tree, folder)) {
-      if (is_alias(tree, folder + "/" + name, unit_path, by_name))
-        links.push_back(folder + "/" + name);
-      if (!by_name) continue;
-      if (name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds"))
-        for (const auto& link : names_at(tree, folder + "/" + name))
-          if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
+    FS_TRY(const auto names, names_at(tree, folder));
+    for (const auto& name : names) {
+      FS_TRY(const bool alias, is_alias(tree, folder + "/" + name, unit_path, by_name));
+      if (alias) links.push_back(folder + "/" + name);
+      if (!by_name ||
+          !(name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds")))
+        continue;
+      FS_TRY(const auto inside, names_at(tree, folder + "/" + name));
+      for (const auto& link : inside)
+        if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
     }
   }
   return links;
 }
 
-std::vector<std::string> init_links(const Tree& tree, const std::string& script_path) {
+Checked<std::vector<std::string>> init_links(const Tree& tree, const std::string& script_path) {
   std::vector<std::string> links;
   for (const char* base : {"/etc", "/etc/rc.d"})
-    for (const char level : std::string_view("0123456S"))
-      for (const auto& link : names_at(tree, fmt::format("{}/rc{}.d", base, level)))
-        if (is_start_link(link, base_name(script_path)))
-          links.push_back(fmt::format("{}/rc{}.d/{}", base, level, link));
+    for (const char level : std::string_view("0123456S")) {
+      const std::string folder = fmt::format("{}/rc{}.d", base, level);
+      FS_TRY(const auto names, names_at(tree, folder));
+      for (const auto& link : names)
+        if (is_start_link(link, base_name(script_path))) links.push_back(folder + "/" + link);
+    }
   return links;
 }
 

@@ -77,6 +77,15 @@ void add_names(std::string& text, std::string_view what, const std::set<std::str
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, escaped(name));
 }
 
+// None where nobody has mounted the list.
+Checked<std::vector<std::string>> registered_formats(const std::string& proc) {
+  const std::string path = proc + "/sys/fs/binfmt_misc";
+  const UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder && errno == ENOENT) return std::vector<std::string>();
+  if (!folder) return refuse_errno("open", path, errno);
+  return names_in(folder.get());
+}
+
 }  // namespace
 
 void Taken::add(std::string_view path, std::string_view text) {
@@ -111,12 +120,10 @@ StillActive still_active(Context& context, const std::string& proc) {
       std::erase_if(taken.modules, [&](const auto& name) { return !loaded.contains(name); });
   }
   if (!taken.formats.empty()) {
-    const UniqueFd folder(
-        ::open((proc + "/sys/fs/binfmt_misc").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const auto registered = names_in(folder.get());
-    std::erase_if(taken.formats, [&](const auto& name) {
-      return std::ranges::find(registered, name) == registered.end();
-    });
+    if (const auto registered = registered_formats(proc))
+      std::erase_if(taken.formats, [&](const auto& name) {
+        return std::ranges::find(*registered, name) == registered->end();
+      });
   }
   std::string names;
   add_names(names, "module", taken.modules);

@@ -40,8 +40,8 @@ struct ObjectFacts {
   std::string proposal;
   std::vector<Service> mapped_by;  // who has the file in memory
   // Why this object alone is reported and never touched, for a person: it lies in a layer of a
-  // container image, which other containers share and the next one is made from, or an
-  // administrator could not log in without it.
+  // container image, which other containers share and the next one is made from, an administrator
+  // could not log in without it, or something about it cannot be read.
   std::string left_alone;
   // A kernel module that no package owns, under each of its names, and a package owns the kernel.
   bool is_stray_module = false;

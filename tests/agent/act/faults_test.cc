@@ -276,7 +276,7 @@ TEST(Faults, AtEverySystemCallWhatActIsAtIsFullyDoneOrFullyUndone) {
     std::fflush(stdout);
     missed += outcome.missed;
   }
-  EXPECT_LT(missed, cases.size() / 20);  // the number of calls differs little from run to run
+  EXPECT_LE(missed, cases.size() / 20);  // the number of calls differs little from run to run
 }
 
 }  // namespace

@@ -69,6 +69,14 @@ void make_windows(const ActHost& host) {
 void find_file(ActHost& host) {
   host.find_file(kByName, "/usr/lib/libevil.so");
 }
+// As its package installed it.
+void find_owned(ActHost& host) {
+  const std::string recorded = output_of("md5sum < " + host.at("/usr/lib/libevil.so"));
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/usr/lib/libevil.so\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"),
+             recorded.substr(0, 32) + "  usr/lib/libevil.so\n");
+  find_file(host);
+}
 void find_cron(ActHost& host) {
   host.find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab",
                  "* * * * * root /tmp/evil");
@@ -232,6 +240,7 @@ const std::vector<Scenario>& scenarios() {
                     {kByProcess, kByName},
                     find_program});
     list.push_back({"suspend a tree", {ActionKind::kSuspend}, {kByProcess}, find_tree, true});
+    list.push_back({"leave what a package owns", {ActionKind::kQuarantine}, {kByName}, find_owned});
     return list;
   }();
   return all;
@@ -382,7 +391,12 @@ void World::check_restart(const Answer& answer, const Fault& fault) {
   expect(!is_clean || is_said, "called clean without a word on its service\n" + answer.text());
 }
 
+bool World::leaves() const {
+  return scenario_.find == find_owned;
+}
+
 HostState World::cleaned() const {
+  if (leaves()) return HostState::kRefused;
   const bool only_suspends = scenario_.actions == std::vector{ActionKind::kSuspend};
   return only_suspends ? HostState::kResidual : HostState::kCleaned;
 }
@@ -420,6 +434,7 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
   const std::string now = seen();
   if (purges()) check_nothing_is_kept();
   changed = changed && changes > 0;
+  expect(!changed || !leaves(), "taken, and a package owns it: " + answer.text());
   if (changed && scenario_.actions.front() == ActionKind::kCollect) {
     expect(kept() > 0, "said to be collected, and nothing is in the vault\n" + answer.text());
     changed = false;

@@ -41,6 +41,7 @@ class World {
   bool restarts() const { return scenario_.actions.back() == model::ActionKind::kRestart; }
   void begin_service();
   bool purges() const { return scenario_.actions[0] == model::ActionKind::kPurge; }
+  bool leaves() const;  // what a package owns
   bool is_about_network() const { return plan::is_about_network(scenario_.actions[0]); }
   void expect(bool holds, const std::string& what) {
     if (!holds) complaints_ += what + "\n";

@@ -22,7 +22,7 @@ struct StartLinks : testing::Test {
   }
   // Sorted, as a person would list them.
   Paths links_of(const std::string& unit) {
-    Paths links = unit_links(*Tree::open(root.path()), unit);
+    Paths links = *unit_links(*Tree::open(root.path()), unit);
     std::sort(links.begin(), links.end());
     return links;
   }
