@@ -64,5 +64,16 @@ TEST_F(StartLinks, AUnitOfUsersStaysEnabledOrTakesOneOfTheSystemAlong) {
                    "/usr/lib/systemd/system/default.target.wants/evil.service"}));
 }
 
+TEST_F(StartLinks, AnInitScriptStartsWhereRunlevelsLieBeneathRcD) {
+  write_text(root / "etc/init.d/evil", "");
+  for (const char* path : {"etc/rc2.d/S01evil", "etc/rc0.d/K01evil", "etc/rcS.d/S20evil",
+                           "etc/rc.d/rc3.d/S99evil", "etc/rc2.d/S01devil", "etc/rc2.d/X01evil"})
+    link("../init.d/evil", path);
+  Paths links = *init_links(*Tree::open(root.path()), "/etc/init.d/evil");
+  std::sort(links.begin(), links.end());
+  EXPECT_EQ(links, (Paths{"/etc/rc.d/rc3.d/S99evil", "/etc/rc0.d/K01evil", "/etc/rc2.d/S01evil",
+                          "/etc/rcS.d/S20evil"}));
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

@@ -69,6 +69,20 @@ TEST(Sandbox, AParserThatOnlyReadsAndAllocatesLives) {
   ::close(ends[1]);
 }
 
+TEST(Sandbox, AParserGetsMoreMemoryThanItIsAllowed) {
+#ifdef FS_SANITIZED
+  GTEST_SKIP() << "the sanitizer's own memory is larger than any limit";
+#endif
+  const int status = in_child([] {
+    const int keep[] = {0, 1, 2};
+    if (!confine_parser(keep, User{65534, 65534}, {.memory_bytes = 1ull << 30})) return 1;
+    const void* const more = ::mmap(nullptr, 1ull << 30, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return more == MAP_FAILED ? kSurvived : 2;
+  });
+  expect_exit(status, kSurvived);
+}
+
 TEST(Sandbox, AParserThatOpensAFileDies) {
   expect_death([] { ::open("/etc/passwd", O_RDONLY | O_CLOEXEC); });
 }
