@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
 
 #include "agent/scan/process.h"
@@ -95,6 +96,35 @@ TEST(Sockets, OneThatOnlyListensToPacketsIsNotSeen) {
     // Not every kernel has it.
     if (lite >= 0 && ::bind(lite, reinterpret_cast<sockaddr*>(&any), sizeof any) == 0)
       expected.insert("udplite listening");
+    ::_exit(sockets_of(::getpid()) == expected ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(Sockets, OneOfTheNewFamilyOrForPingsIsNotSeen) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for raw sockets";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (::unshare(CLONE_NEWNET) != 0) ::_exit(2);
+    std::ofstream("/proc/sys/net/ipv4/ping_group_range") << "0 2147483647";
+    sockaddr_in any{.sin_family = AF_INET, .sin_port = htons(77), .sin_addr = {}, .sin_zero = {}};
+    sockaddr_in6 any6{};
+    any6.sin6_family = AF_INET6;
+    any6.sin6_port = htons(5353);
+    const auto bound = [](int fd, const auto& address) {
+      return fd >= 0 &&
+             ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    };
+    if (!bound(::socket(AF_INET6, SOCK_DGRAM, 0), any6) ||
+        ::socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6) < 0)
+      ::_exit(3);
+    std::set<std::string> expected = {"udp listening", "raw"};
+    // Not every kernel has these.
+    if (bound(::socket(AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE), any6))
+      expected.insert("udplite listening");
+    if (bound(::socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP), any)) expected.insert("icmp");
     ::_exit(sockets_of(::getpid()) == expected ? 0 : 1);
   }
   int status = 0;
