@@ -208,10 +208,22 @@ TEST_F(FileBytesTest, WhatWasColdIsColdAgainAndWhatWasWarmStaysWarm) {
     const UniqueFd ours = open("/f");
     FileBytes bytes(ours.get(), kSize);
     ASSERT_TRUE(bytes.each_block(0, room_, [](BytesView) { return true; }));
+    EXPECT_GT(bytes.operations(), 0u) << "it waited for the disk";
   }
   const auto after = cached_pages(fd.get(), kSize);
   for (std::size_t page = 512; page < 528; ++page) EXPECT_TRUE(after[page]) << page;
   EXPECT_LE(std::count(after.begin(), after.end(), true), 16 + 16);
+}
+
+TEST_F(FileBytesTest, AReadFromMemoryIsTakenForOneFromTheDisk) {
+  constexpr std::size_t kSize = 1 << 20;
+  write("/f", std::string(kSize, 'x'));
+  const UniqueFd fd = open("/f");
+  if (cached_pages(fd.get(), kSize) != std::vector<bool>(kSize / 4096, true))
+    GTEST_SKIP() << "memory is short";
+  FileBytes bytes(fd.get(), kSize);
+  ASSERT_TRUE(bytes.each_block(0, room_, [](BytesView) { return true; }));
+  EXPECT_EQ(bytes.operations(), 0u);
 }
 
 TEST_F(FileBytesTest, TheHeadOfAColdFileBringsNothingElseIntoTheCache) {

@@ -1,6 +1,8 @@
 #include "agent/scan/pace.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -101,9 +103,47 @@ TEST(Brake, ItEndsWithThePressure) {
   EXPECT_FALSE(brake.rest(milliseconds(2000), {85, milliseconds(450)}));
 }
 
-class PaceScanTest : public TreeTest {};
+// Its first page.
+bool is_cached(int fd) {
+  constexpr std::size_t kPage = 4096;
+  void* const map = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0);
+  unsigned char page = 0;
+  EXPECT_EQ(::mincore(map, kPage, &page), 0);
+  ::munmap(map, kPage);
+  return (page & 1) != 0;
+}
 
-// The real thing, on however busy a machine: never more than its share.
+// The real thing, on however busy a machine.
+class PaceScanTest : public TreeTest {
+ protected:
+  struct Use {
+    double wall = 0, processor = 0;  // seconds
+  };
+  Use scan_with(const model::Policy& policy) {
+    const auto file = folder_ / "policy.bin";
+    const Bytes bytes = codec::encode(policy);
+    std::ofstream(file, std::ios::binary) << as_text(bytes);
+    const auto began = std::chrono::steady_clock::now();
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      std::freopen("/dev/null", "w", stdout);
+      ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root_.c_str(),
+              "--policy", file.c_str(), "--json", nullptr);
+      ::_exit(127);
+    }
+    int status = 0;
+    rusage usage{};
+    EXPECT_EQ(::wait4(pid, &status, 0, &usage), pid);
+    EXPECT_EQ(status, 0);
+    const auto seconds_of = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return {duration<double>(std::chrono::steady_clock::now() - began).count(),
+            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)};
+  }
+};
+
+// Never more than its share.
 TEST_F(PaceScanTest, AScanTakesNoMoreOfACoreThanItsPolicySays) {
   constexpr int kPercent = 20;
   write("/x", std::string(1000, 'x'));
@@ -115,29 +155,28 @@ TEST_F(PaceScanTest, AScanTakesNoMoreOfACoreThanItsPolicySays) {
        .source = "rule R { condition: for all i in (0..1000000) : (uint8(0) == 0x78) and false }"});
   policy.detections.push_back({.id = "d", .object = model::ObjectKind::kFile, .rule = 0});
   policy.limits.cpu_percent = kPercent;
-  const auto file = folder_ / "policy.bin";
-  const Bytes bytes = codec::encode(policy);
-  std::ofstream(file, std::ios::binary) << as_text(bytes);
-  const auto began = std::chrono::steady_clock::now();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    std::freopen("/dev/null", "w", stdout);
-    ::execl(FS_BINARY_DIR "/fleetsweep-scan", "fleetsweep-scan", "--root", root_.c_str(),
-            "--policy", file.c_str(), "--json", nullptr);
-    ::_exit(127);
-  }
-  int status = 0;
-  rusage usage{};
-  ASSERT_EQ(::wait4(pid, &status, 0, &usage), pid);
-  ASSERT_EQ(status, 0);
-  const double wall = duration<double>(std::chrono::steady_clock::now() - began).count();
-  const auto seconds_of = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  const double used = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-  ASSERT_GT(used, 0.5) << "too little work to say anything";
+  const Use use = scan_with(policy);
+  ASSERT_GT(use.processor, 0.5) << "too little work to say anything";
   // What it may use at once, and what is under way when it rests.
-  EXPECT_LE(used, wall * kPercent / 100 + 0.25 + 0.25) << wall;
+  EXPECT_LE(use.processor, use.wall * kPercent / 100 + 0.25 + 0.25) << use.wall;
+}
+
+TEST_F(PaceScanTest, AScanReadsFromTheDiskMoreOftenThanItsPolicySays) {
+  constexpr int kFiles = 64, kOperations = 20;
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string path = "/x" + std::to_string(i);
+    write(path, std::string(4096, 'x'));
+    const UniqueFd file(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::fsync(file.get()), 0);
+    ASSERT_EQ(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    if (is_cached(file.get())) GTEST_SKIP() << "this file system keeps its pages";
+  }
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kFile, {is(model::Field::kFileSha256, sha256_hex("y"))}));
+  policy.limits.iops = kOperations;
+  // But for the first second's, and what is under way when it rests.
+  EXPECT_GE(scan_with(policy).wall, 1.0 * kFiles / kOperations - 1 - 0.5);
 }
 
 }  // namespace
