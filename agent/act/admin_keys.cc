@@ -73,7 +73,7 @@ Checked<std::vector<std::string>> matching(const Tree& tree, const std::string& 
   if (path.find_first_of("*?") == std::string::npos) return std::vector{path};
   std::vector<std::string> paths;
   const std::string folder(scan::folder_of(path));
-  FS_TRY(const auto names, names_at(tree, folder));
+  FS_TRY(const auto names, names_at(tree, tree.real(folder)));
   for (const std::string& name : names)
     if (plan::matches_glob(path, folder + "/" + name)) paths.push_back(folder + "/" + name);
   return paths;

@@ -1,11 +1,13 @@
 #include "agent/act/entry_facts.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "agent/lines/apt_conf.h"
 #include "agent/lines/logical_lines.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
+#include "agent/plan/protected.h"
 #include "agent/scan/persistence/persistence.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -41,6 +43,33 @@ Checked<std::vector<std::string>> files_of(const Tree& tree, const std::string& 
   FS_TRY(std::vector<std::string> paths, names_at(tree, folder));
   for (auto& path : paths) path = folder + "/" + path;
   return paths;
+}
+
+// Where PAM looks for a module: at its path, or among those of the system.
+Checked<std::vector<std::string>> module_paths(const Tree& tree, const std::string& module) {
+  if (module.starts_with('/')) return std::vector{module};
+  std::vector<std::string> paths;
+  for (const char* base : {"/usr/lib", "/usr/lib64", "/lib", "/lib64"}) {
+    paths.push_back(fmt::format("{}/security/{}", base, module));
+    FS_TRY(const auto folders, files_of(tree, base));
+    for (const auto& folder : folders)
+      if (folder.find("linux") != std::string::npos)
+        paths.push_back(fmt::format("{}/security/{}", folder, module));
+  }
+  return paths;
+}
+
+// A user's file of a module's name is not that module.
+Checked<bool> loads(const Tree& tree, const std::string& module, const std::string& path) {
+  FS_TRY(const auto paths, module_paths(tree, module));
+  return std::ranges::any_of(paths, [&](const std::string& one) {
+    return plan::unmerged(one) == plan::unmerged(path) || tree.real(one) == path;
+  });
+}
+
+// To read such files may do something, and nobody includes them.
+bool is_of_kernel(std::string_view path) {
+  return path.starts_with("/proc/") || path.starts_with("/sys/") || path.starts_with("/dev/");
 }
 
 // Without it others of the file, or of other files, would no longer be understood.
@@ -99,17 +128,7 @@ Checked<std::string> EntryFacts::why_pam_line_stays(const model::PersistenceIden
   const std::string name = module.substr(module.rfind('/') + 1);
   // These two belong to a package and run what the line says.
   if (name != "pam_exec.so" && name != "pam_script.so") {
-    std::vector<std::string> paths = {module};
-    if (!module.starts_with('/')) {
-      paths.clear();
-      for (const char* base : {"/usr/lib", "/usr/lib64", "/lib", "/lib64"}) {
-        paths.push_back(fmt::format("{}/security/{}", base, module));
-        FS_TRY(const auto folders, files_of(tree_, base));
-        for (const auto& folder : folders)
-          if (folder.find("linux") != std::string::npos)
-            paths.push_back(fmt::format("{}/security/{}", folder, module));
-      }
-    }
+    FS_TRY(const auto paths, module_paths(tree_, module));
     for (const auto& path : paths)
       if (packages_.owner(path))
         return fmt::format("a package owns its module {}: a human should look", escaped(path));
@@ -120,7 +139,7 @@ Checked<std::string> EntryFacts::why_pam_line_stays(const model::PersistenceIden
 
 Checked<std::vector<std::string>> EntryFacts::pam_lines_of(const std::string& path) const {
   std::vector<std::string> keys;
-  if (path.find("/security/") == std::string::npos || !path.ends_with(".so")) return keys;
+  if (!path.ends_with(".so")) return keys;
   std::vector<std::string> files = {std::string(kPamConf)};
   for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"}) {
     FS_TRY(const auto inside, files_of(tree_, folder));
@@ -130,17 +149,22 @@ Checked<std::vector<std::string>> EntryFacts::pam_lines_of(const std::string& pa
   std::set<std::string> known(files.begin(), files.end());
   const std::size_t files_max = files.size() + limits::kPersistenceFollowed;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::string file = files[i];
+    // As scan names it.
+    const std::string file = tree_.real(files[i]);
+    if (is_of_kernel(file) || (file != files[i] && !known.insert(file).second)) continue;
     FS_TRY(const std::string text, text_of(tree_, file));
+    const bool with_service = files[i] == kPamConf;
     for (const auto& line : plan::pam_lines_naming(
-             text, std::string_view(path).substr(path.rfind('/') + 1), file == kPamConf)) {
+             text, std::string_view(path).substr(path.rfind('/') + 1), with_service)) {
+      FS_TRY(const bool is_it, loads(tree_, plan::pam_module_of(line, with_service), path));
+      if (!is_it) continue;
       model::PersistenceIdentity entry;
       entry.kind = PersistenceKind::kPamConfig;
       entry.file.path = file;
       entry.entry_sha256 = crypto::sha256(as_bytes(line));
       keys.push_back(plan::object_key(entry));
     }
-    const auto format = file == kPamConf ? scan::Format::kPamConf : scan::Format::kPam;
+    const auto format = with_service ? scan::Format::kPamConf : scan::Format::kPam;
     for (const auto& other : scan::followed_files(format, file, text)) {
       std::string named = std::filesystem::path(other.path).lexically_normal().string();
       if (files.size() < files_max && known.insert(named).second) files.push_back(std::move(named));

@@ -45,6 +45,13 @@ bool may_pass(Reason reason) {
          reason == Reason::kTimeout;
 }
 
+// And says more of the host than of its object.
+bool is_of_host(const model::ReceiptItem& item) {
+  return item.outcome == Outcome::kFailed &&
+         (item.reason == Reason::kIo || item.reason == Reason::kDiskFull ||
+          item.reason == Reason::kTimeout);
+}
+
 std::string restarted_services(const Context& context) {
   std::string names;
   for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
@@ -178,7 +185,7 @@ Status Executor::run(const Nonce& transaction) {
     if (ends_processes(context, step)) reload.tell(context.state());
     FS_CHECK(run_step(context, step, true));
     const Step result = outcomes(context.state())[step];
-    failures = result.item.outcome == Outcome::kFailed ? failures + 1 : 0;
+    failures = is_of_host(result.item) ? failures + 1 : 0;
     on_step_(step, result);
   }
   reload.tell(context.state());

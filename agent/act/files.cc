@@ -154,7 +154,7 @@ Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::str
   struct stat status {};
   if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
     return status;
-  if (errno == ENOENT) return std::nullopt;
+  if (errno == ENOENT || errno == ENAMETOOLONG) return std::nullopt;
   return refuse_errno("stat", name, errno);
 }
 

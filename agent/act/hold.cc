@@ -11,6 +11,7 @@
 
 #include "agent/act/process.h"
 #include "protocol/base/unique_fd.h"
+#include "protocol/runtime/files/files.h"
 
 namespace fleetsweep::act {
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr auto kFreezeWait = std::chrono::seconds(5);
 constexpr auto kEmptyWait = std::chrono::seconds(5);
+constexpr std::size_t kProcsBytes = 64 << 20;  // of more than the kernel has numbers
 
 std::string read_text(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -104,10 +106,14 @@ bool Hold::has(std::int32_t pid) const {
   return group_of(pid) == group_;
 }
 
-std::vector<std::int32_t> Hold::pids() const {
+Checked<std::vector<std::int32_t>> Hold::pids() const {
   std::vector<std::int32_t> pids;
   if (!mount_) return pids;
-  std::istringstream text(read_text(folder_ + "/cgroup.procs"));
+  const std::string path = folder_ + "/cgroup.procs";
+  const auto read = files::read_file(path, kProcsBytes);
+  if (!read && read.error().code == Code::kNotFound) return pids;
+  if (!read) return refuse(Reason::kIo, "{}", read.error().message);
+  std::istringstream text{to_text(*read)};
   for (std::int32_t pid = 0; text >> pid;) pids.push_back(pid);
   return pids;
 }
@@ -154,7 +160,8 @@ Checked<std::string> Hold::give_back(std::int32_t pid, const std::string& group)
 
 Checked<void> Hold::empty(const std::string& group) const {
   if (!mount_) return {};
-  for (const std::int32_t pid : pids()) FS_CHECK(give_back(pid, group));
+  FS_TRY(const auto inside, pids());
+  for (const std::int32_t pid : inside) FS_CHECK(give_back(pid, group));
   remove();
   return {};
 }

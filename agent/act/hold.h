@@ -34,7 +34,7 @@ class Hold {
   // The cgroup a process is in now. Nothing: it cannot be moved.
   std::optional<std::string> group_of(std::int32_t pid) const;
   bool has(std::int32_t pid) const;
-  std::vector<std::int32_t> pids() const;  // of all that are in it
+  Checked<std::vector<std::int32_t>> pids() const;  // of all that are in it
   // Moves it in and waits until it is frozen. Whatever error: it may be in.
   Checked<void> take(std::int32_t pid) const;
   // Back to `group`, where it runs again: if that is gone, to the nearest one above it that takes

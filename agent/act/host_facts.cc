@@ -146,8 +146,9 @@ class Facts {
     if (!is_entry) {
       FS_TRY(facts.proposal, proposal_for(file.path));
     }
+    // Its owner may have mounted something there, to stop all the rest.
     if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
-      return refused(Reason::kProtected, "a mount point");
+      facts.left_alone = "left, for it is a mount point";
     if (!protected_) return fail(protected_.error());
     if (protected_->contains({file.device, file.inode}) && !is_entry)
       return refused(Reason::kProtected, "a hard link to a protected file");

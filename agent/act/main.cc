@@ -83,7 +83,12 @@ int run(int count, char** arguments) {
 
   // Before there is a key in this process: what reads a hive must never have had one.
   std::unique_ptr<HiveEditor> hives;
-  if (hive::holds_windows(options.root)) {
+  const auto is_windows = hive::holds_windows(options.root);
+  if (!is_windows) {
+    std::fprintf(stderr, "fleetsweep-act: %s\n", is_windows.error().message.c_str());
+    return kBroken;
+  }
+  if (*is_windows) {
     auto started = HiveEditor::start();
     if (!started) {
       std::fprintf(stderr, "fleetsweep-act: %s\n", started.error().message.c_str());

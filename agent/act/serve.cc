@@ -1,9 +1,11 @@
 #include "agent/act/serve.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <set>
 
 #include "agent/act/actions/network.h"
@@ -248,8 +250,11 @@ class Server {
 
   // The owner's halt file lies beside act's folder; whoever has the network cannot talk around it.
   Checked<void> check_halt() const {
-    if (::access((options_.state + "/../halt").c_str(), F_OK) == 0)
+    const std::string path = options_.state + "/../halt";
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0)
       return refuse(Reason::kHalted, "the host's owner halted the agent");
+    if (errno != ENOENT) return refuse(Reason::kHalted, "{}: {}", path, std::strerror(errno));
     return {};
   }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "agent/act/process.h"
 #include "protocol/runtime/files/files.h"
@@ -72,11 +73,34 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_files(std::string_vi
   return files;
 }
 
+namespace {
+
+// However long the list is: who maps a file in many pieces would hide behind it.
+std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_by(std::int32_t pid) {
+  constexpr std::size_t kPieceBytes = 1 << 20;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> files;
+  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
+  std::string piece;
+  const auto take = [&] {
+    for (const auto& file : mapped_files(piece))
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+    piece.clear();
+  };
+  for (std::string line; std::getline(maps, line);) {
+    piece += line + "\n";
+    if (piece.size() > kPieceBytes) take();
+  }
+  take();
+  return files;
+}
+
+}  // namespace
+
 Mappings mappings_of_host() {
   Mappings result;
   const ino_t own_namespace = pid_namespace(::getpid());
   for (const std::int32_t pid : all_pids()) {
-    const auto files = mapped_files(read_proc(pid, "maps"));
+    const auto files = mapped_by(pid);
     if (files.empty()) continue;
     const bool is_ours = pid_namespace(pid) == own_namespace;
     const std::string unit = is_ours ? unit_of(read_proc(pid, "cgroup")) : "";

@@ -61,17 +61,25 @@ Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string
   for (const auto& place : model::places::kAll)
     if (place.format == model::EntryFormat::kUnit && place.path.starts_with('/'))
       folders.emplace(place.path);
+  // What is beside a unit anywhere else is its owner's, who may mount what nobody else can read.
+  const bool is_place = std::ranges::any_of(
+      model::places::kAll, [&](const auto& place) { return place.path == own_folder; });
+  const auto names_beneath = [&](const std::string& folder, const std::string& path) {
+    auto names = names_at(tree, path);
+    if (!names && folder == own_folder && !is_place) names = std::vector<std::string>();
+    return names;
+  };
   std::vector<std::string> links;
   for (const auto& folder : folders) {
     const bool by_name = may_share_manager(folder, own_folder);
-    FS_TRY(const auto names, names_at(tree, folder));
+    FS_TRY(const auto names, names_beneath(folder, folder));
     for (const auto& name : names) {
       FS_TRY(const bool alias, is_alias(tree, folder + "/" + name, unit_path, by_name));
       if (alias) links.push_back(folder + "/" + name);
       if (!by_name ||
           !(name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds")))
         continue;
-      FS_TRY(const auto inside, names_at(tree, folder + "/" + name));
+      FS_TRY(const auto inside, names_beneath(folder, folder + "/" + name));
       for (const auto& link : inside)
         if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
     }

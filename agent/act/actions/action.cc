@@ -80,6 +80,18 @@ Checked<void> restore_time(const OpState& op, const Parent& parent) {
   return {};
 }
 
+Checked<Parent> recovery_parent(Context& context, std::uint32_t op) {
+  auto parent = context.tree.parent(context.op(op).file.path);
+  const Intent& intent = context.op_state(op).intent;
+  const bool may_differ = context.device() == Device::kMayDiffer;
+  if (!parent && !(may_differ && is_absent(parent.error()))) return parent;
+  if (parent && parent->inode == intent.parent_inode &&
+      (may_differ || parent->device == intent.parent_device))
+    return parent;
+  return refuse(Reason::kConflict, "the folder of {} is not the one of before the crash",
+                escaped(context.op(op).file.path));
+}
+
 Checked<Parent> undo_parent(Context& context, std::uint32_t op) {
   FS_TRY(Parent parent, context.tree.parent(context.op(op).file.path));
   const Intent& intent = context.op_state(op).intent;

@@ -57,6 +57,9 @@ Post post_in(const Parent& parent);
 // Only if nobody changed the folder since: then its time is put back too.
 bool may_restore_time(const OpState& op, const Parent& parent);
 Checked<void> restore_time(const OpState& op, const Parent& parent);
+// After a crash: the folder of before, or, while the host has not started again, one that is gone.
+// A file system that is not mounted yet has not lost what lies in it.
+Checked<Parent> recovery_parent(Context& context, std::uint32_t op);
 // The folder an undo writes into is the one the operation found, or one only root can write to.
 Checked<Parent> undo_parent(Context& context, std::uint32_t op);
 

@@ -262,12 +262,18 @@ Checked<Recovery> recover_changed(Context& context, std::uint32_t index, const P
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
-  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Parent parent, recovery_parent(context, index));
   FS_TRY(const Digest now, current_digest(context, parent, op));
   FS_TRY(const auto beside, stat_in(parent, hidden_name(op)));
   const bool hidden = beside.has_value();
   if (now == intent.after) {  // swapped: only what came out may be left
-    if (hidden) FS_CHECK(settle(op, intent, parent, hidden_name(op), !intent.after.is_zero()));
+    if (hidden) {
+      const auto settled = settle(op, intent, parent, hidden_name(op), !intent.after.is_zero());
+      if (!settled) {
+        (void)lock_again(context, index, parent, intent.before);
+        return fail(settled.error());
+      }
+    }
     if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent, now));
     return Recovery{true, post_in(parent)};
   }

@@ -166,7 +166,8 @@ Family frozen_family(const Context& context, std::uint32_t index) {
 
 std::set<std::int32_t> held(const Context& context) {
   const Hold hold = hold_of(context);
-  const auto inside = hold.pids();
+  // Those on record are looked at one by one.
+  const auto inside = hold.pids().value_or(std::vector<std::int32_t>());
   std::set<std::int32_t> pids(inside.begin(), inside.end());
   for (const auto& op : context.state().ops)
     for (const auto& process : op.frozen) {

@@ -127,11 +127,16 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Parent parent, recovery_parent(context, index));
   FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
   if (hidden) {
-    FS_TRY(const Post post, finish(context, index, parent));
-    return Recovery{true, post};
+    const auto post = finish(context, index, parent);
+    if (post) return Recovery{true, *post};
+    // It may be back where it was.
+    if (const auto stored = stored_metadata(context, op.store))
+      if (const auto file = context.tree.file(parent, op.file.path))
+        (void)lock_again(context, index, *stored, file->get());
+    return fail(post.error());
   }
   FS_TRY(const auto there, stat_in(parent, parent.leaf));
   // One that is there is not done, whatever number its file system has.

@@ -65,7 +65,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
 
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  FS_TRY(const Parent parent, context.tree.parent(op.file.path));
+  FS_TRY(const Parent parent, recovery_parent(context, index));
   FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
   if (hidden) {
     FS_TRY(const Post post, finish(context, index, parent));

@@ -114,6 +114,22 @@ TEST(Crash, AFileThatIsThereCountsAsTakenWhenItsDeviceHasAnotherNumber) {
   }
 }
 
+TEST(Crash, AFileSystemThatIsNotMountedYetCountsAsCleaned) {
+  ActHost host;
+  host.infect();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "before-rename:2").done);
+  ASSERT_NO_FATAL_FAILURE(renumber(host));
+  fs::rename(host.at("/tmp/kit"), host.at("/srv/away"));
+  request.resume = true;
+  const Answer resumed = host.run(request);
+  EXPECT_EQ(resumed.state(), HostState::kFailed) << resumed.text();
+  EXPECT_EQ(resumed.item("/tmp/kit/evil", model::ActionKind::kQuarantine)->reason,
+            model::Reason::kConflict)
+      << resumed.text();
+  EXPECT_TRUE(fs::exists(host.at("/srv/away/evil")));
+}
+
 TEST(Crash, UndoFindsNoFolderWhenItsDeviceHasAnotherNumber) {
   ActHost host;
   host.infect();

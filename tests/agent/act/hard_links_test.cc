@@ -30,6 +30,23 @@ TEST_F(Clean, AFileWithANameOutsideIsReportedNotTaken) {
   EXPECT_TRUE(fs::exists(host.at("/usr/lib/libevil.so.1")));
 }
 
+TEST_F(Clean, FourFilesThatMayNotBeTakenKeepAllOthersFromBeingTaken) {
+  const auto found = host.findings;
+  host.findings.clear();
+  for (int i = 0; i < 4; ++i) {
+    const std::string path = "/home/ann/copy" + std::to_string(i);
+    write_text(host.at(path), "a look-alike " + std::to_string(i));
+    fs::create_hard_link(host.at(path), host.root() + "/../outside" + std::to_string(i));
+    host.find_file(kByName, path);
+  }
+  host.findings.insert(host.findings.end(), found.begin(), found.end());
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(reason_for(answer, "/home/ann/copy3", ActionKind::kQuarantine), Reason::kHardLinks);
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil"))) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << answer.text();
+}
+
 TEST_F(Clean, AHardLinkToAProtectedFileStopsEverything) {
   write_text(host.at("/etc/shadow"), "root:*:\n");
   fs::create_hard_link(host.at("/etc/shadow"), host.at("/tmp/kit/other"));

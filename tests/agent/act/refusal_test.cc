@@ -113,13 +113,20 @@ TEST_F(Refusal, EnrolledAgainForAnotherTenantWhatWasDoneStays) {
   EXPECT_EQ(host.run(request).reason(), Reason::kExecuted);
 }
 
-TEST_F(Refusal, WhatIsMountedOverAFileHidesItFromItsCleaning) {
+TEST(Mounted, OverItsFileByAUserKeepsTheHostFromBeingCleaned) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root for a private mount";
-  const std::string evil = host.at("/tmp/kit/evil");
-  for (const std::string& over : {evil, host.at("/srv/near-miss")}) {
+  for (const char* over : {"/tmp/kit/evil", "/srv/near-miss"}) {
+    ActHost host;
+    host.infect();
     write_text(host.at("/srv/near-miss"), "another file");
-    host.prefix = "mount --bind " + over + " " + evil;
-    expect(host.request(), Reason::kProtected);
+    host.prefix = "mount --bind " + host.at(over) + " " + host.at("/tmp/kit/evil");
+    const Answer answer = host.run(host.request());
+    EXPECT_EQ(answer.state(), HostState::kResidual) << answer.text();
+    EXPECT_NE(answer.done->detail.find("/tmp/kit/evil: left, for it is a mount point"),
+              std::string::npos)
+        << answer.text();
+    EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
+    EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << "the rest stayed";
   }
 }
 
@@ -215,6 +222,40 @@ TEST_F(Refusal, AnUndoOfWhatNeverHappened) {
   never.value[0] = 5;
   auto request = host.request(host.undo_order(never), {"alice", "bob"});
   expect(request, Reason::kUndoUnknown);
+}
+
+// A module of PAM without which nobody logs in, and what only looks like one.
+struct Module : Clean {
+  void expect_stays(const std::string& path) {
+    write_text(host.at(path), "a look-alike of a module");
+    host.find_file(kByName, path);
+    host.dry_run = host.findings;
+    EXPECT_EQ(host.run(host.request()).reason(), Reason::kProtected);
+    EXPECT_TRUE(fs::exists(host.at(path)));
+  }
+};
+
+TEST_F(Module, ThatALinkedConfigurationNamesGoes) {
+  write_text(host.at("/etc/authselect/system-auth"), "auth required pam_evil.so\n");
+  fs::create_directories(host.at("/etc/pam.d"));
+  fs::create_symlink("/etc/authselect/system-auth", host.at("/etc/pam.d/system-auth"));
+  expect_stays("/usr/lib64/security/pam_evil.so");
+}
+
+TEST_F(Module, ThatLiesInAnyFolderGoes) {
+  write_text(host.at("/etc/pam.d/sshd"), "auth required /opt/x/pam_evil.so\n");
+  expect_stays("/opt/x/pam_evil.so");
+}
+
+TEST_F(Module, NameOfAUsersFileKeepsTheHostFromBeingCleaned) {
+  write_text(host.at("/etc/pam.d/login"), "auth required pam_unix.so\nauth include /proc/1/mem\n");
+  const std::string path = "/home/ann/security/pam_unix.so";
+  write_text(host.at(path), "a look-alike of a module");
+  host.find_file(kByName, path);
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at(path)));
 }
 
 }  // namespace
