@@ -74,7 +74,8 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   CoreOptions& core = options.core;
   const std::string own = own_path();
   options.state = reader.text("state", kDefaultState);
-  monitor.root = whole_path(reader.text("root", enrolled_root(options.state)));
+  FS_TRY(const std::string enrolled, enrolled_root(options.state));
+  monitor.root = whole_path(reader.text("root", enrolled));
   monitor.libexec = reader.text("libexec", std::filesystem::path(own).parent_path().string());
   core.labels = reader.list("label");
   for (std::string& folder : reader.list("mirror"))
@@ -146,6 +147,14 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
     monitor.core.insert(monitor.core.end(), {"--label", label});
   for (const std::string& folder : core.mirrors)
     monitor.core.insert(monitor.core.end(), {"--mirror", folder});
+  return {};
+}
+
+// What is not said is what the agent was enrolled for.
+Status settle_root(std::string& root, const std::string& state) {
+  if (root.empty()) {
+    FS_TRY(root, enrolled_root(state));
+  }
   return {};
 }
 
@@ -320,7 +329,8 @@ Parsed parse_options(int count, char** arguments) {
     options.verb = Verb::kBaseline;
     options.show = static_cast<bool>(*shown);
     options.baseline.state = options.state;
-    if (options.baseline.root.empty()) options.baseline.root = enrolled_root(options.state);
+    if (const auto root = settle_root(options.baseline.root, options.state); !root)
+      return mistake(root.error().message);
   } else {
     options.verb = Verb::kCommand;
     for (const CLI::App* sub : {status, why, halt, resume, rekey_now, undo, stop})
@@ -328,7 +338,8 @@ Parsed parse_options(int count, char** arguments) {
     options.undo.state = options.state;
     options.undo.libexec = options.baseline.libexec;
     options.undo.order = options.command.argument;
-    if (options.undo.root.empty()) options.undo.root = enrolled_root(options.state);
+    if (const auto root = settle_root(options.undo.root, options.state); !root)
+      return mistake(root.error().message);
   }
   return {std::nullopt, std::move(options)};
 }

@@ -82,7 +82,7 @@ model::Facts read_facts(const std::string& root, std::vector<std::string> labels
   model::Facts facts;
   utsname system{};
   ::uname(&system);
-  facts.os = hive::holds_windows(root) ? "windows" : "linux";
+  facts.os = hive::holds_windows(root).value_or(false) ? "windows" : "linux";
   facts.kernel = system.release;
   facts.arch = system.machine;
   facts.hostname = first_line(read_text(root, "/etc/hostname"));

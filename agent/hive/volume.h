@@ -4,9 +4,12 @@
 
 #include <string>
 
+#include "protocol/base/result.h"
+
 namespace fleetsweep::hive {
 
-// It has Windows/System32/config/SOFTWARE, whatever the case of these names.
-bool holds_windows(const std::string& root);
+// It has Windows/System32/config/SOFTWARE, whatever the case of these names. kUnavailable: one of
+// these folders cannot be read.
+Result<bool> holds_windows(const std::string& root);
 
 }  // namespace fleetsweep::hive

@@ -115,8 +115,9 @@ Status write_machine(const std::string& state, const Digest& host, const std::st
                                   0600);
 }
 
-std::string enrolled_root(const std::string& state) {
+Result<std::string> enrolled_root(const std::string& state) {
   const auto content = files::read_file(state + "/machine", kMachineBytes);
+  if (!content && content.error().code != Code::kNotFound) return fail(content.error());
   if (!content || content->size() <= kHexBytes + 2) return "/";
   return std::string(as_text(*content).substr(kHexBytes + 1, content->size() - kHexBytes - 2));
 }

@@ -39,7 +39,7 @@ Result<crypto::SecretKey> read_identity_key(const std::string& path);
 // machine is a clone's, and two hosts with one identity would fork one chain of receipts.
 Status write_machine(const std::string& state, const Digest& host, const std::string& root);
 // What the agent looks after unless it is told; "/" where nothing says so.
-std::string enrolled_root(const std::string& state);
+Result<std::string> enrolled_root(const std::string& state);
 // To be said where an agent cannot start, or its folder is to be moved away: vault and journal go
 // with it. Empty: nothing was ever done with this state.
 std::string way_to_undo(const std::string& state);

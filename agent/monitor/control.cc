@@ -1,9 +1,11 @@
 // The owner's side of the monitor: control.sock.
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "agent/monitor/monitor.h"
 #include "agent/report/undo.h"
@@ -120,13 +122,19 @@ void Monitor::ask_core(ClientId id, const model::LocalCommand& command) {
   to_core(command);
 }
 
+// Where nobody can say whether it is there, it is.
+bool Monitor::is_halted() const {
+  struct stat status {};
+  return ::lstat((options_.state + "/halt").c_str(), &status) == 0 || errno != ENOENT;
+}
+
 // The file is what counts: it holds after a restart, and the owner may make it by hand, while we
 // run too.
 void Monitor::follow_halt_file() {
   char events[4096];
   while (::read(folder_.get(), events, sizeof events) > 0) {
   }
-  const bool halted = ::access((options_.state + "/halt").c_str(), F_OK) == 0;
+  const bool halted = is_halted();
   if (halted == phase_.halted) return;
   phase_.halted = halted;
   log_.warning(halted ? "halted" : "resumed", {{"by", "file"}});

@@ -97,7 +97,7 @@ Status Monitor::prepare() {
   if (!folder_ || ::inotify_add_watch(folder_.get(), options_.state.c_str(),
                                       IN_CREATE | IN_DELETE | IN_MOVE) < 0)
     return fail(files::system_error(errno, "watch " + options_.state));
-  phase_.halted = ::access((options_.state + "/halt").c_str(), F_OK) == 0;
+  phase_.halted = is_halted();
   FS_TRY(control_, listen_at(options_.state + "/control.sock"));
   restart_wait_ = options_.restart_min;
   return {};

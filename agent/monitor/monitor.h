@@ -73,6 +73,7 @@ class Monitor {
   void drop_client(ClientId id);
   void set_halted(ClientId id, bool halted);
   void follow_halt_file();
+  bool is_halted() const;  // by the file
   void ask_core(ClientId id, const model::LocalCommand& command);
   void start_local_undo(ClientId id, const std::string& order);
   void on_undo_message();

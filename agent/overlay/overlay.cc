@@ -366,9 +366,12 @@ std::vector<Overlay> overlays_of_host() {
        process.increment(error)) {
     const fs::path folder = process->path();
     const fs::path space = fs::read_symlink(folder / "ns/mnt", error);
-    if (error || !namespaces.insert(space.string()).second) continue;
+    if (error || namespaces.contains(space.string())) continue;
+    const std::string mounts = text_of((folder / "mountinfo").string());
+    if (mounts.empty()) continue;  // it has ended, and another may show them
+    namespaces.insert(space.string());
     const auto owner = owner_of(folder / "ns/mnt");
-    for (Overlay& overlay : parse_overlays(text_of((folder / "mountinfo").string()))) {
+    for (Overlay& overlay : parse_overlays(mounts)) {
       resolve(overlay);
       overlay.container = container_id(text_of((folder / "cgroup").string()));
       overlay.owner = owner.value_or(0);

@@ -425,6 +425,14 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
   std::vector<model::ScanDone> results(policies.size());
   std::vector<Prepared> prepared(policies.size());
   std::vector<std::size_t> fit;
+  // A volume that was taken away, or whose disk fails, is not a clean system of another kind.
+  if (facts.os == "windows" && !root.is_windows()) {
+    for (auto& result : results)
+      result = refusal(model::Reason::kIo,
+                       "the root was a volume of Windows, and has no "
+                       "Windows/System32/config/SOFTWARE any more");
+    return results;
+  }
   // Whatever runs here: what lies beneath the root decides.
   model::Facts here = facts;
   if (root.is_windows()) here.os = host_facts(root).os;

@@ -127,9 +127,12 @@ class Meter {
   }
 
   void look_at_file(const HealthCheck& check, model::HealthMark& mark) const {
-    const bool is_there = root_.open_followed(check.subject) || errno == ENODEV;
+    // A device without a driver, a socket.
+    const bool is_there = root_.open_followed(check.subject) || errno == ENODEV || errno == ENXIO;
     if (!is_there && errno == EREMOTE)
       mark.seen = kInShare;
+    else if (!is_there && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+      mark.seen = std::strerror(errno);
     else
       judge(mark, is_there, is_there ? "present" : "not there");
   }

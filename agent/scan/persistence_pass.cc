@@ -90,10 +90,12 @@ bool ends_with_one(std::string_view path, std::string_view suffixes) {
   return false;
 }
 
-bool is_capable(int folder, const char* name) {
+bool is_capable(int folder, const char* name, int& error) {
   char value[64];
   const std::string path = "/proc/self/fd/" + std::to_string(folder) + "/" + name;
-  return ::lgetxattr(path.c_str(), "security.capability", value, sizeof value) > 0;
+  const auto size = ::lgetxattr(path.c_str(), "security.capability", value, sizeof value);
+  if (size < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ENOENT) error = errno;
+  return size > 0;
 }
 
 bool yields(const PersistencePlace& place, const PersistenceKinds& kinds) {
@@ -234,7 +236,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
              at.find('/', top.size() + 1) == std::string::npos;
     }
     bool fits(const PersistencePlace& place, int folder, const std::string& name,
-              const struct stat& status) const {
+              const struct stat& status, int& error) const {
       const bool runs = (status.st_mode & 0111) != 0;
       switch (place.only) {
         case Only::kAny:
@@ -245,7 +247,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         case Only::kSetuid:
           return runs && (status.st_mode & (S_ISUID | S_ISGID)) != 0;
         case Only::kCapable:
-          return runs && is_capable(folder, name.c_str());
+          return runs && is_capable(folder, name.c_str(), error);
         case Only::kShadowing:
           return runs && shadowed.contains(name);
       }
@@ -253,8 +255,10 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
     }
     bool file(int folder, const std::string& at, const char* name) override {
       struct stat status {};
-      if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+      if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) unreadable(at, unopened(errno));
         return errno != ENOENT;
+      }
       if (needs_stat && S_ISLNK(status.st_mode)) {
         const UniqueFd target = pass.root_.open_followed(at);
         if (!target || ::fstat(target.get(), &status) != 0) {
@@ -263,8 +267,11 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         }
       }
       for (const Folder::Rule& rule : wanted.rules) {
-        if (!ends_with_one(at, rule.place->suffixes) || !fits(*rule.place, folder, name, status))
-          continue;
+        int error = 0;
+        const bool fits_in = ends_with_one(at, rule.place->suffixes) &&
+                             fits(*rule.place, folder, name, status, error);
+        if (error != 0) unreadable(at, unopened(error));
+        if (!fits_in) continue;
         const PersistenceKind kind =
             rule.place->format == Format::kUnit ? kind_of_unit(at) : rule.place->kind;
         if (!pass.known_.emplace(std::pair(at, kind), true).second) continue;
@@ -292,13 +299,14 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
   if (folder.gather == Gather::kTree) return;
   // The walk passes over links: open_linked() says which count.
   const UniqueFd opened = root_.open_folder(path);
-  if (!opened) return;
+  if (!opened) return;  // the walk has said so
   for (const std::string& name : names_in(root_, path, unreadable_)) {
+    const std::string at = path + "/" + name;
     struct stat status {};
-    if (root_.share_of(path + "/" + name).empty() &&
-        ::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISLNK(status.st_mode))
-      visitor.file(opened.get(), path + "/" + name, name.c_str());
+    if (!root_.share_of(at).empty()) continue;
+    const bool is_seen = ::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_seen && errno != ENOENT) unreadable_(at, unopened(errno));
+    if (is_seen && S_ISLNK(status.st_mode)) visitor.file(opened.get(), at, name.c_str());
   }
 }
 
@@ -357,10 +365,10 @@ UniqueFd PersistencePass::open_linked(std::string& path, const Found& found) {
   const std::string name(file_name(path));
   struct stat link {
   }, status{};
-  if (!folder && errno == ELOOP) unreadable_(path, unopened(errno));
-  if (!folder || ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !S_ISLNK(link.st_mode))
-    return {};
+  const bool is_seen =
+      folder && ::fstatat(folder.get(), name.c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!is_seen && !is_absent(errno)) unreadable_(path, unopened(errno));
+  if (!is_seen || !S_ISLNK(link.st_mode)) return {};
   std::string real;
   UniqueFd file = root_.open_followed(path, &real);
   if (!file && !leads_nowhere(errno)) unreadable_(path, unopened(errno));

@@ -1,5 +1,6 @@
 #include "agent/scan/process.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <unistd.h>
 
@@ -26,6 +27,19 @@ constexpr std::size_t kMapsBytes = 16 << 20;
 constexpr std::size_t kEnvironmentBytes = 1 << 20;
 constexpr std::size_t kTexts = 4096;  // files mapped, names in an environment
 
+// A process that ends takes its files along.
+bool has_gone(int error) {
+  return error == ENOENT || error == ESRCH;
+}
+
+std::vector<raw::Entry> list_all(const std::string& folder, std::vector<Missed>& missed) {
+  const UniqueFd fd = raw::open(folder, O_DIRECTORY);
+  auto entries = raw::list(fd.get());
+  if (entries) return std::move(*entries);
+  if (!has_gone(errno)) missed.push_back({folder, std::strerror(errno)});
+  return {};
+}
+
 std::optional<StatLine> read_stat(int pid) {
   return parse_stat_line(raw::read("/proc/" + std::to_string(pid) + "/stat", 4096));
 }
@@ -36,19 +50,19 @@ bool has_ended(const StatLine& line) {
 }
 
 // Nothing: it has none.
-std::optional<int> living_thread(int pid, const StatLine& line) {
+std::optional<int> living_thread(int pid, const StatLine& line, std::vector<Missed>& missed) {
   if (!has_ended(line)) return pid;
   if (line.threads < 2) return std::nullopt;
-  for (const raw::Entry& entry : raw::list("/proc/" + std::to_string(pid) + "/task")) {
+  for (const raw::Entry& entry : list_all("/proc/" + std::to_string(pid) + "/task", missed)) {
     const int thread = std::atoi(entry.name.c_str());
     if (const auto one = read_stat(thread); one && !has_ended(*one)) return thread;
   }
   return std::nullopt;
 }
 
-std::vector<int> list_pids() {
+std::vector<int> list_pids(std::vector<Missed>& missed) {
   std::vector<int> pids;
-  for (const raw::Entry& entry : raw::list("/proc"))
+  for (const raw::Entry& entry : list_all("/proc", missed))
     if (const int pid = std::atoi(entry.name.c_str()); pid > 0) pids.push_back(pid);
   std::sort(pids.begin(), pids.end());
   return pids;
@@ -138,9 +152,9 @@ std::optional<ProcessFacts> read_process(const Root& root, const ProcessNeeds& n
   const auto stat_line = read_stat(pid);
   // As with hidepid=noaccess. Of one that cannot be looked at nobody knows whether it is of a
   // folder.
-  if (!stat_line && root.is_whole() && (errno == EACCES || errno == EPERM))
+  if (!stat_line && root.is_whole() && errno != 0 && !has_gone(errno))
     missed.push_back({"/proc/" + std::to_string(pid), std::strerror(errno)});
-  const auto thread = stat_line ? living_thread(pid, *stat_line) : std::nullopt;
+  const auto thread = stat_line ? living_thread(pid, *stat_line, missed) : std::nullopt;
   if (!thread) return std::nullopt;
   const std::string folder = "/proc/" + std::to_string(*thread);
   parent = stat_line->parent;
@@ -156,7 +170,7 @@ std::optional<ProcessFacts> read_process(const Root& root, const ProcessNeeds& n
   if (link.empty() && !facts.is_kernel_thread && root.is_whole()) {
     const int error = errno;
     const auto now = read_stat(pid);
-    if (!now || now->start_ticks != identity.start_ticks || !living_thread(pid, *now))
+    if (!now || now->start_ticks != identity.start_ticks || !living_thread(pid, *now, missed))
       return std::nullopt;
     missed.push_back({folder + "/exe", std::strerror(error)});
   }
@@ -316,8 +330,10 @@ std::optional<unsigned> effective_user(std::string_view status) {
 
 std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed) {
   const UniqueFd file = raw::open(path);
-  if (!file && errno != ENOENT && errno != ESRCH) missed.push_back({path, std::strerror(errno)});
+  if (!file && !has_gone(errno)) missed.push_back({path, std::strerror(errno)});
+  errno = 0;
   std::string text = raw::read(file.get(), most);
+  if (file && errno != 0 && !has_gone(errno)) missed.push_back({path, std::strerror(errno)});
   if (text.size() == most)
     missed.push_back({path, fmt::format("only its first {} bytes were looked at", most), true});
   return text;
@@ -360,7 +376,7 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
   std::vector<ProcessFacts> result;
   std::vector<int> parents;
   std::map<int, std::size_t> known;
-  for (const int pid : list_pids()) {
+  for (const int pid : list_pids(*missed)) {
     if (is_ours(pid)) continue;
     int parent = 0;
     auto facts = read_process(root, needs, pid, parent, *missed);

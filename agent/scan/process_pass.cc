@@ -29,7 +29,8 @@ bool lies_apart(const Root& root, const ProcessFacts& process, const std::vector
   const std::string folder = "/proc/" + std::to_string(process.thread);
   struct stat status {};
   const bool is_ours = raw::link(folder + "/ns/mnt") == raw::link("/proc/self/ns/mnt");
-  if (exe.inode == 0 || (is_ours && !root.share_of(exe.path).empty())) return false;
+  if (exe.path.empty() || (is_ours && !root.share_of(exe.path).empty())) return false;
+  if (exe.inode == 0) return true;  // on a mount that not even root may look at
   const UniqueFd here = root.open_file(exe.path);
   const int error = errno;
   const bool is_there = here && ::fstat(here.get(), &status) == 0;

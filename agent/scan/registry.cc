@@ -119,6 +119,7 @@ bool Registry::on_answer(const Job& job, const Answer& answer) {
   const std::string& path = job.facts.identity.path;
   if (job.hive.kind == HiveJob::Kind::kNone) return false;
   if (job.hive.kind == HiveJob::Kind::kLog) {
+    if (is_unread(answer)) unscannable_(path, answer.detail);
     if (answer.hive.sequence != 0) {
       // A log may spell its hive in another case.
       std::uint32_t& last =

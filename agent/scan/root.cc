@@ -154,7 +154,7 @@ Result<Root> Root::open(const std::string& folder) {
   root.fd_.reset(::open(real, O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.fd_) return fail(Code::kNotFound, "root {}: {}", escaped(folder), std::strerror(errno));
   root.mounts_ = MountPoints::beneath(root.path_, root.fd_.get());
-  root.is_windows_ = hive::holds_windows(root.path_);
+  FS_TRY(root.is_windows_, hive::holds_windows(root.path_));
   root.read_links();
   root.read_homes();
   for (const Home& home : root.homes_) root.find_links(home.path);
@@ -236,6 +236,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
         return {};
       }
       size = ::readlinkat(folder.get(), name.c_str(), target, sizeof target);
+      if (size < 0 && errno != EINVAL && errno != ENOENT) return {};
       if (size < 0) way += "/" + name;  // what is no link, or nothing
     }
     todo = rest;

@@ -130,12 +130,12 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
                                               std::vector<Missed>* missed) {
   std::vector<Missed> ignored;
   if (missed == nullptr) missed = &ignored;
-  std::map<std::string, std::string> namespaces;  // and where a process in it shows its tables
-  if (root.is_whole()) namespaces[raw::link("/proc/self/ns/net")] = "/proc/self/net/";
+  std::map<std::string, std::vector<std::string>> namespaces;  // and processes that show its tables
+  if (root.is_whole()) namespaces[raw::link("/proc/self/ns/net")] = {"/proc/self"};
   for (const ProcessFacts& process : processes) {
     const std::string folder = "/proc/" + std::to_string(process.thread);
     if (std::string name = raw::link(folder + "/ns/net"); !name.empty())
-      namespaces.try_emplace(std::move(name), folder + "/net/");
+      namespaces[std::move(name)].push_back(folder);
   }
   const Owners owners = owners_of(processes, *missed);
   std::vector<ConnectionFacts> result;
@@ -157,7 +157,12 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
                  {"udp6", "udp"},      {"udplite", "udplite"}, {"udplite6", "udplite"},
                  {"sctp/eps", "sctp"}, {"icmp", "icmp"},       {"icmp6", "icmp"},
                  {"raw", "raw"},       {"raw6", "raw"}};
-  for (const auto& [name, tables] : namespaces) {
+  for (const auto& [name, folders] : namespaces) {
+    // One that has ended since shows nothing.
+    const auto shows = std::ranges::find_if(
+        folders, [&name = name](const auto& one) { return raw::link(one + "/ns/net") == name; });
+    if (shows == folders.end()) continue;
+    const std::string tables = *shows + "/net/";
     for (const auto& table : kTables) {
       const std::string_view protocol = table.protocol;
       const bool is_udp = protocol.starts_with("udp"), is_sctp = protocol == "sctp";

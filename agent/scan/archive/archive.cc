@@ -33,11 +33,13 @@ struct Stream {
   const ArchiveSource& source;
   std::uint64_t at = 0;
   std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlockBytes);
+  bool has_failed = false;
 
   static la_ssize_t read(archive* reader, void* self, const void** bytes) {
     auto& stream = *static_cast<Stream*>(self);
     const std::int64_t count = stream.source.read(stream.block, stream.at);
     if (count < 0) {
+      stream.has_failed = true;
       archive_set_error(reader, EIO, "cannot be read");
       return ARCHIVE_FATAL;
     }
@@ -115,7 +117,8 @@ class Unpacking {
     archive_read_set_seek_callback(reader.get(), Stream::seek);
     archive_read_set_callback_data(reader.get(), &stream);
     // What is no archive after all is no trouble.
-    if (archive_read_open1(reader.get()) != ARCHIVE_OK) return;
+    if (archive_read_open1(reader.get()) != ARCHIVE_OK)
+      return stream.has_failed ? trouble(reader.get(), above) : void();
     while (!result_.is_cut_off) {
       archive_entry* entry = nullptr;
       const int status = archive_read_next_header(reader.get(), &entry);

@@ -43,18 +43,18 @@ TEST(WindowsPaths, AVolumeIsKnownByItsSoftwareHiveAndNotThroughLinks) {
   char folder[] = "/tmp/fleetsweep-volume-XXXXXX";
   ASSERT_NE(::mkdtemp(folder), nullptr);
   const fs::path root = folder;
-  EXPECT_FALSE(holds_windows(root));
+  EXPECT_FALSE(*holds_windows(root));
   fs::create_directories(root / "WINDOWS/system32/Config");
-  EXPECT_FALSE(holds_windows(root));
+  EXPECT_FALSE(*holds_windows(root));
   std::ofstream(root / "WINDOWS/system32/Config/software") << "x";
-  EXPECT_TRUE(holds_windows(root));
+  EXPECT_TRUE(*holds_windows(root));
   fs::create_directories(root / "WINDOWS");
   fs::create_directories(root / "Windows");  // NTFS has folders in which these are two
   fs::create_directories(root / "windows/System32/config");
-  EXPECT_TRUE(holds_windows(root)) << "an empty namesake hides it";
+  EXPECT_TRUE(*holds_windows(root)) << "an empty namesake hides it";
   fs::create_directories(root / "other");
   fs::create_symlink("../WINDOWS", root / "other/Windows");
-  EXPECT_FALSE(holds_windows(root / "other"));
+  EXPECT_FALSE(*holds_windows(root / "other"));
   fs::remove_all(root);
 }
 

@@ -98,7 +98,8 @@ TEST_F(Agent, HaltFileMadeByHandIsHeededAndItsRemovalToo) {
   const auto says = [&](const char* text) {
     return tell("status").json.find(text) != std::string::npos;
   };
-  std::ofstream(state() + "/halt").close();
+  // As a link to a share that is down.
+  std::filesystem::create_symlink("/nowhere/halt", state() + "/halt");
   ASSERT_TRUE(controller_.serve_until([&] { return says("\"halted\":true"); }));
   const DocumentId dry = controller_.submit(
       controller_.tenant.sign(shaped(fixture::dry_run(this->policy())), {"alice"}));

@@ -8,8 +8,10 @@
 
 #include <fstream>
 
+#include "agent/scan/engine.h"
 #include "agent/scan/scope.h"
 #include "policies/compiler/compiler.h"
+#include "protocol/base/limits.h"
 #include "tests/agent/hive/hive_builder.h"
 #include "tests/agent/scan/tree.h"
 
@@ -428,6 +430,26 @@ TEST_F(WindowsTest, OfTwoLogsOneIsNewerThanItsHiveAndIsNotNoticed) {
       write("/Users/Ann/ntuser.dat" + log, to_text(hive::log_with(log == newer ? 8 : 7)));
     EXPECT_EQ(scan(policy)["unscannable"], newer == "none" ? 0 : 1) << newer;
   }
+}
+
+TEST_F(WindowsTest, ALogThatCannotBeReadHasNothingNewer) {
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "good", "C:\\good.exe"));
+  write("/Users/Ann/NTUSER.DAT.LOG1", to_text(hive::log_with(7)));
+  std::filesystem::resize_file(at("/Users/Ann/NTUSER.DAT.LOG1"), limits::kHiveBytes + 1);
+  EXPECT_THAT(scan(run_and_files(is(Field::kFileName, "none"), "%TEMP%"))["unscannable_paths"],
+              Contains(HasSubstr("/Users/Ann/NTUSER.DAT.LOG1: ")));
+}
+
+TEST_F(WindowsTest, AVolumeThatIsNotMountedAnyMoreIsAnEmptyLinuxAndClean) {
+  std::filesystem::remove_all(at("/WINDOWS"));
+  auto root = Root::open(root_);
+  ASSERT_TRUE(root.has_value());
+  model::Facts facts;
+  facts.os = "windows";
+  model::Policy policy = policy_of(
+      {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
+  const auto done = fleetsweep::scan::scan({&policy, 1}, facts, *root, {});
+  EXPECT_EQ(done.front().reason, model::Reason::kIo);
 }
 
 TEST_F(WindowsTest, AHiveThatIsNoneIsUnscannableAndTheScanGoesOn) {
