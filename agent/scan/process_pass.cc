@@ -194,7 +194,7 @@ void ProcessPass::submit_running_files(FilePass& files, const std::vector<Probe>
     Policies asked = 0;
     std::vector<Probe> probes = asking(all, process, asked);
     if (probes.empty() || (!process.identity.exe_deleted && !lies_apart(root_, process, ours)) ||
-        !seen.insert(state_of(process.identity.exe)).second)
+        (process.identity.exe.inode != 0 && !seen.insert(state_of(process.identity.exe)).second))
       continue;
     struct stat status {};
     UniqueFd file = open_exe(process, status, asked);
