@@ -338,8 +338,9 @@ Parsed parse_options(int count, char** arguments) {
     options.undo.state = options.state;
     options.undo.libexec = options.baseline.libexec;
     options.undo.order = options.command.argument;
-    if (const auto root = settle_root(options.undo.root, options.state); !root)
-      return mistake(root.error().message);
+    if (options.offline)
+      if (const auto root = settle_root(options.undo.root, options.state); !root)
+        return mistake(root.error().message);
   }
   return {std::nullopt, std::move(options)};
 }

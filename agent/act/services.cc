@@ -82,8 +82,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_by(std::int32_t pid)
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   std::string piece;
   const auto take = [&] {
-    for (const auto& file : mapped_files(piece))
-      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+    const auto more = mapped_files(piece);
+    files.insert(files.end(), more.begin(), more.end());
     piece.clear();
   };
   for (std::string line; std::getline(maps, line);) {
@@ -91,6 +91,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_by(std::int32_t pid)
     if (piece.size() > kPieceBytes) take();
   }
   take();
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
 }
 

@@ -145,7 +145,8 @@ void Monitor::follow_halt_file() {
 
 void Monitor::set_halted(ClientId id, bool halted) {
   const std::string path = options_.state + "/halt";
-  if (halted && !phase_.halted) {
+  struct stat status {};
+  if (halted && ::lstat(path.c_str(), &status) != 0) {
     if (auto written = files::write_file_atomic(path, {}); !written)
       return answer(id, refused(written.error().message));
   } else if (!halted && ::unlink(path.c_str()) != 0 && errno != ENOENT) {

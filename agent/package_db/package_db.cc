@@ -62,7 +62,9 @@ Status not_of_another_system(const fs::path& root) {
   for (const char* other :
        {"var/lib/rpm", "usr/lib/sysimage/rpm", "lib/apk/db", "var/lib/pacman"}) {
     std::error_code error;
-    if (fs::exists(root / other, error) || error)
+    const bool is_there = fs::exists(root / other, error);
+    if (error) return fail(Code::kUnavailable, "{}: {}", (root / other).string(), error.message());
+    if (is_there)
       return fail(
           Code::kInvalid,
           "{}: the packages of this host are recorded there, and only the records of dpkg "

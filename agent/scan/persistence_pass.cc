@@ -94,7 +94,9 @@ bool is_capable(int folder, const char* name, int& error) {
   char value[64];
   const std::string path = "/proc/self/fd/" + std::to_string(folder) + "/" + name;
   const auto size = ::lgetxattr(path.c_str(), "security.capability", value, sizeof value);
-  if (size < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != ENOENT) error = errno;
+  // EOVERFLOW: of another user namespace, where alone it gives anything.
+  const bool is_none = errno == ENODATA || errno == EOPNOTSUPP || errno == EOVERFLOW;
+  if (size < 0 && !is_none && errno != ENOENT) error = errno;
   return size > 0;
 }
 
@@ -256,8 +258,9 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
     bool file(int folder, const std::string& at, const char* name) override {
       struct stat status {};
       if (needs_stat && ::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        if (errno != ENOENT) unreadable(at, unopened(errno));
-        return errno != ENOENT;
+        const int error = errno;
+        if (error != ENOENT) unreadable(at, unopened(error));
+        return error != ENOENT;
       }
       if (needs_stat && S_ISLNK(status.st_mode)) {
         const UniqueFd target = pass.root_.open_followed(at);

@@ -80,16 +80,32 @@ Checked<void> restore_time(const OpState& op, const Parent& parent) {
   return {};
 }
 
+namespace {
+
+// Of a folder that is gone: whether the file system that it lay in is there.
+bool is_mounted(const Tree& tree, std::string path, std::uint64_t device) {
+  for (auto end = path.rfind('/'); end != 0 && end != std::string::npos; end = path.rfind('/')) {
+    path.resize(end);
+    if (const auto above = tree.parent(path)) return above->device == device;
+  }
+  return false;
+}
+
+}  // namespace
+
 Checked<Parent> recovery_parent(Context& context, std::uint32_t op) {
-  auto parent = context.tree.parent(context.op(op).file.path);
+  const std::string& path = context.op(op).file.path;
+  auto parent = context.tree.parent(path);
   const Intent& intent = context.op_state(op).intent;
   const bool may_differ = context.device() == Device::kMayDiffer;
-  if (!parent && !(may_differ && is_absent(parent.error()))) return parent;
+  if (!parent && (!may_differ || !is_absent(parent.error()) ||
+                  is_mounted(context.tree, path, intent.parent_device)))
+    return parent;
   if (parent && parent->inode == intent.parent_inode &&
       (may_differ || parent->device == intent.parent_device))
     return parent;
   return refuse(Reason::kConflict, "the folder of {} is not the one of before the crash",
-                escaped(context.op(op).file.path));
+                escaped(path));
 }
 
 Checked<Parent> undo_parent(Context& context, std::uint32_t op) {

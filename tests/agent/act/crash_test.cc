@@ -77,7 +77,7 @@ TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
 
 // As if the host had been started again and its file systems had other numbers since: what the
 // journal tells of files was read in another boot, from another device.
-void renumber(const ActHost& host) {
+void renumber(const ActHost& host, std::uint64_t by = 1000) {
   const std::string path = host.state() + "/journal", old = path + ".old";
   fs::rename(path, old);
   const auto from = Journal::open(old);
@@ -88,10 +88,10 @@ void renumber(const ActHost& host) {
     ASSERT_TRUE(record);
     if (auto* begin = std::get_if<Begin>(&record->event)) {
       begin->boot.value[0] ^= 1;
-      for (auto& op : begin->ops) op.file.device += 1000;
+      for (auto& op : begin->ops) op.file.device += by;
     }
     if (auto* intended = std::get_if<Intended>(&record->event))
-      intended->intent.parent_device += 1000;
+      intended->intent.parent_device += by;
     ASSERT_TRUE(to->append(encode(*record)));
   }
 }
@@ -128,6 +128,21 @@ TEST(Crash, AFileSystemThatIsNotMountedYetCountsAsCleaned) {
             model::Reason::kConflict)
       << resumed.text();
   EXPECT_TRUE(fs::exists(host.at("/srv/away/evil")));
+}
+
+TEST(Crash, AFolderThatTheBootRemovedFailsItsCleaning) {
+  ActHost host;
+  host.infect();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "before-rename:2").done);
+  ASSERT_NO_FATAL_FAILURE(renumber(host, 0));
+  fs::remove_all(host.at("/tmp/kit"));
+  request.resume = true;
+  const Answer resumed = host.run(request);
+  EXPECT_EQ(resumed.state(), HostState::kCleaned) << resumed.text();
+  EXPECT_EQ(resumed.item("/tmp/kit/evil", model::ActionKind::kQuarantine)->reason,
+            model::Reason::kGone)
+      << resumed.text();
 }
 
 TEST(Crash, UndoFindsNoFolderWhenItsDeviceHasAnotherNumber) {

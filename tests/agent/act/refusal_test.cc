@@ -247,6 +247,11 @@ TEST_F(Module, ThatLiesInAnyFolderGoes) {
   expect_stays("/opt/x/pam_evil.so");
 }
 
+TEST_F(Module, InAFolderThatPamChoosesGoes) {
+  write_text(host.at("/etc/pam.d/sshd"), "auth required /lib/security/$ISA/pam_evil.so\n");
+  expect_stays("/usr/lib64/security/pam_evil.so");
+}
+
 TEST_F(Module, NameOfAUsersFileKeepsTheHostFromBeingCleaned) {
   write_text(host.at("/etc/pam.d/login"), "auth required pam_unix.so\nauth include /proc/1/mem\n");
   const std::string path = "/home/ann/security/pam_unix.so";
