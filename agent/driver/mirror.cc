@@ -43,10 +43,11 @@ std::vector<Mirror::File> Mirror::look(std::uint64_t epoch) {
       if (mark.empty()) continue;
       const auto before = seen_.find(path);
       const bool is_new = epoch != epoch_ || before == seen_.end() || before->second != mark;
-      // What cannot be read is looked at again when it changes.
-      if (is_new)
-        if (auto content = files::read_file(path, limits::kDsseJsonBytes))
-          found.push_back({path, std::move(*content)});
+      if (is_new) {
+        auto content = files::read_file(path, limits::kDsseJsonBytes);
+        if (!content) continue;  // a share may fail for a moment, and this be a Stop
+        found.push_back({path, std::move(*content)});
+      }
       seen.emplace(path, std::move(mark));
     }
   seen_ = std::move(seen);

@@ -54,6 +54,18 @@ TEST_F(MirrorTest, AFileIsOfferedAgainAndAgain) {
   EXPECT_THAT(look(2), ElementsAre("first")) << "the stick came back";
 }
 
+TEST_F(MirrorTest, AFileThatCannotBeReadOnceIsNeverReadAgain) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs two users";
+  put("stop.dsse", "stop");
+  ASSERT_EQ(::chmod((folder_ + "/stop.dsse").c_str(), 0600), 0);
+  ASSERT_EQ(::chmod(folder_.c_str(), 0755), 0);
+  ASSERT_EQ(::seteuid(65534), 0);
+  EXPECT_THAT(look(), IsEmpty());
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_THAT(look(), ElementsAre("stop"));
+  EXPECT_THAT(look(), IsEmpty());
+}
+
 TEST_F(MirrorTest, WhatIsNoPlainFileIsOpened) {
   put("target", "elsewhere");
   ASSERT_EQ(::symlink((folder_ + "/target").c_str(), (folder_ + "/link.dsse").c_str()), 0);
