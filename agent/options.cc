@@ -74,7 +74,8 @@ Status read_run_options(const std::string& file, std::vector<config::Setting> gi
   CoreOptions& core = options.core;
   const std::string own = own_path();
   options.state = reader.text("state", kDefaultState);
-  FS_TRY(const std::string enrolled, enrolled_root(options.state));
+  // One that cannot be read stops the agent when it looks whether this is its machine.
+  const std::string enrolled = enrolled_root(options.state).value_or("/");
   monitor.root = whole_path(reader.text("root", enrolled));
   monitor.libexec = reader.text("libexec", std::filesystem::path(own).parent_path().string());
   core.labels = reader.list("label");

@@ -316,6 +316,7 @@ World::World(const Scenario& scenario) : scenario_(scenario), host_(kBeneath) {
   if (scenario.detections[0] == kByProcess) {
     for (const auto& process : running_processes(*Tree::open(host_.root())))
       workers_.push_back(process.process.pid);
+    found_ = std::get<model::ProcessIdentity>(host_.findings[0].identity).pid;
   }
   host_.dry_run = host_.findings;
   agent::Enrolment enrolment;
@@ -403,13 +404,15 @@ HostState World::cleaned() const {
 
 // Each step is what the answer says it is.
 void World::check_apply(const Answer& answer, const Fault& fault) {
-  bool changed = true, frozen = false, killed = false;
+  bool changed = true, frozen = false, killed = false, is_left = false;
   std::size_t changes = 0;
   expect(!answer.done || !answer.done->items.empty() || answer.state() != HostState::kCleaned,
          "a cleaning without a step");
   for (const auto& item : answer.done ? answer.done->items : std::vector<model::ReceiptItem>{}) {
     if (item.action == ActionKind::kRestart) continue;  // the files are gone all the same
     const bool is_done = item.outcome == Outcome::kDone;
+    is_left =
+        is_left || (item.outcome == Outcome::kSkipped && item.reason == model::Reason::kProtected);
     if (item.action == ActionKind::kSuspend) {
       frozen = is_done;
     } else if (item.action == ActionKind::kKill) {
@@ -421,6 +424,8 @@ void World::check_apply(const Answer& answer, const Fault& fault) {
   }
   if (restarts()) check_restart(answer, fault);
   for (const pid_t worker : workers_) {
+    // A program that is left alone keeps its other processes.
+    if (is_left && worker != found_) continue;
     const char state = host_.process_state(worker);
     expect(killed   ? state == 0
            : frozen ? state == 'T'

@@ -60,6 +60,7 @@ class World {
   ActHost host_;
   std::optional<FakeManager> systemd_;
   std::vector<pid_t> workers_;  // who is found, and whom it has started
+  pid_t found_ = 0;             // of the workers
   pid_t served_ = 0;            // who has the found file loaded
   std::string before_, complaints_;
   DocumentId applied_;
