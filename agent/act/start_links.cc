@@ -1,5 +1,6 @@
 #include "agent/act/start_links.h"
 
+#include <algorithm>
 #include <climits>
 #include <filesystem>
 #include <set>
