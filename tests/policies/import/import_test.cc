@@ -239,6 +239,10 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
                                          "file name file.namere^evil[0-9]$ @10",
                                          "url persistence.command~/gate.php?id= @14 <2026-12-23"));
   EXPECT_TRUE(result.indicators[3].all_of[0].caseless);
+  for (const auto& indicator : result.indicators) {
+    EXPECT_EQ(indicator.origins.at(0).id, "ioc-1");
+    EXPECT_EQ(indicator.origins.at(0).note, "Ours");
+  }
   EXPECT_THAT(refusals(result),
               ElementsAre(HasSubstr("'ProcessItem/HandleList/Handle/Name' (line 11)"),
                           HasSubstr("the condition 'near' of FileItem/FileName (line 12)"),
