@@ -37,11 +37,15 @@ Status FileBytes::read(std::span<std::uint8_t> target, std::uint64_t offset) {
     } else if (count < 0 && errno == EINTR) {
       continue;
     } else if (count < 0 && errno == EOPNOTSUPP && uncached_) {
+      // Without waiting too, the kernel begins to read ahead, and that would look warm.
       uncached_ = false;
+      read_nothing_ahead();
     } else if (!waits) {
       // Not there without waiting, or the file ends: the next turn tells which.
       waits = true;
-      expect_cold(offset + have, offset + target.size());
+      operations_ += 1 + (target.size() - have - 1) / kOperationBytes;
+      // A file system that does not say which: what the tenant may use is not dropped.
+      if (count == 0 || errno != EOPNOTSUPP) expect_cold(offset + have, offset + target.size());
     } else if (count < 0) {
       return fail(Code::kUnavailable, "{}", std::strerror(errno));
     } else {
@@ -53,13 +57,16 @@ Status FileBytes::read(std::span<std::uint8_t> target, std::uint64_t offset) {
 }
 
 void FileBytes::expect_cold(std::uint64_t begin, std::uint64_t end) {
-  operations_ += 1 + (end - begin - 1) / kOperationBytes;
-  // What the kernel reads ahead would stay in the cache, and be taken for the tenant's.
-  if (cold_.empty()) ::posix_fadvise(fd_, 0, 0, POSIX_FADV_RANDOM);
+  if (cold_.empty() && uncached_) read_nothing_ahead();
   if (!cold_.empty() && cold_.back().end == begin)
     cold_.back().end = end;
   else if (cold_.size() < kColdRanges)
     cold_.push_back({begin, end});
+}
+
+// It would stay in the cache, and be taken for the tenant's.
+void FileBytes::read_nothing_ahead() {
+  ::posix_fadvise(fd_, 0, 0, POSIX_FADV_RANDOM);
 }
 
 // The kernel drops clean whole pages only: what the tenant has changed or mapped stays.

@@ -1,7 +1,8 @@
 #pragma once
 
 // The bytes of one open file, read as its tenant would want it: what was not in the page cache
-// before does not stay there, and holes are not read.
+// before does not stay there, and holes are not read. A file system without RWF_NOWAIT does not say
+// what was there: all of it stays then, and counts as read from the disk.
 
 #include <cstdint>
 #include <functional>
@@ -49,6 +50,7 @@ class FileBytes {
   Status each_window(std::size_t longest, std::span<std::uint8_t> room, const TakeWindow& take);
 
  private:
+  void read_nothing_ahead();
   void expect_cold(std::uint64_t begin, std::uint64_t end);
   void give_back();
 

@@ -1,7 +1,10 @@
 // Files of which not everything is read: large ones and such that are mostly holes.
 
 #include <fcntl.h>
+#include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -115,8 +118,34 @@ class FileBytesTest : public LargeFileTest {
   UniqueFd open(const std::string& path) {
     return UniqueFd(::open(at(path).c_str(), O_RDONLY | O_CLOEXEC));
   }
+  // How many operations of the disk it took; 255: it cannot be read.
+  int read_whole(const std::string& path, std::uint64_t size) {
+    const UniqueFd fd = open(path);
+    FileBytes bytes(fd.get(), size);
+    const bool is_read = bytes.each_block(0, room_, [](BytesView) { return true; }).has_value();
+    return is_read ? static_cast<int>(std::min<std::uint64_t>(bytes.operations(), 254)) : 255;
+  }
+  // The same in a process where the kernel or the file system does not know these flags of preadv2.
+  int read_without(std::initializer_list<int> flags, const std::string& path, std::uint64_t size) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+      for (const int flag : flags)
+        seccomp_rule_add(
+            filter, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(preadv2), 1,
+            SCMP_A5(SCMP_CMP_MASKED_EQ, static_cast<unsigned>(flag), static_cast<unsigned>(flag)));
+      if (seccomp_load(filter) != 0) ::_exit(255);
+      ::_exit(read_whole(path, size));
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) != 255);
+    return WEXITSTATUS(status);
+  }
   std::vector<std::uint8_t> room_ = std::vector<std::uint8_t>(256 * 1024);
 };
+
+constexpr int kDontCache = 0x80;  // RWF_DONTCACHE, Linux 6.14
 
 TEST_F(FileBytesTest, BlocksAreTheFileWithItsHoles) {
   constexpr off_t kSize = (off_t{5} << 20) + 17;
@@ -189,30 +218,51 @@ std::vector<bool> cached_pages(int fd, std::size_t size) {
   return result;
 }
 
-TEST_F(FileBytesTest, WhatWasColdIsColdAgainAndWhatWasWarmStaysWarm) {
-  constexpr std::size_t kSize = 8 << 20;
-  write("/f", std::string(kSize, 'x'));
-  const UniqueFd fd = open("/f");
-  ASSERT_EQ(::fsync(fd.get()), 0);  // a page that is not written yet cannot be dropped
-  ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
-  if (cached_pages(fd.get(), kSize) != std::vector<bool>(kSize / 4096, false))
-    GTEST_SKIP() << "this file system keeps its pages";
-  // The tenant works with one piece of it.
-  ASSERT_EQ(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_RANDOM), 0);
-  std::vector<char> piece(64 * 1024);
-  ASSERT_EQ(::pread(fd.get(), piece.data(), piece.size(), 2 << 20),
-            static_cast<ssize_t>(piece.size()));
-  const auto before = cached_pages(fd.get(), kSize);
-  ASSERT_EQ(std::count(before.begin(), before.end(), true), 16);
-  {
-    const UniqueFd ours = open("/f");
-    FileBytes bytes(ours.get(), kSize);
-    ASSERT_TRUE(bytes.each_block(0, room_, [](BytesView) { return true; }));
-    EXPECT_GT(bytes.operations(), 0u) << "it waited for the disk";
+// Of 8 MiB, the tenant works with sixteen pages.
+struct ColdFileTest : FileBytesTest {
+  void SetUp() override {
+    FileBytesTest::SetUp();
+    write("/f", std::string(kSize, 'x'));
+    fd_ = open("/f");
+    ASSERT_EQ(::fsync(fd_.get()), 0);  // a page that is not written yet cannot be dropped
+    ASSERT_EQ(::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    if (cached() != 0) GTEST_SKIP() << "this file system keeps its pages";
+    ASSERT_EQ(::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_RANDOM), 0);
+    std::vector<char> piece(64 * 1024);
+    ASSERT_EQ(::pread(fd_.get(), piece.data(), piece.size(), 2 << 20),
+              static_cast<ssize_t>(piece.size()));
+    ASSERT_EQ(cached(), 16);
   }
-  const auto after = cached_pages(fd.get(), kSize);
-  for (std::size_t page = 512; page < 528; ++page) EXPECT_TRUE(after[page]) << page;
-  EXPECT_LE(std::count(after.begin(), after.end(), true), 16 + 16);
+  std::ptrdiff_t cached() {
+    const auto pages = cached_pages(fd_.get(), kSize);
+    return std::count(pages.begin(), pages.end(), true);
+  }
+  bool is_tenants_warm() {
+    const auto pages = cached_pages(fd_.get(), kSize);
+    return std::count(pages.begin() + 512, pages.begin() + 528, true) == 16;
+  }
+  static constexpr std::size_t kSize = 8 << 20;
+  UniqueFd fd_;
+};
+
+TEST_F(ColdFileTest, WhatWasColdIsColdAgainAndWhatWasWarmStaysWarm) {
+  EXPECT_GT(read_without({}, "/f", kSize), 0) << "it waited for the disk";
+  EXPECT_TRUE(is_tenants_warm());
+  EXPECT_LE(cached(), 16 + 16);
+}
+
+TEST_F(ColdFileTest, AnOlderKernelKeepsWhatAScanRead) {
+  EXPECT_GT(read_without({kDontCache}, "/f", 4096), 0) << "the head of it";
+  EXPECT_LE(cached(), 16 + 4);
+  EXPECT_GT(read_without({kDontCache}, "/f", kSize), 0);
+  EXPECT_TRUE(is_tenants_warm());
+  EXPECT_LE(cached(), 16 + 16);
+}
+
+// Nor do its reads escape the bound of the disk.
+TEST_F(ColdFileTest, AFileSystemThatDoesNotSayWhatItHasLosesWhatTheTenantUses) {
+  EXPECT_GT(read_without({kDontCache, RWF_NOWAIT}, "/f", kSize), 0);
+  EXPECT_TRUE(is_tenants_warm());
 }
 
 TEST_F(FileBytesTest, AReadFromMemoryIsTakenForOneFromTheDisk) {
