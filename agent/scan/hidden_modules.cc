@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <set>
 
 #include "agent/scan/cross_view.h"
@@ -45,12 +46,15 @@ Mismatches hidden_modules(const std::string& proc, const std::string& sys) {
   if (!exists(proc + "/modules") || !exists(sys + "/module")) return {};
   return seen_each_time([&] {
     std::vector<std::string> in_sys;
+    const auto folders = raw::list(sys + "/module");
+    if (!folders) return Mismatches{};  // a look that fails contradicts nothing
     // What is built into the kernel has a folder too, and no initstate.
-    for (raw::Entry& entry : raw::list(sys + "/module"))
-      if (exists(sys + "/module/" + entry.name + "/initstate"))
-        in_sys.push_back(std::move(entry.name));
+    for (const raw::Entry& entry : *folders)
+      if (exists(sys + "/module/" + entry.name + "/initstate")) in_sys.push_back(entry.name);
     const UniqueFd modules = raw::open(proc + "/modules");
-    return modules ? module_oddities(raw::read(modules.get(), kTextBytes), in_sys) : Mismatches{};
+    errno = 0;
+    const std::string listed = raw::read(modules.get(), kTextBytes);
+    return modules && errno == 0 ? module_oddities(listed, in_sys) : Mismatches{};
   });
 }
 

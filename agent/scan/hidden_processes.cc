@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <optional>
 #include <set>
 
 #include "agent/scan/cross_view.h"
@@ -28,9 +29,12 @@ bool read_number(std::string_view text, int& value) {
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
 }
 
-std::set<int> listed_processes(const std::string& proc) {
+// Nothing: not all of it could be listed.
+std::optional<std::set<int>> listed_processes(const std::string& proc) {
+  const auto entries = raw::list(proc);
+  if (!entries) return std::nullopt;
   std::set<int> pids;
-  for (const raw::Entry& entry : raw::list(proc))
+  for (const raw::Entry& entry : *entries)
     if (int pid = 0; read_number(std::string_view(entry.name), pid)) pids.insert(pid);
   return pids;
 }
@@ -74,7 +78,7 @@ Mismatches covered_processes(const std::string& proc, std::string_view mountinfo
 
 std::uint64_t listed_threads(const std::string& proc) {
   std::uint64_t threads = 0;
-  for (const int pid : listed_processes(proc))
+  for (const int pid : listed_processes(proc).value_or(std::set<int>{}))
     if (const auto line = parse_stat_line(raw::read(fmt::format("{}/{}/stat", proc, pid), 4096)))
       threads += line->threads;
   return threads;
@@ -117,15 +121,16 @@ Mismatches hidden_processes(const std::string& proc) {
     };
     std::vector<Alive> alive;
     std::vector<int> hidden;
-    const std::set<int> before = listed_processes(proc);
+    const auto before = listed_processes(proc);
     for (const int pid : answering)
-      if (!before.contains(pid))
+      if (before && !before->contains(pid))
         if (UniqueFd process = open_process(pid); process)
           alive.push_back({pid, std::move(process)});
     if (alive.empty()) return hidden;
-    const std::set<int> listed = listed_processes(proc);
+    const auto listed = listed_processes(proc);
     for (const Alive& one : alive)
-      if (!listed.contains(one.pid) && !has_ended(one.process.get())) hidden.push_back(one.pid);
+      if (listed && !listed->contains(one.pid) && !has_ended(one.process.get()))
+        hidden.push_back(one.pid);
     return hidden;
   };
   for (const int pid : seen_each_time(look))

@@ -342,7 +342,7 @@ std::string read_whole(const std::string& path, std::size_t most, std::vector<Mi
 bool shows_us(const std::string& proc) {
   const std::string us = std::to_string(::getpid());
   return raw::link(proc + "/self") == us &&
-         std::ranges::any_of(raw::list(proc),
+         std::ranges::any_of(raw::list(proc).value_or(std::vector<raw::Entry>{}),
                              [&](const raw::Entry& entry) { return entry.name == us; });
 }
 

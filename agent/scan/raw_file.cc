@@ -69,9 +69,9 @@ std::optional<std::vector<Entry>> list(int folder) {
   }
 }
 
-std::vector<Entry> list(const std::string& folder) {
+std::optional<std::vector<Entry>> list(const std::string& folder) {
   const UniqueFd fd = open(folder, O_DIRECTORY);
-  return list(fd.get()).value_or(std::vector<Entry>{});
+  return list(fd.get());
 }
 
 }  // namespace fleetsweep::scan::raw

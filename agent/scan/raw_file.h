@@ -27,6 +27,6 @@ struct Entry {
 // Without "." and ".."; from the start, whatever was read before. Nothing when not all of it can be
 // read.
 std::optional<std::vector<Entry>> list(int folder);
-std::vector<Entry> list(const std::string& folder);  // none
+std::optional<std::vector<Entry>> list(const std::string& folder);
 
 }  // namespace fleetsweep::scan::raw

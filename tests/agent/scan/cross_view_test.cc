@@ -159,6 +159,12 @@ TEST_F(CrossViewTree, AModuleOnDiskIsReadAsTheKernelShowsIt) {
   EXPECT_TRUE(has_none(hidden_modules(at("/proc"), at("/sys")))) << "a kernel without modules";
 }
 
+TEST_F(CrossViewTree, AFolderThatCannotBeListedContradictsWhatIsLoaded) {
+  write("/proc/modules", "shown 1 0 - Live 0x0\n");
+  write("/sys/module", "no folder");
+  EXPECT_TRUE(has_none(hidden_modules(at("/proc"), at("/sys"))));
+}
+
 TEST_F(CrossViewTree, ThreadsOfAProcessAreNotCounted) {
   write("/proc/7/stat", "7 (a) S 1 7 7 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 99 1 1 1 1 1\n");
   write("/proc/8/stat", "8 (b) Z) R 1 8 8 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 99 1 1 1 1 1\n");
@@ -183,6 +189,23 @@ TEST_F(CrossViewTree, ASocketThatProcDoesNotListStaysHidden) {
   // A table as a rootkit would give it: without the line of its port.
   write("/net/tcp", "  sl  local_address rem_address   st\n");
   write("/net/tcp6", "");
+  EXPECT_TRUE(has(hidden_sockets(root_.string(), diag), ours));
+}
+
+TEST_F(CrossViewTree, ASocketOfIpv6ThatProcDoesNotListStaysHidden) {
+  const UniqueFd socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    GTEST_SKIP() << "no IPv6 here: " << std::strerror(errno);
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const SockDiag diag;
+  const std::string ours =
+      "listening TCP socket of port " + std::to_string(ntohs(address.sin6_port));
+  write("/net/tcp6", "  sl  local_address remote_address   st\n");
   EXPECT_TRUE(has(hidden_sockets(root_.string(), diag), ours));
 }
 
@@ -220,6 +243,21 @@ TEST_F(CrossViewTree, AnOrdinaryTreeHasHiddenFiles) {
 std::string loader_text() {
   std::ifstream file("/lib64/ld-linux-x86-64.so.2", std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// As by a rootkit that hooks the listing.
+TEST_F(CrossViewTree, AListingWithoutAKnownNameIsBelieved) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  write("/tmp/kinsing", "harmless");
+  write("/tmp/a/b", "x");
+  model::Policy policy;
+  policy.detections.push_back(detection("d", ObjectKind::kFile, {is(Field::kFileName, "none")}));
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  const auto result = scan(policy, "strace -f -o /dev/null -P " + at("/tmp").string() +
+                                       " -e trace=getdents64 -e inject=getdents64:retval=0");
+  const auto found = result["mismatches"].get<Mismatches>();
+  EXPECT_TRUE(has(found, "/tmp/kinsing: is there, and its folder does not list it"));
 }
 
 TEST_F(CrossViewTree, ALoaderThatReadsAnotherListIsTakenForAGoodOne) {
