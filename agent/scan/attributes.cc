@@ -6,7 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/xattr.h>
 
-#include <optional>
+#include <cerrno>
+#include <cstring>
 
 namespace fleetsweep::scan {
 namespace {
@@ -57,13 +58,20 @@ std::int64_t nanoseconds(std::int64_t seconds, std::int64_t rest) {
   return seconds * 1'000'000'000 + rest;
 }
 
+// What a kernel or a file system without it says; EOVERFLOW: a capability of another user
+// namespace, where alone it gives anything.
+bool keeps_none(int error) {
+  return error == ENODATA || error == EOPNOTSUPP || error == EOVERFLOW || error == ENOTTY ||
+         error == EINVAL || error == ENOSYS;
+}
+
 }  // namespace
 
 std::span<const std::string_view> known_capabilities() {
   return kCapabilities;
 }
 
-FileAttributes attributes_of(int fd, const struct stat& status) {
+Result<FileAttributes> attributes_of(int fd, const struct stat& status) {
   FileAttributes result;
   struct statx more {};
   if (::statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BTIME, &more) == 0) {
@@ -77,15 +85,20 @@ FileAttributes attributes_of(int fd, const struct stat& status) {
   }
   // Not every file system tells its flags to statx(2).
   constexpr std::uint64_t kBoth = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
-  long flags = 0;
-  if ((more.stx_attributes_mask & kBoth) != kBoth && ::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
-    result.is_immutable = flags & FS_IMMUTABLE_FL;
-    result.is_append_only = flags & FS_APPEND_FL;
+  if (long flags = 0; (more.stx_attributes_mask & kBoth) != kBoth) {
+    if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+      result.is_immutable = flags & FS_IMMUTABLE_FL;
+      result.is_append_only = flags & FS_APPEND_FL;
+    } else if (!keeps_none(errno)) {
+      return fail(Code::kUnavailable, "{}", std::strerror(errno));
+    }
   }
   std::uint8_t attribute[XATTR_CAPS_SZ_3];
   const ssize_t size = ::fgetxattr(fd, "security.capability", attribute, sizeof attribute);
   if (size > 0)
     result.capabilities = capability_names(BytesView(attribute, static_cast<std::size_t>(size)));
+  else if (size < 0 && !keeps_none(errno))
+    return fail(Code::kUnavailable, "{}", std::strerror(errno));
   return result;
 }
 

@@ -6,11 +6,13 @@
 
 #include "agent/scan/evaluate/facts.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
 
 namespace fleetsweep::scan {
 
-// Of an open file. What its file system does not keep it does not have.
-FileAttributes attributes_of(int fd, const struct stat& status);
+// Of an open file. What its file system does not keep it does not have. kUnavailable: errno, of
+// what it may have.
+Result<FileAttributes> attributes_of(int fd, const struct stat& status);
 
 // By number, as getcap(8) spells them (linux/capability.h).
 std::span<const std::string_view> known_capabilities();

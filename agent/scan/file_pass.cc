@@ -145,13 +145,24 @@ bool FilePass::says_no_for_good(const Probe& probe, FileFacts& facts) const {
   return truth == Truth::kNo;
 }
 
-void FilePass::learn(FileFacts& facts, const struct stat& status, int fd) const {
+void FilePass::learn(FileFacts& facts, const struct stat& status, int fd,
+                     const Probes& probes) const {
   FileOwnership& ownership = facts.ownership.emplace();
   ownership.mode = status.st_mode;
   ownership.uid = status.st_uid;
   ownership.gid = status.st_gid;
   if (needs_owner_) ownership.owner = root_.user_name(status.st_uid);
-  if (needs_attributes_ && fd >= 0) facts.attributes = attributes_of(fd, status);
+  if (!needs_attributes_ || fd < 0) return;
+  auto attributes = attributes_of(fd, status);
+  if (attributes) {
+    facts.attributes = std::move(*attributes);
+    return;
+  }
+  Policies who = 0;
+  for (const Probe* probe : probes)
+    if (matcher_.needs(probe->detection).attributes) who |= sweep_.bit_of(probe->detection);
+  tallies_.add_unscannable(who, facts.identity.path,
+                           "its attributes: " + attributes.error().message);
 }
 
 // Where one of them wants it read whatever its stat says, opening it tells the same for less.
@@ -236,7 +247,7 @@ bool FilePass::file(int folder, const std::string& path, const char* name) {
     if (needs_delta_)
       facts_.mtime_delta_ms = (facts_.identity.mtime_ns - folder_here_.mtime_ns) / 1'000'000;
     if (needs_owned_) facts_.package_owned = packages_.owner(path).has_value();
-    learn(facts_, status, fd);
+    learn(facts_, status, fd, open_);
   };
   const bool has_looked = looks_first(open_);
   if (has_looked) {
@@ -314,7 +325,7 @@ void FilePass::submit(FileFacts facts, UniqueFd file, const struct stat& status,
     pointers.push_back(&probes_.back());
   }
   tallies_.add_scanned(policies_of(pointers));
-  learn(facts, status, file.get());
+  learn(facts, status, file.get(), pointers);
   Detections no;
   keep_open(facts, pointers, no);
   if (!pointers.empty())

@@ -56,8 +56,9 @@ class FilePass : public WalkVisitor {
   // No, and that whatever packages own it and when its folder changed.
   bool says_no_for_good(const Probe& probe, FileFacts& facts) const;
   Truth answer_of(const Probe& probe, FileFacts& facts, const Answer& answer, Detections& no);
-  // Of what was looked at; `fd` is -1 before it is open.
-  void learn(FileFacts& facts, const struct stat& status, int fd) const;
+  // Of what was looked at; `fd` is -1 before it is open. What cannot be read stays unknown, and who
+  // of these asks for it hears of that.
+  void learn(FileFacts& facts, const struct stat& status, int fd, const Probes& probes) const;
   bool looks_first(const Probes& probes) const;
   bool asks_start(const Probes& probes) const;
   // The first bytes of the file at hand leave nobody; how many were read.

@@ -107,6 +107,24 @@ TEST_F(AttributesScanTest, AnImmutableFileIsFoundAndAnAppendOnlyOneIsAnother) {
   EXPECT_EQ(flag("/grows", 0), 0);
 }
 
+// An error is none of its flags, and no answer either way.
+TEST_F(AttributesScanTest, ACapabilityThatCannotBeReadIsNone) {
+  if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
+  write("/capable", "x");
+  for (const int has : {1, 0}) {
+    model::Policy policy;
+    policy.detections.push_back(
+        detection("d", ObjectKind::kFile, {number(Field::kFileCapabilities, has, Match::kExists)}));
+    policy.verdicts.push_back(
+        {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+    const auto result =
+        scan(policy, "strace -f -o /dev/null -e trace=fgetxattr -e inject=fgetxattr:error=EIO");
+    EXPECT_EQ(files(result), Names{}) << has;
+    EXPECT_EQ(result["unscannable"], 1) << has;
+    EXPECT_EQ(result["unscannable_paths"][0], "/capable: its attributes: Input/output error");
+  }
+}
+
 TEST_F(AttributesScanTest, AFileOlderThanItsBirthHasASetClock) {
   write("/stomped", "x");
   write("/honest", "x");
