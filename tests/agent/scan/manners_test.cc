@@ -46,8 +46,8 @@ class PressureTest : public testing::Test {
   void TearDown() override {
     if (is_mounted_) ::umount("/proc/pressure");
   }
-  static void say(int average, seconds total) {
-    std::ofstream("/proc/pressure/io")
+  static void say(int average, seconds total, const std::string& kind = "io") {
+    std::ofstream("/proc/pressure/" + kind)
         << "some avg10=" << average
         << ".00 avg60=0.00 avg300=0.00 total=" << std::chrono::microseconds(total).count()
         << "\nfull avg10=0.00 total=0\n";
@@ -80,6 +80,15 @@ TEST_F(PressureTest, AScanGoesOnWhileOthersWaitForTheMachine) {
 TEST_F(PressureTest, AScanThatIsStoppedWhileItRestsRestsOn) {
   say(95, seconds(0));
   EXPECT_LT(asked_while_it_rested([](int) { return true; }), kAskedInASlice);
+}
+
+TEST_F(PressureTest, AScanRestsForTheDiskAlone) {
+  for (const char* kind : {"cpu", "memory"}) {
+    say(0, seconds(0));
+    say(95, seconds(0), kind);
+    EXPECT_GT(asked_while_it_rested([](int) { return true; }), 0) << kind;
+    say(0, seconds(0), kind);
+  }
 }
 
 }  // namespace

@@ -86,6 +86,32 @@ class ProcessScanTest : public TreeTest {
   }
 };
 
+// The control group as Docker names it under systemd.
+TEST_F(ProcessScanTest, TheContainerOfAProcessIsNotSeen) {
+  const std::string id = fmt::format("{:064x}", ::getpid());
+  const pid_t inside = start_program("/opt/worker");
+  start_program("/opt/worker");
+  std::string group;
+  for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/freezer"}) {
+    std::error_code error;
+    if (!std::filesystem::exists(std::string(mount) + "/cgroup.procs", error)) continue;
+    group = std::string(mount) + "/docker-" + id + ".scope";
+    std::filesystem::create_directory(group, error);
+    if (std::ofstream(group + "/cgroup.procs") << inside << std::flush) break;
+    ::rmdir(group.c_str());
+    group.clear();
+  }
+  if (group.empty()) GTEST_SKIP() << "needs to make control groups";
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessContainerId, id)}));
+  policy.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  EXPECT_EQ(pids(scan(policy)), std::set<int>{inside});
+  std::ofstream(group + "/../cgroup.procs") << inside << std::flush;
+  EXPECT_EQ(::rmdir(group.c_str()), 0);
+}
+
 TEST_F(ProcessScanTest, OnlyProcessesOfTheTreeExistAndTheirProgramIsHashed) {
   const pid_t pid = start_program("/tmp/kinsing");
   model::Policy policy;

@@ -47,6 +47,19 @@ TEST(Sweep, AFindingIsCountedUnderAnotherPolicy) {
   EXPECT_EQ(own[1].joined, 0u);
 }
 
+TEST(Sweep, ANeighbourRaisesTheLimitOfAPolicy) {
+  model::Policy slow = by_rule("LOOKALIKE"), fast = slow;
+  slow.limits.cpu_percent = 10;
+  slow.limits.iops = 300;
+  fast.limits.cpu_percent = 50;
+  fast.limits.iops = 0;  // none
+  for (const auto& both : {std::vector{slow, fast}, std::vector{fast, slow}}) {
+    const model::PolicyLimits limits = Sweep(both).policy().limits;
+    EXPECT_EQ(limits.cpu_percent, 10u);
+    EXPECT_EQ(limits.iops, 300u);
+  }
+}
+
 class SweepTest : public TreeTest {
  protected:
   std::vector<json> scan_together(const std::vector<model::Policy>& policies) {
@@ -134,6 +147,21 @@ TEST_F(SweepTest, APolicyIsAnsweredOtherwiseThanAlone) {
     for (std::size_t i = 0; i < policies.size(); ++i)
       EXPECT_EQ(essence(together[i]), essence(scan(policies[i]))) << round << " " << i;
   }
+}
+
+TEST_F(SweepTest, APolicyThatFindsTooMuchTakesTheOthersAlong) {
+  for (const char* folder : {"/a", "/b"}) write(std::string(folder) + "/mark", "LOOKALIKE");
+  model::Policy narrow = by_rule("LOOKALIKE");
+  narrow.verdicts.push_back(
+      {.id = "v", .condition = one_of({0}), .confidence = 90, .level = "high"});
+  model::Policy wide = narrow;
+  narrow.limits.rows = 1;
+  const auto results = scan_together({narrow, wide});
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0]["reason"], "limit");
+  EXPECT_TRUE(results[0]["findings"].empty());
+  EXPECT_EQ(results[1]["reason"], "none");
+  EXPECT_EQ(results[1]["findings"].size(), 2u);
 }
 
 TEST_F(SweepTest, AMalformedOrUnfitPolicyTakesTheOthersAlong) {
