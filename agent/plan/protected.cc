@@ -8,7 +8,7 @@ namespace fleetsweep::plan {
 
 namespace {
 
-// Written without the leading /usr of a merged system; see unmerged().
+// Written without the leading /usr of a merged system, and with bin for sbin; see listed().
 constexpr std::string_view kFolders[] = {
     "/boot",         "/lib/modules",  "/etc/sudoers.d",    "/etc/pam.d",
     "/lib/security", "/var/lib/dpkg", "/var/lib/rpm",      "/lib/sysimage",
@@ -24,17 +24,17 @@ constexpr std::string_view kTexts[] = {
 };
 
 constexpr std::string_view kPrograms[] = {
-    "/sbin/init",       "/lib/systemd/systemd",
+    "/bin/init",        "/lib/systemd/systemd",
     "/bin/sh",          "/bin/bash",
     "/bin/dash",        "/bin/busybox",
     "/bin/zsh",         "/bin/ksh",
-    "/sbin/sshd",       "/bin/sudo",
+    "/bin/sshd",        "/bin/sudo",
     "/bin/su",          "/bin/login",
-    "/sbin/agetty",     "/bin/mount",
+    "/bin/agetty",      "/bin/mount",
     "/bin/umount",      "/bin/dpkg",
     "/bin/rpm",         "/bin/systemctl",
     "/bin/ssh",         "/bin/env",
-    "/sbin/ldconfig",   "/etc/ld.so.cache",
+    "/bin/ldconfig",    "/etc/ld.so.cache",
     "/etc/hosts",       "/etc/resolv.conf",
     "/etc/crontab",     "/etc/profile",
     "/etc/bash.bashrc", "/etc/environment",
@@ -42,11 +42,11 @@ constexpr std::string_view kPrograms[] = {
     "/etc/localtime",
 };
 
-constexpr std::string_view kSshd = "/sbin/sshd";
+constexpr std::string_view kSshd = "/bin/sshd";
 
 // Stopping one of these takes the host, or everything in its containers, away from its owner.
 constexpr std::string_view kDaemons[] = {
-    "/sbin/init",
+    "/bin/init",
     "/lib/systemd/systemd",
     "/lib/systemd/systemd-journald",
     "/lib/systemd/systemd-logind",
@@ -64,7 +64,7 @@ constexpr std::string_view kDaemons[] = {
     "/bin/crun",
     "/bin/conmon",
     "/bin/kubelet",
-    "/sbin/NetworkManager",
+    "/bin/NetworkManager",
     "/bin/podman",
 };
 
@@ -80,6 +80,13 @@ bool is_loader_or_libc(std::string_view path) {
       "libcrypt.so", "libselinux.so", "libsystemd.so", "ld-2.",   "ld.so",      "ld64.so"};
   return std::any_of(std::begin(kStarts), std::end(kStarts),
                      [&](auto start) { return file.starts_with(start); });
+}
+
+// Where sbin is a link to bin (Fedora 42, Arch) every program is in bin.
+std::string listed(std::string_view path) {
+  std::string plain = unmerged(path);
+  if (plain.starts_with("/sbin/")) plain.erase(1, 1);
+  return plain;
 }
 
 // Beneath a kernel's folder: DKMS, akmods and the packages of restricted drivers build there, and
@@ -127,7 +134,6 @@ std::string unmerged(std::string_view path) {
                                           "/usr/lib32", "/usr/lib64", "/usr/libx32"};
   for (const auto folder : kMerged)
     if (is_beneath(folder, path)) return std::string(path.substr(4));
-  // Some systems also merge sbin into bin; protecting both spellings costs nothing.
   return std::string(path);
 }
 
@@ -192,8 +198,8 @@ bool is_protected_file(std::string_view path) {
   // Depth 1: "/vmlinuz", "/bin", "/" itself.
   if (plain.empty() || plain[0] != '/' || plain.find('/', 1) == std::string::npos) return true;
   if (plain.find("/../") != std::string::npos || plain.ends_with("/..")) return true;
-  return is_protected_text(plain) || is_one_of(plain, kPrograms) || is_protected_program(plain) ||
-         is_loader_or_libc(plain) ||
+  return is_protected_text(plain) || is_one_of(listed(plain), kPrograms) ||
+         is_protected_program(plain) || is_loader_or_libc(plain) ||
          std::any_of(std::begin(kFolders), std::end(kFolders),
                      [&](auto folder) { return is_beneath(folder, plain); });
 }
@@ -215,20 +221,23 @@ std::string module_folder(std::string_view path) {
 }
 
 bool is_protected_program(std::string_view path) {
-  const std::string plain = unmerged(path);
-  return is_one_of(plain, kDaemons);
+  return is_one_of(listed(path), kDaemons);
 }
 
 bool is_sshd(std::string_view path) {
-  return unmerged(path) == kSshd;
+  return listed(path) == kSshd;
 }
 
 const std::vector<std::string>& protected_files() {
   static const std::vector<std::string> files = [] {
     std::vector<std::string> all;
     const auto add = [&](std::string_view path) {
-      all.emplace_back(path);
-      if (!path.starts_with("/etc/")) all.push_back("/usr" + std::string(path));
+      std::vector<std::string> names = {std::string(path)};
+      if (path.starts_with("/bin/")) names.push_back("/s" + std::string(path.substr(1)));
+      for (const auto& name : names) {
+        all.push_back(name);
+        if (!name.starts_with("/etc/")) all.push_back("/usr" + name);
+      }
     };
     for (const auto path : kTexts) add(path);
     for (const auto path : kPrograms) add(path);

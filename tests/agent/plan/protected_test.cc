@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace fleetsweep::plan {
 namespace {
 
@@ -81,6 +83,14 @@ TEST(Protected, AnIntrudersKeyStaysWhereItLiesInTheFolderOfSshd) {
 TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
   EXPECT_TRUE(is_protected_program("/usr/sbin/sshd"));
   EXPECT_TRUE(is_protected_program("/usr/lib/systemd/systemd"));
+  // Where sbin is a link to bin.
+  for (const char* path : {"/usr/bin/sshd", "/usr/bin/init", "/usr/bin/NetworkManager"}) {
+    EXPECT_TRUE(is_protected_program(path)) << path;
+    EXPECT_TRUE(is_protected_file(path)) << path;
+    const auto& files = protected_files();
+    EXPECT_NE(std::find(files.begin(), files.end(), path), files.end()) << path;
+  }
+  EXPECT_TRUE(is_sshd("/usr/bin/sshd"));
   EXPECT_FALSE(is_protected_program("/usr/bin/bash"));
   EXPECT_FALSE(is_protected_program("/tmp/sshd"));
 }
