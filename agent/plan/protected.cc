@@ -185,7 +185,7 @@ bool is_protected_windows_file(std::string_view path) {
       "userinit.exe", "rundll32.exe", "logonui.exe"};
   const std::string folded = hive::lower(path);
   if (folded == "/windows/explorer.exe" || is_beneath("/windows/system32/config", folded) ||
-      folded.ends_with("/ntuser.dat"))
+      folded.ends_with("/ntuser.dat") || folded.ends_with("/ntuser.man"))
     return true;
   return folded.starts_with(kFolder) && is_one_of(folded.substr(kFolder.size()), kFiles);
 }

@@ -98,7 +98,7 @@ TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
 TEST(Protected, WhatWindowsNeedsToStartIsNamedInAnyCase) {
   for (const char* path :
        {"/Windows/System32/ntoskrnl.exe", "/WINDOWS/system32/Winlogon.exe", "/windows/explorer.exe",
-        "/Windows/System32/config/SYSTEM", "/Users/Ann/NTUSER.DAT"})
+        "/Windows/System32/config/SYSTEM", "/Users/Ann/NTUSER.DAT", "/Users/Ann/ntuser.man"})
     EXPECT_TRUE(is_protected_file(path)) << path;
   for (const char* path : {"/Windows/SysWOW64/Qwertz/mfpmp.ocx", "/Windows/System32/evil.exe",
                            "/Users/Ann/AppData/Local/Qwertz/winlogon.exe"})
