@@ -33,6 +33,13 @@ std::string canonical(std::string_view path) {
   return std::string(path);
 }
 
+// Fedora since 42, and Arch: what packages record in sbin lies in bin. Elsewhere they are two.
+bool has_only_bin(const fs::path& root) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(root / "usr/sbin", error);
+  return !error && ("/usr" / target / ".").lexically_normal() == "/usr/bin/";
+}
+
 // The folder is an infected host's: a FIFO, a device or a link out of the root is not read.
 Result<std::string> read_text(const fs::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
@@ -176,14 +183,24 @@ struct PackageDb::Index {
   std::vector<std::string> packages;
   std::unordered_map<std::string, File> files;
   Bytes digests;
+  bool has_only_bin = false;  // sbin is a link to it
 
+  std::string name_of(std::string_view path) const {
+    constexpr std::string_view kSbin = "/usr/sbin/";
+    std::string name = canonical(path);
+    if (has_only_bin && name.starts_with(kSbin)) name.erase(5, 1);
+    return name;
+  }
   const File* find(std::string_view path) const {
-    const auto found = files.find(canonical(path));
+    const auto found = files.find(name_of(path));
     return found == files.end() ? nullptr : &found->second;
   }
-  void record(std::string_view path, std::string_view hex) {
+  void add(const std::string& name, std::uint32_t package) {
+    files.try_emplace(name, File{package});
+  }
+  void record(const std::string& name, std::string_view hex) {
     const auto digest = from_hex(hex);
-    const auto file = files.find(canonical(path));
+    const auto file = files.find(name);
     if (!digest || file == files.end()) return;
     file->second.digest_at = static_cast<std::uint32_t>(digests.size());
     file->second.digest_bytes = static_cast<std::uint8_t>(digest->size());
@@ -198,6 +215,7 @@ PackageDb::~PackageDb() = default;
 
 Result<PackageDb> PackageDb::open(const std::string& root) {
   PackageDb db;
+  db.index_->has_only_bin = has_only_bin(root);
   const fs::path info = fs::path(root) / "var/lib/dpkg/info";
   std::error_code error;
   fs::directory_iterator entries(info, error);
@@ -229,15 +247,15 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
 
 void PackageDb::add(std::string package, std::string_view list, std::string_view md5sums) {
   const auto number = static_cast<std::uint32_t>(index_->packages.size());
-  index_->packages.push_back(std::move(package));
   each_line(list, [&](std::string_view line) {
-    if (line.starts_with('/') && line != "/.")
-      index_->files.try_emplace(canonical(line), Index::File{number});
+    if (line.starts_with('/') && line != "/.") index_->add(index_->name_of(line), number);
   });
   // "<32 hex digits>  usr/bin/x"
   each_line(md5sums, [&](std::string_view line) {
-    if (line.size() >= 35) index_->record("/" + std::string(line.substr(34)), line.substr(0, 32));
+    if (line.size() >= 35)
+      index_->record(index_->name_of("/" + std::string(line.substr(34))), line.substr(0, 32));
   });
+  index_->packages.push_back(std::move(package));
 }
 
 void PackageDb::add_status(std::string_view status) {
@@ -251,7 +269,8 @@ void PackageDb::add_status(std::string_view status) {
     }
     const std::size_t space = line.rfind(' ');
     if (within && line.size() - space == 33)
-      index_->record(line.substr(1, std::max<std::size_t>(space, 1) - 1), line.substr(space + 1));
+      index_->record(index_->name_of(line.substr(1, std::max<std::size_t>(space, 1) - 1)),
+                     line.substr(space + 1));
   });
 }
 
@@ -261,8 +280,9 @@ Status PackageDb::add_rpm(BytesView header) {
   index_->packages.push_back(package.name);
   for (const RpmFile& file : package.files) {
     if (!file.path.starts_with('/')) continue;
-    index_->files.try_emplace(canonical(file.path), Index::File{number});
-    if (!file.digest.empty()) index_->record(file.path, file.digest);
+    const std::string name = index_->name_of(file.path);
+    index_->add(name, number);
+    if (!file.digest.empty()) index_->record(name, file.digest);
   }
   return {};
 }

@@ -1,11 +1,11 @@
 #pragma once
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
-// and of status the configuration files, which are in no *.md5sums) and from rpm's database:
-// rpmdb.sqlite (rpm 4.16 and later), else Packages.db (ndb, as SUSE has it), else Packages
-// (Berkeley DB, as RHEL has it up to 8). Nothing is executed: the tools of an infected host may
-// lie. The databases can be written by an attacker too, so "owned" only ever protects a file and
-// never proves anything.
+// and of status the configuration files, which are in no *.md5sums) and from rpm's
+// database: rpmdb.sqlite (rpm 4.16 and later), else Packages.db (ndb, as SUSE has it), else
+// Packages (Berkeley DB, as RHEL has it up to 8). Nothing is executed: the tools of an infected
+// host may lie. The databases can be written by an attacker too, so "owned" only ever protects a
+// file and never proves anything.
 
 #include <memory>
 #include <optional>
@@ -35,7 +35,8 @@ class PackageDb {
   ~PackageDb();
 
   // `path` is relative to the root and starts with '/'. /bin, /sbin and /lib* are the same as below
-  // /usr, whichever spelling the package used.
+  // /usr, whichever spelling the package used, and so is /usr/sbin as /usr/bin where it is a link
+  // to it.
   std::optional<std::string> owner(std::string_view path) const;
   // Owned, and the package recorded exactly this digest (lower-case hex) for it.
   bool intact(std::string_view path, std::string_view hex) const;

@@ -49,6 +49,26 @@ TEST_F(PackageDbTest, MergedUsrSpellingsAreOneFile) {
   EXPECT_FALSE(db.owner("/usr/local/bin/ls").has_value());
 }
 
+TEST_F(PackageDbTest, WhereSbinIsALinkToBinAPackagesProgramIsNobodys) {
+  write("kit.list", "/usr/sbin/kit\n");
+  write("kit.md5sums", "0123456789abcdef0123456789abcdef  usr/sbin/kit\n");
+  fs::create_directories(root_ / "usr/bin");
+  fs::create_directory(root_ / "usr/sbin");
+  EXPECT_FALSE(open().owner("/usr/bin/kit").has_value()) << "two folders, and two files";
+  fs::remove(root_ / "usr/sbin");
+  for (const char* target : {"bin", "/usr/bin", "../usr/bin/"}) {
+    fs::create_symlink(target, root_ / "usr/sbin");
+    const PackageDb db = open();
+    for (const char* name : {"/usr/bin/kit", "/usr/sbin/kit", "/bin/kit", "/sbin/kit"}) {
+      EXPECT_EQ(db.owner(name), "kit") << name << " where sbin is " << target;
+      EXPECT_TRUE(db.intact(name, "0123456789abcdef0123456789abcdef"));
+    }
+    fs::remove(root_ / "usr/sbin");
+  }
+  fs::create_symlink("../opt/bin", root_ / "usr/sbin");
+  EXPECT_FALSE(open().owner("/usr/bin/kit").has_value());
+}
+
 TEST_F(PackageDbTest, AnOwnedFileWithOtherContentIsNotIntact) {
   write("libc6:amd64.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
   write("libc6:amd64.md5sums",
