@@ -180,8 +180,12 @@ struct PackageDb::Index {
     std::uint32_t digest_at = 0;  // in `digests`
     std::uint8_t digest_bytes = 0;
   };
+  struct Diversion {
+    std::string to, by;
+  };
   std::vector<std::string> packages;
   std::unordered_map<std::string, File> files;
+  std::unordered_map<std::string, Diversion> diversions;
   Bytes digests;
   bool has_only_bin = false;  // sbin is a link to it
 
@@ -191,8 +195,21 @@ struct PackageDb::Index {
     if (has_only_bin && name.starts_with(kSbin)) name.erase(5, 1);
     return name;
   }
+  // Where the path that a package (libc6:amd64) calls its own lies in fact.
+  std::string place_of(std::string_view path, std::string_view package) const {
+    std::string name = name_of(path);
+    const auto diverted = diversions.find(name);
+    const bool is_moved =
+        diverted != diversions.end() && diverted->second.by != package.substr(0, package.find(':'));
+    return is_moved ? diverted->second.to : name;
+  }
   const File* find(std::string_view path) const {
-    const auto found = files.find(name_of(path));
+    const std::string name = name_of(path);
+    auto found = files.find(name);
+    // What was there when its path was diverted may not have been moved.
+    if (found == files.end())
+      if (const auto diverted = diversions.find(name); diverted != diversions.end())
+        found = files.find(diverted->second.to);
     return found == files.end() ? nullptr : &found->second;
   }
   void add(const std::string& name, std::uint32_t package) {
@@ -231,6 +248,11 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
   if (lists.empty() && !is_rpm) FS_CHECK(not_of_another_system(root));
   std::sort(lists.begin(), lists.end());
 
+  const auto diversions = read_text(fs::path(root) / "var/lib/dpkg/diversions");
+  if (diversions)
+    db.add_diversions(*diversions);
+  else if (diversions.error().code != Code::kNotFound)
+    return fail(diversions.error());
   for (const fs::path& list : lists) {
     FS_TRY(const std::string text, read_text(list));
     const auto sums = read_text(fs::path(list).replace_extension(".md5sums"));
@@ -245,15 +267,30 @@ Result<PackageDb> PackageDb::open(const std::string& root) {
   return db;
 }
 
+void PackageDb::add_diversions(std::string_view diversions) {
+  // The path, where it is instead, and the package that has the path to itself, or ":".
+  std::vector<std::string_view> three;
+  each_line(diversions, [&](std::string_view line) {
+    three.push_back(line);
+    if (three.size() < 3) return;
+    if (three[0].starts_with('/') && three[1].starts_with('/'))
+      index_->diversions.try_emplace(
+          index_->name_of(three[0]),
+          Index::Diversion{index_->name_of(three[1]), std::string(three[2])});
+    three.clear();
+  });
+}
+
 void PackageDb::add(std::string package, std::string_view list, std::string_view md5sums) {
   const auto number = static_cast<std::uint32_t>(index_->packages.size());
   each_line(list, [&](std::string_view line) {
-    if (line.starts_with('/') && line != "/.") index_->add(index_->name_of(line), number);
+    if (line.starts_with('/') && line != "/.") index_->add(index_->place_of(line, package), number);
   });
   // "<32 hex digits>  usr/bin/x"
   each_line(md5sums, [&](std::string_view line) {
     if (line.size() >= 35)
-      index_->record(index_->name_of("/" + std::string(line.substr(34))), line.substr(0, 32));
+      index_->record(index_->place_of("/" + std::string(line.substr(34)), package),
+                     line.substr(0, 32));
   });
   index_->packages.push_back(std::move(package));
 }
@@ -261,15 +298,18 @@ void PackageDb::add(std::string package, std::string_view list, std::string_view
 void PackageDb::add_status(std::string_view status) {
   // "Conffiles:", then " /etc/crontab <32 hex digits>" until a line does not begin with a space.
   // "obsolete" may follow: then another package brings the file today, or none.
+  constexpr std::string_view kPackage = "Package: ";
   bool within = false;
+  std::string_view package;
   each_line(status, [&](std::string_view line) {
+    if (line.starts_with(kPackage)) package = line.substr(kPackage.size());
     if (!line.starts_with(' ')) {
       within = line == "Conffiles:";
       return;
     }
     const std::size_t space = line.rfind(' ');
     if (within && line.size() - space == 33)
-      index_->record(index_->name_of(line.substr(1, std::max<std::size_t>(space, 1) - 1)),
+      index_->record(index_->place_of(line.substr(1, std::max<std::size_t>(space, 1) - 1), package),
                      line.substr(space + 1));
   });
 }

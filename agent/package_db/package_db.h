@@ -1,7 +1,7 @@
 #pragma once
 
 // Which package a file belongs to, from dpkg's own files beneath a root (info/*.list, *.md5sums,
-// and of status the configuration files, which are in no *.md5sums) and from rpm's
+// diversions, and of status the configuration files, which are in no *.md5sums) and from rpm's
 // database: rpmdb.sqlite (rpm 4.16 and later), else Packages.db (ndb, as SUSE has it), else
 // Packages (Berkeley DB, as RHEL has it up to 8). Nothing is executed: the tools of an infected
 // host may lie. The databases can be written by an attacker too, so "owned" only ever protects a
@@ -24,6 +24,9 @@ class PackageDb {
   // kInvalid: there every file would look like nobody's.
   static Result<PackageDb> open(const std::string& root);
   PackageDb();
+  // Before all packages: the text of dpkg's diversions. At the path of one is what its package
+  // brings, and what others call that path is where it leads.
+  void add_diversions(std::string_view diversions);
   // What open() does for each package: the lines of its .list, and of its .md5sums if it has one.
   void add(std::string package, std::string_view list, std::string_view md5sums);
   // Then once: the text of dpkg's status file.

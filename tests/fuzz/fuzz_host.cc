@@ -171,22 +171,23 @@ void configure(std::string_view text) {
   (void)reader.finish();
 }
 
-// A .list, a .md5sums and a status file of dpkg, with a NUL between them.
+// A .list, a .md5sums, a status file and the diversions of dpkg, with a NUL between them.
 void own(std::string_view text) {
   const auto cut = [&] {
     const std::string_view part = text.substr(0, text.find('\0'));
     text.remove_prefix(std::min(part.size() + 1, text.size()));
     return part;
   };
-  const std::string_view list = cut(), sums = cut();
+  const std::string_view list = cut(), sums = cut(), status = cut();
   PackageDb packages;
+  packages.add_diversions(text);
   packages.add("sample", list, sums);
-  packages.add_status(text);
+  packages.add_status(status);
   const std::string_view path = list.substr(0, list.find('\n'));
   const auto md5 = packages.recorded(path);
   if (md5) FS_ASSERT(packages.owner(path) == "sample" && packages.intact(path, *md5));
-  if (const auto version = act::dpkg_version(text, "sample"))
-    FS_ASSERT(text.find(*version) != std::string_view::npos);
+  if (const auto version = act::dpkg_version(status, "sample"))
+    FS_ASSERT(status.find(*version) != std::string_view::npos);
 }
 
 // A package of rpm's, alone and in a database.

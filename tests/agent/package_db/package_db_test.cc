@@ -69,6 +69,33 @@ TEST_F(PackageDbTest, WhereSbinIsALinkToBinAPackagesProgramIsNobodys) {
   EXPECT_FALSE(open().owner("/usr/bin/kit").has_value());
 }
 
+TEST_F(PackageDbTest, WhatAnotherPackageDivertedIsNobodysOrNotIntact) {
+  const std::string of_a(32, 'a'), of_b(32, 'b');
+  for (const auto& [package, sum] : {std::pair("a:amd64", of_a), std::pair("b", of_b)}) {
+    write(std::string(package) + ".list", "/usr/bin/x\n/usr/bin/y\n");
+    write(std::string(package) + ".md5sums", sum + "  usr/bin/x\n");
+  }
+  write("a:amd64.list", "/usr/bin/x\n/etc/x.conf\n/usr/bin/left\n");
+  write("../status", "Package: a\nConffiles:\n /etc/x.conf " + of_a + "\nPackage: b\n");
+  const std::string whole =
+      "/bin/x\n/bin/x.real\nb\n/etc/x.conf\n/etc/x.conf.old\n:\n/usr/bin/left\n/usr/bin/l\n:\n";
+  write("../diversions", whole);
+  const PackageDb db = open();
+  EXPECT_EQ(db.owner("/usr/bin/x.real"), "a:amd64");
+  EXPECT_TRUE(db.intact("/usr/bin/x.real", of_a));
+  EXPECT_EQ(db.owner("/usr/bin/x"), "b");
+  EXPECT_TRUE(db.intact("/usr/bin/x", of_b));
+  EXPECT_TRUE(db.intact("/etc/x.conf.old", of_a));
+  // Not moved there yet, or another stands in its place: not what nobody owns.
+  EXPECT_EQ(db.owner("/usr/bin/left"), "a:amd64");
+  EXPECT_TRUE(db.intact("/etc/x.conf", of_a));
+  // What of the file is damaged says nothing.
+  for (const std::string damaged : {"", "\n\n\n\n", "/bin/x\n/bin/x.real", "b\n/bin/x\n/bin/y\n"}) {
+    write("../diversions", damaged);
+    EXPECT_EQ(open().owner("/usr/bin/x"), "a:amd64") << damaged;
+  }
+}
+
 TEST_F(PackageDbTest, AnOwnedFileWithOtherContentIsNotIntact) {
   write("libc6:amd64.list", "/lib/x86_64-linux-gnu/libc.so.6\n");
   write("libc6:amd64.md5sums",
