@@ -25,8 +25,12 @@ Status holds_signs(Format format, std::string_view source) {
 Result<Imported> import_feed(Format format, std::string_view bytes, const Context& context) {
   if (const auto signs = holds_signs(format, context.source); !signs)
     return fail(signs.error().within(escaped(context.source)));
-  if (auto hashes = hash_file(bytes, context.source))
+  if (auto hashes = hash_file(bytes, context.source)) {
+    if (format == Format::kLoki)
+      if (const auto unscored = check_unscored(bytes); !unscored)
+        return fail(unscored.error().within(escaped(context.source)));
     return Imported{.hash_file = std::move(*hashes)};
+  }
   if (bytes.size() > limits::kImportFileBytes)
     return fail(
         Code::kInvalid,

@@ -32,6 +32,9 @@ Status import_clamav(std::string_view bytes, Collector& into);
 Status import_openioc(std::string_view bytes, Collector& into);
 Status import_plain(std::string_view bytes, Collector& into);
 
+// Of hashes of Loki's that stay in their file, where no score is read: fails at the first with one.
+Status check_unscored(std::string_view bytes);
+
 }  // namespace fleetsweep::indicators
 
 namespace fleetsweep {

@@ -7,6 +7,7 @@
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::indicators {
 namespace {
@@ -23,6 +24,11 @@ Origin described_origin(const Line& line, std::string_view comment, std::string_
   return into.origin(line.number, note.append(described));
 }
 
+// Of a line with hashes; nothing: what stands in the middle is part of its comment.
+std::optional<std::int64_t> score_of(const std::vector<std::string_view>& parts) {
+  return parts.size() == 3 ? compiler::parse_whole(parts[1]) : std::nullopt;
+}
+
 std::string_view behind_semicolon(std::string_view text) {
   const auto end = text.find(';');
   return end == std::string_view::npos ? std::string_view() : trimmed(text.substr(end + 1));
@@ -31,8 +37,7 @@ std::string_view behind_semicolon(std::string_view text) {
 void take_hash(const Line& line, std::string_view described, Collector& into) {
   const auto parts = split(line.text, ';');
   auto indicator = hash_indicator(parts[0]);
-  std::optional<std::int64_t> score;
-  if (parts.size() == 3) score = compiler::parse_whole(parts[1]);
+  const auto score = score_of(parts);
   const Origin origin =
       described_origin(line, score ? parts[2] : behind_semicolon(line.text), described, into);
   if (!indicator) return into.refuse(origin, parts[0], "not an MD5, SHA-1 or SHA-256 in hex");
@@ -75,6 +80,17 @@ void take_file_name(const Line& line, std::string_view described, Collector& int
 }
 
 }  // namespace
+
+Status check_unscored(std::string_view bytes) {
+  for (const Line& line : lines_of(bytes))
+    if (!line.text.starts_with('#') && score_of(split(line.text, ';')))
+      return fail(Code::kInvalid,
+                  "line {} has a score, and so many hashes stay in their file, of which no score "
+                  "is read: split it, at most {} lines each, or, if every hash is a sign, leave "
+                  "the scores out",
+                  line.number, limits::kImportIndicators);
+  return {};
+}
 
 Status import_loki(std::string_view bytes, Collector& into) {
   const std::string& source = into.context().source;

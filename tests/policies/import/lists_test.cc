@@ -71,6 +71,21 @@ TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
   EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a score of 0 or less speaks for the file")));
 }
 
+TEST(ImportLoki, AHashThatIsKnownGoodIsASignInAListOfSoMany) {
+  const auto many = [](const std::string& line) {
+    std::string text = "# Ours;1;2\n";
+    for (std::size_t i = 0; i <= limits::kImportIndicators; ++i) text += kHash + line + "\n";
+    return text;
+  };
+  const std::string good = kOther + ";-50;known good\n";
+  EXPECT_THAT(complaint(Format::kLoki, many(";75;x") + good, "hash-iocs.txt"),
+              HasSubstr("hash-iocs.txt: line 2 has a score, and so many hashes stay in their file, "
+                        "of which no score is read: split it, at most 50000 lines each"));
+  EXPECT_THAT(complaint(Format::kLoki, many(";x") + good, "hash-iocs.txt"),
+              HasSubstr("line 50003 has a score"));
+  EXPECT_TRUE(imported(Format::kLoki, many(";x;y"), "hash-iocs.txt").hash_file);
+}
+
 TEST(ImportLoki, TheCampaignOfAC2IsForgotten) {
   const auto result = imported(
       Format::kLoki, "# Campaign one\n198.51.100.7;One\n# Campaign two\nc2[.]example.org\n",
