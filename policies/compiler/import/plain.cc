@@ -1,5 +1,6 @@
 // A list as people send it: one thing a line, what it is can be seen from it.
 
+#include "policies/compiler/absolute.h"
 #include "policies/compiler/import/import.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
@@ -20,14 +21,18 @@ constexpr Extension kExtensions[] = {
     {"service"}, {"sh", true}, {"so", true}, {"socket"}, {"sys"},      {"tar"}, {"tgz"},
     {"timer"},   {"tmp"},      {"txt"},      {"vbs"},    {"war"},      {"xz"},  {"zip", true}};
 
+// Of any system: whether it is one of the policy's is asked of every path.
+bool is_path(std::string_view text) {
+  return compiler::is_absolute(text, model::Platform::kAny);
+}
+
 // What follows the first blank, or a sign of a comment behind one: "hash  name" of sha256sum too.
 // Paths may hold both, URLs the signs.
 std::pair<std::string_view, std::string_view> value_and_note(std::string_view line) {
   const std::string word = refanged(line.substr(0, line.find_first_of(" \t")));
   const auto scheme = word.find("://");
   const bool is_url = scheme != std::string::npos && word.find_first_of(",;") > scheme;
-  const auto end =
-      line.starts_with('/') ? line.find(" #") : line.find_first_of(is_url ? " \t" : " \t,;");
+  const auto end = is_path(line) ? line.find(" #") : line.find_first_of(is_url ? " \t" : " \t,;");
   if (end == std::string_view::npos) return {line, {}};
   auto note = trimmed(line.substr(end + 1));
   while (!note.empty() && (note.front() == '#' || note.front() == '*')) note.remove_prefix(1);
@@ -84,7 +89,7 @@ Status check_domain(std::string_view written, const std::string& domain) {
 }
 
 Result<Indicator> recognized(std::string_view written) {
-  if (written.starts_with('/'))
+  if (is_path(written))
     return single(Kind::kFilePath, model::Field::kFilePath, model::Match::kEquals,
                   std::string(written));
   if (auto hash = hash_indicator(written)) return std::move(*hash);

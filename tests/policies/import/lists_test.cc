@@ -214,6 +214,20 @@ TEST(ImportPlain, TheNameOfAFileIsTakenForADomain) {
                   HasSubstr("4: evil[.]exe: the name of a file, no domain")));
 }
 
+TEST(ImportPlain, APathOfWindowsIsNoAbsolutePath) {
+  const std::string paths =
+      "C:\\Windows\\Temp\\evil.exe\nd:\\Program Files\\a, b;c.exe # ours\nC:evil.exe\n";
+  const auto result = imported(Format::kPlain, paths, "feed", model::Platform::kWindows);
+  ASSERT_THAT(shown(result), ElementsAre("file path file.path=C:\\Windows\\Temp\\evil.exe @1",
+                                         "file path file.path=d:\\Program Files\\a, b;c.exe @2"));
+  EXPECT_EQ(result.indicators[1].origins[0].note, "ours");
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("3: C:evil.exe: neither")));
+  EXPECT_THAT(refusals(imported(Format::kPlain, paths)),
+              ElementsAre(HasSubstr("1: C:\\Windows\\Temp\\evil.exe: it is about Windows, and the "
+                                    "policy is not: --platform windows"),
+                          HasSubstr("it is about Windows"), HasSubstr("neither")));
+}
+
 TEST(ImportPlain, AUrlWithoutAPathIsFoundInThoseOfOtherHosts) {
   const auto result =
       imported(Format::kPlain,
