@@ -46,8 +46,11 @@ std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
   return all;
 }
 
-bool is_word_of(std::span<const std::string_view> choices, std::string_view word) {
-  return std::find(choices.begin(), choices.end(), word) != choices.end();
+// The one of them that it is, in whatever case; empty: none.
+std::string_view word_of(std::span<const std::string_view> choices, std::string_view word) {
+  for (const std::string_view choice : choices)
+    if (in_small_letters(choice) == in_small_letters(word)) return choice;
+  return {};
 }
 
 Leaf compared_number(Subject subject, Match match, std::string_view value) {
@@ -189,10 +192,12 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     case Holds::kPort:
     case Holds::kNumber:
       return compared_number(subject, match, value);
-    case Holds::kWord:
-      if (match != Match::kEquals || !is_word_of(info.choices, in_small_letters(value)))
+    case Holds::kWord: {
+      const auto word = word_of(info.choices, value);
+      if (match != Match::kEquals || word.empty())
         return unsupported(fmt::format("{} is never '{}'", name(subject.field), shown_note(value)));
-      return {.term = {subject.field, match, in_small_letters(value), false}};
+      return {.term = {subject.field, match, std::string(word), false}};
+    }
     case Holds::kText:
     case Holds::kPath:
     case Holds::kFileName:

@@ -67,6 +67,47 @@ TEST(ImportStix, AComparisonOfTheSpecificationIsReadAsAnother) {
               ElementsAre("combination file.name=dropper file.size>4 !file.size=10"));
 }
 
+TEST(ImportStix, AnObjectPathIsUnknownOrMeansAnotherField) {
+  const std::string sha1(40, 'b'), until = " <2026-12-23", key = "windows-registry-key.";
+  const std::pair<std::string, std::string> rows[] = {
+      {"file:name = 'evil.exe'", "file name file.name=evil.exe"},
+      {R"(file:parent_directory_ref.path = 'C:\\Temp')",
+       R"(file path file.pathre^C:\\Temp\\[^\\]+$)"},
+      {"file:name = 'evil.exe' AND file:size = 5", "combination file.name=evil.exe file.size=5"},
+      {"file:hashes.MD5 = '" + kMd5 + "'", "hash file.hashes.MD5=" + kMd5},
+      {"file:hashes.'SHA-1' = '" + sha1 + "'", "hash file.hashes.SHA-1=" + sha1},
+      {"file:hashes.'SHA-256' = '" + kHash + "'", "hash file.hashes.SHA-256=" + kHash},
+      {"ipv4-addr:value = '198.51.100.7'", "address network-traffic.dst_ref=198.51.100.7" + until},
+      {"ipv6-addr:value = '2001:DB8::7'", "address network-traffic.dst_ref=2001:db8::7" + until},
+      {"network-traffic:dst_ref.value = '198.51.100.7'",
+       "address network-traffic.dst_ref=198.51.100.7" + until},
+      {"network-traffic:dst_port = 443", "combination network-traffic.dst_port=443"},
+      {"network-traffic:src_port = 4444", "combination network-traffic.src_port=4444"},
+      {"network-traffic:protocols[*] = 'TCP'", "combination network-traffic.protocols=tcp"},
+      {"domain-name:value = 'c2.example'", "domain persistence.command#c2.example" + until},
+      {"url:value = 'http://c2.example/a'", "url persistence.command~http://c2.example/a" + until},
+      {"process:command_line = 'evil --now'", "process process.command_line=evil --now"},
+      {R"(process:cwd = 'C:\\Temp')", R"(process process.cwd=C:\Temp)"},
+      {"process:name = 'evil.exe'", "process process.name=evil.exe"},
+      {"process:image_ref.name = 'evil.exe'", "process process.exe.name=evil.exe"},
+      {"process:image_ref.hashes.'SHA-256' = '" + kHash + "'",
+       "process process.exe.hashes.SHA-256=" + kHash},
+      {R"(windows-registry-key:key = 'HKEY_USERS\\Evil')",
+       "registry " + key + R"(key=HKEY_USERS\Evil)"},
+      {"windows-registry-key:values[*].name = 'Evil'", "registry " + key + "values.name=Evil"},
+      {"windows-registry-key:values[0].data = 'evil.exe'",
+       "registry " + key + "values.data=evil.exe"},
+      {"windows-registry-key:values[*].data_type = 'REG_SZ'",
+       "registry " + key + "values.data_type=REG_SZ"},
+  };
+  for (const auto& [comparison, taken] : rows) {
+    const auto result =
+        imported(Format::kStix, bundle("[" + comparison + "]"), "feed", model::Platform::kWindows);
+    EXPECT_THAT(refusals(result), IsEmpty());
+    EXPECT_THAT(shown(result), ElementsAre(taken));
+  }
+}
+
 TEST(ImportStix, AndIsWrittenOutOverAnOrInBrackets) {
   EXPECT_THAT(
       stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND (file:size = 1 OR file:size = 2)]"),
