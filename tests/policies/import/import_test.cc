@@ -116,6 +116,46 @@ TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
 }
 
 TEST(ImportMisp, AnAddressThatWasLastSeenYearsAgoStillCounts) {
+TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
+  const std::string sha1(40, 'b'), address = "address network-traffic.dst_ref=198.51.100.7",
+                                   domain = "domain persistence.command#c2.example <2026-12-23",
+                                   key = R"(windows-registry-key.key=HKEY_USERS\Evil)";
+  const std::string of_md5 = "hash file.hashes.MD5=" + kMd5,
+                    of_sha1 = "hash file.hashes.SHA-1=" + sha1,
+                    of_sha256 = "hash file.hashes.SHA-256=" + kHash;
+  const std::tuple<std::string, std::string, std::vector<std::string>> rows[] = {
+      {"md5", kMd5, {of_md5}},
+      {"sha1", sha1, {of_sha1}},
+      {"sha256", kHash, {of_sha256}},
+      {"filename", "evil.exe", {"file name file.name=evil.exe"}},
+      {"ip-dst", "198.51.100.7", {address + " <2026-12-23"}},
+      {"ip-src", "198.51.100.7", {address + " <2026-12-23"}},
+      {"domain", "c2.example", {domain}},
+      {"hostname", "c2.example", {domain}},
+      {"url", "http://c2.example/a", {"url persistence.command~http://c2.example/a <2026-12-23"}},
+      {"regkey", R"(HKEY_USERS\\Evil)", {"registry " + key}},
+      {"filename|md5", "evil.exe|" + kMd5, {of_md5}},
+      {"filename|sha1", "evil.exe|" + sha1, {of_sha1}},
+      {"filename|sha256", "evil.exe|" + kHash, {of_sha256}},
+      {"malware-sample", "evil.exe|" + kMd5, {of_md5}},
+      {"ip-dst|port", "198.51.100.7|80", {address + " network-traffic.dst_port=80 <2026-12-23"}},
+      {"ip-src|port", "198.51.100.7|80", {address + " network-traffic.dst_port=80 <2026-12-23"}},
+      {"domain|ip", "c2.example|198.51.100.7", {domain, address + " <2026-12-23"}},
+      {"hostname|port", "c2.example|80", {domain}},
+      {"regkey|value",
+       R"(HKEY_USERS\\Evil|evil.exe)",
+       {"combination " + key + " windows-registry-key.values.data=evil.exe"}},
+  };
+  for (const auto& [type, value, taken] : rows) {
+    const auto result = imported(
+        Format::kMisp,
+        R"({"Attribute":[{"to_ids":true,"type":")" + type + R"(","value":")" + value + R"("}]})",
+        "feed", model::Platform::kWindows);
+    EXPECT_THAT(refusals(result), IsEmpty());
+    EXPECT_EQ(shown(result), taken) << type;
+  }
+}
+
   const auto attribute = [](const std::string& value, const std::string& more) {
     return R"({"type":"ip-dst","to_ids":true,"value":")" + value + "\"" + more + "}";
   };
@@ -250,6 +290,62 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
 }
 
 TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
+TEST(ImportOpenioc, ATermOrAConditionIsUnknownOrMeansAnother) {
+  const std::string sha1(40, 'b'), domain = "domain persistence.command#c2.example",
+                                   url = "url persistence.command~http://c2.example/a",
+                                   key = "registry windows-registry-key.";
+  const std::tuple<std::string, std::string, std::string> terms[] = {
+      {"FileItem/Md5sum", kMd5, "hash file.hashes.MD5=" + kMd5},
+      {"FileItem/Sha1sum", sha1, "hash file.hashes.SHA-1=" + sha1},
+      {"FileItem/Sha256sum", kHash, "hash file.hashes.SHA-256=" + kHash},
+      {"FileItem/FileName", "evil.exe", "file name file.name=evil.exe"},
+      {"FileItem/FullPath", R"(C:\evil.exe)", R"(file path file.path=C:\evil.exe)"},
+      {"FileItem/FilePath", R"(C:\Temp)", R"(file path file.pathre^C:\\Temp\\[^\\]+$)"},
+      {"FileItem/FileExtension", "evil", "combination file.extension=evil"},
+      {"PortItem/remoteIP", "198.51.100.7", "address network-traffic.dst_ref=198.51.100.7"},
+      {"PortItem/remotePort", "443", "combination network-traffic.dst_port=443"},
+      {"PortItem/localPort", "443", "combination network-traffic.src_port=443"},
+      {"PortItem/process", "evil.exe", "combination network-traffic.process.name=evil.exe"},
+      {"Network/DNS", "c2.example", domain},
+      {"DnsEntryItem/Host", "c2.example", domain},
+      {"DnsEntryItem/RecordName", "c2.example", domain},
+      {"Network/URI", "http://c2.example/a", url},
+      {"UrlHistoryItem/URL", "http://c2.example/a", url},
+      {"ProcessItem/name", "evil.exe", "process process.name=evil.exe"},
+      {"ProcessItem/path", R"(C:\evil.exe)", R"(process process.exe.path=C:\evil.exe)"},
+      {"ProcessItem/arguments", "evil --now", "process process.command_line=evil --now"},
+      {"RegistryItem/Path", R"(HKEY_USERS\Evil)", key + R"(key=HKEY_USERS\Evil)"},
+      {"RegistryItem/KeyPath", "Evil", key + R"(key$\Evil)"},
+      {"RegistryItem/ValueName", "Evil", key + "values.name=Evil"},
+      {"RegistryItem/Value", "evil.exe", key + "values.data=evil.exe"},
+      {"RegistryItem/Text", "evil.exe", key + "values.data=evil.exe"},
+  };
+  std::string items;
+  std::vector<testing::Matcher<std::string>> taken;
+  for (const auto& [search, content, line] : terms) {
+    items += item(search, content);
+    taken.push_back(testing::StartsWith(line + " @"));
+  }
+  items += "<Indicator operator=\"AND\">" + item("FileItem/FileName", "evil.exe") +
+           item("FileItem/SizeInBytes", "5") + "</Indicator>";
+  taken.push_back(HasSubstr("combination file.name=evil.exe file.size=5 "));
+  for (const auto& [condition, sign] : {std::pair{"is", "="},
+                                        {"contains", "~"},
+                                        {"matches", "re"},
+                                        {"starts-with", "^"},
+                                        {"ends-with", "$"}}) {
+    items += item("FileItem/FileName", "evil", condition);
+    taken.push_back(HasSubstr(fmt::format("file.name{}evil @", sign)));
+  }
+  for (const auto& [condition, sign] : {std::pair{"greater-than", ">"}, {"less-than", "<"}}) {
+    items += item("PortItem/remotePort", "1024", condition);
+    taken.push_back(HasSubstr(fmt::format("network-traffic.dst_port{}1024 @", sign)));
+  }
+  const auto result = imported(Format::kOpenioc, openioc(items), "feed", model::Platform::kWindows);
+  EXPECT_THAT(refusals(result), IsEmpty());
+  EXPECT_THAT(shown(result), testing::ElementsAreArray(taken));
+}
+
   const auto both = [](const std::string& folder, const std::string& name) {
     return "<Indicator operator=\"AND\">" + item("FileItem/FilePath", folder) +
            item("FileItem/FileName", name) + "</Indicator>";
