@@ -47,14 +47,15 @@ TEST(ImportFeodo, AControllerThatWentOfflineLongAgoStillCounts) {
 }
 
 TEST(ImportFeodo, ItsJsonAndItsPlainTextSaySomethingElse) {
-  EXPECT_THAT(
-      shown(imported(Format::kFeodo,
-                     R"([{"ip_address":"198.51.100.7","port":443,"status":"online","hostname":null,
-                     "as_number":64496,"as_name":"EXAMPLE","country":"ZZ",
-                     "first_seen":"2026-11-01 07:44:46","last_online":"2026-11-20",
-                     "malware":"Example"}])")),
-      ElementsAre("address network-traffic.dst_ref=198.51.100.7 network-traffic.dst_port=443 "
-                  "<2026-12-20"));
+  const auto json =
+      imported(Format::kFeodo,
+               R"([{"ip_address":"198.51.100.7","port":443,"status":"online","hostname":null,
+               "as_number":64496,"as_name":"EXAMPLE","country":"ZZ",
+               "first_seen":"2026-11-01 07:44:46","last_online":"2026-11-20",
+               "malware":"Example"}])");
+  ASSERT_THAT(shown(json), ElementsAre("address network-traffic.dst_ref=198.51.100.7 "
+                                       "network-traffic.dst_port=443 <2026-12-20"));
+  EXPECT_EQ(json.indicators[0].origins[0].note, "Example, online, last online 2026-11-20");
   EXPECT_THAT(shown(imported(Format::kFeodo, "# abuse.ch\n198.51.100.7\n")),
               ElementsAre("address network-traffic.dst_ref=198.51.100.7 @2 <2026-12-23"));
 }
@@ -115,7 +116,6 @@ TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
                           HasSubstr("'123' is not a hash"), HasSubstr("it was deleted")));
 }
 
-TEST(ImportMisp, AnAddressThatWasLastSeenYearsAgoStillCounts) {
 TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
   const std::string sha1(40, 'b'), address = "address network-traffic.dst_ref=198.51.100.7",
                                    domain = "domain persistence.command#c2.example <2026-12-23",
@@ -156,6 +156,7 @@ TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
   }
 }
 
+TEST(ImportMisp, AnAddressThatWasLastSeenYearsAgoStillCounts) {
   const auto attribute = [](const std::string& value, const std::string& more) {
     return R"({"type":"ip-dst","to_ids":true,"value":")" + value + "\"" + more + "}";
   };
@@ -289,7 +290,6 @@ TEST(ImportOpenioc, AnAndBelowAnOrIsRead) {
                           HasSubstr("Network/DNS: a pattern of domains")));
 }
 
-TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
 TEST(ImportOpenioc, ATermOrAConditionIsUnknownOrMeansAnother) {
   const std::string sha1(40, 'b'), domain = "domain persistence.command#c2.example",
                                    url = "url persistence.command~http://c2.example/a",
@@ -346,6 +346,7 @@ TEST(ImportOpenioc, ATermOrAConditionIsUnknownOrMeansAnother) {
   EXPECT_THAT(shown(result), testing::ElementsAreArray(taken));
 }
 
+TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
   const auto both = [](const std::string& folder, const std::string& name) {
     return "<Indicator operator=\"AND\">" + item("FileItem/FilePath", folder) +
            item("FileItem/FileName", name) + "</Indicator>";
