@@ -1,6 +1,6 @@
 // A feed of a hostile publisher: its importer must end, and what it takes must be written as a
 // policy that the compiler reads as one, whatever stands in names, comments and values. The first
-// byte says the format.
+// byte says the format and the platform.
 
 #include <cstdint>
 #include <string>
@@ -15,11 +15,14 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fleetsweep;
   if (size == 0) return 0;
-  const auto format = static_cast<indicators::Format>(data[0] % kCount<indicators::Format>);
+  const std::uint8_t choice = data[0] & 0x7f;
+  const auto platform = data[0] & 0x80 ? model::Platform::kWindows : model::Platform::kLinux;
+  const auto format = static_cast<indicators::Format>(choice % kCount<indicators::Format>);
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   constexpr const char* kSources[] = {"hash-iocs.txt", "filename-iocs.txt", "c2-iocs.txt"};
   const Timestamp now = timestamp(1'795'428'000);
-  const indicators::Context context{.source = kSources[(data[0] / 8) % 3], .now = now};
+  const indicators::Context context{
+      .source = kSources[(choice / 8) % 3], .now = now, .platform = platform};
   static_cast<void>(indicators::parse_stix_pattern(text));
   auto imported = indicators::import_feed(format, text, context);
   if (!imported) {
@@ -34,6 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                          .author = "a",
                                                          .issuer = "i",
                                                          .reference = "r",
+                                                         .platform = platform,
                                                          .sources = {context.source},
                                                          .now = now});
   const compiler::ReadFile none = [](const std::string&, std::size_t) -> Result<std::string> {
