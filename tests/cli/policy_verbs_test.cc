@@ -10,6 +10,7 @@
 
 #include "cli/verbs/verbs.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/time.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::cli {
@@ -120,6 +121,47 @@ TEST(PolicyVerbs, AnImportedPolicyFindsNothingOnAHostWithIts) {
   ASSERT_EQ(found["findings"].size(), 1u) << found;
   EXPECT_EQ(found["findings"][0]["file"]["path"], "/opt/dropper");
   EXPECT_EQ(found["verdicts"][0]["id"], "indicator_50");
+}
+
+TEST(PolicyVerbs, AFormatIsOfferedOfWhichNothingIsTaken) {
+  const Feed feed;
+  for (const auto& [format, name, text] :
+       {std::tuple{"feodo", "blocklist.txt", "198.51.100.7\n"},
+        {"loki", "filename-iocs.txt", "/tmp/evil[0-9]$;75\n"},
+        {"misp", "event.json",
+         R"({"Attribute":[{"type":"filename","to_ids":true,"value":"/tmp/evil"}]})"},
+        {"openioc", "ours.ioc",
+         R"(<OpenIOC><criteria><Indicator operator="OR"><IndicatorItem condition="is">
+            <Context search="FileItem/FileName"/><Content>evil</Content>
+            </IndicatorItem></Indicator></criteria></OpenIOC>)"},
+        {"stix", "bundle.json",
+         R"({"type":"indicator","pattern_type":"stix","pattern":"[file:name = 'evil']"})"}}) {
+    const std::string file = feed.folder + "/" + name;
+    std::ofstream(file) << text;
+    const Outcome outcome =
+        run("import", fmt::format("{} {} --family Ours --issuer Us --reference T-1", format, file),
+            true);
+    ASSERT_EQ(outcome.exit, kDone) << format << ": " << outcome.err;
+    const auto report = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(report["taken"].size(), 1u) << format << ": " << report;
+    EXPECT_TRUE(report["mistakes"].empty()) << format << ": " << report;
+  }
+}
+
+TEST(PolicyVerbs, TheConfidenceOrTheLifetimeOfAFeedIsNotThatOfTheAuthor) {
+  const Feed feed;
+  const auto in_a_week = [] {
+    const auto end = std::chrono::system_clock::now() + std::chrono::days(7);
+    return "expires: " + to_rfc3339(std::chrono::floor<Seconds>(end)).substr(0, 10);
+  };
+  const std::string before = in_a_week();
+  const Outcome outcome =
+      run("import", "plain " + feed.feed + " --family Ours --confidence 80 --lifetime 7d");
+  ASSERT_EQ(outcome.exit, kDone) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              testing::AnyOf(testing::HasSubstr(before), testing::HasSubstr(in_a_week())));
+  EXPECT_THAT(outcome.out,
+              testing::HasSubstr("indicator_80: {condition: 1 of c80_*, confidence: 80,"));
 }
 
 TEST(PolicyVerbs, ThatNothingWasTakenPassesForAnImport) {
