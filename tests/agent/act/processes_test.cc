@@ -96,6 +96,48 @@ TEST_F(Clean, AProcessWithTheNumberOfAnotherIsNotKilled) {
   EXPECT_EQ(host.process_state(other), 'S') << answer.text();
 }
 
+// Of one process alone, and of no file.
+struct KillAlone : Clean {
+  // Of one that is already in host.findings.
+  Answer kill_found() {
+    auto& actions = host.policy.responses[0].actions;
+    std::erase_if(actions, [](const auto& one) { return one.kind != ActionKind::kKill; });
+    actions[0].tree = false;
+    host.policy.limits.independent_min = 0;
+    host.dry_run = host.findings;
+    return host.run(host.request());
+  }
+};
+
+TEST_F(KillAlone, AnotherProcessOfTheSameProgramIsKilledForOneThatHadItsNumber) {
+  const pid_t other = host.start("/opt/kit/worker");
+  host.findings.clear();
+  host.find_process(other);
+  --std::get<model::ProcessIdentity>(host.findings[0].identity).start_ticks;
+  const Answer answer = kill_found();
+  EXPECT_EQ(reason_for(answer, "/opt/kit/worker", ActionKind::kKill), Reason::kGone)
+      << answer.text();
+  EXPECT_EQ(host.process_state(other), 'S');
+  EXPECT_EQ(host.process_state(worker), 'S');
+}
+
+TEST_F(KillAlone, AProcessThatRunsAnotherProgramSinceTheScanIsKilled) {
+  fs::copy_file("/bin/dash", host.at("/srv/shell"));
+  fs::copy_file("/bin/sleep", host.at("/srv/worker"));
+  const std::string go = host.at("/tmp/go");
+  ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+  const pid_t pid = host.start(
+      "/srv/shell", {"-c", "read go <" + go + "; exec " + host.at("/srv/worker") + " 1000"});
+  host.findings.clear();
+  host.find_process(pid);
+  write_text(go, "go\n");
+  const std::string program = fmt::format("/proc/{}/exe", pid);
+  ASSERT_TRUE(until([&] { return fs::read_symlink(program) == host.at("/srv/worker"); }));
+  const Answer answer = kill_found();
+  EXPECT_EQ(reason_for(answer, "/srv/shell", ActionKind::kKill), Reason::kChanged) << answer.text();
+  EXPECT_EQ(host.process_state(pid), 'S');
+}
+
 TEST_F(Clean, AProcessWhoseFirstThreadHasEndedIsTakenForOneThatHasExited) {
   make_headless_program(host.at("/opt/kit/headless"));
   const pid_t pid = host.start("/opt/kit/headless");
