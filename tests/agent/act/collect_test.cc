@@ -4,6 +4,7 @@
 
 #include "agent/act/vault.h"
 #include "tests/agent/act/clean.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -44,6 +45,73 @@ TEST_F(Clean, EvidenceOfAFileALineOrAUnitIsLost) {
             (std::set{read_text(host.at("/usr/lib/libevil.so")), line, read_text(host.at(unit))}))
       << answer.text();
   EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, WhatIsKeptOfAProcessIsWhatAnotherOneIs) {
+  ::setenv("FLEETSWEEP_KNOWN", "by this value", 1);
+  const pid_t pid = host.start("/opt/kit/worker", {"1000", "0.25"});
+  ::unsetenv("FLEETSWEEP_KNOWN");
+  ASSERT_TRUE(until([&] { return host.process_state(pid) == 'S'; }));
+  host.findings.clear();
+  host.find_process(pid);
+  host.dry_run = host.findings;
+  auto& actions = host.policy.responses[0].actions;
+  std::erase_if(actions, [](const auto& one) { return one.kind != ActionKind::kCollect; });
+  const Answer answer = host.run(host.request());
+  const auto in_proc = [&](const char* name) {
+    return read_text(fmt::format("/proc/{}/{}", pid, name));
+  };
+  const std::string variables = in_proc("environ"), maps = in_proc("maps");
+  EXPECT_NE(variables.find(std::string("FLEETSWEEP_KNOWN=by this value") + '\0'),
+            std::string::npos);
+  EXPECT_NE(maps.find(host.at("/opt/kit/worker")), std::string::npos);
+  using namespace std::string_literals;
+  EXPECT_EQ(kept_in(host.state()), (std::set{read_text(host.at("/opt/kit/worker")),
+                                             "program\0"
+                                             "1000\0"
+                                             "0.25\0"s,
+                                             variables, maps}))
+      << answer.text();
+}
+
+TEST_F(Clean, AConnectionLeavesNoTrace) {
+  model::Detection detection;
+  detection.id = "by_socket";
+  detection.object = model::ObjectKind::kNetworkTraffic;
+  const auto by_socket = static_cast<std::uint16_t>(host.policy.detections.size());
+  host.policy.detections.push_back(detection);
+  host.policy.verdicts[0].condition.detections.push_back(by_socket);
+  model::ConnectionIdentity connection;
+  connection.local_address = "192.0.2.2";
+  connection.local_port = 50000;
+  connection.remote_address = "192.0.2.66";
+  connection.remote_port = 8080;
+  connection.protocol = "tcp";
+  connection.pid = worker;
+  host.findings = {{by_socket, 0, model::Finding::kNoJoin, connection, ""}};
+  host.dry_run = host.findings;
+  host.policy.limits.independent_min = 0;
+  host.policy.responses[0].actions = {
+      {ActionKind::kCollect, {{model::Selector::Kind::kDetections, {by_socket}, {}}}}};
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(kept_in(host.state()),
+            std::set{fmt::format("192.0.2.2:50000 -> 192.0.2.66:8080 by process {}", worker)})
+      << answer.text();
+}
+
+TEST_F(Clean, AFileThatIsTooLargeToCollectIsCollectedOrFailsTheRest) {
+  host.findings.resize(2);
+  host.dry_run = host.findings;
+  host.policy.limits.independent_min = 0;
+  host.policy.responses[0].actions = {
+      {ActionKind::kCollect, {{model::Selector::Kind::kDetections, {kByHash, kByName}, {}}}}};
+  host.policy.responses[0].actions[0].bytes_max = 4096;
+  const Answer answer = host.run(host.request());
+  const auto item = answer.item("/usr/lib/libevil.so", ActionKind::kCollect);
+  ASSERT_TRUE(item) << answer.text();
+  EXPECT_EQ(item->outcome, model::Outcome::kSkipped) << answer.text();
+  EXPECT_EQ(item->reason, model::Reason::kLimit) << answer.text();
+  EXPECT_EQ(kept_in(host.state()), std::set{read_text(host.at("/tmp/kit/evil"))});
 }
 
 }  // namespace
