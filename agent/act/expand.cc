@@ -380,9 +380,9 @@ class Expansion {
     auto edits = turned_off(entry.file.path, text);
     if (!edits) return refuse_to_disable(entry);
     for (auto& [line, rest] : *edits) {
-      Op& op = push_edit(entry.file);
-      op.text = std::move(line);
-      op.rest = std::move(rest);
+      FS_TRY(Op* const op, push_edit(entry.file));
+      op->text = std::move(line);
+      op->rest = std::move(rest);
     }
     return {};
   }
@@ -420,16 +420,22 @@ class Expansion {
     return op;
   }
 
-  Op& push_edit(const model::FileIdentity& file) {
+  Checked<Op*> push_edit(const model::FileIdentity& file) {
     const auto store = static_cast<std::uint32_t>(begin_.ops.size());
-    push(OpKind::kStore, file).any_content = true;
+    Op& first = push(OpKind::kStore, file);
+    first.any_content = true;
+    FS_TRY(const Owner owner, owner_at(tree_, file));
+    first.uid = owner.uid;
+    first.gid = owner.gid;
+    first.mode = owner.readers;
     Op& op = push(OpKind::kEdit, file);
     op.store = store;
-    return op;
+    return &op;
   }
 
   Checked<void> edit(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
-    Op& op = push_edit(entry.file);
+    FS_TRY(Op* const pushed, push_edit(entry.file));
+    Op& op = *pushed;
     op.text = entry.entry;
     op.join = lines::join_of(entry.kind, entry.name);
     if (const std::string part = plan::part_of(entry); !part.empty()) {

@@ -150,6 +150,24 @@ bool is_unchanged(const struct stat& status, const model::FileIdentity& file, De
   return is_same_file(status, file, device) && nanoseconds(status.st_ctim) == file.ctime_ns;
 }
 
+Owner owner_of(const struct stat& status) {
+  return {status.st_uid, status.st_gid, status.st_mode & (S_IFMT | 0444)};
+}
+
+Checked<Owner> owner_at(const Tree& tree, const model::FileIdentity& found) {
+  const auto parent = tree.parent(found.path);
+  if (!parent && is_absent(parent.error())) return kNobodys;
+  if (!parent) return fail(parent.error());
+  FS_TRY(const auto status, stat_in(*parent, parent->leaf));
+  struct stat folder {};
+  if (::fstat(parent->folder.get(), &folder) != 0)
+    return refuse_errno("stat the folder of", found.path, errno);
+  if (!status) return kNobodys;
+  const bool is_of_folder =
+      (folder.st_uid == 0 || folder.st_uid == status->st_uid) && (folder.st_mode & S_IWOTH) == 0;
+  return is_of_folder || is_same_inode(*status, found) ? owner_of(*status) : kNobodys;
+}
+
 Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::string& name) {
   struct stat status {};
   if (::fstatat(parent.folder.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)

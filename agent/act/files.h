@@ -66,6 +66,17 @@ bool is_same_file(const struct stat& status, const model::FileIdentity& file,
 bool is_unchanged(const struct stat& status, const model::FileIdentity& file,
                   Device device = Device::kCounts);
 
+// Whose a file is, and who may read it: of `mode` its type and the rights to read.
+struct Owner {
+  std::uint32_t uid = 0, gid = 0, readers = 0;
+  bool operator==(const Owner&) const = default;
+};
+Owner owner_of(const struct stat& status);
+// Of what lies now where a file was found that may have other content by now, or be another one, as
+// editors make it. kNobodys where whoever owns the folder may have put a stranger's file there.
+inline constexpr Owner kNobodys = {0xffffffff, 0xffffffff, 0xffffffff};
+Checked<Owner> owner_at(const Tree& tree, const model::FileIdentity& found);
+
 // Of a name in a folder, not of what it leads to; nothing: nothing has that name.
 Checked<std::optional<struct stat>> stat_in(const Parent& parent, const std::string& name);
 

@@ -43,8 +43,10 @@ struct Op {
   lines::Join join = lines::Join::kNone;  // kEdit: which lines are one
   bool may_empty = false;                 // kEdit: remove a file that has nothing left
   bool clear_flags = false;               // immutable and append-only may be cleared
-  std::uint32_t uid = 0, gid = 0;         // kUnlink, kMode: whose it is
-  std::uint32_t mode = 0, clears = 0;     // kMode without capabilities: what it has, what goes
+  // kUnlink, kMode: whose it is. kStore before the edit of a line, with `mode`: its Owner; none if
+  // that is 0, as an older version has written it.
+  std::uint32_t uid = 0, gid = 0;
+  std::uint32_t mode = 0, clears = 0;  // kMode without capabilities: what it has, what goes
   std::int32_t pid = 0;
   std::uint64_t start_ticks = 0;
   bool tree = false;

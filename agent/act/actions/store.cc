@@ -21,6 +21,9 @@ Checked<UniqueFd> open_expected(Context& context, const Op& op, Parent& parent) 
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
   if (!op.any_content && !is_unchanged(status, op.file, context.device()))
     return refuse(Reason::kChanged, "{}: no longer the file that was found", escaped(op.file.path));
+  if (op.any_content && op.mode != 0 && owner_of(status) != Owner{op.uid, op.gid, op.mode})
+    return refuse(Reason::kChanged, "{}: by now of another owner, or for others to read",
+                  escaped(op.file.path));
   if (op.any_content && status.st_nlink > 1)
     return refuse(Reason::kHardLinks, "{}: has {} names, a line cannot be taken out of one",
                   escaped(op.file.path), status.st_nlink);

@@ -28,5 +28,37 @@ TEST(Files, ALinkLeadsNowhereWhileAnybodyMovesFiles) {
   for (int i = 0; i < 5000; ++i) ASSERT_EQ(tree->real("/srv/ours/kit"), "/tmp/kit") << i;
 }
 
+TEST(Files, AStrangersFileIsTakenForOneThatAnEditorHasMade) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for files of two owners";
+  constexpr uid_t kNobody = 65534;
+  const TempDir root;
+  for (const char* name : {".profile", "edited", "key"})
+    write_text(root / ("home/" + std::string(name)), "");
+  for (const char* path : {"home", "home/.profile", "home/edited"})
+    ASSERT_EQ(::chown((root / path).c_str(), kNobody, kNobody), 0);
+  const std::string path = root / "home/.profile";
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  model::FileIdentity found;
+  found.path = "/home/.profile";
+  found.device = status.st_dev;
+  found.inode = status.st_ino;
+  const auto tree = Tree::open(root.path());
+  ASSERT_TRUE(tree);
+  const Owner his = owner_of(status);
+  EXPECT_EQ(his.uid, kNobody);
+  EXPECT_EQ(*owner_at(*tree, found), his);
+  fs::rename(root / "home/edited", path);
+  EXPECT_EQ(*owner_at(*tree, found), his);
+  fs::rename(root / "home/key", path);
+  EXPECT_EQ(*owner_at(*tree, found), kNobodys);
+  ASSERT_EQ(::chown((root / "home").c_str(), 0, 0), 0);
+  EXPECT_EQ(owner_at(*tree, found)->uid, 0u) << "who else could have put it there";
+  fs::permissions(root / "home", fs::perms(01777));
+  EXPECT_EQ(*owner_at(*tree, found), kNobodys);
+  fs::remove(path);
+  EXPECT_EQ(*owner_at(*tree, found), kNobodys);
+}
+
 }  // namespace
 }  // namespace fleetsweep::act

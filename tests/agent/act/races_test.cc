@@ -1,6 +1,7 @@
 // Somebody without rights owns the folder that act cleans, and swaps what is in it as fast as he
-// can: the file for a link, for a hard link to a stranger's file, the folder itself for a link.
-// Whatever act answers, what is outside of its plan is neither stored, changed, moved nor deleted.
+// can: the file for a link, for a hard link to a stranger's file or for that file itself, the
+// folder for a link. Whatever act answers, what is outside of its plan is neither stored, changed,
+// moved nor deleted.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -33,7 +34,7 @@ const std::string kProfile = std::string(kEvil) + "\nhis own line\n", kLeft = "h
                   kStrangers = std::string(kEvil) + "\n" + kLetter + "\n";
 
 enum class Does { kTake, kPurge, kEdit, kUnlink, kMode, kCollect };
-enum class Swap { kSymlink, kHardLink, kFolder };
+enum class Swap { kSymlink, kHardLink, kFile, kFolder };
 
 struct Race {
   const char* name;
@@ -144,6 +145,19 @@ void check_vault(const ActHost& host, const Answer& answer) {
   EXPECT_EQ(kept, stored) << answer.text();
 }
 
+void expect_strangers(const std::string& folder, const std::string& content, const Answer& answer) {
+  std::size_t found = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    struct stat status {};
+    ASSERT_EQ(::lstat(entry.path().c_str(), &status), 0);
+    if (status.st_uid == kNobody) continue;
+    ++found;
+    EXPECT_EQ(read_text(entry.path()), content) << answer.text();
+    EXPECT_EQ(status.st_mode & 07777, 0755u) << answer.text();
+  }
+  EXPECT_EQ(found, 1u) << answer.text();
+}
+
 TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredChangedMovedOrDeleted) {
   const Race& race = GetParam();
   // A file that has the line is one in which it is back: an undo would rightly say so.
@@ -170,6 +184,10 @@ TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredChangedMovedOrDeleted) {
         break;
       case Swap::kHardLink:
         fs::create_hard_link(precious / "evil", other);
+        break;
+      case Swap::kFile:  // which he has found there
+        write_text(other, strangers);
+        fs::permissions(other, fs::perms(0755));
         break;
       case Swap::kFolder:
         one = folder;
@@ -216,6 +234,7 @@ TEST_P(Races, WhatIsOutsideOfThePlanIsNeverStoredChangedMovedOrDeleted) {
     EXPECT_EQ(status.st_nlink, race.swap == Swap::kHardLink ? 2u : 1u) << answer.text();
     EXPECT_EQ(status.st_mode & 07777, 0755u) << answer.text();
     EXPECT_EQ(std::distance(fs::directory_iterator(precious.path()), {}), 1) << answer.text();
+    if (race.swap == Swap::kFile) expect_strangers(folder, strangers, answer);
     const bool was_done =
         race.undoes ? answer.state() == model::HostState::kUndone
                     : answer.done && std::any_of(answer.done->items.begin(),
@@ -249,6 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Race{"TheFolderOfEvidenceAndALink", Does::kCollect, Swap::kFolder},
                     Race{"AProfileAndALink", Does::kEdit, Swap::kSymlink},
                     Race{"AProfileAndAHardLink", Does::kEdit, Swap::kHardLink},
+                    Race{"AProfileAndAStrangersFile", Does::kEdit, Swap::kFile, false, 40},
                     Race{"TheFolderOfAProfileAndALink", Does::kEdit, Swap::kFolder},
                     Race{"TheLinkOfAUnitAndAnother", Does::kUnlink, Swap::kSymlink},
                     Race{"TheFolderOfAUnitsLinkAndALink", Does::kUnlink, Swap::kFolder},
@@ -257,6 +277,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Race{"TheFolderOfAScriptAndALink", Does::kMode, Swap::kFolder},
                     Race{"AnEditedProfileAndALink", Does::kEdit, Swap::kSymlink, true},
                     Race{"AnEditedProfileAndAHardLink", Does::kEdit, Swap::kHardLink, true},
+                    Race{"AnEditedProfileAndAStrangersFile", Does::kEdit, Swap::kFile, true},
                     Race{"ADisabledScriptAndAHardLink", Does::kMode, Swap::kHardLink, true},
                     Race{"TheFolderOfATakenFileAndALink", Does::kTake, Swap::kFolder, true},
                     Race{"TheFolderOfATakenLinkAndALink", Does::kUnlink, Swap::kFolder, true}),
