@@ -246,6 +246,30 @@ INSTANTIATE_TEST_SUITE_P(
                     ProcessCase{"of_the_owner", 501, "/data/x", Reason::kConsent}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(Plan, AKernelThreadIsAProcessLikeAnyOther) {
+  auto world = World::infected();
+  const auto thread = [](std::int32_t pid) {
+    return model::ProcessIdentity{pid, 1, file("", 30), false, "kworker", ""};
+  };
+  world.find(kProcess, thread(501));
+  world.running = {{thread(602), 500}};
+  for (auto& action : world.policy.responses[0].actions)
+    action.tree = action.kind == ActionKind::kKill;
+  const auto plan = world.plan();
+  EXPECT_EQ(plan.refused, Reason::kNone);
+  std::size_t killed = 0, left = 0;
+  for (const auto& step : plan.steps) {
+    const auto* process = std::get_if<model::ProcessIdentity>(&step.identity);
+    if (process == nullptr || !is_intrusive(step.action.kind)) continue;
+    EXPECT_EQ(step.skipped, process->pid == 501 ? Reason::kChanged : Reason::kNone);
+    killed += process->pid == 500 && step.action.kind == ActionKind::kKill &&
+              step.note.find("602 is a kernel thread") != std::string::npos;
+    left += process->pid == 501;
+  }
+  EXPECT_EQ(killed, 1u);
+  EXPECT_GT(left, 0u);
+}
+
 TEST(Plan, TheDescendantsOfATreeAreNotCountedOrOneOutOfReachStopsThePlan) {
   auto world = World::infected();
   world.running = {{{602, 1, file("/opt/kit/child", 31), false, "child", ""}, 601},
