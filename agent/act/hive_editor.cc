@@ -15,7 +15,7 @@ namespace {
 // With a request come the hive as it is, the new one, to take a change back also the hive before
 // it, and its logs.
 constexpr std::size_t kLogs = 2;
-enum class Wish : std::uint8_t { kChange, kTakeBack, kExport };
+enum class Wish : std::uint8_t { kChange, kTakeBack, kExport, kCheckLogs };
 constexpr std::uint64_t kMemoryBytes = 5 * limits::kHiveBytes;
 
 // In the child: the only code of act that looks into a hive.
@@ -26,7 +26,7 @@ Status edit(const Confined::Message& request) {
   change.kind = in.one_of(hive::Change::Kind::kRemoveTask);
   change.entry = in.text();
   change.expected = in.text();
-  const auto wish = in.one_of(Wish::kExport);
+  const auto wish = in.one_of(Wish::kCheckLogs);
   const std::uint64_t bytes_max = in.u64();
   const std::size_t first_log = wish == Wish::kTakeBack ? 3 : 2;
   if (!in.done() || request.descriptors.size() < first_log)
@@ -40,6 +40,7 @@ Status edit(const Confined::Message& request) {
                   "its log holds newer changes: start Windows once and shut it down, then scan "
                   "again");
   }
+  if (wish == Wish::kCheckLogs) return {};
   const auto make = [&]() -> Result<Bytes> {
     if (wish == Wish::kChange) return hive::changed(current, role, change);
     if (wish == Wish::kExport) return hive::exported(current, role, change, bytes_max);
@@ -121,6 +122,13 @@ Checked<std::string> HiveEditor::taken_back(const Parent& parent, std::string_vi
                                             std::string_view before, std::string_view current,
                                             const hive::Change& change) {
   return rewritten(parent, path, change, current, &before);
+}
+
+Checked<void> HiveEditor::check_logs(const Parent& parent, std::string_view path,
+                                     std::string_view before) {
+  FS_TRY(const std::vector<UniqueFd> logs, logs_of(parent));
+  FS_CHECK(ask(path, {}, {.wish = Wish::kCheckLogs, .current = before, .logs = logs}));
+  return {};
 }
 
 Checked<Bytes> HiveEditor::exported(std::string_view path, std::string_view current,

@@ -35,6 +35,9 @@ class HiveEditor {
   Checked<std::string> taken_back(const Parent& parent, std::string_view path,
                                   std::string_view before, std::string_view current,
                                   const hive::Change& change);
+  // Before the hive `before` is put back whole. kConflict: a log beside it is newer than it, and
+  // Windows would write that into it.
+  Checked<void> check_logs(const Parent& parent, std::string_view path, std::string_view before);
 
  private:
   struct Question;

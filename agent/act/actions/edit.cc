@@ -320,6 +320,14 @@ Checked<std::string> merged(Context& context, const Op& op, const Parent& parent
   return std::move(*text);
 }
 
+// Windows may have written to them since, and would write them into the older hive.
+Checked<void> check_logs(Context& context, const Op& op, const Parent& parent) {
+  if (op.what.empty()) return {};
+  FS_CHECK(hive_change(context, op));
+  FS_TRY(const std::string before, stored_text(context, op.store));
+  return context.hives->check_logs(parent, op.file.path, before);
+}
+
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
@@ -328,7 +336,10 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   UndoIntent intent;
   intent.restore_parent_mtime = may_restore_time(state, parent);
   intent.after = state.intent.before;
-  if (now == state.intent.after) return intent;
+  if (now == state.intent.after) {
+    FS_CHECK(check_logs(context, op, parent));
+    return intent;
+  }
   if (now.is_zero())
     return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
   FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
@@ -385,6 +396,8 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     FS_TRY(metadata, read_metadata(file.get(), op.file.path));
   } else if (now != state.intent.after) {
     return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
+  } else {
+    FS_CHECK(check_logs(context, op, parent));
   }
   Intent back = intent_in(parent);
   back.before = now;

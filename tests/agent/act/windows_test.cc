@@ -342,6 +342,33 @@ TEST_P(LogsOfAHive, TheHiveIsWrittenToAlthoughOneIsNewer) {
   EXPECT_EQ(bytes_of(kUserHive), before);
 }
 
+// One is newer than what we left; the other only than what comes back.
+TEST_P(LogsOfAHive, TheUndoPutsAnOlderHiveBesideOne) {
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const Bytes before = bytes_of(kUserHive);
+  const auto request = host_.request();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  const Bytes cleaned = bytes_of(kUserHive);
+  for (const std::string log : {".LOG1", ".LOG2"})
+    put("/Users/Ann/ntuser.dat" + log, hive::log_with(log != GetParam() ? 7
+                                                      : log == ".LOG1"  ? 9
+                                                                        : 8));
+  const auto undone = host_.run(host_.undo_request(request));
+  if (GetParam().empty()) {
+    EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+    EXPECT_EQ(bytes_of(kUserHive), before);
+    return;
+  }
+  EXPECT_NE(undone.state(), HostState::kUndone) << undone.text();
+  const auto item = undone.item(kUserHive, ActionKind::kRemove);
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->reason, model::Reason::kConflict);
+  EXPECT_THAT(undone.text(), HasSubstr("its log holds newer changes"));
+  EXPECT_EQ(bytes_of(kUserHive), cleaned);
+}
+
 struct RunKey {
   const char* path;
   const char* key;
