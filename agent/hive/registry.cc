@@ -33,10 +33,6 @@ bool is_control_set(std::string_view name) {
          is_equal(name.substr(0, kControlSet.size()), kControlSet);
 }
 
-bool begins(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() && is_equal(text.substr(0, start.size()), start);
-}
-
 // Where Windows looks for what to start; the same below Wow6432Node for 32-bit programs.
 struct ValuePlace {
   PersistenceKind kind;
@@ -351,7 +347,7 @@ std::vector<std::string> spellings(const std::string& key) {
     const std::size_t before = result.size();
     for (std::size_t i = 0; i < before; ++i) {
       std::string text = "\\" + result[i] + "\\";
-      const std::size_t at = lower(text).find("\\" + lower(from) + "\\");
+      const std::size_t at = find_ascii(text, fmt::format("\\{}\\", from));
       if (at == std::string::npos) continue;
       // A part that goes takes its backslash along.
       text.replace(at + 1, from.size() + (to.empty() ? 1 : 0), to);
@@ -365,7 +361,7 @@ std::vector<std::string> spellings(const std::string& key) {
   also(kUser, "HKCU");
   also("HKEY_USERS", "HKU");
   also("HKEY_CLASSES_ROOT", "HKCR");
-  const std::size_t set = lower(key).find("\\controlset");
+  const std::size_t set = find_ascii(key, "\\controlset");
   if (set != std::string::npos) {
     const std::string_view name = std::string_view(key).substr(set + 1).substr(
         0, std::string_view(key).substr(set + 1).find('\\'));

@@ -1,5 +1,9 @@
 #include "agent/hive/text.h"
 
+#include <utf8proc.h>
+
+#include <algorithm>
+
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::hive {
@@ -26,6 +30,29 @@ void add(std::string& text, std::uint32_t c) {
 
 char lower_one(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_ascii(char c) {
+  return static_cast<unsigned char>(c) < 0x80;
+}
+
+// Windows knows the other case of a letter if that has 16 bits as well. What has its own in ASCII
+// (the signs of Kelvin, the dotless i) is for it another letter, and so it is here: a key that
+// looks like "Services" must not be taken for it.
+std::int32_t lower_beyond_ascii(std::int32_t c) {
+  if (c > 0xffff) return c;
+  const std::int32_t folded = ::utf8proc_tolower(::utf8proc_toupper(c));
+  return folded < 0x80 ? c : folded;
+}
+
+// Both go on behind what they begin with in common, as far as that is ASCII. True: with letters
+// beyond ASCII each.
+bool differ_beyond_ascii(std::string_view& a, std::string_view& b) {
+  const auto same = [](char x, char y) { return is_ascii(x) && lower_one(x) == lower_one(y); };
+  const auto end = std::mismatch(a.begin(), a.end(), b.begin(), b.end(), same);
+  a.remove_prefix(static_cast<std::size_t>(end.first - a.begin()));
+  b.remove_prefix(static_cast<std::size_t>(end.second - b.begin()));
+  return !a.empty() && !b.empty() && !is_ascii(a.front()) && !is_ascii(b.front());
 }
 
 }  // namespace
@@ -76,8 +103,23 @@ std::string from_latin1(BytesView bytes) {
 }
 
 std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = lower_one(c);
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    if (is_ascii(text.front())) {
+      result += lower_one(text.front());
+      text.remove_prefix(1);
+      continue;
+    }
+    std::int32_t c = 0;
+    const auto size = ::utf8proc_iterate(reinterpret_cast<const std::uint8_t*>(text.data()),
+                                         static_cast<std::ptrdiff_t>(text.size()), &c);
+    if (size > 0)
+      add(result, static_cast<std::uint32_t>(lower_beyond_ascii(c)));
+    else
+      result += text.front();  // no UTF-8
+    text.remove_prefix(static_cast<std::size_t>(std::max<std::ptrdiff_t>(size, 1)));
+  }
   return result;
 }
 
@@ -95,10 +137,18 @@ std::string join(std::string_view key, std::string_view below) {
 }
 
 bool is_equal(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (lower_one(a[i]) != lower_one(b[i])) return false;
-  return true;
+  return differ_beyond_ascii(a, b) ? lower(a) == lower(b) : a.empty() && b.empty();
+}
+
+bool begins(std::string_view text, std::string_view start) {
+  return differ_beyond_ascii(text, start) ? lower(text).starts_with(lower(start)) : start.empty();
+}
+
+std::size_t find_ascii(std::string_view text, std::string_view part) {
+  const auto found = std::search(text.begin(), text.end(), part.begin(), part.end(),
+                                 [](char a, char b) { return lower_one(a) == lower_one(b); });
+  return found == text.end() ? std::string_view::npos
+                             : static_cast<std::size_t>(found - text.begin());
 }
 
 }  // namespace fleetsweep::hive

@@ -450,6 +450,7 @@ std::vector<model::ScanDone> scan(std::span<const model::Policy> policies,
     else {
       fit.push_back(i);
       prepared[i].policy = std::move(*named);
+      if (root.is_windows()) prepared[i].policy.platform = model::Platform::kWindows;
     }
   }
   while (!fit.empty()) {

@@ -26,6 +26,7 @@ Sweep::Sweep(std::span<const model::Policy> policies) {
     findings_max_.push_back(policy.limits.rows == 0
                                 ? limits::kFindings
                                 : std::min<std::size_t>(policy.limits.rows, limits::kFindings));
+    all_.platform = policy.platform;
     model::PolicyLimits& limits = all_.limits;
     limits.cpu_percent = slower(limits.cpu_percent, policy.limits.cpu_percent);
     limits.iops = slower(limits.iops, policy.limits.iops);

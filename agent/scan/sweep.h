@@ -28,7 +28,7 @@ class Sweep {
   // once.
   explicit Sweep(std::span<const model::Policy> policies);
 
-  // Detections, rules, and the slowest pace that one of them asks for; nothing else.
+  // Detections, rules, the platform, and the slowest pace that one of them asks for; nothing else.
   const model::Policy& policy() const { return all_; }
   std::size_t size() const { return first_.size(); }
   std::size_t policy_of(std::uint16_t detection) const { return owner_[detection]; }

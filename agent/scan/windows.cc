@@ -130,9 +130,10 @@ std::vector<std::string> resolve(const Root& root, std::string_view glob,
   while (!glob.empty() && !found.empty()) {
     const std::size_t from = std::min(glob.find_first_not_of('/'), glob.size());
     glob.remove_prefix(from);
-    const std::string wanted = hive::lower(glob.substr(0, glob.find('/')));
-    if (wanted.empty()) break;
-    glob.remove_prefix(wanted.size());
+    const std::string_view part = glob.substr(0, glob.find('/'));
+    if (part.empty()) break;
+    glob.remove_prefix(part.size());
+    const std::string wanted = hive::lower(part);
     std::vector<std::string> next;
     for (const std::string& folder : found) {
       const std::string inside = folder + '/';

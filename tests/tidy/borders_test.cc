@@ -75,6 +75,7 @@ const std::vector<ThirdParty> kThirdParties = {
      "it may open files and start programs, if it is let"},
     {"hs", {"agent/scan/", "policies/compiler/"}, "x86 only: it must stay replaceable"},
     {"yaml-cpp/", {"policies/compiler/"}, "agents never parse YAML"},
+    {"utf8proc", {"agent/hive/"}, "names of Windows are compared in one place"},
     {"pugixml", {"policies/compiler/import/"}, "feeds are read on the author's machine only"},
 };
 

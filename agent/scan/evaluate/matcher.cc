@@ -55,12 +55,12 @@ bool belongs_to(Field field, ObjectKind object) {
 
 Result<CompiledSelection> compile_selection(const model::Selection& selection, ObjectKind object,
                                             const FindDetection& find, const HashParts& parts,
-                                            Timestamp now) {
+                                            Timestamp now, model::Platform platform) {
   CompiledSelection result;
   for (const model::Predicate& predicate : selection) {
     if (!belongs_to(predicate.field, object))
       return fail(Code::kInvalid, "{} is not a field of a {}", name(predicate.field), name(object));
-    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find, parts, now));
+    FS_TRY(auto compiled, CompiledPredicate::compile(predicate, find, parts, now, platform));
     result.push_back(std::move(compiled));
   }
   std::stable_sort(result.begin(), result.end(),
@@ -256,7 +256,8 @@ Result<Matcher> Matcher::compile(const model::Policy& policy, const HashParts& p
     const auto compile_list = [&](const std::vector<model::Selection>& list,
                                   std::vector<CompiledSelection>& target) -> Status {
       for (const model::Selection& selection : list) {
-        auto result = compile_selection(selection, detection.object, find, parts, now);
+        auto result =
+            compile_selection(selection, detection.object, find, parts, now, policy.platform);
         if (!result) return fail(result.error().within("detection " + detection.id));
         add_needs(*result, one.needs);
         templated |= std::any_of(result->begin(), result->end(),

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "agent/hive/text.h"
+
 namespace fleetsweep::scan {
 namespace {
 
@@ -48,11 +50,15 @@ bool contains(std::string_view text, std::string_view part, bool cased) {
          part.empty();
 }
 
+bool is_beyond_ascii(char c) {
+  return static_cast<unsigned char>(c) >= 0x80;
+}
+
 // Bytes beyond ASCII are letters of international names.
 bool is_of_host_name(char c) {
   const char small = lower(c);
   return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-         c == '_' || static_cast<unsigned char>(c) >= 0x80;
+         c == '_' || is_beyond_ascii(c);
 }
 
 std::optional<Bytes> address_of(std::string_view text) {
@@ -105,11 +111,14 @@ bool CompiledPredicate::Sieve::may_hold(std::uint64_t value) const {
 
 Result<CompiledPredicate> CompiledPredicate::compile(const model::Predicate& predicate,
                                                      const FindDetection& find,
-                                                     const HashParts& parts, Timestamp now) {
+                                                     const HashParts& parts, Timestamp now,
+                                                     model::Platform platform) {
   const std::string_view field = name(predicate.field);
   CompiledPredicate result;
   result.predicate_ = predicate;
   result.is_over_ = is_over(predicate, now);
+  result.folds_names_ = platform == model::Platform::kWindows && !predicate.cased &&
+                        predicate.match != Match::kRegex && predicate.field != Field::kFileBytesAt0;
   if (!predicate.parts.empty()) {
     if (const auto status = result.compile_set(parts); !status)
       return fail(status.error().within(field));
@@ -190,13 +199,18 @@ Status CompiledPredicate::compile_value(const model::Value& value, const FindDet
     networks_.push_back({*address, prefix});
     return {};
   }
+  std::string text = folded(value.text);
   if (match == Match::kEquals || match == Match::kDomain) {
-    equal_.insert(value.text);
-    sieve_.add(Fold(predicate_.cased)(value.text));
+    sieve_.add(Fold(predicate_.cased)(text));
+    equal_.insert(std::move(text));
   } else {
-    texts_.push_back(value.text);
+    texts_.push_back(std::move(text));
   }
   return {};
+}
+
+std::string CompiledPredicate::folded(std::string_view text) const {
+  return folds_names_ ? hive::lower(text) : std::string(text);
 }
 
 std::size_t CompiledPredicate::head_bytes() const {
@@ -299,7 +313,7 @@ Truth CompiledPredicate::match_templates(std::string_view text, Binding binding)
     const auto filled = value.fill(binding, quote);
     // An empty filling would be contained in everything.
     if (!filled || filled->empty()) return false;
-    if (!regex) return text_matches_value(text, *filled);
+    if (!regex) return text_matches_value(text, folded(*filled));
     const auto compiled = RegexSet::compile({*filled}, predicate_.cased);
     return compiled && compiled->any(text);
   };
@@ -345,7 +359,8 @@ Truth CompiledPredicate::match(const FieldValue& value, Binding binding) const {
 }
 
 Truth CompiledPredicate::match_text(std::string_view text, Binding binding) const {
-  const Truth truth = match_known(text, binding);
+  const bool folds = folds_names_ && std::any_of(text.begin(), text.end(), is_beyond_ascii);
+  const Truth truth = match_known(folds ? std::string_view(folded(text)) : text, binding);
   const Truth is_open = predicate_.all ? Truth::kYes : Truth::kNo;
   return is_incomplete_ && truth == is_open ? Truth::kUnknown : truth;
 }

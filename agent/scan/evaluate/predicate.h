@@ -28,7 +28,7 @@ class CompiledPredicate {
  public:
   static Result<CompiledPredicate> compile(const model::Predicate& predicate,
                                            const FindDetection& find, const HashParts& parts,
-                                           Timestamp now);
+                                           Timestamp now, model::Platform platform);
 
   Truth match(const FileFacts& file, Binding binding) const;
   Truth match(const Object& object, Binding binding) const;
@@ -38,7 +38,8 @@ class CompiledPredicate {
   std::size_t head_bytes() const;
 
  private:
-  // Text is compared folded to lower case unless `cased`.
+  // Text is compared folded to lower case unless `cased`: that of ASCII here. Where names are those
+  // of Windows, what lies beyond has been folded before.
   struct Fold {
     using is_transparent = void;
     Fold() : cased(false) {}
@@ -68,6 +69,7 @@ class CompiledPredicate {
   bool is_listed(std::string_view text) const;
   bool names_domain(std::string_view text) const;
   bool text_matches_value(std::string_view text, const std::string& value) const;
+  std::string folded(std::string_view text) const;
   Truth match_text(std::string_view text, Binding binding) const;
   Truth match_known(std::string_view text, Binding binding) const;
   Truth match_templates(std::string_view text, Binding binding) const;
@@ -75,6 +77,7 @@ class CompiledPredicate {
   model::Predicate predicate_;
   bool is_over_ = false;
   bool is_incomplete_ = false;
+  bool folds_names_ = false;
   std::unordered_set<std::string, Fold, Fold> equal_;  // kEquals on text, kDomain
   std::unordered_set<std::int64_t> numbers_;           // kEquals without tolerance
   Sieve sieve_;                                        // of both

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <span>
 
 #include "agent/hive/hive.h"
+#include "agent/hive/text.h"
 
 namespace fleetsweep::hive {
 namespace {
@@ -27,12 +29,8 @@ void mark(Bytes& bytes, std::size_t at, std::string_view text) {
 
 }  // namespace
 
-Bytes utf16(std::string_view ascii, bool terminated) {
-  Bytes bytes;
-  for (const char c : ascii) {
-    bytes.push_back(static_cast<std::uint8_t>(c));
-    bytes.push_back(0);
-  }
+Bytes utf16(std::string_view text, bool terminated) {
+  Bytes bytes = to_utf16(text);
   if (terminated) bytes.insert(bytes.end(), 2, 0);
   return bytes;
 }

@@ -44,7 +44,7 @@ class HiveBuilder {
   Key root_;
 };
 
-Bytes utf16(std::string_view ascii, bool terminated = true);
+Bytes utf16(std::string_view text, bool terminated = true);
 // The value "Actions" of a scheduled task that starts each of these with its arguments.
 Bytes task_actions(const std::vector<std::pair<std::string, std::string>>& programs);
 // After a change of a header: its checksum.

@@ -129,5 +129,34 @@ TEST(Text, HalfACharacterBecomesTheSignForOneThatIsNone) {
   EXPECT_EQ(from_latin1(Bytes{0xe9}), "\xc3\xa9");
 }
 
+TEST(Text, ANameInTheOtherCaseIsAnotherOnceItHasAnUmlaut) {
+  for (const auto& [one, other] :
+       {std::pair("C:\\Daten\\MÜLLER", "c:\\daten\\müller"), std::pair("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        std::pair("ЖУРНАЛ", "журнал"), std::pair("ȺB", "ⱥb")}) {  // of two bytes, and of three
+    EXPECT_TRUE(is_equal(one, other)) << one;
+    EXPECT_EQ(lower(one), lower(other));
+    EXPECT_TRUE(begins(std::string(one) + "\\x", other)) << one;
+    EXPECT_FALSE(begins(one, std::string(other) + "\\x")) << one;
+  }
+  for (const auto& [one, other] :
+       {std::pair("Straße", "STRASSE"), std::pair("Muller", "Müller"), std::pair("𐐀", "𐐨"),
+        std::pair("\xff", "\xfe"), std::pair("\xc3", "Ã"), std::pair("é", "e\u0301")}) {
+    EXPECT_FALSE(is_equal(one, other)) << one;
+    EXPECT_TRUE(is_equal(one, one)) << one;
+  }
+}
+
+TEST(Text, ALetterOfAnotherScriptPassesForOneOfAscii) {
+  for (const auto& [one, other] :
+       {std::pair("ſervices", "services"), std::pair("\u212aey", "key"), std::pair("wın", "win")})
+    EXPECT_FALSE(is_equal(one, other)) << one;
+  for (std::uint32_t c = 0x80; c < 0xd800; ++c) {
+    const Bytes unit{static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c >> 8)};
+    const std::string folded = lower(from_utf16(unit));
+    ASSERT_LT(folded[0], 0) << c;
+    ASSERT_EQ(lower(folded), folded) << c;
+  }
+}
+
 }  // namespace
 }  // namespace fleetsweep::hive

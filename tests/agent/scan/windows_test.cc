@@ -370,6 +370,38 @@ TEST_F(WindowsTest, AProfileThatWasMovedIsNotLookedAt) {
               HasSubstr("the profile D:\\Profiles\\Dan lies on another volume"));
 }
 
+TEST_F(WindowsTest, AFolderWhoseNameHasAnUmlautInTheOtherCaseIsNotLookedAt) {
+  write("/Daten/Müller/x.tmp", "x");
+  write("/Daten/Möller/x.tmp", "x");
+  const auto found = [](model::Selection where, model::Platform platform) {
+    auto file = detection("d", ObjectKind::kFile, std::move(where));
+    file.scope.paths = {"C:\\DATEN"};
+    auto policy = policy_of({file});
+    policy.platform = platform;
+    return policy;
+  };
+  const Names only_that = {"d /Daten/Müller/x.tmp"};
+  auto scoped = found({is(Field::kFileExtension, "tmp")}, model::Platform::kWindows);
+  scoped.detections[0].scope.paths = {"C:\\Daten\\MÜLLER"};
+  EXPECT_EQ(files(scan(scoped)), only_that);
+  for (const auto platform : {model::Platform::kWindows, model::Platform::kAny})
+    for (const auto& where : {is(Field::kFilePath, "c:\\daten\\MÜLLER\\X.TMP"),
+                              is(Field::kFilePath, "C:\\Daten\\MÜ", Match::kStartsWith),
+                              is(Field::kFileParentName, "MÜLLER")})
+      EXPECT_EQ(files(scan(found({where}, platform))), only_that) << where.values[0].text;
+}
+
+TEST_F(WindowsTest, AProfileWhoseNameHasAnUmlautInTheOtherCaseIsNotLookedAt) {
+  put(std::string(kConfig) + "SOFTWARE",
+      software().text(std::string(kProfileList) + "1", "ProfileImagePath", "C:\\Daten\\JÖRG"));
+  put("/Daten/Jörg/NTUSER.DAT", HiveBuilder().text(kRun, "bad", "C:\\bad.exe"));
+  write("/Daten/Jörg/AppData/Roaming/bad.tmp", "x");
+  const auto result = scan(run_and_files(is(Field::kFileExtension, "tmp"), "%APPDATA%"));
+  EXPECT_EQ(paths(result),
+            (Names{"run of Jörg: /Daten/Jörg/NTUSER.DAT", "/Daten/Jörg/AppData/Roaming/bad.tmp"}));
+  EXPECT_EQ(result["unscannable"], 0) << result;
+}
+
 TEST_F(WindowsTest, AMandatoryProfileIsNotLookedAtOrLiesBelowAnotherInSilence) {
   put(std::string(kConfig) + "SOFTWARE",
       software()
