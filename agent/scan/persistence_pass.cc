@@ -1,6 +1,5 @@
 #include "agent/scan/persistence_pass.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/xattr.h>
 
@@ -10,7 +9,7 @@
 #include <filesystem>
 #include <set>
 
-#include "agent/scan/scope.h"
+#include "agent/scan/names.h"
 #include "agent/scan/text.h"
 #include "agent/scan/walk.h"
 #include "protocol/crypto/digest.h"
@@ -24,64 +23,6 @@ using Gather = PersistencePlace::Gather;
 using Only = PersistencePlace::Only;
 
 constexpr std::string_view kHome = "@home";
-
-using Unreadable = std::function<void(const std::string& path, const std::string& reason)>;
-
-bool is_absent(int error) {
-  return error == ENOENT || error == ENOTDIR || error == ENODEV;
-}
-
-// Of links that are followed: to whoever would use them nothing is there either.
-bool leads_nowhere(int error) {
-  return is_absent(error) || error == ELOOP;
-}
-
-bool is_folder(const Root& root, const std::string& above, int fd, const dirent& entry) {
-  struct stat status {};
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
-  if (!root.share_of(above + "/" + entry.d_name).empty()) return true;
-  return ::fstatat(fd, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
-}
-
-std::set<std::string> names_in(const Root& root, const std::string& folder,
-                               const Unreadable& unreadable, bool only_folders = false) {
-  std::set<std::string> names;
-  UniqueFd fd = root.open_folder(folder);
-  if (!fd && !is_absent(errno)) unreadable(folder, unopened(errno));
-  if (!fd) return names;
-  DIR* stream = ::fdopendir(fd.get());
-  if (stream == nullptr) unreadable(folder, std::strerror(errno));
-  if (stream == nullptr) return names;
-  (void)fd.release();  // the stream's
-  while (true) {
-    errno = 0;
-    const dirent* entry = ::readdir(stream);
-    if (entry == nullptr && errno != 0) unreadable(folder, std::strerror(errno));
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." ||
-        (only_folders && !is_folder(root, folder, ::dirfd(stream), *entry)))
-      continue;
-    if (names.size() >= limits::kPersistenceFiles) {
-      unreadable(folder, fmt::format("more than {} names: the others were not looked at",
-                                     limits::kPersistenceFiles));
-      break;
-    }
-    names.emplace(name);
-  }
-  ::closedir(stream);
-  return names;
-}
-
-// False only if it is known that nothing is there.
-bool may_hold(const Root& root, const std::string& path) {
-  if (!root.share_of(path).empty()) return true;
-  const UniqueFd folder = root.open_folder(std::string(folder_of(path)));
-  struct stat status {};
-  return (folder && ::fstatat(folder.get(), std::string(file_name(path)).c_str(), &status,
-                              AT_SYMLINK_NOFOLLOW) == 0) ||
-         !is_absent(errno);
-}
 
 bool ends_with_one(std::string_view path, std::string_view suffixes) {
   if (suffixes.empty()) return true;
@@ -159,7 +100,9 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
                        const std::string& user) {
     std::size_t left = limits::kPersistenceNames;
     root_.find_links(path);
-    for (const std::string& one : expand(root_.real(path), place.gather != Gather::kFile, left)) {
+    const bool only_folders = place.gather != Gather::kFile;
+    for (const std::string& one :
+         expand(root_, root_.real(path), only_folders, left, unreadable_, is_stopped_)) {
       if (place.gather == Gather::kFile) {
         if (known_.emplace(std::pair(one, place.kind), true).second)
           files_.emplace(one, Found{place.kind, place.format, user});
@@ -182,51 +125,12 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
   for (const auto& [key, folder] : folders) gather(key.first, folder);
 }
 
-// Never through a link. What is known not to be there is left out.
-std::vector<std::string> PersistencePass::expand(const std::string& path, bool only_folders,
-                                                 std::size_t& left) const {
-  const std::size_t star = path.find_last_of("*?");
-  if (star == std::string::npos) return {path};
-  const std::size_t end = std::min(path.find('/', star), path.size());
-  const std::string tail = path.substr(end);
-  std::vector<std::string> done = {""};
-  bool is_whole = true;
-  for (std::string_view rest = std::string_view(path).substr(1, end - 1); !rest.empty();) {
-    const std::string_view part = field(rest, '/');
-    const bool is_above = only_folders || !rest.empty() || !tail.empty();
-    std::vector<std::string> next;
-    for (const std::string& before : done) {
-      if (is_stopped_()) return {};
-      if (part.find_first_of("*?") == std::string_view::npos) {
-        next.push_back(before + "/" + std::string(part));
-        continue;
-      }
-      if (!is_whole) break;
-      for (const std::string& name :
-           names_in(root_, before.empty() ? "/" : before, unreadable_, is_above)) {
-        if (!matches_glob(part, name)) continue;
-        is_whole = left > 0;
-        if (!is_whole) break;
-        --left;
-        next.push_back(before + "/" + name);
-      }
-    }
-    done = std::move(next);
-  }
-  if (!is_whole)
-    unreadable_(path, fmt::format("* stands for more than {} names: the others were not looked at",
-                                  limits::kPersistenceNames));
-  if (!tail.empty())
-    std::erase_if(done, [&](std::string& one) { return !may_hold(root_, one += tail); });
-  return done;
-}
-
 void PersistencePass::gather(const std::string& path, const Folder& folder) {
   struct Visitor : WalkVisitor {
     PersistencePass& pass;
     const std::string& top;
     const Folder& wanted;
-    std::set<std::string> shadowed;
+    Names shadowed;
     bool needs_stat = false;
     std::size_t files = 0;
 
@@ -303,7 +207,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
   // The walk passes over links: open_linked() says which count.
   const UniqueFd opened = root_.open_folder(path);
   if (!opened) return;  // the walk has said so
-  for (const std::string& name : names_in(root_, path, unreadable_)) {
+  for (const auto& [name, type] : names_in(root_, path, unreadable_)) {
     const std::string at = path + "/" + name;
     struct stat status {};
     if (!root_.share_of(at).empty()) continue;
@@ -350,9 +254,10 @@ void PersistencePass::follow(const Followed& followed) {
     root_.find_links(path);
     path = root_.real(path);
     // To git a star is a letter.
-    for (const std::string& one : file.format == Format::kGitConfig
-                                      ? std::vector<std::string>{path}
-                                      : expand(path, false, followed_names_left_))
+    for (const std::string& one :
+         file.format == Format::kGitConfig
+             ? std::vector<std::string>{path}
+             : expand(root_, path, false, followed_names_left_, unreadable_, is_stopped_))
       if (known_.emplace(std::pair(one, kind), true).second)
         files_.emplace(one, Found{kind, file.format, user});
   };

@@ -61,9 +61,6 @@ class PersistencePass {
     std::string user;
   };
   void follow(const Followed& followed);
-  // Paths that may be there, of one that may have stars; each name takes one of what is `left`.
-  std::vector<std::string> expand(const std::string& path, bool only_folders,
-                                  std::size_t& left) const;
 
   Root& root_;
   const PackageDb& packages_;
@@ -71,11 +68,10 @@ class PersistencePass {
   Tallies& tallies_;
   Policies who_;
   std::function<bool()> is_stopped_;
-  const std::function<void(const std::string& path, const std::string& reason)> unreadable_ =
-      [this](const std::string& path, const std::string& reason) {
-        const std::string share = root_.share_of(path);
-        tallies_.add_unscannable(who_, share.empty() ? path : share, reason);
-      };
+  const Unreadable unreadable_ = [this](const std::string& path, std::string_view reason) {
+    const std::string share = root_.share_of(path);
+    tallies_.add_unscannable(who_, share.empty() ? path : share, reason);
+  };
   PersistenceKinds kinds_;
   bool needs_owner_ = false;
   const Baseline* baseline_ = nullptr;

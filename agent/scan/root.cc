@@ -217,7 +217,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
     std::string_view rest = todo;
     const std::string name = take_name(rest);
     if (name.empty()) {
-      if (real != nullptr) *real = way;
+      if (real != nullptr) *real = way.empty() ? "/" : way;
       return open_plain(way, 0);
     }
     char target[PATH_MAX];
@@ -278,10 +278,24 @@ void Root::read_links() {
 
 void Root::find_links(std::string_view path) {
   int links = 0;
-  if (!is_windows_) lead({}, real(path.substr(0, path.find_first_of("*?"))), links);
+  std::vector<Link> passed;
+  if (!is_windows_) lead({}, real(path.substr(0, path.find_first_of("*?"))), links, passed);
+  for (Link& link : passed)
+    if (std::none_of(links_.begin(), links_.end(),
+                     [&](const Link& known) { return known.alias == link.alias; }))
+      links_.push_back(std::move(link));
 }
 
-std::optional<std::string> Root::lead(std::string way, std::string_view path, int& links) {
+std::optional<std::string> Root::led(std::string_view path) const {
+  int links = 0;
+  std::vector<Link> passed;
+  auto way = lead({}, path, links, passed);
+  if (way && way->empty()) *way = "/";
+  return way;
+}
+
+std::optional<std::string> Root::lead(std::string way, std::string_view path, int& links,
+                                      std::vector<Link>& passed) const {
   for (std::string name = take_name(path); !name.empty(); name = take_name(path)) {
     struct stat above {
     }, link{};
@@ -305,17 +319,14 @@ std::optional<std::string> Root::lead(std::string way, std::string_view path, in
     const ssize_t size = ::readlinkat(folder.get(), name.c_str(), target, sizeof target);
     if (!is_owners || size <= 0 || ++links > kLinksMax) return std::nullopt;
     const auto real = lead(target[0] == '/' ? std::string() : way,
-                           {target, static_cast<std::size_t>(size)}, links);
+                           {target, static_cast<std::size_t>(size)}, links, passed);
     const UniqueFd end = real ? open_plain(*real, O_PATH | O_DIRECTORY) : UniqueFd();
     const bool is_share = real && !share_of(*real).empty();  // nobody says whose it is
     if (is_share ? link.st_uid != 0
                  : !end || ::fstat(end.get(), &above) != 0 ||
                        (link.st_uid != 0 && link.st_uid != above.st_uid))
       return std::nullopt;
-    const std::string alias = here + "/";
-    if (std::none_of(links_.begin(), links_.end(),
-                     [&](const Link& known) { return known.alias == alias; }))
-      links_.push_back({alias, *real + "/"});
+    passed.push_back({here + "/", *real + "/"});
     way = *real;
   }
   return way;

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -72,22 +73,26 @@ class Root {
   // Links to folders on the way of this path, as far as they are root's or of the owner of what
   // they lead to: from now on they are as the system's own. The path may end in a pattern.
   void find_links(std::string_view path);
+  // Where such links on the way of this path lead; nothing where one is another's, or nothing lies
+  // there. They stay unknown to the others here.
+  std::optional<std::string> led(std::string_view path) const;
   // The real spelling of a path below one of the system's own links (/lib, /var/run ...), and the
   // other way round.
   std::string real(std::string_view path) const;
   std::vector<std::string> aliases(std::string_view path) const;
 
  private:
+  struct Link {
+    std::string alias, real;  // "/lib/", "/usr/lib/"
+  };
   // Where a path leads from `way`, which has no link; nothing where somebody else decides.
-  std::optional<std::string> lead(std::string way, std::string_view path, int& links);
+  std::optional<std::string> lead(std::string way, std::string_view path, int& links,
+                                  std::vector<Link>& passed) const;
   UniqueFd open_plain(std::string_view path, int flags) const;
   UniqueFd open_path(std::string_view path, int flags) const;
   bool go_up(std::string& way) const;
   void read_links();
   void read_homes();
-  struct Link {
-    std::string alias, real;  // "/lib/", "/usr/lib/"
-  };
   std::string path_;
   bool is_windows_ = false;
   UniqueFd fd_;
@@ -110,6 +115,7 @@ bool look_at(int folder, const char* name, struct stat& status, std::int64_t& bo
 
 // For people: why what lies at a path could not be opened.
 std::string unopened(int error);
+using Unreadable = std::function<void(const std::string& path, std::string_view why)>;
 
 // All of it but path and digest.
 void identify(model::FileIdentity& identity, const struct stat& status);

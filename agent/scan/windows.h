@@ -2,7 +2,6 @@
 
 // A root that is a volume of Windows: which it is, and its folders, whose names have no case.
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,8 +9,6 @@
 #include "protocol/model/policy.h"
 
 namespace fleetsweep::scan {
-
-using Unreadable = std::function<void(const std::string& path, std::string_view why)>;
 
 // What stands beneath the root under this path, whatever the case of its letters; * and ? inside a
 // component. Each with the spelling it has on the disk. A folder that cannot be read, or where more

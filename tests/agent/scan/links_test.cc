@@ -25,6 +25,10 @@ class LinksScan : public TreeTest {
     fs::create_symlink(target, at(path));
     ASSERT_EQ(::lchown(at(path).c_str(), owner, owner), 0);
   }
+  void write_program(const std::string& path) {
+    write(path, "#!/bin/sh\n");
+    fs::permissions(at(path), fs::perms(0755));
+  }
   static model::Detection file(const std::string& id, const std::string& scope,
                                const std::string& path) {
     auto result = detection(id, ObjectKind::kFile, {is(Field::kFilePath, path)});
@@ -101,6 +105,34 @@ TEST_F(LinksScan, AUserWhoKeepsSettingsElsewhereIsNotLookedAt) {
   const auto result = scan(policy);
   EXPECT_EQ(result["findings"].size(), 1u) << result.dump(1);
   EXPECT_EQ(result["unscannable"], 0);
+}
+
+TEST_F(LinksScan, AStarStandsForNoFolderThatIsALink) {
+  const Names planted = {"/data/git/repo/.git/hooks/post-merge",
+                         "/home/ann/work/.git/hooks/pre-push", "/opt/app.git/hooks/post-checkout",
+                         "/opt/gen/evil", "/opt/up/evil"};
+  for (const std::string& path : planted) write_program(path);
+  for (const char* folder : {"/home/ann", "/home/ann/work"})
+    ASSERT_EQ(::chown(at(folder).c_str(), kNobody, kNobody), 0);
+  link("/opt/gen", "/etc/systemd/system-generators");
+  link("/opt/up", "/etc/network/if-up.d");
+  link("/data/git", "/srv/git");
+  link("/opt/app.git", "/srv/app/.git");
+  link("work", "/home/ann/own", kNobody);
+  link("own", "/home/ann/again", kNobody);
+  link("loop", "/home/ann/loop", kNobody);
+  link("/data/git", "/home/ann/theirs", kNobody);
+  link("/opt", "/home/ann/without-hooks", kNobody);
+  model::Policy policy;
+  policy.detections = {entry("generator", "systemd_generator"), entry("hook", "git_hook"),
+                       entry("network", "networkmanager_dispatcher")};
+  const auto result = scan(policy);
+  Names found;
+  for (const std::string& one : persistence(result)) found.insert(one.substr(one.find('/')));
+  EXPECT_EQ(found, planted);
+  EXPECT_EQ(result["findings"].size(), planted.size());
+  EXPECT_EQ(unscannable(result), Names{"/home/ann/theirs"}) << "what it leads to is root's";
+  EXPECT_EQ(result["unscannable"], 1);
 }
 
 }  // namespace
