@@ -23,6 +23,14 @@ using Gather = PersistencePlace::Gather;
 using Only = PersistencePlace::Only;
 
 constexpr std::string_view kHome = "@home";
+constexpr std::size_t kLinkedFolders = 1000;  // that the links of one place lead to
+
+// It, or a folder above it.
+bool is_beneath_one(const std::set<std::string>& folders, std::string_view path) {
+  for (; !path.empty(); path = folder_of(path))
+    if (folders.contains(std::string(path))) return true;
+  return folders.contains("/");
+}
 
 bool ends_with_one(std::string_view path, std::string_view suffixes) {
   if (suffixes.empty()) return true;
@@ -128,19 +136,34 @@ void PersistencePass::list(const PersistenceKinds& kinds, bool needs_owner,
 void PersistencePass::gather(const std::string& path, const Folder& folder) {
   struct Visitor : WalkVisitor {
     PersistencePass& pass;
-    const std::string& top;
+    const std::string& place;
     const Folder& wanted;
+    std::string top, spelled;  // where the walk at hand began, and the link that leads there
+    std::set<std::string> tops;
+    std::vector<std::pair<std::string, std::string>> links;  // and the folders that they lead to
+    bool has_more_links = false;
     Names shadowed;
     bool needs_stat = false;
     std::size_t files = 0;
 
-    Visitor(PersistencePass& p, const std::string& t, const Folder& f)
-        : pass(p), top(t), wanted(f) {}
-    bool enter(const std::string& at, int) override {
-      if (at == top || wanted.gather == Gather::kTree) return true;
-      return wanted.gather == Gather::kDropIns && at.ends_with(".d") &&
-             at.find('/', top.size() + 1) == std::string::npos;
+    Visitor(PersistencePass& p, const std::string& at, const Folder& f)
+        : pass(p), place(at), wanted(f) {}
+    void walk_from(const std::string& folder, const std::string& link) {
+      if (is_walked(folder)) return;
+      top = folder;
+      spelled = link;
+      tops.insert(top);
+      walk(pass.root_, {top}, *this);
     }
+    bool is_walked(const std::string& folder) const {
+      return wanted.gather == Gather::kTree && is_beneath_one(tops, folder);
+    }
+    bool is_wanted(const std::string& folder) const {
+      if (wanted.gather == Gather::kTree) return !tops.contains(folder);
+      return wanted.gather == Gather::kDropIns && top == place && folder.ends_with(".d") &&
+             folder.find('/', top.size() + 1) == std::string::npos;
+    }
+    bool enter(const std::string& at, int) override { return at == top || is_wanted(at); }
     bool fits(const PersistencePlace& place, int folder, const std::string& name,
               const struct stat& status, int& error) const {
       const bool runs = (status.st_mode & 0111) != 0;
@@ -166,30 +189,43 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
         if (error != ENOENT) unreadable(at, unopened(error));
         return error != ENOENT;
       }
-      if (needs_stat && S_ISLNK(status.st_mode)) {
-        const UniqueFd target = pass.root_.open_followed(at);
-        if (!target || ::fstat(target.get(), &status) != 0) {
-          if (!leads_nowhere(errno)) unreadable(at, unopened(errno));
-          return true;
-        }
-      }
+      take(folder, at, name, status);
+      return true;
+    }
+    // open_linked() says which of those to files count.
+    void link(int folder, const std::string& at, const char* name) override {
+      if (place == "/") return;  // what it leads to is met as itself
+      const auto target = behind(pass.root_, at, pass.unreadable_);
+      if (!target) return;
+      if (!S_ISDIR(target->status.st_mode)) return take(folder, at, name, target->status);
+      if (!is_wanted(at) || is_walked(target->path)) return;
+      if (const auto led = pass.root_.led(at); !led)
+        unreadable(at, unopened(ELOOP));
+      else if (links.size() < kLinkedFolders)
+        links.emplace_back(at, *led);
+      else if (!std::exchange(has_more_links, true))
+        unreadable(place, fmt::format("more than {} links to folders: the others were not followed",
+                                      kLinkedFolders));
+    }
+    void take(int folder, const std::string& at, const char* name, const struct stat& status) {
       for (const Folder::Rule& rule : wanted.rules) {
         int error = 0;
         const bool fits_in = ends_with_one(at, rule.place->suffixes) &&
                              fits(*rule.place, folder, name, status, error);
         if (error != 0) unreadable(at, unopened(error));
         if (!fits_in) continue;
-        const PersistenceKind kind =
-            rule.place->format == Format::kUnit ? kind_of_unit(at) : rule.place->kind;
+        const PersistenceKind kind = rule.place->format == Format::kUnit
+                                         ? kind_of_unit(top == place ? at : spelled + "/" + name)
+                                         : rule.place->kind;
         if (!pass.known_.emplace(std::pair(at, kind), true).second) continue;
         if (++files > limits::kPersistenceFiles) {
           pass.tallies_.add_unscannable(
-              pass.who_, top, fmt::format("more than {} files to read", limits::kPersistenceFiles));
-          return true;
+              pass.who_, place,
+              fmt::format("more than {} files to read", limits::kPersistenceFiles));
+          return;
         }
         pass.files_.emplace(at, Found{kind, rule.place->format, rule.user});
       }
-      return true;
     }
     void unreadable(const std::string& at, const std::string& reason) override {
       pass.unreadable_(at, reason);
@@ -202,18 +238,10 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       for (const char* later : {"/usr/sbin", "/usr/bin", "/sbin", "/bin"})
         visitor.shadowed.merge(names_in(root_, root_.real(later), unreadable_));
   }
-  walk(root_, {path}, visitor);
-  if (folder.gather == Gather::kTree) return;
-  // The walk passes over links: open_linked() says which count.
-  const UniqueFd opened = root_.open_folder(path);
-  if (!opened) return;  // the walk has said so
-  for (const auto& [name, type] : names_in(root_, path, unreadable_)) {
-    const std::string at = path + "/" + name;
-    struct stat status {};
-    if (!root_.share_of(at).empty()) continue;
-    const bool is_seen = ::fstatat(opened.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!is_seen && errno != ENOENT) unreadable_(at, unopened(errno));
-    if (is_seen && S_ISLNK(status.st_mode)) visitor.file(opened.get(), at, name.c_str());
+  visitor.walk_from(path, {});
+  for (std::size_t i = 0; i < visitor.links.size(); ++i) {
+    const auto [link, leads_to] = visitor.links[i];
+    visitor.walk_from(leads_to, link);
   }
 }
 

@@ -198,13 +198,15 @@ class Walk {
         if (errno == ENOENT) return add_gone(entry);
         return visitor_.unreadable(path_, std::strerror(errno));
       }
-      type = S_ISREG(status.st_mode) ? DT_REG : S_ISDIR(status.st_mode) ? DT_DIR : DT_UNKNOWN;
+      type = static_cast<std::uint8_t>(IFTODT(status.st_mode));
     }
     if (type == DT_REG) {
       if (!visitor_.file(folder, path_, entry.name))
         add_gone(entry);
       else if (!gone_.empty())
         std::erase(gone_, entry.inode);
+    } else if (type == DT_LNK) {
+      visitor_.link(folder, path_, entry.name);
     } else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
                std::strcmp(entry.name, "..") != 0) {
       pending_.push_back({.path = path_,

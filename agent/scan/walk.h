@@ -1,11 +1,11 @@
 #pragma once
 
-// Every regular file beneath some folders, once, without following links. Pseudo file systems are
-// left out, and on the host itself what a container sees as its /, where the layers that it is put
-// together from are walked; tmpfs never is. What is mounted in other mount namespaces alone is not
-// seen. Of a network or FUSE file system the visitor is told that it is unreadable, and it is not
-// opened: other hosts hold it, and one that hangs would hold the walk. What is renamed within its
-// folder meanwhile is looked at by its new name, and told of if that never succeeds.
+// Every regular file and link beneath some folders, once; no link is followed. Pseudo file systems
+// are left out, and on the host itself what a container sees as its /, where the layers that it is
+// put together from are walked; tmpfs never is. What is mounted in other mount namespaces alone is
+// not seen. Of a network or FUSE file system the visitor is told that it is unreadable, and it is
+// not opened: other hosts hold it, and one that hangs would hold the walk. What is renamed within
+// its folder meanwhile is looked at by its new name, and told of if that never succeeds.
 
 #include <string>
 #include <vector>
@@ -22,6 +22,7 @@ class WalkVisitor {
   // `path` is folder + "/" + name; all three live until the call returns. False: there is no such
   // file any more, and if it has another name in the folder by now, it is wanted by that.
   virtual bool file(int folder, const std::string& path, const char* name) = 0;
+  virtual void link(int /*folder*/, const std::string& /*path*/, const char* /*name*/) {}
   virtual void unreadable(const std::string& path, const std::string& reason) = 0;
   // Asked before each entry of a folder: must be cheap.
   virtual bool is_stopped() = 0;

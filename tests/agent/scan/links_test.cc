@@ -135,5 +135,42 @@ TEST_F(LinksScan, AStarStandsForNoFolderThatIsALink) {
   EXPECT_EQ(result["unscannable"], 1);
 }
 
+TEST_F(LinksScan, AWebServerServesWhatNobodyLooksAt) {
+  for (const char* path : {"/opt/site/shell.php", "/opt/x.php", "/var/www/own/own.php",
+                           "/root/secret/evil.php", "/opt/site/deep/er/shell.php"})
+    write(path, "<?php\n");
+  link("/opt/site/deep", "/var/www/a");
+  link("/opt/site", "/var/www/html");
+  link("/opt/x.php", "/var/www/own/x.php");
+  link("../../var/www", "/opt/site/loop");
+  link("..", "/var/www/own/up");
+  link("/var/www/own", "/var/www/other", kNobody);
+  link("/root/secret", "/srv/www/folder", kNobody);
+  link("/root/secret/evil.php", "/srv/www/file.php", kNobody);
+  link("/root/secret/evil.php", "/srv/www/file.txt", kNobody);
+  ASSERT_EQ(::chown(at("/srv/www").c_str(), kNobody, kNobody), 0);
+  model::Policy policy;
+  policy.detections = {entry("d", "web_script")};
+  const auto result = scan(policy);
+  EXPECT_EQ(persistence(result), (Names{"d /opt/site/deep/er/shell.php", "d /opt/site/shell.php",
+                                        "d /opt/x.php", "d /var/www/own/own.php"}));
+  EXPECT_EQ(result["findings"].size(), 4u) << "each once";
+  EXPECT_EQ(unscannable(result), (Names{"/srv/www/file.php", "/srv/www/folder"}));
+  EXPECT_EQ(result["unscannable"], 2);
+}
+
+TEST_F(LinksScan, AWebRootLeadsToMoreFoldersThanAreFollowed) {
+  for (int i = 0; i < 1002; ++i) {
+    fs::create_directories(at("/data/" + std::to_string(i)));
+    link("/data/" + std::to_string(i), "/var/www/" + std::to_string(i));
+  }
+  model::Policy policy;
+  policy.detections = {entry("d", "web_script")};
+  const auto result = scan(policy);
+  EXPECT_EQ(result["unscannable"], 1);
+  EXPECT_EQ(result["unscannable_paths"][0],
+            "/var/www: more than 1000 links to folders: the others were not followed");
+}
+
 }  // namespace
 }  // namespace fleetsweep::scan

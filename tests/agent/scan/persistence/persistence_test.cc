@@ -117,6 +117,11 @@ TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhe
   write("/usr/lib/systemd/system/evil-own.service", "[Service]\nExecStart=/opt/evil\n");
   write("/srv/evil-others", "/opt/evil\n");
   write("/home/alice/dot/evil-profile", "/opt/evil\n");
+  const std::string drop_in = "[Service]\nExecStartPre=/opt/evil\n";
+  for (const char* path : {"/opt/evil.conf", "/opt/evil.d/x.conf", "/opt/evil-timers/x.conf",
+                           "/srv/evil-others.d/x.conf"})
+    write(path, drop_in);
+  write_program("/opt/evil-hook", "#!/bin/sh\n");
   const auto link = [&](const char* target, const char* path, uid_t owner = 0) {
     std::filesystem::create_directories(at(path).parent_path());
     std::filesystem::create_symlink(target, at(path));
@@ -131,17 +136,29 @@ TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhe
   ASSERT_EQ(::chown(at("/home/alice/dot/evil-profile").c_str(), 1000, 1000), 0);
   link("dot/evil-profile", "/home/alice/.profile", 1000);
   link("/srv/evil-others", "/home/alice/.bashrc", 1000);
+  link("/opt/evil.conf", "/etc/systemd/system/ssh.service.d/x.conf");
+  link("/opt/evil.d", "/etc/systemd/system/cron.service.d");
+  link("/opt/evil-timers", "/etc/systemd/system/apt-daily.timer.d");
+  link("/srv/evil-others.d", "/home/alice/.config/systemd/user/x.service.d", 1000);
+  link("/opt/evil-hook", "/etc/NetworkManager/dispatcher.d/pre-up.d/evil");
   model::Policy policy;
   policy.detections.push_back(
       detection("d", model::ObjectKind::kPersistence,
                 {is(Field::kPersistencePath, "evil", model::Match::kContains)}));
   const auto result = scan(policy);
-  EXPECT_EQ(persistence_paths(result), (Names{"/home/alice/dot/evil-profile", "/opt/evil.service",
-                                              "/usr/lib/systemd/system/evil-own.service"}));
-  EXPECT_EQ(result["findings"].size(), 3u);
-  EXPECT_EQ(result["unscannable_paths"],
-            nlohmann::json({"/home/alice/.bashrc: leads to a file that is not its owner's: not "
-                            "followed"}));
+  EXPECT_EQ(persistence_paths(result),
+            (Names{"/home/alice/dot/evil-profile", "/opt/evil-hook", "/opt/evil-timers/x.conf",
+                   "/opt/evil.conf", "/opt/evil.d/x.conf", "/opt/evil.service",
+                   "/usr/lib/systemd/system/evil-own.service"}));
+  EXPECT_EQ(result["findings"].size(), 7u);
+  EXPECT_EQ(
+      result["unscannable_paths"],
+      nlohmann::json(
+          {"/home/alice/.config/systemd/user/x.service.d: behind a link that is neither root's nor "
+           "of the owner of what it leads to: not looked at",
+           "/home/alice/.bashrc: leads to a file that is not its owner's: not followed"}));
+  policy.detections[0].any_of = {{is(Field::kPersistenceKind, "systemd_timer")}};
+  EXPECT_EQ(persistence_paths(scan(policy)), Names{"/opt/evil-timers/x.conf"});
 }
 
 // What a star stands for, where it has much company.
