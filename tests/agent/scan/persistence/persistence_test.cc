@@ -400,6 +400,16 @@ TEST_F(PersistenceScanTest, ABaselineThatIsNotReadCountsAsNone) {
   EXPECT_THAT(refused(), HasSubstr(start)) << "no policy asks for it";
 }
 
+TEST_F(PersistenceScanTest, APolicyAboutOneUserFindsTheOthers) {
+  write("/etc/crontab", "* * * * * daemon /opt/evil\n* * * * * root /opt/evil\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence, {is(Field::kPersistenceUser, "daemon")}));
+  const auto result = scan(policy);
+  EXPECT_EQ(persistence(result), Names{"d * * * * * daemon /opt/evil"});
+  EXPECT_EQ(result["findings"].size(), 1u);
+}
+
 TEST_F(PersistenceScanTest, AnEntryCarriesTheDigestsOfItsLineAndItsFile) {
   const std::string line = "* * * * * root /opt/evil";
   const std::string file = "# top\n" + line + "\n1 1 1 1 1 root /bin/true\n";
