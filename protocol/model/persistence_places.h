@@ -280,6 +280,7 @@ inline constexpr PersistencePlace kAll[] = {
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/etc/dbus-1/system-services", Gather::kFolder, ".service"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/etc/dbus-1/services", Gather::kFolder, ".service"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/usr/lib/dbus-1/system-services", Gather::kFolder, ".service"},
+    {"@DBusServices", Kind::kDbusService, Format::kDesktop, "/lib/dbus-1/system-services", Gather::kFolder, ".service"},
     {"@DBusServices", Kind::kDbusService, Format::kDesktop, "@home/.local/share/dbus-1/services", Gather::kFolder, ".service"},
     {"@PolkitRules", Kind::kPolkitRule, Format::kWhole, "/etc/polkit-1/rules.d", Gather::kFolder, ".rules"},
     {"@PolkitRules", Kind::kPolkitRule, Format::kWhole, "/run/polkit-1/rules.d", Gather::kFolder, ".rules"},
