@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "agent/lines/logical_lines.h"
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
@@ -36,6 +37,18 @@ std::vector<PersistenceEntry> libraries(const std::string& user, std::string_vie
     if (library.empty()) return entries;
     rest.remove_prefix(library.size());
     entries.push_back({.name = user, .command = std::string(library), .user = user});
+  }
+}
+
+// ldconfig(8): patterns, a relative one beside the file that has it.
+void follow_loader(const std::string& path, std::string_view text, const Follow& follow) {
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kNone)) {
+    std::string_view rest = line.text.substr(0, line.text.find('#'));
+    if (word(rest) != "include") continue;
+    for (std::string_view named = word(rest); !named.empty(); named = word(rest)) {
+      const std::string beside = named.starts_with('/') ? "" : std::string(folder_of(path)) + "/";
+      follow(Format::kLines, beside + without_brackets(named));
+    }
   }
 }
 

@@ -69,7 +69,8 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
 // Nothing if it says that it starts nothing (desktop_file.h).
 LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text);
 
-// Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc, pam.cc, apt.cc, git.cc.
+// Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc, pam.cc, apt.cc, git.cc,
+// environment.cc.
 using Follow = std::function<void(Format, const std::string& path)>;
 void follow_unit(const std::string& path, std::string_view text, const Follow& follow);
 void follow_sshd(std::string_view text, const Follow& follow);
@@ -77,5 +78,6 @@ void follow_sudoers(const std::string& path, std::string_view text, const Follow
 void follow_pam(Format format, std::string_view text, const Follow& follow);  // either of its two
 void follow_apt(std::string_view text, const Follow& follow);
 void follow_git(const std::string& path, std::string_view text, const Follow& follow);
+void follow_loader(const std::string& path, std::string_view text, const Follow& follow);
 
 }  // namespace fleetsweep::scan

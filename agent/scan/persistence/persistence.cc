@@ -165,6 +165,7 @@ std::vector<FollowedFile> followed_files(Format format, const std::string& path,
   if (format == Format::kPam || format == Format::kPamConf) follow_pam(format, text, add);
   if (format == Format::kAptHooks) follow_apt(text, add);
   if (format == Format::kGitConfig) follow_git(path, text, add);
+  if (format == Format::kLines) follow_loader(path, text, add);
   return files;
 }
 
@@ -182,6 +183,8 @@ PersistenceKind kind_of_followed(Format format) {
       return PersistenceKind::kPackageManagerHook;
     case Format::kGitConfig:
       return PersistenceKind::kGitHook;
+    case Format::kLines:
+      return PersistenceKind::kLdSoConf;
     default:
       return PersistenceKind::kEnvironmentFile;
   }

@@ -383,6 +383,9 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
             (Files{{Format::kGitConfig, "/home/alice/more"},
                    {Format::kGitConfig, "/a b"},
                    {Format::kGitConfig, "@home/work"}}));
+  EXPECT_EQ(followed_files(Format::kLines, "/etc/ld.so.conf",
+                           "include /opt/x/*.conf  more.conf # no\n#include /no\n/include\n"),
+            (Files{{Format::kLines, "/opt/x/*.conf"}, {Format::kLines, "/etc/more.conf"}}));
 }
 
 TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {

@@ -400,6 +400,15 @@ TEST_F(PersistenceScanTest, ABaselineThatIsNotReadCountsAsNone) {
   EXPECT_THAT(refused(), HasSubstr(start)) << "no policy asks for it";
 }
 
+TEST_F(PersistenceScanTest, TheLoaderReadsAFileThatIsNoPlace) {
+  write("/etc/ld.so.conf", "include /opt/x/*.conf\n");
+  write("/opt/x/a.conf", "/opt/evil\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", model::ObjectKind::kPersistence, {is(Field::kPersistenceKind, "ld_so_conf")}));
+  EXPECT_EQ(persistence(scan(policy)), (Names{"d /opt/evil", "d include /opt/x/*.conf"}));
+}
+
 TEST_F(PersistenceScanTest, APolicyAboutOneUserFindsTheOthers) {
   write("/etc/crontab", "* * * * * daemon /opt/evil\n* * * * * root /opt/evil\n");
   model::Policy policy;
