@@ -98,7 +98,8 @@ std::optional<Behind> behind(const Root& root, const std::string& link,
   Behind found;
   const UniqueFd target = root.open_followed(link, &found.path);
   if (target && ::fstat(target.get(), &found.status) == 0) return found;
-  if (!leads_nowhere(errno)) unreadable(link, unopened(errno));
+  const int error = errno;
+  if (!leads_nowhere(error)) unreadable(error == EREMOTE ? found.path : link, unopened(error));
   return std::nullopt;
 }
 

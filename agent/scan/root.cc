@@ -232,6 +232,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
       const UniqueFd folder = open_plain(way, O_PATH | O_DIRECTORY);
       if (!folder) return {};
       if (!share_of(way + "/" + name).empty()) {
+        if (real != nullptr) *real = way + "/" + name;
         errno = EREMOTE;
         return {};
       }
