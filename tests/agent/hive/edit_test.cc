@@ -65,6 +65,36 @@ TEST(HiveEdit, TheLastValueAndTheLastKeyLeaveAnEmptyKey) {
   EXPECT_EQ(as_hivex_reads(*key), as_hivex_reads(HiveBuilder().key("a").build()));
 }
 
+bool is_left(const Bytes& hive, std::string_view text) {
+  return as_text(hive).find(text, kHeaderBytes) != std::string_view::npos;
+}
+
+TEST(HiveEdit, OfManyKeysAnotherGoesOrTheListsStay) {
+  for (const char* kind : {"lh", "lf", "li"}) {
+    const Bytes before = many_services(kind).build();
+    for (const auto& part : parts_of_services()) {
+      SCOPED_TRACE(fmt::format("{}: {} from {}", kind, part.size(), *part.begin()));
+      const auto after = edited(before, delete_services(part));
+      ASSERT_TRUE(after) << after.error().message;
+      EXPECT_TRUE(as_hivex_reads(*after) ==
+                  as_hivex_reads(many_services(kind, kListOfServices, part).build()));
+      EXPECT_EQ(is_left(*after, "ri"), part.size() != kManyServices);
+    }
+    const auto none = edited(before, {delete_key("ControlSet001")});
+    ASSERT_TRUE(none) << none.error().message;
+    EXPECT_EQ(as_hivex_reads(*none), as_hivex_reads(HiveBuilder().lists(kind).build()));
+    for (const char* left : {"ri", "s123", kind}) EXPECT_FALSE(is_left(*none, left)) << left;
+  }
+}
+
+TEST(HiveEdit, AKeyOrValueWhoseNameIsBeyondAsciiStays) {
+  const auto before =
+      HiveBuilder().text("Журнал", "Имя", "x").text("Журнал", "b", "y").key("Архив").build();
+  const auto after = edited(before, {delete_value("ЖУРНАЛ", "имя"), delete_key("АРХИВ")});
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(as_hivex_reads(*after), as_hivex_reads(HiveBuilder().text("Журнал", "b", "y").build()));
+}
+
 TEST(HiveEdit, TheSameEditGivesTheSameBytesAndNewSequenceNumbers) {
   const Bytes before = sample().build();
   const auto one = edited(before, {delete_value(kRun, "first")});

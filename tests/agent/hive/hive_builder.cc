@@ -116,24 +116,23 @@ HiveBuilder& HiveBuilder::link(const std::string& key, const std::string& target
   return bytes(key, "SymbolicLinkValue", 6, utf16(target, false));
 }
 
+HiveBuilder& HiveBuilder::lists(std::string_view kind, std::size_t most) {
+  lists_ = {std::string(kind), most};
+  return *this;
+}
+HiveBuilder& HiveBuilder::security(const std::string& key, std::uint8_t number) {
+  at(key).security = number;
+  return *this;
+}
+
 class HiveBuilder::Writer {
  public:
   // 32 bytes of the bin's own header.
-  Writer() : cells_(32) {
-    security_ = allocate(40);
-    Bytes& b = cells_;
-    const std::size_t at = security_ + 4;
-    mark(b, at, "sk");
-    put32(b, at + 4, security_);
-    put32(b, at + 8, security_);
-    put32(b, at + 16, 20);
-    b[at + 20] = 1;             // revision
-    put16(b, at + 22, 0x8000);  // self-relative, with nothing in it
-  }
+  explicit Writer(const Lists& lists) : lists_(lists), cells_(32) {}
 
   Bytes finish(const Key& root) {
-    const std::size_t top = write(root, "$$$PROTO.HIV", kNone, 0x2c);
-    put32(cells_, security_ + 4 + 12, keys_);
+    const std::size_t top = write(root, "$$$PROTO.HIV", kNone, 0x0c);
+    join_ring();
     const std::size_t used = cells_.size();
     cells_.resize((used + 8 + 4095) / 4096 * 4096);
     put32(cells_, used, cells_.size() - used);  // what is left is one free cell
@@ -145,7 +144,7 @@ class HiveBuilder::Writer {
     put32(hive, 4, 7);
     put32(hive, 8, 7);
     put32(hive, 20, 1);
-    put32(hive, 24, 5);
+    put32(hive, 24, lists_.kind == "lh" ? 5 : lists_.kind == "lf" ? 3 : 2);
     put32(hive, 32, 1);
     put32(hive, 36, top);
     put32(hive, 40, cells_.size());
@@ -186,13 +185,21 @@ class HiveBuilder::Writer {
     return at;
   }
 
+  static bool is_ascii(std::string_view name) {
+    return std::all_of(name.begin(), name.end(), [](char c) { return c > 0; });
+  }
+  static Bytes stored(std::string_view name) {
+    return is_ascii(name) ? to_bytes(name) : to_utf16(name);
+  }
+
   std::size_t write(const Value& value) {
-    const std::size_t cell = allocate(vk::kBytes + value.name.size()), at = cell + 4;
+    const Bytes name = stored(value.name);
+    const std::size_t cell = allocate(vk::kBytes + name.size()), at = cell + 4;
     mark(cells_, at, "vk");
-    put16(cells_, at + vk::kNameBytes, value.name.size());
+    put16(cells_, at + vk::kNameBytes, name.size());
     put32(cells_, at + vk::kType, value.type);
-    put16(cells_, at + vk::kFlags, value.name.empty() ? 0 : vk::kAsciiName);
-    mark(cells_, at + vk::kBytes, value.name);
+    put16(cells_, at + vk::kFlags, name.empty() || !is_ascii(value.name) ? 0 : vk::kAsciiName);
+    mark(cells_, at + vk::kBytes, as_text(name));
     const auto size = static_cast<std::uint32_t>(value.data.size());
     put32(cells_, at + vk::kDataBytes, size <= 4 ? size | vk::kInline : size);
     if (size <= 4) {
@@ -204,21 +211,88 @@ class HiveBuilder::Writer {
     return cell;
   }
 
-  std::size_t write(const Key& key, const std::string& name, std::size_t parent, unsigned flags) {
-    ++keys_;
+  // A descriptor that only its number tells from others.
+  std::size_t security(std::uint8_t number) {
+    const auto [use, is_first] = security_.try_emplace(number);
+    ++use->second.keys;
+    if (!is_first) return use->second.cell;
+    const std::size_t cell = use->second.cell = allocate(sk::kDescriptor + 20), at = cell + 4;
+    mark(cells_, at, "sk");
+    put32(cells_, at + sk::kDescriptorBytes, 20);
+    cells_[at + sk::kDescriptor] = 1;  // revision
+    cells_[at + sk::kDescriptor + 1] = number;
+    put16(cells_, at + sk::kDescriptor + 2, 0x8000);  // self-relative, with nothing in it
+    return cell;
+  }
+
+  void join_ring() {
+    std::size_t before = security_.rbegin()->second.cell;
+    for (const auto& [number, use] : security_) {
+      put32(cells_, use.cell + 4 + sk::kUses, use.keys);
+      put32(cells_, use.cell + 4 + sk::kBefore, before);
+      put32(cells_, before + 4 + sk::kNext, use.cell);
+      before = use.cell;
+    }
+  }
+
+  struct Child {
+    std::size_t cell;
+    std::string sorted, name;
+  };
+
+  std::size_t hint(const Child& child) const {
+    std::uint32_t hint = 0;
+    if (lists_.kind == "lf") {
+      for (std::size_t i = 0; i < std::min<std::size_t>(child.name.size(), 4); ++i)
+        hint |= static_cast<std::uint32_t>(static_cast<unsigned char>(child.name[i])) << 8 * i;
+    } else {
+      const Bytes units = to_utf16(child.sorted);
+      for (std::size_t i = 0; i < units.size(); i += 2) hint = hint * 37 + le16(units, i);
+    }
+    return hint;
+  }
+
+  std::size_t write_leaf(std::span<const Child> children) {
+    const std::size_t width = lists_.kind == "li" ? 4 : 8;
+    const std::size_t list = allocate(4 + width * children.size());
+    mark(cells_, list + 4, lists_.kind);
+    put16(cells_, list + 6, children.size());
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      put32(cells_, list + 8 + width * i, children[i].cell);
+      if (width == 8) put32(cells_, list + 12 + width * i, hint(children[i]));
+    }
+    return list;
+  }
+
+  std::size_t write_lists(std::span<const Child> children) {
+    if (children.size() <= lists_.most) return write_leaf(children);
+    std::vector<std::size_t> leaves;
+    for (; !children.empty(); children = children.subspan(std::min(lists_.most, children.size())))
+      leaves.push_back(write_leaf(children.first(std::min(lists_.most, children.size()))));
+    const std::size_t list = allocate(4 + 4 * leaves.size());
+    mark(cells_, list + 4, "ri");
+    put16(cells_, list + 6, leaves.size());
+    for (std::size_t i = 0; i < leaves.size(); ++i) put32(cells_, list + 8 + 4 * i, leaves[i]);
+    return list;
+  }
+
+  std::size_t write(const Key& key, const std::string& key_name, std::size_t parent,
+                    unsigned flags) {
+    const Bytes name = stored(key_name);
     const std::size_t cell = allocate(nk::kBytes + name.size()), at = cell + 4;
     mark(cells_, at, "nk");
-    put16(cells_, at + nk::kFlags, flags);
+    put16(cells_, at + nk::kFlags, flags | (is_ascii(key_name) ? nk::kAsciiName : 0));
     put32(cells_, at + nk::kParent, parent);
     put32(cells_, at + nk::kSubkeys, key.keys.size());
     put32(cells_, at + nk::kSubkeyList, kNone);
     put32(cells_, at + 32, kNone);  // volatile keys
     put32(cells_, at + nk::kValues, key.values.size());
     put32(cells_, at + nk::kValueList, kNone);
-    put32(cells_, at + nk::kSecurity, security_);
+    const std::size_t security_at = security(key.security);
+    put32(cells_, at + nk::kSecurity, security_at);
     put32(cells_, at + nk::kClass, kNone);
     put16(cells_, at + nk::kNameBytes, name.size());
-    mark(cells_, at + nk::kBytes, name);
+    mark(cells_, at + nk::kBytes, as_text(name));
     if (!key.values.empty()) {
       std::vector<std::size_t> values;
       for (const Value& value : key.values) values.push_back(write(value));
@@ -226,31 +300,25 @@ class HiveBuilder::Writer {
       put32(cells_, at + nk::kValueList, list);
     }
     if (key.keys.empty()) return cell;
-    std::vector<std::size_t> children;
+    std::vector<Child> children;
     for (const auto& [sorted, child] : key.keys)
       children.push_back(
-          write(child, child.name, cell, nk::kAsciiName | (child.is_link ? nk::kLink : 0)));
-    const std::size_t list = allocate(4 + 8 * children.size());
-    mark(cells_, list + 4, "lh");
-    put16(cells_, list + 6, children.size());
-    std::size_t i = 0;
-    for (const auto& [sorted, child] : key.keys) {
-      std::uint32_t hash = 0;
-      for (const char c : sorted) hash = hash * 37 + static_cast<unsigned char>(c);
-      put32(cells_, list + 8 + 8 * i, children[i]);
-      put32(cells_, list + 12 + 8 * i, hash);
-      ++i;
-    }
+          {write(child, child.name, cell, child.is_link ? nk::kLink : 0), sorted, child.name});
+    const std::size_t list = write_lists(children);
     put32(cells_, at + nk::kSubkeyList, list);
     return cell;
   }
 
+  struct Security {
+    std::size_t cell = 0, keys = 0;
+  };
+  const Lists& lists_;
   Bytes cells_;
-  std::size_t security_ = 0, keys_ = 0;
+  std::map<std::uint8_t, Security> security_;
 };
 
 Bytes HiveBuilder::build() const {
-  return Writer().finish(root_);
+  return Writer(lists_).finish(root_);
 }
 
 }  // namespace fleetsweep::hive

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace fleetsweep::hive {
 
 class HiveBuilder {
  public:
-  // `key` is separated by backslashes; the keys above it come with it. Names are ASCII or UTF-16LE
-  // after utf16().
+  // `key` is separated by backslashes; the keys above it come with it. Names beyond ASCII are
+  // written as UTF-16.
   HiveBuilder& key(const std::string& key);
   HiveBuilder& text(const std::string& key, const std::string& name, const std::string& text,
                     std::uint32_t type = 1);
@@ -24,6 +25,11 @@ class HiveBuilder {
                      Bytes data);
   // To a key as the kernel spells it: \Registry\Machine\Software\...
   HiveBuilder& link(const std::string& key, const std::string& target);
+  // What keys list those below them in: "lh", "lf" of older versions, "li" of the oldest. More than
+  // `most` are in several such lists, and these in an "ri".
+  HiveBuilder& lists(std::string_view kind, std::size_t most = 0xffff);
+  // Keys of one number share who may open them; it is 0 where nothing is said.
+  HiveBuilder& security(const std::string& key, std::uint8_t number);
 
   Bytes build() const;
 
@@ -38,10 +44,16 @@ class HiveBuilder {
     std::map<std::string, Key> keys;  // as Windows sorts them: in upper case
     std::string name;
     bool is_link = false;
+    std::uint8_t security = 0;
+  };
+  struct Lists {
+    std::string kind = "lh";
+    std::size_t most = 0xffff;
   };
   Key& at(const std::string& key);
   class Writer;
   Key root_;
+  Lists lists_;
 };
 
 Bytes utf16(std::string_view text, bool terminated = true);

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "agent/hive/text.h"
-#include "tests/agent/hive/hive_builder.h"
+#include "tests/agent/hive/sample_hive.h"
 
 namespace fleetsweep::hive {
 namespace {
@@ -36,6 +36,33 @@ TEST(Hive, KeysAndValuesOfEveryKindAreRead) {
   EXPECT_FALSE(hive->find(hive->root(), "Software\\Three"));
   EXPECT_FALSE(hive->is_damaged()) << hive->damage();
   EXPECT_FALSE(hive->is_dirty());
+}
+
+TEST(Hive, OfManyKeysOnlyThoseOfTheFirstListAreSeen) {
+  const std::string meant = as_hivex_reads(many_services("lh", kManyServices).build());
+  for (const char* kind : {"lh", "lf", "li"})
+    for (const std::size_t most : {kManyServices, kListOfServices}) {
+      SCOPED_TRACE(fmt::format("{} of {}", kind, most));
+      const Bytes bytes = many_services(kind, most).build();
+      EXPECT_TRUE(as_hivex_reads(bytes) == meant);
+      const auto hive = Hive::open(bytes);
+      ASSERT_TRUE(hive) << hive.error().message;
+      const auto services = hive->subkeys(*hive->find(hive->root(), kServices));
+      ASSERT_EQ(services.size(), kManyServices);
+      for (std::size_t i = 0; i < kManyServices; ++i)
+        ASSERT_EQ(std::string(kServices) + "\\" + hive->name(services[i]), service(i));
+      EXPECT_FALSE(hive->is_damaged()) << hive->damage();
+    }
+}
+
+TEST(Hive, ANameBeyondAsciiIsNotFoundInTheOtherCase) {
+  const Bytes bytes = HiveBuilder().text("Журнал\\x", "Имя", "Ж").build();
+  const auto hive = Hive::open(bytes);
+  ASSERT_TRUE(hive) << hive.error().message;
+  const auto key = hive->find(hive->root(), "ЖУРНАЛ\\X");
+  ASSERT_TRUE(key);
+  EXPECT_EQ(data_text(*hive, *key, "ИМЯ"), "Ж");
+  EXPECT_EQ(hive->values(*key)[0].name, "Имя");
 }
 
 TEST(Hive, AHiveThatIsCutOrHasAWrongChecksumIsRefused) {

@@ -1,5 +1,7 @@
 #include "agent/hive/restore.h"
 
+#include <map>
+
 #include "protocol/base/prng.h"
 #include "tests/agent/hive/sample_hive.h"
 
@@ -62,6 +64,114 @@ TEST(HiveRestore, SomethingElseChangesWhenAnEntryComesBack) {
     const auto undone = restored(before, ours, after(after(before, ours), theirs));
     ASSERT_TRUE(undone) << undone.error().message;
     EXPECT_TRUE(as_hivex_reads(*undone) == as_hivex_reads(after(before, theirs))) << round;
+  }
+}
+
+// The name that a list holds beside each key, or what it makes of it, in the order of the list.
+std::vector<std::pair<std::string, std::uint32_t>> hints_in(const Hive& hive, Cell list) {
+  const BytesView cells = hive.cell(list);
+  std::vector<std::pair<std::string, std::uint32_t>> hints;
+  for (std::size_t i = 0; i < le16(cells, 2); ++i) {
+    if (begins(cells, "ri")) {
+      const auto below = hints_in(hive, le32(cells, 4 + 4 * i));
+      hints.insert(hints.end(), below.begin(), below.end());
+    } else if (begins(cells, "li")) {
+      hints.emplace_back(hive.name(le32(cells, 4 + 4 * i)), 0);
+    } else {
+      hints.emplace_back(hive.name(le32(cells, 4 + 8 * i)), le32(cells, 8 + 8 * i));
+    }
+  }
+  return hints;
+}
+auto hints_of_services(const Bytes& bytes) {
+  const auto hive = Hive::open(bytes);
+  return hints_in(*hive, le32(hive->cell(*hive->find(hive->root(), kServices)), nk::kSubkeyList));
+}
+
+TEST(HiveRestore, OfManyKeysOneComesBackToAPlaceWhereItIsNotFound) {
+  auto parts = parts_of_services();
+  parts.emplace_back();
+  for (const char* kind : {"lh", "lf", "li"}) {
+    // A list grows by storing a larger one beside it: there is room for that.
+    const Bytes before = many_services(kind).text("Old", "x", std::string(20'000, 'x')).build();
+    const Bytes meant = many_services(kind).build();
+    for (const auto& part : parts) {
+      SCOPED_TRACE(fmt::format("{}: {}", kind, part.size()));
+      const auto ours = part.empty() ? std::vector{delete_key(kServices)} : delete_services(part);
+      const auto undone = restored(before, ours, after(after(before, ours), {delete_key("Old")}));
+      ASSERT_TRUE(undone) << undone.error().message;
+      EXPECT_TRUE(as_hivex_reads(*undone) == as_hivex_reads(meant));
+      EXPECT_TRUE(hints_of_services(*undone) == hints_of_services(meant));
+    }
+  }
+}
+
+TEST(HiveRestore, ANameBeyondAsciiComesBackToAPlaceThatWasGuessed) {
+  const Bytes before = HiveBuilder()
+                           .text("Журнал", "Имя", "x")
+                           .key("Журнал\\b")
+                           .key("a")
+                           .key("b")
+                           .key("Архив")
+                           .build();
+  for (const Edit& ours : {delete_value("Журнал", "ИМЯ"), delete_key("b")}) {
+    const auto undone = restored(before, {ours}, after(before, {ours}));
+    ASSERT_TRUE(undone) << undone.error().message;
+    EXPECT_EQ(as_hivex_reads(*undone), as_hivex_reads(before));
+  }
+  const std::vector<Edit> ours{delete_key("АРХИВ")};
+  const auto refused = restored(before, ours, after(before, ours));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_NE(refused.error().message.find("beyond ASCII"), std::string::npos);
+}
+
+// Whom each key names, by the number of the builder. Every key's descriptor is in the one ring,
+// which holds nothing else and none twice, and each knows how many keys name it.
+std::map<std::string, int> numbers_in(const Bytes& bytes) {
+  const auto hive = Hive::open(bytes);
+  std::map<Cell, std::uint32_t> named, in_ring;
+  std::map<std::string, int> numbers;
+  std::set<int> different;
+  hive->walk(hive->root(), [&](Cell key, const std::string& path) {
+    ++named[le32(hive->cell(key), nk::kSecurity)];
+    numbers[path] = hive->security(key)[1];
+    different.insert(numbers[path]);
+    return Hive::Next::kGoOn;
+  });
+  const auto is_descriptor = [&](Cell at) { return begins(hive->cell(at), "sk"); };
+  for (Cell at = named.begin()->first;
+       is_descriptor(at) && in_ring.emplace(at, le32(hive->cell(at), sk::kUses)).second;) {
+    const Cell next = le32(hive->cell(at), sk::kNext);
+    EXPECT_TRUE(is_descriptor(next) && le32(hive->cell(next), sk::kBefore) == at);
+    at = next;
+  }
+  EXPECT_EQ(in_ring, named);
+  EXPECT_EQ(in_ring.size(), different.size());
+  EXPECT_FALSE(hive->is_damaged()) << hive->damage();
+  return numbers;
+}
+
+TEST(HiveRestore, WhoMayOpenAKeyIsLostOrLeavesTheRingOfAllBroken) {
+  HiveBuilder builder;
+  builder.text("a", "v", "x").security("a", 1).key("b\\c").security("b", 2).security("b\\c", 3);
+  builder.key("d").security("d", 1).key("e").security("e", 4);
+  const Bytes before = builder.build();
+  const auto meant = numbers_in(before);
+  EXPECT_EQ(meant, (std::map<std::string, int>{
+                       {"", 0}, {"a", 1}, {"b", 2}, {"b\\c", 3}, {"d", 1}, {"e", 4}}));
+  for (const std::vector<Edit>& ours :
+       {std::vector{delete_key("a")}, std::vector{delete_key("b")}, std::vector{delete_key("b\\c")},
+        std::vector{delete_key("e")}, std::vector{delete_key("a"), delete_key("d")},
+        std::vector{delete_key("a"), delete_key("b"), delete_key("d"), delete_key("e")}}) {
+    SCOPED_TRACE(ours[0].key);
+    const Bytes cleaned = after(before, ours);
+    for (const auto& [path, number] : numbers_in(cleaned))
+      EXPECT_EQ(number, meant.at(path)) << path;
+    const auto undone = restored(before, ours, cleaned);
+    ASSERT_TRUE(undone) << undone.error().message;
+    EXPECT_EQ(numbers_in(*undone), meant);
+    EXPECT_EQ(as_hivex_reads(*undone), as_hivex_reads(before));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <set>
 
 #include "agent/hive/edit.h"
 #include "tests/agent/hive/hive_builder.h"
@@ -26,6 +27,29 @@ inline HiveBuilder sample() {
         .text(key + "\\Parameters", "ServiceDll", std::string(40000, 'd'));
   }
   return builder;
+}
+
+// Six hundred services: in one list, or as Windows keeps them, in lists of a hundred each.
+inline constexpr std::size_t kManyServices = 600, kListOfServices = 100;
+inline std::string service(std::size_t number) {
+  return fmt::format("{}\\s{:03}", kServices, number);
+}
+inline HiveBuilder many_services(std::string_view kind, std::size_t most = kListOfServices,
+                                 const std::set<std::size_t>& without = {}) {
+  HiveBuilder builder;
+  builder.lists(kind, most).key(kServices);
+  for (std::size_t i = 0; i < kManyServices; ++i)
+    if (!without.contains(i)) builder.text(service(i), "ImagePath", "C:\\s.exe");
+  return builder;
+}
+// Which of them are deleted: the first, one in the middle, the last, all of one list, all.
+inline std::vector<std::set<std::size_t>> parts_of_services() {
+  std::set<std::size_t> list, all;
+  for (std::size_t i = 0; i < kManyServices; ++i) {
+    all.insert(i);
+    if (i / kListOfServices == 2) list.insert(i);
+  }
+  return {{0}, {kManyServices / 2 + 7}, {kManyServices - 1}, list, all};
 }
 
 // All of it, but where it stands in the file, as libhivex reads it: another implementation than
@@ -54,6 +78,11 @@ inline Edit delete_value(std::string key, std::string name) {
 }
 inline Edit delete_key(std::string key) {
   return {Edit::Kind::kDeleteKey, std::move(key), {}, 0};
+}
+inline std::vector<Edit> delete_services(const std::set<std::size_t>& numbers) {
+  std::vector<Edit> edits;
+  for (const std::size_t number : numbers) edits.push_back(delete_key(service(number)));
+  return edits;
 }
 
 }  // namespace fleetsweep::hive
