@@ -213,6 +213,44 @@ TEST(Registry, NobodyCanLogOnAfterTheLastProgramIsGone) {
   EXPECT_NE(refused.error().message.find("in pieces"), std::string::npos);
 }
 
+TEST(Registry, AProgramThatLogOnStartsBesideTheListsIsNoEntryOrStays) {
+  for (const std::string name : {"Taskman", "System", "VmApplet", "AppSetup"}) {
+    const Bytes before = HiveBuilder().text(kWinlogonKey, name, "a.exe, b").build();
+    const std::string entry =
+        std::string("HKEY_LOCAL_MACHINE\\SOFTWARE\\") + kWinlogonKey + "\\\\" + name;
+    EXPECT_THAT(starts(before, Role::kSoftware),
+                ElementsAre("win_winlogon " + name + " " + entry + "|a.exe, b|"));
+    const auto after =
+        changed(before, Role::kSoftware, {Change::Kind::kRemoveEntry, entry, "a.exe, b"});
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_EQ(as_hivex_reads(*after), as_hivex_reads(HiveBuilder().key(kWinlogonKey).build()));
+  }
+}
+
+TEST(Registry, WithOneLibraryOfLogOnTheOthersGoOrItDoesNotComeBack) {
+  const std::string notify = std::string(kWinlogonKey) + "\\Notify\\";
+  const auto others = HiveBuilder().text(notify + "crypt32chain", "DllName", "crypt32.dll");
+  const auto shell = HiveBuilder(others).text(kWinlogonKey, "Shell", "explorer.exe");
+  const auto with_evil = [&](HiveBuilder builder) {
+    return builder.text(notify + "evil", "DllName", "evil.dll")
+        .number(notify + "evil", "Asynchronous", 1)
+        .build();
+  };
+  const Bytes before = with_evil(shell);
+  const Change change{Change::Kind::kRemoveEntry,
+                      "HKEY_LOCAL_MACHINE\\SOFTWARE\\" + notify + "evil", "evil.dll"};
+  const auto after = changed(before, Role::kSoftware, change);
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(as_hivex_reads(*after), as_hivex_reads(shell.build()));
+  EXPECT_EQ(changed(*after, Role::kSoftware, change).error().code, Code::kNotFound);
+  // Windows wrote since: only this key is put back.
+  const auto since = edited(*after, {delete_value(kWinlogonKey, "Shell")});
+  ASSERT_TRUE(since) << since.error().message;
+  const auto undone = changed_back(before, Role::kSoftware, change, *since);
+  ASSERT_TRUE(undone) << undone.error().message;
+  EXPECT_EQ(as_hivex_reads(*undone), as_hivex_reads(with_evil(others)));
+}
+
 TEST(Registry, AKeyIsKnownByEverySpellingOfIt) {
   EXPECT_THAT(spellings("HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\x"),
               UnorderedElementsAre("HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\x",

@@ -402,6 +402,20 @@ TEST_F(WindowsTest, AProfileWhoseNameHasAnUmlautInTheOtherCaseIsNotLookedAt) {
   EXPECT_EQ(result["unscannable"], 0) << result;
 }
 
+TEST_F(WindowsTest, AProfileOfXpOrOfAServiceOrTheClassesOfAUserAreNotLookedAt) {
+  const auto bad = HiveBuilder().text("Software\\x", "", "C:\\bad.exe");
+  const Names hives = {"/Documents and Settings/Xp/NTUSER.DAT",
+                       "/WINDOWS/ServiceProfiles/LocalService/NTUSER.DAT",
+                       "/Users/Ann/AppData/Local/Microsoft/Windows/UsrClass.dat"};
+  for (const std::string& hive : hives) put(hive, bad);
+  const auto result = scan(policy_of({detection("d", ObjectKind::kWindowsRegistryKey,
+                                                {is(Field::kRegistryValueData, "C:\\bad.exe")})}));
+  Names found;
+  for (const auto& finding : result["findings"]) found.insert(finding["registry"]["hive"]["path"]);
+  EXPECT_EQ(found, hives);
+  EXPECT_EQ(result["findings"].size(), 3u);
+}
+
 TEST_F(WindowsTest, AMandatoryProfileIsNotLookedAtOrLiesBelowAnotherInSilence) {
   put(std::string(kConfig) + "SOFTWARE",
       software()
