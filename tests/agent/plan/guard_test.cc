@@ -191,13 +191,14 @@ TEST(Plan, AModuleOfTheKernelIsTakenForOneThatWasDroppedThere) {
 TEST(Plan, AProtectedFolderOfAProfileThatWasMovedIsTouched) {
   const auto refusal = [](const char* path) {
     auto world = World::infected();
-    world.policy.limits.protect = {"%APPDATA%\\Vendor"};
+    world.policy.limits.protect = {"%APPDATA%\\Vendor", "C:\\Daten\\MÜLLER"};
     for (auto* findings : {&world.findings, &world.dry_run})
       std::get<model::FileIdentity>((*findings)[0].identity).path = path;
     return world.plan().refused;
   };
   EXPECT_EQ(refusal("/Users/Ann/AppData/Roaming/vendor/x"), Reason::kProtected);
   EXPECT_EQ(refusal("/Data/Eve/AppData/Roaming/VENDOR/x"), Reason::kProtected);
+  EXPECT_EQ(refusal("/Daten/Müller/x"), Reason::kProtected);
   EXPECT_EQ(refusal("/Data/Eve/AppData/Roaming/other/x"), Reason::kNone);
   EXPECT_EQ(refusal("/Windows/AppData/Roaming/vendor/x"), Reason::kNone);
 }
