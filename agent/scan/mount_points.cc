@@ -9,6 +9,11 @@
 #include "agent/scan/text.h"
 
 namespace fleetsweep::scan {
+namespace {
+
+constexpr std::string_view kAutomount = "autofs";
+
+}  // namespace
 
 FileSystem file_system_of(long type) {
   // linux/magic.h and the kernel's own sources; the comment names what statfs(2) calls them.
@@ -50,7 +55,7 @@ FileSystem file_system_of(long type) {
 }
 
 FileSystem file_system_of(std::string_view type) {
-  if (type == "autofs") return FileSystem::kPseudo;  // would mount what it stands for
+  if (type == kAutomount) return FileSystem::kPseudo;  // would mount what it stands for
   return is_share(type) ? FileSystem::kElsewhere : FileSystem::kHeld;
 }
 
@@ -62,10 +67,13 @@ MountPoints MountPoints::beneath(const std::string& folder, int top) {
   struct stat status {};
   const bool is_named = !above.empty() && ::fstat(top, &status) == 0;
   for (const Mount& mount : all.value_or(std::vector<Mount>()))
-    if (mount.point.starts_with(above + '/'))  // the last one lies on top
-      points.all_[mount.point.substr(above.size())] = is_named && mount.device == status.st_dev
-                                                          ? FileSystem::kHeld
-                                                          : file_system_of(mount.type);
+    if (mount.point.starts_with(above + '/')) {  // the last one lies on top
+      const std::string point = mount.point.substr(above.size());
+      points.all_[point] = is_named && mount.device == status.st_dev ? FileSystem::kHeld
+                                                                     : file_system_of(mount.type);
+      points.automounts_.erase(point);
+      if (mount.type == kAutomount) points.automounts_.insert(point);
+    }
   for (const auto& [point, kind] : points.all_)
     if (kind == FileSystem::kElsewhere && point != "/") points.shares_.insert(point);
   return points;

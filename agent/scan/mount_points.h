@@ -36,11 +36,13 @@ class MountPoints {
   // Where the share begins in which a path lies that has no links; empty: in none. That / itself is
   // one does not count: we run from it.
   std::string share_of(std::string_view path) const;
+  // Opening what lies there would mount something.
+  bool is_automount(const std::string& path) const { return automounts_.contains(path); }
 
  private:
   bool are_known_ = false;
   std::map<std::string, FileSystem> all_;
-  std::set<std::string> shares_;
+  std::set<std::string> shares_, automounts_;
 };
 
 }  // namespace fleetsweep::scan

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "agent/scan/scope.h"
 #include "agent/scan/text.h"
@@ -73,6 +74,8 @@ Names names_in(const Root& root, const std::string& folder, const Unreadable& un
   if (stream == nullptr) unreadable(folder, std::strerror(errno));
   if (stream == nullptr) return names;
   (void)fd.release();  // the stream's
+  std::size_t links = 0, others = 0;
+  bool has_more = false;
   while (true) {
     errno = 0;
     const dirent* entry = ::readdir(stream);
@@ -82,12 +85,13 @@ Names names_in(const Root& root, const std::string& folder, const Unreadable& un
     if (name == "." || name == "..") continue;
     const auto type = only_folders ? type_of(root, folder, ::dirfd(stream), *entry) : entry->d_type;
     if (only_folders && type != DT_DIR && type != DT_LNK) continue;
-    if (names.size() >= limits::kPersistenceFiles) {
+    // Links take no place of what lies there itself.
+    std::size_t& count = type == DT_LNK ? links : others;
+    if (count++ < limits::kPersistenceFiles)
+      names.emplace(name, type);
+    else if (!std::exchange(has_more, true))
       unreadable(folder, fmt::format("more than {} names: the others were not looked at",
                                      limits::kPersistenceFiles));
-      break;
-    }
-    names.emplace(name, type);
   }
   ::closedir(stream);
   return names;
@@ -96,8 +100,10 @@ Names names_in(const Root& root, const std::string& folder, const Unreadable& un
 std::optional<Behind> behind(const Root& root, const std::string& link,
                              const Unreadable& unreadable) {
   Behind found;
-  const UniqueFd target = root.open_followed(link, &found.path);
-  if (target && ::fstat(target.get(), &found.status) == 0) return found;
+  const UniqueFd target = root.open_followed(link, &found.path, O_PATH);
+  if (target && ::fstat(target.get(), &found.status) == 0)
+    return S_ISREG(found.status.st_mode) || S_ISDIR(found.status.st_mode) ? std::optional(found)
+                                                                          : std::nullopt;
   const int error = errno;
   if (!leads_nowhere(error)) unreadable(error == EREMOTE ? found.path : link, unopened(error));
   return std::nullopt;
@@ -126,11 +132,12 @@ std::vector<std::string> expand(const Root& root, const std::string& path, bool 
       for (const auto& [name, type] :
            names_in(root, before.empty() ? "/" : before, unreadable, is_above)) {
         if (!matches_glob(part, name)) continue;
+        std::string one = before + "/" + name, link = refused;
+        if (type == DT_LNK && is_stopped()) return {};
+        if (is_above && type == DT_LNK && !follow_link(root, one, link, unreadable)) continue;
         is_whole = left > 0;
         if (!is_whole) break;
         --left;
-        std::string one = before + "/" + name, link = refused;
-        if (is_above && type == DT_LNK && !follow_link(root, one, link, unreadable)) continue;
         std::string& known = next.emplace(std::move(one), link).first->second;
         if (link.empty()) known.clear();
       }

@@ -141,6 +141,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
     std::string top, spelled;  // where the walk at hand began, and the link that leads there
     std::set<std::string> tops;
     std::vector<std::pair<std::string, std::string>> links;  // and the folders that they lead to
+    std::set<std::pair<std::string, PersistenceKind>> led_to;
     bool has_more_links = false;
     Names shadowed;
     bool needs_stat = false;
@@ -199,8 +200,17 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
       if (!target) return;
       if (!S_ISDIR(target->status.st_mode)) return take(folder, at, name, target->status);
       if (!is_wanted(at) || is_walked(target->path)) return;
-      if (const auto led = pass.root_.led(at); !led)
+      const auto led = pass.root_.led(at);
+      // What one NAME.d leads to is of another kind for another NAME.
+      const bool is_new =
+          led && led_to
+                     .emplace(*led, wanted.gather == Gather::kDropIns ? kind_of_unit(at + "/x")
+                                                                      : PersistenceKind{})
+                     .second;
+      if (!led)
         unreadable(at, unopened(ELOOP));
+      else if (*led == place || !is_new)
+        return;
       else if (links.size() < kLinkedFolders)
         links.emplace_back(at, *led);
       else if (!std::exchange(has_more_links, true))

@@ -211,14 +211,14 @@ UniqueFd Root::open_file(const std::string& path) const {
   return open_path(path, 0);
 }
 
-UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
+UniqueFd Root::open_followed(const std::string& path, std::string* real, int flags) const {
   std::string way, todo = path;  // what leads on without links, and what may not
   for (int links = 0; true;) {
     std::string_view rest = todo;
     const std::string name = take_name(rest);
     if (name.empty()) {
       if (real != nullptr) *real = way.empty() ? "/" : way;
-      return open_plain(way, 0);
+      return open_plain(way, flags);
     }
     char target[PATH_MAX];
     ssize_t size = -1;
@@ -231,7 +231,7 @@ UniqueFd Root::open_followed(const std::string& path, std::string* real) const {
     } else if (name != ".") {
       const UniqueFd folder = open_plain(way, O_PATH | O_DIRECTORY);
       if (!folder) return {};
-      if (!share_of(way + "/" + name).empty()) {
+      if (!share_of(way + "/" + name).empty() || mounts_.is_automount(way + "/" + name)) {
         if (real != nullptr) *real = way + "/" + name;
         errno = EREMOTE;
         return {};

@@ -55,7 +55,8 @@ class Root {
   UniqueFd open_file(const std::string& path) const;  // any other kind; never blocks
   // The file that a path leads to through links, which stay in the root too; `real` is its path
   // without them, with EREMOTE as far as the share.
-  UniqueFd open_followed(const std::string& path, std::string* real = nullptr) const;
+  // Nothing is mounted for it: EREMOTE too.
+  UniqueFd open_followed(const std::string& path, std::string* real = nullptr, int flags = 0) const;
   // The text of a small regular file; kNotFound, kInvalid (too large, not a file), kUnavailable.
   Result<std::string> read_small(const std::string& path, std::size_t bytes_max) const;
 

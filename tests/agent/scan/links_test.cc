@@ -135,6 +135,35 @@ TEST_F(LinksScan, AStarStandsForNoFolderThatIsALink) {
   EXPECT_EQ(result["unscannable"], 1);
 }
 
+// The agent of ssh that lasts over sessions has such a name.
+TEST_F(LinksScan, ALinkToASocketOrADeviceIsUnscannable) {
+  write("/etc/passwd", "ann:x:65534:65534::/home/ann:/bin/sh\n");
+  fs::create_directories(at("/home/ann/.ssh"));
+  fs::create_directories(at("/etc/systemd/system"));
+  ASSERT_EQ(::mknod(at("/tmp-socket").c_str(), S_IFSOCK | 0600, 0), 0);
+  link("/tmp-socket", "/home/ann/.ssh/agent", kNobody);
+  link("/tmp-socket", "/etc/systemd/system/socket.service");
+  link("/dev/null", "/etc/systemd/system/masked.service");
+  model::Policy policy;
+  policy.detections = {entry("hook", "git_hook"), entry("unit", "systemd_unit")};
+  const auto result = scan(policy);
+  EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"];
+  EXPECT_TRUE(result["findings"].empty());
+}
+
+TEST_F(LinksScan, AFolderOfDropInsThatLeadsToItselfIsWalkedAThousandTimes) {
+  write("/etc/systemd/system/more/x.conf", "[Service]\nExecStart=/opt/evil\n");
+  link(".", "/etc/systemd/system/a.d");
+  link("..", "/etc/systemd/system/b.d");
+  for (int i = 0; i < 1002; ++i)
+    link("more", "/etc/systemd/system/c" + std::to_string(i) + ".service.d");
+  model::Policy policy;
+  policy.detections = {entry("unit", "systemd_unit")};
+  const auto result = scan(policy);
+  EXPECT_EQ(result["unscannable"], 0) << result["unscannable_paths"];
+  EXPECT_EQ(result["findings"].size(), 1u);
+}
+
 TEST_F(LinksScan, AWebServerServesWhatNobodyLooksAt) {
   for (const char* path : {"/opt/site/shell.php", "/opt/x.php", "/var/www/own/own.php",
                            "/root/secret/evil.php", "/opt/site/deep/er/shell.php"})
