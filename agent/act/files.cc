@@ -163,8 +163,11 @@ Checked<Owner> owner_at(const Tree& tree, const model::FileIdentity& found) {
   if (::fstat(parent->folder.get(), &folder) != 0)
     return refuse_errno("stat the folder of", found.path, errno);
   if (!status) return kNobodys;
-  const bool is_of_folder =
-      (folder.st_uid == 0 || folder.st_uid == status->st_uid) && (folder.st_mode & S_IWOTH) == 0;
+  // A group of the owner's own has his number; with the sticky bit nobody moves a stranger's file.
+  const bool is_shared = (folder.st_mode & S_IWOTH) != 0 ||
+                         ((folder.st_mode & S_IWGRP) != 0 && (folder.st_mode & S_ISVTX) == 0 &&
+                          folder.st_gid != folder.st_uid);
+  const bool is_of_folder = !is_shared && (folder.st_uid == 0 || folder.st_uid == status->st_uid);
   return is_of_folder || is_same_inode(*status, found) ? owner_of(*status) : kNobodys;
 }
 

@@ -54,6 +54,11 @@ TEST(Files, AStrangersFileIsTakenForOneThatAnEditorHasMade) {
   EXPECT_EQ(*owner_at(*tree, found), kNobodys);
   ASSERT_EQ(::chown((root / "home").c_str(), 0, 0), 0);
   EXPECT_EQ(owner_at(*tree, found)->uid, 0u) << "who else could have put it there";
+  ASSERT_EQ(::chown((root / "home").c_str(), 0, kNobody), 0);
+  for (const auto& [mode, uid] : {std::pair{02775u, kNobodys.uid}, {01730u, 0u}, {0755u, 0u}}) {
+    fs::permissions(root / "home", fs::perms(mode));
+    EXPECT_EQ(owner_at(*tree, found)->uid, uid) << mode << ": one of its group";
+  }
   fs::permissions(root / "home", fs::perms(01777));
   EXPECT_EQ(*owner_at(*tree, found), kNobodys);
   fs::remove(path);
