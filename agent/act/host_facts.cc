@@ -149,6 +149,8 @@ class Facts {
     // Its owner may have mounted something there, to stop all the rest.
     if (const auto parent = tree_.parent(file.path); parent && is_mount_point(*parent))
       facts.left_alone = "left, for it is a mount point";
+    if (!is_entry && plan::is_named_like_a_users_hive(file.path))
+      facts.left_alone = "left, for it has the name of a user's registry";
     if (!protected_) return fail(protected_.error());
     if (protected_->contains({file.device, file.inode}) && !is_entry)
       return refused(Reason::kProtected, "a hard link to a protected file");

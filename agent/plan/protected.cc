@@ -173,6 +173,11 @@ bool is_protected_key_file(std::string_view path) {
   return path == "/etc/ssh/moduli" || path.starts_with("/etc/ssh/ssh_");
 }
 
+bool is_named_like_a_users_hive(std::string_view path) {
+  const std::string folded = hive::lower(path);
+  return folded.ends_with("/ntuser.dat") || folded.ends_with("/ntuser.man");
+}
+
 namespace {
 
 // Without these Windows does not start, or lets nobody in. Names there have no case.
@@ -185,7 +190,7 @@ bool is_protected_windows_file(std::string_view path) {
       "userinit.exe", "rundll32.exe", "logonui.exe"};
   const std::string folded = hive::lower(path);
   if (folded == "/windows/explorer.exe" || is_beneath("/windows/system32/config", folded) ||
-      folded.ends_with("/ntuser.dat") || folded.ends_with("/ntuser.man"))
+      is_named_like_a_users_hive(path))
     return true;
   return folded.starts_with(kFolder) && is_one_of(folded.substr(kFolder.size()), kFiles);
 }

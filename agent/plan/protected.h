@@ -12,6 +12,9 @@ namespace fleetsweep::plan {
 // Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr), and a program
 // is named the same in sbin and in bin.
 bool is_protected_file(std::string_view path);
+
+// By its name, which anybody may give a file: left where it is, and no reason to refuse an order.
+bool is_named_like_a_users_hive(std::string_view path);
 // The exception to it: "/lib/modules/6.1.0" for a module there, which may go if it is stray
 // (ObjectFacts). Empty for all else, also for where modules lie that are built on the host.
 std::string module_folder(std::string_view path);

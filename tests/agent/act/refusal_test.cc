@@ -130,6 +130,19 @@ TEST(Mounted, OverItsFileByAUserKeepsTheHostFromBeingCleaned) {
   }
 }
 
+TEST_F(Refusal, AFileNamedLikeAUsersHiveKeepsTheHostFromBeingCleaned) {
+  write_text(host.at("/tmp/NTUSER.MAN"), "harmless content of a look-alike");
+  host.find_file(kByHash, "/tmp/NTUSER.MAN");
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kResidual) << answer.text();
+  EXPECT_NE(answer.done->detail.find("/tmp/NTUSER.MAN: left, for it has the name of a user's"),
+            std::string::npos)
+      << answer.text();
+  EXPECT_TRUE(fs::exists(host.at("/tmp/NTUSER.MAN")));
+  EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << "the rest stayed";
+}
+
 TEST_F(Refusal, OtherPolicyBytesThanTheOrderNames) {
   auto request = host.request();
   host.policy.limits.items = 400;
