@@ -381,6 +381,15 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   FS_TRY(const Digest now, current_digest(context, parent, op));
   const std::string temporary = temporary_name(op);
   if (now == state.undo->after) {  // an undo that was interrupted had come so far
+    // What a race has left there may be a stranger's, whom it has to go back to.
+    const Digest hidden = digest_under(op, parent, temporary);
+    if (!state.undo->merge && !hidden.is_zero() && hidden != state.intent.after &&
+        hidden != state.undo->after) {
+      Intent back = intent_in(parent);
+      back.after = state.undo->after;
+      swap_back(op, back, parent, temporary);
+      return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
+    }
     FS_CHECK(remove_temporary(op, parent));
     FS_CHECK(lock_again(context, index, parent, now));
     return restore_time(state, parent);
