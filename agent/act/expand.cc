@@ -451,7 +451,7 @@ class Expansion {
       const std::string stays = std::exchange(op.rest, commented_out(op.text, op.join));
       if (!stays.empty()) op.rest += "\n" + stays;
     }
-    op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path) &&
+    op.may_empty = !step.package_owned && !plan::is_protected_file(entry.file.path, input_.sbin) &&
                    !may_be_included(entry.kind);
     return {};
   }

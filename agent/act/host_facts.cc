@@ -29,7 +29,7 @@ namespace {
 
 Checked<std::set<Inode>> protected_inodes(const Tree& tree) {
   std::set<Inode> inodes;
-  for (const auto& path : plan::protected_files()) {
+  for (const auto& path : plan::protected_files(sbin_of(tree))) {
     const auto parent = tree.parent(path);
     if (!parent && is_absent(parent.error())) continue;
     if (!parent) return fail(parent.error());
@@ -264,6 +264,10 @@ std::vector<plan::ObjectFacts> facts_of(const Tree& tree,
   std::vector<plan::ObjectFacts> result;
   for (const auto& finding : findings) result.push_back(facts.of(finding));
   return result;
+}
+
+plan::Sbin sbin_of(const Tree& tree) {
+  return has_only_bin(tree.root()) ? plan::Sbin::kLinkToBin : plan::Sbin::kFolder;
 }
 
 std::vector<std::string> own_paths(const Tree& tree, const std::string& state) {

@@ -15,6 +15,8 @@ std::vector<plan::ObjectFacts> facts_of(const Tree& tree,
                                         const std::vector<model::Finding>& findings,
                                         const ImageNames* image_names);
 
+plan::Sbin sbin_of(const Tree& tree);
+
 // Our state and programs, as paths of the root.
 std::vector<std::string> own_paths(const Tree& tree, const std::string& state);
 

@@ -77,6 +77,7 @@ Checked<Begin> plan_order(const Options& options, const Tree& tree, const crypto
   input.came_back = request.round > 0;
   input.now = now;
   input.no_restarts = options.no_services;
+  input.sbin = sbin_of(tree);
   input.platform = options.hives == nullptr ? model::Platform::kLinux : model::Platform::kWindows;
   input.items_max =
       trust::items_allowed(verified.policy().limits.items, order, verified.root(), consent);

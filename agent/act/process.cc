@@ -15,6 +15,7 @@
 #include <set>
 #include <sstream>
 
+#include "agent/act/host_facts.h"
 #include "agent/act/services.h"
 #include "agent/overlay/overlay.h"
 
@@ -225,6 +226,7 @@ std::vector<plan::Running> running_processes(const Tree& tree) {
 Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& stopped) {
   const auto us = own_pids();
   const auto processes = list_running(tree, false);
+  const plan::Sbin sbin = sbin_of(tree);
   std::set<std::int32_t> misnamed;
   for (const auto& one : processes)
     if (one.is_misnamed) misnamed.insert(one.process.pid);
@@ -232,7 +234,7 @@ Family family_of(const Tree& tree, const Op& op, const std::vector<ProcessKey>& 
     const std::string& path = process.exe.path;
     const auto holds = [&](const std::string& folder) { return plan::is_beneath(folder, path); };
     return std::find(us.begin(), us.end(), process.pid) != us.end() ||
-           (plan::is_protected_program(path) && !misnamed.contains(process.pid)) ||
+           (plan::is_protected_program(path, sbin) && !misnamed.contains(process.pid)) ||
            std::any_of(op.spared.begin(), op.spared.end(),
                        [&](const auto& pattern) { return plan::covers_glob(pattern, path); }) ||
            (!op.roots.empty() && std::none_of(op.roots.begin(), op.roots.end(), holds));

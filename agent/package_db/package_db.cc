@@ -33,13 +33,6 @@ std::string canonical(std::string_view path) {
   return std::string(path);
 }
 
-// Fedora since 42, and Arch: what packages record in sbin lies in bin. Elsewhere they are two.
-bool has_only_bin(const fs::path& root) {
-  std::error_code error;
-  const fs::path target = fs::read_symlink(root / "usr/sbin", error);
-  return !error && ("/usr" / target / ".").lexically_normal() == "/usr/bin/";
-}
-
 // The folder is an infected host's: a FIFO, a device or a link out of the root is not read.
 Result<std::string> read_text(const fs::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
@@ -229,6 +222,12 @@ PackageDb::PackageDb() : index_(std::make_unique<Index>()) {}
 PackageDb::PackageDb(PackageDb&&) noexcept = default;
 PackageDb& PackageDb::operator=(PackageDb&&) noexcept = default;
 PackageDb::~PackageDb() = default;
+
+bool has_only_bin(const std::string& root) {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(fs::path(root) / "usr/sbin", error);
+  return !error && ("/usr" / target / ".").lexically_normal() == "/usr/bin/";
+}
 
 Result<PackageDb> PackageDb::open(const std::string& root) {
   PackageDb db;

@@ -17,6 +17,10 @@
 
 namespace fleetsweep {
 
+// Whether beneath `root` /usr/sbin is a link to /usr/bin: Fedora since 42, and Arch. What packages
+// record in sbin lies in bin there; elsewhere they are two.
+bool has_only_bin(const std::string& root);
+
 class PackageDb {
  public:
   // Reads DIR/var/lib/dpkg and DIR/var/lib/rpm (or usr/lib/sysimage/rpm). A root without any

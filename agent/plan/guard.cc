@@ -90,10 +90,11 @@ Refusal check_path(const Input& input, std::string_view path) {
   return check_words(input, path);
 }
 
-bool is_never_touched(const model::PlanStep& step, const ObjectFacts& facts,
-                      std::string_view path) {
+bool is_never_touched(const Input& input, const model::PlanStep& step, std::string_view path) {
+  const ObjectFacts& facts = input.facts[step.finding];
   if (changes_file(step))
-    return is_protected_file(path) && !(facts.is_stray_module && !module_folder(path).empty());
+    return is_protected_file(path, input.sbin) &&
+           !(facts.is_stray_module && !module_folder(path).empty());
   const auto* entry = std::get_if<model::PersistenceIdentity>(&step.identity);
   return entry && entry->kind == model::PersistenceKind::kAuthorizedKey
              ? is_protected_key_file(path)
@@ -101,7 +102,7 @@ bool is_never_touched(const model::PlanStep& step, const ObjectFacts& facts,
 }
 
 Refusal check_name(const Input& input, const model::PlanStep& step, std::string_view path) {
-  if (is_never_touched(step, input.facts[step.finding], path))
+  if (is_never_touched(input, step, path))
     return protect(path, "on the list of what is never touched");
   return check_path(input, path);
 }
@@ -231,9 +232,9 @@ Refusal check_process(const Input& input, const model::ProcessIdentity& process,
   if (process.exe.path.empty())
     return {Reason::kProtected, fmt::format("process {} is a kernel thread", process.pid)};
   const std::string& path = process.exe.path;
-  const bool is_spared = ending == Ending::kForRestart && is_sshd(path);
+  const bool is_spared = ending == Ending::kForRestart && is_sshd(path, input.sbin);
   if (is_misnamed(input, process)) return check_words(input, path);
-  if (is_protected_program(path) && !is_spared)
+  if (is_protected_program(path, input.sbin) && !is_spared)
     return protect(path, "a program that is never stopped");
   return check_path(input, path);
 }

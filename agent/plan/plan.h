@@ -83,6 +83,7 @@ struct Input {
   std::string no_restarts = "this agent has no line to systemd";
   bool came_back = false;                              // another round: see is_back()
   model::Platform platform = model::Platform::kLinux;  // of what lies beneath the root
+  Sbin sbin = Sbin::kFolder;
   Timestamp now = {};  // a list that has ended by then blocks nothing; 0: none has
 };
 

@@ -8,7 +8,7 @@ namespace fleetsweep::plan {
 
 namespace {
 
-// Written without the leading /usr of a merged system, and with bin for sbin; see listed().
+// Written without the leading /usr of a merged system, see unmerged().
 constexpr std::string_view kFolders[] = {
     "/boot",         "/lib/modules",  "/etc/sudoers.d",    "/etc/pam.d",
     "/lib/security", "/var/lib/dpkg", "/var/lib/rpm",      "/lib/sysimage",
@@ -24,17 +24,17 @@ constexpr std::string_view kTexts[] = {
 };
 
 constexpr std::string_view kPrograms[] = {
-    "/bin/init",        "/lib/systemd/systemd",
+    "/sbin/init",       "/lib/systemd/systemd",
     "/bin/sh",          "/bin/bash",
     "/bin/dash",        "/bin/busybox",
     "/bin/zsh",         "/bin/ksh",
-    "/bin/sshd",        "/bin/sudo",
+    "/sbin/sshd",       "/bin/sudo",
     "/bin/su",          "/bin/login",
-    "/bin/agetty",      "/bin/mount",
+    "/sbin/agetty",     "/bin/mount",
     "/bin/umount",      "/bin/dpkg",
     "/bin/rpm",         "/bin/systemctl",
     "/bin/ssh",         "/bin/env",
-    "/bin/ldconfig",    "/etc/ld.so.cache",
+    "/sbin/ldconfig",   "/etc/ld.so.cache",
     "/etc/hosts",       "/etc/resolv.conf",
     "/etc/crontab",     "/etc/profile",
     "/etc/bash.bashrc", "/etc/environment",
@@ -42,11 +42,11 @@ constexpr std::string_view kPrograms[] = {
     "/etc/localtime",
 };
 
-constexpr std::string_view kSshd = "/bin/sshd";
+constexpr std::string_view kSshd = "/sbin/sshd";
 
 // Stopping one of these takes the host, or everything in its containers, away from its owner.
 constexpr std::string_view kDaemons[] = {
-    "/bin/init",
+    "/sbin/init",
     "/lib/systemd/systemd",
     "/lib/systemd/systemd-journald",
     "/lib/systemd/systemd-logind",
@@ -58,13 +58,15 @@ constexpr std::string_view kDaemons[] = {
     "/bin/dbus-daemon",
     "/bin/dbus-broker",
     "/bin/dockerd",
+    "/sbin/dockerd",
     "/bin/containerd",
     "/bin/containerd-shim-runc-v2",
     "/bin/runc",
+    "/sbin/runc",
     "/bin/crun",
     "/bin/conmon",
     "/bin/kubelet",
-    "/bin/NetworkManager",
+    "/sbin/NetworkManager",
     "/bin/podman",
 };
 
@@ -82,19 +84,24 @@ bool is_loader_or_libc(std::string_view path) {
                      [&](auto start) { return file.starts_with(start); });
 }
 
-// Where sbin is a link to bin (Fedora 42, Arch) every program is in bin.
-std::string listed(std::string_view path) {
-  std::string plain = unmerged(path);
-  if (plain.starts_with("/sbin/")) plain.erase(1, 1);
-  return plain;
-}
-
 // Beneath a kernel's folder: DKMS, akmods and the packages of restricted drivers build there, and
 // record in no package what they built.
 constexpr std::string_view kBuiltHere[] = {"updates/", "weak-updates/", "extra/", "kernel/nvidia-"};
 
 bool is_one_of(std::string_view path, const auto& list) {
   return std::find(std::begin(list), std::end(list), path) != std::end(list);
+}
+
+// As the lists have it, or in the other of the two folders where they are one.
+bool is_program_of(std::string_view path, const auto& list, Sbin sbin) {
+  std::string plain = unmerged(path);
+  if (is_one_of(plain, list)) return true;
+  if (sbin == Sbin::kFolder) return false;
+  if (plain.starts_with("/sbin/"))
+    plain.erase(1, 1);
+  else if (plain.starts_with("/bin/"))
+    plain.insert(1, 1, 's');
+  return is_one_of(plain, list);
 }
 
 bool glob_component(std::string_view pattern, std::string_view text) {
@@ -197,14 +204,14 @@ bool is_protected_windows_file(std::string_view path) {
 
 }  // namespace
 
-bool is_protected_file(std::string_view path) {
+bool is_protected_file(std::string_view path, Sbin sbin) {
   if (is_protected_windows_file(path)) return true;
   const std::string plain = unmerged(path);
   // Depth 1: "/vmlinuz", "/bin", "/" itself.
   if (plain.empty() || plain[0] != '/' || plain.find('/', 1) == std::string::npos) return true;
   if (plain.find("/../") != std::string::npos || plain.ends_with("/..")) return true;
-  return is_protected_text(plain) || is_one_of(listed(plain), kPrograms) ||
-         is_protected_program(plain) || is_loader_or_libc(plain) ||
+  return is_protected_text(plain) || is_program_of(plain, kPrograms, sbin) ||
+         is_protected_program(plain, sbin) || is_loader_or_libc(plain) ||
          std::any_of(std::begin(kFolders), std::end(kFolders),
                      [&](auto folder) { return is_beneath(folder, plain); });
 }
@@ -225,31 +232,25 @@ std::string module_folder(std::string_view path) {
   return is_module && !is_built_here ? plain.substr(0, end) : std::string();
 }
 
-bool is_protected_program(std::string_view path) {
-  return is_one_of(listed(path), kDaemons);
+bool is_protected_program(std::string_view path, Sbin sbin) {
+  return is_program_of(path, kDaemons, sbin);
 }
 
-bool is_sshd(std::string_view path) {
-  return listed(path) == kSshd;
+bool is_sshd(std::string_view path, Sbin sbin) {
+  return is_program_of(path, std::initializer_list<std::string_view>{kSshd}, sbin);
 }
 
-const std::vector<std::string>& protected_files() {
-  static const std::vector<std::string> files = [] {
-    std::vector<std::string> all;
-    const auto add = [&](std::string_view path) {
-      std::vector<std::string> names = {std::string(path)};
-      if (path.starts_with("/bin/")) names.push_back("/s" + std::string(path.substr(1)));
-      for (const auto& name : names) {
-        all.push_back(name);
-        if (!name.starts_with("/etc/")) all.push_back("/usr" + name);
-      }
-    };
-    for (const auto path : kTexts) add(path);
-    for (const auto path : kPrograms) add(path);
-    for (const auto path : kDaemons) add(path);
-    return all;
-  }();
-  return files;
+std::vector<std::string> protected_files(Sbin sbin) {
+  std::vector<std::string> all;
+  const auto add = [&](std::string path) {
+    if (sbin == Sbin::kLinkToBin && path.starts_with("/sbin/")) path.erase(1, 1);
+    all.push_back(path);
+    if (!path.starts_with("/etc/")) all.push_back("/usr" + path);
+  };
+  for (const auto path : kTexts) add(std::string(path));
+  for (const auto path : kPrograms) add(std::string(path));
+  for (const auto path : kDaemons) add(std::string(path));
+  return all;
 }
 
 }  // namespace fleetsweep::plan

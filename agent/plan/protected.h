@@ -9,9 +9,12 @@
 
 namespace fleetsweep::plan {
 
-// Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr), and a program
-// is named the same in sbin and in bin.
-bool is_protected_file(std::string_view path);
+// Of a host. Where sbin is a link to bin (Fedora 42, Arch) its programs lie in bin; where it is a
+// folder of its own, /usr/bin/sshd is no sshd.
+enum class Sbin { kFolder, kLinkToBin };
+
+// Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr).
+bool is_protected_file(std::string_view path, Sbin sbin);
 
 // By its name, which anybody may give a file: left where it is, and no reason to refuse an order.
 bool is_named_like_a_users_hive(std::string_view path);
@@ -23,11 +26,11 @@ bool is_protected_text(std::string_view path);
 // Taking a line out of it that lets a key in, as AuthorizedKeysFile may have it in /etc/ssh too.
 bool is_protected_key_file(std::string_view path);
 // Stopping or killing a process whose program it is.
-bool is_protected_program(std::string_view path);
-bool is_sshd(std::string_view path);
+bool is_protected_program(std::string_view path, Sbin sbin);
+bool is_sshd(std::string_view path, Sbin sbin);
 
 // The single files among them, so that a hard link to one is noticed by its inode.
-const std::vector<std::string>& protected_files();
+std::vector<std::string> protected_files(Sbin sbin);
 
 // * and ? inside a component, ** as a component: what a policy's `protect` may say.
 bool matches_glob(std::string_view pattern, std::string_view path);

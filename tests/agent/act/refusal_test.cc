@@ -143,6 +143,20 @@ TEST_F(Refusal, AFileNamedLikeAUsersHiveKeepsTheHostFromBeingCleaned) {
   EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << "the rest stayed";
 }
 
+TEST_F(Refusal, WhatTakesTheNameOfSshdIsItWhereSbinIsNoLink) {
+  write_text(host.at("/usr/bin/sshd"), "harmless content of a look-alike");
+  host.find_file(kByHash, "/usr/bin/sshd");
+  host.dry_run = host.findings;
+  fs::remove_all(host.at("/usr/sbin"));
+  fs::create_directory_symlink("bin", host.at("/usr/sbin"));
+  expect(host.request(), Reason::kProtected);
+  fs::remove(host.at("/usr/sbin"));
+  fs::create_directory(host.at("/usr/sbin"));
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at("/usr/bin/sshd")));
+}
+
 TEST_F(Refusal, OtherPolicyBytesThanTheOrderNames) {
   auto request = host.request();
   host.policy.limits.items = 400;

@@ -241,7 +241,7 @@ INSTANTIATE_TEST_SUITE_P(
                     ProcessCase{"init", 1, "/tmp/y", Reason::kProtected},
                     ProcessCase{"ours", 77, "/tmp/y", Reason::kProtected},
                     ProcessCase{"daemon", 501, "/usr/sbin/sshd", Reason::kProtected},
-                    ProcessCase{"daemon_in_bin", 501, "/usr/bin/sshd", Reason::kProtected},
+                    ProcessCase{"of_that_name", 501, "/usr/bin/sshd", Reason::kNone},
                     ProcessCase{"our_program", 501, "/var/lib/fleetsweep/x", Reason::kProtected},
                     ProcessCase{"of_the_policy", 501, "/opt/kit/x", Reason::kProtected},
                     ProcessCase{"of_the_owner", 501, "/data/x", Reason::kConsent}),

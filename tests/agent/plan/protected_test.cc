@@ -28,7 +28,7 @@ TEST(Protected, TheSystemsOwnFilesAreNeverTakenUnderEitherSpelling) {
                            "",
                            "relative/path",
                            "/tmp/.."})
-    EXPECT_TRUE(is_protected_file(path)) << path;
+    EXPECT_TRUE(is_protected_file(path, Sbin::kFolder)) << path;
 }
 
 TEST(Protected, PlacesOfMalwareAreNotProtected) {
@@ -36,7 +36,7 @@ TEST(Protected, PlacesOfMalwareAreNotProtected) {
        {"/tmp/kinsing", "/etc/libsystem.so", "/usr/lib/libudev.so.6", "/lib/libgcwrap.so",
         "/usr/bin/perfcc", "/etc/systemd/system/bot.service", "/etc/cron.d/x", "/bootleg/file",
         "/etc/ld.so.preload", "/root/.configrc5/a/kswapd0", "/etc/passwd.bak"})
-    EXPECT_FALSE(is_protected_file(path)) << path;
+    EXPECT_FALSE(is_protected_file(path, Sbin::kFolder)) << path;
 }
 
 TEST(Protected, AModuleThatWasDroppedAmongTheKernelsIsNoModuleOfTheirs) {
@@ -61,7 +61,7 @@ TEST(Protected, LinesOfAccountsAndPrivilegeStayButACronLineMayGo) {
   // One rule, one module, one setting may go; what may not, act finds out there (entry_facts.h).
   for (const char* path : {"/etc/sudoers.d/x", "/etc/pam.d/sshd", "/etc/ssh/sshd_config"}) {
     EXPECT_FALSE(is_protected_text(path)) << path;
-    EXPECT_TRUE(is_protected_file(path)) << path;
+    EXPECT_TRUE(is_protected_file(path, Sbin::kFolder)) << path;
   }
   EXPECT_FALSE(is_protected_text("/etc/crontab"));
   EXPECT_FALSE(is_protected_text("/root/.bashrc"));
@@ -77,32 +77,45 @@ TEST(Protected, AnIntrudersKeyStaysWhereItLiesInTheFolderOfSshd) {
         "/etc/ssh/keys/../ssh_host_rsa_key", "/etc/passwd", "/proc/keys"})
     EXPECT_TRUE(is_protected_key_file(path)) << path;
   EXPECT_TRUE(is_protected_text("/etc/ssh/authorized_keys/www"));
-  EXPECT_TRUE(is_protected_file("/etc/ssh/authorized_keys/www"));
+  EXPECT_TRUE(is_protected_file("/etc/ssh/authorized_keys/www", Sbin::kFolder));
 }
 
 TEST(Protected, InitAndRemoteAccessAreNeverStopped) {
-  EXPECT_TRUE(is_protected_program("/usr/sbin/sshd"));
-  EXPECT_TRUE(is_protected_program("/usr/lib/systemd/systemd"));
-  // Where sbin is a link to bin.
+  EXPECT_TRUE(is_protected_program("/usr/sbin/sshd", Sbin::kFolder));
+  EXPECT_TRUE(is_protected_program("/usr/lib/systemd/systemd", Sbin::kFolder));
+  for (const char* path : {"/usr/sbin/dockerd", "/usr/bin/dockerd", "/usr/sbin/runc"})
+    EXPECT_TRUE(is_protected_program(path, Sbin::kFolder)) << path;
+  EXPECT_FALSE(is_protected_program("/usr/bin/bash", Sbin::kFolder));
+  EXPECT_FALSE(is_protected_program("/tmp/sshd", Sbin::kFolder));
+}
+
+TEST(Protected, WhereSbinIsALinkNobodyKnowsSshdInBin) {
+  const auto files = protected_files(Sbin::kLinkToBin);
   for (const char* path : {"/usr/bin/sshd", "/usr/bin/init", "/usr/bin/NetworkManager"}) {
-    EXPECT_TRUE(is_protected_program(path)) << path;
-    EXPECT_TRUE(is_protected_file(path)) << path;
-    const auto& files = protected_files();
-    EXPECT_NE(std::find(files.begin(), files.end(), path), files.end()) << path;
+    EXPECT_TRUE(is_protected_program(path, Sbin::kLinkToBin)) << path;
+    EXPECT_TRUE(is_protected_file(path, Sbin::kLinkToBin)) << path;
+    EXPECT_NE(std::ranges::find(files, path), files.end()) << path;
   }
-  EXPECT_TRUE(is_sshd("/usr/bin/sshd"));
-  EXPECT_FALSE(is_protected_program("/usr/bin/bash"));
-  EXPECT_FALSE(is_protected_program("/tmp/sshd"));
+  EXPECT_TRUE(is_sshd("/usr/bin/sshd", Sbin::kLinkToBin));
+  EXPECT_TRUE(is_sshd("/usr/sbin/sshd", Sbin::kLinkToBin));
+}
+
+TEST(Protected, WhatTakesTheNameOfSshdInBinIsProtectedWhereSshdIsInSbin) {
+  for (const char* path : {"/usr/bin/sshd", "/usr/bin/init", "/usr/sbin/bash"}) {
+    EXPECT_FALSE(is_protected_program(path, Sbin::kFolder)) << path;
+    EXPECT_FALSE(is_protected_file(path, Sbin::kFolder)) << path;
+  }
+  EXPECT_FALSE(is_sshd("/usr/bin/sshd", Sbin::kFolder));
 }
 
 TEST(Protected, WhatWindowsNeedsToStartIsNamedInAnyCase) {
   for (const char* path :
        {"/Windows/System32/ntoskrnl.exe", "/WINDOWS/system32/Winlogon.exe", "/windows/explorer.exe",
         "/Windows/System32/config/SYSTEM", "/Users/Ann/NTUSER.DAT", "/Users/Ann/ntuser.man"})
-    EXPECT_TRUE(is_protected_file(path)) << path;
+    EXPECT_TRUE(is_protected_file(path, Sbin::kFolder)) << path;
   for (const char* path : {"/Windows/SysWOW64/Qwertz/mfpmp.ocx", "/Windows/System32/evil.exe",
                            "/Users/Ann/AppData/Local/Qwertz/winlogon.exe"})
-    EXPECT_FALSE(is_protected_file(path)) << path;
+    EXPECT_FALSE(is_protected_file(path, Sbin::kFolder)) << path;
 }
 
 TEST(Protected, GlobsMatchWholeComponents) {
