@@ -197,6 +197,7 @@ TEST_F(WindowsCleaning, NobodyCanLogOnAfterAProgramOfWinlogonIsRemoved) {
                       .build());
     ask_for(model::PersistenceKind::kWindowsWinlogon, ActionKind::kRemove);
     host_.policy.detections[0].any_of[0][1].values = {{.text = "C:\\x.exe"}, {.text = "C:\\y.exe"}};
+    host_.policy.title = shell;  // another order, also in the same second
     scan();
     ASSERT_EQ(host_.findings.size(), 3u);
     host_.dry_run = host_.findings;
