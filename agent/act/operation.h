@@ -96,8 +96,10 @@ struct Post {
 // How an operation will be taken back; decided before the first change of that.
 struct UndoIntent {
   bool restore_parent_mtime = false;
-  bool merge = false;  // kEdit: the file was edited since: put the line back
-  Digest after;        // kEdit: what it becomes
+  // kEdit: what the file held when that was decided, also if it was edited since, and what it
+  // becomes. An older version has not written the first.
+  std::optional<Digest> before;
+  Digest after;
   bool operator==(const UndoIntent&) const = default;
 };
 

@@ -6,7 +6,9 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 8;
+constexpr std::uint8_t kFormat = 9;
+// Before an undo told what it began with, and said only whether that was edited.
+constexpr std::uint8_t kFormatWithoutUndoBefore = 8;
 // Before the boot was told in which the devices of files have their numbers.
 constexpr std::uint8_t kFormatWithoutBoot = 7;
 // Before the locks of a file were told that is edited or loses rights.
@@ -194,7 +196,8 @@ void pack(Packer& out, const UndoBegin& event) {
 void pack(Packer& out, const UndoIntended& event) {
   out.u32(event.op);
   out.flag(event.intent.restore_parent_mtime);
-  out.flag(event.intent.merge);
+  out.flag(event.intent.before.has_value());
+  if (event.intent.before) out.fixed(*event.intent.before);
   out.fixed(event.intent.after);
 }
 
@@ -282,7 +285,8 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
       UndoIntended event;
       event.op = in.u32();
       event.intent.restore_parent_mtime = in.flag();
-      event.intent.merge = in.flag();
+      const bool has_before = in.flag() && format > kFormatWithoutUndoBefore;
+      if (has_before) event.intent.before = in.fixed<Digest>();
       event.intent.after = in.fixed<Digest>();
       return event;
     }

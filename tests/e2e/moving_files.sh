@@ -60,7 +60,7 @@ mv "$(folder folder-1)" "$(folder folder-1).away"
 ln -s "$WORLD/precious" "$(folder folder-1)"
 let_go
 
-expect "file-1: a file swapped for a link under our hands: failed, with the reason" wait_for agent_says file-1 "$order" "^failed: raced: $LOOKALIKE_FOLDER/${taken##*/}: another file was put in its place"
+expect "file-1: a file swapped for a link under our hands: failed, with the reason" wait_for agent_says file-1 "$order" "^failed: raced: $LOOKALIKE_FOLDER/${taken##*/}: changed while we acted"
 expect "file-1: the link is where it was put" test "$(readlink "$taken")" = "$WORLD/precious/${taken##*/}"
 expect "folder-1: a folder swapped for a link: failed, with the reason" wait_for agent_says folder-1 "$order" "^failed: changed: folder of "
 expect "folder-1: the files that were found are where they went" test -f "$(folder folder-1).away/lookalike" -a -f "$(folder folder-1).away/liblookalike.so"

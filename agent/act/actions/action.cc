@@ -4,7 +4,6 @@
 
 #include "protocol/base/assert.h"
 #include "protocol/base/limits.h"
-#include "protocol/crypto/digest.h"
 
 namespace fleetsweep::act {
 
@@ -120,30 +119,6 @@ Checked<Parent> undo_parent(Context& context, std::uint32_t op) {
     return refuse(Reason::kConflict, "the folder of {} is another one now",
                   escaped(context.op(op).file.path));
   return parent;
-}
-
-std::string hidden_name(const Op& op) {
-  return fmt::format(".fsq-{:016x}", op.token);
-}
-
-void put_back(const Op& op, const Intent& intent, const Parent& parent) {
-  if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
-    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-}
-
-std::string temporary_name(const Op& op) {
-  const Digest hash = crypto::sha256(as_bytes(fmt::format("fsr-{:016x}", op.token)));
-  return ".fsr-" + hash.hex().substr(0, 16);
-}
-
-Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
-  const int folder = parent.folder.get();
-  if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) return true;
-  if (errno == EINVAL && ::renameat(folder, temporary.c_str(), folder, parent.leaf.c_str()) == 0)
-    return false;
-  const int error = errno;
-  (void)::unlinkat(folder, temporary.c_str(), 0);
-  return refuse_errno("replace", path, error);
 }
 
 std::string vault_name(std::uint32_t op) {

@@ -63,18 +63,9 @@ Checked<Parent> recovery_parent(Context& context, std::uint32_t op);
 // The folder an undo writes into is the one the operation found, or one only root can write to.
 Checked<Parent> undo_parent(Context& context, std::uint32_t op);
 
-std::string hidden_name(const Op& op);  // what is on its way out
-// The hidden name under its own again, unless something else has that now.
-void put_back(const Op& op, const Intent& intent, const Parent& parent);
-// What is on its way in. Nobody knows it beforehand who has seen the hidden one.
-std::string temporary_name(const Op& op);
 std::string vault_name(std::uint32_t op);
 // kConflict: its name leads to something else than this open file.
 Checked<void> must_be_there(const Parent& parent, int file, std::string_view path);
-// The new file takes the old one's name. Where they can, the two swap places, and false says that
-// the file system (NTFS) cannot: then the old one is gone at once, and the vault has it.
-Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path);
-
 // What is known about the object of an operation: why it goes into the vault, and, of an open file,
 // all about that.
 Metadata evidence(Context& context, std::uint32_t op);

@@ -4,10 +4,8 @@
 
 #include <sys/stat.h>
 
-#include <chrono>
-#include <thread>
-
 #include "agent/act/actions/action.h"
+#include "agent/act/actions/beside.h"
 #include "agent/act/faults.h"
 #include "agent/act/lines.h"
 #include "protocol/base/limits.h"
@@ -81,67 +79,43 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   return intent;
 }
 
-// Zero: it is not there, no file, or too large for one of ours.
-Digest digest_under(const Op& op, const Parent& parent, const std::string& name) {
-  const UniqueFd file(
-      ::openat(parent.folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file ? digest_of(file.get(), edit_bytes(op)).value_or(Digest{}) : Digest{};
-}
-
-// Our file and the one that came out for it change places again. Whoever swapped that may go on:
-// only ours may be deleted, and he can hide it each time with as good a chance as not. While he
-// does not get the processor it stays hidden, so that each try waits longer: 0.6 s in all.
-void swap_back(const Op& op, const Intent& intent, const Parent& parent,
-               const std::string& temporary) {
-  constexpr int kTries = 20;
-  for (int i = 0; i < kTries; ++i) {
-    std::this_thread::sleep_for(std::chrono::microseconds(250) * i * i);
-    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) != 0) break;
-    if (digest_under(op, parent, temporary) != intent.after) continue;
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
-    return;
-  }
-  (void)rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE);
-}
-
-// What stands under `temporary` must be what we read; then it goes, else all goes back.
-Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
-                     const std::string& temporary, bool exchanged) {
-  const bool is_read = digest_under(op, parent, temporary) == intent.before;
-  if (is_read && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) {
-    if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
-    return {};
-  }
+// Under `name`, what we have read or written goes; the digest says which. What somebody has swapped
+// in goes back to where it was.
+Checked<Digest> clear(const Op& op, const Intent& intent, const Parent& parent,
+                      const std::string& name) {
+  const Digest found = digest_under(parent, name, edit_bytes(op));
+  const bool is_known = !found.is_zero() && (found == intent.before || found == intent.after);
+  if (is_known && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return found;
   const int error = errno;
-  if (exchanged)
-    swap_back(op, intent, parent, temporary);
-  else
-    (void)rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE);
+  if (found != intent.after) (void)give_back(parent, name, intent.after, edit_bytes(op));
   (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-  if (is_read) return refuse_errno("edit", op.file.path, error);
-  return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
+  if (is_known) return refuse_errno("edit", op.file.path, error);
+  return refuse_raced(op, parent, name);
+}
+
+// What came out must be what we read.
+Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
+                     const std::string& name) {
+  FS_TRY(const Digest removed, clear(op, intent, parent, name));
+  if (removed != intent.before) {  // ours again: the two were swapped once more
+    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+    return refuse_raced(op, parent, name);
+  }
+  if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+  return {};
 }
 
 // Owner, mode and attributes of the old file, a modification time of its own: cron and systemd
 // notice edits by it. With `times` it is the old one's in every respect.
-Checked<UniqueFd> write_file(const Parent& parent, const std::string& name, std::string_view text,
-                             const Metadata& metadata, bool times) {
-  (void)::unlinkat(parent.folder.get(), name.c_str(), 0);  // of an edit that was interrupted
-  UniqueFd file(::openat(parent.folder.get(), name.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return refuse_errno("create", metadata.path, errno);
-  const auto written = [&]() -> Checked<void> {
-    FS_CHECK(apply_flags(file.get(), metadata));
-    if (!write_all(file.get(), as_bytes(text))) return refuse_errno("write", metadata.path, errno);
-    const std::int64_t now = mtime_of(file.get());
-    FS_CHECK(apply_metadata(file.get(), metadata));
-    if (!times) FS_CHECK(set_mtime(file.get(), now));
-    if (::fsync(file.get()) != 0) return refuse_errno("fsync", metadata.path, errno);
-    return {};
-  }();
-  if (written) return file;
-  (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
-  return fail(written.error());
+Checked<UniqueFd> write_file(const Op& op, const Parent& parent, const std::string& name,
+                             std::string_view text, const Metadata& metadata, bool times) {
+  return write_beside(op, parent, name, [&](int file) -> Checked<void> {
+    FS_CHECK(apply_flags(file, metadata));
+    if (!write_all(file, as_bytes(text))) return refuse_errno("write", op.file.path, errno);
+    const std::int64_t now = mtime_of(file);
+    FS_CHECK(apply_metadata(file, metadata));
+    return times ? Checked<void>() : set_mtime(file, now);
+  });
 }
 
 // Only what was read; with the flags it had, for when it stays.
@@ -160,7 +134,7 @@ Checked<void> take_out(const Op& op, const Intent& intent, const Parent& parent)
   if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
     return refuse_errno("edit", op.file.path, errno);
   fault_point("edit-renamed");
-  return settle(op, intent, parent, hidden_name(op), false);
+  return settle(op, intent, parent, hidden_name(op));
 }
 
 Checked<void> replace(Context& context, std::uint32_t index, const Parent& parent,
@@ -169,7 +143,7 @@ Checked<void> replace(Context& context, std::uint32_t index, const Parent& paren
   const Intent& intent = context.op_state(index).intent;
   const std::string temporary = hidden_name(op);
   FS_TRY(const Metadata metadata, stored_metadata(context, op.store));
-  const auto file = write_file(parent, temporary, text, metadata, false);
+  const auto file = write_file(op, parent, temporary, text, metadata, false);
   if (!file) {
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
     return fail(file.error());
@@ -187,9 +161,8 @@ Checked<void> replace(Context& context, std::uint32_t index, const Parent& paren
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
     return fail(exchanged.error());
   }
-  fault_point("edit-exchanged");
   if (*exchanged) {
-    FS_CHECK(settle(op, intent, parent, temporary, true));
+    FS_CHECK(settle(op, intent, parent, temporary));
   } else if (::fsync(parent.folder.get()) != 0) {
     return refuse_errno("fsync", op.file.path, errno);
   }
@@ -230,25 +203,17 @@ Checked<bool> has_line(Context& context, const Op& op, const Parent& parent, con
   return without_line(text, op.text, op.rest, op.join).has_value();
 }
 
-// Somebody changed the file since we began. What is hidden is what we read, and then the two had
-// changed places, or what we wrote; anything else is somebody's and stays. A line that is gone is
-// taken out, and undo puts it back into what the file holds then.
+// Somebody changed the file since we began. A line that is gone is taken out, and undo puts it back
+// into what the file holds then; of a hive, `removed` tells: what we read came out.
 Checked<Recovery> recover_changed(Context& context, std::uint32_t index, const Parent& parent,
-                                  const Digest& now, bool hidden) {
+                                  const Digest& now, const Digest& removed) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
-  const std::string name = hidden_name(op);
-  const Digest beside = digest_under(op, parent, name);
-  if (hidden && (beside.is_zero() || (beside != intent.before && beside != intent.after)))
-    return refuse(Reason::kRaced, "{}: changed while we acted; what stood there is beside it as {}",
-                  escaped(op.file.path), name);
-  if (hidden && ::unlinkat(parent.folder.get(), name.c_str(), 0) != 0)
-    return refuse_errno("edit", op.file.path, errno);
   if (!now.is_zero() && intent.locks != 0)
     context.notes.push_back(
         fmt::format("{}: was changed since its flags were cleared, and does not get them again",
                     escaped(op.file.path)));
-  bool is_done = hidden && beside == intent.before;
+  bool is_done = removed == intent.before;
   if (op.what.empty()) {
     FS_TRY(const bool has, has_line(context, op, parent, now));
     is_done = !has;
@@ -263,25 +228,27 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
   FS_TRY(const Parent parent, recovery_parent(context, index));
-  FS_TRY(const Digest now, current_digest(context, parent, op));
-  FS_TRY(const auto beside, stat_in(parent, hidden_name(op)));
-  const bool hidden = beside.has_value();
-  if (now == intent.after) {  // swapped: only what came out may be left
-    if (hidden) {
-      const auto settled = settle(op, intent, parent, hidden_name(op), !intent.after.is_zero());
-      if (!settled) {
-        (void)lock_again(context, index, parent, intent.before);
-        return fail(settled.error());
-      }
+  FS_TRY(bool was_beside, remove_unfinished(op, parent));
+  FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
+  Digest removed;
+  if (hidden) {
+    const auto cleared = clear(op, intent, parent, hidden_name(op));
+    if (!cleared) {
+      (void)lock_again(context, index, parent, intent.before);
+      return fail(cleared.error());
     }
+    removed = *cleared;
+    was_beside = true;
+  }
+  FS_TRY(const Digest now, current_digest(context, parent, op));
+  if (now == intent.after) {
+    if (removed == intent.before && ::fsync(parent.folder.get()) != 0)
+      return refuse_errno("fsync", op.file.path, errno);
     if (!now.is_zero()) FS_CHECK(lock_again(context, index, parent, now));
     return Recovery{true, post_in(parent)};
   }
-  if (now != intent.before) return recover_changed(context, index, parent, now, hidden);
-  if (hidden) {  // our temporary file: without it the folder is as it was
-    (void)::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0);
-    FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
-  }
+  if (now != intent.before) return recover_changed(context, index, parent, now, removed);
+  if (was_beside) FS_CHECK(set_mtime(parent.folder.get(), intent.parent_mtime_ns));
   FS_CHECK(lock_again(context, index, parent, now));
   return Recovery{};
 }
@@ -304,10 +271,13 @@ Checked<void> must_be_edited(Context& context, const Op& op, int file) {
   return {};
 }
 
-// The file was edited since we did: what was taken out goes back, the rest stays.
+// The file was edited since we did: what was taken out goes back, the rest stays. What held `now`
+// is what is merged with: whoever swaps it has not had the last word by then.
 Checked<std::string> merged(Context& context, const Op& op, const Parent& parent, int file,
-                            const std::string& before) {
+                            const Digest& now, const std::string& before) {
   FS_TRY(const std::string current, read_text(file, op.file.path, edit_bytes(op)));
+  if (digest_of_text(current) != now)
+    return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
   if (!op.what.empty()) {
     FS_TRY(const hive::Change change, hive_change(context, op));
     return context.hives->taken_back(parent, op.file.path, before, current, change);
@@ -320,12 +290,31 @@ Checked<std::string> merged(Context& context, const Op& op, const Parent& parent
   return std::move(*text);
 }
 
-// Windows may have written to them since, and would write them into the older hive.
-Checked<void> check_logs(Context& context, const Op& op, const Parent& parent) {
-  if (op.what.empty()) return {};
-  FS_CHECK(hive_change(context, op));
-  FS_TRY(const std::string before, stored_text(context, op.store));
-  return context.hives->check_logs(parent, op.file.path, before);
+// The content of before, or, where the file was edited since, what was taken out in that.
+struct Back {
+  std::string text;
+  Metadata metadata;
+};
+
+Checked<Back> back_for(Context& context, std::uint32_t index, const Parent& parent,
+                       const Digest& now) {
+  const Op& op = context.op(index);
+  Back back;
+  FS_TRY(back.text, stored_text(context, op.store));
+  FS_TRY(back.metadata, stored_metadata(context, op.store));
+  if (now == context.op_state(index).intent.after) {
+    if (op.what.empty()) return back;
+    // Windows may have written to a log since, and would write that into the older hive.
+    FS_CHECK(hive_change(context, op));
+    FS_CHECK(context.hives->check_logs(parent, op.file.path, back.text));
+    return back;
+  }
+  if (now.is_zero())
+    return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
+  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
+  FS_TRY(back.text, merged(context, op, parent, file.get(), now, back.text));
+  FS_TRY(back.metadata, read_metadata(file.get(), op.file.path));
+  return back;
 }
 
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
@@ -333,29 +322,12 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   const OpState& state = context.op_state(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Digest now, current_digest(context, parent, op));
+  FS_TRY(const Back back, back_for(context, index, parent, now));
   UndoIntent intent;
-  intent.restore_parent_mtime = may_restore_time(state, parent);
-  intent.after = state.intent.before;
-  if (now == state.intent.after) {
-    FS_CHECK(check_logs(context, op, parent));
-    return intent;
-  }
-  if (now.is_zero())
-    return refuse(Reason::kConflict, "{}: was removed after cleaning", escaped(op.file.path));
-  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-  FS_TRY(const std::string before, stored_text(context, op.store));
-  FS_TRY(const std::string text, merged(context, op, parent, file.get(), before));
-  intent.merge = true;
-  intent.restore_parent_mtime = false;
-  intent.after = digest_of_text(text);
+  intent.restore_parent_mtime = now == state.intent.after && may_restore_time(state, parent);
+  intent.before = now;
+  intent.after = digest_of_text(back.text);
   return intent;
-}
-
-// After an exchange the edited file has this name.
-Checked<void> remove_temporary(const Op& op, const Parent& parent) {
-  if (::unlinkat(parent.folder.get(), temporary_name(op).c_str(), 0) != 0 && errno != ENOENT)
-    return refuse_errno("restore", op.file.path, errno);
-  return {};
 }
 
 // The edited file, which may be locked, goes for what is written under the temporary name.
@@ -368,7 +340,7 @@ Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent
   }
   const auto changed = [&]() -> Checked<void> {
     FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
-    return exchanged ? settle(op, back, parent, temporary, true) : Checked<void>();
+    return exchanged ? settle(op, back, parent, temporary) : Checked<void>();
   }();
   if (!changed) (void)lock(op, edited, *locks);
   return changed;
@@ -378,44 +350,30 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
-  FS_TRY(const Digest now, current_digest(context, parent, op));
   const std::string temporary = temporary_name(op);
-  if (now == state.undo->after) {  // an undo that was interrupted had come so far
-    // What a race has left there may be a stranger's, whom it has to go back to.
-    const Digest hidden = digest_under(op, parent, temporary);
-    if (!state.undo->merge && !hidden.is_zero() && hidden != state.intent.after &&
-        hidden != state.undo->after) {
-      Intent back = intent_in(parent);
-      back.after = state.undo->after;
-      swap_back(op, back, parent, temporary);
-      return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
-    }
-    FS_CHECK(remove_temporary(op, parent));
+  FS_TRY(Digest now, current_digest(context, parent, op));
+  Intent back = intent_in(parent);
+  back.before = state.undo->before.value_or(now);
+  back.after = state.undo->after;
+  // What an undo has left that was interrupted.
+  FS_CHECK(remove_unfinished(op, parent));
+  FS_TRY(const auto beside, stat_in(parent, temporary));
+  if (beside) FS_CHECK(clear(op, back, parent, temporary));
+  if (now == back.after) {  // it had come so far
     FS_CHECK(lock_again(context, index, parent, now));
     return restore_time(state, parent);
   }
-  FS_TRY(const std::string before, stored_text(context, op.store));
-  FS_TRY(Metadata metadata, stored_metadata(context, op.store));
-  std::string text = before;
-  if (state.undo->merge) {
-    FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
-    FS_TRY(text, merged(context, op, parent, file.get(), before));
-    if (digest_of_text(text) != state.undo->after)
-      return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
-    FS_TRY(metadata, read_metadata(file.get(), op.file.path));
-  } else if (now != state.intent.after) {
+  if (now != back.before)
     return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
-  } else {
-    FS_CHECK(check_logs(context, op, parent));
-  }
-  Intent back = intent_in(parent);
-  back.before = now;
-  back.after = state.undo->after;
+  FS_TRY(const Back written, back_for(context, index, parent, now));
+  if (digest_of_text(written.text) != back.after)
+    return refuse(Reason::kConflict, "{}: changed while we acted", escaped(op.file.path));
   UniqueFd edited;
   if (!now.is_zero()) {
     FS_TRY(edited, context.tree.file(parent, op.file.path));
   }
-  FS_TRY(const UniqueFd file, write_file(parent, temporary, text, metadata, !state.undo->merge));
+  FS_TRY(const UniqueFd file, write_file(op, parent, temporary, written.text, written.metadata,
+                                         now == state.intent.after));
   fault_point("edit-undo-written");
   if (now.is_zero()) {
     if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {

@@ -2,6 +2,7 @@
 // file, only then unlink. Whoever swaps the file in between gets it back.
 
 #include "agent/act/actions/action.h"
+#include "agent/act/actions/beside.h"
 #include "agent/act/faults.h"
 
 namespace fleetsweep::act {
@@ -94,8 +95,7 @@ Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent
   if (!hidden || !is_ours(*hidden)) {
     put_back(op, intent, parent);
     if (!hidden) return fail(hidden.error());
-    return refuse(Reason::kRaced, "{}: another file was put in its place while we acted",
-                  escaped(op.file.path));
+    return refuse_raced(op, parent, hidden_name(op));
   }
   if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0) {
     const int error = errno;
@@ -195,22 +195,26 @@ Checked<UniqueFd> link_again(const Op& op, const Parent& parent, UniqueFd other)
 }
 
 Checked<UniqueFd> write_again(Context& context, const Op& op, const Parent& parent) {
-  UniqueFd file(::openat(parent.folder.get(), temporary_name(op).c_str(),
-                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file) return refuse_errno("create", op.file.path, errno);
-  FS_TRY(const Metadata metadata, restore_content(context, op.store, file.get()));
-  FS_CHECK(apply_metadata(file.get(), metadata));
-  if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
-  return file;
+  return write_beside(op, parent, temporary_name(op), [&](int file) -> Checked<void> {
+    FS_TRY(const Metadata metadata, restore_content(context, op.store, file));
+    return apply_metadata(file, metadata);
+  });
 }
 
-// Only what has the content that is in the vault is deleted.
-bool remove_copy(const Context& context, const Op& op, const Parent& parent) {
+// Under the temporary name: only what has the content that is in the vault is deleted. What a race
+// has left there goes back to where it was.
+Checked<void> remove_copy(const Context& context, const Op& op, const Parent& parent) {
   const std::string temporary = temporary_name(op);
-  const UniqueFd file(::openat(parent.folder.get(), temporary.c_str(),
-                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  return file && has_stored_content(context, op, file.get()).value_or(false) &&
-         ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0;
+  FS_TRY(const auto there, stat_in(parent, temporary));
+  if (!there) return {};
+  const Digest& stored = context.op_state(op.store).post.digest;
+  if (digest_under(parent, temporary, op.file.size) != stored) {
+    (void)give_back(parent, temporary, stored, op.file.size);
+    return refuse_raced(op, parent, temporary);
+  }
+  if (::unlinkat(parent.folder.get(), temporary.c_str(), 0) != 0)
+    return refuse_errno("restore", op.file.path, errno);
+  return {};
 }
 
 Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
@@ -229,10 +233,7 @@ Checked<void> replace(const Context& context, const Op& op, const Parent& parent
   }
   const auto replaced = [&]() -> Checked<void> {
     FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
-    if (!exchanged || remove_copy(context, op, parent)) return {};
-    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_EXCHANGE) == 0)
-      (void)remove_copy(context, op, parent);
-    return refuse(Reason::kConflict, "{}: something else has this name now", escaped(op.file.path));
+    return exchanged ? remove_copy(context, op, parent) : Checked<void>();
   }();
   if (!replaced) (void)lock(op, copy, *locks);
   return replaced;
@@ -243,7 +244,7 @@ Checked<UniqueFd> restore(Context& context, std::uint32_t index, const Parent& p
                           const Metadata& stored, int copy) {
   const Op& op = context.op(index);
   const std::string temporary = temporary_name(op);
-  (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);  // of an undo that was interrupted
+  FS_CHECK(remove_copy(context, op, parent));  // of an undo that was interrupted
   FS_TRY(UniqueFd other, other_name(context, index, stored));
   auto made = other ? link_again(op, parent, std::move(other)) : write_again(context, op, parent);
   if (made) fault_point("restored");
@@ -254,7 +255,7 @@ Checked<UniqueFd> restore(Context& context, std::uint32_t index, const Parent& p
     made = refuse_errno("restore", op.file.path, errno);
   }
   if (!made) {
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    (void)remove_copy(context, op, parent);
     return made;
   }
   fault_point("back");
@@ -266,6 +267,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  FS_CHECK(remove_unfinished(op, parent));
   auto file = context.tree.file(parent, op.file.path);
   if (!file && file.error().reason != Reason::kGone) return fail(file.error());
   bool is_done = false;
@@ -277,7 +279,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
     FS_TRY(is_done, has_stored_rest(stored, file->get()));
   }
   if (is_done)  // an undo that was interrupted had come so far
-    (void)remove_copy(context, op, parent);
+    FS_CHECK(remove_copy(context, op, parent));
   else
     file = restore(context, index, parent, stored, file ? file->get() : -1);
   if (!file) return fail(file.error());

@@ -3,6 +3,7 @@
 #include <climits>
 
 #include "agent/act/actions/action.h"
+#include "agent/act/actions/beside.h"
 #include "agent/act/faults.h"
 
 namespace fleetsweep::act {
@@ -44,7 +45,7 @@ Checked<Post> finish(Context& context, std::uint32_t index, const Parent& parent
   if (!ours || !*ours) {
     put_back(op, intent, parent);
     if (!ours) return fail(ours.error());
-    return refuse(Reason::kRaced, "{}: replaced while we acted", escaped(op.file.path));
+    return refuse_raced(op, parent, hidden_name(op));
   }
   if (::unlinkat(parent.folder.get(), hidden_name(op).c_str(), 0) != 0) {
     const int error = errno;

@@ -69,8 +69,8 @@ TEST(Crash, BetweenEveryIntentAndItsDone) {
 TEST(Crash, AtEveryNamedPlaceInsideAnAction) {
   for (const char* place :
        {"anchor:1", "frozen:1", "vault-chunk:1", "vault-chunk:3", "before-rename:1", "renamed:1",
-        "renamed:2", "unlinked:1", "edit-renamed:1", "edit-written:1", "edit-exchanged:1",
-        "killed:1", "before-record:1", "before-record:7"})
+        "renamed:2", "unlinked:1", "edit-renamed:1", "edit-written:1", "exchanged:1", "killed:1",
+        "before-record:1", "before-record:7"})
     for (const bool resume_first : {true, false})
       EXPECT_TRUE(survives(place, resume_first)) << place << " was not reached";
 }
@@ -169,7 +169,7 @@ struct Edited : testing::Test {
     path = host.at("/etc/crontab");
     before = read_text(path);
     request = host.request();
-    ASSERT_FALSE(host.run(request, "edit-exchanged:1").done);
+    ASSERT_FALSE(host.run(request, "exchanged:1").done);
     swapped = read_text(path);
     ASSERT_EQ(swapped.find("/tmp/kit/evil"), std::string::npos);
     request.resume = true;
@@ -286,7 +286,7 @@ TEST(Crash, WhatSomebodyWroteAfterOurEditIsMadeImmutable) {
   for (auto& action : host.policy.responses[0].actions)
     if (action.kind == model::ActionKind::kRemove) action.clear_flags = {"immutable"};
   auto request = host.request();
-  ASSERT_FALSE(host.run(request, "edit-exchanged:1").done);
+  ASSERT_FALSE(host.run(request, "exchanged:1").done);
   write_text(path, read_text(path) + "# added by hand\n");
   request.resume = true;
   const Answer answer = host.run(request);

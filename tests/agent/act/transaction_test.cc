@@ -58,7 +58,7 @@ std::vector<Event> all_events() {
           Failed{2, Reason::kRaced},
           End{model::HostState::kFailed, Reason::kRaced, "why"},
           UndoBegin{a_begin().order},
-          UndoIntended{1, {true, true, {}}},
+          UndoIntended{1, {true, Digest{}, {}}},
           Undone{1, Reason::kConflict},
           UndoEnd{model::HostState::kUndone, Reason::kNone, "all"},
           Purged{timestamp(1'800'000'000), 3, 4096}};
@@ -182,9 +182,22 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
   record[0] = 4;
   const auto read = decode_record(record);
   ASSERT_FALSE(read);
-  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 8"),
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 9"),
             std::string::npos)
       << read.error().message;
+}
+
+TEST(Transaction, AnUndoThatAnOlderVersionBeganIsRefusedIfItsFileWasEdited) {
+  Bytes record = encode({Nonce{}, UndoIntended{1, {true, std::nullopt, Digest{{1}}}}});
+  record[0] = 8;
+  for (const std::uint8_t merged : {0, 1}) {
+    record[record.size() - Digest::kSize - 1] = merged;
+    const auto read = decode_record(record);
+    ASSERT_TRUE(read) << read.error().message;
+    const auto& undo = std::get<UndoIntended>(read->event).intent;
+    EXPECT_FALSE(undo.before);
+    EXPECT_EQ(undo.after, Digest{{1}});
+  }
 }
 
 // Whoever updates an agent can still undo what the older one did.

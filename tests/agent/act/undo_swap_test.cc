@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/act/actions/action.h"
+#include "agent/act/actions/beside.h"
 #include "tests/agent/act/clean.h"
 
 namespace fleetsweep::act {
@@ -144,6 +144,84 @@ TEST_F(UndoSwap, FlagsOfWhoEditsMeanwhileGoForOnesOfOurs) {
   EXPECT_TRUE(has_flag('a', "/etc/crontab"));
   EXPECT_FALSE(has_flag('i', "/etc/crontab"));
   change_flags("-a", "/etc/crontab");
+}
+
+// What came out is somebody's, and what went in is not there either: it cannot go back.
+struct Swapped : UndoSwap {
+  static constexpr const char* kLetter = "the only copy of a letter";
+  const std::string table = host.at("/etc/crontab");
+
+  void SetUp() override {
+    UndoSwap::SetUp();
+    only(ActionKind::kRemove, kByCron);
+    host.find_line(kByCron, model::PersistenceKind::kCron, "/etc/crontab",
+                   "*/5 * * * * root /tmp/kit/evil >/dev/null");
+  }
+  std::string beside() {
+    return output_of("find " + host.at("/etc") + " -maxdepth 1 -name '.fs*' -printf %p");
+  }
+  void swap() {
+    fs::rename(table, host.at("/srv/moved"));
+    write_text(table, "another file");
+    fs::remove(beside());
+    write_text(beside_, kLetter);
+  }
+  std::string beside_;
+};
+
+TEST_F(Swapped, WhatAnEditCouldNotGiveBackIsDeletedByItsRecovery) {
+  host.dry_run = host.findings;
+  request = host.request();
+  const Answer answer = host.run_racing(request, "exchanged:1", [&] {
+    beside_ = beside();
+    swap();
+  });
+  EXPECT_EQ(answer.reason(), Reason::kRaced) << answer.text();
+  EXPECT_NE(answer.text().find(fs::path(beside_).filename()), std::string::npos) << answer.text();
+  EXPECT_EQ(read_text(beside_), kLetter);
+  EXPECT_EQ(read_text(table), "another file");
+}
+
+TEST_F(Swapped, WhatAnUndoCouldNotGiveBackIsDeletedByTheNext) {
+  const std::string before = read_text(table);
+  clean();
+  const std::string edited = read_text(table);
+  const Answer undone = undo("exchanged:1", [&] {
+    beside_ = beside();
+    swap();
+  });
+  EXPECT_EQ(undone.reason(), Reason::kRaced) << undone.text();
+  EXPECT_EQ(read_text(beside_), kLetter);
+  write_text(table, edited);
+  const Answer next = host.run_locally(fixture::id_of(request.order));
+  EXPECT_NE(next.text().find(fs::path(beside_).filename()), std::string::npos) << next.text();
+  EXPECT_EQ(read_text(beside_), kLetter);
+  fs::rename(beside_, host.at("/srv/letter"));
+  const Answer again = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
+  EXPECT_EQ(read_text(table), before);
+}
+
+TEST_F(Swapped, WhatCameOutForAFileThatWasTakenIsDeletedByTheNextUndo) {
+  only_quarantine(kEvil);
+  const std::string content = read_text(host.at(kEvil)), evil = host.at(kEvil);
+  clean();
+  write_text(evil, content);  // a copy, which undo replaces by the file
+  const Answer undone = undo("exchanged:1", [&] {
+    beside_ = output_of("find " + host.at("/tmp/kit") + " -name '.fs*' -printf %p");
+    fs::rename(evil, host.at("/srv/moved"));
+    write_text(evil, "another file");
+    fs::remove(beside_);
+    write_text(beside_, kLetter);
+  });
+  EXPECT_EQ(undone.reason(), Reason::kRaced) << undone.text();
+  EXPECT_EQ(read_text(beside_), kLetter);
+  fs::remove(evil);
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).reason(), Reason::kRaced);
+  EXPECT_EQ(read_text(evil), kLetter);
+  fs::remove(evil);
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).state(), HostState::kUndone);
+  EXPECT_EQ(read_text(evil), content);
 }
 
 // A set-id program that `disable` took its rights from.
