@@ -447,9 +447,10 @@ void ContentReader::read_entries(Work& work) {
   if (!read_to(work, size) || !hash(work, wanted)) return;
   work.answer.entries_read = true;
   const std::string_view text = as_text(work.content());
-  work.answer.entries =
-      parse_persistence(work.job.format, work.facts.identity.path, work.job.user, text);
-  work.answer.followed = followed_files(work.job.format, work.facts.identity.path, text);
+  const std::string& path = work.facts.identity.path;
+  work.answer.entries = parse_persistence(
+      work.job.format, work.job.unit.empty() ? path : work.job.unit, work.job.user, text);
+  work.answer.followed = followed_files(work.job.format, path, text);
 }
 
 void ContentReader::read_registry(Work& work) {

@@ -118,6 +118,7 @@ void write(Writer& writer, const Job& job) {
   writer.small(job.md5);
   writer.small(static_cast<std::uint8_t>(job.format));
   writer.text(job.user);
+  writer.text(job.unit);
   write(writer, job.hive);
 }
 
@@ -144,6 +145,7 @@ Job read_job(Reader& reader) {
   job.md5 = reader.small() != 0;
   job.format = read_format(reader);
   job.user = reader.text();
+  job.unit = reader.text();
   job.hive = read_hive_job(reader);
   job.facts.stage = FileStage::kStat;
   return job;

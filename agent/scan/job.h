@@ -23,7 +23,8 @@ struct Job {
   bool md5 = false;                   // beside the entries: whether the file is its package's
   Format format = Format::kLines;     // of the entries
   std::string user;
-  HiveJob hive;                                                  // not kNone: nothing else is asked
+  std::string unit;  // what systemd knows the file as, which a link leads to; empty: as its path
+  HiveJob hive;      // not kNone: nothing else is asked
   model::PersistenceKind place = model::PersistenceKind::kCron;  // stays with the walker
 };
 

@@ -224,9 +224,10 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
                              fits(*rule.place, folder, name, status, error);
         if (error != 0) unreadable(at, unopened(error));
         if (!fits_in) continue;
-        const PersistenceKind kind = rule.place->format == Format::kUnit
-                                         ? kind_of_unit(top == place ? at : spelled + "/" + name)
-                                         : rule.place->kind;
+        const bool is_unit = rule.place->format == Format::kUnit;
+        std::string unit = is_unit && top != place ? spelled + "/" + name : std::string();
+        const PersistenceKind kind =
+            is_unit ? kind_of_unit(unit.empty() ? at : unit) : rule.place->kind;
         if (!pass.known_.emplace(std::pair(at, kind), true).second) continue;
         if (++files > limits::kPersistenceFiles) {
           pass.tallies_.add_unscannable(
@@ -234,7 +235,7 @@ void PersistencePass::gather(const std::string& path, const Folder& folder) {
               fmt::format("more than {} files to read", limits::kPersistenceFiles));
           return;
         }
-        pass.files_.emplace(at, Found{kind, rule.place->format, rule.user});
+        pass.files_.emplace(at, Found{kind, rule.place->format, rule.user, std::move(unit)});
       }
     }
     void unreadable(const std::string& at, const std::string& reason) override {
@@ -260,6 +261,7 @@ void PersistencePass::ask(Job& job, const Found& found) const {
   job.place = found.kind;
   job.format = found.format;
   job.user = found.user;
+  job.unit = found.unit;
   job.md5 = needs_owner_ && packages_.recorded(job.facts.identity.path).has_value();
 }
 
@@ -330,10 +332,11 @@ UniqueFd PersistencePass::open_linked(std::string& path, const Found& found) {
   return file;
 }
 
-void PersistencePass::open(std::string path, const Found& found) {
+void PersistencePass::open(std::string path, Found found) {
   if (is_stopped_()) return;
   UniqueFd file = root_.open_file(path);
   if (!file && errno == ELOOP) {
+    if (found.format == Format::kUnit && found.unit.empty()) found.unit = path;
     file = open_linked(path, found);
     if (!file) return;
   }

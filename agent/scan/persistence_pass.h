@@ -50,11 +50,12 @@ class PersistencePass {
     model::PersistenceKind kind;
     Format format;
     std::string user;
+    std::string unit = {};  // of Job
   };
   struct Folder;  // what to look for in it
   void gather(const std::string& path, const Folder& folder);
   void ask(Job& job, const Found& found) const;
-  void open(std::string path, const Found& found);
+  void open(std::string path, Found found);
   UniqueFd open_linked(std::string& path, const Found& found);
   struct Followed {
     FollowedFile file;

@@ -84,8 +84,8 @@ Result<std::string> small_text(const UniqueFd& fd, std::size_t bytes_max) {
 
 std::string unopened(int error) {
   if (error == EREMOTE) return std::string(kInShare);
-  return error == ELOOP ? "behind a link that is neither root's nor of the owner of what it leads "
-                          "to: not looked at"
+  return error == ELOOP ? "behind a link that may be of others than root or the owner of what it "
+                          "leads to: not looked at"
                         : std::strerror(error);
 }
 

@@ -135,6 +135,30 @@ TEST_F(LinksScan, AStarStandsForNoFolderThatIsALink) {
   EXPECT_EQ(result["unscannable"], 1);
 }
 
+TEST_F(LinksScan, AUnitHasTheNameOfTheFileThatItsLinkLeadsTo) {
+  const std::string starts = "[Service]\nExecStart=/opt/evil\n", waits = "[Timer]\nOnBootSec=1\n";
+  write("/opt/a", starts);
+  write("/opt/b", waits);
+  write("/opt/c", starts);
+  write("/opt/d/x.conf", waits);
+  link("/opt/a", "/etc/systemd/system/one.service");
+  link("/opt/b", "/etc/systemd/system/two.timer");
+  link("/opt/c", "/etc/systemd/system/three.service.d/x.conf");
+  link("/opt/d", "/etc/systemd/system/four.timer.d");
+  model::Policy policy;
+  policy.detections = {entry("unit", "systemd_unit"), entry("timer", "systemd_timer")};
+  Names found;
+  const auto result = scan(policy);
+  for (const auto& finding : result["findings"]) {
+    const auto& entry = finding["persistence"];
+    found.insert(entry["file"].value("path", "") + " " + entry.value("name", "") + " " +
+                 entry.value("command", ""));
+  }
+  EXPECT_EQ(found,
+            (Names{"/opt/a one.service /opt/evil", "/opt/b two.timer two.service",
+                   "/opt/c three.service /opt/evil", "/opt/d/x.conf four.timer four.service"}));
+}
+
 // The agent of ssh that lasts over sessions has such a name.
 TEST_F(LinksScan, ALinkToASocketOrADeviceIsUnscannable) {
   write("/etc/passwd", "ann:x:65534:65534::/home/ann:/bin/sh\n");

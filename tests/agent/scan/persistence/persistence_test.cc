@@ -154,8 +154,8 @@ TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhe
   EXPECT_EQ(
       result["unscannable_paths"],
       nlohmann::json(
-          {"/home/alice/.config/systemd/user/x.service.d: behind a link that is neither root's nor "
-           "of the owner of what it leads to: not looked at",
+          {"/home/alice/.config/systemd/user/x.service.d: behind a link that may be of others than "
+           "root or the owner of what it leads to: not looked at",
            "/home/alice/.bashrc: leads to a file that is not its owner's: not followed"}));
   policy.detections[0].any_of = {{is(Field::kPersistenceKind, "systemd_timer")}};
   EXPECT_EQ(persistence_paths(scan(policy)), Names{"/opt/evil-timers/x.conf"});
