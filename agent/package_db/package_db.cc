@@ -224,9 +224,12 @@ PackageDb& PackageDb::operator=(PackageDb&&) noexcept = default;
 PackageDb::~PackageDb() = default;
 
 bool has_only_bin(const std::string& root) {
-  std::error_code error;
-  const fs::path target = fs::read_symlink(fs::path(root) / "usr/sbin", error);
-  return !error && ("/usr" / target / ".").lexically_normal() == "/usr/bin/";
+  const auto leads = [&](const fs::path& link, const fs::path& there) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(fs::path(root) / link, error);
+    return !error && ("/" / link.parent_path() / target / ".").lexically_normal() == there / "";
+  };
+  return leads("usr/sbin", "/usr/bin") || leads("usr/sbin/ldconfig", "/usr/bin/ldconfig");
 }
 
 Result<PackageDb> PackageDb::open(const std::string& root) {

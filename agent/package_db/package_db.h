@@ -17,8 +17,9 @@
 
 namespace fleetsweep {
 
-// Whether beneath `root` /usr/sbin is a link to /usr/bin: Fedora since 42, and Arch. What packages
-// record in sbin lies in bin there; elsewhere they are two.
+// Whether beneath `root` /usr/sbin is a link to /usr/bin: Fedora since 42, and Arch; or a folder of
+// links to what is there, as an upgrade of Fedora leaves one that held something else. What
+// packages record in sbin lies in bin there; elsewhere they are two.
 bool has_only_bin(const std::string& root);
 
 class PackageDb {

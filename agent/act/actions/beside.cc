@@ -31,40 +31,78 @@ std::string unfinished_name(const Op& op) {
   return name_for("fsw", op);
 }
 
-Digest digest_under(const Parent& parent, const std::string& name, std::uint64_t most) {
-  const UniqueFd file(
+namespace {
+
+UniqueFd open_under(const Parent& parent, const std::string& name) {
+  return UniqueFd(
       ::openat(parent.folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+}
+
+// Of what is open, if it is a file of at most so many bytes.
+Checked<Digest> digest_of_file(int file, std::uint64_t most) {
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return digest_of(file.get(), most).value_or(Digest{});
+  if (::fstat(file, &status) != 0) return refuse_errno("stat", "a file", errno);
+  if (!S_ISREG(status.st_mode) || static_cast<std::uint64_t>(status.st_size) > most)
+    return Digest{};
+  return digest_of(file, most);
+}
+
+// Of a file that is not written to its end: it has no other name, and is ours, or, where a volume
+// has one owner for all (NTFS), the folder's.
+bool is_unfinished(const Parent& parent, const struct stat& status) {
+  struct stat folder {};
+  return S_ISREG(status.st_mode) && status.st_nlink == 1 &&
+         (status.st_uid == ::geteuid() ||
+          (::fstat(parent.folder.get(), &folder) == 0 && status.st_uid == folder.st_uid));
+}
+
+}  // namespace
+
+bool is_under(const Parent& parent, const std::string& name, int file) {
+  struct stat ours {};
+  const auto there = stat_in(parent, name);
+  return there && *there && ::fstat(file, &ours) == 0 && ours.st_dev == (*there)->st_dev &&
+         ours.st_ino == (*there)->st_ino;
+}
+
+Checked<Digest> digest_under(const Parent& parent, const std::string& name, std::uint64_t most) {
+  const UniqueFd file = open_under(parent, name);
+  if (file) return digest_of_file(file.get(), most);
+  if (reason_of(errno) == Reason::kGone || reason_of(errno) == Reason::kChanged) return Digest{};
+  return refuse_errno("open", name, errno);
 }
 
 Checked<bool> remove_unfinished(const Op& op, const Parent& parent) {
-  if (::unlinkat(parent.folder.get(), unfinished_name(op).c_str(), 0) == 0) return true;
-  if (errno == ENOENT) return false;
+  const std::string name = unfinished_name(op);
+  FS_TRY(const auto there, stat_in(parent, name));
+  if (!there || !is_unfinished(parent, *there)) return false;
+  if (::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return true;
   return refuse_errno("remove what a crash has left of", op.file.path, errno);
 }
 
 Checked<UniqueFd> write_beside(const Op& op, const Parent& parent, const std::string& name,
-                               const std::function<Checked<void>(int file)>& fill) {
+                               const Fill& write, const Fill& finish) {
   FS_CHECK(remove_unfinished(op, parent));
   const std::string unfinished = unfinished_name(op);
   UniqueFd file(::openat(parent.folder.get(), unfinished.c_str(),
                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file && errno == EEXIST) return refuse_raced(op, parent, unfinished);
   if (!file) return refuse_errno("create", op.file.path, errno);
-  const auto written = [&]() -> Checked<void> {
-    FS_CHECK(fill(file.get()));
-    if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
+  const auto finished = [&]() -> Checked<void> {
+    FS_CHECK(write(file.get()));
     if (rename_in(parent.folder.get(), unfinished, name, RENAME_NOREPLACE) != 0)
       return refuse_errno("finish", op.file.path, errno);
+    FS_CHECK(finish(file.get()));
+    if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
     return {};
   }();
-  if (written) return file;
-  (void)::unlinkat(parent.folder.get(), unfinished.c_str(), 0);
-  return fail(written.error());
+  if (finished) return file;
+  for (const auto& one : {unfinished, name})
+    if (is_under(parent, one, file.get())) (void)::unlinkat(parent.folder.get(), one.c_str(), 0);
+  return fail(finished.error());
 }
 
-Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::string_view path) {
+Checked<bool> exchange(const Op& op, const Parent& parent, const std::string& temporary, int file) {
   const int folder = parent.folder.get();
   if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) {
     fault_point("exchanged");
@@ -73,8 +111,20 @@ Checked<bool> exchange(const Parent& parent, const std::string& temporary, std::
   if (errno == EINVAL && ::renameat(folder, temporary.c_str(), folder, parent.leaf.c_str()) == 0)
     return false;
   const int error = errno;
-  (void)::unlinkat(folder, temporary.c_str(), 0);
-  return refuse_errno("replace", path, error);
+  discard(parent, temporary, file);
+  return refuse_errno("replace", op.file.path, error);
+}
+
+void discard(const Parent& parent, const std::string& name, int file) {
+  if (is_under(parent, name, file)) {
+    (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
+    return;
+  }
+  const auto there = stat_in(parent, name);
+  struct stat status {};
+  if (!there || !*there || ::fstat(file, &status) != 0) return;
+  const auto most = static_cast<std::uint64_t>(status.st_size);
+  if (const auto ours = digest_of(file, most)) (void)give_back(parent, name, *ours, most);
 }
 
 // Whoever swapped it may go on, and can hide ours each time with as good a chance as not. While he
@@ -86,9 +136,11 @@ bool give_back(const Parent& parent, const std::string& name, const Digest& ours
   for (int i = 0; i < kTries; ++i) {
     std::this_thread::sleep_for(std::chrono::microseconds(250) * i * i);
     if (rename_in(folder, name, parent.leaf, RENAME_NOREPLACE) == 0) return true;
-    if (ours.is_zero() || digest_under(parent, parent.leaf, most) != ours) continue;
+    const UniqueFd leaf = open_under(parent, parent.leaf);
+    const auto holds = leaf ? digest_of_file(leaf.get(), most) : Digest{};
+    if (ours.is_zero() || !holds || *holds != ours) continue;
     if (rename_in(folder, name, parent.leaf, RENAME_EXCHANGE) != 0) continue;
-    if (digest_under(parent, name, most) != ours) continue;
+    if (!is_under(parent, name, leaf.get())) continue;
     (void)::unlinkat(folder, name.c_str(), 0);
     return true;
   }

@@ -83,13 +83,16 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 // in goes back to where it was.
 Checked<Digest> clear(const Op& op, const Intent& intent, const Parent& parent,
                       const std::string& name) {
-  const Digest found = digest_under(parent, name, edit_bytes(op));
-  const bool is_known = !found.is_zero() && (found == intent.before || found == intent.after);
-  if (is_known && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return found;
+  const auto found = digest_under(parent, name, edit_bytes(op));
+  const bool is_file = found && !found->is_zero(), is_written = is_file && *found == intent.after,
+             is_read = is_file && *found == intent.before;
+  if ((is_written || is_read) && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0)
+    return found;
   const int error = errno;
-  if (found != intent.after) (void)give_back(parent, name, intent.after, edit_bytes(op));
+  if (!is_written) (void)give_back(parent, name, intent.after, edit_bytes(op));
   (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-  if (is_known) return refuse_errno("edit", op.file.path, error);
+  if (!found) return found;
+  if (is_written || is_read) return refuse_errno("edit", op.file.path, error);
   return refuse_raced(op, parent, name);
 }
 
@@ -109,13 +112,25 @@ Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
 // notice edits by it. With `times` it is the old one's in every respect.
 Checked<UniqueFd> write_file(const Op& op, const Parent& parent, const std::string& name,
                              std::string_view text, const Metadata& metadata, bool times) {
-  return write_beside(op, parent, name, [&](int file) -> Checked<void> {
-    FS_CHECK(apply_flags(file, metadata));
-    if (!write_all(file, as_bytes(text))) return refuse_errno("write", op.file.path, errno);
-    const std::int64_t now = mtime_of(file);
-    FS_CHECK(apply_metadata(file, metadata));
-    return times ? Checked<void>() : set_mtime(file, now);
-  });
+  std::int64_t now = 0;
+  return write_beside(
+      op, parent, name,
+      [&](int file) -> Checked<void> {
+        FS_CHECK(apply_flags(file, metadata));
+        if (!write_all(file, as_bytes(text))) return refuse_errno("write", op.file.path, errno);
+        now = mtime_of(file);
+        return {};
+      },
+      [&](int file) -> Checked<void> {
+        FS_CHECK(apply_metadata(file, metadata));
+        return times ? Checked<void>() : set_mtime(file, now);
+      });
+}
+
+// What is under the name of ours is not locked: it could not go any more.
+void lock_old(const Op& op, const Parent& parent, const std::string& ours, int file,
+              std::uint32_t locks) {
+  if (!is_under(parent, ours, file)) (void)lock(op, file, locks);
 }
 
 // Only what was read; with the flags it had, for when it stays.
@@ -150,13 +165,15 @@ Checked<void> replace(Context& context, std::uint32_t index, const Parent& paren
   }
   fault_point("edit-written");
   const auto now = current_digest(context, parent, op);
-  if (!now || *now != intent.before) {
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+  const bool was_swapped = now && *now == intent.after;  // by somebody, before we did
+  if (!was_swapped && (!now || *now != intent.before)) {
+    discard(parent, temporary, file->get());
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
     if (!now) return fail(now.error());
     return refuse(Reason::kRaced, "{}: changed while we acted", escaped(op.file.path));
   }
-  const auto exchanged = exchange(parent, temporary, op.file.path);
+  const auto exchanged =
+      was_swapped ? Checked<bool>(true) : exchange(op, parent, temporary, file->get());
   if (!exchanged) {
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
     return fail(exchanged.error());
@@ -179,7 +196,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const auto edited =
       edit.removes ? take_out(op, intent, parent) : replace(context, index, parent, edit.after);
   if (!edited) {
-    (void)lock(op, old.get(), locks);  // wherever it is now
+    lock_old(op, parent, hidden_name(op), old.get(), locks);  // wherever it is now
     return fail(edited.error());
   }
   return post_in(parent);
@@ -331,18 +348,19 @@ Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
 }
 
 // The edited file, which may be locked, goes for what is written under the temporary name.
-Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent, int edited) {
+Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent, int edited,
+                          int written) {
   const std::string temporary = temporary_name(op);
   const auto locks = unlock_read(op, edited, back.before);
   if (!locks) {
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    discard(parent, temporary, written);
     return fail(locks.error());
   }
   const auto changed = [&]() -> Checked<void> {
-    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+    FS_TRY(const bool exchanged, exchange(op, parent, temporary, written));
     return exchanged ? settle(op, back, parent, temporary) : Checked<void>();
   }();
-  if (!changed) (void)lock(op, edited, *locks);
+  if (!changed) lock_old(op, parent, temporary, edited, *locks);
   return changed;
 }
 
@@ -351,14 +369,14 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const OpState& state = context.op_state(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   const std::string temporary = temporary_name(op);
-  FS_TRY(Digest now, current_digest(context, parent, op));
   Intent back = intent_in(parent);
-  back.before = state.undo->before.value_or(now);
+  back.before = state.undo->before.value_or(state.intent.after);
   back.after = state.undo->after;
   // What an undo has left that was interrupted.
   FS_CHECK(remove_unfinished(op, parent));
   FS_TRY(const auto beside, stat_in(parent, temporary));
   if (beside) FS_CHECK(clear(op, back, parent, temporary));
+  FS_TRY(const Digest now, current_digest(context, parent, op));
   if (now == back.after) {  // it had come so far
     FS_CHECK(lock_again(context, index, parent, now));
     return restore_time(state, parent);
@@ -378,11 +396,11 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   if (now.is_zero()) {
     if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
       const int error = errno;
-      (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+      discard(parent, temporary, file.get());
       return refuse_errno("restore", op.file.path, error);
     }
   } else {
-    FS_CHECK(change_back(op, back, parent, edited.get()));
+    FS_CHECK(change_back(op, back, parent, edited.get(), file.get()));
   }
   FS_CHECK(lock(op, file.get(), state.intent.locks));
   return restore_time(state, parent);

@@ -121,7 +121,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
     return finish(context, index, parent);
   }();
   // Wherever it is now.
-  if (!taken) (void)lock(op, file.get(), locks);
+  if (!taken && !is_under(parent, hidden_name(op), file.get())) (void)lock(op, file.get(), locks);
   return taken;
 }
 
@@ -195,10 +195,14 @@ Checked<UniqueFd> link_again(const Op& op, const Parent& parent, UniqueFd other)
 }
 
 Checked<UniqueFd> write_again(Context& context, const Op& op, const Parent& parent) {
-  return write_beside(op, parent, temporary_name(op), [&](int file) -> Checked<void> {
-    FS_TRY(const Metadata metadata, restore_content(context, op.store, file));
-    return apply_metadata(file, metadata);
-  });
+  Metadata metadata;
+  return write_beside(
+      op, parent, temporary_name(op),
+      [&](int file) -> Checked<void> {
+        FS_TRY(metadata, restore_content(context, op.store, file));
+        return {};
+      },
+      [&](int file) { return apply_metadata(file, metadata); });
 }
 
 // Under the temporary name: only what has the content that is in the vault is deleted. What a race
@@ -208,13 +212,12 @@ Checked<void> remove_copy(const Context& context, const Op& op, const Parent& pa
   FS_TRY(const auto there, stat_in(parent, temporary));
   if (!there) return {};
   const Digest& stored = context.op_state(op.store).post.digest;
-  if (digest_under(parent, temporary, op.file.size) != stored) {
-    (void)give_back(parent, temporary, stored, op.file.size);
-    return refuse_raced(op, parent, temporary);
-  }
-  if (::unlinkat(parent.folder.get(), temporary.c_str(), 0) != 0)
-    return refuse_errno("restore", op.file.path, errno);
-  return {};
+  FS_TRY(const Digest found, digest_under(parent, temporary, op.file.size));
+  const bool is_copy = !found.is_zero() && found == stored;
+  if (is_copy && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) return {};
+  if (is_copy) return refuse_errno("restore", op.file.path, errno);
+  (void)give_back(parent, temporary, stored, op.file.size);
+  return refuse_raced(op, parent, temporary);
 }
 
 Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
@@ -224,18 +227,20 @@ Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
 }
 
 // What came out for it must be no more than a copy, or goes back, locked as it was.
-Checked<void> replace(const Context& context, const Op& op, const Parent& parent, int copy) {
+Checked<void> replace(const Context& context, const Op& op, const Parent& parent, int copy,
+                      int made) {
   const std::string temporary = temporary_name(op);
   const auto locks = unlock_copy(op, copy);
   if (!locks) {
-    (void)::unlinkat(parent.folder.get(), temporary.c_str(), 0);
+    discard(parent, temporary, made);
     return fail(locks.error());
   }
   const auto replaced = [&]() -> Checked<void> {
-    FS_TRY(const bool exchanged, exchange(parent, temporary, op.file.path));
+    FS_TRY(const bool exchanged, exchange(op, parent, temporary, made));
     return exchanged ? remove_copy(context, op, parent) : Checked<void>();
   }();
-  if (!replaced) (void)lock(op, copy, *locks);
+  // Under the name of ours it could not go any more.
+  if (!replaced && !is_under(parent, temporary, copy)) (void)lock(op, copy, *locks);
   return replaced;
 }
 
@@ -244,12 +249,11 @@ Checked<UniqueFd> restore(Context& context, std::uint32_t index, const Parent& p
                           const Metadata& stored, int copy) {
   const Op& op = context.op(index);
   const std::string temporary = temporary_name(op);
-  FS_CHECK(remove_copy(context, op, parent));  // of an undo that was interrupted
   FS_TRY(UniqueFd other, other_name(context, index, stored));
   auto made = other ? link_again(op, parent, std::move(other)) : write_again(context, op, parent);
   if (made) fault_point("restored");
   if (made && copy >= 0) {
-    FS_CHECK(replace(context, op, parent, copy));
+    FS_CHECK(replace(context, op, parent, copy, made->get()));
   } else if (made &&
              rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
     made = refuse_errno("restore", op.file.path, errno);
@@ -267,7 +271,9 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  // What an undo has left that was interrupted.
   FS_CHECK(remove_unfinished(op, parent));
+  FS_CHECK(remove_copy(context, op, parent));
   auto file = context.tree.file(parent, op.file.path);
   if (!file && file.error().reason != Reason::kGone) return fail(file.error());
   bool is_done = false;
@@ -278,9 +284,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
                     escaped(op.file.path));
     FS_TRY(is_done, has_stored_rest(stored, file->get()));
   }
-  if (is_done)  // an undo that was interrupted had come so far
-    FS_CHECK(remove_copy(context, op, parent));
-  else
+  if (!is_done)  // else an undo that was interrupted had come so far
     file = restore(context, index, parent, stored, file ? file->get() : -1);
   if (!file) return fail(file.error());
   FS_CHECK(restore_time(context.op_state(index), parent));

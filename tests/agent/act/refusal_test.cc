@@ -152,6 +152,9 @@ TEST_F(Refusal, WhatTakesTheNameOfSshdIsItWhereSbinIsNoLink) {
   expect(host.request(), Reason::kProtected);
   fs::remove(host.at("/usr/sbin"));
   fs::create_directory(host.at("/usr/sbin"));
+  fs::create_symlink("../bin/ldconfig", host.at("/usr/sbin/ldconfig"));
+  expect(host.request(), Reason::kProtected);
+  fs::remove(host.at("/usr/sbin/ldconfig"));
   const Answer answer = host.run(host.request());
   EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
   EXPECT_FALSE(fs::exists(host.at("/usr/bin/sshd")));

@@ -1,5 +1,7 @@
 // Somebody puts something else in the place of what an undo gives back, while it does.
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,6 +202,71 @@ TEST_F(Swapped, WhatAnUndoCouldNotGiveBackIsDeletedByTheNext) {
   const Answer again = host.run_locally(fixture::id_of(request.order));
   EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
   EXPECT_EQ(read_text(table), before);
+}
+
+TEST_F(Swapped, WhatIsSwappedBeforeActDoesIsDeletedAsItsTemporaryFile) {
+  const std::string before = read_text(table);
+  host.dry_run = host.findings;
+  request = host.request();
+  const Answer answer = host.run_racing(request, "edit-written:1", [&] {
+    ASSERT_EQ(::renameat2(AT_FDCWD, table.c_str(), AT_FDCWD, beside().c_str(), RENAME_EXCHANGE), 0);
+  });
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(beside(), "");
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(read_text(table), before);
+}
+
+TEST_F(Swapped, ALetterUnderTheTemporaryNameIsDeletedWhereNothingCanBeSwapped) {
+  clean();
+  const Answer undone = undo("edit-undo-written:1", [&] {
+    beside_ = beside();
+    fs::rename(table, host.at("/srv/moved"));
+    fs::remove(beside_);
+    write_text(beside_, kLetter);
+  });
+  EXPECT_EQ(undone.state(), HostState::kFailed) << undone.text();
+  EXPECT_EQ(read_text(table), kLetter);
+  EXPECT_EQ(beside(), "");
+}
+
+TEST_F(Swapped, AFolderUnderTheUnfinishedNameKeepsWhatIsDoneFromBeingFinished) {
+  host.dry_run = host.findings;
+  request = host.request();
+  ASSERT_FALSE(host.run(request, "exchanged:1").done);
+  Op op;
+  op.token = std::stoull(beside().substr(beside().rfind('-') + 1), nullptr, 16);
+  fs::create_directory(host.at("/etc/" + unfinished_name(op)));
+  request.resume = true;
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(beside(), host.at("/etc/" + unfinished_name(op)));
+}
+
+TEST_F(Swapped, ACopyLockedUnderOurNameNeverGoes) {
+  only_quarantine(kEvil);
+  const std::string content = read_text(host.at(kEvil));
+  clean();
+  write_text(host.at(kEvil), content);
+  change_flags("+i", kEvil);
+  if (IsSkipped()) return;
+  const Answer undone = undo("exchanged:1", [&] { change_flags("+i", "/tmp/kit"); });
+  change_flags("-i", "/tmp/kit");
+  EXPECT_EQ(undone.state(), HostState::kFailed) << undone.text();
+  const Answer again = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
+  EXPECT_EQ(output_of("find " + host.at("/tmp/kit") + " -name '.fs*'"), "");
+}
+
+TEST_F(Swapped, AWholeCopyOfWhatWasTakenStaysBesideWhatHasItsName) {
+  only_quarantine(kEvil);
+  clean();
+  ASSERT_FALSE(host.run(host.undo_request(request), "restored:1").done);
+  EXPECT_NE(output_of("find " + host.at("/tmp/kit") + " -name '.fs*'"), "");
+  write_text(host.at(kEvil), "another file");
+  const Answer undone = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_EQ(output_of("find " + host.at("/tmp/kit") + " -name '.fs*'"), "");
 }
 
 TEST_F(Swapped, WhatCameOutForAFileThatWasTakenIsDeletedByTheNextUndo) {
