@@ -245,9 +245,12 @@ bool is_sshd(std::string_view path, Sbin sbin) {
 std::vector<std::string> protected_files(Sbin sbin) {
   std::vector<std::string> all;
   const auto add = [&](std::string path) {
-    if (sbin == Sbin::kLinkToBin && path.starts_with("/sbin/")) path.erase(1, 1);
-    all.push_back(path);
-    if (!path.starts_with("/etc/")) all.push_back("/usr" + path);
+    for (const bool in_bin : {false, true}) {
+      if (in_bin && (sbin == Sbin::kFolder || !path.starts_with("/sbin/"))) break;
+      if (in_bin) path.erase(1, 1);
+      all.push_back(path);
+      if (!path.starts_with("/etc/")) all.push_back("/usr" + path);
+    }
   };
   for (const auto path : kTexts) add(std::string(path));
   for (const auto path : kPrograms) add(std::string(path));

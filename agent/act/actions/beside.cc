@@ -47,12 +47,12 @@ Checked<Digest> digest_of_file(int file, std::uint64_t most) {
   return digest_of(file, most);
 }
 
-// Of a file that is not written to its end: it has no other name, and is ours, or, where a volume
-// has one owner for all (NTFS), the folder's.
-bool is_unfinished(const Parent& parent, const struct stat& status) {
+// Of a file that is not written to its end: it has no other name, and is ours, or by now of the
+// owner that it is to have, or, where a volume has one for all (NTFS), of the folder's.
+bool is_unfinished(const Parent& parent, const struct stat& status, std::uint32_t owner) {
   struct stat folder {};
   return S_ISREG(status.st_mode) && status.st_nlink == 1 &&
-         (status.st_uid == ::geteuid() ||
+         (status.st_uid == ::geteuid() || status.st_uid == owner ||
           (::fstat(parent.folder.get(), &folder) == 0 && status.st_uid == folder.st_uid));
 }
 
@@ -65,45 +65,53 @@ bool is_under(const Parent& parent, const std::string& name, int file) {
          ours.st_ino == (*there)->st_ino;
 }
 
-Checked<Digest> digest_under(const Parent& parent, const std::string& name, std::uint64_t most) {
-  const UniqueFd file = open_under(parent, name);
-  if (file) return digest_of_file(file.get(), most);
-  if (reason_of(errno) == Reason::kGone || reason_of(errno) == Reason::kChanged) return Digest{};
-  return refuse_errno("open", name, errno);
+Checked<Under> look_under(const Parent& parent, const std::string& name, std::uint64_t most) {
+  Under under{open_under(parent, name), {}};
+  if (!under.file && reason_of(errno) != Reason::kGone && reason_of(errno) != Reason::kChanged)
+    return refuse_errno("open", name, errno);
+  if (under.file) {
+    FS_TRY(under.digest, digest_of_file(under.file.get(), most));
+  }
+  return under;
 }
 
-Checked<bool> remove_unfinished(const Op& op, const Parent& parent) {
+bool remove_under(const Parent& parent, const std::string& name, int file) {
+  return is_under(parent, name, file) && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0;
+}
+
+Checked<bool> remove_unfinished(const Op& op, const Parent& parent, std::uint32_t owner) {
   const std::string name = unfinished_name(op);
   FS_TRY(const auto there, stat_in(parent, name));
-  if (!there || !is_unfinished(parent, *there)) return false;
+  if (!there || !is_unfinished(parent, *there, owner)) return false;
   if (::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return true;
   return refuse_errno("remove what a crash has left of", op.file.path, errno);
 }
 
 Checked<UniqueFd> write_beside(const Op& op, const Parent& parent, const std::string& name,
-                               const Fill& write, const Fill& finish) {
-  FS_CHECK(remove_unfinished(op, parent));
+                               const std::function<Checked<void>(int file)>& fill) {
   const std::string unfinished = unfinished_name(op);
   UniqueFd file(::openat(parent.folder.get(), unfinished.c_str(),
                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file && errno == EEXIST) return refuse_raced(op, parent, unfinished);
   if (!file) return refuse_errno("create", op.file.path, errno);
   const auto finished = [&]() -> Checked<void> {
-    FS_CHECK(write(file.get()));
-    if (rename_in(parent.folder.get(), unfinished, name, RENAME_NOREPLACE) != 0)
-      return refuse_errno("finish", op.file.path, errno);
-    FS_CHECK(finish(file.get()));
+    FS_CHECK(fill(file.get()));
     if (::fsync(file.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
-    return {};
+    if (rename_in(parent.folder.get(), unfinished, name, RENAME_NOREPLACE) == 0) return {};
+    if (errno == ENOENT) return refuse_raced(op, parent, unfinished);
+    return refuse_errno("finish", op.file.path, errno);
   }();
   if (finished) return file;
-  for (const auto& one : {unfinished, name})
-    if (is_under(parent, one, file.get())) (void)::unlinkat(parent.folder.get(), one.c_str(), 0);
+  (void)remove_under(parent, unfinished, file.get());
   return fail(finished.error());
 }
 
 Checked<bool> exchange(const Op& op, const Parent& parent, const std::string& temporary, int file) {
   const int folder = parent.folder.get();
+  if (!is_under(parent, temporary, file)) {
+    discard(parent, temporary, file);
+    return refuse_raced(op, parent, temporary);
+  }
   if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) {
     fault_point("exchanged");
     return true;
@@ -116,10 +124,7 @@ Checked<bool> exchange(const Op& op, const Parent& parent, const std::string& te
 }
 
 void discard(const Parent& parent, const std::string& name, int file) {
-  if (is_under(parent, name, file)) {
-    (void)::unlinkat(parent.folder.get(), name.c_str(), 0);
-    return;
-  }
+  if (remove_under(parent, name, file)) return;
   const auto there = stat_in(parent, name);
   struct stat status {};
   if (!there || !*there || ::fstat(file, &status) != 0) return;
@@ -140,9 +145,7 @@ bool give_back(const Parent& parent, const std::string& name, const Digest& ours
     const auto holds = leaf ? digest_of_file(leaf.get(), most) : Digest{};
     if (ours.is_zero() || !holds || *holds != ours) continue;
     if (rename_in(folder, name, parent.leaf, RENAME_EXCHANGE) != 0) continue;
-    if (!is_under(parent, name, leaf.get())) continue;
-    (void)::unlinkat(folder, name.c_str(), 0);
-    return true;
+    if (remove_under(parent, name, leaf.get())) return true;
   }
   return false;
 }

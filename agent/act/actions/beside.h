@@ -14,22 +14,27 @@ namespace fleetsweep::act {
 std::string hidden_name(const Op& op);  // what is on its way out
 // What is on its way in. Nobody knows it beforehand who has seen the hidden one.
 std::string temporary_name(const Op& op);
-// What is not written to its end yet. It is never swapped with anything, and gets another owner
-// only when it has its name: what a crash has left there and is a file of ours is to go.
+// What is not written to its end yet. It is never swapped with anything: what a crash has left
+// there and has the owner that ours may have is to go.
 std::string unfinished_name(const Op& op);
 
 // Whether the name leads to this open file.
 bool is_under(const Parent& parent, const std::string& name, int file);
-// Of what a name in a folder has. Zero: nothing, no file, or one of more than `most` bytes.
-Checked<Digest> digest_under(const Parent& parent, const std::string& name, std::uint64_t most);
+bool remove_under(const Parent& parent, const std::string& name, int file);
 
-// True: a crash had left something.
-Checked<bool> remove_unfinished(const Op& op, const Parent& parent);
-// A new file, on disk, that gets `name` when its content is written, and then the rest. kConflict:
-// something has the name.
-using Fill = std::function<Checked<void>(int file)>;
+// What a name in a folder has, and its digest; zero: nothing, no file, or one of more than `most`
+// bytes.
+struct Under {
+  UniqueFd file;
+  Digest digest;
+};
+Checked<Under> look_under(const Parent& parent, const std::string& name, std::uint64_t most);
+
+// True: a crash had left something. `owner`: of the file that it was to become.
+Checked<bool> remove_unfinished(const Op& op, const Parent& parent, std::uint32_t owner);
+// A new file, on disk, that gets `name` when `fill` is done with it. kConflict: something has that.
 Checked<UniqueFd> write_beside(const Op& op, const Parent& parent, const std::string& name,
-                               const Fill& write, const Fill& finish);
+                               const std::function<Checked<void>(int file)>& fill);
 
 // The new `file` takes the old one's name. Where they can, the two swap places, and false says that
 // the file system (NTFS) cannot: then the old one is gone at once, and the vault has it.

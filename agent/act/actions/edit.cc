@@ -83,26 +83,32 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 // in goes back to where it was.
 Checked<Digest> clear(const Op& op, const Intent& intent, const Parent& parent,
                       const std::string& name) {
-  const auto found = digest_under(parent, name, edit_bytes(op));
-  const bool is_file = found && !found->is_zero(), is_written = is_file && *found == intent.after,
-             is_read = is_file && *found == intent.before;
-  if ((is_written || is_read) && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0)
-    return found;
+  const auto found = look_under(parent, name, edit_bytes(op));
+  const auto is_now = [&](const Digest& digest) {
+    return found && !digest.is_zero() && found->digest == digest &&
+           is_under(parent, name, found->file.get());
+  };
+  const bool is_written = is_now(intent.after), is_known = is_written || is_now(intent.before);
+  if (is_known && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return found->digest;
   const int error = errno;
   if (!is_written) (void)give_back(parent, name, intent.after, edit_bytes(op));
   (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-  if (!found) return found;
-  if (is_written || is_read) return refuse_errno("edit", op.file.path, error);
+  if (!found) return fail(found.error());
+  if (is_known) return refuse_errno("edit", op.file.path, error);
   return refuse_raced(op, parent, name);
 }
 
-// What came out must be what we read.
+// What came out must be what we read. Whoever has taken that away himself left us nothing to give
+// back, and the file is edited. `written`: -1 where it goes.
 Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
-                     const std::string& name) {
-  FS_TRY(const Digest removed, clear(op, intent, parent, name));
-  if (removed != intent.before) {  // ours again: the two were swapped once more
-    (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-    return refuse_raced(op, parent, name);
+                     const std::string& name, int written) {
+  FS_TRY(const auto out, stat_in(parent, name));
+  if (out || (written >= 0 && !is_under(parent, parent.leaf, written))) {
+    FS_TRY(const Digest removed, clear(op, intent, parent, name));
+    if (removed != intent.before) {  // ours again: the two were swapped once more
+      (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+      return refuse_raced(op, parent, name);
+    }
   }
   if (::fsync(parent.folder.get()) != 0) return refuse_errno("fsync", op.file.path, errno);
   return {};
@@ -112,19 +118,13 @@ Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
 // notice edits by it. With `times` it is the old one's in every respect.
 Checked<UniqueFd> write_file(const Op& op, const Parent& parent, const std::string& name,
                              std::string_view text, const Metadata& metadata, bool times) {
-  std::int64_t now = 0;
-  return write_beside(
-      op, parent, name,
-      [&](int file) -> Checked<void> {
-        FS_CHECK(apply_flags(file, metadata));
-        if (!write_all(file, as_bytes(text))) return refuse_errno("write", op.file.path, errno);
-        now = mtime_of(file);
-        return {};
-      },
-      [&](int file) -> Checked<void> {
-        FS_CHECK(apply_metadata(file, metadata));
-        return times ? Checked<void>() : set_mtime(file, now);
-      });
+  return write_beside(op, parent, name, [&](int file) -> Checked<void> {
+    FS_CHECK(apply_flags(file, metadata));
+    if (!write_all(file, as_bytes(text))) return refuse_errno("write", op.file.path, errno);
+    const std::int64_t now = mtime_of(file);
+    FS_CHECK(apply_metadata(file, metadata));
+    return times ? Checked<void>() : set_mtime(file, now);
+  });
 }
 
 // What is under the name of ours is not locked: it could not go any more.
@@ -149,7 +149,7 @@ Checked<void> take_out(const Op& op, const Intent& intent, const Parent& parent)
   if (rename_in(parent.folder.get(), parent.leaf, hidden_name(op), RENAME_NOREPLACE) != 0)
     return refuse_errno("edit", op.file.path, errno);
   fault_point("edit-renamed");
-  return settle(op, intent, parent, hidden_name(op));
+  return settle(op, intent, parent, hidden_name(op), -1);
 }
 
 Checked<void> replace(Context& context, std::uint32_t index, const Parent& parent,
@@ -179,7 +179,7 @@ Checked<void> replace(Context& context, std::uint32_t index, const Parent& paren
     return fail(exchanged.error());
   }
   if (*exchanged) {
-    FS_CHECK(settle(op, intent, parent, temporary));
+    FS_CHECK(settle(op, intent, parent, temporary, file->get()));
   } else if (::fsync(parent.folder.get()) != 0) {
     return refuse_errno("fsync", op.file.path, errno);
   }
@@ -245,7 +245,8 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
   FS_TRY(const Parent parent, recovery_parent(context, index));
-  FS_TRY(bool was_beside, remove_unfinished(op, parent));
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  FS_TRY(bool was_beside, remove_unfinished(op, parent, stored.uid));
   FS_TRY(const auto hidden, stat_in(parent, hidden_name(op)));
   Digest removed;
   if (hidden) {
@@ -358,7 +359,7 @@ Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent
   }
   const auto changed = [&]() -> Checked<void> {
     FS_TRY(const bool exchanged, exchange(op, parent, temporary, written));
-    return exchanged ? settle(op, back, parent, temporary) : Checked<void>();
+    return exchanged ? settle(op, back, parent, temporary, written) : Checked<void>();
   }();
   if (!changed) lock_old(op, parent, temporary, edited, *locks);
   return changed;
@@ -373,7 +374,8 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   back.before = state.undo->before.value_or(state.intent.after);
   back.after = state.undo->after;
   // What an undo has left that was interrupted.
-  FS_CHECK(remove_unfinished(op, parent));
+  FS_TRY(const Metadata stored, stored_metadata(context, op.store));
+  FS_CHECK(remove_unfinished(op, parent, stored.uid));
   FS_TRY(const auto beside, stat_in(parent, temporary));
   if (beside) FS_CHECK(clear(op, back, parent, temporary));
   FS_TRY(const Digest now, current_digest(context, parent, op));

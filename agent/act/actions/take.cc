@@ -186,23 +186,28 @@ Checked<UniqueFd> other_name(Context& context, std::uint32_t index, const Metada
   return UniqueFd();
 }
 
-// Under the temporary name.
+Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
+  FS_TRY(const std::uint32_t flags, flags_of(copy, op.file.path));
+  FS_CHECK(unlock(op, copy));
+  return flags & kLockingFlags;
+}
+
+// Under the temporary name. Of three names one may have come back before, and locked it.
 Checked<UniqueFd> link_again(const Op& op, const Parent& parent, UniqueFd other) {
+  FS_TRY(const std::uint32_t locks, unlock_copy(op, other.get()));
   if (::linkat(AT_FDCWD, descriptor_link(other.get()).c_str(), parent.folder.get(),
-               temporary_name(op).c_str(), AT_SYMLINK_FOLLOW) != 0)
-    return refuse_errno("link", op.file.path, errno);
-  return other;
+               temporary_name(op).c_str(), AT_SYMLINK_FOLLOW) == 0)
+    return other;
+  const int error = errno;
+  (void)lock(op, other.get(), locks);
+  return refuse_errno("link", op.file.path, error);
 }
 
 Checked<UniqueFd> write_again(Context& context, const Op& op, const Parent& parent) {
-  Metadata metadata;
-  return write_beside(
-      op, parent, temporary_name(op),
-      [&](int file) -> Checked<void> {
-        FS_TRY(metadata, restore_content(context, op.store, file));
-        return {};
-      },
-      [&](int file) { return apply_metadata(file, metadata); });
+  return write_beside(op, parent, temporary_name(op), [&](int file) -> Checked<void> {
+    FS_TRY(const Metadata metadata, restore_content(context, op.store, file));
+    return apply_metadata(file, metadata);
+  });
 }
 
 // Under the temporary name: only what has the content that is in the vault is deleted. What a race
@@ -212,18 +217,13 @@ Checked<void> remove_copy(const Context& context, const Op& op, const Parent& pa
   FS_TRY(const auto there, stat_in(parent, temporary));
   if (!there) return {};
   const Digest& stored = context.op_state(op.store).post.digest;
-  FS_TRY(const Digest found, digest_under(parent, temporary, op.file.size));
-  const bool is_copy = !found.is_zero() && found == stored;
+  FS_TRY(const Under found, look_under(parent, temporary, op.file.size));
+  const bool is_copy = !found.digest.is_zero() && found.digest == stored &&
+                       is_under(parent, temporary, found.file.get());
   if (is_copy && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) return {};
   if (is_copy) return refuse_errno("restore", op.file.path, errno);
   (void)give_back(parent, temporary, stored, op.file.size);
   return refuse_raced(op, parent, temporary);
-}
-
-Checked<std::uint32_t> unlock_copy(const Op& op, int copy) {
-  FS_TRY(const std::uint32_t flags, flags_of(copy, op.file.path));
-  FS_CHECK(unlock(op, copy));
-  return flags & kLockingFlags;
 }
 
 // What came out for it must be no more than a copy, or goes back, locked as it was.
@@ -272,7 +272,7 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Metadata stored, stored_metadata(context, op.store));
   // What an undo has left that was interrupted.
-  FS_CHECK(remove_unfinished(op, parent));
+  FS_CHECK(remove_unfinished(op, parent, stored.uid));
   FS_CHECK(remove_copy(context, op, parent));
   auto file = context.tree.file(parent, op.file.path);
   if (!file && file.error().reason != Reason::kGone) return fail(file.error());

@@ -230,6 +230,34 @@ TEST_F(Swapped, ALetterUnderTheTemporaryNameIsDeletedWhereNothingCanBeSwapped) {
   EXPECT_EQ(beside(), "");
 }
 
+TEST_F(Swapped, WhoTakesAwayWhatCameOutLeavesALineThatNoUndoGivesBack) {
+  const std::string before = read_text(table);
+  host.dry_run = host.findings;
+  request = host.request();
+  const Answer answer = host.run_racing(request, "exchanged:1", [&] { fs::remove(beside()); });
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(read_text(table), before);
+}
+
+TEST_F(Swapped, WhatIsNotOursIsPutInPlaceOfTheFile) {
+  const std::string before = read_text(table);
+  host.dry_run = host.findings;
+  for (const bool is_letter : {false, true}) {
+    host.policy.title = is_letter ? "a letter" : "nothing";
+    request = host.request();
+    const Answer answer = host.run_racing(request, "edit-written:1", [&] {
+      beside_ = beside();
+      fs::remove(beside_);
+      if (is_letter) write_text(beside_, kLetter);
+    });
+    EXPECT_EQ(answer.reason(), Reason::kRaced) << answer.text();
+    EXPECT_EQ(read_text(table), before);
+    EXPECT_EQ(beside(), is_letter ? beside_ : "");
+  }
+  EXPECT_EQ(read_text(beside_), kLetter);
+}
+
 TEST_F(Swapped, AFolderUnderTheUnfinishedNameKeepsWhatIsDoneFromBeingFinished) {
   host.dry_run = host.findings;
   request = host.request();
@@ -256,6 +284,25 @@ TEST_F(Swapped, ACopyLockedUnderOurNameNeverGoes) {
   const Answer again = host.run_locally(fixture::id_of(request.order));
   EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
   EXPECT_EQ(output_of("find " + host.at("/tmp/kit") + " -name '.fs*'"), "");
+}
+
+TEST_F(Swapped, ANameThatWasInTheWayOfAnUndoIsNeverLinkedAgainToWhatIsImmutable) {
+  only_quarantine(kEvil);
+  const std::string folder = host.at("/tmp/kit");
+  for (const char* name : {"a", "b"}) fs::create_hard_link(host.at(kEvil), folder + "/" + name);
+  change_flags("+i", kEvil);
+  if (IsSkipped()) return;
+  host.findings.clear();
+  host.find_file(kByName, kEvil);
+  const std::string before = host.contents();
+  clean();
+  write_text(folder + "/b", "in the way");
+  EXPECT_EQ(host.run(host.undo_request(request)).reason(), Reason::kConflict);
+  fs::remove(folder + "/b");
+  const Answer again = host.run_locally(fixture::id_of(request.order));
+  EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
+  EXPECT_EQ(host.contents(), before);
+  EXPECT_TRUE(has_flag('i', kEvil));
 }
 
 TEST_F(Swapped, AWholeCopyOfWhatWasTakenStaysBesideWhatHasItsName) {
