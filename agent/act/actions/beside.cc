@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "agent/act/actions/action.h"
 #include "agent/act/faults.h"
 #include "protocol/crypto/digest.h"
 
@@ -58,11 +59,11 @@ bool is_unfinished(const Parent& parent, const struct stat& status, std::uint32_
 
 }  // namespace
 
-bool is_under(const Parent& parent, const std::string& name, int file) {
+Checked<bool> is_under(const Parent& parent, const std::string& name, int file) {
   struct stat ours {};
-  const auto there = stat_in(parent, name);
-  return there && *there && ::fstat(file, &ours) == 0 && ours.st_dev == (*there)->st_dev &&
-         ours.st_ino == (*there)->st_ino;
+  FS_TRY(const auto there, stat_in(parent, name));
+  if (::fstat(file, &ours) != 0) return refuse_errno("stat", "a file of ours", errno);
+  return there && ours.st_dev == there->st_dev && ours.st_ino == there->st_ino;
 }
 
 Checked<Under> look_under(const Parent& parent, const std::string& name, std::uint64_t most) {
@@ -76,7 +77,8 @@ Checked<Under> look_under(const Parent& parent, const std::string& name, std::ui
 }
 
 bool remove_under(const Parent& parent, const std::string& name, int file) {
-  return is_under(parent, name, file) && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0;
+  return is_under(parent, name, file).value_or(false) &&
+         ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0;
 }
 
 Checked<bool> remove_unfinished(const Op& op, const Parent& parent, std::uint32_t owner) {
@@ -108,8 +110,10 @@ Checked<UniqueFd> write_beside(const Op& op, const Parent& parent, const std::st
 
 Checked<bool> exchange(const Op& op, const Parent& parent, const std::string& temporary, int file) {
   const int folder = parent.folder.get();
-  if (!is_under(parent, temporary, file)) {
+  const auto is_ours = is_under(parent, temporary, file);
+  if (!is_ours || !*is_ours) {
     discard(parent, temporary, file);
+    if (!is_ours) return is_ours;
     return refuse_raced(op, parent, temporary);
   }
   if (rename_in(folder, temporary, parent.leaf, RENAME_EXCHANGE) == 0) {
@@ -153,6 +157,11 @@ bool give_back(const Parent& parent, const std::string& name, const Digest& ours
 void put_back(const Op& op, const Intent& intent, const Parent& parent) {
   if (rename_in(parent.folder.get(), hidden_name(op), parent.leaf, RENAME_NOREPLACE) == 0)
     (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
+}
+
+void lock_unless_under(const Op& op, const Parent& parent, const std::string& name, int file,
+                       std::uint32_t locks) {
+  if (!is_under(parent, name, file).value_or(false)) (void)lock(op, file, locks);
 }
 
 tl::unexpected<trust::Refusal> refuse_raced(const Op& op, const Parent& parent,

@@ -19,7 +19,7 @@ std::string temporary_name(const Op& op);
 std::string unfinished_name(const Op& op);
 
 // Whether the name leads to this open file.
-bool is_under(const Parent& parent, const std::string& name, int file);
+Checked<bool> is_under(const Parent& parent, const std::string& name, int file);
 bool remove_under(const Parent& parent, const std::string& name, int file);
 
 // What a name in a folder has, and its digest; zero: nothing, no file, or one of more than `most`
@@ -48,6 +48,10 @@ bool give_back(const Parent& parent, const std::string& name, const Digest& ours
                std::uint64_t most);
 // The hidden name under its own again, unless something else has that now.
 void put_back(const Op& op, const Intent& intent, const Parent& parent);
+// The old file of an operation that failed, wherever it is now; but under a name of ours it could
+// not go any more.
+void lock_unless_under(const Op& op, const Parent& parent, const std::string& name, int file,
+                       std::uint32_t locks);
 // kRaced, and where to look for what could not be given back.
 tl::unexpected<trust::Refusal> refuse_raced(const Op& op, const Parent& parent,
                                             const std::string& name);

@@ -83,17 +83,21 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
 // in goes back to where it was.
 Checked<Digest> clear(const Op& op, const Intent& intent, const Parent& parent,
                       const std::string& name) {
-  const auto found = look_under(parent, name, edit_bytes(op));
+  const auto found = [&]() -> Checked<Digest> {
+    FS_TRY(const Under under, look_under(parent, name, edit_bytes(op)));
+    if (under.digest.is_zero()) return under.digest;
+    FS_TRY(const bool same, is_under(parent, name, under.file.get()));
+    return same ? under.digest : Digest{};
+  }();
   const auto is_now = [&](const Digest& digest) {
-    return found && !digest.is_zero() && found->digest == digest &&
-           is_under(parent, name, found->file.get());
+    return found && !found->is_zero() && *found == digest;
   };
   const bool is_written = is_now(intent.after), is_known = is_written || is_now(intent.before);
-  if (is_known && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return found->digest;
+  if (is_known && ::unlinkat(parent.folder.get(), name.c_str(), 0) == 0) return found;
   const int error = errno;
   if (!is_written) (void)give_back(parent, name, intent.after, edit_bytes(op));
   (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
-  if (!found) return fail(found.error());
+  if (!found) return found;
   if (is_known) return refuse_errno("edit", op.file.path, error);
   return refuse_raced(op, parent, name);
 }
@@ -103,7 +107,8 @@ Checked<Digest> clear(const Op& op, const Intent& intent, const Parent& parent,
 Checked<void> settle(const Op& op, const Intent& intent, const Parent& parent,
                      const std::string& name, int written) {
   FS_TRY(const auto out, stat_in(parent, name));
-  if (out || (written >= 0 && !is_under(parent, parent.leaf, written))) {
+  FS_TRY(const bool is_there, written < 0 ? true : is_under(parent, parent.leaf, written));
+  if (out || !is_there) {
     FS_TRY(const Digest removed, clear(op, intent, parent, name));
     if (removed != intent.before) {  // ours again: the two were swapped once more
       (void)set_mtime(parent.folder.get(), intent.parent_mtime_ns);
@@ -125,12 +130,6 @@ Checked<UniqueFd> write_file(const Op& op, const Parent& parent, const std::stri
     FS_CHECK(apply_metadata(file, metadata));
     return times ? Checked<void>() : set_mtime(file, now);
   });
-}
-
-// What is under the name of ours is not locked: it could not go any more.
-void lock_old(const Op& op, const Parent& parent, const std::string& ours, int file,
-              std::uint32_t locks) {
-  if (!is_under(parent, ours, file)) (void)lock(op, file, locks);
 }
 
 // Only what was read; with the flags it had, for when it stays.
@@ -196,7 +195,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   const auto edited =
       edit.removes ? take_out(op, intent, parent) : replace(context, index, parent, edit.after);
   if (!edited) {
-    lock_old(op, parent, hidden_name(op), old.get(), locks);  // wherever it is now
+    lock_unless_under(op, parent, hidden_name(op), old.get(), locks);
     return fail(edited.error());
   }
   return post_in(parent);
@@ -361,7 +360,7 @@ Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent
     FS_TRY(const bool exchanged, exchange(op, parent, temporary, written));
     return exchanged ? settle(op, back, parent, temporary, written) : Checked<void>();
   }();
-  if (!changed) lock_old(op, parent, temporary, edited, *locks);
+  if (!changed) lock_unless_under(op, parent, temporary, edited, *locks);
   return changed;
 }
 

@@ -120,8 +120,7 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
     fault_point("renamed");
     return finish(context, index, parent);
   }();
-  // Wherever it is now.
-  if (!taken && !is_under(parent, hidden_name(op), file.get())) (void)lock(op, file.get(), locks);
+  if (!taken) lock_unless_under(op, parent, hidden_name(op), file.get(), locks);
   return taken;
 }
 
@@ -218,8 +217,10 @@ Checked<void> remove_copy(const Context& context, const Op& op, const Parent& pa
   if (!there) return {};
   const Digest& stored = context.op_state(op.store).post.digest;
   FS_TRY(const Under found, look_under(parent, temporary, op.file.size));
-  const bool is_copy = !found.digest.is_zero() && found.digest == stored &&
-                       is_under(parent, temporary, found.file.get());
+  bool is_copy = !found.digest.is_zero() && found.digest == stored;
+  if (is_copy) {
+    FS_TRY(is_copy, is_under(parent, temporary, found.file.get()));
+  }
   if (is_copy && ::unlinkat(parent.folder.get(), temporary.c_str(), 0) == 0) return {};
   if (is_copy) return refuse_errno("restore", op.file.path, errno);
   (void)give_back(parent, temporary, stored, op.file.size);
@@ -239,8 +240,7 @@ Checked<void> replace(const Context& context, const Op& op, const Parent& parent
     FS_TRY(const bool exchanged, exchange(op, parent, temporary, made));
     return exchanged ? remove_copy(context, op, parent) : Checked<void>();
   }();
-  // Under the name of ours it could not go any more.
-  if (!replaced && !is_under(parent, temporary, copy)) (void)lock(op, copy, *locks);
+  if (!replaced) lock_unless_under(op, parent, temporary, copy, *locks);
   return replaced;
 }
 
