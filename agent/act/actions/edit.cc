@@ -375,6 +375,9 @@ Checked<void> undo(Context& context, std::uint32_t index) {
   // What an undo has left that was interrupted.
   FS_TRY(const Metadata stored, stored_metadata(context, op.store));
   FS_CHECK(remove_unfinished(op, parent, stored.uid));
+  // A hive that is merged keeps the owner that it has by now.
+  FS_TRY(const auto there, stat_in(parent, parent.leaf));
+  if (there && !op.what.empty()) FS_CHECK(remove_unfinished(op, parent, there->st_uid));
   FS_TRY(const auto beside, stat_in(parent, temporary));
   if (beside) FS_CHECK(clear(op, back, parent, temporary));
   FS_TRY(const Digest now, current_digest(context, parent, op));

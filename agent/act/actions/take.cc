@@ -251,16 +251,17 @@ Checked<UniqueFd> restore(Context& context, std::uint32_t index, const Parent& p
   const std::string temporary = temporary_name(op);
   FS_TRY(UniqueFd other, other_name(context, index, stored));
   auto made = other ? link_again(op, parent, std::move(other)) : write_again(context, op, parent);
-  if (made) fault_point("restored");
-  if (made && copy >= 0) {
-    FS_CHECK(replace(context, op, parent, copy, made->get()));
-  } else if (made &&
-             rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) != 0) {
-    made = refuse_errno("restore", op.file.path, errno);
-  }
-  if (!made) {
-    (void)remove_copy(context, op, parent);
-    return made;
+  if (!made) return made;
+  fault_point("restored");
+  const auto placed = [&]() -> Checked<void> {
+    if (copy >= 0) return replace(context, op, parent, copy, made->get());
+    if (rename_in(parent.folder.get(), temporary, parent.leaf, RENAME_NOREPLACE) == 0) return {};
+    return refuse_errno("restore", op.file.path, errno);
+  }();
+  if (!placed) {
+    // It may have been unlocked to be linked.
+    if (remove_copy(context, op, parent)) (void)lock_again(context, index, stored, made->get());
+    return fail(placed.error());
   }
   fault_point("back");
   FS_CHECK(must_be_there(parent, made->get(), op.file.path));

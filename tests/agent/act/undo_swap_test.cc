@@ -297,7 +297,11 @@ TEST_F(Swapped, ANameThatWasInTheWayOfAnUndoIsNeverLinkedAgainToWhatIsImmutable)
   const std::string before = host.contents();
   clean();
   write_text(folder + "/b", "in the way");
-  EXPECT_EQ(host.run(host.undo_request(request)).reason(), Reason::kConflict);
+  EXPECT_EQ(host.run_locally(fixture::id_of(request.order)).reason(), Reason::kConflict);
+  fs::remove(folder + "/b");
+  const Answer failed = undo("restored:1", [&] { write_text(folder + "/b", "in the way again"); });
+  EXPECT_EQ(failed.reason(), Reason::kConflict) << failed.text();
+  EXPECT_TRUE(has_flag('i', kEvil)) << "unlocked to be linked, and left so";
   fs::remove(folder + "/b");
   const Answer again = host.run_locally(fixture::id_of(request.order));
   EXPECT_EQ(again.state(), HostState::kUndone) << again.text();
