@@ -167,9 +167,10 @@ void lock_unless_under(const Op& op, const Parent& parent, const std::string& na
 tl::unexpected<trust::Refusal> refuse_raced(const Op& op, const Parent& parent,
                                             const std::string& name) {
   const auto beside = stat_in(parent, name);
-  return refuse(
-      Reason::kRaced, "{}: changed while we acted{}", escaped(op.file.path),
-      beside && *beside ? ", and what stood there is beside it as " + name : std::string());
+  return refuse(Reason::kRaced, "{}: changed while we acted{}", escaped(op.file.path),
+                beside && *beside ? ", and what stood there is beside it as " + name +
+                                        ": move it to where it belongs"
+                                  : std::string());
 }
 
 }  // namespace fleetsweep::act

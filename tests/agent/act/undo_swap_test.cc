@@ -54,6 +54,15 @@ struct UndoSwap : Clean {
       GTEST_SKIP() << "this file system or user has no such flag";
   }
 
+  // Of what was taken, under its name.
+  void put_a_locked_copy() {
+    only_quarantine(kEvil);
+    const std::string content = read_text(host.at(kEvil));
+    clean();
+    write_text(host.at(kEvil), content);
+    change_flags("+i", kEvil);
+  }
+
   model::ActRequest request;
 };
 
@@ -117,11 +126,7 @@ TEST_F(UndoSwap, AnotherFileInPlaceOfWhatCameBackIsCalledUndoneAndMadeImmutable)
 }
 
 TEST_F(UndoSwap, ACopyThatCannotBeReplacedStaysUnlocked) {
-  only_quarantine(kEvil);
-  const std::string content = read_text(host.at(kEvil));
-  clean();
-  write_text(host.at(kEvil), content);
-  change_flags("+i", kEvil);
+  put_a_locked_copy();
   if (IsSkipped()) return;
   const Answer undone = undo("restored:1", [&] { change_flags("+i", "/tmp/kit"); });
   change_flags("-i", "/tmp/kit");
@@ -272,11 +277,7 @@ TEST_F(Swapped, AFolderUnderTheUnfinishedNameKeepsWhatIsDoneFromBeingFinished) {
 }
 
 TEST_F(Swapped, ACopyLockedUnderOurNameNeverGoes) {
-  only_quarantine(kEvil);
-  const std::string content = read_text(host.at(kEvil));
-  clean();
-  write_text(host.at(kEvil), content);
-  change_flags("+i", kEvil);
+  put_a_locked_copy();
   if (IsSkipped()) return;
   const Answer undone = undo("exchanged:1", [&] { change_flags("+i", "/tmp/kit"); });
   change_flags("-i", "/tmp/kit");
