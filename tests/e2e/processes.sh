@@ -21,16 +21,17 @@ inet_sockets() {  # how many of its descriptors are sockets of the internet fami
   for link in /proc/"$1"/fd/*; do readlink "$link" || :; done 2>/dev/null | sed -n 's/^socket:\[\(.*\)\]$/\1/p' |
     { grep -xFf - <(awk 'FNR > 1 {print $10}' "/proc/$1"/net/{tcp,tcp6,udp,udp6}) || :; } | wc -l
 }
-has_library() { grep -q "$2" "/proc/$1/maps"; }
+lacks_library() { local code=0; grep -q "$2" "/proc/$1/maps" || code=$?; [ $code = 1 ]; }
 has_program() { [ "$(readlink "/proc/$1/exe")" = "$BIN/fleetsweep-$2" ]; }
-# catch PROGRAM READY: the next child of the monitor that runs it, stopped once READY PID holds; then in $CAUGHT.
+# catch PROGRAM READY: the next child of the monitor that runs it, stopped while READY PID holds; then in $CAUGHT.
 catch() {
   local pid comm pids=() deadline=$((SECONDS + PATIENCE))
   while [ $SECONDS -lt $deadline ]; do
     read -r -a pids <"/proc/$monitor/task/$monitor/children" || :
     for pid in "${pids[@]}"; do
-      { read -r comm <"/proc/$pid/comm" && [ "$comm" = "fleetsweep-$1" ] && "$2" "$pid"; } 2>/dev/null || continue
-      kill -STOP "$pid" && CAUGHT=$pid && return
+      { read -r comm <"/proc/$pid/comm" && [ "$comm" = "fleetsweep-$1" ] && "$2" "$pid" && kill -STOP "$pid"; } 2>/dev/null || continue
+      "$2" "$pid" && CAUGHT=$pid && return
+      kill -CONT "$pid"  # too late: it had come to its end in between
     done
   done
   echo "no fleetsweep-$1 was seen at work"; return 1
@@ -42,12 +43,14 @@ order_and_catch() {  # PROGRAM READY and what campaign_order takes; core waits u
   expect "fleetsweep-$program is caught at work" catch "$program" "$ready"
   [ -n "$CAUGHT" ] || { story_end; exit 1; }
 }
-walks() { parser=$(children_of "$1") && [ -n "$parser" ] && [ "$(field "$1" Seccomp)" = 2 ] && [ "$(field ${parser% } Seccomp)" = 2 ]; }
+is_scan() { has_program "$1" scan && [ "$(field "$1" Seccomp)" = 2 ]; }
+walks() { parser=$(children_of "$1") parser=${parser% }; is_scan "$1" && is_scan "$parser"; }
 acts() { [ "$(field "$1" Seccomp)" = 2 ]; }
 nobody_else_has_the_network() {  # every process of the agent but core
   local pid
   for pid in "$monitor" "$@"; do
-    [ -d "/proc/$pid/fd" ] && [ "$(inet_sockets "$pid")" = 0 ] || { echo "$pid has an internet socket: $(readlink "/proc/$pid/exe")"; return 1; }
+    [ -d "/proc/$pid/fd" ] || { echo "process $pid is gone"; return 1; }
+    [ "$(inet_sockets "$pid")" = 0 ] || { echo "$pid has an internet socket: $(readlink "/proc/$pid/exe")"; return 1; }
   done
 }
 
@@ -59,21 +62,25 @@ for set in CapPrm CapEff CapAmb; do expect "core has nothing in $set" test "$(fi
 expect "core may gain no privilege" test "$(field "$core" NoNewPrivs)" = 1
 expect "core is filtered" test "$(field "$core" Seccomp)" = 2
 
-# Big enough to be caught.
+# Big and slow enough to be caught.
 data=$(host_root web-1)/var/tmp/data
 mkdir -p "$data"
 for i in $(seq 400); do truncate -s 4M "$data/$i"; done
+cp -r "$SOURCE/policies/catalog/lookalike/." "$STORY/policy"
+sed -i 's/cpu_limit: 50/cpu_limit: 10/' "$STORY/policy/policy.yaml"
+POLICY=$STORY/policy/policy.yaml
+expect "the policy allows a tenth of a core" grep -q 'cpu_limit: 10,' "$POLICY"
 
 if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from being looked at
   expect "core speaks to the controller" test "$(inet_sockets "$core")" -ge 1
   order_and_catch scan walks dry-run look --jurisdiction DE
-  scan=$CAUGHT parser=$(children_of "$scan"); parser=${parser% }
+  scan=$CAUGHT
   for pid in "$scan" "$parser"; do
     what=$([ "$pid" = "$scan" ] && echo "the walker" || echo "the parser")
     expect "$what is fleetsweep-scan" has_program "$pid" scan
     expect "$what may gain no privilege" test "$(field "$pid" NoNewPrivs)" = 1
     expect "$what is filtered" test "$(field "$pid" Seccomp)" = 2
-    expect "$what has no ZeroMQ in its memory" not has_library "$pid" libzmq
+    expect "$what has no ZeroMQ in its memory" lacks_library "$pid" libzmq
   done
   expect "the parser is nobody" test "$(field "$parser" Uid)" = 65534
   expect "the parser has no capability" test "$(field "$parser" CapPrm)" = 0000000000000000
@@ -90,7 +97,7 @@ if [ $EUID = 0 ]; then  # who may look into a process that keeps itself from bei
   expect "act is filtered" test "$(field "$act" Seccomp)" = 2
   # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, KILL, LINUX_IMMUTABLE, NET_ADMIN, SYS_PTRACE, SYS_ADMIN, SETFCAP
   expect "act has eleven capabilities" test "$(field "$act" CapEff)" = 000000008028123f
-  expect "act has no ZeroMQ in its memory" not has_library "$act" libzmq
+  expect "act has no ZeroMQ in its memory" lacks_library "$act" libzmq
   expect "act has a network of its own, without a way out" test "$(awk 'NR > 2 && $1 != "lo:"' "/proc/$act/net/dev" | wc -l)" = 0
   expect "nobody but core has the network while act runs" nobody_else_has_the_network "$act"
   expect "core still has it" test "$(inet_sockets "$core")" -ge 1
