@@ -18,7 +18,6 @@
 namespace fleetsweep::scan {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kTimeMax{15};  // for one archive and all that lies in it
 constexpr std::size_t kBlockBytes = 256 * 1024;
 constexpr std::size_t kPartBytes = 64 * 1024;
@@ -28,16 +27,30 @@ struct ReadFree {
 };
 using Reader = std::unique_ptr<archive, ReadFree>;
 
-// How libarchive asks for the bytes.
+// Of one archive and all that lies in it.
+class Deadline {
+ public:
+  explicit Deadline(const Now& now) : now_(now), end_(now() + kTimeMax) {}
+  bool is_over() const { return now_() > end_; }
+
+ private:
+  const Now& now_;
+  std::chrono::steady_clock::time_point end_;
+};
+
+// How libarchive asks for the bytes: also for those of a member that it skips, which may be many
+// more once they are unpacked.
 struct Stream {
   const ArchiveSource& source;
+  const Deadline& deadline;
   std::uint64_t at = 0;
   std::vector<std::uint8_t> block = std::vector<std::uint8_t>(kBlockBytes);
   bool has_failed = false;
 
   static la_ssize_t read(archive* reader, void* self, const void** bytes) {
     auto& stream = *static_cast<Stream*>(self);
-    const std::int64_t count = stream.source.read(stream.block, stream.at);
+    const bool is_late = stream.deadline.is_over();
+    const std::int64_t count = is_late ? -1 : stream.source.read(stream.block, stream.at);
     if (count < 0) {
       stream.has_failed = true;
       archive_set_error(reader, EIO, "cannot be read");
@@ -103,12 +116,12 @@ ArchiveSource source_of(BytesView bytes) {
 // One archive with all that lies in it: they share what they may cost.
 class Unpacking {
  public:
-  Unpacking(std::uint64_t bytes_in, const Visit& visit)
-      : bytes_in_(bytes_in), visit_(visit), deadline_(Clock::now() + kTimeMax) {}
+  Unpacking(std::uint64_t bytes_in, const Visit& visit, const Now& now)
+      : bytes_in_(bytes_in), visit_(visit), deadline_(now) {}
 
   void open(const ArchiveSource& source, const std::string& name, const std::string& above,
             unsigned depth) {
-    Stream stream{source};
+    Stream stream{source, deadline_};
     const Reader reader(archive_read_new());
     if (!reader) return leave_out(above, "no memory for it");
     allow_formats(reader.get());
@@ -194,15 +207,18 @@ class Unpacking {
       if (bytes_out_ > limits::kArchiveRatioFrom && bytes_out_ / limits::kArchiveRatio > bytes_in_)
         return cut_off(path, fmt::format("more than {} bytes out of each", limits::kArchiveRatio)),
                false;
-      if (Clock::now() > deadline_)
-        return cut_off(path, fmt::format("not unpacked within {} s", kTimeMax.count())), false;
+      if (deadline_.is_over()) return too_late(path), false;
       if (content.size() > limits::kArchiveMemberBytes) return too_large(path), false;
     }
   }
 
   void trouble(archive* reader, const std::string& path) {
+    if (deadline_.is_over()) return too_late(path);
     const char* text = archive_error_string(reader);
     leave_out(path, text == nullptr ? "damaged" : text);
+  }
+  void too_late(const std::string& path) {
+    cut_off(path, fmt::format("not unpacked within {} s", kTimeMax.count()));
   }
   // The archive goes on behind this member.
   void too_large(const std::string& path) {
@@ -218,7 +234,7 @@ class Unpacking {
 
   std::uint64_t bytes_in_;
   const Visit& visit_;
-  Clock::time_point deadline_;
+  Deadline deadline_;
   std::uint64_t bytes_out_ = 0;
   std::size_t members_ = 0;
   Unpacked result_;
@@ -266,8 +282,9 @@ bool is_iso_mark(BytesView five) {
   return as_text(five).starts_with("CD001");
 }
 
-Unpacked unpack(const ArchiveSource& source, const std::string& name, const Visit& visit) {
-  Unpacking unpacking(source.size, visit);
+Unpacked unpack(const ArchiveSource& source, const std::string& name, const Visit& visit,
+                const Now& now) {
+  Unpacking unpacking(source.size, visit, now);
   unpacking.open(source, name, {}, 0);
   return unpacking.result();
 }

@@ -46,6 +46,8 @@ struct Unpacked {
 // Regular files, in the order of the archive, those of archives in it behind the archive itself.
 // `name` is the archive's own, from which a single packed file has its name.
 using Visit = std::function<void(const Member&)>;
-Unpacked unpack(const ArchiveSource& source, const std::string& name, const Visit& visit);
+using Now = std::function<std::chrono::steady_clock::time_point()>;
+Unpacked unpack(const ArchiveSource& source, const std::string& name, const Visit& visit,
+                const Now& now = std::chrono::steady_clock::now);
 
 }  // namespace fleetsweep::scan
