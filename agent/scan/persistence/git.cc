@@ -20,14 +20,15 @@ std::string_view behind_section(std::string_view content) {
   return {};
 }
 
-// "section.key" and what stands behind the equals sign; an empty key: no setting.
+// "section.key", without the name that a section may have of its own, and what stands behind the
+// equals sign; an empty key: no setting.
 std::pair<std::string, std::string_view> setting(std::string& section, std::string_view line) {
   constexpr std::string_view kMark = "\xef\xbb\xbf";  // git passes over it at the file's beginning
   if (line.starts_with(kMark)) line.remove_prefix(kMark.size());
   std::string_view content = trimmed(line);
   if (content.starts_with('[')) {
     const std::string_view name = trimmed(content.substr(1));
-    section = lower(name.substr(0, name.find_first_of("] \t\"")));
+    section = lower(name.substr(0, name.find_first_of("]. \t\"")));  // of old [filter.lfs]
     content = behind_section(content);
   }
   const std::size_t equals = content.find('=');
@@ -52,17 +53,50 @@ std::string without_quotes(std::string_view value) {
   return std::string(quoted ? result : trimmed(result));
 }
 
+// pager.log = less: of one command, or whether it has any.
+bool is_pager(std::string_view section, std::string_view value) {
+  constexpr std::string_view kBooleans[] = {"",   "true", "false", "yes", "no",
+                                            "on", "off",  "1",     "0"};
+  return section == "pager" &&
+         std::find(std::begin(kBooleans), std::end(kBooleans), lower(value)) == std::end(kBooleans);
+}
+
 }  // namespace
 
 LineEntry git_line(std::string& section, const std::string& user, std::string_view line) {
   const auto [key, written] = setting(section, line);
   const std::string value(unquoted(written));
-  constexpr std::string_view kRun[] = {"core.hookspath",   "core.fsmonitor", "core.sshcommand",
-                                       "core.pager",       "core.editor",    "core.askpass",
-                                       "init.templatedir", "diff.external",  "filter.clean",
-                                       "filter.smudge",    "filter.process", "sequence.editor"};
+  constexpr std::string_view kRun[] = {"core.hookspath",
+                                       "core.fsmonitor",
+                                       "core.sshcommand",
+                                       "core.pager",
+                                       "core.editor",
+                                       "core.askpass",
+                                       "core.gitproxy",
+                                       "core.alternaterefscommand",
+                                       "sequence.editor",
+                                       "init.templatedir",
+                                       "interactive.difffilter",
+                                       "uploadpack.packobjectshook",
+                                       "diff.external",
+                                       "diff.command",
+                                       "diff.textconv",
+                                       "difftool.cmd",
+                                       "merge.driver",
+                                       "mergetool.cmd",
+                                       "filter.clean",
+                                       "filter.smudge",
+                                       "filter.process",
+                                       "gpg.program",
+                                       "remote.uploadpack",
+                                       "remote.receivepack",
+                                       "trailer.command",
+                                       "trailer.cmd",
+                                       "hook.command"};
+  const bool is_command = value.starts_with('!');
   const bool runs = std::find(std::begin(kRun), std::end(kRun), key) != std::end(kRun) ||
-                    (value.starts_with('!') && (section == "alias" || key == "credential.helper"));
+                    is_pager(section, value) || (section == "alias" && is_command) ||
+                    (key == "credential.helper" && (is_command || value.starts_with('/')));
   if (!runs) return std::nullopt;
   return PersistenceEntry{.name = key, .command = value, .user = user};
 }

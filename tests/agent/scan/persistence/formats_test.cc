@@ -252,6 +252,19 @@ TEST(Persistence, GitRunsWhatTheseSettingsName) {
                      {"alias.go", "\tgo = !/y", "!/y", "", 6}}));
 }
 
+TEST(Persistence, AProgramThatGitStartsIsNamedUnderASectionWithAName) {
+  EXPECT_EQ(parse(Format::kGitConfig,
+                  "[diff \"x\"]\n\ttextconv = /a\n\talgorithm = minimal\n[filter.y]\nclean = /b\n"
+                  "[credential \"https://z\"]\n\thelper = /c\n\thelper = store\n"
+                  "[pager]\n\tlog = /d\n\tdiff = false\n[remote \"origin\"]\n\turl = /e\n"
+                  "\tuploadpack = /f\n"),
+            (Entries{{"diff.textconv", "\ttextconv = /a", "/a", "", 2},
+                     {"filter.clean", "clean = /b", "/b", "", 5},
+                     {"credential.helper", "\thelper = /c", "/c", "", 7},
+                     {"pager.log", "\tlog = /d", "/d", "", 10},
+                     {"remote.uploadpack", "\tuploadpack = /f", "/f", "", 14}}));
+}
+
 TEST(Persistence, ASettingOfGitHidesBehindItsSection) {
   const std::string line = "[core] hooksPath = /x";
   EXPECT_EQ(parse(Format::kGitConfig, line + "\n[filter \"a]\"] clean = /y\n# [core] pager = /z\n"),
