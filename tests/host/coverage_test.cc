@@ -1,13 +1,12 @@
 // Every kind of persistence: planted as a harmless look-alike beside all the others, found by the
-// real scanner, removed by the real act, looked for again, removed again, and put back. The table
-// of docs/coverage.md is what came out; FLEETSWEEP_UPDATE_GOLDEN=1 writes it.
+// real scanner, removed by the real act, looked for again, removed again, and put back. The first
+// table of docs/coverage.md is what came out; FLEETSWEEP_UPDATE_GOLDEN=1 writes it.
 
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
-#include <map>
 #include <set>
 #include <sstream>
 
@@ -15,6 +14,7 @@
 #include "tests/agent/act/real_scan.h"
 #include "tests/host/cases.h"
 #include "tests/host/planted.h"
+#include "tests/host/score.h"
 #include "tests/protocol/codec/golden_files.h"
 
 namespace fleetsweep::host {
@@ -48,26 +48,11 @@ std::set<std::string> lines_of(const std::string& text) {
 
 // Paths of which anything differs, attributes and content.
 std::set<std::string> changed(const std::string& before, const std::string& after) {
-  const auto old = lines_of(before), now = lines_of(after);
-  std::vector<std::string> differ;
-  std::set_symmetric_difference(old.begin(), old.end(), now.begin(), now.end(),
-                                std::back_inserter(differ));
   std::set<std::string> paths;
-  for (const std::string& line : differ) paths.insert("/" + line.substr(0, line.find(' ')));
+  for (const std::string& line : difference(lines_of(before), lines_of(after)))
+    paths.insert("/" + line.substr(0, line.find(' ')));
   return paths;
 }
-
-struct Disabling {
-  bool good = false;
-  std::string word, note;
-};
-
-struct Score {
-  bool detected = false, reverted = false, idempotent = false, undone = false;
-  std::size_t collateral = 0;
-  std::string note;
-  Disabling disabling;
-};
 
 bool is_clean(const ActHost& host, const Case& one) {
   if (!one.link.empty() && fs::is_symlink(host.at(one.link))) return false;
@@ -138,10 +123,6 @@ Score score(ActHost& host, const Case& one, model::Order order) {
   return score;
 }
 
-const char* mark(bool good) {
-  return good ? "yes" : "**no**";
-}
-
 // The same with `disable`: what nothing turns off is refused, and everything else stays where it is
 // and is put back. A unit is found again without its links: other units can still ask for it.
 Disabling score_disabling(ActHost& host, const Case& one, const model::Order& order) {
@@ -184,42 +165,6 @@ Disabling score_disabling(ActHost& host, const Case& one, const model::Order& or
   return score;
 }
 
-// A table that somebody may read, from what was measured just now.
-std::string table(const std::vector<std::pair<Case, Score>>& scores) {
-  std::map<model::PersistenceKind, bool> kinds;
-  std::string rows;
-  std::size_t whole = 0, reported = 0, off = 0;
-  for (const auto& [one, score] : scores) {
-    const bool good = score.detected && score.reverted && score.collateral == 0 &&
-                      score.idempotent && score.undone && score.disabling.good;
-    whole += good;
-    off += score.disabling.word == "yes";
-    reported += one.only_reported;
-    kinds.emplace(one.kind, true).first->second &= good;
-    rows += fmt::format(
-        "| `{}` | {} | {} | {} | {} | {} | {} | {} |\n", name(one.kind), one.what,
-        mark(score.detected), one.only_reported ? "reported only" : mark(score.reverted),
-        score.collateral, mark(score.idempotent), mark(score.undone), score.disabling.word);
-  }
-  std::size_t good_kinds = 0, all_kinds = 0;
-  std::string missing;
-  for (const std::string_view kind : Names<model::PersistenceKind>::kAll) {
-    if (kind.starts_with("win_")) continue;
-    ++all_kinds;
-    const auto found = kinds.find(*from_name<model::PersistenceKind>(kind));
-    good_kinds += found != kinds.end() && found->second;
-    if (found == kinds.end()) missing += fmt::format(" `{}`", kind);
-  }
-  return fmt::format(
-      "{} of {} kinds, {} of {} look-alikes: found, taken out ({} of them only reported, by "
-      "design), nothing else touched, nothing left "
-      "to do a second time, and put back to the byte. {} of them can be disabled as well.{}\n\n"
-      "| kind | planted as | detected | reverted | collateral | idempotent | undone | disabled |\n"
-      "|---|---|---|---|---|---|---|---|\n{}",
-      good_kinds, all_kinds, whole, scores.size(), reported, off,
-      missing.empty() ? "" : " Without any look-alike:" + missing + ".", rows);
-}
-
 // "kind path:line", which neighbours have too if they are found.
 std::string entry_of(model::PersistenceKind kind, const std::string& path, std::uint32_t line) {
   return fmt::format("{} {}:{}", name(kind), path, line);
@@ -248,25 +193,24 @@ TEST(Coverage, AKindOfPersistenceIsMissedHalfRemovedOrTakesSomethingElseAlong) {
   host.policy = marked();
   plant(host);
   model::Order order = host.order();
-  std::vector<std::pair<Case, Score>> scores;
-  for (const Case& one : cases()) {
-    scores.emplace_back(one, score(host, one, order));
+  const std::vector<Case> all = cases();
+  std::vector<Row> rows;
+  for (const Case& one : all) {
+    rows.push_back({one.kind, one.what, one.only_reported, score(host, one, order)});
     order.nonce.value[0] += 2;
-    const Score& last = scores.back().second;
-    EXPECT_TRUE(last.detected && last.reverted && last.idempotent && last.undone &&
-                last.collateral == 0)
-        << name(one.kind) << ", " << one.what << ": " << last.note;
+    EXPECT_TRUE(rows.back().score.is_removed_and_back())
+        << name(one.kind) << ", " << one.what << ": " << rows.back().score.note;
   }
   host.policy.responses[0].actions[0].kind = model::ActionKind::kDisable;
   order = host.order();
   order.nonce.value[1] = 1;
-  for (auto& [one, score] : scores) {
-    score.disabling = score_disabling(host, one, order);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Disabling& disabling = rows[i].score.disabling = score_disabling(host, all[i], order);
     ++order.nonce.value[0];
-    EXPECT_TRUE(score.disabling.good)
-        << name(one.kind) << ", " << one.what << ": " << score.disabling.note;
+    EXPECT_TRUE(disabling.good) << name(all[i].kind) << ", " << all[i].what << ": "
+                                << disabling.note;
   }
-  const std::string measured = table(scores);
+  const std::string measured = table(rows, false);
   std::printf("%s\n", measured.c_str());
 
   EXPECT_EQ(test::measured("docs/coverage.md", "tests/host", measured), measured)
