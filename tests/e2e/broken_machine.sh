@@ -122,7 +122,7 @@ expect "nobody tells him to enrol there" not grep -q "enrol TOKEN" "$STORY/said"
 expect "a stranger makes a state folder" says "$WORLD/new .. $denied" stranger "$BIN/fleetsweep-controller" init --state "$WORLD/new" --origin new.example/log
 expect "none of this changed the other controller's state" diff <(digest "$STORY/other" | grep -v controller.db) <(grep -v controller.db "$STORY/other.before")
 agent_start web-1
-expect "the agent goes on where it was" wait_for agents_connected 1
+expect "the agent goes on where it was" wait_for agent_status web-1 .connected
 
 # --- twice
 new_token() { cat "$(fs --json agent enrol-token --key "$WORLD/keys/alice.key" --group demo --jurisdiction DE --out "$WORLD/tokens" 2>/dev/null | jq -r '.tokens[0]')"; }
@@ -156,7 +156,7 @@ free "$WORLD/controller"
 expect "controller with space again goes on by itself" wait_for order dry-run
 expect "the dry run has found" wait_for campaign_has full found 1
 order apply
-fill "$WORLD/controller"  # the clean receipt finds no room
+fill "$WORLD/controller"  # what is said of it finds no room
 stop controller KILL
 free "$WORLD/controller"
 controller_start

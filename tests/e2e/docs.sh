@@ -78,7 +78,7 @@ run_command() {  # run_command PAGE:LINE COMMAND
     fleetsweep-witness\ init*) output=witness.json ;;
     "fleetsweep "*" --key "* | "fleetsweep root submit"* | "fleetsweep order submit"* | "fleetsweep stop submit"*) filled=${filled/fleetsweep/fleetsweep --yes} ;;  # asks, and nobody is there to answer
   esac
-  expect "$at: $command" bash -c "set -e; timeout 60 bash -c $(printf %q "$filled") </dev/null >$output"
+  expect "$at: $command" bash -c "set -e; timeout $PATIENCE bash -c $(printf %q "$filled") </dev/null >$output"
   others_sign "$command"
 }
 

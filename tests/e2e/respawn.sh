@@ -43,12 +43,14 @@ setsid "$program" "$kit/loop" 1 </dev/null >/dev/null 2>&1 &
 expect "two processes run" wait_for twins_are 2
 kill -KILL "$(cat "$kit/pid.2")"; rm "$program"
 expect "they restart each other and put their file back at once" wait_for twins_are 2
-expect "their file is back" test -e "$program"
+expect "their file is back" wait_for test -e "$program"
 
 host_enrol web-1
 walks() { grep -c " walk_begins orders=$1 " "$WORLD/log/agent-web-1" || :; }  # ORDERS
 campaign_order dry-run twins --jurisdiction DE
 campaign_order dry-run others --jurisdiction DE
+witnessed() { fs log proof "${ORDER:0:12}" --out "$STORY/proof"; }
+wait_for witnessed
 agent_start web-1  # it hears of both at once
 expect "the twins are found" wait_for campaign_has twins found 1
 expect "the other campaign has its own answer" wait_for campaign_has others found 1

@@ -32,7 +32,7 @@ day=$(date +%s)
 apply past-1 $((day - 3600)); past=$ORDER
 expect "an order whose time has passed runs at once" wait_for state_is past-1 verified
 
-soon=$(($(date +%s) + 10))
+soon=$(($(date +%s) + 15))
 apply later-1 $soon; later=$ORDER
 waits later-1 "$later"
 expect "later-1: nothing is touched before its time" unchanged later-1
@@ -40,13 +40,14 @@ expect "later-1: at its time it acts" wait_for state_is later-1 verified
 expect "later-1: not a second before" started_by_time "$later" $soon
 
 # Time enough for a busy machine to hand out both orders and see them cool off.
-now=$(date +%s) silent=$((now + 25))
+silent=$(($(date +%s) + 40))
 apply grace-1 $silent --offline-grace 30m; grace=$ORDER
 apply stale-1 $silent; stale=$ORDER
 for name in grace stale; do waits $name-1 "${!name}"; done
+cooled=$(($(date +%s) + 4))  # of what both have by now
 
 # Orders, policy and cool-off are behind them: now everybody they could ask goes away.
-for name in grace stale; do expect "$name-1: the order has cooled off" wait_for witnessed_since $name-1 $((now + 5)); done
+for name in grace stale; do expect "$name-1: the order has cooled off" wait_for witnessed_since $name-1 $cooled; done
 stop controller
 stop witness
 expect "that was before their time" test "$(date +%s)" -lt $silent

@@ -89,11 +89,11 @@ bool ZapHandler::answer_one(void* handler) {
   // The user id is the key itself; the owner of the socket maps it to an agent.
   const std::string user = admitted ? to_hex(as_bytes(frames[kKey])) : "";
   const std::string reply[] = {frames[kAddress], "", "1.0", frames[kRequest], status, "", user, ""};
+  ++(admitted ? admitted_ : refused_);  // before whoever is told of it looks
   constexpr std::size_t kLast = std::size(reply) - 1;
   for (std::size_t i = 0; i <= kLast; ++i)
     if (zmq_send(handler, reply[i].data(), reply[i].size(), i < kLast ? ZMQ_SNDMORE : 0) < 0)
       return false;
-  ++(admitted ? admitted_ : refused_);
   return true;
 }
 

@@ -8,10 +8,6 @@
 
 namespace fleetsweep::act {
 
-namespace {
-[[maybe_unused]] const auto* const kNoPressure = testing::AddGlobalTestEnvironment(new NoPressure);
-}  // namespace
-
 model::ScanDone real_scan(const ActHost& host, const model::Policy& policy) {
   model::ScanDone done;
   done.reason = model::Reason::kInternal;

@@ -15,6 +15,7 @@
 #include "agent/local/control.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/monitor/controller.h"
+#include "tests/agent/no_pressure.h"
 #include "tests/agent/process.h"
 #include "tests/wait.h"
 

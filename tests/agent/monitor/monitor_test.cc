@@ -23,6 +23,7 @@ TEST(Monitor, ACoreThatCannotBeStartedIsTriedWithoutPause) {
   ASSERT_NE(::mkdtemp(folder), nullptr);
   int log[2];
   ASSERT_EQ(::pipe2(log, O_CLOEXEC), 0);
+  const auto start = std::chrono::steady_clock::now();
   const pid_t pid = ::fork();
   if (pid == 0) {
     const event_log::EventLog to_test(event_log::Level::kInfo, log[1]);
@@ -34,7 +35,6 @@ TEST(Monitor, ACoreThatCannotBeStartedIsTriedWithoutPause) {
     ::_exit(monitor && (*monitor)->run() ? 0 : 1);
   }
   ::close(log[1]);
-  const auto start = std::chrono::steady_clock::now();
   std::FILE* lines = ::fdopen(log[0], "r");
   char line[4096];
   for (int tries = 0; tries < 6; ++tries) {

@@ -16,10 +16,6 @@
 
 namespace fleetsweep::scan {
 
-namespace {
-[[maybe_unused]] const auto* const kNoPressure = testing::AddGlobalTestEnvironment(new NoPressure);
-}  // namespace
-
 namespace fs = std::filesystem;
 
 model::Predicate is(model::Field field, std::string text, model::Match match) {
