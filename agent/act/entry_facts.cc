@@ -113,7 +113,7 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
       if (is_rested_on(entry)) return std::string("other rules of sudo may rest on this one");
       return std::string();
     case PersistenceKind::kPackageManagerHook:
-      if (lines::join_of(entry.kind, entry.name) == lines::Join::kBraces &&
+      if (lines::join_of(entry) == lines::Join::kBraces &&
           sets_more_than_hooks(entry.entry))
         return std::string("the hook stands in a line or block that holds more than it");
       return std::string();

@@ -437,7 +437,7 @@ class Expansion {
     FS_TRY(Op* const pushed, push_edit(entry.file));
     Op& op = *pushed;
     op.text = entry.entry;
-    op.join = lines::join_of(entry.kind, entry.name);
+    op.join = lines::join_of(entry);
     if (const std::string part = plan::part_of(entry); !part.empty()) {
       // An earlier operation may have taken another part out of the same line.
       auto& line =

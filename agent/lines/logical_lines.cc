@@ -34,57 +34,90 @@ std::size_t behind_end(std::string_view text, std::size_t end, Join join) {
   return next;
 }
 
+// #1001 or #-1, as sudo knows users.
+bool is_user_number(std::string_view text) {
+  text.remove_prefix(text.starts_with("#-") ? 2 : 1);
+  return !text.empty() && text[0] >= '0' && text[0] <= '9';
+}
+
 bool is_comment(std::string_view line, Join join) {
   const std::size_t first = line.find_first_not_of(" \t");
   if (first == std::string_view::npos || join == Join::kModprobe) return false;
   if (join == Join::kSudoers) return is_sudoers_comment(line.substr(first));
-  return line[first] == '#' || (join == Join::kUnit && line[first] == ';');
+  const bool is_systemds = join == Join::kUnit || join == Join::kVariables;
+  return line[first] == '#' || (is_systemds && line[first] == ';');
 }
 
-bool skips_comments(Join join) {
-  return join == Join::kUnit || join == Join::kUdev;
-}
-
-// To these two readers a backslash may stand for itself, behind another one.
-bool has_joint(std::string_view line, Join join) {
-  const std::size_t slashes = line.size() - (line.find_last_not_of('\\') + 1);
-  return join == Join::kUnit || join == Join::kModprobe ? slashes % 2 == 1 : slashes > 0;
-}
-
+constexpr std::string_view kBlank = " \t\n\r";
 bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+  return kBlank.find(c) != std::string_view::npos;
 }
 
-template <typename Visit>
-void each_byte_of_parts(std::string_view line, Join join, Visit visit) {
-  for (std::size_t at = 0; at < line.size();) {
-    const std::size_t end = end_of(line, at, join), next = behind_end(line, end, join);
-    const bool is_left_out = at > 0 && is_comment(line.substr(at, end - at), join);
-    const bool goes_on = next > end;
-    for (std::size_t i = at; at > 0 && i < end && is_blank(line[i]); ++i) ++at;
-    for (std::size_t i = at; !is_left_out && i < end; ++i)
-      if (!goes_on || i + 1 < end)
-        visit(line[i], i);
-      else if (join == Join::kUnit)
-        visit(' ', i);
-    at = next;
+// Between the parts of a line.
+bool is_skipped(std::string_view line, Join join) {
+  if (join != Join::kUnit && join != Join::kUdev && join != Join::kPam) return false;
+  return is_comment(line, join) ||
+         (join == Join::kPam && line.find_first_not_of(kBlank) == std::string_view::npos);
+}
+
+// Where a comment begins behind something else; npos: nowhere, or the reader knows no such thing.
+std::size_t comment_in(std::string_view line, Join join) {
+  if (join == Join::kPam) return line.find('#');
+  const bool is_shell = join == Join::kShell, is_git = join == Join::kGit;
+  if (!is_shell && !is_git && join != Join::kSudoers) return std::string_view::npos;
+  constexpr std::string_view kBetweenWords = " \t\n\r;&|()";
+  char quote = 0;
+  bool in_word = false;  // of a shell, which knows comments only at the beginning of one
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    const char c = line[at];
+    if (c == '\\' && quote != '\'') {
+      ++at;
+      in_word = in_word || (at < line.size() && line[at] != '\n');
+    } else if (quote != 0) {
+      quote = c == quote ? 0 : quote;
+    } else if (c == '"' || (c == '\'' && is_shell)) {
+      quote = c;
+      in_word = true;
+    } else if ((c == '#' && (is_shell ? !in_word : is_git || !is_user_number(line.substr(at)))) ||
+               (c == ';' && is_git)) {
+      return at;
+    } else {
+      in_word = kBetweenWords.find(c) == std::string_view::npos;
+    }
   }
+  return std::string_view::npos;
+}
+
+// To most a backslash may stand for itself, behind another one.
+bool has_joint(std::string_view line, Join join) {
+  if (join == Join::kPam || join == Join::kSudoers)
+    line = line.substr(0, line.find_last_not_of(kBlank) + 1);
+  const std::size_t slashes = line.size() - (line.find_last_not_of('\\') + 1);
+  const bool is_any = join == Join::kUdev || join == Join::kPam || join == Join::kAnacron;
+  return is_any ? slashes > 0 : slashes % 2 == 1;
 }
 
 // What counts of a line that was put together, and where it stands.
 template <typename Visit>
 void each_byte(std::string_view line, Join join, Visit visit) {
-  if (skips_comments(join)) return each_byte_of_parts(line, join, visit);
-  const bool joins = join == Join::kBackslash || join == Join::kSudoers;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const bool is_joint = line.substr(i).starts_with("\\\n");
-    if (joins && is_joint) {
-      visit(' ', i++);
-    } else if (join == Join::kModprobe && line[i] == '\\') {
-      if (++i < line.size() && !is_joint) visit(line[i], i);
-    } else {
-      visit(line[i], i);
-    }
+  const bool drops_blanks = join == Join::kUnit || join == Join::kUdev;
+  const bool has_gap =
+      join == Join::kUnit || join == Join::kPam || join == Join::kSudoers || join == Join::kAnacron;
+  for (std::size_t at = 0; at < line.size();) {
+    std::size_t end = end_of(line, at, join);
+    const std::size_t next = behind_end(line, end, join);
+    const bool goes_on = join != unjoined(join) && join != Join::kBraces && next > end;
+    const std::string_view part = line.substr(at, end - at);
+    const bool is_left_out = at > 0 && is_skipped(part, join);
+    if (join == Join::kPam) end = at + std::min(comment_in(part, join), part.size());
+    if (goes_on && !is_left_out) end = at + std::min(part.rfind('\\'), part.size());
+    for (std::size_t i = at; drops_blanks && at > 0 && i < end && is_blank(line[i]); ++i) ++at;
+    for (std::size_t i = at; !is_left_out && i < end; ++i)
+      if (join != Join::kModprobe || line[i] != '\\' || ++i < end) visit(line[i], i);
+    if (goes_on && !is_left_out && has_gap) visit(' ', end);
+    if (!goes_on && next > end && join != Join::kPam)  // a line end that belongs to it
+      for (std::size_t i = end; i < next; ++i) visit(line[i], i);
+    at = next;
   }
 }
 
@@ -188,31 +221,39 @@ bool is_sudoers_comment(std::string_view line) {
   line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
   if (!line.starts_with('#')) return false;
   const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
-  const std::string_view id = word.substr(word.starts_with("#-") ? 2 : 1);
-  const bool is_user = !id.empty() && id[0] >= '0' && id[0] <= '9';
-  return !is_user && word != "#include" && word != "#includedir";
+  return !is_user_number(line) && word != "#include" && word != "#includedir";
 }
 
-Join join_of(PersistenceKind kind, std::string_view name) {
-  switch (kind) {
+Join join_of_variables(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  return name == "environment" || name == ".pam_environment" ? Join::kList : Join::kVariables;
+}
+
+Join join_of(const model::PersistenceIdentity& entry) {
+  switch (entry.kind) {
+    case PersistenceKind::kCron:
+      return entry.file.path.ends_with("/anacrontab") ? Join::kAnacron : Join::kNone;
     case PersistenceKind::kSystemdEnvironment:
       return Join::kUnit;
     case PersistenceKind::kSudoers:
       return Join::kSudoers;
     case PersistenceKind::kPackageManagerHook:
-      return name.find("::") == std::string_view::npos ? Join::kNone : Join::kBraces;
+      return entry.name.find("::") == std::string::npos ? Join::kNone : Join::kBraces;
     case PersistenceKind::kUdevRule:
       return Join::kUdev;
     case PersistenceKind::kModprobeHook:
       return Join::kModprobe;
     case PersistenceKind::kShellProfile:
     case PersistenceKind::kRcLocal:
+      return Join::kShell;
     case PersistenceKind::kPamConfig:
+      return Join::kPam;
     case PersistenceKind::kGitHook:
-      return Join::kBackslash;
+      return Join::kGit;
+    case PersistenceKind::kEnvironmentFile:
+      return join_of_variables(entry.file.path);
     case PersistenceKind::kKernelModule:
     case PersistenceKind::kBinfmt:
-    case PersistenceKind::kEnvironmentFile:
       return Join::kList;
     default:
       return Join::kNone;
@@ -220,7 +261,8 @@ Join join_of(PersistenceKind kind, std::string_view name) {
 }
 
 Join unjoined(Join join) {
-  const bool as_unit = join == Join::kUnit || join == Join::kUdev || join == Join::kList;
+  const bool as_unit =
+      join == Join::kUnit || join == Join::kUdev || join == Join::kList || join == Join::kVariables;
   return as_unit ? Join::kList : Join::kNone;
 }
 
@@ -238,10 +280,12 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
       apt.read(line, [](const AptSetting&) {});
       goes_on = apt.is_inside();
     } else if (join != unjoined(join)) {
-      const bool comment = is_comment(line, join);
-      goes_on = inside && comment && skips_comments(join) ? true
-                : comment && !inside                      ? false
-                                                          : has_joint(line, join);
+      // All of it so far: a comment, or what is in quotes, may have begun before.
+      const std::string_view seen = join == Join::kPam ? line : text.substr(begin, end - begin);
+      goes_on = inside && is_skipped(line, join) ? true
+                : !inside && is_comment(line, join)
+                    ? false
+                    : has_joint(line, join) && comment_in(seen, join) == seen.npos;
     }
     inside = goes_on && next < text.size();
     number += newline.find('\n') != std::string_view::npos;

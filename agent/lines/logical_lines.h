@@ -13,19 +13,26 @@
 
 namespace fleetsweep::lines {
 
+// What ends with \ goes on in the next line, for each of these readers in a way of its own.
 enum class Join : std::uint8_t {
   kNone,       // each line stands alone
-  kBackslash,  // one that ends with \ goes on in the next
+  kShell,      // not behind another \ or a comment; nothing is between the parts
   kUnit,       // as systemd does: \r and NUL end a line too, comments between its parts are skipped
   kBraces,     // until a statement of apt.conf has ended, and the braces around it
-  kSudoers,    // as kBackslash, but #1001 is a user and no comment
+  kSudoers,    // as kShell, also with blanks behind the \, but #1001 is a user and no comment
   kUdev,       // as kUnit, with nothing between the parts
   kModprobe,   // as kmod does: the same, a comment goes on too, and \x is an x
   kList,       // each line stands alone, but ends as for kUnit
+  kPam,        // blanks may stand behind the \, and empty lines and comments between the parts
+  kGit,        // as kShell, and ; begins a comment too
+  kAnacron,    // a \ joins whatever stands before it
+  kVariables,  // as kList, but of what systemd or a shell reads into an environment
 };
-inline constexpr Join kJoinLast = Join::kList;  // records hold its number: new ones go behind it
-// `name` is the entry's: only the hooks of apt have one with ::.
-Join join_of(model::PersistenceKind kind, std::string_view name);
+inline constexpr Join kJoinLast = Join::kVariables;  // records hold its number: new ones behind it
+// Only the hooks of apt have a name with ::.
+Join join_of(const model::PersistenceIdentity& entry);
+// Of a file of variables: PAM and sshd read each line of theirs for itself.
+Join join_of_variables(std::string_view path);
 // The same lines before any of them are joined.
 Join unjoined(Join join);
 
@@ -40,7 +47,7 @@ struct Line {
 std::vector<Line> logical_lines(std::string_view text, Join join);
 
 // What stands there without the joints: one line.
-std::string joined(std::string_view line, Join join = Join::kBackslash);
+std::string joined(std::string_view line, Join join);
 
 // The words of a unit's `Environment="A=1" "B=x y" C=2`, after the first equals sign.
 struct Word {

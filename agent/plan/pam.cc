@@ -26,7 +26,7 @@ struct PamLine {
 // `- auth` may stand before a type: a module that is missing is no error.
 PamLine parse(std::string_view raw, bool with_service) {
   PamLine line;
-  const std::string whole = lines::joined(raw);
+  const std::string whole = lines::joined(raw, lines::Join::kPam);
   std::string_view rest = whole;
   const std::size_t first = rest.find_first_not_of(kBlank);
   if (first == std::string_view::npos || rest[first] == '#') return line;
@@ -59,7 +59,7 @@ std::size_t jump_of(std::string_view control) {
 }
 
 std::vector<lines::Line> lines_of(std::string_view text) {
-  return lines::logical_lines(text, lines::Join::kBackslash);
+  return lines::logical_lines(text, lines::Join::kPam);
 }
 
 }  // namespace

@@ -16,6 +16,20 @@ std::string as_number(const std::string& written) {
   return std::to_string(std::min<std::uint64_t>(number, UINT32_MAX));
 }
 
+// In quotes, or up to a blank that has no backslash before it.
+std::string path_in(std::string_view text) {
+  if (text.starts_with('"')) {
+    text.remove_prefix(1);
+    return std::string(field(text, '"'));
+  }
+  std::string path;
+  for (std::size_t at = 0; at < text.size() && text[at] != ' ' && text[at] != '\t'; ++at) {
+    if (text[at] == '\\' && at + 1 < text.size()) ++at;
+    path += text[at];
+  }
+  return path;
+}
+
 }  // namespace
 
 LineEntry sudoers_line(std::string_view line) {
@@ -23,6 +37,10 @@ LineEntry sudoers_line(std::string_view line) {
   const bool includes = rest.starts_with("#include") || rest.starts_with("@include");
   if (rest.empty() || lines::is_sudoers_comment(rest)) return std::nullopt;
   PersistenceEntry entry{.name = std::string(word(rest))};
+  // A list of users: a, b.
+  while (!trimmed(rest).empty() && (entry.name.ends_with(',') || trimmed(rest).starts_with(',')))
+    entry.name += word(rest);
+  std::erase(entry.name, '"');
   entry.command = trimmed(rest);
   const std::size_t equals = rest.find('=');
   if (includes || entry.name.starts_with("Defaults") || entry.name.ends_with("_Alias") ||
@@ -60,9 +78,7 @@ void follow_sudoers(const std::string& path, std::string_view text, const Follow
     const bool is_folder = verb == "#includedir" || verb == "@includedir";
     if (!is_folder && verb != "#include" && verb != "@include") continue;
     rest = trimmed(rest);
-    const bool is_quoted = rest.starts_with('"');
-    if (is_quoted) rest.remove_prefix(1);
-    std::string named(is_quoted ? field(rest, '"') : word(rest));
+    std::string named = path_in(rest);
     for (std::size_t at = 0; (at = named.find("%h")) != std::string::npos;)
       named.replace(at, 2, "*");
     if (named.empty()) continue;

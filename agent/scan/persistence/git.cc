@@ -104,13 +104,16 @@ LineEntry git_line(std::string& section, const std::string& user, std::string_vi
 // Whatever an includeIf asks: it holds somewhere.
 void follow_git(const std::string& path, std::string_view text, const Follow& follow) {
   std::string section;
-  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kBackslash)) {
-    const std::string whole = lines::joined(line.text);
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kGit)) {
+    const std::string whole = lines::joined(line.text, lines::Join::kGit);
     const auto [key, written] = setting(section, whole);
     if (key != "include.path" && key != "includeif.path") continue;
     const std::string named = without_quotes(written);
     if (named.starts_with('~'))  // ~/x and ~alice/x: of whom is not known here
       follow(Format::kGitConfig, "@home" + named.substr(std::min(named.find('/'), named.size())));
+    else if (constexpr std::string_view kPrefix = "%(prefix)"; named.starts_with(kPrefix))
+      for (const char* where : {"/usr", "/usr/local"})  // git was installed
+        follow(Format::kGitConfig, where + named.substr(kPrefix.size()));
     else if (named.starts_with('/'))
       follow(Format::kGitConfig, named);
     else if (!named.empty())

@@ -33,8 +33,8 @@ LineEntry pam_line(std::string service, std::string_view line) {
 
 // A name without a slash is a file of /etc/pam.d, which is read anyway.
 void follow_pam(Format format, std::string_view text, const Follow& follow) {
-  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kBackslash)) {
-    const std::string whole = lines::joined(line.text);
+  for (const lines::Line& line : lines::logical_lines(text, lines::Join::kPam)) {
+    const std::string whole = lines::joined(line.text, lines::Join::kPam);
     std::string_view rest = whole;
     std::string_view type = word(rest);
     if (format == Format::kPamConf && !is_include(type)) type = word(rest);

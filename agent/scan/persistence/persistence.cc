@@ -27,13 +27,19 @@ std::optional<Entry> inittab_line(std::string_view line) {
   return entry.command.empty() ? std::nullopt : std::optional(entry);
 }
 
-Join join_of(Format format) {
+Join join_of(Format format, std::string_view path) {
   switch (format) {
     case Format::kShell:
+      return Join::kShell;
     case Format::kPam:
     case Format::kPamConf:
+      return Join::kPam;
     case Format::kGitConfig:
-      return Join::kBackslash;
+      return Join::kGit;
+    case Format::kAnacrontab:
+      return Join::kAnacron;
+    case Format::kAssignments:
+      return lines::join_of_variables(path);
     case Format::kSudoers:
       return Join::kSudoers;
     case Format::kAptHooks:
@@ -44,7 +50,6 @@ Join join_of(Format format) {
       return Join::kModprobe;
     case Format::kModules:
     case Format::kBinfmt:
-    case Format::kAssignments:
       return Join::kList;
     default:
       return Join::kNone;
@@ -97,7 +102,7 @@ std::vector<Entry> line_entries(Format format, const std::string& path, const st
         return plain_line(user, line);
     }
   };
-  const Join join = join_of(format);
+  const Join join = join_of(format, path);
   for (const lines::Line& line : lines::logical_lines(text, join)) {
     if (entries.size() >= limits::kPersistenceEntries) break;
     std::vector<Entry> found;

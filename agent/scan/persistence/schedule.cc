@@ -73,7 +73,12 @@ LineEntry crontab_line(Format format, const std::string& user, std::string_view 
   std::string_view rest = trimmed(line);
   if (is_comment(rest)) return std::nullopt;
   PersistenceEntry entry{.name = user, .user = user};
-  if (is_assignment(rest)) return entry;
+  if (is_assignment(rest)) {
+    // Cron starts each line by SHELL.
+    const std::string_view name = trimmed(field(rest, '='));
+    if (name == "SHELL" || is_of_loader(name)) entry.command = unquoted(trimmed(rest));
+    return entry;
+  }
   const std::size_t fields = format == Format::kAnacrontab ? 3 : rest.front() == '@' ? 1 : 5;
   for (std::size_t i = 0; i < fields; ++i) word(rest);
   if (format == Format::kSystemCrontab) entry.user = entry.name = word(rest);

@@ -14,7 +14,7 @@ TEST(Disable, ACommentIsNoneInTheLanguageOfItsFile) {
   EXPECT_EQ(commented_out("* * * * * root /x", Join::kNone), "# * * * * * root /x");
   EXPECT_EQ(commented_out("DPkg::Post-Invoke {\n \"/x\";\n};", Join::kBraces),
             "// DPkg::Post-Invoke {\n//  \"/x\";\n// };");
-  EXPECT_EQ(commented_out("1000 ALL=ALL", Join::kBackslash), "# 1000 ALL=ALL") << "#1000 is a user";
+  EXPECT_EQ(commented_out("1000 ALL=ALL", Join::kShell), "# 1000 ALL=ALL") << "#1000 is a user";
   EXPECT_EQ(commented_out("A=\"1 \\\rExecStart=/x\"", Join::kUnit), "# A=\"1 \\\r# ExecStart=/x\"")
       << "\\r ends a line of systemd";
 }

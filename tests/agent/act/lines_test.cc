@@ -54,7 +54,7 @@ TEST(Lines, WhatStaysOfALineKeepsItsPlaceAndGivesItBack) {
 
 TEST(Lines, AContinuedLineThatWasCommentedOutCannotBePutBackAfterAnEdit) {
   const std::string text = "a\nb \\\n  c\nd\n", line = "b \\\n  c";
-  const auto join = lines::Join::kBackslash;
+  const auto join = lines::Join::kShell;
   const std::string comment = commented_out(line, join);
   EXPECT_EQ(comment, "# b \\\n#   c");
   const auto off = without_line(text, line, comment, join);
@@ -66,12 +66,12 @@ TEST(Lines, AContinuedLineThatWasCommentedOutCannotBePutBackAfterAnEdit) {
 
 TEST(Lines, APartOfAContinuedLineGoesAndLeavesAnother) {
   const std::string text = "A==\"1\", \\\n  RUN+=\"/x\"\n  RUN+=\"/x\"\nB\n";
-  EXPECT_EQ(without_line(text, "  RUN+=\"/x\"", "", lines::Join::kBackslash),
+  EXPECT_EQ(without_line(text, "  RUN+=\"/x\"", "", lines::Join::kShell),
             Text("A==\"1\", \\\n  RUN+=\"/x\"\nB\n"));
   const std::string whole = "A==\"1\", \\\n  RUN+=\"/x\"";
-  const auto without = without_line(text, whole, "", lines::Join::kBackslash);
+  const auto without = without_line(text, whole, "", lines::Join::kShell);
   EXPECT_EQ(without, Text("  RUN+=\"/x\"\nB\n"));
-  EXPECT_EQ(with_line_back(text, *without, whole, "", lines::Join::kBackslash), Text(text));
+  EXPECT_EQ(with_line_back(text, *without, whole, "", lines::Join::kShell), Text(text));
 }
 
 }  // namespace

@@ -19,24 +19,24 @@ Texts texts(std::string_view text, Join join) {
 }
 
 TEST(LogicalLines, APartOfAContinuedLineIsTakenForALine) {
-  EXPECT_EQ(texts("a \\\nb\nb\n", Join::kBackslash), (Texts{"a \\\nb", "b"}));
+  EXPECT_EQ(texts("a \\\nb\nb\n", Join::kShell), (Texts{"a \\\nb", "b"}));
   EXPECT_EQ(texts("a \\\nb\nb", Join::kNone), (Texts{"a \\", "b", "b"}));
-  EXPECT_EQ(texts("a \\\r\nb\n", Join::kBackslash), (Texts{"a \\\r", "b"}));
-  EXPECT_EQ(texts("a \\", Join::kBackslash), (Texts{"a \\"}));
-  EXPECT_EQ(texts("a \\\n", Join::kBackslash), (Texts{"a \\"}));
+  EXPECT_EQ(texts("a \\\r\nb\n", Join::kShell), (Texts{"a \\\r", "b"}));
+  EXPECT_EQ(texts("a \\", Join::kShell), (Texts{"a \\"}));
+  EXPECT_EQ(texts("a \\\n", Join::kShell), (Texts{"a \\"}));
 }
 
 TEST(LogicalLines, ACommentSwallowsTheLineBelowIt) {
-  EXPECT_EQ(texts("# a \\\nb\n", Join::kBackslash), (Texts{"# a \\", "b"}));
+  EXPECT_EQ(texts("# a \\\nb\n", Join::kShell), (Texts{"# a \\", "b"}));
   EXPECT_EQ(texts("; a \\\nb\n", Join::kUnit), (Texts{"; a \\", "b"}));
   EXPECT_EQ(texts("#1 \\\nb\n# 1 \\\n#-1 \\\nc\n", Join::kSudoers),
             (Texts{"#1 \\\nb", "# 1 \\", "#-1 \\\nc"}));
-  EXPECT_EQ(texts("#1 \\\nb\n", Join::kBackslash), (Texts{"#1 \\", "b"}));
+  EXPECT_EQ(texts("#1 \\\nb\n", Join::kShell), (Texts{"#1 \\", "b"}));
 }
 
 TEST(LogicalLines, SystemdGoesOnAfterACommentWithinALine) {
   EXPECT_EQ(texts("a \\\n# why\nb\nc\n", Join::kUnit), (Texts{"a \\\n# why\nb", "c"}));
-  EXPECT_EQ(texts("a \\\n# why\nb\n", Join::kBackslash), (Texts{"a \\\n# why", "b"}));
+  EXPECT_EQ(texts("a \\\n# why\nb\n", Join::kShell), (Texts{"a \\\n# why", "b"}));
 }
 
 TEST(LogicalLines, SystemdEndsALineWhereOthersDoNot) {
@@ -49,7 +49,8 @@ TEST(LogicalLines, SystemdEndsALineWhereOthersDoNot) {
 }
 
 TEST(LogicalLines, ABackslashBehindABackslashJoinsNothing) {
-  for (const Join join : {Join::kUnit, Join::kModprobe}) {
+  for (const Join join :
+       {Join::kUnit, Join::kModprobe, Join::kShell, Join::kGit, Join::kSudoers, Join::kVariables}) {
     EXPECT_EQ(texts("a \\\\\nb\n", join), (Texts{"a \\\\", "b"}));
     EXPECT_EQ(texts("a \\\\\\\nb\n", join), (Texts{"a \\\\\\\nb"}));
   }
@@ -57,11 +58,32 @@ TEST(LogicalLines, ABackslashBehindABackslashJoinsNothing) {
 }
 
 TEST(LogicalLines, EachReaderPutsALineTogetherInItsWay) {
-  EXPECT_EQ(joined("a\\\n  b", Join::kBackslash), "a   b");
+  EXPECT_EQ(joined("a\\\n  b", Join::kShell), "a  b");
+  EXPECT_EQ(joined("a\\ \n  b", Join::kSudoers), "a   b");
+  EXPECT_EQ(joined("a \\\n# c\n\n b # d", Join::kPam), "a   b ");
+  EXPECT_EQ(joined("A=/x/\\\r\ny", Join::kVariables), "A=/x/y");
   EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUnit), "a b");
   EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUdev), "ab");
   EXPECT_EQ(joined("a\\\nb\\c\\\\", Join::kModprobe), "abc\\");
   EXPECT_EQ(joined("a\\\nb", Join::kList), "a\\\nb");
+}
+
+TEST(LogicalLines, ABackslashInACommentBehindSomethingHidesTheNextLine) {
+  for (const Join join : {Join::kShell, Join::kGit, Join::kSudoers, Join::kPam})
+    EXPECT_EQ(texts("a # b \\\nc\n", join), (Texts{"a # b \\", "c"}));
+  EXPECT_EQ(texts("a ; b \\\nc\n", Join::kGit), (Texts{"a ; b \\", "c"}));
+  EXPECT_EQ(texts("a \\\n# b \\\nc\n", Join::kShell), (Texts{"a \\\n# b \\", "c"}));
+  // None of these begins one.
+  for (const char* text : {"a\"# \\\nc", "a '#' \\\nc", "a$# \\\nc", "a \\# \\\nc", "a \\\nb#c"})
+    EXPECT_EQ(texts(text, Join::kShell), Texts{text});
+  EXPECT_EQ(texts("a ALL = (#1) \\\nc", Join::kSudoers), Texts{"a ALL = (#1) \\\nc"});
+  EXPECT_EQ(texts("a = \"# \\\nc", Join::kGit), Texts{"a = \"# \\\nc"});
+}
+
+TEST(LogicalLines, ALineGoesOnBehindWhatItsReaderPassesOver) {
+  EXPECT_EQ(texts("a \\ \t\nb\nc\n", Join::kSudoers), (Texts{"a \\ \t\nb", "c"}));
+  EXPECT_EQ(texts("a \\ \n\n# why\nb\nc\n", Join::kPam), (Texts{"a \\ \n\n# why\nb", "c"}));
+  EXPECT_EQ(texts("a \\ \nb\n", Join::kShell), (Texts{"a \\ ", "b"}));
 }
 
 TEST(LogicalLines, AnAptStatementIsCutInTwo) {
@@ -75,7 +97,7 @@ TEST(LogicalLines, AnAptStatementIsCutInTwo) {
 }
 
 TEST(LogicalLines, NumbersAreThoseOfAnEditor) {
-  const auto lines = logical_lines("a \\\nb\n\nc\n", Join::kBackslash);
+  const auto lines = logical_lines("a \\\nb\n\nc\n", Join::kShell);
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[1].number, 3u);
   EXPECT_EQ(lines[2].number, 4u);

@@ -19,7 +19,7 @@ TEST(Persistence, ASystemCrontabHasAUserBeforeItsCommand) {
   EXPECT_EQ(parse(Format::kSystemCrontab,
                   "# comment\nSHELL=/bin/sh\n\n*/3 * * * *\troot  /etc/cron.hourly/gcc.sh\n"
                   "@reboot daemon run it\n"),
-            (Entries{{"", "SHELL=/bin/sh", "", "", 2},
+            (Entries{{"", "SHELL=/bin/sh", "/bin/sh", "", 2},
                      {"root", "*/3 * * * *\troot  /etc/cron.hourly/gcc.sh",
                       "/etc/cron.hourly/gcc.sh", "root", 4},
                      {"daemon", "@reboot daemon run it", "run it", "daemon", 5}}));
@@ -41,6 +41,11 @@ TEST(Persistence, AnacrontabHasANameBeforeItsCommand) {
   const auto entries = parse(Format::kAnacrontab, "7 10 weekly run-parts /x\n");
   ASSERT_EQ(entries.size(), 1u);
   EXPECT_EQ(entries[0].command, "run-parts /x");
+}
+
+TEST(Persistence, AJobOfAnacronThatGoesOnInTheNextLineIsTornApart) {
+  EXPECT_EQ(parse(Format::kAnacrontab, "1 5 x \\\n/x\n7 9 y /y\n"),
+            (Entries{{"", "1 5 x \\\n/x", "/x", "", 1}, {"", "7 9 y /y", "/y", "", 3}}));
 }
 
 TEST(Persistence, PreloadedLibrariesAreOneEntryEach) {
@@ -148,7 +153,7 @@ TEST(Persistence, AnAtJobPutsItsCommandBeforeWhatLooksLikeItsPrologue) {
 
 TEST(Persistence, AContinuedLineIsOneEntryWithAllItsBytes) {
   EXPECT_EQ(parse(Format::kShell, "# a \\\nA=1\r\nnohup \\\n /x &\n"),
-            (Entries{{"", "A=1\r", "A=1", "", 2}, {"", "nohup \\\n /x &", "nohup   /x &", "", 3}}));
+            (Entries{{"", "A=1\r", "A=1", "", 2}, {"", "nohup \\\n /x &", "nohup  /x &", "", 3}}));
 }
 
 TEST(Persistence, AKeysOptionsAndCommentAreTold) {
@@ -265,6 +270,22 @@ TEST(Persistence, AProgramThatGitStartsIsNamedUnderASectionWithAName) {
                      {"remote.uploadpack", "\tuploadpack = /f", "/f", "", 14}}));
 }
 
+TEST(Persistence, ABackDoorHidesBehindTheCommentOfTheLineBefore) {
+  EXPECT_EQ(
+      parse(Format::kPam, "auth required pam_unix.so # why \\\nauth required pam_exec.so /x # y\n",
+            "/etc/pam.d/login"),
+      (Entries{{"login", "auth required pam_unix.so # why \\", "pam_unix.so", "", 1},
+               {"login", "auth required pam_exec.so /x # y", "pam_exec.so /x", "", 2}}));
+  const auto command = [](Format format, std::string_view text) {
+    return parse(format, text).at(0).command;
+  };
+  EXPECT_EQ(command(Format::kPam, "auth required \\ \n# why\n\npam_exec.so /x\n"),
+            "pam_exec.so /x");
+  EXPECT_EQ(command(Format::kGitConfig, "[core] # x \\\nhooksPath = /x\n"), "/x");
+  EXPECT_EQ(parse(Format::kShell, "echo hi # x \\\n/x\nexport A=b\\\\\n/y\n").size(), 4u);
+  EXPECT_EQ(parse(Format::kSudoers, "root ALL=ALL # x \\\neve ALL=ALL\n").size(), 2u);
+}
+
 TEST(Persistence, ASettingOfGitHidesBehindItsSection) {
   const std::string line = "[core] hooksPath = /x";
   EXPECT_EQ(parse(Format::kGitConfig, line + "\n[filter \"a]\"] clean = /y\n# [core] pager = /z\n"),
@@ -276,6 +297,16 @@ TEST(Persistence, ARuleOfSudoSaysWhoMayDoWhatAsWhom) {
   EXPECT_EQ(parse(Format::kSudoers, "# x\nmallory ALL=(www:www) NOPASSWD: ALL\n%adm ALL = /x\n"),
             (Entries{{"mallory", "mallory ALL=(www:www) NOPASSWD: ALL", "NOPASSWD: ALL", "www", 2},
                      {"%adm", "%adm ALL = /x", "/x", "root", 3}}));
+}
+
+TEST(Persistence, AUserOfSudoHidesInAListOrInQuotes) {
+  const auto name = [](const std::string& line) {
+    return parse(Format::kSudoers, line + "\n").at(0).name;
+  };
+  EXPECT_EQ(name("games, mallory ALL=ALL"), "games,mallory");
+  EXPECT_EQ(name("games ,mallory ALL=ALL"), "games,mallory");
+  EXPECT_EQ(name("\"mallory\" ALL=ALL"), "mallory");
+  EXPECT_EQ(name("mallory \\ \nALL=ALL"), "mallory");
 }
 
 TEST(Persistence, AUserOfSudoWhoIsANumberPassesForAComment) {
@@ -307,6 +338,10 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   };
   EXPECT_EQ(command(Format::kInittab, "id:3:initdefault:\nx:2345:respawn:/x -a:b\n"), "x: /x -a:b");
   EXPECT_EQ(command(Format::kAssignments, "A=1\nexport LD_PRELOAD='/x.so'\n"), "LD_PRELOAD: /x.so");
+  EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD=/x\\\n/y.so\n"), "LD_PRELOAD: /x/y.so");
+  EXPECT_TRUE(parse(Format::kAssignments, "A=\"-a \\\nLD_PRELOAD=/x \\\n-b\"\n").empty());
+  EXPECT_EQ(parse(Format::kAssignments, "A=1 \\\nLD_PRELOAD=/x\n", "/etc/environment").size(), 1u)
+      << "PAM reads line by line";
   EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD DEFAULT=/x.so\n"),
             "LD_PRELOAD: DEFAULT=/x.so");
   EXPECT_EQ(command(Format::kDesktop, "[Desktop Entry]\nExec=/x %u\n"), "file: /x %u");
@@ -372,11 +407,13 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
   EXPECT_EQ(followed_files(Format::kSudoers, "/etc/file", "#includedir /etc/more\n# include /no\n"),
             (Files{{Format::kSudoers, "/etc/more/*"}}));
   EXPECT_EQ(followed_files(Format::kSudoers, "/opt/sudo/rules",
-                           "@include local\n#include \"a b\" # x\n@includedir d\n@include /x.%h\n"),
+                           "@include local\n#include \"a b\" # x\n@includedir d\n@include /x.%h\n"
+                           "@include /y\\ z\n"),
             (Files{{Format::kSudoers, "/opt/sudo/local"},
                    {Format::kSudoers, "/opt/sudo/a b"},
                    {Format::kSudoers, "/opt/sudo/d/*"},
-                   {Format::kSudoers, "/x.*"}}));
+                   {Format::kSudoers, "/x.*"},
+                   {Format::kSudoers, "/y z"}}));
   const Files included = {
       {Format::kPam, "/opt/x"}, {Format::kPam, "/etc/pam.d/../y"}, {Format::kPam, "/z"}};
   EXPECT_EQ(followed_files(Format::kPam, "/etc/pam.d/sshd",
@@ -406,14 +443,15 @@ TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
   constexpr char kText[] =
       "a \\\nb {\n\"c\"; }\nd\n# e\rf g\0h i \\\\\nRUN=\"/x\" \\\r\n# k\\\n, PROGRAM=\"/y\"\n\r"
       "install m \\\r/x\ninstall n \\\\\ninstall o /z\nEnvironment=LD_PRELOAD=/x \\\r# p\r"
+      "u # v \\\nw \\ \nx\ny ; z \\\nLD_PRELOAD=/x\\\ny\n"
       "LD_AUDIT=/y\r";
   const std::string text(kText, sizeof kText - 1);
   for (const auto& place : model::places::kAll)
-    for (const auto& entry : parse(place.format, text)) {
-      const auto lines = lines::logical_lines(
-          text,
-          lines::join_of(entry.of_loader ? model::PersistenceKind::kSystemdEnvironment : place.kind,
-                         entry.name));
+    for (const auto& entry : parse(place.format, text, std::string(place.path))) {
+      model::PersistenceIdentity found{.kind = place.kind, .name = entry.name};
+      if (entry.of_loader) found.kind = model::PersistenceKind::kSystemdEnvironment;
+      found.file.path = place.path;
+      const auto lines = lines::logical_lines(text, lines::join_of(found));
       EXPECT_TRUE(entry.entry.empty() ||
                   std::any_of(lines.begin(), lines.end(),
                               [&](const auto& line) { return line.text == entry.entry; }))
