@@ -11,6 +11,7 @@
 #include "agent/scan/persistence/persistence.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/model/persistence_places.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -113,8 +114,7 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
       if (is_rested_on(entry)) return std::string("other rules of sudo may rest on this one");
       return std::string();
     case PersistenceKind::kPackageManagerHook:
-      if (lines::join_of(entry) == lines::Join::kBraces &&
-          sets_more_than_hooks(entry.entry))
+      if (lines::join_of(entry) == lines::Join::kBraces && sets_more_than_hooks(entry.entry))
         return std::string("the hook stands in a line or block that holds more than it");
       return std::string();
     case PersistenceKind::kGitHook:
@@ -145,8 +145,10 @@ Checked<std::vector<std::string>> EntryFacts::pam_lines_of(const std::string& pa
   std::vector<std::string> keys;
   if (!path.ends_with(".so")) return keys;
   std::vector<std::string> files = {std::string(kPamConf)};
-  for (const char* folder : {"/etc/pam.d", "/usr/lib/pam.d"}) {
-    FS_TRY(const auto inside, files_of(tree_, folder));
+  for (const model::PersistencePlace& place : model::places::kAll) {
+    if (place.kind != PersistenceKind::kPamConfig || place.gather != model::places::Gather::kFolder)
+      continue;
+    FS_TRY(const auto inside, files_of(tree_, std::string(place.path)));
     files.insert(files.end(), inside.begin(), inside.end());
   }
   // And those that they include, wherever they lie.

@@ -10,10 +10,11 @@ namespace {
 
 // Written without the leading /usr of a merged system, see unmerged().
 constexpr std::string_view kFolders[] = {
-    "/boot",         "/lib/modules",  "/etc/sudoers.d",    "/etc/pam.d",
-    "/lib/security", "/var/lib/dpkg", "/var/lib/rpm",      "/lib/sysimage",
-    "/proc",         "/sys",          "/etc/ssl/private",  "/etc/ssh",
-    "/var/lib/apt",  "/lib/firmware", "/etc/ld.so.conf.d",
+    "/boot",         "/lib/modules",   "/etc/sudoers.d",    "/etc/pam.d",
+    "/lib/security", "/var/lib/dpkg",  "/var/lib/rpm",      "/lib/sysimage",
+    "/proc",         "/sys",           "/etc/ssl/private",  "/etc/ssh",
+    "/var/lib/apt",  "/lib/firmware",  "/etc/ld.so.conf.d", "/lib/pam.d",
+    "/usr/etc/ssh",  "/usr/etc/pam.d",
 };
 
 // Accounts, privilege and mounts: not even a line.
