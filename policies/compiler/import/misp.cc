@@ -87,11 +87,32 @@ std::optional<Formula> formula_of(std::string_view type, std::string_view value)
   return std::nullopt;
 }
 
+// Of attributes that have the type of a sign and are none: what it is about. Empty: it may be a
+// sign. misp-objects: pe, process and the sections of programs.
+std::string_view context_of(const Json& attribute, const Json& object) {
+  constexpr std::pair<std::string_view, std::string_view> kObjects[] = {
+      {"pe-section", "a section of a program, not a whole file"},
+      {"elf-section", "a section of a program, not a whole file"},
+      {"macho-section", "a section of a program, not a whole file"}};
+  constexpr std::pair<std::string_view, std::string_view> kRelations[] = {
+      {"original-filename", "a name in the resources of a program, not that of a file"},
+      {"internal-filename", "a name in the resources of a program, not that of a file"},
+      {"richpe", "the hash of a header, not of a whole file"},
+      {"parent-image", "the program that started the process"}};
+  const std::string of_object = text_in(object, "name");
+  for (const auto& [name, what] : kObjects)
+    if (of_object == name) return what;
+  const std::string relation = text_in(attribute, "object_relation");
+  for (const auto& [name, what] : kRelations)
+    if (relation == name) return what;
+  return {};
+}
+
 // What stands around an attribute; empty where there is nothing. Borrows.
 struct Place {
   const Json& event;
   const Json& object;
-  std::string size;  // of the file that a MISP object of that name describes
+  std::string size;  // of the file, if the object describes one
 };
 
 Origin origin_of(const Json& attribute, const Json& event, const Collector& into) {
@@ -147,6 +168,8 @@ void import_attribute(const Json& attribute, const Place& place, Collector& into
   if (is_true(attribute, "deleted") || is_true(place.object, "deleted"))
     return refuse("it was deleted");
   if (!is_true(attribute, "to_ids")) return refuse("to_ids is not set: it is context, no sign");
+  if (const auto what = context_of(attribute, place.object); !what.empty())
+    return refuse(fmt::format("it is about {}: it is context, no sign", what));
   const Sightings sightings = sightings_of(attribute);
   if (sightings.harmless)
     return refuse("somebody saw it where it is harmless, on " + to_rfc3339(*sightings.harmless));
@@ -182,7 +205,8 @@ void import_object(const Json& event, const Json& object, Collector& into) {
   Place place{event, object, {}};
   const Json& attributes = list_in(object, "Attribute");
   for (const Json& attribute : attributes)
-    if (text_in(attribute, "type") == "size-in-bytes") place.size = text_in(attribute, "value");
+    if (text_in(object, "name") == "file" && text_in(attribute, "type") == "size-in-bytes")
+      place.size = text_in(attribute, "value");
   for (const Json& attribute : attributes)
     if (text_in(attribute, "type") != "size-in-bytes") import_attribute(attribute, place, into);
 }

@@ -244,6 +244,38 @@ TEST(ImportMisp, APathOfWindowsIsTakenForAName) {
   EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("it is not an absolute path")));
 }
 
+TEST(ImportMisp, ANameInTheResourcesOrTheHashOfASectionIsTakenForThatOfAFile) {
+  const auto object = [](const std::string& name, const std::string& attributes) {
+    return R"({"name":")" + name + R"(","Attribute":[)" + attributes + "]}";
+  };
+  const auto attribute = [](const std::string& type, const std::string& relation,
+                            const std::string& value) {
+    return R"({"to_ids":true,"type":")" + type + R"(","object_relation":")" + relation +
+           R"(","value":")" + value + R"("})";
+  };
+  const std::string size = attribute("size-in-bytes", "size-in-bytes", "512") + ",";
+  std::string objects = object("pe", attribute("filename", "original-filename", "setup.exe") + "," +
+                                         attribute("filename", "internal-filename", "setup") + "," +
+                                         attribute("md5", "richpe", kMd5));
+  objects += "," + object("process", attribute("filename", "parent-image", "/usr/bin/bash") + "," +
+                                         attribute("filename", "image", "/tmp/evil"));
+  for (const char* section : {"pe-section", "elf-section", "macho-section"})
+    objects += "," + object(section, size + attribute("sha256", "sha256", kHash));
+  objects += "," + object("email", size + attribute("sha256", "sha256", kHash));
+  objects += "," + object("file", size + attribute("sha256", "sha256", kOther));
+  const auto result = imported(Format::kMisp, R"({"Event":{"Object":[)" + objects + "]}}");
+  EXPECT_THAT(shown(result),
+              ElementsAre("file path file.path=/tmp/evil", "hash file.hashes.SHA-256=" + kHash,
+                          "hash file.size=512 file.hashes.SHA-256=" + kOther));
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("filename setup.exe: it is about a name in the resources"),
+                          HasSubstr("filename setup: it is about a name in the resources"),
+                          HasSubstr("it is about the hash of a header"),
+                          HasSubstr("it is about the program that started the process"),
+                          HasSubstr("it is about a section"), HasSubstr("it is about a section"),
+                          HasSubstr("it is about a section")));
+}
+
 // --- OpenIOC ------------------------------------------------------------------------------------
 
 std::string openioc(const std::string& inside) {
