@@ -28,6 +28,16 @@ std::optional<std::uint8_t> confidence_of(const Json& attribute) {
   return std::nullopt;
 }
 
+// misp-taxonomies, false-positive: confirmed, alone or with the value "true".
+bool is_false_positive(const Json& tagged) {
+  constexpr std::string_view kConfirmed = "false-positive:confirmed";
+  for (const Json& tag : list_in(tagged, "Tag")) {
+    const std::string name = in_small_letters(text_in(tag, "name"));
+    if (name == kConfirmed || name == fmt::format("{}=\"true\"", kConfirmed)) return true;
+  }
+  return false;
+}
+
 struct Simple {
   std::string_view type;
   Subject subject;
@@ -173,6 +183,8 @@ void import_attribute(const Json& attribute, const Place& place, Collector& into
   const Sightings sightings = sightings_of(attribute);
   if (sightings.harmless)
     return refuse("somebody saw it where it is harmless, on " + to_rfc3339(*sightings.harmless));
+  if (is_false_positive(attribute) || is_false_positive(event))
+    return refuse("it is tagged as a false positive");
   auto formula = formula_of(type, value);
   if (!formula)
     return refuse(

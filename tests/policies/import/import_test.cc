@@ -212,6 +212,26 @@ TEST(ImportMisp, WhatSomebodySawWhereItIsHarmlessStillCounts) {
                           HasSubstr("only-harmless: somebody saw it where it is harmless")));
 }
 
+TEST(ImportMisp, WhatIsTaggedAsAFalsePositiveStillCounts) {
+  const auto attribute = [](const std::string& value, const std::string& tag) {
+    return R"({"type":"filename","to_ids":true,"value":")" + value + R"(","Tag":[{"name":")" + tag +
+           R"("}]})";
+  };
+  const auto event = [](const std::string& attributes, const std::string& more = "") {
+    return imported(Format::kMisp, R"({"Event":{"Attribute":[)" + attributes + "]" + more + "}}");
+  };
+  const auto result = event(attribute("alone", "false-positive:confirmed") + "," +
+                            attribute("true", R"(false-positive:confirmed=\"true\")") + "," +
+                            attribute("false", R"(false-positive:confirmed=\"false\")") + "," +
+                            attribute("risk", R"(false-positive:risk=\"high\")"));
+  EXPECT_THAT(shown(result), ElementsAre("file name file.name=false", "file name file.name=risk"));
+  EXPECT_THAT(refusals(result), ElementsAre("0: filename alone: it is tagged as a false positive",
+                                            "0: filename true: it is tagged as a false positive"));
+  EXPECT_THAT(refusals(event(attribute("all", "tlp:clear"),
+                             R"(,"Tag":[{"name":"false-positive:confirmed"}])")),
+              ElementsAre("0: filename all: it is tagged as a false positive"));
+}
+
 TEST(ImportMisp, NobodyKnowsWhichEventAnAttributeIsOf) {
   const std::string event =
       R"("uuid":"e1","info":"A campaign","Orgc":{"name":"Example CERT"},
