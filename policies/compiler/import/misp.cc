@@ -217,7 +217,8 @@ void import_object(const Json& event, const Json& object, Collector& into) {
   Place place{event, object, {}};
   const Json& attributes = list_in(object, "Attribute");
   for (const Json& attribute : attributes)
-    if (text_in(object, "name") == "file" && text_in(attribute, "type") == "size-in-bytes")
+    if (text_in(object, "name") == "file" && text_in(attribute, "type") == "size-in-bytes" &&
+        !is_true(attribute, "deleted"))
       place.size = text_in(attribute, "value");
   for (const Json& attribute : attributes)
     if (text_in(attribute, "type") != "size-in-bytes") import_attribute(attribute, place, into);

@@ -255,6 +255,14 @@ TEST(ImportMisp, WhatLiesInADeletedObjectVanishesWithoutAWord) {
   EXPECT_THAT(refusals(result), ElementsAre("0: filename evil: it was deleted"));
 }
 
+TEST(ImportMisp, ASizeThatWasDeletedIsDemandedOfTheFile) {
+  EXPECT_THAT(shown(imported(Format::kMisp, R"({"Object":[{"name":"file","Attribute":[
+          {"type":"size-in-bytes","value":"5","deleted":true},
+          {"type":"sha256","to_ids":true,"value":")" +
+                                                kHash + R"("}]}]})")),
+              ElementsAre("hash file.hashes.SHA-256=" + kHash));
+}
+
 TEST(ImportMisp, APathOfWindowsIsTakenForAName) {
   const std::string event = R"({"Attribute":[
       {"type":"filename","to_ids":true,"value":"C:\\Temp\\evil.exe"},
