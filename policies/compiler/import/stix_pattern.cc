@@ -338,7 +338,8 @@ class Parser {
     return written;
   }
 
-  // At the quote; backslash quotes a quote or itself.
+  // At the quote; backslash quotes a quote or itself, and nothing else: STIXPattern.g4. Without it
+  // 'evil\.exe' would be evil.exe, and in a regular expression the dot any letter.
   std::string quoted() {
     std::string value;
     for (++at_; at_ < text_.size(); ++at_) {
@@ -347,11 +348,15 @@ class Parser {
         ++at_;
         return value;
       }
-      if (c == '\\' && at_ + 1 < text_.size()) {
-        value += text_[++at_];
-        continue;
+      if (c == '\\') {
+        const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
+        if (next != '\'' && next != '\\') {
+          broken(R"(\' or \\)");
+          return value;
+        }
+        ++at_;
       }
-      value += c;
+      value += text_[at_];
     }
     broken("a closing '");
     return value;

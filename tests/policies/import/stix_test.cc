@@ -150,6 +150,17 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
               ElementsAre(HasSubstr("more than 32 brackets")));
 }
 
+TEST(ImportStix, ABackslashThatQuotesNothingIsDropped) {
+  EXPECT_THAT(stix_refusals(R"([file:name MATCHES '^evil\.exe$'])"),
+              ElementsAre(R"(not a pattern: byte 25: '\\.exe$']' where \' or \\ was expected)"));
+  EXPECT_THAT(stix_refusals(R"([file:name = 'C:\Temp'])"), ElementsAre(HasSubstr("byte 16")));
+  EXPECT_THAT(stix_refusals(R"([file:name = 'evil\)"), ElementsAre(HasSubstr("byte 18")));
+  EXPECT_THAT(stix_refusals(R"([file:hashes.'SHA\-256' = 'a'])"),
+              ElementsAre(HasSubstr("byte 17")));
+  EXPECT_THAT(stix(R"([file:name MATCHES '^evil\\.exe$' OR file:name = 'it\'s'])"),
+              ElementsAre(R"(file name file.namere^evil\.exe$)", "file name file.name=it's"));
+}
+
 TEST(ImportStix, FollowedbyIsReadAsIfItBoundCloserThanOr) {
   EXPECT_THAT(stix("[file:name = 'aaaa'] FOLLOWEDBY [file:name = 'bbbb'] OR [file:name = 'cccc']"),
               IsEmpty());
@@ -169,7 +180,7 @@ TEST(ImportStix, APatternOfDomainsOrUrlsIsLookedForLetterByLetter) {
   const auto why = [](const std::string& what) {
     return testing::ElementsAre(HasSubstr("a pattern of " + what + " is about the whole name"));
   };
-  EXPECT_THAT(stix_refusals("[domain-name:value MATCHES '^c[0-9]+\\.example$']"), why("domains"));
+  EXPECT_THAT(stix_refusals("[domain-name:value MATCHES '^c[0-9]+\\\\.example$']"), why("domains"));
   EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.%.example']"), why("domains"));
   EXPECT_THAT(stix_refusals("[domain-name:value LIKE 'c2.example%']"), why("domains"));
   EXPECT_THAT(stix_refusals("[domain-name:value LIKE '%c2%']"),
