@@ -73,6 +73,22 @@ std::string literally(std::string_view text) {
   return expression;
 }
 
+// What is found in the URLs that a command holds. A part without a scheme would be one of paths
+// too, as /cron.php is of /var/www/cron.php: a scheme stands before it in one word. What a URL ends
+// with ends the word. Text that is compared with itself has no case there, so neither has this.
+Leaf in_urls(Match match, std::string_view part) {
+  const bool has_scheme = part.find("://") != std::string_view::npos;
+  // What is refused anyway stays as the feed has it.
+  if ((has_scheme && match != Match::kEndsWith) || part.size() < kPartBytes)
+    return {.term = {Field::kPersistenceCommand, Match::kContains, std::string(part), false},
+            .kind = Kind::kUrl};
+  return {.term = {Field::kPersistenceCommand, Match::kRegex,
+                   (has_scheme ? "" : R"(://[^\s"']*)") + literally(part) +
+                       (match == Match::kEndsWith ? R"((?:[\s"'|;<>)`]|$))" : ""),
+                   true},
+          .kind = Kind::kUrl};
+}
+
 char separator_of(std::string_view folder) {
   return folder.find('\\') == std::string_view::npos ? '/' : '\\';
 }
@@ -166,8 +182,7 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     if (std::string_view("https://").starts_with(value) ||
         std::string_view("http://").starts_with(value))
       return unsupported("every URL begins so");
-    return {.term = {subject.field, Match::kContains, std::string(value), false},
-            .kind = Kind::kUrl};
+    return in_urls(match, value);
   }
   if (subject.field == Field::kFileExtension && value.starts_with('.')) value.remove_prefix(1);
   if (subject.is_folder) return compared_folder(match, value);

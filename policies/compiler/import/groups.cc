@@ -114,7 +114,7 @@ class Grouping {
                  one);
     }
     if (one.kind == Kind::kDomain || one.kind == Kind::kUrl)
-      return put(groups_.commands, {in_band, one.kind, month_of(one)}, one);
+      return put(groups_.commands, {in_band, one.kind, one.all_of[0].match, month_of(one)}, one);
     const Term& first = one.all_of[0];
     // A list holds addresses of one family.
     if (one.all_of.size() == 1 && first.field != Field::kNetworkDstRef)

