@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "policies/compiler/absolute.h"
+#include "policies/compiler/address.h"
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/import/text.h"
 #include "policies/compiler/reader.h"
@@ -176,7 +177,16 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     return from(domain_indicator(value.substr(value.starts_with('.'))), "a domain name");
   }
   if (subject.kind == Kind::kUrl) {
-    if (match == Match::kEquals) return from(url_indicator(value), "a URL");
+    if (match == Match::kEquals) {
+      auto found = url_indicator(value);
+      // One comparison holds no address and a port, and another port is another sign. What no host
+      // of the internet has is refused as an address.
+      if (found && found->all_of.size() > 1 &&
+          compiler::special_use(found->all_of[0].value).empty())
+        return {.term = {subject.field, Match::kRegex, literally(value) + "(?:[^0-9]|$)", true},
+                .kind = Kind::kUrl};
+      return from(std::move(found), "a URL");
+    }
     if (match != Match::kStartsWith && match != Match::kEndsWith && match != Match::kContains)
       return unsupported(fmt::format("a pattern of URLs {}", kLookedForInCommands));
     if (std::string_view("https://").starts_with(value) ||

@@ -104,11 +104,17 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
 // A URL without a path says no more than its host, and as a part of a command it would be one of
 // http://c2.example.org too.
 std::optional<Indicator> host_indicator(std::string_view authority) {
-  auto host = authority.substr(authority.find('@') + 1);
-  host =
-      host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
-  auto address = address_indicator(host);
-  return address ? std::move(address) : domain_indicator(host);
+  const auto whole = authority.substr(authority.find('@') + 1);
+  if (auto endpoint = endpoint_indicator(whole)) return endpoint;
+  const bool in_brackets = whole.starts_with('[');
+  const auto host =
+      in_brackets ? whole.substr(1, whole.find(']') - 1) : whole.substr(0, whole.find(':'));
+  if (auto address = address_indicator(host)) {
+    // What follows it is no port that there is.
+    if (whole.size() > host.size() + (in_brackets ? 2 : 0) + 1) return std::nullopt;
+    return address;
+  }
+  return domain_indicator(host);
 }
 
 }  // namespace
@@ -201,6 +207,23 @@ std::optional<Indicator> address_indicator(std::string_view text) {
   if (auto range = compiler::canonical_cidr(written))
     return single(Kind::kAddress, Field::kNetworkDstRef, Match::kCidr, std::move(*range));
   return std::nullopt;
+}
+
+std::optional<Indicator> endpoint_indicator(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  auto address = text.substr(0, colon);
+  // An address of IPv6 has colons of its own, and stands in brackets.
+  if (address.starts_with('[') && address.ends_with(']'))
+    address = address.substr(1, address.size() - 2);
+  else if (address.find(':') != std::string_view::npos)
+    return std::nullopt;
+  auto indicator = address_indicator(address);
+  const auto port = compiler::parse_whole(text.substr(colon + 1));
+  if (!indicator || !port || *port < 1 || *port > 65535) return std::nullopt;
+  indicator->all_of.push_back(
+      {Field::kNetworkDstPort, Match::kEquals, std::to_string(*port), false});
+  return indicator;
 }
 
 std::optional<Indicator> domain_indicator(std::string_view text) {

@@ -112,9 +112,11 @@ class Collector {
 
 // Indicators of the usual kinds. Nothing: the text is no such thing.
 std::optional<Indicator> hash_indicator(std::string_view hex);
-std::optional<Indicator> address_indicator(std::string_view text);  // or a range, 203.0.113.0/24
+std::optional<Indicator> address_indicator(std::string_view text);   // or a range, 203.0.113.0/24
+std::optional<Indicator> endpoint_indicator(std::string_view text);  // 203.0.113.7:80, [::1]:80
 std::optional<Indicator> domain_indicator(std::string_view text);
-std::optional<Indicator> url_indicator(std::string_view text);  // without a path it is its host
+// Without a path it is its host, with the port if that is an address.
+std::optional<Indicator> url_indicator(std::string_view text);
 Indicator single(Kind kind, model::Field field, model::Match match, std::string value);
 
 // "Kind" of what `terms` say together.

@@ -53,23 +53,6 @@ bool has_two_addresses(std::string_view line) {
   return address_indicator(refanged(second)) || (is_joined && compiler::parse_whole(second));
 }
 
-std::optional<Indicator> with_port(const std::string& value) {
-  const auto colon = value.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  std::string address = value.substr(0, colon);
-  // An address of IPv6 has colons of its own, and stands in brackets.
-  if (address.starts_with('[') && address.ends_with(']'))
-    address = address.substr(1, address.size() - 2);
-  else if (address.find(':') != std::string::npos)
-    return std::nullopt;
-  auto indicator = address_indicator(address);
-  const auto port = compiler::parse_whole(std::string_view(value).substr(colon + 1));
-  if (!indicator || !port || *port < 1 || *port > 65535) return std::nullopt;
-  indicator->all_of.push_back(
-      {model::Field::kNetworkDstPort, model::Match::kEquals, std::to_string(*port), false});
-  return indicator;
-}
-
 // Whether a name is that of a domain. One that somebody defanged is meant as a domain.
 Status check_domain(std::string_view written, const std::string& domain) {
   const std::string_view last = std::string_view(domain).substr(domain.rfind('.') + 1);
@@ -96,7 +79,7 @@ Result<Indicator> recognized(std::string_view written) {
   const std::string value = refanged(written);
   for (const auto read : {address_indicator, url_indicator})
     if (auto one = read(value)) return std::move(*one);
-  if (auto address = with_port(value)) return std::move(*address);
+  if (auto address = endpoint_indicator(value)) return std::move(*address);
   auto domain = domain_indicator(value);
   if (!domain)
     return fail(Code::kInvalid,

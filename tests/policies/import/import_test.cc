@@ -304,6 +304,16 @@ TEST(ImportMisp, ANameInTheResourcesOrTheHashOfASectionIsTakenForThatOfAFile) {
                           HasSubstr("it is about a section")));
 }
 
+TEST(ImportMisp, APortOfAUrlIsLostAndAnyOtherIsASign) {
+  EXPECT_THAT(shown(imported(Format::kMisp, R"({"Attribute":[
+      {"type":"url","to_ids":true,"value":"http://198.51.100.7:80"},
+      {"type":"url","to_ids":true,"value":"http://198.51.100.7"},
+      {"type":"url","to_ids":true,"value":"http://127.0.0.1:80"}]})")),
+              ElementsAre(R"(url persistence.commandrehttp://198\.51\.100\.7:80(?:[^0-9]|$) )"
+                          "<2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.7 <2026-12-23"));
+}
+
 // --- OpenIOC ------------------------------------------------------------------------------------
 
 std::string openioc(const std::string& inside) {

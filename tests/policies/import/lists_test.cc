@@ -233,15 +233,21 @@ TEST(ImportPlain, AUrlWithoutAPathIsFoundInThoseOfOtherHosts) {
       imported(Format::kPlain,
                "http://c2.example\nhxxps://user@c2[.]example.net:8443\nhttp://198.51.100.7:80\n"
                "http://[2001:db8::7]:80\nhttp://c2.example/\nhttp://c2.example?x\n"
-               "http://localhost\n");
+               "http://localhost\nhttp://198.51.100.7:\nhttp://[2001:db8::7]\n"
+               "http://198.51.100.7:0\n");
   EXPECT_THAT(shown(result),
               ElementsAre("domain persistence.command#c2.example @1 <2026-12-23",
                           "domain persistence.command#c2.example.net @2 <2026-12-23",
-                          "address network-traffic.dst_ref=198.51.100.7 @3 <2026-12-23",
-                          "address network-traffic.dst_ref=2001:db8::7 @4 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.7 "
+                          "network-traffic.dst_port=80 @3 <2026-12-23",
+                          "address network-traffic.dst_ref=2001:db8::7 "
+                          "network-traffic.dst_port=80 @4 <2026-12-23",
                           "url persistence.command~http://c2.example/ @5 <2026-12-23",
-                          "url persistence.command~http://c2.example?x @6 <2026-12-23"));
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("7: http://localhost: neither")));
+                          "url persistence.command~http://c2.example?x @6 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.7 @8 <2026-12-23",
+                          "address network-traffic.dst_ref=2001:db8::7 @9 <2026-12-23"));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("7: http://localhost: neither"),
+                                            HasSubstr("10: http://198.51.100.7:0: neither")));
 }
 
 TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
