@@ -137,6 +137,17 @@ Term in_folder(const Term& part, model::Platform platform) {
           on_windows || part.caseless};
 }
 
+// It reads a name into the path where the feed names another.
+bool contradicts_itself(const Alternative& alternative) {
+  return std::any_of(alternative.begin(), alternative.end(), [&](const Leaf& reading) {
+    return reading.is_reading && !reading.negated &&
+           std::any_of(alternative.begin(), alternative.end(), [&](const Leaf& other) {
+             return other.term.field == reading.term.field && !other.negated &&
+                    other.term.match == Match::kEquals && other.term.value != reading.term.value;
+           });
+  });
+}
+
 void join_paths(Alternative& alternative) {
   const auto folder = std::find_if(alternative.begin(), alternative.end(), [](const Leaf& leaf) {
     return !leaf.negated && !leaf.folder.empty();
@@ -252,6 +263,28 @@ Leaf compared_like(Subject subject, std::string_view pattern) {
   return compared(subject, Match::kRegex, expression + "$");
 }
 
+Formula compared_registry_path(std::string_view path, bool negated) {
+  const auto leaf = [&](Field field, std::string_view value) {
+    Leaf one = compared({field}, Match::kEquals, value);
+    one.negated = negated;
+    one.is_reading = field == Field::kRegistryValueName;
+    return Formula::of(std::move(one));
+  };
+  const auto last = path.rfind('\\');
+  if (last == std::string_view::npos || last == 0 || last + 1 == path.size())
+    return leaf(Field::kRegistryKey, path);
+  // None of two is neither, and not both is not one of them.
+  const auto any = negated ? Formula::Part::kAnd : Formula::Part::kOr;
+  const auto all = negated ? Formula::Part::kOr : Formula::Part::kAnd;
+  return {any,
+          {},
+          {leaf(Field::kRegistryKey, path),
+           {all,
+            {},
+            {leaf(Field::kRegistryKey, path.substr(0, last)),
+             leaf(Field::kRegistryValueName, path.substr(last + 1))}}}};
+}
+
 void take_alternatives(const Formula& formula, const Indicator& like, std::string_view shown,
                        Collector& into) {
   auto all = written_out(formula);
@@ -260,6 +293,7 @@ void take_alternatives(const Formula& formula, const Indicator& like, std::strin
         like.origins[0], shown,
         fmt::format("written out it has more than {} alternatives", limits::kImportAlternatives));
   for (Alternative& alternative : *all) {
+    if (contradicts_itself(alternative)) continue;
     join_paths(alternative);
     std::string problems;
     Indicator indicator = like;

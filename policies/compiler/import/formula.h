@@ -24,6 +24,7 @@ struct Leaf {
   bool negated = false;
   std::string folder;           // the term is about any file in it
   bool is_folder_part = false;  // the term is about the path before the name
+  bool is_reading = false;      // the name of a value that the feed's path may end in
   std::uint32_t line = 0;       // of the feed; 0: it has none
   std::string problem;          // what of it cannot be said in the language; empty: it can
 };
@@ -42,6 +43,9 @@ struct Formula {
 Leaf compared(Subject subject, model::Match match, std::string_view value);
 // SQL's LIKE: % is anything, _ is one letter.
 Leaf compared_like(Subject subject, std::string_view pattern);
+// A path in the registry, which is a key's or, with the name of a value behind it, a value's: no
+// feed says which.
+Formula compared_registry_path(std::string_view path, bool negated = false);
 Leaf unsupported(std::string why);
 
 // Each alternative becomes an indicator or is refused by what cannot be said of it; a whole name in

@@ -52,7 +52,6 @@ constexpr Simple kSimple[] = {
     {"domain", {Field::kPersistenceCommand, Kind::kDomain}},
     {"hostname", {Field::kPersistenceCommand, Kind::kDomain}},
     {"url", {Field::kPersistenceCommand, Kind::kUrl}},
-    {"regkey", {Field::kRegistryKey}},
 };
 
 std::optional<Leaf> simple(std::string_view type, std::string_view value) {
@@ -72,6 +71,7 @@ std::optional<Leaf> simple(std::string_view type, std::string_view value) {
 // What an attribute says: its parts on both sides of | each for itself, or together.
 std::optional<Formula> formula_of(std::string_view type, std::string_view value) {
   if (auto leaf = simple(type, value)) return Formula::of(std::move(*leaf));
+  if (type == "regkey") return compared_registry_path(value);
   const auto bar = value.find('|');
   const std::string_view left = value.substr(0, bar);
   const std::string_view right = bar == std::string_view::npos ? "" : value.substr(bar + 1);
@@ -92,8 +92,10 @@ std::optional<Formula> formula_of(std::string_view type, std::string_view value)
     return both(Formula::Part::kOr, *simple("domain", left), *simple("ip-dst", right));
   if (type == "hostname|port") return Formula::of(*simple("hostname", left));
   if (type == "regkey|value")
-    return both(Formula::Part::kAnd, *simple("regkey", left),
-                compared({Field::kRegistryValueData}, Match::kEquals, right));
+    return Formula{Formula::Part::kAnd,
+                   {},
+                   {compared_registry_path(left),
+                    Formula::of(compared({Field::kRegistryValueData}, Match::kEquals, right))}};
   return std::nullopt;
 }
 

@@ -77,7 +77,23 @@ class Reader {
     return fmt::format(" (line {})", line_of(node));
   }
 
-  Leaf item(const pugi::xml_node& node) const {
+  Formula item(const pugi::xml_node& node) const {
+    const std::string search = node.child("Context").attribute("search").value();
+    if (search == "RegistryItem/Path" &&
+        in_small_letters(node.attribute("condition").value()) == "is")
+      return on_line(compared_registry_path(trimmed(node.child("Content").child_value()),
+                                            node.attribute("negate").as_bool()),
+                     line_of(node));
+    return on_line(Formula::of(comparison(node)), line_of(node));
+  }
+
+  static Formula on_line(Formula formula, std::uint32_t line) {
+    formula.leaf.line = line;
+    for (Formula& part : formula.parts) part = on_line(std::move(part), line);
+    return formula;
+  }
+
+  Leaf comparison(const pugi::xml_node& node) const {
     const std::string search = node.child("Context").attribute("search").value();
     std::string content(trimmed(node.child("Content").child_value()));
     const std::string condition = in_small_letters(node.attribute("condition").value());
@@ -120,10 +136,9 @@ Formula Reader::group(const pugi::xml_node& node, std::size_t depth) const {
     return Formula::problem(fmt::format("the operator '{}'{}", shown_note(operation), place(node)));
   Formula formula{operation == "and" ? Formula::Part::kAnd : Formula::Part::kOr, {}, {}};
   for (const pugi::xml_node& part : node.children()) {
-    if (std::strcmp(part.name(), "IndicatorItem") == 0) {
-      formula.parts.push_back(Formula::of(item(part)));
-      formula.parts.back().leaf.line = line_of(part);
-    } else if (std::strcmp(part.name(), "Indicator") == 0)
+    if (std::strcmp(part.name(), "IndicatorItem") == 0)
+      formula.parts.push_back(item(part));
+    else if (std::strcmp(part.name(), "Indicator") == 0)
       formula.parts.push_back(group(part, depth + 1));
   }
   return formula;

@@ -119,7 +119,11 @@ TEST(ImportMisp, AnAttributeThatIsContextOnlyIsTakenForASign) {
 TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
   const std::string sha1(40, 'b'), address = "address network-traffic.dst_ref=198.51.100.7",
                                    domain = "domain persistence.command#c2.example <2026-12-23",
-                                   key = R"(windows-registry-key.key=HKEY_USERS\Evil)";
+                                   key = R"(windows-registry-key.key=HKEY_USERS\Evil)",
+                                   value =
+                                       "combination windows-registry-key.key=HKEY_USERS "
+                                       "windows-registry-key.values.name=Evil",
+                                   data = " windows-registry-key.values.data=evil.exe";
   const std::string of_md5 = "hash file.hashes.MD5=" + kMd5,
                     of_sha1 = "hash file.hashes.SHA-1=" + sha1,
                     of_sha256 = "hash file.hashes.SHA-256=" + kHash;
@@ -133,7 +137,7 @@ TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
       {"domain", "c2.example", {domain}},
       {"hostname", "c2.example", {domain}},
       {"url", "http://c2.example/a", {"url persistence.command~http://c2.example/a <2026-12-23"}},
-      {"regkey", R"(HKEY_USERS\\Evil)", {"registry " + key}},
+      {"regkey", R"(HKEY_USERS\\Evil)", {"registry " + key, value}},
       {"filename|md5", "evil.exe|" + kMd5, {of_md5}},
       {"filename|sha1", "evil.exe|" + sha1, {of_sha1}},
       {"filename|sha256", "evil.exe|" + kHash, {of_sha256}},
@@ -142,14 +146,12 @@ TEST(ImportMisp, ATypeIsUnknownOrMeansAnotherField) {
       {"ip-src|port", "198.51.100.7|80", {address + " network-traffic.dst_port=80 <2026-12-23"}},
       {"domain|ip", "c2.example|198.51.100.7", {domain, address + " <2026-12-23"}},
       {"hostname|port", "c2.example|80", {domain}},
-      {"regkey|value",
-       R"(HKEY_USERS\\Evil|evil.exe)",
-       {"combination " + key + " windows-registry-key.values.data=evil.exe"}},
+      {"regkey|value", R"(HKEY_USERS\\Evil|evil.exe)", {"combination " + key + data, value + data}},
   };
-  for (const auto& [type, value, taken] : rows) {
+  for (const auto& [type, text, taken] : rows) {
     const auto result = imported(
         Format::kMisp,
-        R"({"Attribute":[{"to_ids":true,"type":")" + type + R"(","value":")" + value + R"("}]})",
+        R"({"Attribute":[{"to_ids":true,"type":")" + type + R"(","value":")" + text + R"("}]})",
         "feed", model::Platform::kWindows);
     EXPECT_THAT(refusals(result), IsEmpty());
     EXPECT_EQ(shown(result), taken) << type;
@@ -397,6 +399,8 @@ TEST(ImportOpenioc, ATermOrAConditionIsUnknownOrMeansAnother) {
   for (const auto& [search, content, line] : terms) {
     items += item(search, content);
     taken.push_back(testing::StartsWith(line + " @"));
+    if (search == "RegistryItem/Path")
+      taken.push_back(HasSubstr("key=HKEY_USERS windows-registry-key.values.name=Evil @"));
   }
   items += "<Indicator operator=\"AND\">" + item("FileItem/FileName", "evil.exe") +
            item("FileItem/SizeInBytes", "5") + "</Indicator>";
@@ -483,6 +487,34 @@ TEST(ImportOpenioc, AKeyWithoutItsHiveAndAnExtensionWithADotAreNeverFound) {
       "feed", model::Platform::kWindows);
   EXPECT_THAT(shown(result), ElementsAre("registry windows-registry-key.key$\\Software\\Evil @5",
                                          "combination file.name^evil file.extension=dll @6"));
+}
+
+TEST(ImportOpenioc, APathThatEndsInTheNameOfAValueIsNeverFound) {
+  const std::string run = R"(HKLM\Software\Run)", path = "windows-registry-key.key=" + run,
+                    evil = R"(windows-registry-key.key=HKLM\Software\Run\Evil)",
+                    value = "windows-registry-key.values.name=";
+  const auto both = [](const std::string& one, const std::string& other) {
+    return openioc("<Indicator operator=\"AND\">" + one + other + "</Indicator>");
+  };
+  const auto taken = [](const std::string& text) {
+    return imported(Format::kOpenioc, text, "feed", model::Platform::kWindows);
+  };
+  EXPECT_THAT(
+      shown(taken(openioc(item("RegistryItem/Path", run + R"(\Evil)")))),
+      ElementsAre("registry " + evil + " @5", "combination " + path + " " + value + "Evil @5"));
+  const auto named =
+      taken(both(item("RegistryItem/Path", run), item("RegistryItem/ValueName", "Evil")));
+  EXPECT_THAT(shown(named), ElementsAre("combination " + path + " " + value + "Evil @6"));
+  EXPECT_THAT(refusals(named), IsEmpty()) << "Run is no value's name where Evil is";
+  EXPECT_THAT(shown(taken(both(item("RegistryItem/Path", run + R"(\Evil)"),
+                               item("RegistryItem/ValueName", "Evil")))),
+              ElementsAre("combination " + evil + " " + value + "Evil @6",
+                          "combination " + path + " " + value + "Evil @6"));
+  EXPECT_THAT(
+      shown(taken(both(item("RegistryItem/Text", "evil.exe"),
+                       item("RegistryItem/Path", run + R"(\Evil)", "is", R"(negate="true")")))),
+      ElementsAre(testing::EndsWith("!" + path + " !" + evil + " @6"),
+                  testing::EndsWith("!" + evil + " !" + value + "Evil @6")));
 }
 
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
