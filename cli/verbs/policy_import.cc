@@ -105,6 +105,12 @@ std::string counts(const feeds::WrittenPolicy& written) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::size_t count_of(const std::vector<feeds::NotTaken>& not_taken) {
+  std::size_t count = 0;
+  for (const feeds::NotTaken& one : not_taken) count += one.count;
+  return count;
+}
+
 void tell(Console& console, const Gathered& all, const feeds::WrittenPolicy& written,
           const std::vector<compiler::Diagnostic>& mistakes) {
   console.note(fmt::format(
@@ -112,9 +118,7 @@ void tell(Console& console, const Gathered& all, const feeds::WrittenPolicy& wri
       all.read > all.indicators.size()
           ? fmt::format("; {} stood there more than once", all.read - all.indicators.size())
           : ""));
-  std::size_t refused = 0;
-  for (const feeds::NotTaken& one : all.not_taken) refused += one.count;
-  if (refused) console.note(fmt::format("not taken: {}", refused));
+  if (!all.not_taken.empty()) console.note(fmt::format("not taken: {}", count_of(all.not_taken)));
   for (std::size_t i = 0; i < std::min(all.not_taken.size(), kNotTakenShown); ++i)
     console.note(fmt::format("  {}: {}{}: {}", place(all.not_taken[i].origin),
                              all.not_taken[i].value, and_more(all.not_taken[i].count),
@@ -138,13 +142,14 @@ Status import(Session& session, Options options) {
   feeds::WrittenPolicy written = feeds::write_policy(all.indicators, options.head);
   // First: it stands for most.
   all.not_taken.insert(all.not_taken.begin(), written.not_taken.begin(), written.not_taken.end());
-  if (all.indicators.empty() && options.head.hash_files.empty()) {
+  if (std::all_of(written.taken.begin(), written.taken.end(),
+                  [](std::size_t count) { return count == 0; })) {
     std::string why;
     if (!all.not_taken.empty())
       why = fmt::format("; the first: {}: {}: {}", place(all.not_taken[0].origin),
                         all.not_taken[0].value, all.not_taken[0].why);
     return fail(Code::kInvalid, "nothing was taken, {} refused{}\nnext:  --help has the formats",
-                counted(all.not_taken.size(), "indicator"), why);
+                counted(count_of(all.not_taken), "indicator"), why);
   }
   const std::string shown = options.out.empty() ? "the policy" : options.out;
   const auto folder = std::filesystem::path(options.out).parent_path();

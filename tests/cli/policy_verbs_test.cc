@@ -171,6 +171,13 @@ TEST(PolicyVerbs, ThatNothingWasTakenPassesForAnImport) {
   EXPECT_EQ(outcome.exit, kUsage);
   EXPECT_THAT(outcome.err, testing::HasSubstr("nothing was taken, 1 indicator refused"));
   EXPECT_EQ(run("import", "stix " + feed.feed + " --family Ours").exit, kUsage);
+  // More than a policy has room for, of one object.
+  std::string parts;
+  for (int i = 0; i < 4000; ++i)
+    parts += fmt::format("{}file:name LIKE '%{:01000}%'", i ? " AND " : "", i);
+  std::ofstream(feed.feed, std::ios::trunc)
+      << R"({"type":"indicator","pattern_type":"stix","pattern":"[)" << parts << R"(]"})";
+  EXPECT_EQ(run("import", "stix " + feed.feed + " --family Ours").exit, kUsage);
   EXPECT_EQ(run("import", "stix /no/such/file --family Ours").exit, kUsage);
 }
 

@@ -18,31 +18,40 @@ using model::Match;
 using Alternative = std::vector<Leaf>;
 
 constexpr std::int64_t kPortMax = 65535;
+constexpr std::size_t kProblemsNamed = 4;  // of one alternative
 constexpr std::string_view kLookedForInCommands =
     "is about the whole name, and a command holds more: write a regular expression over "
     "persistence.command and process.command_line";
 
-// Or over ands; nothing if there are more than limits::kImportAlternatives.
-std::optional<std::vector<Alternative>> written_out(const Formula& formula) {
-  if (formula.part == Formula::Part::kLeaf) return {{{formula.leaf}}};
-  std::vector<Alternative> all;
+// Or over ands; borrows from the formula. Bounded: a short pattern multiplies itself out to
+// gigabytes.
+Result<std::vector<std::vector<const Leaf*>>> written_out(const Formula& formula) {
+  using Leaves = std::vector<const Leaf*>;
+  if (formula.part == Formula::Part::kLeaf) return std::vector<Leaves>(1, {&formula.leaf});
+  const auto too_many = [] {
+    return fail(Code::kInvalid, "written out it has more than {} alternatives",
+                limits::kImportAlternatives);
+  };
+  std::vector<Leaves> all;
   if (formula.part == Formula::Part::kAnd) all.emplace_back();
   for (const Formula& part : formula.parts) {
-    auto more = written_out(part);
-    if (!more) return std::nullopt;
+    FS_TRY(const std::vector<Leaves> more, written_out(part));
     if (formula.part == Formula::Part::kOr) {
-      all.insert(all.end(), more->begin(), more->end());
+      all.insert(all.end(), more.begin(), more.end());
     } else {
-      std::vector<Alternative> product;
-      if (all.size() * more->size() > limits::kImportAlternatives) return std::nullopt;
-      for (const Alternative& left : all)
-        for (const Alternative& right : *more) {
+      std::vector<Leaves> product;
+      if (all.size() * more.size() > limits::kImportAlternatives) return too_many();
+      for (const Leaves& left : all)
+        for (const Leaves& right : more) {
+          if (left.size() + right.size() > limits::kImportTerms)
+            return fail(Code::kInvalid, "more than {} things must be true of it at once",
+                        limits::kImportTerms);
           product.push_back(left);
           product.back().insert(product.back().end(), right.begin(), right.end());
         }
       all = std::move(product);
     }
-    if (all.size() > limits::kImportAlternatives) return std::nullopt;
+    if (all.size() > limits::kImportAlternatives) return too_many();
   }
   return all;
 }
@@ -163,6 +172,65 @@ void join_paths(Alternative& alternative) {
                 file->term.caseless};
   alternative.erase(folder);
 }
+
+// What a formula says goes where it belongs.
+class Taking {
+ public:
+  Taking(const Indicator& like, std::string_view shown, Collector& into)
+      : like_(like), shown_(shown), into_(into) {}
+
+  void take(const Formula& formula) {
+    const auto all = written_out(formula);
+    if (!all) return into_.refuse(like_.origins[0], shown_, all.error().message);
+    for (const std::vector<const Leaf*>& leaves : *all) {
+      Alternative alternative;
+      for (const Leaf* leaf : leaves) alternative.push_back(*leaf);
+      take(std::move(alternative));
+    }
+  }
+
+ private:
+  void take(Alternative alternative) {
+    if (contradicts_itself(alternative)) return;
+    join_paths(alternative);
+    std::vector<std::string_view> problems;
+    Indicator indicator = like_;
+    bool looks_in_commands = false;
+    if (!alternative.empty() && alternative[0].line)
+      indicator.origins[0].line = alternative[0].line;
+    for (const Leaf& leaf : alternative) {
+      if (!leaf.problem.empty() &&
+          std::find(problems.begin(), problems.end(), leaf.problem) == problems.end())
+        problems.push_back(leaf.problem);
+      looks_in_commands =
+          looks_in_commands || leaf.kind == Kind::kDomain || leaf.kind == Kind::kUrl;
+      (leaf.negated ? indicator.none_of : indicator.all_of)
+          .push_back(leaf.is_folder_part ? in_folder(leaf.term, into_.context().platform)
+                                         : leaf.term);
+    }
+    if (problems.empty() && looks_in_commands && alternative.size() > 1)
+      problems.push_back("a domain or URL together with something else");
+    if (!problems.empty()) return refuse(indicator.origins[0], problems);
+    indicator.kind = looks_in_commands ? alternative[0].kind : kind_of(indicator.all_of);
+    if (!indicator.none_of.empty() && indicator.kind != Kind::kHash)
+      indicator.kind = Kind::kCombination;
+    into_.take(std::move(indicator), shown_);
+  }
+
+  // For the first of them: all that stand beside it would be as many as there are alternatives.
+  void refuse(const Origin& origin, const std::vector<std::string_view>& problems) {
+    const auto named = std::min(problems.size(), kProblemsNamed);
+    std::string why = fmt::format(
+        "{}",
+        fmt::join(problems.begin(), problems.begin() + static_cast<std::ptrdiff_t>(named), "; "));
+    if (problems.size() > named) why += fmt::format("; and {} more", problems.size() - named);
+    into_.refuse(origin, shown_, std::move(why), std::string(problems[0]));
+  }
+
+  const Indicator& like_;
+  std::string_view shown_;
+  Collector& into_;
+};
 
 }  // namespace
 
@@ -287,39 +355,9 @@ Formula compared_registry_path(std::string_view path, bool negated) {
 
 void take_alternatives(const Formula& formula, const Indicator& like, std::string_view shown,
                        Collector& into) {
-  auto all = written_out(formula);
-  if (!all)
-    return into.refuse(
-        like.origins[0], shown,
-        fmt::format("written out it has more than {} alternatives", limits::kImportAlternatives));
-  for (Alternative& alternative : *all) {
-    if (contradicts_itself(alternative)) continue;
-    join_paths(alternative);
-    std::string problems;
-    Indicator indicator = like;
-    bool looks_in_commands = false;
-    if (!alternative.empty() && alternative[0].line)
-      indicator.origins[0].line = alternative[0].line;
-    for (const Leaf& leaf : alternative) {
-      if (!leaf.problem.empty() && problems.find(leaf.problem) == std::string::npos)
-        problems += (problems.empty() ? "" : "; ") + leaf.problem;
-      looks_in_commands =
-          looks_in_commands || leaf.kind == Kind::kDomain || leaf.kind == Kind::kUrl;
-      (leaf.negated ? indicator.none_of : indicator.all_of)
-          .push_back(leaf.is_folder_part ? in_folder(leaf.term, into.context().platform)
-                                         : leaf.term);
-    }
-    if (problems.empty() && looks_in_commands && alternative.size() > 1)
-      problems = "a domain or URL together with something else";
-    if (!problems.empty()) {
-      into.refuse(indicator.origins[0], shown, problems);
-      continue;
-    }
-    indicator.kind = looks_in_commands ? alternative[0].kind : kind_of(indicator.all_of);
-    if (!indicator.none_of.empty() && indicator.kind != Kind::kHash)
-      indicator.kind = Kind::kCombination;
-    into.take(std::move(indicator), shown);
-  }
+  into.begin_one();
+  Taking(like, shown, into).take(formula);
+  into.end_one();
 }
 
 }  // namespace fleetsweep::indicators

@@ -124,6 +124,20 @@ Origin Collector::origin(std::uint32_t line, std::string_view note, std::string_
 }
 
 void Collector::refuse(Origin origin, std::string_view value, std::string why) {
+  const std::string reason = why;
+  refuse(std::move(origin), value, std::move(why), reason);
+}
+
+void Collector::refuse(Origin origin, std::string_view value, std::string why,
+                       const std::string& reason) {
+  if (in_one_) {
+    const auto [at, is_new] =
+        in_one_->emplace(std::pair{origin.line, reason}, imported_.not_taken.size());
+    if (!is_new) {
+      ++imported_.not_taken[at->second].count;
+      return;
+    }
+  }
   imported_.not_taken.push_back({std::move(origin), shown_note(value), std::move(why)});
 }
 

@@ -98,6 +98,11 @@ class Collector {
   // `shown` is what the feed says, for the list of what was not taken.
   void take(Indicator indicator, std::string_view shown);
   void refuse(Origin origin, std::string_view value, std::string why);
+  // From begin_one() to end_one() it is about one pattern: what is refused in one line for one
+  // `reason` is named once, as the first says it, with the count of all.
+  void refuse(Origin origin, std::string_view value, std::string why, const std::string& reason);
+  void begin_one() { in_one_.emplace(); }
+  void end_one() { in_one_.reset(); }
   // One of the versions of an object; only the newest of a file may be taken.
   void saw(const std::string& id, Version version);
   bool is_newest(const std::string& id, const Version& version) const;
@@ -108,6 +113,8 @@ class Collector {
  private:
   const Context& context_;
   Imported imported_;
+  // Line and reason -> in imported_.not_taken.
+  std::optional<std::map<std::pair<std::uint32_t, std::string>, std::size_t>> in_one_;
 };
 
 // Indicators of the usual kinds. Nothing: the text is no such thing.

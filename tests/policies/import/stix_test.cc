@@ -209,6 +209,41 @@ TEST(ImportStix, OneAlternativeTheLanguageLacksLosesTheOthers) {
   EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("mutex:name: no field")));
 }
 
+// "(NAME = 'PREFIX0' OR NAME = 'PREFIX1' ...)"
+std::string any_of(const std::string& path, const std::string& prefix, int count) {
+  std::string text = "(";
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("{}{} = '{}{}'", i ? " OR " : "", path, prefix, i);
+  return text + ")";
+}
+
+TEST(ImportStix, AProductThatIsRefusedFillsTheMemory) {
+  const auto lost = imported(Format::kStix, bundle("[" + any_of("mutex:name", "m", 64) + " AND " +
+                                                   any_of("mutex:name", "n", 64) + "]"));
+  ASSERT_EQ(lost.not_taken.size(), 64u);
+  for (const NotTaken& one : lost.not_taken) EXPECT_EQ(one.count, 64u);
+  EXPECT_THAT(lost.not_taken[0].why, HasSubstr("(byte 2); mutex:name: no field"));
+  const auto mixed =
+      imported(Format::kStix, bundle("[" + any_of("file:name", "name", 64) + " AND " +
+                                     any_of("process:name", "name", 64) + "]"));
+  ASSERT_EQ(mixed.not_taken.size(), 1u);
+  EXPECT_EQ(mixed.not_taken[0].count, 4096u);
+  EXPECT_THAT(mixed.not_taken[0].why, HasSubstr("a file and a process at once"));
+}
+
+TEST(ImportStix, ThousandsOfThingsThatMustBeTrueTakeSeconds) {
+  const auto names = [](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i)
+      text += fmt::format("{}file:name LIKE '%part{}%'", i ? " AND " : "[", i);
+    return text + "]";
+  };
+  EXPECT_EQ(stix(names(256)).size(), 1u);
+  EXPECT_THAT(stix_refusals(names(257)),
+              ElementsAre("more than 256 things must be true of it at once"));
+  EXPECT_EQ(stix_refusals(names(32'000)).size(), 1u);
+}
+
 TEST(ImportStix, TheAuthorsConfidenceAndTimesAreForgotten) {
   const auto result =
       imported(Format::kStix, bundle("[ipv4-addr:value = '198.51.100.1']",
