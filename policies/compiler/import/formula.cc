@@ -179,7 +179,12 @@ class Taking {
   Taking(const Indicator& like, std::string_view shown, Collector& into)
       : like_(like), shown_(shown), into_(into) {}
 
+  // What stands in an or stands for itself; only where an and multiplies it there are too many.
   void take(const Formula& formula) {
+    if (formula.part == Formula::Part::kOr || formula.parts.size() == 1) {
+      for (const Formula& part : formula.parts) take(part);
+      return;
+    }
     const auto all = written_out(formula);
     if (!all) return into_.refuse(like_.origins[0], shown_, all.error().message);
     for (const std::vector<const Leaf*>& leaves : *all) {

@@ -217,6 +217,16 @@ std::string any_of(const std::string& path, const std::string& prefix, int count
   return text + ")";
 }
 
+TEST(ImportStix, AListOfManyValuesIsLostWhole) {
+  std::string in = "[file:name IN ('name0'";
+  for (int i = 1; i < 5000; ++i) in += fmt::format(", 'name{}'", i);
+  EXPECT_EQ(stix(in + ")]").size(), 5000u);
+  EXPECT_EQ(stix("[" + any_of("file:name", "name", 5000) + "] OR [file:name = 'other']").size(),
+            5001u);
+  EXPECT_THAT(stix_refusals(in + ") AND file:size = 5]"),
+              ElementsAre("written out it has more than 4096 alternatives"));
+}
+
 TEST(ImportStix, AProductThatIsRefusedFillsTheMemory) {
   const auto lost = imported(Format::kStix, bundle("[" + any_of("mutex:name", "m", 64) + " AND " +
                                                    any_of("mutex:name", "n", 64) + "]"));
