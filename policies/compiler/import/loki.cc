@@ -1,7 +1,7 @@
 // The lists of Loki and signature-base:
 //   hash-iocs.txt      hash;comment or hash;score;comment
-//   filename-iocs.txt  regex;score;false positive regex
-//   c2-iocs.txt        host, domain or address;comment
+//   filename-iocs.txt  regex;score;false positive regex, in older lists regex;comment
+//   c2-iocs.txt        host, domain or address;comment or ...;score;comment
 // A line with # describes what follows.
 
 #include "policies/compiler/import/import.h"
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kScoreMax = 100;
 
-constexpr const char* kHarmless = "a score of 0 or less speaks for the file";
+constexpr const char* kHarmless = "a score of 0 or less speaks for it";
 
 // Its own comment, and that of what it belongs to.
 Origin described_origin(const Line& line, std::string_view comment, std::string_view described,
@@ -48,12 +48,18 @@ void take_hash(const Line& line, std::string_view described, Collector& into) {
 }
 
 void take_c2(const Line& line, std::string_view described, Collector& into) {
-  const std::string_view written = split(line.text, ';')[0];
+  const auto parts = split(line.text, ';');
+  const std::string_view written = parts[0];
   const std::string value = refanged(written);
-  const Origin origin = described_origin(line, behind_semicolon(line.text), described, into);
+  const auto score = compiler::parse_whole(parts.size() > 1 ? parts[1] : "");
+  const std::string_view comment = behind_semicolon(line.text);
+  const Origin origin =
+      described_origin(line, score ? behind_semicolon(comment) : comment, described, into);
   auto indicator = address_indicator(value);
   if (!indicator) indicator = domain_indicator(value);
   if (!indicator) return into.refuse(origin, written, "neither an address nor a domain name");
+  if (score && *score <= 0) return into.refuse(origin, written, kHarmless);
+  if (score) indicator->confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
   indicator->origins = {origin};
   into.take(std::move(*indicator), written);
 }
@@ -61,17 +67,19 @@ void take_c2(const Line& line, std::string_view described, Collector& into) {
 // Loki searches the pattern in the whole path, with case.
 void take_file_name(const Line& line, std::string_view described, Collector& into) {
   const auto parts = split(line.text, ';');
-  const Origin origin = into.origin(line.number, described);
+  const auto score = compiler::parse_whole(parts.size() > 1 ? parts[1] : "");
+  const bool is_graded = score || parts.size() != 2 || parts[1].empty();
+  const Origin origin = described_origin(line, is_graded ? "" : parts[1], described, into);
   const auto refuse = [&](std::string why) { into.refuse(origin, line.text, std::move(why)); };
   if (parts.size() < 2 || parts.size() > 3)
     return refuse("expected regex;score or regex;score;false positive regex");
-  const auto score = compiler::parse_whole(parts[1]);
-  if (!score) return refuse(fmt::format("the score '{}' is no number", shown_note(parts[1])));
+  if (is_graded && !score)
+    return refuse(fmt::format("the score '{}' is no number", shown_note(parts[1])));
   // Loki takes points away for what is usually harmless.
-  if (*score <= 0) return refuse(kHarmless);
+  if (score && *score <= 0) return refuse(kHarmless);
   Indicator indicator =
       single(Kind::kFilePath, model::Field::kFilePath, model::Match::kRegex, std::string(parts[0]));
-  indicator.confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
+  if (score) indicator.confidence = static_cast<std::uint8_t>(std::min(*score, kScoreMax));
   if (parts.size() == 3 && !parts[2].empty())
     indicator.none_of = {
         {model::Field::kFilePath, model::Match::kRegex, std::string(parts[2]), false}};

@@ -44,16 +44,20 @@ TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
                                "\\\\Temp\\\\evil\\.exe;80\n"
                                "/usr/(?=bin)evil;60\n"
                                "/opt/evil;-20\n"
-                               "/opt/evil;high\n"
+                               "/opt/evil;high;/opt/evil/good\n"
+                               "/opt/other;\n"
+                               "/opt/evil$;The dropper of 2015\n"
                                "/opt/evil\n",
                                "filename-iocs.txt");
   EXPECT_THAT(shown(result), ElementsAre("file path file.pathre/tmp/\\.[a-z]{3}/dropper$ "
-                                         "!file.pathre/tmp/\\.bak/ @2 c75"));
+                                         "!file.pathre/tmp/\\.bak/ @2 c75",
+                                         "file path file.pathre/opt/evil$ @8"));
   EXPECT_EQ(result.indicators[0].origins[0].note, "Droppers of our family");
+  EXPECT_EQ(result.indicators[1].origins[0].note, "The dropper of 2015; Droppers of our family");
   EXPECT_THAT(refusals(result),
               ElementsAre(HasSubstr("it is about Windows"), HasSubstr("lookahead"),
-                          HasSubstr("speaks for the file"), HasSubstr("'high' is no number"),
-                          HasSubstr("expected regex;score")));
+                          HasSubstr("speaks for it"), HasSubstr("'high' is no number"),
+                          HasSubstr("'' is no number"), HasSubstr("expected regex;score")));
 }
 
 TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
@@ -68,7 +72,7 @@ TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
   EXPECT_EQ(result.indicators[0].origins[0].note, "Dropper; Campaign one");
   EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign one");
   EXPECT_EQ(result.indicators[2].origins[0].note, "1;2;3; Campaign two");
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a score of 0 or less speaks for the file")));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("a score of 0 or less speaks for it")));
 }
 
 TEST(ImportLoki, AHashThatIsKnownGoodIsASignInAListOfSoMany) {
@@ -93,6 +97,22 @@ TEST(ImportLoki, TheCampaignOfAC2IsForgotten) {
   ASSERT_EQ(result.indicators.size(), 2u);
   EXPECT_EQ(result.indicators[0].origins[0].note, "One; Campaign one");
   EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign two");
+}
+
+TEST(ImportLoki, TheScoreOfAC2IsTakenForItsComment) {
+  const auto result =
+      imported(Format::kLoki,
+               "# Campaign\n198.51.100.7;75;One; more\nc2.example.org;900\n198.51.100.8;0;Ours\n"
+               "198.51.100.9;-5\n198.51.100.10;7 hits\n",
+               "c2-iocs.txt");
+  EXPECT_THAT(shown(result),
+              ElementsAre("address network-traffic.dst_ref=198.51.100.7 @2 c75 <2026-12-23",
+                          "domain persistence.command#c2.example.org @3 c100 <2026-12-23",
+                          "address network-traffic.dst_ref=198.51.100.10 @6 <2026-12-23"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "One; more; Campaign");
+  EXPECT_EQ(result.indicators[1].origins[0].note, "Campaign");
+  EXPECT_THAT(refusals(result), ElementsAre("4: 198.51.100.8: a score of 0 or less speaks for it",
+                                            "5: 198.51.100.9: a score of 0 or less speaks for it"));
 }
 
 TEST(ImportLoki, AnAddressAndADomainOfItsC2ListAreTheSame) {
