@@ -57,9 +57,10 @@ std::optional<Mistake> read_line(std::string_view line, std::size_t hash_bytes, 
                      "bytes, or * if nobody knows it"};
     if (number) record.size = static_cast<std::uint64_t>(*number);
   }
+  const std::string hex = to_hex(BytesView(record.hash).first(hash_bytes));
   if (*bytes != hash_bytes)
     ++list.others;
-  else if (is_hash_of_empty_file(to_hex(BytesView(record.hash).first(hash_bytes))))
+  else if (is_hash_of_empty_file(hex) || is_hash_of_line_break(hex))
     ++list.of_empty_file;
   else
     list.records.push_back(record);
@@ -72,6 +73,15 @@ bool is_hash_of_empty_file(std::string_view hex) {
   return hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" ||
          hex == "da39a3ee5e6b4b0d3255bfef95601890afd80709" ||
          hex == "d41d8cd98f00b204e9800998ecf8427e";
+}
+
+bool is_hash_of_line_break(std::string_view hex) {
+  return hex == "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b" ||
+         hex == "adc83b19e793491b1c6ea0fd8b46cd9f32e592fc" ||
+         hex == "68b329da9893e34099c7d8ad5cb9c940" ||
+         hex == "7eb70257593da06f682a3ddda54a9d260d4fc514f645237f5ca74b08f8da61a6" ||
+         hex == "ba8ab5a0280b953aa97435ff8946cbcbb2755a27" ||
+         hex == "81051bcc2cf1bedf378224b0a93e2877";
 }
 
 HashList read_hash_list(std::string_view text, const std::string& file, std::size_t hash_bytes,
@@ -89,8 +99,8 @@ HashList read_hash_list(std::string_view text, const std::string& file, std::siz
     auto mistake = read_line(line, hash_bytes, list);
     if (of_empty_file == 0 && list.of_empty_file != 0)
       sink.add({Severity::kWarning, file, number, 0,
-                "the line is the hash of the empty file, and is left out",
-                "every empty file would be found by it"});
+                "the line is the hash of the empty file or of one line break, and is left out",
+                "every such file would be found by it"});
     if (!mistake) continue;
     if (++mistakes <= limits::kHashListMistakes)
       sink.add({Severity::kError, file, number, 0, std::move(mistake->message),

@@ -83,6 +83,10 @@ TEST(HashListFile, TheHashOfTheEmptyFileFindsEveryEmptyFile) {
   EXPECT_EQ(mistakes[0].severity, Severity::kWarning);
   EXPECT_EQ(mistakes[0].line, 2u);
   EXPECT_THAT(mistakes[0].message, testing::HasSubstr("is the hash of the empty file"));
+  for (const char* text : {"\n", "\r\n"})
+    EXPECT_EQ(
+        read(kOne + "\n" + crypto::sha256(as_bytes(text)).hex() + "\n", mistakes).of_empty_file,
+        1u);
 }
 
 // --- as part of a policy ----------------------------------------------------------------------

@@ -55,6 +55,8 @@ std::optional<std::string> too_much(const Term& term) {
   const auto holds = compiler::field_info(term.field).holds;
   if (holds == compiler::Holds::kHash && compiler::is_hash_of_empty_file(term.value))
     return "it is the hash of the empty file";
+  if (holds == compiler::Holds::kHash && compiler::is_hash_of_line_break(term.value))
+    return "it is the hash of a file of one line break";
   if (term.match == Match::kCidr && compiler::is_too_wide(term.value))
     return fmt::format("it is nearly every address: a range is no wider than /{}, of IPv6 /{}",
                        compiler::kRangeBitsV4, compiler::kRangeBitsV6);

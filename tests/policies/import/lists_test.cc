@@ -290,6 +290,18 @@ TEST(ImportPlain, AValueThatEveryHostHasIsTakenForASign) {
                           HasSubstr("/opt/: it is a folder, not a file")));
 }
 
+TEST(ImportPlain, TheHashOfOneLineBreakIsASign) {
+  const auto result = imported(
+      Format::kPlain, crypto::sha256(as_bytes("\n")).hex() + "\n" +
+                          crypto::sha256(as_bytes("\r\n")).hex() +
+                          "\nadc83b19e793491b1c6ea0fd8b46cd9f32e592fc\n"
+                          "ba8ab5a0280b953aa97435ff8946cbcbb2755a27\n"
+                          "68B329DA9893E34099C7D8AD5CB9C940\n81051bcc2cf1bedf378224b0a93e2877\n");
+  EXPECT_THAT(refusals(result),
+              testing::Each(HasSubstr("it is the hash of a file of one line break")));
+  EXPECT_EQ(result.not_taken.size(), 6u);
+}
+
 TEST(ImportPlain, AnAddressOfIpv6WithAPortIsNoAddress) {
   const auto result = imported(Format::kPlain, "[2001:db8::8]:443\n2001:db8::9:443\n[x]:443\n");
   EXPECT_THAT(shown(result),
