@@ -33,10 +33,25 @@ std::pair<std::string_view, std::string_view> value_and_note(std::string_view li
   const auto scheme = word.find("://");
   const bool is_url = scheme != std::string::npos && word.find_first_of(",;") > scheme;
   const auto end = is_path(line) ? line.find(" #") : line.find_first_of(is_url ? " \t" : " \t,;");
-  if (end == std::string_view::npos) return {line, {}};
+  auto value = trimmed(line.substr(0, end));
+  // What stands behind a URL in a sentence is none of it.
+  while (is_url && (value.ends_with(',') || value.ends_with(';'))) value.remove_suffix(1);
+  if (end == std::string_view::npos) return {value, {}};
   auto note = trimmed(line.substr(end + 1));
   while (!note.empty() && (note.front() == '#' || note.front() == '*')) note.remove_prefix(1);
-  return {line.substr(0, end), trimmed(note)};
+  return {value, trimmed(note)};
+}
+
+// "http://a.example/x,http://b.example/y": one of them would be a part of the other. A URL may hold
+// another as its parameter or path.
+bool has_two_urls(std::string_view word) {
+  const std::string value = refanged(word);
+  const auto first = value.find("://");
+  const auto second = first == std::string::npos ? first : value.find("://", first + 1);
+  if (second == std::string::npos || is_path(word)) return false;
+  auto scheme = second;
+  while (std::isalpha(static_cast<unsigned char>(value[scheme - 1]))) --scheme;
+  return std::string_view("=/?").find(value[scheme - 1]) == std::string_view::npos;
 }
 
 // "203.0.113.5 - 203.0.113.9", also with a longer dash or "to", and 203.0.113.5-9: a range, or two
@@ -100,6 +115,7 @@ Status import_plain(std::string_view bytes, Collector& into) {
     if (has_two_addresses(line.text))
       indicator =
           fail(Code::kInvalid, "two addresses: write each in a line, a range as 203.0.113.0/24");
+    if (has_two_urls(value)) indicator = fail(Code::kInvalid, "two URLs: write each in a line");
     if (!indicator) {
       into.refuse(origin, line.text, indicator.error().message);
       continue;

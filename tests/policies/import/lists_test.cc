@@ -199,6 +199,40 @@ TEST(ImportPlain, AUrlIsCutAtASignThatItMayHold) {
   EXPECT_EQ(result.indicators[0].origins[0].note, "a note");
 }
 
+TEST(ImportPlain, WhatStandsBehindAPathOrAUrlIsAPartOfIt) {
+  const auto result = imported(Format::kPlain,
+                               "/tmp/evil  # dropper\n/tmp/a, b;c -- d\t # ours\n"
+                               "http://c2.example/a,\nhttp://c2.example/b;, two\n"
+                               "http://c2.example,\n");
+  EXPECT_THAT(
+      shown(result),
+      ElementsAre("file path file.path=/tmp/evil @1", "file path file.path=/tmp/a, b;c -- d @2",
+                  "url persistence.command~http://c2.example/a @3 <2026-12-23",
+                  "url persistence.command~http://c2.example/b @4 <2026-12-23",
+                  "domain persistence.command#c2.example @5 <2026-12-23"));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "dropper");
+  EXPECT_EQ(result.indicators[3].origins[0].note, "two");
+}
+
+TEST(ImportPlain, TwoUrlsInOneWordAreOne) {
+  const auto result = imported(Format::kPlain,
+                               "http://a.example/x,http://b.example/y\n"
+                               "hxxp://a.example/x;hxxps://b[.]example/y\n"
+                               "http://a.example/?to=http://b.example/\n"
+                               "http://a.example/web/2026/http://b.example/\n"
+                               "/tmp/http://x,http://y\n");
+  EXPECT_THAT(shown(result),
+              ElementsAre("url persistence.command~http://a.example/?to=http://b.example/ @3 "
+                          "<2026-12-23",
+                          "url persistence.command~http://a.example/web/2026/http://b.example/ @4 "
+                          "<2026-12-23",
+                          "file path file.path=/tmp/http://x,http://y @5"));
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("1: http://a.example/x,http://b.example/y: two URLs: write "
+                                    "each in a line"),
+                          HasSubstr("two URLs")));
+}
+
 TEST(ImportPlain, ARangeBecomesItsFirstAddress) {
   const std::string ranges =
       "203.0.113.5 - 203.0.113.9\n203.0.113.5-203.0.113.9\n203.0.113.5-9\n"
