@@ -141,6 +141,9 @@ Formula Reader::group(const pugi::xml_node& node, std::size_t depth) const {
     else if (std::strcmp(part.name(), "Indicator") == 0)
       formula.parts.push_back(group(part, depth + 1));
   }
+  // None of it can be true, and what is demanded beside it would be lost in silence.
+  if (formula.parts.empty())
+    return on_line(Formula::problem("a group without an item" + place(node)), line_of(node));
   return formula;
 }
 

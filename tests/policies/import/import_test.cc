@@ -517,6 +517,16 @@ TEST(ImportOpenioc, APathThatEndsInTheNameOfAValueIsNeverFound) {
                   testing::EndsWith("!" + evil + " !" + value + "Evil @6")));
 }
 
+TEST(ImportOpenioc, WhatIsDemandedBesideAnEmptyGroupIsLostInSilence) {
+  const auto result = imported(
+      Format::kOpenioc,
+      openioc("<Indicator operator=\"AND\">" + item("FileItem/FileName", "evil") +
+              "\n<Indicator operator=\"OR\"/></Indicator>\n<Indicator operator=\"AND\"/>"));
+  EXPECT_THAT(shown(result), IsEmpty());
+  EXPECT_THAT(refusals(result), ElementsAre("5: Ours: a group without an item (line 6)",
+                                            "7: Ours: a group without an item (line 7)"));
+}
+
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
   const auto result = imported(Format::kOpenioc, "<!DOCTYPE x [<!ENTITY a \"evil-evil\">]>" +
                                                      openioc(item("FileItem/FileName", "&a;")));
