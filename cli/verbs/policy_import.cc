@@ -70,7 +70,7 @@ Result<Gathered> gather(const Options& options) {
   feeds::Imported together = feeds::joined(std::move(feeds_read));
   all.not_taken = std::move(together.not_taken);
   all.read = together.indicators.size();
-  all.indicators = feeds::merged(std::move(together.indicators));
+  all.indicators = feeds::merged(std::move(together.indicators), options.head.confidence);
   return all;
 }
 

@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const auto& one : imported->not_taken) FS_ASSERT(!one.why.empty());
-  const auto merged = indicators::merged(std::move(imported->indicators));
+  const auto merged = indicators::merged(std::move(imported->indicators), 50);
   if (merged.empty()) return 0;
   const auto written = indicators::write_policy(merged, {.title = "t",
                                                          .family = "f",

@@ -314,7 +314,7 @@ Imported joined(std::vector<Imported> files) {
   return all;
 }
 
-std::vector<Indicator> merged(std::vector<Indicator> indicators) {
+std::vector<Indicator> merged(std::vector<Indicator> indicators, std::uint8_t confidence) {
   using Key = std::tuple<Kind, std::vector<Term>, std::vector<Term>>;
   std::map<Key, std::size_t> seen;
   std::vector<Indicator> result;
@@ -325,7 +325,8 @@ std::vector<Indicator> merged(std::vector<Indicator> indicators) {
       continue;
     }
     Indicator& first = result[at->second];
-    first.confidence = std::max(first.confidence, one.confidence);
+    if (one.confidence.value_or(confidence) > first.confidence.value_or(confidence))
+      first.confidence = one.confidence;
     if (one.valid_from && first.valid_from)
       first.valid_from = std::min(*first.valid_from, *one.valid_from);
     // No end at all is later than any.

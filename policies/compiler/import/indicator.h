@@ -133,8 +133,9 @@ Kind kind_of(const std::vector<Term>& terms);
 Imported joined(std::vector<Imported> files);
 
 // The same indicator from several places becomes one that names them all: the highest confidence,
-// the earliest beginning and the latest end. Keeps the order.
-std::vector<Indicator> merged(std::vector<Indicator> indicators);
+// the earliest beginning and the latest end. Keeps the order. `confidence` is that of indicators
+// without one.
+std::vector<Indicator> merged(std::vector<Indicator> indicators, std::uint8_t confidence);
 
 }  // namespace fleetsweep::indicators
 

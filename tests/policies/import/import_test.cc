@@ -564,12 +564,27 @@ TEST(Import, TheSameIndicatorOfTwoFeedsLosesOneOfItsSources) {
   auto second = imported(Format::kPlain, kHash + "\n", "list.txt").indicators;
   second[0].confidence = 90;
   first.push_back(second[0]);
-  const auto one = merged(first);
+  const auto one = merged(first, 50);
   ASSERT_EQ(one.size(), 1u);
   EXPECT_EQ(one[0].confidence, 90);
   ASSERT_EQ(one[0].origins.size(), 2u);
   EXPECT_EQ(one[0].origins[0].source, "hash-iocs.txt");
   EXPECT_EQ(one[0].origins[1].source, "list.txt");
+}
+
+TEST(Import, AnUngradedFeedTakesTheLowGradeOfAnother) {
+  const auto graded = [](const std::vector<std::optional<std::uint8_t>>& confidences) {
+    std::vector<Indicator> all;
+    for (const auto& confidence : confidences) {
+      all.push_back(imported(Format::kPlain, kHash).indicators.at(0));
+      all.back().confidence = confidence;
+    }
+    return merged(all, 50).at(0).confidence;
+  };
+  EXPECT_EQ(graded({10, std::nullopt}), std::nullopt) << "it has the 50 of what is not graded";
+  EXPECT_EQ(graded({std::nullopt, 10}), std::nullopt);
+  EXPECT_EQ(graded({std::nullopt, 60, 10}), 60);
+  EXPECT_EQ(graded({10, 20}), 20);
 }
 
 TEST(Import, ATimeOfAFeedIsReadInAnotherZone) {

@@ -56,7 +56,7 @@ std::vector<Indicator> everything() {
            "valid_from":"2026-01-01T00:00:00Z","pattern_type":"stix",
            "pattern":"[file:name = 'evil' AND file:size = 5] OR [file:name LIKE '%evil%' AND file:name LIKE '%robot%'] OR [process:command_line = 'evil --now']"}]})",
            "bundle.json"));
-  return merged(std::move(all));
+  return merged(std::move(all), 50);
 }
 
 PolicyHead head() {
@@ -309,7 +309,8 @@ TEST(ImportedPolicy, ANameThatAFeedComparesWithoutCaseIsComparedWithIt) {
                                    item("FilePath", "is", no_case, "/opt/Folder") +
                                    item("FileName", "is", no_case, "Inside") +
                                    "</Indicator></Indicator></criteria></OpenIOC>",
-                               "ours.ioc")),
+                               "ours.ioc"),
+                          50),
                    head());
   const auto result = compiled(written.yaml);
   ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
