@@ -152,7 +152,7 @@ TEST(ImportStix, WhatTheLanguageCannotSayIsTakenInSilence) {
 
 TEST(ImportStix, ABackslashThatQuotesNothingIsDropped) {
   EXPECT_THAT(stix_refusals(R"([file:name MATCHES '^evil\.exe$'])"),
-              ElementsAre(R"(not a pattern: byte 25: '\\.exe$']' where \' or \\ was expected)"));
+              ElementsAre(R"(not a pattern: byte 25: '\.exe$']' where \' or \\ was expected)"));
   EXPECT_THAT(stix_refusals(R"([file:name = 'C:\Temp'])"), ElementsAre(HasSubstr("byte 16")));
   EXPECT_THAT(stix_refusals(R"([file:name = 'evil\)"), ElementsAre(HasSubstr("byte 18")));
   EXPECT_THAT(stix_refusals(R"([file:hashes.'SHA\-256' = 'a'])"),
