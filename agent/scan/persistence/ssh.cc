@@ -17,7 +17,11 @@ constexpr std::string_view kSshdSettings[] = {"authorizedkeysfile",
                                               "trustedusercakeys",
                                               "setenv",
                                               "xauthlocation",
-                                              "permitrootlogin"};
+                                              "permitrootlogin",
+                                              "permitemptypasswords",
+                                              "pamservicename",
+                                              "sshdsessionpath",
+                                              "sshdauthpath"};
 
 // "Keyword value" or "Keyword=value"; quotes may stand around the keyword.
 std::pair<std::string, std::string_view> setting(std::string_view line) {
@@ -104,6 +108,7 @@ LineEntry sshd_line(std::string_view line) {
   if (std::find(std::begin(kSshdSettings), std::end(kSshdSettings), keyword) ==
       std::end(kSshdSettings))
     return std::nullopt;
+  if (keyword == "permitemptypasswords" && lower(unquoted(value)) == "no") return std::nullopt;
   return PersistenceEntry{.name = keyword, .command = std::string(value)};
 }
 

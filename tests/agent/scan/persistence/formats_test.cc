@@ -201,6 +201,19 @@ TEST(Persistence, ASettingOfSshdHidesInQuotes) {
                    {Format::kAuthorizedKeys, "/y/*/*"}}));
 }
 
+TEST(Persistence, SshdRunsAnotherProgramOrLetsAnybodyIn) {
+  const Entries entries = {
+      {"sshdsessionpath", "SshdSessionPath /tmp/x", "/tmp/x", "", 1},
+      {"sshdauthpath", "SshdAuthPath=/tmp/y", "/tmp/y", "", 2},
+      {"permitemptypasswords", "PermitEmptyPasswords yes", "yes", "", 3},
+      {"pamservicename", "PAMServiceName evil", "evil", "", 5},
+  };
+  EXPECT_EQ(parse(Format::kSshd,
+                  "SshdSessionPath /tmp/x\nSshdAuthPath=/tmp/y\nPermitEmptyPasswords yes\n"
+                  "PermitEmptyPasswords \"No\"\nPAMServiceName evil\n"),
+            entries);
+}
+
 TEST(Persistence, AFileThatAUnitNamesBySpecifierIsNotRead) {
   const auto files = [](const std::string& named) {
     std::string all;
