@@ -15,6 +15,14 @@ std::string_view without_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kAptBlank) - first + 1);
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return result;
+}
+
 // A # begins a comment, unless it is one of these.
 bool is_apt_directive(std::string_view text) {
   for (const std::string_view directive : {"#clear", "#include", "#x-apt-configure-index"})
@@ -148,14 +156,20 @@ void each_apt_setting(std::string_view text, const VisitApt& visit) {
 }
 
 bool is_apt_hook(std::string_view name) {
-  std::string folded(name);
-  std::ranges::transform(folded, folded.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  for (const std::string_view part : {"-invoke", "install-pkgs", "::proxy-auto-detect", "::solvers",
-                                      "aptcli::hooks", "dir::bin::"})
+  const std::string folded = lower(name);
+  for (const std::string_view part :
+       {"-invoke", "install-pkgs", "::proxy-auto-detect", "::proxyautodetect", "::solvers",
+        "aptcli::hooks", "dir::bin::"})
     if (folded.find(part) != std::string::npos) return true;
   return false;
+}
+
+bool is_apt_hook(const AptSetting& setting) {
+  if (is_apt_hook(setting.name)) return true;
+  if (!lower(setting.name).starts_with("dpkg::options")) return false;
+  const std::string_view option =
+      std::string_view(setting.value).substr(0, setting.value.find('='));
+  return option == "--pre-invoke" || option == "--post-invoke" || option == "--status-logger";
 }
 
 }  // namespace fleetsweep::lines

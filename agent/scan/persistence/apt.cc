@@ -13,7 +13,7 @@ bool is_of_name(char c) {
 LineEntry apt_statement(const std::string& user, std::string_view line) {
   PersistenceEntry entry{.user = user};
   lines::each_apt_setting(line, [&](const lines::AptSetting& setting) {
-    if (setting.value.empty() || !lines::is_apt_hook(setting.name)) return;
+    if (setting.value.empty() || !lines::is_apt_hook(setting)) return;
     std::string_view name = setting.name;
     if (name.ends_with("::")) name.remove_suffix(2);
     if (entry.name.empty()) entry.name = name;

@@ -257,6 +257,21 @@ TEST(Persistence, AptRunsWhatItsOtherSettingsName) {
                {"Dir::Bin::dpkg", "Dir { Bin { dpkg /y; }; };", "/y", "", 2}}));
 }
 
+TEST(Persistence, AptReadsAHookUnderItsOldName) {
+  const std::string line = "Acquire::http::ProxyAutoDetect \"/x\";";
+  EXPECT_EQ(parse(Format::kAptHooks, line + "\n"),
+            (Entries{{"Acquire::http::ProxyAutoDetect", line, "/x", "", 1}}));
+}
+
+TEST(Persistence, AnOptionThatAptHandsToDpkgRunsSomething) {
+  const std::string after = "DPkg::Options:: \"--post-invoke=/x\";",
+                    block = "DPkg { Options { \"--force-confold\"; \"--status-logger\"; /y; }; };";
+  EXPECT_EQ(parse(Format::kAptHooks, after + "\nDPkg::Options { \"--force-confdef\"; };\n" + block +
+                                         "\nDPkg::Path \"--pre-invoke=/z\";\n"),
+            (Entries{{"DPkg::Options", after, "--post-invoke=/x", "", 1},
+                     {"DPkg::Options", block, "--status-logger", "", 3}}));
+}
+
 TEST(Persistence, AMarkBeforeTheFirstSectionOfGitHidesIt) {
   EXPECT_EQ(parse(Format::kGitConfig, "\xef\xbb\xbf[core]\nhooksPath = /x\n"),
             (Entries{{"core.hookspath", "hooksPath = /x", "/x", "", 2}}));
