@@ -57,6 +57,13 @@ std::string_view choices_of(char specifier) {
   }
 }
 
+// What systemd takes for a yes.
+bool is_yes(std::string_view value) {
+  const std::string folded = lower(value);
+  return folded == "1" || folded == "yes" || folded == "y" || folded == "true" || folded == "t" ||
+         folded == "on";
+}
+
 }  // namespace
 
 model::PersistenceKind kind_of_unit(std::string_view path) {
@@ -72,10 +79,14 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   const std::string name = unit_name(path);
   PersistenceEntry whole{.name = name, .user = user};
   std::vector<PersistenceEntry> entries;
+  const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
+  const bool is_socket = ends(".socket");
   std::string starts;
+  bool accepts = false;
   each_setting(text, [&](const lines::Setting& setting) {
     const auto& [line, group, key, value] = setting;
-    if (key == "Unit") starts = value;
+    if (key == (is_socket ? "Service" : "Unit")) starts = value;
+    if (key == "Accept") accepts = is_yes(value);
     if (key == "User") whole.user = value;
     if (key.starts_with("Exec")) append(whole.command, value);
     if (key != "Environment" && key != "DefaultEnvironment" && key != "ManagerEnvironment") return;
@@ -87,10 +98,13 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
                            .line = line.number,
                            .of_loader = true});
   });
-  const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
-  // A timer, socket or path starts the unit it names, or the service of its own name.
-  if (whole.command.empty() && (ends(".timer") || ends(".socket") || ends(".path")))
-    whole.command = starts.empty() ? name.substr(0, name.rfind('.')) + ".service" : starts;
+  // A timer, socket or path starts the unit it names, or the service of its own name: a socket
+  // that accepts, one for each connection.
+  if (starts.empty() && is_socket && accepts)
+    starts = name.substr(0, std::min(name.find('@'), name.rfind('.'))) + "@.service";
+  if (starts.empty()) starts = name.substr(0, name.rfind('.')) + ".service";
+  if (is_socket || (whole.command.empty() && (ends(".timer") || ends(".path"))))
+    append(whole.command, starts);
   for (PersistenceEntry& entry : entries) entry.user = whole.user;
   entries.insert(entries.begin(), std::move(whole));
   return entries;

@@ -128,6 +128,20 @@ TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
   EXPECT_EQ(kind_of_unit("/x/ssh.socket.d/y.conf"), model::PersistenceKind::kSystemdSocket);
 }
 
+TEST(Persistence, ASocketStartsAnotherServiceThanItIsSaidTo) {
+  const auto command = [](const std::string& text, const std::string& name = "/x/own.socket") {
+    return parse(Format::kUnit, "[Socket]\nListenStream=1\n" + text, name)[0].command;
+  };
+  EXPECT_EQ(command(""), "own.service");
+  EXPECT_EQ(command("Service=evil.service\nUnit=own.service\n"), "evil.service");
+  EXPECT_EQ(command("Accept=no\n"), "own.service");
+  for (const char* yes : {"yes", "True", "1", "on"})
+    EXPECT_EQ(command("Accept=" + std::string(yes) + "\n"), "own@.service");
+  EXPECT_EQ(command("Accept=yes\n", "/x/own@a.socket"), "own@.service");
+  EXPECT_EQ(command("Accept=no\n", "/x/own@a.socket"), "own@a.service");
+  EXPECT_EQ(command("ExecStartPre=/bin/true\nService=evil.service\n"), "/bin/true; evil.service");
+}
+
 TEST(Persistence, AnAtJobIsWhatFollowsItsPrologue) {
   const auto command = [](const std::string& text) {
     return parse(Format::kAtJob, text)[0].command;
