@@ -9,16 +9,22 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "agent/scan/raw_file.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
 
 namespace fleetsweep::scan {
 namespace {
 
 constexpr std::size_t kTableBytes = 64 << 20;
 
-using Owners = std::map<std::uint64_t, const ProcessFacts*>;  // by the socket's inode
+// By the socket's inode: of each program that holds it the first process, in order of pids. What a
+// condition asks is the same for the others, as for the workers of a web server.
+using Holders = std::vector<const ProcessFacts*>;
+using Owners = std::map<std::uint64_t, Holders>;
+constexpr std::size_t kHolders = 64;  // programs of one socket
 
 std::optional<std::uint64_t> hex_number(std::string_view text) {
   std::uint64_t value = 0;
@@ -43,8 +49,14 @@ bool is_gone(int error) {
   return error == ENOENT || error == ESRCH;
 }
 
+bool is_same_program(const ProcessFacts& a, const ProcessFacts& b) {
+  const model::ProcessIdentity &one = a.identity, &other = b.identity;
+  return one.name == other.name && one.exe == other.exe && one.exe_deleted == other.exe_deleted;
+}
+
 Owners owners_of(const std::vector<ProcessFacts>& processes, std::vector<Missed>& missed) {
   Owners owners;
+  std::set<const Holders*> full;
   for (const ProcessFacts& process : processes) {
     const std::string folder = "/proc/" + std::to_string(process.thread) + "/fd";
     const UniqueFd fd = raw::open(folder, O_DIRECTORY);
@@ -54,8 +66,14 @@ Owners owners_of(const std::vector<ProcessFacts>& processes, std::vector<Missed>
       const std::string target = raw::link(folder + "/" + entry.name);
       if (target.empty() && !is_gone(errno)) error = errno;
       constexpr std::string_view kSocket = "socket:[";
-      if (target.starts_with(kSocket))
-        owners.try_emplace(std::strtoull(target.c_str() + kSocket.size(), nullptr, 10), &process);
+      if (!target.starts_with(kSocket)) continue;
+      Holders& holders = owners[std::strtoull(target.c_str() + kSocket.size(), nullptr, 10)];
+      if (std::ranges::any_of(holders, [&](auto one) { return is_same_program(*one, process); }))
+        continue;
+      if (holders.size() < kHolders)
+        holders.push_back(&process);
+      else if (full.insert(&holders).second)
+        missed.push_back({target, fmt::format("more than {} programs hold it", kHolders)});
     }
     if (error != 0 && !is_gone(error)) missed.push_back({folder, std::strerror(error)});
   }
@@ -142,14 +160,15 @@ std::vector<ConnectionFacts> list_connections(const Root& root,
   const auto add = [&](model::ConnectionIdentity identity, std::uint64_t inode) {
     const auto owner = owners.find(inode);
     if (owner == owners.end() && !root.is_whole()) return;
-    ConnectionFacts facts{.identity = std::move(identity), .inode = inode};
-    if (owner != owners.end()) {
-      facts.identity.pid = owner->second->identity.pid;
-      facts.identity.exe = owner->second->identity.exe;
-      facts.process_name = owner->second->identity.name;
-      facts.exe_deleted = owner->second->identity.exe_deleted;
+    const ConnectionFacts socket{.identity = std::move(identity), .inode = inode};
+    if (owner == owners.end()) return result.push_back(socket);
+    for (const ProcessFacts* holder : owner->second) {
+      ConnectionFacts& facts = result.emplace_back(socket);
+      facts.identity.pid = holder->identity.pid;
+      facts.identity.exe = holder->identity.exe;
+      facts.process_name = holder->identity.name;
+      facts.exe_deleted = holder->identity.exe_deleted;
     }
-    result.push_back(std::move(facts));
   };
   constexpr struct {
     const char *file, *protocol;

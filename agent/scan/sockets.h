@@ -1,6 +1,7 @@
 #pragma once
 
-// Open sockets with the process that holds each, from the tables in /proc/PID/net.
+// Open sockets with those who hold each, from the tables in /proc/PID/net. Several processes of one
+// program that hold one are told as one.
 
 #include <optional>
 #include <string_view>

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <functional>
 
@@ -157,7 +158,48 @@ TEST(Sockets, WhatListensInAnotherNetworkIsNotSeen) {
   ::waitpid(pid, nullptr, 0);
 }
 
+// As the workers of a web server, or as somebody who would fill the list.
+TEST(Sockets, ManyHoldersOfOneSocketAreManyConnectionsOrHideTheLast) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  struct stat status {};
+  ASSERT_EQ(::fstat(socket.get(), &status), 0);
+  std::vector<ProcessFacts> processes(200);
+  for (ProcessFacts& process : processes) process.identity.pid = process.thread = ::getpid();
+  std::vector<Missed> missed;
+  const auto holders = [&] {
+    missed.clear();
+    const auto all = list_connections(*Root::open("/"), processes, &missed);
+    return std::ranges::count(all, status.st_ino, &ConnectionFacts::inode);
+  };
+  EXPECT_EQ(holders(), 1);
+  EXPECT_TRUE(missed.empty());
+  for (std::size_t i = 0; i < processes.size(); ++i) processes[i].identity.name = std::to_string(i);
+  EXPECT_EQ(holders(), 64);
+  const std::string what = "socket:[" + std::to_string(status.st_ino) + "]";
+  EXPECT_EQ(std::ranges::count(missed, what, &Missed::what), 1);
+}
+
 class SocketsScan : public TreeTest {};
+
+// As behind systemd's socket activation, or a child of a web server.
+TEST_F(SocketsScan, OnlyTheFirstOfThoseWhoHoldASocketIsSeen) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
+  ASSERT_EQ(::listen(socket.get(), 1), 0);
+  start_program("/opt/own");  // it inherits the socket
+  const pid_t evil = start_program("/opt/evil");
+  model::Policy policy;
+  policy.detections = {
+      detection("all", ObjectKind::kNetworkTraffic, {number(Field::kNetworkIsListening, 1)}),
+      detection("evil", ObjectKind::kNetworkTraffic,
+                {is(Field::kNetworkProcessExePath, "/opt/evil")})};
+  std::map<std::string, std::vector<pid_t>> found;
+  const auto result = scan(policy);
+  for (const auto& finding : result["findings"])
+    found[finding["detection"]].push_back(finding["connection"]["pid"]);
+  EXPECT_EQ(found["all"].size(), 2u) << result.dump(1);
+  EXPECT_EQ(found["evil"], std::vector<pid_t>{evil});
+}
 
 // As BPFDoor: a packet socket, and its file is gone. By the program itself.
 TEST_F(SocketsScan, ADeletedProgramWithAPacketSocketIsNotFound) {
