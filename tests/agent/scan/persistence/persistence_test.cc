@@ -96,7 +96,9 @@ TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
 TEST_F(PersistenceScanTest, WhatIsNotExecutedIsAnEntryOrAnExecutableIsNone) {
   for (const char* path :
        {"/etc/cron.hourly/evil", "/var/spool/cron/atjobs/evil", "/etc/update-motd.d/evil",
-        "/etc/systemd/system-generators/evil.sample", "/etc/network/if-up.d/evil"}) {
+        "/etc/systemd/system-generators/evil.sample", "/etc/network/if-up.d/evil",
+        "/etc/periodic/daily/evil", "/usr/lib/systemd/system-sleep/evil", "/etc/ppp/ip-up.d/evil",
+        "/usr/lib/zypp/plugins/commit/evil", "/etc/apk/commit_hooks.d/evil"}) {
     write_program(path, "#!/bin/sh\n}\n/opt/evil\n");
     write(std::string(path) + "-off", "#!/bin/sh\n}\n/opt/evil\n");
   }
@@ -106,9 +108,12 @@ TEST_F(PersistenceScanTest, WhatIsNotExecutedIsAnEntryOrAnExecutableIsNone) {
       detection("d", model::ObjectKind::kPersistence,
                 {is(Field::kPersistencePath, "evil", model::Match::kContains)}));
   EXPECT_EQ(persistence_paths(scan(policy)),
-            (Names{"/etc/cron.hourly/evil", "/etc/dhcp/dhclient-exit-hooks.d/evil",
-                   "/etc/network/if-up.d/evil", "/etc/systemd/system-generators/evil.sample",
-                   "/etc/update-motd.d/evil", "/var/spool/cron/atjobs/evil"}));
+            (Names{"/etc/apk/commit_hooks.d/evil", "/etc/cron.hourly/evil",
+                   "/etc/dhcp/dhclient-exit-hooks.d/evil", "/etc/network/if-up.d/evil",
+                   "/etc/periodic/daily/evil", "/etc/ppp/ip-up.d/evil",
+                   "/etc/systemd/system-generators/evil.sample", "/etc/update-motd.d/evil",
+                   "/usr/lib/systemd/system-sleep/evil", "/usr/lib/zypp/plugins/commit/evil",
+                   "/var/spool/cron/atjobs/evil"}));
 }
 
 TEST_F(PersistenceScanTest, WhatIsLinkedToItsPlaceIsNotSeenOrSomebodyElseSaysWhereToLook) {
