@@ -36,8 +36,10 @@ enum class EntryFormat : std::uint8_t {
   kPasswd,          // each account
   kManager,         // systemd's own settings, of which what they tell the loader of all units
   kDpkg,            // of dpkg.cfg: options that run something
+  kInterfaces,      // interfaces(5): options that run something
 };
-inline constexpr std::uint8_t kEntryFormats = static_cast<std::uint8_t>(EntryFormat::kDpkg) + 1;
+inline constexpr std::uint8_t kEntryFormats =
+    static_cast<std::uint8_t>(EntryFormat::kInterfaces) + 1;
 
 struct PersistencePlace {
   enum class Gather : std::uint8_t {
@@ -323,6 +325,8 @@ inline constexpr PersistencePlace kAll[] = {
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/sbin/ifup-pre-local", Gather::kFile, "", "root"},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/sbin/ifdown-local", Gather::kFile, "", "root"},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/sbin/ifdown-pre-local", Gather::kFile, "", "root"},
+    {"@NetworkHooks", Kind::kRcLocal, Format::kInterfaces, "/etc/network/interfaces", Gather::kFile, "", "root"},
+    {"@NetworkHooks", Kind::kRcLocal, Format::kInterfaces, "/etc/network/interfaces.d", Gather::kFolder, "", "root"},
     {"@LinuxKernelModules", Kind::kKernelModule, Format::kModules, "/etc/modules"},
     {"@LinuxKernelModules", Kind::kKernelModule, Format::kModules, "/etc/modules-load.d", Gather::kFolder, ".conf"},
     {"@LinuxKernelModules", Kind::kKernelModule, Format::kModules, "/run/modules-load.d", Gather::kFolder, ".conf"},

@@ -140,6 +140,9 @@ TEST(HostSeeds, WhatAFileSystemAndOurOwnTablesHoldHasNoSeed) {
   expect_seed("host/checkpoint", {kCheckpoint}, Bytes(2 * sizeof(scan::Answered), 1));
   expect_seed("host/entries_dpkg", {kEntries, static_cast<std::uint8_t>(model::EntryFormat::kDpkg)},
               as_bytes("# of dpkg.cfg.d\npost-invoke=\"/x y\"\n"));
+  expect_seed("host/entries_interfaces",
+              {kEntries, static_cast<std::uint8_t>(model::EntryFormat::kInterfaces)},
+              as_bytes("iface a inet dhcp\n  up \\\n /x\nsource b/*\n"));
 }
 
 TEST(HostSeeds, AHiveIsReadBehindItsHeader) {

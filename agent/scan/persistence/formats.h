@@ -56,6 +56,9 @@ LineEntry module_line(std::string_view line);
 LineEntry modprobe_line(const std::string& user, std::string_view line);
 LineEntry binfmt_line(std::string_view line);
 
+// interfaces.cc: up COMMAND, pre-up COMMAND and so on
+LineEntry interfaces_line(const std::string& user, std::string_view line);
+
 // named.cc: the paths that a name with %h and the like may stand for. A token says its choices,
 // with | between them; * is for what is not known before its reader runs.
 using Token = std::function<std::string_view(char token)>;
@@ -70,7 +73,7 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
 LineEntry desktop_entry(const std::string& path, const std::string& user, std::string_view text);
 
 // Each file that a text of the format names: unit.cc, ssh.cc, accounts.cc, pam.cc, apt.cc, git.cc,
-// environment.cc.
+// environment.cc, interfaces.cc.
 using Follow = std::function<void(Format, const std::string& path)>;
 void follow_unit(const std::string& path, std::string_view text, const Follow& follow);
 void follow_sshd(std::string_view text, const Follow& follow);
@@ -79,5 +82,6 @@ void follow_pam(Format format, std::string_view text, const Follow& follow);  //
 void follow_apt(std::string_view text, const Follow& follow);
 void follow_git(const std::string& path, std::string_view text, const Follow& follow);
 void follow_loader(const std::string& path, std::string_view text, const Follow& follow);
+void follow_interfaces(const std::string& path, std::string_view text, const Follow& follow);
 
 }  // namespace fleetsweep::scan

@@ -30,6 +30,7 @@ std::optional<Entry> inittab_line(std::string_view line) {
 Join join_of(Format format, std::string_view path) {
   switch (format) {
     case Format::kShell:
+    case Format::kInterfaces:
       return Join::kShell;
     case Format::kPam:
     case Format::kPamConf:
@@ -98,6 +99,8 @@ std::vector<Entry> line_entries(Format format, const std::string& path, const st
         return sudoers_line(line);
       case Format::kPasswd:
         return passwd_line(line);
+      case Format::kInterfaces:
+        return interfaces_line(user, line);
       default:
         return plain_line(user, line);
     }
@@ -171,6 +174,7 @@ std::vector<FollowedFile> followed_files(Format format, const std::string& path,
   if (format == Format::kAptHooks) follow_apt(text, add);
   if (format == Format::kGitConfig) follow_git(path, text, add);
   if (format == Format::kLines) follow_loader(path, text, add);
+  if (format == Format::kInterfaces) follow_interfaces(path, text, add);
   return files;
 }
 
@@ -190,6 +194,8 @@ PersistenceKind kind_of_followed(Format format) {
       return PersistenceKind::kGitHook;
     case Format::kLines:
       return PersistenceKind::kLdSoConf;
+    case Format::kInterfaces:
+      return PersistenceKind::kRcLocal;
     default:
       return PersistenceKind::kEnvironmentFile;
   }

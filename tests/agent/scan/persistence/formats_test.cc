@@ -358,6 +358,18 @@ TEST(Persistence, AUserOfSudoWhoIsANumberPassesForAComment) {
                      {"#-1", " #-1 ALL=/x", "/x", "root", 6}}));
 }
 
+TEST(Persistence, ACommandOfANetworkInterfaceIsNoEntry) {
+  const std::string continued = "\tpost-down \\\n /y";
+  EXPECT_EQ(parse(Format::kInterfaces, "auto eth0\niface eth0 inet dhcp\n  up /x -a\n# up /no\n" +
+                                           continued + "\nupstream /no\n"),
+            (Entries{{"up", "  up /x -a", "/x -a", "", 3}, {"post-down", continued, "/y", "", 5}}));
+  EXPECT_EQ(followed_files(Format::kInterfaces, "/etc/network/interfaces",
+                           "source interfaces.d/* /opt/x\nsource-directory /y\n#source /no\n"),
+            (std::vector<FollowedFile>{{Format::kInterfaces, "/etc/network/interfaces.d/*"},
+                                       {Format::kInterfaces, "/opt/x"},
+                                       {Format::kInterfaces, "/y/*"}}));
+}
+
 TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
   EXPECT_EQ(parse(Format::kPasswd, "news:x:9:9::/var/spool/news:/usr/sbin/nologin \n"),
             (Entries{{"news", "news:x:9:9::/var/spool/news:/usr/sbin/nologin ",

@@ -68,6 +68,8 @@ std::string least_of(Format format) {
       return "alice:x:1000:1000::/home/alice:/bin/sh\n";
     case Format::kManager:
       return "[Manager]\nDefaultEnvironment=LD_PRELOAD=/opt/evil.so\n";
+    case Format::kInterfaces:
+      return "iface eth0 inet dhcp\n  up /opt/evil\n";
     case Format::kWhole:
     case Format::kLines:
     case Format::kLibraries:
