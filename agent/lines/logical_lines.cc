@@ -60,33 +60,44 @@ bool is_skipped(std::string_view line, Join join) {
          (join == Join::kPam && line.find_first_not_of(kBlank) == std::string_view::npos);
 }
 
-// Where a comment begins behind something else; npos: nowhere, or the reader knows no such thing.
-std::size_t comment_in(std::string_view line, Join join) {
-  if (join == Join::kPam) return line.find('#');
-  const bool is_shell = join == Join::kShell, is_git = join == Join::kGit;
-  if (!is_shell && !is_git && join != Join::kSudoers) return std::string_view::npos;
-  constexpr std::string_view kBetweenWords = " \t\n\r;&|()";
-  char quote = 0;
-  bool in_word = false;  // of a shell, which knows comments only at the beginning of one
-  for (std::size_t at = 0; at < line.size(); ++at) {
-    const char c = line[at];
-    if (c == '\\' && quote != '\'') {
-      ++at;
-      in_word = in_word || (at < line.size() && line[at] != '\n');
-    } else if (quote != 0) {
-      quote = c == quote ? 0 : quote;
-    } else if (c == '"' || (c == '\'' && is_shell)) {
-      quote = c;
-      in_word = true;
-    } else if ((c == '#' && (is_shell ? !in_word : is_git || !is_user_number(line.substr(at)))) ||
-               (c == ';' && is_git)) {
-      return at;
-    } else {
-      in_word = kBetweenWords.find(c) == std::string_view::npos;
+// Where a comment begins behind something else, line after line of one that was put together: what
+// is in quotes may have begun before. Where the reader knows no such thing, nowhere.
+class Comments {
+ public:
+  explicit Comments(Join join) : join_(join) {}
+
+  // npos: there is none, and what follows belongs to it.
+  std::size_t find(std::string_view line) {
+    if (join_ == Join::kPam) return line.find('#');
+    const bool is_shell = join_ == Join::kShell, is_git = join_ == Join::kGit;
+    if (!is_shell && !is_git && join_ != Join::kSudoers) return std::string_view::npos;
+    constexpr std::string_view kBetweenWords = " \t\r;&|()";
+    for (std::size_t at = 0; at < line.size(); ++at) {
+      const char c = line[at];
+      if (c == '\\' && quote_ != '\'') {
+        ++at;
+        in_word_ = in_word_ || at < line.size();  // a joint is no letter
+      } else if (quote_ != 0) {
+        quote_ = c == quote_ ? 0 : quote_;
+      } else if (c == '"' || (c == '\'' && is_shell)) {
+        quote_ = c;
+        in_word_ = true;
+      } else if ((c == '#' &&
+                  (is_shell ? !in_word_ : is_git || !is_user_number(line.substr(at)))) ||
+                 (c == ';' && is_git)) {
+        return at;
+      } else {
+        in_word_ = kBetweenWords.find(c) == std::string_view::npos;
+      }
     }
+    return std::string_view::npos;
   }
-  return std::string_view::npos;
-}
+
+ private:
+  Join join_;
+  char quote_ = 0;
+  bool in_word_ = false;  // of a shell, which knows comments only at the beginning of one
+};
 
 // To most a backslash may stand for itself, behind another one.
 bool has_joint(std::string_view line, Join join) {
@@ -109,7 +120,7 @@ void each_byte(std::string_view line, Join join, Visit visit) {
     const bool goes_on = join != unjoined(join) && join != Join::kBraces && next > end;
     const std::string_view part = line.substr(at, end - at);
     const bool is_left_out = at > 0 && is_skipped(part, join);
-    if (join == Join::kPam) end = at + std::min(comment_in(part, join), part.size());
+    if (join == Join::kPam) end = at + std::min(Comments(join).find(part), part.size());
     if (goes_on && !is_left_out) end = at + std::min(part.rfind('\\'), part.size());
     for (std::size_t i = at; drops_blanks && at > 0 && i < end && is_blank(line[i]); ++i) ++at;
     for (std::size_t i = at; !is_left_out && i < end; ++i)
@@ -272,6 +283,7 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
   std::uint32_t number = 1, first = 1;
   bool inside = false;
   AptReader apt;
+  Comments comments(join);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = end_of(text, at, join), next = behind_end(text, end, join);
     const std::string_view line = text.substr(at, end - at), newline = text.substr(end, next - end);
@@ -280,17 +292,16 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
       apt.read(line, [](const AptSetting&) {});
       goes_on = apt.is_inside();
     } else if (join != unjoined(join)) {
-      // All of it so far: a comment, or what is in quotes, may have begun before.
-      const std::string_view seen = join == Join::kPam ? line : text.substr(begin, end - begin);
       goes_on = inside && is_skipped(line, join) ? true
                 : !inside && is_comment(line, join)
                     ? false
-                    : has_joint(line, join) && comment_in(seen, join) == seen.npos;
+                    : comments.find(line) == line.npos && has_joint(line, join);
     }
     inside = goes_on && next < text.size();
     number += newline.find('\n') != std::string_view::npos;
     if (!inside) {
       result.push_back({text.substr(begin, end - begin), newline, first});
+      comments = Comments(join);
       begin = next;
       first = number;
     }

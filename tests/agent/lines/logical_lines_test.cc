@@ -80,6 +80,13 @@ TEST(LogicalLines, ABackslashInACommentBehindSomethingHidesTheNextLine) {
   EXPECT_EQ(texts("a = \"# \\\nc", Join::kGit), Texts{"a = \"# \\\nc"});
 }
 
+TEST(LogicalLines, ALineOfManyPartsIsReadAgainForEachOfThem) {
+  std::string text;
+  for (int i = 0; i < 350'000; ++i) text += "a\\\n";
+  for (const Join join : {Join::kShell, Join::kGit, Join::kSudoers, Join::kPam})
+    EXPECT_EQ(logical_lines(text, join).size(), 1u);
+}
+
 TEST(LogicalLines, ALineGoesOnBehindWhatItsReaderPassesOver) {
   EXPECT_EQ(texts("a \\ \t\nb\nc\n", Join::kSudoers), (Texts{"a \\ \t\nb", "c"}));
   EXPECT_EQ(texts("a \\ \n\n# why\nb\nc\n", Join::kPam), (Texts{"a \\ \n\n# why\nb", "c"}));
