@@ -87,7 +87,7 @@ bool is_rested_on(const model::PersistenceIdentity& entry) {
 bool sets_more_than_hooks(std::string_view statement) {
   bool more = false;
   lines::each_apt_setting(statement, [&](const lines::AptSetting& setting) {
-    more |= !lines::is_apt_hook(setting.name);
+    more |= !lines::is_apt_hook(setting);
   });
   return more;
 }

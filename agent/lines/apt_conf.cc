@@ -155,21 +155,16 @@ void each_apt_setting(std::string_view text, const VisitApt& visit) {
   reader.read(";", visit);  // one that nothing ends: apt then reads no file at all
 }
 
-bool is_apt_hook(std::string_view name) {
-  const std::string folded = lower(name);
+bool is_apt_hook(const AptSetting& setting) {
+  const std::string name = lower(setting.name);
   for (const std::string_view part :
        {"-invoke", "install-pkgs", "::proxy-auto-detect", "::proxyautodetect", "::solvers",
         "aptcli::hooks", "dir::bin::"})
-    if (folded.find(part) != std::string::npos) return true;
-  return false;
-}
-
-bool is_apt_hook(const AptSetting& setting) {
-  if (is_apt_hook(setting.name)) return true;
-  if (!lower(setting.name).starts_with("dpkg::options")) return false;
+    if (name.find(part) != std::string::npos) return true;
   const std::string_view option =
       std::string_view(setting.value).substr(0, setting.value.find('='));
-  return option == "--pre-invoke" || option == "--post-invoke" || option == "--status-logger";
+  return name.starts_with("dpkg::options") &&
+         (option == "--pre-invoke" || option == "--post-invoke" || option == "--status-logger");
 }
 
 }  // namespace fleetsweep::lines

@@ -36,9 +36,8 @@ class AptReader {
 };
 
 void each_apt_setting(std::string_view text, const VisitApt& visit);
-// Whether apt runs the value of a setting of this name.
-bool is_apt_hook(std::string_view name);
-// Or hands it to dpkg, which does: DPkg::Options:: "--pre-invoke=/x".
+// Whether apt runs the value of a setting, or hands it to dpkg, which does: DPkg::Options::
+// "--pre-invoke=/x".
 bool is_apt_hook(const AptSetting& setting);
 
 }  // namespace fleetsweep::lines
