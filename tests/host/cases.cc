@@ -462,8 +462,7 @@ std::vector<Case> cases() {
       {Kind::kSudoers,
        "a rule in sudoers.d",
        "/etc/sudoers.d/local",
-       "Defaults!/opt/own env_reset\nevil ALL=(ALL:ALL) NOPASSWD: ALL\nalice ALL=(root) "
-       "/opt/own\n",
+       "Defaults!/opt/own env_reset\nevil ALL=(ALL:ALL) NOPASSWD: ALL\nalice ALL=(root) /opt/own\n",
        "Defaults!/opt/own env_reset\nalice ALL=(root) /opt/own\n",
        {2},
        false,
@@ -471,8 +470,7 @@ std::vector<Case> cases() {
       {Kind::kSudoers,
        "a rule of a user by number, in a file beside the one that includes it",
        "/opt/sudo/more",
-       "alice ALL=(root) /opt/own\n#1001 ALL=(ALL) \\\n  NOPASSWD: /opt/evil\n# 1001 is "
-       "Mallory\n",
+       "alice ALL=(root) /opt/own\n#1001 ALL=(ALL) \\\n  NOPASSWD: /opt/evil\n# 1001 is Mallory\n",
        "alice ALL=(root) /opt/own\n# 1001 is Mallory\n",
        {2},
        false,

@@ -49,7 +49,7 @@ TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
                                "/opt/evil$;The dropper of 2015\n"
                                "/opt/evil\n",
                                "filename-iocs.txt");
-  EXPECT_THAT(shown(result), ElementsAre("file path file.pathre/tmp/\\.[a-z]{3}/dropper$ "
+  ASSERT_THAT(shown(result), ElementsAre("file path file.pathre/tmp/\\.[a-z]{3}/dropper$ "
                                          "!file.pathre/tmp/\\.bak/ @2 c75",
                                          "file path file.pathre/opt/evil$ @8"));
   EXPECT_EQ(result.indicators[0].origins[0].note, "Droppers of our family");
@@ -105,7 +105,7 @@ TEST(ImportLoki, TheScoreOfAC2IsTakenForItsComment) {
                "# Campaign\n198.51.100.7;75;One; more\nc2.example.org;900\n198.51.100.8;0;Ours\n"
                "198.51.100.9;-5\n198.51.100.10;7 hits\n",
                "c2-iocs.txt");
-  EXPECT_THAT(shown(result),
+  ASSERT_THAT(shown(result),
               ElementsAre("address network-traffic.dst_ref=198.51.100.7 @2 c75 <2026-12-23",
                           "domain persistence.command#c2.example.org @3 c100 <2026-12-23",
                           "address network-traffic.dst_ref=198.51.100.10 @6 <2026-12-23"));
@@ -204,7 +204,7 @@ TEST(ImportPlain, WhatStandsBehindAPathOrAUrlIsAPartOfIt) {
                                "/tmp/evil  # dropper\n/tmp/a, b;c -- d\t # ours\n"
                                "http://c2.example/a,\nhttp://c2.example/b;, two\n"
                                "http://c2.example,\n");
-  EXPECT_THAT(
+  ASSERT_THAT(
       shown(result),
       ElementsAre("file path file.path=/tmp/evil @1", "file path file.path=/tmp/a, b;c -- d @2",
                   "url persistence.command~http://c2.example/a @3 <2026-12-23",
