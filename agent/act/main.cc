@@ -16,6 +16,7 @@
 #include "agent/hive/volume.h"
 #include "protocol/base/version.h"
 #include "protocol/runtime/sandbox/sandbox.h"
+#include "protocol/runtime/sandbox/unpreloaded.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -141,5 +142,6 @@ int run(int count, char** arguments) {
 }  // namespace fleetsweep::act
 
 int main(int count, char** arguments) {
+  fleetsweep::runtime::start_unpreloaded(arguments);
   return fleetsweep::act::run(count, arguments);
 }

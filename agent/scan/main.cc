@@ -23,6 +23,7 @@
 #include "protocol/crypto/digest.h"
 #include "protocol/crypto/seal.h"
 #include "protocol/runtime/pipe/pipe.h"
+#include "protocol/runtime/sandbox/unpreloaded.h"
 #include "protocol/runtime/sealed/sealed.h"
 
 namespace fleetsweep::scan {
@@ -355,5 +356,6 @@ int run(int argc, char** argv) {
 }  // namespace fleetsweep::scan
 
 int main(int argc, char** argv) {
+  fleetsweep::runtime::start_unpreloaded(argv);
   return fleetsweep::scan::run(argc, argv);
 }

@@ -1,6 +1,7 @@
 // The real fleetsweep-act on a private root: cleaning, what it must not touch, and undo.
 
 #include "tests/agent/act/clean.h"
+#include "tests/agent/preloaded.h"
 
 namespace fleetsweep::act {
 namespace {
@@ -216,6 +217,22 @@ TEST_F(Clean, AUsersManagerStartsAgainWhatWasRemovedAndNobodyIsTold) {
   const Answer undone = host.run(host.undo_request(request));
   EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
   EXPECT_NE(undone.done->detail.find(told), std::string::npos) << undone.done->detail;
+}
+
+TEST_F(Clean, ALibraryInLdSoPreloadSaysThatAllIsDone) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  const TempDir folder;
+  host.launcher = preloading(folder.path(),
+                             "int renameat2(void) { return 0; }\n"
+                             "int renameat(void) { return 0; }\n"
+                             "int unlinkat(void) { return 0; }");
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil")));
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host.manifest(), before);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "agent/scan/looks.h"
 #include "tests/agent/node_root.h"
+#include "tests/agent/preloaded.h"
 #include "tests/agent/scan/tree.h"
 
 namespace fleetsweep::scan {
@@ -345,6 +346,22 @@ TEST_F(CrossViewTree, ALibraryPreloadedIntoTheScannerIsBelieved) {
   ASSERT_EQ(std::system(make.c_str()), 0);
   const auto result = scan({}, "env LD_PRELOAD='" + library.string() + "'", "", "/");
   EXPECT_TRUE(has(result["mismatches"].get<Mismatches>(), "libquiet.so, which it did not ask for"))
+      << result.dump(1);
+}
+
+// So is every host of kinsing and perfctl, which their policies are to clean.
+TEST_F(CrossViewTree, ALibraryInLdSoPreloadKeepsAHostFromBeingCleaned) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  const std::string preload = preloading(folder_, "void* readdir(void* folder) { return 0; }");
+  ASSERT_FALSE(preload.empty());
+  model::Policy policy;
+  policy.detections.push_back(detection("d", model::ObjectKind::kPersistence,
+                                        {is(model::Field::kPersistenceKind, "ld_so_preload")}));
+  const auto result = scan(policy, preload, "", "/");
+  EXPECT_TRUE(has_none(result["mismatches"].get<Mismatches>())) << result.dump(1);
+  ASSERT_EQ(result["findings"].size(), 1u) << result.dump(1);
+  EXPECT_EQ(result["findings"][0]["persistence"]["command"],
+            (folder_ / "preload/libquiet.so").string())
       << result.dump(1);
 }
 
