@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # goodware.sh BIN_DIR SOURCE_DIR [FOLDER...]: every shipped policy on this Debian machine, as one host sees it: /usr, /etc,
 # /opt, /var, /srv, /boot and what else is named (/root, /home), bound into a root of their own. Nothing there may give a
-# verdict. A planted look-alike shows that the run can fail.
+# verdict, nor may any process or socket of the machine. A planted look-alike shows that the run can fail.
 set -euo pipefail
 bin=$(realpath "$1") source=$(realpath "$2")
 shift 2
@@ -40,17 +40,27 @@ for policy in "$source"/policies/catalog/*/policy.yaml; do
     folder=${policy%/policy.yaml}
     elsewhere+=("${folder##*/}")
   else
-    policies+=("$policy")
+    policies+=("/policies/${policy#"$source/policies/catalog/"}")
   fi
 done
 [[ ${elsewhere[*]} == "emotet exchange-web-shells" ]] || { echo "goodware.sh: not tried: ${elsewhere[*]}"; exit 1; }
 SECONDS=0
-"$bin/fleetsweep" policy test "${policies[@]}" --goodware "$root"
+# With / as its root every process and socket of the machine counts, kernel threads among them, whatever it runs from.
+mkdir -p "$root/proc" "$root/sys" "$root/policies"
+mount --rbind /proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --bind -o ro "$source/policies/catalog" "$root/policies"
+goodware() { chroot "$root" /tmp/fleetsweep policy test "$@" --goodware /; }
+goodware "${policies[@]}"
 echo "goodware: ${#policies[@]} policies, no false alarm, $SECONDS s"
 
-cp "$source/policies/catalog/lookalike/testdata/lookalike.sh" "$root/tmp/"
-if "$bin/fleetsweep" policy test "$source/policies/catalog/lookalike/policy.yaml" --goodware "$root" > "$root/run/alarm"; then
+planted=$root/tmp/lookalike
+cp /bin/sleep "$planted"
+echo 'FLEETSWEEP-LOOKALIKE-MARKER/1 id=0000a11c;' >> "$planted"
+"$planted" 600 & running=$!
+trap 'kill $running; wait $running || true; umount -R "$root" && rmdir "$root"' EXIT
+if goodware /policies/lookalike/policy.yaml > "$root/run/alarm" 2>&1; then
   echo "goodware.sh: a planted look-alike is no alarm: the run tests nothing"
   exit 1
 fi
-grep -q '/tmp/lookalike.sh' "$root/run/alarm"
+for found in content link_process; do grep -q "$found.*/tmp/lookalike" "$root/run/alarm" || { cat "$root/run/alarm"; exit 1; }; done
