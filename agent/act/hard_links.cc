@@ -4,7 +4,6 @@
 #include <set>
 #include <tuple>
 
-#include "agent/overlay/overlay.h"
 #include "agent/plan/protected.h"
 
 namespace fleetsweep::act {
@@ -14,6 +13,11 @@ namespace {
 // Whoever asks may wait for ever: for another host, or for what looking mounts.
 bool may_hang(std::string_view type) {
   return is_share(type) || type == "autofs";
+}
+
+// A path beneath the folder `from`, beneath the folder `to`.
+std::string moved(const std::string& path, const std::string& from, const std::string& to) {
+  return (to == "/" ? "" : to) + (from == "/" ? path : path.substr(from.size()));
 }
 
 class Search {
@@ -104,6 +108,39 @@ class Search {
 };
 
 }  // namespace
+
+std::vector<std::string> shown_at(const Tree& tree, const std::vector<Mount>& all,
+                                  const model::FileIdentity& file) {
+  const std::string path = (tree.is_whole_host() ? "" : tree.root()) + file.path;
+  const auto holds = [](const Mount& mount, const std::string& one) {
+    return mount.point == "/" || plan::is_beneath(mount.point, one);
+  };
+  const Mount* own = nullptr;  // the last one mounted there lies on top
+  for (const Mount& mount : all)
+    if (holds(mount, path) && (own == nullptr || mount.point.size() >= own->point.size()))
+      own = &mount;
+  if (own == nullptr || may_hang(own->type)) return {};
+  const std::string inside = moved(path, own->point, own->root);
+  std::vector<std::string> paths;
+  for (const Mount& mount : all) {
+    if (&mount == own || mount.device != own->device ||
+        !(mount.root == "/" || plan::is_beneath(mount.root, inside)))
+      continue;
+    const std::string there = moved(inside, mount.root, mount.point);
+    const auto other = tree.relative(there);
+    if (!other || *other == file.path || std::ranges::any_of(all, [&](const Mount& one) {
+          return may_hang(one.type) && holds(one, there);
+        }))
+      continue;
+    const auto parent = tree.parent(*other);
+    struct stat status {};
+    if (parent &&
+        ::fstatat(parent->folder.get(), parent->leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        status.st_dev == file.device && status.st_ino == file.inode)
+      paths.push_back(*other);
+  }
+  return paths;
+}
 
 Links names_of(const Tree& tree, const std::vector<model::FileIdentity>& files) {
   Links links;

@@ -173,8 +173,10 @@ class Facts {
     if (const auto links = links_.find({file.device, file.inode});
         links != links_.end() && plan::is_file_itself(finding.identity))
       facts.names = links->second;
+    facts.shown_at = shown_at(tree_, mounts_, file);
     FS_CHECK(find_package(file.path, facts));
-    for (const auto& name : facts.names) FS_CHECK(find_package(name, facts));
+    for (const auto* more : {&facts.names, &facts.shown_at})
+      for (const auto& name : *more) FS_CHECK(find_package(name, facts));
     facts.is_stray_module =
         is_stray_module(file.path) &&
         std::ranges::all_of(facts.names, [&](const auto& name) { return is_stray_module(name); });
@@ -249,6 +251,7 @@ class Facts {
   PackageDb packages_;
   std::optional<std::string> dpkg_status_;
   std::optional<Mappings> mappings_;
+  const std::vector<Mount> mounts_ = mounts().value_or(std::vector<Mount>());
   std::string broken_;
   const AdminKeys admin_keys_;
   Links links_;

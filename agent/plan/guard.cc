@@ -123,6 +123,10 @@ Refusal check_file(const Input& input, const model::PlanStep& step) {
   if (whole)  // all its names are taken
     for (const auto& name : facts.names)
       if (auto refusal = about(name, check_name(input, step, name))) return refusal;
+  // Its owner's consent is about the path that was found; what is never touched is an object.
+  for (const auto& name : facts.shown_at)
+    if (is_never_touched(input, step, name))
+      return about(name, protect(name, "on the list of what is never touched"));
 
   if (facts.refuse != Reason::kNone)
     return {facts.refuse, fmt::format("{}: {}", escaped(file.path), facts.why)};

@@ -28,8 +28,9 @@ struct Service {
 // What only the host can tell about the object of one finding.
 struct ObjectFacts {
   Package package = Package::kUnowned;
-  std::string owned;               // the name that the package owns: a hard link has others
-  std::vector<std::string> names;  // of a file with several: all that were found
+  std::string owned;                  // the name that the package owns: a hard link has others
+  std::vector<std::string> names;     // of a file with several: all that were found
+  std::vector<std::string> shown_at;  // where else mounts show the name that was found
   // Mount point, hard link to a protected file, ...: with a reason here the whole plan is refused.
   model::Reason refuse = model::Reason::kNone;
   std::string why;

@@ -45,6 +45,27 @@ TEST_F(Clean, APackagesOwnFileStopsEverything) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+// As a name server of Red Hat has it, whose root is a folder.
+TEST_F(Clean, AMountHidesThatAFileIsAPackages) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+  write_text(host.at("/usr/lib/named/own"), "a package's own");
+  write_text(host.at("/var/lib/dpkg/info/named.list"), "/usr/lib/named/own\n");
+  write_text(host.at("/var/lib/dpkg/info/named.md5sums"),
+             output_of("md5sum < " + host.at("/usr/lib/named/own")).substr(0, 32) +
+                 "  usr/lib/named/own\n");
+  fs::create_directories(host.at("/var/named/root"));
+  host.prefix = "mount --bind " + host.at("/usr/lib/named") + " " + host.at("/var/named/root");
+  host.find_file(kByName, "/usr/lib/named/own");
+  std::get<model::FileIdentity>(host.findings.back().identity).path = "/var/named/root/own";
+  host.dry_run = host.findings;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.reason(), Reason::kKnownGood) << answer.text();
+  EXPECT_NE(answer.done->detail.find("/var/named/root/own is also /usr/lib/named/own"),
+            std::string::npos)
+      << answer.done->detail;
+  EXPECT_TRUE(fs::exists(host.at("/usr/lib/named/own")));
+}
+
 // Dropped among the kernel's own modules, whose package may be known.
 struct DroppedModule : Clean {
   static constexpr const char* kModule = "/usr/lib/modules/6.1.0/kernel/net/evil.ko.xz";

@@ -158,7 +158,7 @@ TEST(Plan, OneProtectedObjectStopsTheWholePlan) {
   EXPECT_EQ(by_policy.plan().refused, Reason::kProtected);
 
   auto by_host = World::infected();
-  by_host.facts[0] = {Package::kUnowned, "", {}, Reason::kProtected, "a mount point"};
+  by_host.facts[0] = {.refuse = Reason::kProtected, .why = "a mount point"};
   EXPECT_EQ(by_host.plan().refused, Reason::kProtected);
 }
 
