@@ -2,7 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <fstream>
 
 #include "policies/compiler/draft.h"
@@ -69,11 +68,6 @@ void read_sections(const Node& root, Draft& draft) {
 
 }  // namespace
 
-bool Compiled::ok() const {
-  return std::none_of(diagnostics.begin(), diagnostics.end(),
-                      [](const Diagnostic& d) { return d.severity == Severity::kError; });
-}
-
 Compiled compile_text(std::string_view yaml, const std::string& name, const ReadFile& read_file,
                       Instant now) {
   Sink sink(name);
@@ -87,6 +81,7 @@ Compiled compile_text(std::string_view yaml, const std::string& name, const Read
       compiled.defaults = std::move(draft.defaults);
     }
   }
+  compiled.failed = sink.failed();
   compiled.diagnostics = sink.take();
   return compiled;
 }

@@ -89,9 +89,10 @@ struct Compiled {
   model::Policy policy;  // empty when there is an error
   AuthorDefaults defaults;
   Bytes hashes;  // the parts of its hash sets, in the order of hash_set::hash_parts()
-  std::vector<Diagnostic> diagnostics;  // by file, line, column
+  std::vector<Diagnostic> diagnostics;  // by file, line, column; the first of very many
+  bool failed = false;
 
-  bool ok() const;  // no error; warnings may be there
+  bool ok() const { return !failed; }  // no error; warnings may be there
 };
 
 // Text of a file that a policy names, relative to the policy: a rule, a list of hashes. Fails when

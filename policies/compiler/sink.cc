@@ -43,8 +43,13 @@ void Sink::warning(Position at, std::string message, std::string hint) {
 }
 
 void Sink::add(Diagnostic diagnostic) {
-  errors_ += diagnostic.severity == Severity::kError;
-  if (diagnostics_.size() < limits::kDiagnostics) diagnostics_.push_back(std::move(diagnostic));
+  const bool is_error = diagnostic.severity == Severity::kError;
+  errors_ += is_error;
+  if (diagnostics_.size() < limits::kDiagnostics)
+    return diagnostics_.push_back(std::move(diagnostic));
+  // A policy that does not compile has to say why: an error takes the place of a warning.
+  const auto warning = std::ranges::find(diagnostics_, Severity::kWarning, &Diagnostic::severity);
+  if (is_error && warning != diagnostics_.end()) *warning = std::move(diagnostic);
 }
 
 std::vector<Diagnostic> Sink::take() {

@@ -1,5 +1,6 @@
 #include "policies/compiler/compiler.h"
 
+#include "protocol/base/limits.h"
 #include "protocol/codec/codec.h"
 #include "tests/policies/sample.h"
 
@@ -106,6 +107,19 @@ TEST(Compiler, AFaultyPolicyStillYieldsSomethingToSign) {
   const auto compiled = compile(with("kill", "slay"));
   EXPECT_FALSE(compiled.ok());
   EXPECT_EQ(compiled.policy, model::Policy{});
+}
+
+TEST(Compiler, AnErrorBehindVeryManyWarningsIsForgotten) {
+  std::string addresses;
+  for (std::size_t i = 0; i < limits::kDiagnostics; ++i)
+    addresses += fmt::format("{}10.1.{}.{}", i ? ", " : "", i / 256, i % 256);
+  const auto text = with("\"@lists/c2\"", "[" + addresses + "]");
+  EXPECT_TRUE(compile(text).ok());
+  const auto compiled = compile(with("kill", "slay", text));
+  EXPECT_FALSE(compiled.ok());
+  EXPECT_EQ(compiled.policy, model::Policy{});
+  EXPECT_EQ(compiled.diagnostics.size(), limits::kDiagnostics);
+  EXPECT_THAT(lines_of(compiled.diagnostics), testing::Contains(HasSubstr("'slay'")));
 }
 
 TEST(Compiler, AMissingFileLooksLikeAFaultyOne) {
