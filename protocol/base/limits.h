@@ -89,9 +89,10 @@ inline constexpr std::size_t kConditionChildren = 64;
 inline constexpr std::size_t kPreconditions = 16;
 inline constexpr std::size_t kRescans = 16;
 inline constexpr std::size_t kScopePaths = 1024;
-inline constexpr std::size_t kRuleBytes = 1024 * 1024;  // YARA source of one rule
-inline constexpr std::size_t kActionNames = 256;        // in one list of an action or selector
-inline constexpr std::size_t kRegexBytes = 1024;
+inline constexpr std::size_t kRuleBytes = 1024 * 1024;   // YARA source of one rule
+inline constexpr std::size_t kActionNames = 256;         // in one list of an action or selector
+inline constexpr std::size_t kRegexBytes = 1024;         // as its author writes it
+inline constexpr std::size_t kFilledRegexBytes = 16000;  // Hyperscan takes no more
 inline constexpr std::size_t kRegexStates = 500;
 // Hash sets travel beside a policy, in parts: one is at most four chunks, so that an edge reads
 // little that it does not send, and no process holds more than one.

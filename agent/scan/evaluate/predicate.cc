@@ -312,14 +312,20 @@ Truth CompiledPredicate::match_templates(std::string_view text, Binding binding)
   const auto one = [&](const Template& value) {
     const auto filled = value.fill(binding, quote);
     // An empty filling would be contained in everything.
-    if (!filled || filled->empty()) return false;
-    if (!regex) return text_matches_value(text, folded(*filled));
-    const auto compiled = RegexSet::compile({*filled}, predicate_.cased);
-    return compiled && compiled->any(text);
+    if (!filled || filled->empty()) return Truth::kNo;
+    if (!regex) return text_matches_value(text, folded(*filled)) ? Truth::kYes : Truth::kNo;
+    const auto compiled = RegexSet::compile({*filled}, predicate_.cased, limits::kFilledRegexBytes);
+    if (!compiled) return Truth::kUnknown;
+    return compiled->any(text) ? Truth::kYes : Truth::kNo;
   };
-  const bool yes = predicate_.all ? std::all_of(templates_.begin(), templates_.end(), one)
-                                  : std::any_of(templates_.begin(), templates_.end(), one);
-  return yes ? Truth::kYes : Truth::kNo;
+  const Truth decides = predicate_.all ? Truth::kNo : Truth::kYes;
+  Truth truth = predicate_.all ? Truth::kYes : Truth::kNo;
+  for (const Template& value : templates_) {
+    const Truth now = one(value);
+    if (now == decides) return now;
+    if (now == Truth::kUnknown) truth = now;
+  }
+  return truth;
 }
 
 // A size that no hash of the set has is a no before the file is opened.

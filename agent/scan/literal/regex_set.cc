@@ -5,7 +5,6 @@
 #include "agent/scan/literal/database.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/bytes.h"
-#include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
 
@@ -18,14 +17,15 @@ RegexSet::RegexSet(RegexSet&&) noexcept = default;
 RegexSet& RegexSet::operator=(RegexSet&&) noexcept = default;
 RegexSet::~RegexSet() = default;
 
-Result<RegexSet> RegexSet::compile(const std::vector<std::string>& patterns, bool cased) {
+Result<RegexSet> RegexSet::compile(const std::vector<std::string>& patterns, bool cased,
+                                   std::size_t bytes_max) {
   FS_ASSERT(!patterns.empty());
   std::vector<const char*> expressions;
   std::vector<unsigned> flags, ids;
   for (const std::string& pattern : patterns) {
-    if (pattern.size() > limits::kRegexBytes || pattern.find('\0') != std::string::npos)
+    if (pattern.size() > bytes_max || pattern.find('\0') != std::string::npos)
       return fail(Code::kInvalid, "pattern \"{}\": has a zero byte or more than {} bytes",
-                  escaped(pattern), limits::kRegexBytes);
+                  escaped(pattern), bytes_max);
     expressions.push_back(pattern.c_str());
     flags.push_back(HS_FLAG_SINGLEMATCH | HS_FLAG_ALLOWEMPTY | HS_FLAG_DOTALL |
                     (cased ? 0 : HS_FLAG_CASELESS));
@@ -75,10 +75,12 @@ std::string RegexSet::quoted(std::string_view text) {
   std::string result;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
-                       (byte >= 'a' && byte <= 'z') || byte == '_';
-    if (plain)
+    const bool is_word = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                         (byte >= 'a' && byte <= 'z') || byte == '_';
+    if (is_word || byte >= 0x80)
       result += c;
+    else if (byte >= ' ' && byte <= '~')
+      (result += '\\') += c;
     else
       result += fmt::format("\\x{:02x}", byte);
   }

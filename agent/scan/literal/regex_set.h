@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/base/limits.h"
 #include "protocol/base/result.h"
 
 namespace fleetsweep::scan {
@@ -16,7 +17,8 @@ namespace fleetsweep::scan {
 class RegexSet {
  public:
   // kInvalid names the pattern that does not compile and why.
-  static Result<RegexSet> compile(const std::vector<std::string>& patterns, bool cased);
+  static Result<RegexSet> compile(const std::vector<std::string>& patterns, bool cased,
+                                  std::size_t bytes_max = limits::kRegexBytes);
   RegexSet(RegexSet&&) noexcept;
   RegexSet& operator=(RegexSet&&) noexcept;
   ~RegexSet();

@@ -291,6 +291,33 @@ TEST(Matcher, WhatIsFilledIntoAPatternIsQuoted) {
   EXPECT_EQ(matcher.match(1, process, bound), Truth::kYes);
 }
 
+TEST(Matcher, ALongOrPunctuatedPathEscapesAJoin) {
+  auto policy = one(ObjectKind::kFile, {is(Field::kFileParentName, "tmp")});
+  policy.detections[0].id = "loader";
+  policy.detections.push_back(
+      {.id = "cron",
+       .object = ObjectKind::kPersistence,
+       .any_of = {{templated(Field::kPersistenceCommand, "^-?{{loader.file.path}}( |$)",
+                             Match::kRegex)}},
+       .for_each = 0});
+  const auto matcher = compiled(policy);
+  const auto starts = [&](const std::string& path, const std::string& command) {
+    const Object loader = file(path);
+    const Bound bound[] = {{0, &loader}};
+    PersistenceFacts cron;
+    cron.identity.command = command;
+    return matcher.match(1, cron, bound);
+  };
+  for (const std::string& name :
+       {std::string(250, '-'), std::string(4000, '.'), std::string(4000, 'a')}) {
+    EXPECT_EQ(starts("/tmp/" + name, "/tmp/" + name + " -q"), Truth::kYes) << name;
+    EXPECT_EQ(starts("/tmp/" + name, "/tmp/" + name + "q"), Truth::kNo) << name;
+  }
+  const std::string controls(4090, '\1');
+  EXPECT_EQ(starts("/tmp/" + controls, "/tmp/" + controls), Truth::kUnknown)
+      << "what no pattern can hold is not a no";
+}
+
 TEST(Matcher, AThirtyTwoBitProcessSeesSystem32) {
   auto policy = one(ObjectKind::kFile, {is(Field::kFileName, "a.b")});
   policy.detections[0].id = "loader";

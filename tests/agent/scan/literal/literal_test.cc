@@ -29,6 +29,14 @@ TEST(RegexSet, AQuotedTextMatchesItselfAndNothingElse) {
   const std::string text = "a.b*c(1)[x]\\ \xff\n{2}";
   EXPECT_TRUE(any("^" + RegexSet::quoted(text) + "$", text, true));
   EXPECT_FALSE(any("^" + RegexSet::quoted("a.b") + "$", "axb"));
+  for (int c = 1; c < 256; ++c) {
+    const std::string own(1, static_cast<char>(c)), next(1, static_cast<char>(c + 1));
+    for (const std::string& pattern :
+         {"^" + RegexSet::quoted(own) + "$", "^[" + RegexSet::quoted(own) + "]$"}) {
+      EXPECT_TRUE(any(pattern, own, true)) << c;
+      EXPECT_FALSE(any(pattern, next, true)) << c;
+    }
+  }
 }
 
 TEST(RegexSet, LookaroundAndBackreferencesAreRefusedWithTheirPattern) {
