@@ -193,15 +193,15 @@ class DetectionReader {
   void read_selection(const Node& node, std::vector<model::Selection>& target) {
     const Node* map = read_map(node, "a selection", sink_);
     if (!map) return;
-    if (map->entries.size() > limits::kPredicates)
-      return sink_.error(node.at,
-                         fmt::format("more than {} fields in one selection", limits::kPredicates));
     if (map->entries.empty()) return sink_.error(node.at, "the selection is empty");
     const bool excludes = &target == &detection_.none_of;
     model::Selection selection;
     for (const auto& entry : map->entries)
-      if (auto predicate = read_predicate(entry, detection_, excludes, draft_))
-        selection.push_back(std::move(*predicate));
+      for (auto& predicate : read_predicates(entry, detection_, excludes, draft_))
+        selection.push_back(std::move(predicate));
+    if (selection.size() > limits::kPredicates)
+      return sink_.error(node.at,
+                         fmt::format("more than {} fields in one selection", limits::kPredicates));
     target.push_back(std::move(selection));
   }
 

@@ -32,27 +32,26 @@ class PredicateReader {
         draft_(draft),
         sink_(draft.sink) {}
 
-  std::optional<model::Predicate> read() {
+  std::vector<model::Predicate> read() {
     auto key = read_key(entry_, detection_.object, sink_);
-    if (!key) return std::nullopt;
+    if (!key) return {};
     key_ = std::move(*key);
     predicate_.field = key_.field;
     predicate_.match = key_.match;
-    predicate_.all = key_.all;
+    predicate_.all = key_.all && !key_.windash && !key_.base64;
     // File systems of Linux tell A from a, so must a policy that deletes; all else is Sigma's rule.
     const bool path = key_.info.holds == Holds::kPath || key_.info.holds == Holds::kFileName;
     predicate_.cased =
         key_.cased || (key_.match == Match::kRegex && !key_.caseless) ||
         (path && draft_.policy.platform == model::Platform::kLinux && !key_.caseless);
     read_values();
-    if (!predicate_.parts.empty()) return std::move(predicate_);
-    if (predicate_.values.empty()) return std::nullopt;
-    if (predicate_.values.size() > limits::kPredicateValues) {
+    if (!predicate_.parts.empty()) return {std::move(predicate_)};
+    if (predicate_.values.size() > limits::kPredicateValues)
       sink_.error(entry_.value.at, fmt::format("{} values; at most {}", predicate_.values.size(),
                                                limits::kPredicateValues));
-      return std::nullopt;
-    }
-    return std::move(predicate_);
+    else if (!predicate_.values.empty())
+      predicates_.push_back(std::move(predicate_));
+    return std::move(predicates_);
   }
 
  private:
@@ -332,6 +331,11 @@ class PredicateReader {
     }
     // Base64 tells A from a.
     if (key_.base64) predicate_.cased = true;
+    // Each value, in any of its spellings.
+    if (key_.all && !predicate_.all) {
+      predicates_.push_back(predicate_);
+      predicate_.values.clear();
+    }
   }
 
   // Mistakes in plain values that would make them match nothing, or too much.
@@ -437,14 +441,14 @@ class PredicateReader {
   Sink& sink_;
   PredicateKey key_;
   model::Predicate predicate_;
+  std::vector<model::Predicate> predicates_;
   bool in_list_ = false;
 };
 
 }  // namespace
 
-std::optional<model::Predicate> read_predicate(const Entry& entry,
-                                               const model::Detection& detection, bool excludes,
-                                               Draft& draft) {
+std::vector<model::Predicate> read_predicates(const Entry& entry, const model::Detection& detection,
+                                              bool excludes, Draft& draft) {
   return PredicateReader(entry, detection, excludes, draft).read();
 }
 

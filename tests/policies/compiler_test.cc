@@ -196,6 +196,28 @@ TEST(Compiler, ModifiersReachTheAgents) {
   EXPECT_EQ(selection[0].values.size(), 3u);
 }
 
+TEST(Compiler, AllDemandsEverySpellingOfEveryValue) {
+  const auto selection = [](const std::string& where) {
+    const auto compiled =
+        compile(with("talks:\n", "said:\n    object: process\n    where: {process.command_line|" +
+                                     where + "}\n  talks:\n"));
+    EXPECT_TRUE(compiled.ok()) << lint_text(compiled.diagnostics, "");
+    return detection(compiled, "said").any_of.at(0);
+  };
+  for (const char* where : {"contains|all|windash: [' -enc', ' -nop']",
+                            "contains|all|base64offset: ['http://', curl]"}) {
+    const auto both = selection(where);
+    ASSERT_EQ(both.size(), 2u) << where;
+    for (const auto& one : both) {
+      EXPECT_FALSE(one.all) << where;
+      EXPECT_GT(one.values.size(), 1u) << where;
+    }
+  }
+  const auto plain = selection("contains|all: [' -enc', ' -nop']");
+  ASSERT_EQ(plain.size(), 1u);
+  EXPECT_TRUE(plain[0].all);
+}
+
 TEST(Compiler, AMillisecondOfToleranceIsASecond) {
   const auto emotet = *compile_file(kFixtures + "emotet.yaml", test_now());
   const auto& link = detection(emotet, "link_timestomp").any_of.at(0).at(0);

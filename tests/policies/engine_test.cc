@@ -6,6 +6,7 @@
 
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
+#include "agent/scan/evaluate/matcher.h"
 #include "tests/policies/sample.h"
 
 namespace fleetsweep::compiler {
@@ -57,6 +58,26 @@ TEST(Engine, AHostIsCutOffForEverOrFromEverything) {
   EXPECT_THAT(found("isolate, select: content, ttl: 12h"), IsEmpty());
   EXPECT_THAT(found("isolate, select: all"), IsEmpty());
   EXPECT_THAT(found("block, select: '@lists/c2'"), IsEmpty());
+}
+
+TEST(Engine, AllOfSeveralSpellingsIsNeverFound) {
+  const auto found = [](const std::string& where, const std::string& command) {
+    const Compiled compiled =
+        compile(with("talks:\n", "said:\n    object: process\n    where: {process.command_line|" +
+                                     where + "}\n  talks:\n"));
+    EXPECT_TRUE(compiled.ok()) << lint_text(compiled.diagnostics, "");
+    scan::ProcessFacts process;
+    process.identity.command_line = command;
+    return scan::Matcher::compile(compiled.policy)->match(2, process) == scan::Truth::kYes;
+  };
+  const std::string dashes = "contains|all|windash: [' -enc', ' -nop']";
+  EXPECT_TRUE(found(dashes, "pwsh /nop -enc x"));
+  EXPECT_TRUE(found(dashes, "pwsh \u2013enc x /nop"));
+  EXPECT_FALSE(found(dashes, "pwsh /enc x -enc y"));
+  const std::string encoded = "contains|all|base64offset: ['http://', 'bash -i']";
+  const auto base64 = [](std::string_view text) { return to_base64(as_bytes(text)); };
+  EXPECT_TRUE(found(encoded, base64("curl http://a/b; bash -i")));
+  EXPECT_FALSE(found(encoded, base64("curl http://a/b; bash")));
 }
 
 // What is said of a policy that disables the entries `where` finds.
