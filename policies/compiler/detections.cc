@@ -206,10 +206,8 @@ class DetectionReader {
   }
 
   void read_score() {
-    bool hash = false;
-    for (const auto& selection : detection_.any_of)
-      for (const auto& p : selection) hash = hash || is_hash(p.field);
-    detection_.score = static_cast<std::uint8_t>(fields_.number("score", 0, 100, hash ? 100 : 50));
+    detection_.score = static_cast<std::uint8_t>(
+        fields_.number("score", 0, 100, is_exact_hash(detection_) ? 100 : 50));
     // Agents know the score only.
     if (draft_.weak_rules.contains(detection_.rule) && detection_.score >= kStrongScore)
       sink_.error(place_.rule,

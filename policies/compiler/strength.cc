@@ -9,8 +9,7 @@ bool is_hash(model::Field field) {
          field == Field::kProcessExeSha256;
 }
 
-bool is_strong(const model::Detection& detection) {
-  if (detection.rule >= 0 && detection.score >= kStrongScore) return true;
+bool is_exact_hash(const model::Detection& detection) {
   const auto hashed = [](const model::Selection& selection) {
     return std::any_of(selection.begin(), selection.end(), [](const model::Predicate& p) {
       return p.match == model::Match::kEquals && is_hash(p.field);
@@ -18,6 +17,10 @@ bool is_strong(const model::Detection& detection) {
   };
   return !detection.any_of.empty() &&
          std::all_of(detection.any_of.begin(), detection.any_of.end(), hashed);
+}
+
+bool is_strong(const model::Detection& detection) {
+  return (detection.rule >= 0 && detection.score >= kStrongScore) || is_exact_hash(detection);
 }
 
 }  // namespace fleetsweep::compiler

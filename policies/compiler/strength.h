@@ -8,6 +8,9 @@ namespace fleetsweep::compiler {
 
 bool is_hash(model::Field field);
 
+// In every way to match.
+bool is_exact_hash(const model::Detection& detection);
+
 // A YARA rule scored 90 or more, or an exact hash in every way to match. Agents count the same way
 // (agent/plan) and refuse what rests on fewer signs than the policy demands.
 // A YARA rule scored so high is one; agents count alike.

@@ -218,6 +218,22 @@ TEST(Compiler, AllDemandsEverySpellingOfEveryValue) {
   EXPECT_TRUE(plain[0].all);
 }
 
+TEST(Compiler, OneHashedAlternativeScoresAWholeDetection) {
+  const auto score = [](const std::string& where) {
+    const auto compiled = compile(with(
+        "talks:\n", "named:\n    object: file\n    scope: {paths: [/opt]}\n    where: " + where +
+                        "\n  talks:\n"));
+    EXPECT_TRUE(compiled.ok()) << lint_text(compiled.diagnostics, "");
+    return int{detection(compiled, "named").score};
+  };
+  const std::string hash = "{file.hashes.SHA-256: " + std::string(64, 'a') + "}";
+  EXPECT_EQ(score(hash), 100);
+  EXPECT_EQ(score("[" + hash + ", {file.hashes.MD5: " + std::string(32, 'b') + "}]"), 100);
+  EXPECT_EQ(score("[" + hash + ", {file.name: update}]"), 50);
+  EXPECT_EQ(score("{file.hashes.SHA-256|exists: true}"), 50);
+  EXPECT_EQ(score("{file.name: update}"), 50);
+}
+
 TEST(Compiler, AMillisecondOfToleranceIsASecond) {
   const auto emotet = *compile_file(kFixtures + "emotet.yaml", test_now());
   const auto& link = detection(emotet, "link_timestomp").any_of.at(0).at(0);
