@@ -21,7 +21,7 @@ using model::Selection;
 constexpr std::size_t kPartBytes = 2;    // one letter is in every name
 constexpr std::size_t kBytesAtZero = 8;  // fewer are the mark of a format: 7f454c46
 
-// persistence.name is the name of the one thing only in these; in a crontab it is the user of every
+// Name and path are those of the one thing only in these; in a crontab it is the user of every
 // line.
 bool is_of_units(const Selection& selection) {
   const auto kind = std::find_if(selection.begin(), selection.end(), [](const Predicate& p) {
@@ -57,6 +57,14 @@ bool is_of_units(const Selection& selection) {
          });
 }
 
+// Everything below it.
+bool is_folder(const Predicate& p) {
+  return p.match == Match::kStartsWith &&
+         std::any_of(p.values.begin(), p.values.end(), [](const model::Value& value) {
+           return value.text.ends_with('/') || value.text.ends_with('\\');
+         });
+}
+
 bool names(const Predicate& p, const Selection& selection) {
   const bool whole = p.match == Match::kEquals;
   switch (p.field) {
@@ -72,8 +80,25 @@ bool names(const Predicate& p, const Selection& selection) {
       return is_of_units(selection) && !fits_any(p);
     case Field::kProcessLooksLikeKernelThread:
       return whole && p.values[0].number != 0;
+    case Field::kPersistencePath:
+      return whole && is_of_units(selection);
+    case Field::kProcessExePath:
+      return !is_folder(p) && !fits_any(p);
     case Field::kFileExtension:
     case Field::kFileParentName:
+    // Whose it is, where it runs and what started it: true of many that are not meant.
+    case Field::kFileOwner:
+    case Field::kFileCapabilities:
+    case Field::kProcessUser:
+    case Field::kProcessCwd:
+    case Field::kProcessCapabilities:
+    case Field::kProcessEnvironmentNames:
+    case Field::kProcessContainerId:
+    case Field::kProcessParentName:
+    case Field::kProcessParentExePath:
+    case Field::kProcessParentCommandLine:
+    case Field::kPersistenceUser:
+    case Field::kNetworkSrcRef:
       return false;
     default: {
       // Numbers, words of a fixed list and yes or no are true of many.

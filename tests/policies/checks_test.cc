@@ -208,15 +208,33 @@ TEST(Checks, EveryCronLineAndEveryProcessIsTaken) {
   for (const char* where :
        {"persistence.kind: cron", "persistence.kind: cron, persistence.name: root",
         "persistence.entry|re: '.'", "persistence.command|contains: '/'",
-        "persistence.command|exists: true"})
+        "persistence.command|exists: true", "persistence.path: /etc/crontab",
+        "persistence.kind: cron, persistence.path|startswith: /etc/cron.d/",
+        "persistence.kind: systemd_unit, persistence.path|startswith: /etc/systemd/",
+        "persistence.user: root"})
     EXPECT_THAT(act("persistence", where, "remove"), fits("remove")) << where;
   for (const char* where :
        {"process.name|re: '.'", "process.name|re: '[a-z]'", "process.command_line|re: '^\\S+'",
-        "process.exe.deleted: true", "process.exe.path|startswith: /"})
+        "process.exe.deleted: true", "process.exe.path|startswith: /",
+        "process.exe.path|startswith: [/tmp/.bad, /usr/]", "process.user: www-data",
+        "process.environment_names: PATH", "process.cwd: /", "process.capabilities: cap_net_raw",
+        "process.container_id|exists: true", "process.parent.name: systemd",
+        "process.parent.exe.path: /usr/lib/systemd/systemd",
+        "process.parent.command_line|contains: init"})
     EXPECT_THAT(act("process", where, "kill"), fits("kill")) << where;
+  for (const char* where : {"file.owner: www-data", "file.capabilities: cap_net_raw"})
+    EXPECT_THAT(act("file", where, "quarantine"), fits("quarantine")) << where;
+  EXPECT_THAT(act("network-traffic", "network-traffic.src_ref: 192.0.2.1", "block"), fits("block"));
   EXPECT_THAT(
       act("persistence", "persistence.kind: systemd_unit, persistence.name: bad.service", "remove"),
       IsEmpty());
+  EXPECT_THAT(
+      act("persistence",
+          "persistence.kind: systemd_unit, persistence.path: /etc/systemd/system/bad.service",
+          "remove"),
+      IsEmpty());
+  EXPECT_THAT(act("process", "process.exe.path|startswith: /tmp/.bad, process.user: root", "kill"),
+              IsEmpty());
   EXPECT_THAT(
       act("persistence", "persistence.kind: cron, persistence.command|contains: /tmp/.x", "remove"),
       IsEmpty());
