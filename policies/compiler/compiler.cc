@@ -7,6 +7,7 @@
 #include "policies/compiler/draft.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/limits.h"
+#include "protocol/codec/codec.h"
 
 namespace fleetsweep::compiler {
 namespace {
@@ -66,6 +67,12 @@ void read_sections(const Node& root, Draft& draft) {
   check_policy(root, draft);
 }
 
+// Bounds that hold for the whole of it, such as its bytes, and whatever the sections left out.
+void check_decodes(const model::Policy& policy, Sink& sink) {
+  if (const auto decoded = codec::decode<model::Policy>(codec::encode(policy)); !decoded)
+    sink.error({}, fmt::format("no agent could read this policy: {}", decoded.error().message));
+}
+
 }  // namespace
 
 Compiled compile_text(std::string_view yaml, const std::string& name, const ReadFile& read_file,
@@ -75,6 +82,7 @@ Compiled compile_text(std::string_view yaml, const std::string& name, const Read
   if (const auto root = parse_source(yaml, sink)) {
     Draft draft{.sink = sink, .read_file = read_file, .now = now, .file = name};
     read_sections(*root, draft);
+    if (!sink.failed()) check_decodes(draft.policy, sink);
     if (!sink.failed()) {
       compiled.hashes = draft.hashes();
       compiled.policy = std::move(draft.policy);

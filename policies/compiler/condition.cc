@@ -62,6 +62,10 @@ class Parser {
       if (!child) return std::nullopt;
       all.children.push_back(std::move(*child));
     } while (token_ == word);
+    if (all.children.size() > limits::kConditionChildren)
+      return wrong(
+          fmt::format("more than {} parts joined by '{}'", limits::kConditionChildren, word),
+          "such as 1 of sel_*, or several verdicts");
     if (all.children.size() == 1) {
       Condition only = std::move(all.children[0]);
       return only;

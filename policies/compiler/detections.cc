@@ -111,8 +111,10 @@ class DetectionReader {
                   fmt::format("'scope' is for files; this detection looks for a {}",
                               name(detection_.object)),
                   "leave it out");
-    if (const Node* paths = scope.find("paths"))
+    if (const Node* paths = scope.find("paths")) {
       for (const Node* path : read_scalars(*paths, "'paths'", sink_)) read_path(*path);
+      check_count(*paths, detection_.scope.paths.size(), limits::kScopePaths, "paths", sink_);
+    }
     detection_.scope.depth = static_cast<std::uint16_t>(scope.number("depth", 0, 64, 0));
     detection_.scope.deleted_exe = scope.boolean("deleted_exe", false);
     detection_.scope.memfd = scope.boolean("memfd", false);
@@ -184,6 +186,7 @@ class DetectionReader {
   void read_selections(const Node& node, std::vector<model::Selection>& target) {
     if (node.kind == Node::Kind::kSequence) {
       if (node.items.empty()) sink_.error(node.at, "the list of selections is empty");
+      check_count(node, node.items.size(), limits::kSelections, "alternatives", sink_);
       for (const auto& item : node.items) read_selection(item, target);
     } else {
       read_selection(node, target);

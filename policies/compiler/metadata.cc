@@ -262,6 +262,8 @@ void read_target(const Node& node, Draft& draft) {
   draft.policy.platform = from_name<model::Platform>(platform).value_or(model::Platform::kAny);
   if (const Node* precondition = fields.find("precondition")) {
     if (precondition->kind == Node::Kind::kSequence) {
+      check_count(*precondition, precondition->items.size(), limits::kPreconditions,
+                  "preconditions", draft.sink);
       for (const auto& item : precondition->items)
         if (auto parsed = parse_precondition(item, draft))
           draft.policy.preconditions.push_back(std::move(*parsed));

@@ -123,6 +123,11 @@ std::vector<const Node*> read_scalars(const Node& node, std::string_view what, S
   return scalars;
 }
 
+void check_count(const Node& node, std::size_t count, std::size_t most, std::string_view what,
+                 Sink& sink) {
+  if (count > most) sink.error(node.at, fmt::format("{} {}; at most {}", count, what, most));
+}
+
 const Node* read_map(const Node& node, std::string_view what, Sink& sink) {
   if (node.kind == Node::Kind::kMap) return &node;
   if (node.kind == Node::Kind::kNull)

@@ -23,6 +23,9 @@ std::optional<bool> read_boolean(const Node& node, std::string_view what, Sink& 
 std::optional<Timestamp> read_time(const Node& node, std::string_view what, Sink& sink);
 // A scalar or a list of scalars; never empty on success.
 std::vector<const Node*> read_scalars(const Node& node, std::string_view what, Sink& sink);
+// Complains about more than an agent takes.
+void check_count(const Node& node, std::size_t count, std::size_t most, std::string_view what,
+                 Sink& sink);
 // A map, or a complaint and nullptr.
 const Node* read_map(const Node& node, std::string_view what, Sink& sink);
 

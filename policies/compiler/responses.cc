@@ -278,6 +278,8 @@ class ActionReader {
     if (!list->second.type.starts_with("ipv"))
       return sink_.error(item.at, fmt::format("'{}' holds no addresses", item.text),
                          "only ipv4-addr and ipv6-addr can be blocked");
+    check_count(item, list->second.values.size(), limits::kActionNames, "addresses to block",
+                sink_);
     Selector selector{.kind = Selector::Kind::kList, .expires = list->second.expires};
     for (const Node* value : list->second.values) {
       check_width(*value, item);

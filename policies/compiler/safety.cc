@@ -42,6 +42,7 @@ void read_protect(const Node& node, Draft& draft) {
                        "start with /");
     draft.policy.limits.protect.push_back(path->text);
   }
+  check_count(node, draft.policy.limits.protect.size(), limits::kScopePaths, "paths", draft.sink);
 }
 
 void read_fleet_stop(const Node& node, Draft& draft) {
@@ -72,6 +73,7 @@ void read_rescan(const Node& node, Draft& draft) {
     else
       verify.rescans.push_back(*delay);
   }
+  check_count(node, verify.rescans.size(), limits::kRescans, "rescans", draft.sink);
 }
 
 void read_expect(const Node& node, Draft& draft) {
@@ -97,6 +99,8 @@ void read_health(const Node& node, Draft& draft) {
                        std::string(model::kHealthCheckForms));
     draft.policy.verify.health.push_back(check->text);
   }
+  check_count(node, draft.policy.verify.health.size(), limits::kActionNames, "health checks",
+              draft.sink);
 }
 
 void read_on_respawn(const Node& node, Draft& draft) {

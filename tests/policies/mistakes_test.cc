@@ -55,6 +55,72 @@ TEST(Mistakes, WhatIsKeptIsSignedToBeGoneForGood) {
   EXPECT_THAT(beside_purge("collect, select: started"), testing::IsEmpty());
 }
 
+TEST(Mistakes, NoAgentCanDecodeIt) {
+  const auto many = [](std::size_t count, const std::string& one) {
+    std::string list;
+    for (std::size_t i = 0; i < count; ++i)
+      list += (i ? ", " : "") + fmt::format(fmt::runtime(one), i);
+    return "[" + list + "]";
+  };
+  const auto where = [&](std::size_t count) {
+    return mistakes(
+        with("yara: sample", "yara: sample\n    where: " + many(count, "{{file.size: {}}}") +
+                                 "\n    not: " + many(count, "{{file.name: a{}}}")));
+  };
+  EXPECT_THAT(where(64), testing::IsEmpty());
+  EXPECT_THAT(where(65), ElementsAre("20:12 error: 65 alternatives; at most 64 | ",
+                                     "21:10 error: 65 alternatives; at most 64 | "));
+  const auto blocked = [&](std::size_t count) {
+    return mistakes(
+        with("[198.51.100.7, 198.51.100.8]", many(count, "2001:db8::{:x}"),
+             with("ipv4-addr", "ipv6-addr",
+                  with("- {action: quarantine",
+                       "- {action: block, select: '@lists/c2'}\n      - {action: quarantine"))));
+  };
+  EXPECT_THAT(blocked(256), testing::IsEmpty());
+  EXPECT_THAT(blocked(257), ElementsAre("35:33 error: 257 addresses to block; at most 256 | "));
+  EXPECT_THAT(mistakes(with("[0s]", many(16, "{}s"))), testing::IsEmpty());
+  EXPECT_THAT(mistakes(with("[0s]", many(17, "{}s"))),
+              ElementsAre("38:18 error: 17 rescans; at most 16 | "));
+  EXPECT_THAT(mistakes(with("rescan: [0s]",
+                            "rescan: [0s], health: " + many(257, "port 1{}/tcp unchanged"))),
+              ElementsAre(HasSubstr("error: 257 health checks; at most 256")));
+  EXPECT_THAT(mistakes(with("platform: linux", "platform: linux, precondition: " +
+                                                   many(17, "kernel.version >= 5.{}"))),
+              ElementsAre(HasSubstr("error: 17 preconditions; at most 16")));
+  EXPECT_THAT(mistakes(with("paths: [/opt]", "paths: " + many(1025, "/opt/{}"))),
+              ElementsAre("18:20 error: 1025 paths; at most 1024 | "));
+  EXPECT_THAT(mistakes(sample_policy() + "safety: {protect: " + many(1025, "/opt/{}") + "}\n"),
+              ElementsAre("39:19 error: 1025 paths; at most 1024 | "));
+  std::string both = "content";
+  for (int i = 1; i < 64; ++i) both += " and content";
+  EXPECT_THAT(mistakes(with("content and 1 of (started, talks)",
+                            "(" + both + ") and 1 of (started, talks)")),
+              testing::IsEmpty());
+  EXPECT_THAT(
+      mistakes(with("content and 1 of (started, talks)", both + " and 1 of (started, talks)")),
+      ElementsAre(HasSubstr("error: more than 64 parts joined by 'and'")));
+}
+
+TEST(Mistakes, ACompiledPolicyIsLargerThanAgentsTake) {
+  std::string words;
+  for (int i = 0; i < 20'000; ++i)
+    words += fmt::format("{}word{}{}", i ? ", " : "", i, std::string(100, 'x'));
+  const auto found = [&](const char* more) {
+    return mistakes(
+        with("  talks:\n",
+             std::string("  said: {object: process, where: {process.command_line|contains: "
+                         "'@lists/words'}}\n") +
+                 more + "  talks:\n",
+             with("lists:\n", "lists:\n  words: {type: text, values: [" + words + "]}\n",
+                  with("(started, talks)", "(started, talks, said*)"))));
+  };
+  EXPECT_THAT(found(""), testing::IsEmpty());
+  EXPECT_THAT(
+      found("  said_too: {object: process, where: {process.name|contains: '@lists/words'}}\n"),
+      ElementsAre(HasSubstr("0:0 error: no agent could read this policy: ")));
+}
+
 TEST(Mistakes, WhatWasTakenIsGoneBeforeItIsVerified) {
   EXPECT_THAT(mistakes(sample_policy() + "safety: {undo_ttl: 12h}\n"),
               ElementsAre(HasSubstr("error: 'undo_ttl' is 12h")));

@@ -116,7 +116,7 @@ const std::vector<Border> kBorders = {
      {"controller/", "agent/", "cli/", "policies/", "protocol/trust/"},
      "a witness does nothing else"},
     {{"policies/"},
-     {"controller/", "agent/", "cli/", "witness/", "protocol/codec/", "protocol/runtime/"},
+     {"controller/", "agent/", "cli/", "witness/", "protocol/runtime/"},
      "a compiler is pure: values in, values out; only trust knows the class of an order"},
     {{"protocol/trust/", "protocol/log/", "protocol/model/", "protocol/base/", "protocol/codec/",
       "controller/campaign/", "controller/fleet/", "controller/core", "agent/core/", "agent/plan/",
