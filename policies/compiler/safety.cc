@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "policies/compiler/draft.h"
+#include "policies/compiler/locations.h"
 #include "protocol/base/limits.h"
 #include "protocol/model/health_check.h"
 
@@ -37,7 +38,9 @@ void read_max_per_host(const Node* node, Draft& draft) {
 void read_protect(const Node& node, Draft& draft) {
   const bool windows = draft.policy.platform == model::Platform::kWindows;
   for (const Node* path : read_scalars(node, "'protect'", draft.sink)) {
-    if (!windows && !path->text.starts_with('/'))
+    if (windows)
+      begins_on_windows(path->text, path->at, draft.sink);
+    else if (!path->text.starts_with('/'))
       draft.sink.error(path->at, fmt::format("'{}' is not an absolute path", shown(path->text)),
                        "start with /");
     draft.policy.limits.protect.push_back(path->text);

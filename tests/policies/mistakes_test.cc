@@ -223,6 +223,22 @@ TEST(Mistakes, APathOfWindowsThatNothingHasIsTakenWithoutAWord) {
   EXPECT_THAT(scope("C:\\data"), testing::Not(testing::Contains(HasSubstr("agents look into"))));
 }
 
+TEST(Mistakes, AMistypedPathOfWindowsProtectsNothing) {
+  const auto protect = [](const std::string& path) {
+    return mistakes(with("[/opt]", "['C:\\data']", with("platform: linux", "platform: windows")) +
+                    "safety: {protect: ['" + path + "']}\n");
+  };
+  EXPECT_THAT(protect("%APDATA%\\x"), testing::Contains(HasSubstr("39:20 error: no variable "
+                                                                  "'%APDATA%' | did you mean")));
+  EXPECT_THAT(protect("%TEMP\\x"), testing::Contains(HasSubstr("error: no variable '%TEMP%' | ")));
+  EXPECT_THAT(protect("Users\\x"),
+              testing::Contains(HasSubstr("error: 'Users\\x' is not an absolute path")));
+  EXPECT_THAT(protect("D:\\data"),
+              testing::Contains(HasSubstr("warning: agents look into nothing on 'D:'")));
+  for (const char* path : {"%APPDATA%\\x", "C:\\Users\\*\\x"})
+    EXPECT_THAT(protect(path), testing::Not(testing::Contains(HasSubstr("39:")))) << path;
+}
+
 TEST(Mistakes, AMistypedVariableOfWindowsScansNothing) {
   const auto scope = [](const std::string& path) {
     return mistakes(
