@@ -5,6 +5,7 @@
 #include "policies/compiler/condition.h"
 #include "policies/compiler/field_table.h"
 #include "policies/compiler/regex.h"
+#include "policies/compiler/strength.h"
 #include "policies/compiler/template_text.h"
 #include "protocol/model/finding.h"
 
@@ -18,8 +19,7 @@ using model::Match;
 using model::Predicate;
 using model::Selection;
 
-constexpr std::size_t kPartBytes = 2;    // one letter is in every name
-constexpr std::size_t kBytesAtZero = 8;  // fewer are the mark of a format: 7f454c46
+constexpr std::size_t kPartBytes = 2;  // one letter is in every name
 
 // Name and path are those of the one thing only in these; in a crontab it is the user of every
 // line.

@@ -17,4 +17,7 @@ bool is_exact_hash(const model::Detection& detection);
 inline constexpr std::uint8_t kStrongScore = 90;
 bool is_strong(const model::Detection& detection);
 
+// Fewer with which a file begins are the mark of a format: 7f454c46.
+inline constexpr std::size_t kBytesAtZero = 8;
+
 }  // namespace fleetsweep::compiler

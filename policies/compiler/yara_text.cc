@@ -5,6 +5,7 @@
 #include <span>
 
 #include "policies/compiler/sink.h"
+#include "policies/compiler/strength.h"
 #include "protocol/rule_text/gate.h"
 #include "protocol/rule_text/source.h"
 
@@ -18,13 +19,20 @@ bool is_word(char c) {
 }
 using Tokens = std::span<const std::string_view>;
 
+struct StringText {
+  std::string_view name;
+  std::uint32_t line = 0;
+  std::size_t bytes = 0;  // those that are written; of a pattern as many as can be
+};
+
 // Deeper conditions are not looked into.
 constexpr std::size_t kConditionDepth = 64;
 
 // Whether something of the content beside its beginning must be true before the condition is.
 class NeedsContent {
  public:
-  explicit NeedsContent(const std::vector<RuleText>& before) : before_(before) {}
+  NeedsContent(const std::vector<RuleText>& before, std::span<const StringText> strings)
+      : before_(before), strings_(strings) {}
 
   bool every_way(Tokens tokens, std::size_t depth = 0) const {
     if (depth > kConditionDepth) return true;
@@ -67,12 +75,30 @@ class NeedsContent {
     // What is not there is missing in nearly every file.
     if (!tokens.empty() && (tokens[0] == "not" || tokens[0] == "none")) return false;
     if (tokens.size() > 1 && tokens[0] == "0" && tokens[1] == "of") return false;
+    if (is_mark(tokens) || is_few(tokens)) return false;
     if (tokens.size() == 1)
       for (const RuleText& rule : before_)
         if (rule.name == tokens[0]) return rule.needs_content;
     for (std::size_t i = 0; i < tokens.size(); ++i)
       if (says_more(tokens, i)) return true;
     return false;
+  }
+
+  static bool is_zero(std::string_view token) { return token == "0" || token == "0x0"; }
+
+  // $a at 0, of bytes that only say what format it is.
+  bool is_mark(Tokens tokens) const {
+    return tokens.size() == 3 && tokens[0][0] == '$' && tokens[1] == "at" && is_zero(tokens[2]) &&
+           std::any_of(strings_.begin(), strings_.end(), [&](const StringText& string) {
+             return string.name == tokens[0].substr(1) && string.bytes < kBytesAtZero;
+           });
+  }
+
+  // #a == 0, #a < 3, #a <= 3: true without it.
+  static bool is_few(Tokens tokens) {
+    if (tokens.size() < 3 || tokens[0][0] != '#') return false;
+    const bool is_none = tokens.size() == 4 && tokens[1] == "=" && tokens[2] == "=";
+    return tokens[1] == "<" || (is_none && is_zero(tokens[3]));
   }
 
   // Than the size of the file and how it begins.
@@ -85,11 +111,12 @@ class NeedsContent {
     if (token == "true" || token == "false" || token == "filesize") return false;
     const bool reads = (token.starts_with("uint") || token.starts_with("int")) &&
                        at + 3 < tokens.size() && tokens[at + 1] == "(";
-    const bool at_start = reads && (tokens[at + 2] == "0" || tokens[at + 2] == "0x0");
+    const bool at_start = reads && is_zero(tokens[at + 2]);
     return !at_start || tokens[at + 3] != ")";
   }
 
   const std::vector<RuleText>& before_;
+  std::span<const StringText> strings_;
 };
 
 // A lexer that knows just enough: comments, the three kinds of strings, words.
@@ -99,11 +126,7 @@ class Lexer {
 
   std::vector<RuleProblem> problems;
   std::vector<RuleText> rules;
-  struct String {
-    std::string_view name;
-    std::uint32_t line = 0;
-  };
-  std::vector<String> strings;
+  std::vector<StringText> strings;
 
   void run() {
     while (skip_blank()) {
@@ -124,7 +147,7 @@ class Lexer {
         // "private global rule x"; a string may be private too.
         if (now == "rule") is_private_ = last_word_ == "private" || before_last_ == "private";
         before_last_ = last_word_;
-        if (last_word_ == "rule") rule_ = now;
+        if (last_word_ == "rule") rule_ = now, rule_strings_ = strings.size();
         last_word_ = now;
         if (now == "condition" && skip_blank() && text_[at_] == ':') condition();
       } else {
@@ -188,14 +211,36 @@ class Lexer {
   }
 
   void definition(std::string_view name) {
-    strings.push_back({name, line_});
+    strings.push_back({name, line_, std::string_view::npos});
     if (text_[at_] == '"') {
-      quoted();
+      strings.back().bytes = text_bytes(quoted());
     } else if (text_[at_] == '{') {
+      const auto begin = at_ + 1;
       while (at_ < text_.size() && text_[at_] != '}') step();
+      strings.back().bytes = hex_bytes(text_.substr(begin, at_ - begin));
     } else if (text_[at_] == '/') {
       pattern();
     }
+  }
+
+  static std::size_t text_bytes(std::string_view text) {
+    std::size_t bytes = 0;
+    for (std::size_t at = 0; at < text.size(); ++bytes)
+      at += text[at] != '\\' ? 1 : text.substr(at + 1).starts_with('x') ? 4 : 2;
+    return bytes;
+  }
+
+  // Without jumps and the bytes that may be any.
+  static std::size_t hex_bytes(std::string_view text) {
+    std::size_t bytes = 0;
+    bool is_jump = false;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] == '[' || text[at] == ']') is_jump = text[at] == '[';
+      if (is_jump || !is_word(text[at])) continue;
+      bytes += at + 1 < text.size() && is_word(text[at + 1]);
+      ++at;
+    }
+    return bytes;
   }
 
   // Its first slash ends it, in a class as well.
@@ -223,13 +268,16 @@ class Lexer {
       }
       tokens.push_back(text_.substr(begin, at_ - begin));
     }
-    rules.push_back({rule_, line, is_private_, NeedsContent(rules).every_way(tokens)});
+    rules.push_back(
+        {rule_, line, is_private_,
+         NeedsContent(rules, std::span(strings).subspan(rule_strings_)).every_way(tokens)});
   }
 
   std::string_view text_;
   std::string_view last_word_;
   std::string_view before_last_;
   std::string_view rule_;
+  std::size_t rule_strings_ = 0;
   bool is_private_ = false;
   std::size_t at_ = 0;
   std::uint32_t line_ = 1;
@@ -247,7 +295,7 @@ std::vector<RuleProblem> yara_text_problems(std::string_view source) {
   for (const rule_text::YaraRule& rule : rules.value_or(std::vector<rule_text::YaraRule>()))
     for (const rule_text::YaraString& string : rule.strings) {
       if (at >= lexer.strings.size()) return problems;
-      const Lexer::String& place = lexer.strings[at++];
+      const StringText& place = lexer.strings[at++];
       if (!string.literals.empty()) continue;
       problems.push_back({place.line, true,
                           fmt::format("the YARA string ${} has no {} fixed bytes in a row",

@@ -78,6 +78,29 @@ TEST(YaraText, ARuleThatIsTrueOfAnyFileIsASign) {
     EXPECT_TRUE(needs(condition)) << condition;
 }
 
+TEST(YaraText, ARuleThatIsTrueOfAKindOfFileIsASign) {
+  const auto needs = [](const std::string& string, const std::string& condition) {
+    const auto rules = yara_rule_texts(
+        "rule o { strings: $m = \"something else\" condition: $m }\nrule r { strings: $m = " +
+        string + " $b = \"evil\" condition: " + condition + " }");
+    return rules.at(1).needs_content;
+  };
+  for (const char* mark : {"{7F 45 4C 46}", "{ 7f 45 4c 46 [4-8] 01 ?? 0? }", "\"#!/bin/\"",
+                           "\"MZ\\x90\\x00\\\"\\\\\\x01\""}) {
+    for (const char* condition : {"$m at 0", "($m at 0x0) and filesize < 4MB", "$m at 0 or $b"})
+      EXPECT_FALSE(needs(mark, condition)) << mark << condition;
+    for (const char* condition : {"$m", "$m at 4", "$m at 0 and $b", "$b at filesize - 4"})
+      EXPECT_TRUE(needs(mark, condition)) << mark << condition;
+  }
+  for (const char* long_enough :
+       {"{7F 45 4C 46 [4-200] 63 72 79 70}", "\"X5O!P%@A\"", "/#!.*evil/"})
+    EXPECT_TRUE(needs(long_enough, "$m at 0")) << long_enough;
+  for (const char* condition : {"#b == 0", "#b < 3", "#b <= 3 and filesize < 4MB", "(#b == 0x0)"})
+    EXPECT_FALSE(needs("\"x\"", condition)) << condition;
+  for (const char* condition : {"#b == 2", "#b > 0", "#b >= 1", "#b < 3 and $b"})
+    EXPECT_TRUE(needs("\"x\"", condition)) << condition;
+}
+
 TEST(YaraText, APrivateRuleHidesThatARuleIsTrueOfAnyFile) {
   const auto rules = yara_rule_texts(
       "private global rule elf { condition: uint32(0) == 0x464c457f }\n"
