@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "policies/compiler/field_table.h"
+#include "policies/compiler/naming.h"
 #include "policies/compiler/phrases.h"
 #include "policies/compiler/strength.h"
 #include "protocol/base/bytes.h"
@@ -90,6 +91,9 @@ Share plus(Share a, Share b) {
 Share smaller(Share a, Share b) {
   return {std::min(a.files, b.files), std::min(a.bytes, b.bytes)};
 }
+Share larger(Share a, Share b) {
+  return {std::max(a.files, b.files), std::max(a.bytes, b.bytes)};
+}
 
 Share below(double size) {
   for (std::size_t i = 1; i < std::size(kSizes); ++i) {
@@ -120,14 +124,25 @@ Share share_of(std::string_view path) {
   return path.size() == best->folder.size() ? best->share : times(best->share, {kInside, kInside});
 }
 
+bool is_root(std::string_view path) {
+  if (path.size() > 1 && path[1] == ':') path.remove_prefix(2);
+  return path.find_first_not_of("/\\*?") == std::string_view::npos;
+}
+
+// Of files whose path begins so, be it in the middle of a folder's name.
+Share beginning_share(std::string_view beginning) {
+  if (is_root(beginning)) return {1, 1};
+  while (beginning.ends_with('/')) beginning.remove_suffix(1);
+  Share share = share_of(beginning);
+  for (const FolderShare& one : kFolders)
+    if (one.folder.starts_with(beginning)) share = larger(share, one.share);
+  return share;
+}
+
 }  // namespace
 
 bool is_whole_disk(const model::FileScope& scope) {
-  return scope.paths.empty() ||
-         std::any_of(scope.paths.begin(), scope.paths.end(), [](std::string_view path) {
-           if (path.size() > 1 && path[1] == ':') path.remove_prefix(2);
-           return path.find_first_not_of("/\\*?") == std::string_view::npos;
-         });
+  return scope.paths.empty() || std::any_of(scope.paths.begin(), scope.paths.end(), is_root);
 }
 
 namespace {
@@ -151,6 +166,7 @@ Share narrowed(const Predicate& p, const HostProfile& host) {
   // Each hash of a set as if its size were its own: at most so much.
   if (!p.parts.empty())
     return same_size(hash_set::hash_count(p.parts, field_info(p.field).hash_bytes));
+  if (fits_any(p)) return {1, 1};
   switch (p.field) {
     case Field::kFileSize:
       if (p.match == Match::kLess) return below(number);
@@ -160,6 +176,11 @@ Share narrowed(const Predicate& p, const HostProfile& host) {
       if (p.match == Match::kEquals) {
         const double files = std::min(count / static_cast<double>(host.files), 1.0);
         return {files, files};
+      }
+      if (p.match == Match::kStartsWith) {
+        Share any;
+        for (const auto& value : p.values) any = plus(any, beginning_share(value.text));
+        return any;
       }
       [[fallthrough]];
     case Field::kFileName:
@@ -220,11 +241,14 @@ Reading reading_of(const model::Selection& selection, const Detection& detection
       for (const auto& value : p.values) any = plus(any, magic_share(value.text));
       kind = smaller(kind, any);
     }
-    opens = opens || p.field == Field::kFileBytesAt0 || is_hash(p.field);
+    opens = opens || p.field == Field::kFileBytesAt0;
     reading.hashes = reading.hashes || is_hash(p.field);
   }
+  // What is left out for its hash is hashed, too.
+  for (const model::Selection& excluded : detection.none_of)
+    for (const Predicate& p : excluded) reading.hashes = reading.hashes || is_hash(p.field);
   reads = reads || reading.hashes;
-  if (opens) reading.opened = left;
+  if (opens || reads) reading.opened = left;
   if (reads) reading.read = times(left, kind);
   return reading;
 }

@@ -59,6 +59,39 @@ TEST(Cost, TheWholeDiskByAnotherNameIsASmallFolder) {
             cost_of("    object: file\n    scope: {paths: [/usr]}\n" + hash).walked);
 }
 
+TEST(Cost, TheBeginningOfAPathIsOneName) {
+  const auto cost = [](const std::string& where) {
+    return cost_of("    object: file\n    where: {" + where + ", file.hashes.SHA-256: " + kHashed +
+                   "}\n");
+  };
+  const auto scoped = cost_of(
+      "    object: file\n    scope: {paths: [/usr]}\n    where: "
+      "{file.hashes.SHA-256: " +
+      kHashed + "}\n");
+  for (const char* start : {"/usr", "/usr/", "/us"})
+    EXPECT_EQ(cost(fmt::format("file.path|startswith: {}", start)).bytes_read, scoped.bytes_read)
+        << start;
+  const auto both = cost("file.path|startswith: [/usr/lib/, /usr/share/]");
+  EXPECT_GT(both.bytes_read, cost("file.path|startswith: /usr/lib/").bytes_read);
+  EXPECT_LT(both.bytes_read, scoped.bytes_read);
+  EXPECT_LT(cost("file.path|startswith: /usr/sbin/x").bytes_read, scoped.bytes_read / 100);
+  EXPECT_THAT(lines_of(with_detection("    object: file\n    where: {file.path|startswith: /usr/, "
+                                      "file.hashes.SHA-256: " +
+                                      kHashed + "}\n")
+                           .diagnostics),
+              testing::Contains(testing::HasSubstr("'probe' would read about 81 % of a disk")));
+}
+
+TEST(Cost, AHashThatExcludesIsFree) {
+  const auto plain = cost_of("    object: file\n    where: {file.size|lt: 64MiB}\n");
+  const auto excluding = cost_of(
+      "    object: file\n    where: {file.size|lt: 64MiB}\n    not: {file.hashes.SHA-256: " +
+      kHashed + "}\n");
+  EXPECT_EQ(plain.bytes_read, 0);
+  EXPECT_GT(excluding.bytes_read, 5e9);
+  EXPECT_GT(excluding.opened, 1000);
+}
+
 TEST(Cost, LookingIntoArchivesIsFree) {
   const std::string name = "    where: {file.name: dropper}\n";
   const auto packed =
