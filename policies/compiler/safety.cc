@@ -21,15 +21,17 @@ void read_max_per_host(const Node* node, Draft& draft) {
   limit.files = limit.processes = limit.persistence = limit.items = limits::kItemsDefault;
   if (!node) return;
   Fields fields(*node, "max_per_host", draft.sink);
+  std::uint64_t written = 0;
   const auto count = [&](std::string_view key) {
-    return static_cast<std::uint32_t>(
-        fields.number(key, 1, limits::kItemsMax, limits::kItemsDefault));
+    const auto most =
+        static_cast<std::uint32_t>(fields.number(key, 1, limits::kItemsMax, limits::kItemsDefault));
+    if (fields.has(key)) written += most;
+    return most;
   };
   limit.files = count("file");
   limit.processes = count("process");
   limit.persistence = count("persistence");
-  const auto sum = std::min<std::uint64_t>(
-      std::uint64_t{limit.files} + limit.processes + limit.persistence, limits::kItemsMax);
+  const auto sum = std::clamp<std::uint64_t>(written, limits::kItemsDefault, limits::kItemsMax);
   limit.items = static_cast<std::uint32_t>(fields.number("items", 1, limits::kItemsMax, sum));
   limit.bytes = fields.size("bytes", limit.bytes);
   fields.finish();

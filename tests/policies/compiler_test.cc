@@ -149,6 +149,19 @@ TEST(Compiler, TheSumOfLimitsIsAboveWhatAnAgentAllows) {
   EXPECT_EQ(compiled.policy.limits.files, 400u);
 }
 
+TEST(Compiler, OneLimitRaisesThatOfAll) {
+  const auto items = [](const std::string& limits) {
+    const auto compiled = compile(sample_policy() + "safety: {max_per_host: " + limits + "}\n");
+    EXPECT_TRUE(compiled.ok()) << limits;
+    return compiled.policy.limits.items;
+  };
+  EXPECT_EQ(items("{file: 3}"), 25u);
+  EXPECT_EQ(items("{bytes: 1MiB}"), 25u);
+  EXPECT_EQ(items("{file: 50}"), 50u);
+  EXPECT_EQ(items("{file: 50, process: 200}"), 250u);
+  EXPECT_EQ(items("{file: 50, items: 10}"), 10u);
+}
+
 TEST(Compiler, ADirectoryOfTheNameMatches) {
   const auto content = detection(compile(sample_policy()), "content");
   ASSERT_EQ(content.any_of.size(), 1u);
