@@ -16,12 +16,14 @@ enum Tag : std::uint32_t {
   kRelease = 1002,
   kArchitecture = 1022,
   kOldFileNames = 1027,
+  kFileStates = 1029,
   kFileDigests = 1035,
   kFolderIndexes = 1116,
   kBaseNames = 1117,
   kFolderNames = 1118,
 };
-enum Type : std::uint32_t { kInt32 = 4, kString = 6, kStringArray = 8 };
+enum Type : std::uint32_t { kChar = 1, kInt32 = 4, kString = 6, kStringArray = 8 };
+enum State : std::uint8_t { kNormal = 0, kReplaced = 1 };  // rpmfiles.h
 constexpr std::size_t kEntryBytes = 16;
 
 Error damaged(std::string_view what) {
@@ -71,6 +73,12 @@ class Header {
     for (std::uint32_t i = 0; i < entry->count; ++i)
       result.push_back(number(data_, entry->offset + std::size_t{4} * i));
     return result;
+  }
+  Result<BytesView> characters(std::uint32_t tag) const {
+    const auto entry = find(tag, kChar);
+    if (!entry) return BytesView();
+    if (entry->count > data_.size() - entry->offset) return fail(damaged("too many characters"));
+    return data_.subspan(entry->offset, entry->count);
   }
 
  private:
@@ -123,7 +131,10 @@ Result<RpmPackage> parse_rpm_header(BytesView bytes) {
                              architecture.empty() ? "" : ".", architecture);
   FS_TRY(const auto paths, paths_of(header));
   FS_TRY(const auto digests, header.texts(kFileDigests, kStringArray));
+  FS_TRY(const auto states, header.characters(kFileStates));
   for (std::size_t i = 0; i < paths.size(); ++i) {
+    // Left out on this host (--excludedocs, %_netsharedpath): who has put one there is not rpm.
+    if (i < states.size() && states[i] != kNormal && states[i] != kReplaced) continue;
     RpmFile file{paths[i], {}};
     // The length says which it is, as long as it is one of these two.
     if (i < digests.size() && (digests[i].size() == 32 || digests[i].size() == 64))

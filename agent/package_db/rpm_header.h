@@ -16,8 +16,8 @@ struct RpmFile {
   std::string digest;  // MD5 or SHA-256 in lower-case hex; empty: another, or none (links, folders)
 };
 struct RpmPackage {
-  std::string name;  // bash-5.1.8-6.el9.x86_64
-  std::vector<RpmFile> files;
+  std::string name;            // bash-5.1.8-6.el9.x86_64
+  std::vector<RpmFile> files;  // that rpm has put there; not those it has left out
 };
 
 // kInvalid: it does not parse, or has more than limits::kPackageFiles files.

@@ -24,8 +24,8 @@ inline void put_number(Bytes& bytes, std::uint32_t value) {
 }
 
 // Name, version and release are "kit-1.2-3"; each file's folder stands in the header once for
-// itself.
-inline Bytes rpm_header(const RpmPackage& package) {
+// itself. `states`: of its files, if it says them.
+inline Bytes rpm_header(const RpmPackage& package, const Bytes& states = {}) {
   Bytes index, data;
   std::uint32_t entries = 0;
   const auto add = [&](std::uint32_t tag, std::uint32_t type, std::uint32_t count,
@@ -60,6 +60,7 @@ inline Bytes rpm_header(const RpmPackage& package) {
     add(1118, 8, count, folders);
     while (data.size() % 4 != 0) data.push_back(0);
     add(1116, 4, count, indexes);
+    if (!states.empty()) add(1029, 1, static_cast<std::uint32_t>(states.size()), states);
   }
   Bytes header;
   put_number(header, entries);

@@ -63,6 +63,24 @@ TEST_F(RpmTest, FilesOfAPackageAreNobodys) {
   EXPECT_EQ(db->files(), 3u);
 }
 
+TEST_F(RpmTest, AFileThatRpmLeftOutIsItsPackages) {
+  std::vector<RpmFile> files;
+  for (const char* path :
+       {"/usr/normal", "/usr/replaced", "/left/out", "/usr/shared", "/other/color", "/usr/unsaid"})
+    files.push_back({path, kSha256});
+  SqliteFile database(at("var/lib/rpm/rpmdb.sqlite"));
+  database.make_packages();
+  database.insert(rpm_header({"kit-1.2-3", files}, {0, 1, 2, 3, 4}));
+  const auto db = PackageDb::open(root);
+  ASSERT_TRUE(db) << db.error().message;
+  for (const char* path : {"/usr/normal", "/usr/replaced", "/usr/unsaid"})
+    EXPECT_TRUE(db->owner(path)) << path;
+  for (const char* path : {"/left/out", "/usr/shared", "/other/color"}) {
+    EXPECT_FALSE(db->owner(path)) << path;
+    EXPECT_FALSE(db->recorded(path)) << path;
+  }
+}
+
 TEST_F(RpmTest, AHostWithBerkeleyDbIsNeverCleaned) {
   if (!has_berkeley_db()) GTEST_SKIP() << "db5.3-util is not installed";
   for (const std::string folder : {"var/lib/rpm", "usr/lib/sysimage/rpm"}) {
@@ -132,7 +150,7 @@ TEST_F(RpmTest, ADatabaseThatCannotBeReadMakesEveryFileNobodys) {
 }
 
 TEST_F(RpmTest, EveryCutAndEveryChangedByteOfAHeaderIsReadWithinItsBounds) {
-  const Bytes whole = rpm_header(kit());
+  const Bytes whole = rpm_header(kit(), {0, 2, 0});
   ASSERT_TRUE(parse_rpm_header(whole));
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(parse_rpm_header(BytesView(whole).first(size))) << size;
