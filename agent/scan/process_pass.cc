@@ -158,15 +158,18 @@ UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status,
     file.reset();
   std::vector<Missed> ignored;
   if (!file && why.empty() && look_again(root_, {}, process, ignored)) why = kOther;
-  if (!why.empty()) {
-    Policies& told = told_of_[process.identity.pid];
-    tallies_.add_unscannable(
-        asked & ~told,
-        fmt::format("program of process {} ({})", process.identity.pid, process.identity.exe.path),
-        why);
-    told |= asked;
-  }
+  if (!why.empty()) tell_of_program(process, why, asked);
   return file;
+}
+
+void ProcessPass::tell_of_program(const ProcessFacts& process, std::string_view why,
+                                  Policies asked) {
+  Policies& told = told_of_[process.identity.pid];
+  tallies_.add_unscannable(
+      asked & ~told,
+      fmt::format("program of process {} ({})", process.identity.pid, process.identity.exe.path),
+      why);
+  told |= asked;
 }
 
 std::vector<Probe> ProcessPass::asking(const std::vector<Probe>& all, const ProcessFacts& process,
@@ -269,8 +272,10 @@ void ProcessPass::hash_exe(ProcessFacts& process, Policies asked) {
     job.id = ++last_id_;
     job.hash = true;
     job.facts.identity = process.identity.exe;
+    unhashed_.clear();
     parser_.submit(std::move(job), std::move(file));
     parser_.finish();
+    if (!unhashed_.empty()) tell_of_program(process, unhashed_, asked);
   }
   if (!program.sha256) return;
   process.exe_sha256 = program.sha256->hex();
@@ -321,6 +326,7 @@ void ProcessPass::on_answer(const Job& job, const Answer& answer) {
   const auto program = programs_.find(state_of(job.facts.identity));
   const auto sha256 = Digest::parse_hex(answer.sha256);
   if (program != programs_.end() && sha256 && !is_unread(answer)) program->second.sha256 = *sha256;
+  if (job.hash && answer.status == Answer::Status::kPartial) unhashed_ = answer.detail;
 }
 
 }  // namespace fleetsweep::scan

@@ -50,6 +50,7 @@ class ProcessPass {
   // The program's own bytes, whatever stands at its path by now. That it cannot be opened is told
   // to whoever asked.
   UniqueFd open_exe(const ProcessFacts& process, struct stat& status, Policies asked);
+  void tell_of_program(const ProcessFacts& process, std::string_view why, Policies asked);
   void hash_exe(ProcessFacts& process, Policies asked);
   void scan_memory(ProcessFacts& process, std::uint16_t rule);
   // False: not that of the program that is known.
@@ -74,7 +75,8 @@ class ProcessPass {
     std::optional<Digest> sha256{};
   };
   std::map<FileState, Program> programs_;     // that run
-  std::map<std::int32_t, Policies> told_of_;  // whose programs could not be opened
+  std::map<std::int32_t, Policies> told_of_;  // whose programs could not be read
+  std::string unhashed_;                      // why the parser gave no hash of the last program
   ProcessFacts* scanned_ = nullptr;           // whose memory is with the parser
   std::uint64_t last_id_ = 0;
 };

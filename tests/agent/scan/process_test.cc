@@ -458,6 +458,26 @@ TEST_F(ProcessScanTest, AProcessThatCannotBeLookedAtIsNotThere) {
   EXPECT_EQ(scan(policy)["unscannable"], 0);
 }
 
+TEST_F(ProcessScanTest, AProgramWithAHoleTooLargeToBeHashedIsNoneThatIsLookedFor) {
+  const std::string program = at("/opt/holes");
+  fs::create_directories(at("/opt"));
+  fs::copy_file("/bin/sleep", program);
+  ASSERT_EQ(::truncate(program.c_str(), off_t{1} << 40), 0);
+  const pid_t pid = start_program("/opt/holes");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessExeSha256, std::string(64, 'a'))}));
+  policy.detections.push_back(detection("again", ObjectKind::kProcess,
+                                        {is(Field::kProcessExeSha256, std::string(64, 'b'))}));
+  const auto result = scan(policy);
+  EXPECT_EQ(pids(result), std::set<int>{});
+  EXPECT_EQ(result["unscannable"], 1) << result.dump(1);
+  EXPECT_NE(result["unscannable_paths"].dump().find(
+                fmt::format("program of process {} (/opt/holes): ", pid)),
+            std::string::npos)
+      << result.dump(1);
+}
+
 TEST_F(ProcessScanTest, AChildOfAStrangerIsNotKnownByItsParent) {
   write("/opt/parent.sh", "");
   fs::create_directories(at("/bin"));
