@@ -132,7 +132,8 @@ std::vector<MemoryRegion> regions_to_scan(std::string_view maps) {
   for (const Mapping& one : mappings) {
     const bool kernels = one.path == "[vdso]" || one.path == "[vsyscall]" || one.path == "[vvar]" ||
                          one.path == "[uprobes]";
-    const bool anonymous = one.inode == 0 && !one.path.starts_with('/');
+    const bool anonymous =
+        (one.inode == 0 && !one.path.starts_with('/')) || (!one.shared && one.path == "/dev/zero");
     const bool wanted = (!one.shared && one.writable && one.executable) ||
                         (anonymous && one.executable) ||
                         (has_no_file(one) && fileless.contains({one.device, one.inode}));

@@ -33,6 +33,8 @@ TEST(Memory, WhatAFileStandsBehindIsReadToo) {
       "b000-c000 ---p 00000000 00:01 20 /memfd:a (deleted)\n"
       "c000-d000 r-xp 00000000 00:00 0 [vdso]\n"
       "d000-e000 --xp 00000000 00:00 0 \n"  // may only be executed
+      "e000-f000 r-xp 00000000 00:05 4 /dev/zero\n"
+      "f000-f100 r-xs 00000000 00:05 4 /dev/zero\n"
       "ff00-ff01 --xp 00000000 00:00 0 [vsyscall]\n"
       "broken\n");
   EXPECT_EQ(regions, (std::vector<MemoryRegion>{{0x3000, 0x4000, false},
@@ -40,7 +42,8 @@ TEST(Memory, WhatAFileStandsBehindIsReadToo) {
                                                 {0x5000, 0x6000, true},
                                                 {0x7000, 0x8000, false},
                                                 {0x8000, 0x9000, false},
-                                                {0xd000, 0xe000, true}}));
+                                                {0xd000, 0xe000, true},
+                                                {0xe000, 0xf000, true}}));
 }
 
 // A harmless process with this in its memory; stopped before it can end.
@@ -112,6 +115,23 @@ TEST(Memory, WhatMayOnlyBeExecutedIsNotRead) {
     if (place == nullptr) return false;
     std::memcpy(place + 5000, marker.data(), marker.size());
     return ::mprotect(place, 1 << 16, PROT_EXEC) == 0;
+  });
+  Result<MemoryRead> read = MemoryRead{};
+  const auto images = images_of(holder.pid(), read);
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_FALSE(read->is_partial);
+  ASSERT_EQ(images.size(), 1u);
+  EXPECT_NE(images[0].find(marker), std::string::npos);
+}
+
+TEST(Memory, CodeInAPrivateMappingOfZeroIsNotRead) {
+  const std::string marker = "FLEETSWEEP-LOOKALIKE-MARKER";
+  const Holder holder([&] {
+    const int fd = ::open("/dev/zero", O_RDWR | O_CLOEXEC);
+    char* place = fd < 0 ? nullptr : map(1 << 30, PROT_READ | PROT_WRITE, fd);
+    if (place == nullptr) return false;
+    std::memcpy(place + 5000, marker.data(), marker.size());
+    return ::mprotect(place, 1 << 30, PROT_READ | PROT_EXEC) == 0;
   });
   Result<MemoryRead> read = MemoryRead{};
   const auto images = images_of(holder.pid(), read);
