@@ -45,8 +45,10 @@ std::uint64_t listed_threads(const std::string& proc);
 Mismatches hidden_modules(const std::string& proc, const std::string& sys);
 
 // TCP and packet sockets that the kernel's socket tables hold, and net/tcp, net/tcp6, net/packet
-// beneath `proc` do not.
-Mismatches hidden_sockets(const std::string& proc, const SockDiag& diag);
+// beneath `proc` do not. Nothing of one that is not read whole, or is as long as `most`.
+inline constexpr std::size_t kSocketTableBytes = 64 << 20;
+Mismatches hidden_sockets(const std::string& proc, const SockDiag& diag,
+                          std::size_t most = kSocketTableBytes);
 
 // In folders where malware likes to hide, but for shares.
 Mismatches hidden_files(const Root& root, std::set<std::string>* shares = nullptr);

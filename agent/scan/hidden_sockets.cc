@@ -7,14 +7,11 @@
 #include "agent/scan/cross_view.h"
 #include "agent/scan/looks.h"
 #include "agent/scan/process.h"
-#include "agent/scan/raw_file.h"
 #include "agent/scan/sockets.h"
 #include "protocol/base/result.h"
 
 namespace fleetsweep::scan {
 namespace {
-
-constexpr std::size_t kTableBytes = 64 << 20;
 
 using Sockets = std::map<std::uint64_t, std::string>;  // inode: "listening TCP socket of port 22"
 
@@ -35,11 +32,12 @@ std::optional<Sockets> known_sockets(const SockDiag& diag, std::uint8_t family) 
   return named;
 }
 
-// Nothing: the table could not be read; it always has a header.
-std::optional<std::set<std::uint64_t>> listed_sockets(std::uint8_t family,
-                                                      const std::string& table) {
-  const std::string text = raw::read(table, kTableBytes);
-  if (text.empty()) return std::nullopt;
+// Nothing: not all of the table could be read; it always has a header.
+std::optional<std::set<std::uint64_t>> listed_sockets(std::uint8_t family, const std::string& table,
+                                                      std::size_t most) {
+  std::vector<Missed> missed;
+  const std::string text = read_whole(table, most, missed);
+  if (text.empty() || !missed.empty()) return std::nullopt;
   std::set<std::uint64_t> inodes;
   for_each_line(text, [&](std::string_view line) {
     if (family == AF_PACKET) {
@@ -53,12 +51,12 @@ std::optional<std::set<std::uint64_t>> listed_sockets(std::uint8_t family,
 
 }  // namespace
 
-Mismatches hidden_sockets(const std::string& proc, const SockDiag& diag) {
+Mismatches hidden_sockets(const std::string& proc, const SockDiag& diag, std::size_t most) {
   const auto look = [&](std::uint8_t family, const std::string& table) {
     std::vector<std::pair<std::uint64_t, std::string>> missing;
     const auto before = known_sockets(diag, family);
     if (!before) return missing;
-    const auto listed = listed_sockets(family, table);
+    const auto listed = listed_sockets(family, table, most);
     for (const auto& [inode, what] : *before)
       if (listed && !listed->contains(inode)) missing.emplace_back(inode, what);
     if (missing.empty()) return missing;

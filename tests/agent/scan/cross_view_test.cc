@@ -191,6 +191,8 @@ TEST_F(CrossViewTree, ASocketThatProcDoesNotListStaysHidden) {
   write("/net/tcp", "  sl  local_address rem_address   st\n");
   write("/net/tcp6", "");
   EXPECT_TRUE(has(hidden_sockets(root_.string(), diag), ours));
+  // What stands behind the end of what is read is not hidden.
+  EXPECT_TRUE(has_none(hidden_sockets("/proc/self", diag, 64)));
 }
 
 TEST_F(CrossViewTree, ASocketOfIpv6ThatProcDoesNotListStaysHidden) {
