@@ -15,7 +15,7 @@ namespace {
 
 using model::Field;
 
-constexpr std::uint32_t kXfs = 0x58465342;
+constexpr std::uint32_t kXfs = 0x58465342, kF2fs = 0xf2f52010;
 
 // Three fields can change while path, stat and content stay the same. The name of a user is never
 // left open when an answer is remembered; a package's ownership and the folder's own time are, save
@@ -123,8 +123,8 @@ std::optional<KnownFiles::FileSystemId> KnownFiles::file_system(int folder, std:
       case 0xef53:  // ext2, ext3, ext4
       case kXfs:
       case 0x9123683e:  // btrfs
-      case 0xf2f52010:  // f2fs
-        if (number != 0) id = FileSystemId{number, status.f_type == kXfs};
+      case kF2fs:
+        if (number != 0) id = FileSystemId{number, status.f_type == kXfs || status.f_type == kF2fs};
     }
   }
   file_systems_.emplace(device, id);

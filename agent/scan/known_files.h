@@ -27,7 +27,7 @@ class KnownFiles {
   Result<std::size_t> go_on(const CheckpointHead& head);
 
   // What is known of one file. `can_learn` is false where times prove nothing: a file system
-  // without them, a file changed just now, and on XFS one that others than root may write.
+  // without them, a file changed just now, and on XFS and f2fs one that others than root may write.
   struct File {
     bool can_learn = false;
     IdentityTable::Name name{};
@@ -58,7 +58,9 @@ class KnownFiles {
  private:
   struct FileSystemId {
     std::uint64_t id = 0;
-    bool swaps = false;  // XFS: who may write two files of one size swaps them without a new time
+    // XFS, and f2fs of older kernels: who may write two files of one size swaps them, or moves what
+    // is in one to the other, without a new time.
+    bool swaps = false;
   };
   // When it has kept times, identities and births for good: nothing for tmpfs, overlay, FUSE and
   // network file systems.

@@ -210,20 +210,22 @@ TEST_F(KnownTreeTest, AFileThatMayChangeUnderTheSameTimesIsLearnt) {
   EXPECT_EQ(scan_known(by_hash("nothing"))["opened"], 1) << "what was learnt before is still known";
 }
 
-TEST_F(KnownTreeTest, WhatTheOwnerOfTwoFilesSwapsOnXfsIsKnown) {
+TEST_F(KnownTreeTest, WhatTheOwnerOfTwoFilesSwapsOnXfsOrF2fsIsKnown) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root, and somebody who is not";
   if (::system("command -v strace >/dev/null") != 0) GTEST_SKIP() << "needs strace";
   ASSERT_EQ(::chmod(at("/b").c_str(), 0664), 0);
   ASSERT_EQ(::chown(at("/c/d").c_str(), 1, 1), 0);
-  // Every file system says that it is XFS.
-  const auto opened = [&] {
-    return scan(by_hash("nothing"),
-                "strace -f -o /dev/null -e trace=fstatfs -e "
-                "inject=fstatfs:poke_exit=@arg2=4253465800000000",
-                "--table '" + (folder_ / "table").string() + "'")["opened"];
-  };
-  EXPECT_EQ(opened(), 2);
-  EXPECT_EQ(opened(), 2) << "root's own alone is known";
+  // Every file system says that it is the one or the other.
+  for (const std::string type : {"4253465800000000", "1020f5f200000000"}) {
+    const auto opened = [&] {
+      return scan(
+          by_hash("nothing"),
+          "strace -f -o /dev/null -e trace=fstatfs -e inject=fstatfs:poke_exit=@arg2=" + type,
+          "--table '" + (folder_ / "table").string() + "'")["opened"];
+    };
+    EXPECT_EQ(opened(), 2);
+    EXPECT_EQ(opened(), 2) << "root's own alone is known";
+  }
 }
 
 TEST_F(KnownTreeTest, ANewHashListReadsAnUnchangedTree) {
