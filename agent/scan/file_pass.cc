@@ -265,9 +265,11 @@ bool FilePass::file(int folder, const std::string& path, const char* name) {
       known = known_->look_up(folder, name, facts_.identity, status, born_ns);
       if (known.answered && !is_joined_) {
         if (recalls && !are_open()) return true;
-        ++tallies_.all.resumed;
-        tallies_.add_bytes(policies_of(open_), *known.answered);
-        return true;
+        if (!may_be_otherwise(known, open_)) {
+          ++tallies_.all.resumed;
+          tallies_.add_bytes(policies_of(open_), *known.answered);
+          return true;
+        }
       }
       recall(known, facts_, open_);
       if (open_.empty()) {
@@ -304,6 +306,13 @@ bool FilePass::file(int folder, const std::string& path, const char* name) {
   send(std::exchange(facts_, {}), std::move(file), status.st_uid, open_, known,
        std::exchange(no_, {}));
   return true;
+}
+
+bool FilePass::may_be_otherwise(const KnownFiles::File& known, const Probes& probes) const {
+  return std::any_of(probes.begin(), probes.end(), [&](const Probe* probe) {
+    const Needs& needs = matcher_.needs(probe->detection);
+    return (needs.package_owned || needs.mtime_delta) && !known_->says_no(known, probe->detection);
+  });
 }
 
 void FilePass::recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const {

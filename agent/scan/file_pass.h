@@ -68,6 +68,9 @@ class FilePass : public WalkVisitor {
   // Of the file at hand, whose path and aliases alone are known; what it is filled into is kept,
   // since most files are done with before any of it is handed on.
   void begin(const std::string& path, const char* name);
+  // To one of them the file's packages or the time of its folder may have been the answer, and are
+  // another by now.
+  bool may_be_otherwise(const KnownFiles::File& known, const Probes& probes) const;
   // Drops what the identity table answers.
   void recall(const KnownFiles::File& known, FileFacts& facts, Probes& probes) const;
   // The detections whose answer an answer for this one brings along.

@@ -260,6 +260,22 @@ TEST_F(StoppedScanTest, WhatChangedBehindItIsNotSeen) {
               found.contains("rule " + file(20)));
 }
 
+TEST_F(StoppedScanTest, AFileThatIsNoPackagesAnyMoreKeepsItsAnswer) {
+  policy_.detections.push_back(detection("strange", ObjectKind::kFile,
+                                         {is(Field::kFileName, "^f[0-9]+$", model::Match::kRegex),
+                                          number(Field::kFilePackageOwned, 0)}));
+  std::string list;
+  for (int i = 0; i < kFiles; ++i) list += file(i) + "\n";
+  write("/var/lib/dpkg/info/good.list", list);
+  start_and_kill(false);
+  const auto owned = scan(policy_, "", options(false));
+  EXPECT_GT(owned["resumed"], 0);
+  EXPECT_EQ(files(owned).size(), kFiles / 50u);
+  start_and_kill(false);
+  write("/var/lib/dpkg/info/good.list", "/d0\n");
+  EXPECT_EQ(files(scan(policy_, "", options(false))).size(), kFiles + kFiles / 50u);
+}
+
 // A rescan goes on with what itself has read, never with what an earlier scan knew.
 TEST_F(StoppedScanTest, ARescanBelievesAScanThatHadATable) {
   start_and_kill();
