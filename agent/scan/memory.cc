@@ -17,7 +17,7 @@ namespace fleetsweep::scan {
 namespace {
 
 constexpr std::size_t kMapsBytes = 16 << 20;
-constexpr std::uint64_t kPageBytes = 4096;
+const auto kPageBytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 constexpr std::uint64_t kChunkBytes = 1 << 20;
 constexpr char kApart[64] = {};
 
