@@ -1,7 +1,10 @@
 #include "agent/scan/memory.h"
 
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include <cstring>
 #include <set>
 
+#include "agent/overlay/overlay.h"
 #include "agent/scan/process.h"
 #include "agent/scan/raw_file.h"
 
@@ -116,9 +120,27 @@ class Memory {
   UniqueFd file_;
 };
 
+std::set<std::string> held_devices(int pid) {
+  std::set<std::string> devices;
+  const auto add = [&](dev_t device) {
+    devices.insert(fmt::format("{:02x}:{:02x}", major(device), minor(device)));
+  };
+  for (const std::string& folder : {std::string("/proc/self"), "/proc/" + std::to_string(pid)})
+    for (const Mount& mount : parse_mounts(raw::read(folder + "/mountinfo", kMapsBytes)))
+      if (!is_share(mount.type)) add(mount.device);
+  // The kernel's own, which are mounted nowhere.
+  for (const unsigned flags : {0u, MFD_HUGETLB | MFD_HUGE_2MB, MFD_HUGETLB | MFD_HUGE_1GB}) {
+    const UniqueFd file(::memfd_create("fleetsweep-device", MFD_CLOEXEC | flags));
+    struct stat status {};
+    if (file && ::fstat(file.get(), &status) == 0) add(status.st_dev);
+  }
+  return devices;
+}
+
 }  // namespace
 
-std::vector<MemoryRegion> regions_to_scan(std::string_view maps) {
+std::vector<MemoryRegion> regions_to_scan(std::string_view maps,
+                                          const std::set<std::string>& held) {
   std::vector<Mapping> mappings;
   std::set<std::pair<std::string, std::uint64_t>> fileless;  // device, inode
   for_each_line(maps, [&](std::string_view line) {
@@ -138,7 +160,8 @@ std::vector<MemoryRegion> regions_to_scan(std::string_view maps) {
                         (anonymous && one.executable) ||
                         (has_no_file(one) && fileless.contains({one.device, one.inode}));
     if ((one.readable || one.executable) && !kernels && wanted)
-      regions.push_back({one.start, one.end, anonymous});
+      regions.push_back({one.start, one.end, anonymous,
+                         (anonymous && one.inode == 0) || held.contains(one.device)});
   }
   return regions;
 }
@@ -160,7 +183,10 @@ Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)
   read.is_partial = maps.size() == kMapsBytes;
   std::vector<MemoryRegion> unread;
   std::uint64_t behind = 0;  // where the last piece ended
-  for (const MemoryRegion& region : regions_to_scan(maps)) {
+  const std::set<std::string> held = held_devices(pid);
+  for (const MemoryRegion& region : regions_to_scan(maps, held)) {
+    read.is_partial |= !region.is_held;
+    if (!region.is_held) continue;
     const std::uint64_t before = read.bytes;
     bool has_hole = false;
     for (std::uint64_t at = region.start; at < region.end;) {
@@ -196,7 +222,7 @@ Result<MemoryRead> read_memory(int pid, const std::function<void(UniqueFd image)
   images.finish();
   if (unread.empty()) return read;
   // What it has given back meanwhile is nothing.
-  const auto now = regions_to_scan(raw::read(path, kMapsBytes));
+  const auto now = regions_to_scan(raw::read(path, kMapsBytes), held);
   read.is_partial |= std::ranges::any_of(unread, [&](const MemoryRegion& region) {
     return std::ranges::find(now, region) != now.end();
   });

@@ -380,7 +380,7 @@ void enrolled(std::string_view text) {
 }
 
 void read_proc(std::string_view text) {
-  for (const auto& region : scan::regions_to_scan(text)) FS_ASSERT(region.start < region.end);
+  for (const auto& region : scan::regions_to_scan(text, {})) FS_ASSERT(region.start < region.end);
   (void)scan::environment_names(text);
   (void)scan::effective_user(text);
   if (const auto mask = scan::effective_capabilities(text)) (void)scan::capability_names(*mask);

@@ -1,8 +1,10 @@
 #include "agent/scan/memory.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 
 #include "agent/scan/raw_file.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::scan {
 namespace {
@@ -35,15 +38,18 @@ TEST(Memory, WhatAFileStandsBehindIsReadToo) {
       "d000-e000 --xp 00000000 00:00 0 \n"  // may only be executed
       "e000-f000 r-xp 00000000 00:05 4 /dev/zero\n"
       "f000-f100 r-xs 00000000 00:05 4 /dev/zero\n"
+      "f100-f200 rwxp 00000000 00:60 30 /home/ann/share/x\n"
       "ff00-ff01 --xp 00000000 00:00 0 [vsyscall]\n"
-      "broken\n");
+      "broken\n",
+      {"08:01", "00:01", "00:05"});
   EXPECT_EQ(regions, (std::vector<MemoryRegion>{{0x3000, 0x4000, false},
                                                 {0x4000, 0x5000, true},
                                                 {0x5000, 0x6000, true},
                                                 {0x7000, 0x8000, false},
                                                 {0x8000, 0x9000, false},
                                                 {0xd000, 0xe000, true},
-                                                {0xe000, 0xf000, true}}));
+                                                {0xe000, 0xf000, true},
+                                                {0xf100, 0xf200, false, false}}));
 }
 
 // A harmless process with this in its memory; stopped before it can end.
@@ -197,6 +203,53 @@ TEST(Memory, MoreThanTheLimitIsReadOrPassesForAll) {
   ASSERT_TRUE(read.has_value()) << read.error().message;
   EXPECT_TRUE(read->is_partial);
   EXPECT_LE(read->bytes, kProcessMemoryBytes + (1 << 20));
+}
+
+// Whoever reads a page of it waits for a file system that has stopped, for ever.
+TEST(Memory, AMappingOfFuseHoldsWhoeverReadsIt) {
+  if (::geteuid() != 0 || ::access("/dev/fuse", R_OK | W_OK) != 0)
+    GTEST_SKIP() << "needs root and /dev/fuse";
+  ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+  ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+  char folder[] = "/tmp/fleetsweep-fuse-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string image = std::string(folder) + "/image", point = std::string(folder) + "/point";
+  const std::string file = point + "/file";
+  fs::create_directory(point);
+  const std::string make = "truncate -s 8M " + image + " && mkntfs -q -Q -F " + image +
+                           " && ntfs-3g " + image + " " + point + " && head -c 65536 /dev/zero > " +
+                           file + " && umount " + point;
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  const pid_t server = ::fork();
+  if (server == 0) {
+    ::execlp("ntfs-3g", "ntfs-3g", "-o", "no_detach", image.c_str(), point.c_str(), nullptr);
+    ::_exit(1);
+  }
+  ASSERT_TRUE(until([&] { return fs::exists(file); }));
+  for (const bool is_mounted : {true, false}) {
+    const Holder holder([&] {
+      char* code = map(1 << 16, kCode);
+      const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+      if (fd < 0 || code == nullptr || map(1 << 16, kCode, fd) == nullptr) return false;
+      code[0] = 'x';
+      return is_mounted || ::umount2(point.c_str(), MNT_DETACH) == 0;
+    });
+    ::kill(server, SIGSTOP);
+    const pid_t reader = ::fork();
+    if (reader == 0) {
+      const auto read = read_memory(holder.pid(), [](UniqueFd) {});
+      ::_exit(read && read->is_partial && read->bytes > 0 ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_TRUE(until([&] { return ::waitpid(reader, &status, WNOHANG) == reader; },
+                      std::chrono::seconds(30)))
+        << is_mounted;
+    EXPECT_EQ(status, 0);
+    ::kill(reader, SIGKILL);
+    ::kill(server, SIGCONT);
+  }
+  EXPECT_EQ(::waitpid(server, nullptr, 0), server);  // nothing uses it any more
+  fs::remove_all(folder);
 }
 
 TEST(Memory, AProcessThatEndedIsAnError) {
