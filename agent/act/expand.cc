@@ -13,6 +13,7 @@
 #include "agent/act/reach.h"
 #include "agent/act/start_links.h"
 #include "agent/hive/text.h"
+#include "agent/package_db/package_db.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/guard.h"
 #include "agent/plan/network.h"
@@ -58,11 +59,14 @@ class Expansion {
         relays_(relays) {}
 
   Checked<Begin> expand(const model::Plan& plan) {
-    for (const auto& step : plan.steps)
-      if (plan::takes_files(step.action.kind) && step.skipped == Reason::kNone) {
-        const auto& file = plan::file_of(step.identity);
-        taken_.emplace(file.device, file.inode);
-      }
+    for (const auto& step : plan.steps) {
+      if (!plan::is_whole_file(step) || step.skipped != Reason::kNone) continue;
+      const auto& file = plan::file_of(step.identity);
+      if (plan::takes_files(step.action.kind)) taken_.emplace(file.device, file.inode);
+      gone_.insert(file.path);
+      const auto& names = input_.facts[step.finding].names;
+      gone_.insert(names.begin(), names.end());
+    }
     for (const auto& step : plan.steps) {
       begin_.steps.push_back(shown(step));
       const auto first = begin_.ops.size();
@@ -326,18 +330,44 @@ class Expansion {
       not_done(Outcome::kFailed, Reason::kHardLinks);
       return {};
     }
-    FS_CHECK(unlink_all(entry));
+    FS_CHECK(unlink_all(step, entry));
     return take(step, entry.file);
   }
 
-  Checked<std::vector<std::string>> links_of(const model::PersistenceIdentity& entry) const {
+  Checked<std::vector<std::string>> links_of(const model::PlanStep& step,
+                                             const model::PersistenceIdentity& entry) const {
+    const std::string& path = entry.file.path;
     if (plan::disabling_of(entry) != model::Disabling::kLinks) return std::vector<std::string>();
-    return entry.kind == model::PersistenceKind::kInitScript ? init_links(tree_, entry.file.path)
-                                                             : unit_links(tree_, entry.file.path);
+    if (entry.kind == model::PersistenceKind::kInitScript) return init_links(tree_, path);
+    if (step.action.kind == ActionKind::kDisable) return unit_links(tree_, path, LinksOf::kName);
+    // What it only hid is enabled by the same name, and comes into force again.
+    FS_TRY(const bool hides_another, has_namesake(tree_, path, gone_));
+    return unit_links(tree_, path, hides_another ? LinksOf::kFile : LinksOf::kName);
   }
 
-  Checked<void> unlink_all(const model::PersistenceIdentity& entry) {
-    FS_TRY(const auto links, links_of(entry));
+  Checked<void> check_link(const std::string& link) {
+    if (const auto refusal = plan::check_link(input_, link))
+      return refuse(refusal.reason, "{}", refusal.detail);
+    if (!packages_) {
+      auto opened = PackageDb::open(tree_.root());
+      if (!opened) return refuse(Reason::kIo, "package database: {}", opened.error().message);
+      packages_ = std::move(*opened);
+    }
+    if (packages_->owner(link))
+      return refuse(Reason::kKnownGood, "{}: a link of a package", escaped(link));
+    return {};
+  }
+
+  // One that may not go starts nothing without its unit, which is not turned off while it is there.
+  Checked<void> unlink_all(const model::PlanStep& step, const model::PersistenceIdentity& entry) {
+    FS_TRY(auto links, links_of(step, entry));
+    for (auto link = links.begin(); link != links.end();) {
+      const auto may_go = check_link(*link);
+      link = may_go ? link + 1 : links.erase(link);
+      if (may_go) continue;
+      begin_.steps.back().path += ": not unlinked: " + may_go.error().detail;
+      if (step.action.kind == ActionKind::kDisable) return may_go;
+    }
     for (const auto& link : links) FS_CHECK(unlink(link));
     return {};
   }
@@ -348,7 +378,7 @@ class Expansion {
       case model::Disabling::kComment:
         return edit(step, entry);
       case model::Disabling::kLinks:
-        FS_CHECK(unlink_all(entry));
+        FS_CHECK(unlink_all(step, entry));
         break;
       case model::Disabling::kSetting:
         FS_CHECK(turn_off(entry));
@@ -523,7 +553,9 @@ class Expansion {
   // By device and inode: files that go as a whole, and what operations so far leave of a mode.
   std::set<std::pair<std::uint64_t, std::uint64_t>> taken_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint32_t> modes_;
+  std::set<std::string> gone_;  // files of the same steps, and of entries, under all their names
   std::set<std::string> unlinked_;
+  std::optional<PackageDb> packages_;
   std::set<std::string> tasks_;  // of Windows, in lower case, whose keys go
   Begin begin_;
 };

@@ -32,10 +32,9 @@ bool may_share_manager(std::string_view folder, std::string_view other) {
          !(is_of(folder, kSystem) && is_of(other, kUser));
 }
 
-// Another name for the unit (Alias=): a link beside the units that leads to it, or `by_name` to a
-// unit of its name.
-Checked<bool> is_alias(const Tree& tree, const std::string& path, const std::string& unit_path,
-                       bool by_name) {
+// A link that leads to the unit, or `by_name` to a unit of its name beside it.
+Checked<bool> leads_to_unit(const Tree& tree, const std::string& path, const std::string& unit_path,
+                            bool by_name) {
   FS_TRY(const Parent parent, tree.parent(path));
   char target[PATH_MAX];
   const auto size = ::readlinkat(parent.folder.get(), parent.leaf.c_str(), target, sizeof target);
@@ -52,16 +51,51 @@ bool is_start_link(const std::string& link, const std::string& script) {
          link.ends_with(script);
 }
 
-}  // namespace
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.rfind('/'));
+}
 
-Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string& unit_path) {
-  const std::string unit = base_name(unit_path);
-  const std::string own_folder = unit_path.substr(0, unit_path.rfind('/'));
+// Of systemd, and of the unit.
+std::set<std::string> unit_folders(const std::string& own_folder) {
   std::set<std::string> folders = {own_folder};
   // Where /lib is a link it is passed over, and no folder has two names.
   for (const auto& place : model::places::kAll)
     if (place.format == model::EntryFormat::kUnit && place.path.starts_with('/'))
       folders.emplace(place.path);
+  return folders;
+}
+
+// x@tty1.service is made from x@.service where it is no file of its own.
+std::set<std::string> names_of_unit(const std::string& unit) {
+  std::set<std::string> names = {unit};
+  const auto at = unit.find('@'), dot = unit.rfind('.');
+  if (at < dot && dot != std::string::npos) names.insert(unit.substr(0, at + 1) + unit.substr(dot));
+  return names;
+}
+
+}  // namespace
+
+Checked<bool> has_namesake(const Tree& tree, const std::string& unit_path,
+                           const std::set<std::string>& gone) {
+  const std::string own_folder = folder_of(unit_path);
+  for (const auto& folder : unit_folders(own_folder)) {
+    if (!may_share_manager(folder, own_folder)) continue;
+    for (const auto& name : names_of_unit(base_name(unit_path))) {
+      const std::string path = fmt::format("{}/{}", folder, name);
+      const auto parent = tree.parent(path);
+      if (!parent && is_absent(parent.error())) continue;
+      if (!parent) return fail(parent.error());
+      FS_TRY(const auto status, stat_in(*parent, parent->leaf));
+      if (status && !gone.contains(tree.real(path))) return true;
+    }
+  }
+  return false;
+}
+
+Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string& unit_path,
+                                             LinksOf which) {
+  const std::string unit = base_name(unit_path);
+  const std::string own_folder = folder_of(unit_path);
   // What is beside a unit anywhere else is its owner's, who may mount what nobody else can read.
   const bool is_place = std::ranges::any_of(
       model::places::kAll, [&](const auto& place) { return place.path == own_folder; });
@@ -71,18 +105,26 @@ Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string
     return names;
   };
   std::vector<std::string> links;
-  for (const auto& folder : folders) {
-    const bool by_name = may_share_manager(folder, own_folder);
+  for (const auto& folder : unit_folders(own_folder)) {
+    const bool shares = may_share_manager(folder, own_folder);
     FS_TRY(const auto names, names_beneath(folder, folder));
     for (const auto& name : names) {
-      FS_TRY(const bool alias, is_alias(tree, folder + "/" + name, unit_path, by_name));
+      FS_TRY(const bool alias, leads_to_unit(tree, folder + "/" + name, unit_path,
+                                             shares && which == LinksOf::kName));
       if (alias) links.push_back(folder + "/" + name);
-      if (!by_name ||
+      if (!shares ||
           !(name.ends_with(".wants") || name.ends_with(".requires") || name.ends_with(".upholds")))
         continue;
       FS_TRY(const auto inside, names_beneath(folder, folder + "/" + name));
-      for (const auto& link : inside)
-        if (is_unit_link(link, unit)) links.push_back(folder + "/" + name + "/" + link);
+      for (const auto& link : inside) {
+        if (!is_unit_link(link, unit)) continue;
+        const std::string path = fmt::format("{}/{}/{}", folder, name, link);
+        if (which == LinksOf::kFile) {
+          FS_TRY(const bool leads, leads_to_unit(tree, path, unit_path, false));
+          if (!leads) continue;
+        }
+        links.push_back(path);
+      }
     }
   }
   return links;

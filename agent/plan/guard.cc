@@ -229,6 +229,12 @@ unsigned independent(const model::Policy& policy,
   return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);
 }
 
+Refusal check_link(const Input& input, std::string_view path) {
+  if (is_protected_file(path, input.sbin))
+    return protect(path, "on the list of what is never touched");
+  return check_path(input, path);
+}
+
 Refusal check_process(const Input& input, const model::ProcessIdentity& process, Ending ending) {
   const auto& own = input.own_pids;
   if (process.pid <= 1 || std::find(own.begin(), own.end(), process.pid) != own.end())

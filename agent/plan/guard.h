@@ -25,6 +25,9 @@ unsigned independent(const model::Policy& policy,
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
 Refusal check_object(const Input& input, const model::PlanStep& step);
 
+// A link that goes with the object of a step.
+Refusal check_link(const Input& input, std::string_view path);
+
 // Whether a process may be ended. sshd may where it is started again at once.
 enum class Ending { kForGood, kForRestart };
 Refusal check_process(const Input& input, const model::ProcessIdentity& process, Ending ending);

@@ -200,6 +200,77 @@ TEST_F(Clean, UndoNeverOverwritesWhatTookTheNameMeanwhile) {
   EXPECT_TRUE(fs::exists(host.at("/tmp/kit/evil")));
 }
 
+// A unit of malware that hides the one of a package.
+struct Override : Clean {
+  static constexpr const char* kUnit = "/etc/systemd/system/ssh.service";
+  static constexpr const char* kWants = "/etc/systemd/system/multi-user.target.wants/ssh.service";
+  static constexpr const char* kVendorsWants =
+      "/usr/lib/systemd/system/ssh-access.target.wants/ssh.service";
+  static constexpr const char* kOwn = "/etc/systemd/system/sshd.service";
+
+  void SetUp() override {
+    Clean::SetUp();
+    write_text(host.at(kUnit), "[Service]\nExecStart=/tmp/kit/evil\n");
+    link("/usr/lib/systemd/system/ssh.service", kWants);
+    link("../ssh.service", kVendorsWants);
+    link(kUnit, kOwn);
+    host.find_unit(kUnit);
+    host.dry_run = host.findings;
+  }
+  void link(const char* target, const char* path) {
+    fs::create_directories(fs::path(host.at(path)).parent_path());
+    fs::create_symlink(target, host.at(path));
+  }
+  bool is_there(const char* path) { return fs::is_symlink(host.at(path)); }
+  std::string said_of(const Answer& answer) {
+    for (const auto& path : answer.done->paths)
+      if (path.starts_with(kUnit)) return path;
+    return {};
+  }
+};
+
+TEST_F(Override, ItsRemovalTurnsOffThePackagesUnit) {
+  write_text(host.at("/usr/lib/systemd/system/ssh.service"), "[Service]\nExecStart=/bin/sshd\n");
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at(kUnit)));
+  EXPECT_TRUE(is_there(kWants));
+  EXPECT_TRUE(is_there(kVendorsWants));
+  EXPECT_FALSE(is_there(kOwn));
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.state(), HostState::kUndone) << undone.text();
+  EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Override, ALinkGoesThatIsAPackagesOrProtected) {
+  write_text(host.at("/var/lib/dpkg/info/ssh.list"), std::string(kVendorsWants) + "\n");
+  host.policy.limits.protect = {"/etc/systemd/system/multi-user.target.wants/ssh.service"};
+  const Answer answer = host.run(host.request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at(kUnit)));
+  EXPECT_FALSE(is_there(kOwn));
+  EXPECT_TRUE(is_there(kWants));
+  EXPECT_TRUE(is_there(kVendorsWants));
+  EXPECT_EQ(said_of(answer), fmt::format("{}: not unlinked: {}: protected by the policy: not "
+                                         "unlinked: {}: a link of a package",
+                                         kUnit, kWants, kVendorsWants));
+}
+
+TEST_F(Override, WhatIsStillEnabledIsCalledDisabled) {
+  write_text(host.at("/var/lib/dpkg/info/ssh.list"), std::string(kVendorsWants) + "\n");
+  for (auto& action : host.policy.responses[0].actions)
+    if (action.kind == ActionKind::kRemove && action.select[0].detections.back() == kByUnit)
+      action.kind = ActionKind::kDisable;
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), Reason::kKnownGood);
+  for (const char* path : {kWants, kVendorsWants, kOwn}) EXPECT_TRUE(is_there(path)) << path;
+  EXPECT_EQ(said_of(answer),
+            fmt::format("{}: not unlinked: {}: a link of a package", kUnit, kVendorsWants));
+}
+
 TEST_F(Clean, AUsersManagerStartsAgainWhatWasRemovedAndNobodyIsTold) {
   const std::string unit = "/home/ann/.config/systemd/user/evil.service";
   const std::string told =

@@ -21,8 +21,8 @@ struct StartLinks : testing::Test {
     fs::create_symlink(target, root / path);
   }
   // Sorted, as a person would list them.
-  Paths links_of(const std::string& unit) {
-    Paths links = *unit_links(*Tree::open(root.path()), unit);
+  Paths links_of(const std::string& unit, LinksOf which = LinksOf::kName) {
+    Paths links = *unit_links(*Tree::open(root.path()), unit, which);
     std::sort(links.begin(), links.end());
     return links;
   }
@@ -62,6 +62,45 @@ TEST_F(StartLinks, AUnitOfUsersStaysEnabledOrTakesOneOfTheSystemAlong) {
   EXPECT_EQ(links_of("/usr/lib/systemd/system/evil.service"),
             (Paths{"/etc/systemd/user/borrowed.service", "/usr/lib/systemd/system/alias.service",
                    "/usr/lib/systemd/system/default.target.wants/evil.service"}));
+}
+
+TEST_F(StartLinks, TheUnitThatAnotherHidIsNoLongerEnabled) {
+  const std::string unit = "/etc/systemd/system/getty@.service";
+  write_text(root / unit, "");
+  link("/lib/systemd/system/getty@.service",
+       "etc/systemd/system/getty.target.wants/getty@tty1.service");
+  link("../getty@.service", "lib/systemd/system/getty.target.wants/getty@tty2.service");
+  link("getty@.service", "lib/systemd/system/autovt@.service");
+  const Paths own = {"/etc/systemd/system/alias@.service",
+                     "/etc/systemd/system/getty.target.wants/getty@tty3.service",
+                     "/etc/systemd/system/rescue.target.wants/getty@tty4.service"};
+  link("getty@.service", own[0]);
+  link(unit, own[1]);
+  link("../getty@.service", own[2]);
+  EXPECT_EQ(links_of(unit, LinksOf::kFile), own);
+  EXPECT_EQ(links_of(unit).size(), 6u);
+}
+
+TEST_F(StartLinks, WhatIsOfNoOtherUnitIsKeptForOne) {
+  const std::string unit = "/etc/systemd/system/getty@tty1.service";
+  write_text(root / unit, "");
+  link("../etc/systemd/system", "opt/units");
+  link(unit, "usr/lib/systemd/system/getty@tty1.service");
+  write_text(root / "usr/lib/systemd/system/getty@tty2.service", "");
+  write_text(root / "usr/lib/systemd/user/getty@.service", "");
+  const auto is_one_of_two = [&](std::set<std::string> gone) {
+    gone.insert(unit);
+    return *has_namesake(*Tree::open(root.path()), unit, gone);
+  };
+  EXPECT_FALSE(is_one_of_two({})) << "a link to it, another instance, one of users";
+  for (const char* other :
+       {"/run/systemd/system/getty@tty1.service", "/etc/systemd/system/getty@.service",
+        "/usr/lib/systemd/system/getty@.service"}) {
+    write_text(root / other, "");
+    EXPECT_TRUE(is_one_of_two({})) << other;
+    EXPECT_FALSE(is_one_of_two({other})) << "goes in the same order";
+    fs::remove(root / other);
+  }
 }
 
 TEST_F(StartLinks, AnInitScriptStartsWhereRunlevelsLieBeneathRcD) {
