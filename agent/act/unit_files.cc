@@ -30,8 +30,9 @@ UnitChanges changes_of(const Transaction& transaction, IsUnit& is_unit) {
 bool is_unit_file(std::string_view path) {
   // "/etc/systemd/system/", and also "system-generators/", "system.control/", "system.conf".
   for (const std::string_view folder :
-       {"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system",
-        "/lib/systemd/system", "/usr/local/lib/systemd/system", "/etc/init.d", "/etc/rc"})
+       {"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient/",
+        "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system",
+        "/etc/init.d", "/etc/rc"})
     if (path.starts_with(folder)) return true;
   return false;
 }
@@ -41,7 +42,8 @@ bool is_user_unit_file(std::string_view path) {
   for (const std::string_view folder :
        {"/systemd/user/", "/systemd/user.", "/systemd/user-generators/"})
     if (path.find(folder) != std::string_view::npos) return true;
-  return false;
+  return path.starts_with("/run/user/") &&
+         path.find("/systemd/transient/") != std::string_view::npos;
 }
 
 bool may_change_units(const Begin& begin) {

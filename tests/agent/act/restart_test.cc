@@ -375,6 +375,45 @@ TEST_F(RestartTest, TheRealSystemdUnderstandsNothingOfIt) {
   EXPECT_FALSE(systemd.is_up());
 }
 
+// What systemd-run makes is as much in systemd's memory as any unit.
+TEST_F(RestartTest, ATransientUnitStartsAgainWhatWasKilled) {
+  if (!RealSystemd::is_installed()) GTEST_SKIP() << "systemd is not installed";
+  systemd_.reset();
+  const RealSystemd systemd(host_->at("/run"), "/bin/sleep 1000", "A=b");
+  ASSERT_NE(systemd.main_process(), 0);
+  const std::string unit = fmt::format("fs-test-again-{}.service", ::getpid());
+  const std::string environment = "XDG_RUNTIME_DIR=" + host_->at("/run") + " ";
+  output_of(environment + "systemd-run --user --quiet --unit=" + unit +
+            " -p DefaultDependencies=no -p Restart=always -p RestartSec=10ms sleep 1000");
+  const auto process = [&] {
+    const std::string shown =
+        output_of(environment + "systemctl --user show --value -p MainPID " + unit);
+    return shown.empty() ? 0 : std::stoi(shown);
+  };
+  const auto comes_back = [&] {
+    const pid_t killed = process();
+    ::kill(killed, SIGKILL);
+    const auto is_another = [&] {
+      const pid_t now = process();
+      return now != 0 && now != killed;
+    };
+    return until(is_another, std::chrono::seconds(3));
+  };
+  ASSERT_NE(process(), 0);
+  ASSERT_TRUE(comes_back());
+
+  std::erase_if(host_->findings, [](const auto& one) { return one.detection == kByUnit; });
+  host_->find_unit("/run/systemd/transient/" + unit);
+  host_->dry_run = host_->findings;
+  act({{ActionKind::kRemove, {{Selector::Kind::kDetections, {kByUnit}, {}}}}});
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_EQ(answer.done->detail, "");
+  ASSERT_NE(process(), 0);
+  EXPECT_FALSE(comes_back());
+  output_of(environment + "systemctl --user stop " + unit);
+}
+
 TEST_F(RestartTest, WithoutSystemdACleaningFailsOrSaysNothing) {
   const Answer answer = host_->run(host_->request());
   ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();

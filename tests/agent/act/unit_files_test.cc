@@ -11,21 +11,26 @@ TEST(UnitFiles, SystemdIsNotToldOfAUnit) {
         "/lib/systemd/system/a.timer", "/run/systemd/system/a.service.d/x.conf",
         "/etc/systemd/system/multi-user.target.wants/a.service", "/etc/init.d/a", "/etc/rc3.d/S20a",
         "/etc/rc.local", "/etc/systemd/system-generators/a", "/etc/systemd/system.conf",
-        "/run/systemd/system.attached/a.service", "/etc/systemd/system.control/a.service"})
+        "/run/systemd/system.attached/a.service", "/etc/systemd/system.control/a.service",
+        "/run/systemd/transient/a.timer", "/run/systemd/transient/a.service.d/50-x.conf"})
     EXPECT_TRUE(is_unit_file(path)) << path;
   for (const char* path : {"/etc/crontab", "/etc/systemd/user/a.service", "/lib/libudev.so",
-                           "/root/.config/systemd/user/a.service", "/tmp/etc/systemd/system/a"})
+                           "/root/.config/systemd/user/a.service", "/tmp/etc/systemd/system/a",
+                           "/run/user/0/systemd/transient/a.service"})
     EXPECT_FALSE(is_unit_file(path)) << path;
 }
 
 TEST(UnitFiles, NobodyIsToldOfAUsersUnit) {
-  for (const char* path : {"/etc/systemd/user/a.service", "/root/.config/systemd/user/a.service",
-                           "/home/ann/.local/share/systemd/user/default.target.wants/a.service",
-                           "/usr/lib/systemd/user-generators/a", "/etc/systemd/user.conf.d/a.conf",
-                           "/usr/share/systemd/user/a.service", "/etc/xdg/systemd/user/a.service",
-                           "/home/ann/.config/systemd/user.control/a.service"})
+  for (const char* path :
+       {"/etc/systemd/user/a.service", "/root/.config/systemd/user/a.service",
+        "/home/ann/.local/share/systemd/user/default.target.wants/a.service",
+        "/usr/lib/systemd/user-generators/a", "/etc/systemd/user.conf.d/a.conf",
+        "/usr/share/systemd/user/a.service", "/etc/xdg/systemd/user/a.service",
+        "/home/ann/.config/systemd/user.control/a.service",
+        "/run/user/1000/systemd/transient/a.service", "/run/user/1000/systemd/user/a.service"})
     EXPECT_TRUE(is_user_unit_file(path)) << path;
-  for (const char* path : {"/etc/systemd/system/a.service", "/etc/systemd/users/a", "/etc/crontab"})
+  for (const char* path : {"/etc/systemd/system/a.service", "/etc/systemd/users/a", "/etc/crontab",
+                           "/run/systemd/transient/a.service"})
     EXPECT_FALSE(is_user_unit_file(path)) << path;
 }
 
