@@ -3,14 +3,16 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "agent/act/process.h"
 #include "agent/overlay/container.h"
+#include "agent/overlay/overlay.h"
 
 namespace fleetsweep::act {
 
@@ -19,13 +21,50 @@ namespace {
 namespace fs = std::filesystem;
 using Inode = std::pair<std::uint64_t, std::uint64_t>;
 
-void add_target(const fs::path& link, std::set<Inode>& files) {
-  struct stat status {};
-  if (::stat(link.c_str(), &status) == 0 && S_ISREG(status.st_mode))
-    files.emplace(status.st_dev, status.st_ino);
+// No iterator over the buffer: that throws if the process ends.
+std::string contents_of(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
-std::set<Inode> files_of(const fs::path& process) {
+std::string target_of(const fs::path& path) {
+  std::error_code error;
+  return fs::read_symlink(path, error);
+}
+
+// Mounts whose files may be looked at: of a share whoever asks may wait for ever.
+class HeldMounts {
+ public:
+  // Those of a process, once for all that see the same.
+  void add(const fs::path& process) {
+    if (!seen_.emplace(target_of(process / "ns/mnt"), target_of(process / "root")).second) return;
+    for (const Mount& mount : parse_mounts(contents_of(process / "mountinfo")))
+      if (!is_share(mount.type)) ids_.insert(mount.id);
+  }
+  // Not of what was unmounted since it was opened: nobody says what that is.
+  bool hold(const fs::path& process, const fs::path& descriptor) const {
+    constexpr std::string_view kId = "mnt_id:";
+    const std::string text = contents_of(process / "fdinfo" / descriptor);
+    const auto at = text.find(kId);
+    return at != std::string::npos &&
+           ids_.contains(std::strtoull(text.c_str() + at + kId.size(), nullptr, 10));
+  }
+
+ private:
+  std::set<std::pair<std::string, std::string>> seen_;
+  std::set<std::uint64_t> ids_;
+};
+
+// As the kernel knows it without asking anybody.
+void add_target(const fs::path& link, std::set<Inode>& files) {
+  struct statx status {};
+  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status) == 0 &&
+      S_ISREG(status.stx_mode))
+    files.emplace(makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino);
+}
+
+std::set<Inode> files_of(const fs::path& process, const HeldMounts& mounts) {
   std::set<Inode> files;
   add_target(process / "exe", files);
   std::ifstream maps(process / "maps");
@@ -39,7 +78,8 @@ std::set<Inode> files_of(const fs::path& process) {
   std::error_code error;
   for (fs::directory_iterator at(process / "fd", error); !error && at != fs::directory_iterator();
        at.increment(error))
-    add_target(at->path(), files);
+    if (target_of(at->path()).starts_with('/') && mounts.hold(process, at->path().filename()))
+      add_target(at->path(), files);
   return files;
 }
 
@@ -61,20 +101,17 @@ std::string name_of(const std::string& text, std::uint32_t id) {
 void Provenance::note_processes() {
   users_.clear();
   places_.clear();
-  std::error_code error;
-  for (fs::directory_iterator at("/proc", error); !error && at != fs::directory_iterator();
-       at.increment(error)) {
-    const std::string name = at->path().filename();
-    std::int32_t pid = 0;
-    const char* end = name.data() + name.size();
-    if (std::from_chars(name.data(), end, pid).ptr != end || pid == ::getpid()) continue;
-    for (const Inode& file : files_of(at->path())) users_[file].push_back(pid);
-    std::ostringstream text;  // no iterator over the buffer: that throws if the process ends
-    text << std::ifstream(at->path() / "cgroup").rdbuf();
-    const std::string groups = text.str();
+  const auto folder_of = [](std::int32_t pid) { return fs::path("/proc") / std::to_string(pid); };
+  const auto pids = all_pids();
+  HeldMounts mounts;
+  for (const auto pid : pids) mounts.add(folder_of(pid));
+  for (const auto pid : pids) {
+    if (pid == ::getpid()) continue;
+    const fs::path process = folder_of(pid);
+    for (const Inode& file : files_of(process, mounts)) users_[file].push_back(pid);
     struct stat space {};
-    const bool is_seen = ::stat((at->path() / "ns/mnt").c_str(), &space) == 0;
-    places_[pid] = {container_id(groups), is_seen ? space.st_ino : 0};
+    const bool is_seen = ::stat((process / "ns/mnt").c_str(), &space) == 0;
+    places_[pid] = {container_id(contents_of(process / "cgroup")), is_seen ? space.st_ino : 0};
   }
 }
 

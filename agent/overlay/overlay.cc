@@ -100,8 +100,9 @@ void for_each_mount(std::string_view mountinfo, const auto& use) {
     std::string_view line = mountinfo.substr(0, mountinfo.find('\n'));
     mountinfo.remove_prefix(std::min(line.size() + 1, mountinfo.size()));
     // id parent device root mount-point options fields... - type source options
-    for (int i = 0; i < 2; ++i) next_word(line);
     Mount mount;
+    mount.id = std::strtoull(std::string(next_word(line)).c_str(), nullptr, 10);
+    next_word(line);
     mount.device = parse_device(next_word(line));
     mount.root = unescaped(next_word(line));
     mount.point = unescaped(next_word(line));

@@ -30,6 +30,7 @@ struct Mount {
   std::string type;          // "ext4", "fuse.sshfs"
   std::uint64_t device = 0;  // of the files in it, but for btrfs
   std::string root;          // what of its file system lies there
+  std::uint64_t id = 0;      // as /proc/PID/fdinfo has it; of one that is gone another may get it
   bool operator==(const Mount&) const = default;
 };
 

@@ -3,16 +3,20 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <chrono>
+#include <future>
 #include <set>
 #include <thread>
 
 #include "agent/act/process.h"
+#include "agent/act/provenance.h"
 #include "agent/act/vault.h"
+#include "agent/overlay/overlay.h"
 #include "tests/agent/act/clean.h"
 #include "tests/agent/headless_program.h"
 #include "tests/wait.h"
@@ -198,6 +202,72 @@ TEST(Twins, OneThatCannotBeLookedAtStaysFrozenWhereTheOtherIsKilled) {
     const Answer answer = host.run(host.request());
     EXPECT_NE(host.process_state(twin), 'T') << look << "\n" << answer.text();
   }
+}
+
+// A process that holds a file open on a file system of its own, which answers nothing, and one that
+// it opens by this path.
+struct DeadShare {
+  explicit DeadShare(const std::string& held) : point(held + ".dead") {
+    write_text(point, "");
+    int ready[2] = {};
+    EXPECT_EQ(::pipe(ready), 0);
+    holder = ::fork();
+    if (holder == 0) {
+      const int fuse = ::open("/dev/fuse", O_RDWR);
+      const std::string options = fmt::format("fd={},rootmode=100000,user_id=0,group_id=0", fuse);
+      const bool is_held = ::unshare(CLONE_NEWNS) == 0 &&
+                           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                           ::mount("dead", point.c_str(), "fuse", 0, options.c_str()) == 0 &&
+                           ::open(point.c_str(), O_PATH) >= 0 &&
+                           ::open(held.c_str(), O_RDONLY) >= 0;
+      if (is_held && ::write(ready[1], "+", 1) == 1) ::pause();
+      ::_exit(0);
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    is_there = ::read(ready[0], &byte, 1) == 1;
+    ::close(ready[0]);
+    for (const Mount& mount : parse_mounts(read_text(fmt::format("/proc/{}/mountinfo", holder))))
+      if (mount.point == point) device = mount.device;
+  }
+  ~DeadShare() { end(); }
+  // Whoever waits for it is told so.
+  void end() {
+    if (holder == 0) return;
+    ::kill(holder, SIGKILL);
+    ::waitpid(holder, nullptr, 0);
+    holder = 0;
+  }
+  std::string point;
+  pid_t holder = 0;
+  bool is_there = false;
+  std::uint64_t device = 0;
+};
+
+TEST(Provenance, WhoHoldsAFileOfAShareThatIsDeadHoldsACleaning) {
+  const TempDir folder;
+  write_text(folder / "held", "");
+  DeadShare share(folder / "held");
+  if (!share.is_there) GTEST_SKIP() << "no FUSE can be mounted here";
+  const auto root = Tree::open("/");
+  ASSERT_TRUE(root);
+  Provenance provenance(*root);
+  auto noted = std::async(std::launch::async, [&] { provenance.note_processes(); });
+  EXPECT_EQ(noted.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+  const pid_t holder = share.holder;
+  share.end();
+  noted.wait();
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "held").c_str(), &status), 0);
+  Metadata held, dead;
+  held.device = status.st_dev;
+  held.inode = status.st_ino;
+  dead.device = share.device;
+  dead.inode = 1;  // the root of any
+  provenance.fill(held);
+  provenance.fill(dead);
+  EXPECT_EQ(held.pids, std::vector<std::int32_t>{holder});
+  EXPECT_EQ(dead.pids, std::vector<std::int32_t>()) << "nobody asked";
 }
 
 // In a mount namespace of his own, which anybody may have, a file lies over a daemon's.

@@ -28,11 +28,11 @@ TEST(Overlay, ALayerWithAnOddNameIsAnother) {
       "31 22 0:40 / /image ro - overlay overlay ro,lowerdir+=/one,lowerdir+=/two\n"
       "32 22 0:41 / /broken rw - overlay");
   ASSERT_EQ(overlays.size(), 3u);
-  EXPECT_EQ(
-      parse_mounts("22 1 0:20 / /proc rw - proc proc rw\n"
-                   "30 22 0:39 / /a\\040b rw shared:5 - ext4 /dev/vda rw\n"
-                   "cut"),
-      (std::vector<Mount>{{"/proc", "proc", 20, "/"}, {"/a b", "ext4", 39, "/"}, {"", "", 0, ""}}));
+  EXPECT_EQ(parse_mounts("22 1 0:20 / /proc rw - proc proc rw\n"
+                         "30 22 0:39 / /a\\040b rw shared:5 - ext4 /dev/vda rw\n"
+                         "cut"),
+            (std::vector<Mount>{
+                {"/proc", "proc", 20, "/", 22}, {"/a b", "ext4", 39, "/", 30}, {"", "", 0, ""}}));
   EXPECT_EQ(overlays[0], (Overlay{"/merged a", "/up", {"/a:b", "/c,d", "l/E"}, 39}));
   EXPECT_EQ(overlays[1], (Overlay{"/image", "", {"/one", "/two"}, 40}));
   EXPECT_EQ(overlays[2], (Overlay{"/broken", "", {}, 41}));
