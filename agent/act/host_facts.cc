@@ -1,12 +1,8 @@
 #include "agent/act/host_facts.h"
 
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 #include <climits>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -40,18 +36,8 @@ Checked<std::set<Inode>> protected_inodes(const Tree& tree) {
 }
 
 // Only of the host itself: beneath another root init has nothing.
-std::set<Inode> inodes_of_init(const Tree& tree) {
-  std::set<Inode> inodes;
-  if (!tree.is_whole_host()) return inodes;
-  std::ifstream maps("/proc/1/maps");
-  for (std::string line; std::getline(maps, line);) {
-    unsigned major = 0, minor = 0;
-    unsigned long inode = 0;
-    if (std::sscanf(line.c_str(), "%*s %*s %*s %x:%x %lu", &major, &minor, &inode) == 3 &&
-        inode != 0)
-      inodes.emplace(makedev(major, minor), inode);
-  }
-  return inodes;
+std::vector<MappedFile> files_of_init(const Tree& tree) {
+  return tree.is_whole_host() ? files_mapped_by(tree, 1) : std::vector<MappedFile>();
 }
 
 bool is_mount_point(const Parent& parent) {
@@ -103,7 +89,7 @@ class Facts {
         const ImageNames* image_names)
       : tree_(tree),
         protected_(protected_inodes(tree)),
-        of_init_(inodes_of_init(tree)),
+        of_init_(files_of_init(tree)),
         layers_(tree.is_whole_host() ? overlays_of_host() : std::vector<Overlay>()),
         image_names_(image_names),
         admin_keys_(tree, findings) {
@@ -154,8 +140,7 @@ class Facts {
     if (!protected_) return fail(protected_.error());
     if (protected_->contains({file.device, file.inode}) && !is_entry)
       return refused(Reason::kProtected, "a hard link to a protected file");
-    if (of_init_.contains({file.device, file.inode}))
-      return refused(Reason::kProtected, "init is using it");
+    if (is_used_by_init(file)) return refused(Reason::kProtected, "init is using it");
     // The rest of the plan is carried out: this may be the key of an intruder who took all others.
     FS_TRY(const std::string account, admin_keys_.who_loses(finding.identity));
     if (!account.empty())
@@ -183,10 +168,23 @@ class Facts {
     return facts;
   }
 
+  std::vector<MappedFile> under_all_names(const model::FileIdentity& file) const {
+    std::vector<MappedFile> files = {{file.inode, file.device, file.path}};
+    if (const auto links = links_.find({file.device, file.inode}); links != links_.end())
+      for (const auto& name : links->second) files.push_back({file.inode, file.device, name});
+    return files;
+  }
+
+  bool is_used_by_init(const model::FileIdentity& file) const {
+    const auto files = under_all_names(file);
+    return std::ranges::any_of(of_init_, [&](const MappedFile& in_maps) {
+      return std::ranges::any_of(files, [&](const MappedFile& one) { return is_of(in_maps, one); });
+    });
+  }
+
   std::vector<plan::Service> mapped_by(const model::FileIdentity& file) {
-    if (!mappings_) mappings_ = mappings_of_host();
-    const auto found = mappings_->find({file.device, file.inode});
-    return found == mappings_->end() ? std::vector<plan::Service>() : found->second;
+    if (!mappings_) mappings_ = mappings_of_host(tree_);
+    return services_of(*mappings_, under_all_names(file));
   }
 
   const std::set<std::string>& images_of(const std::string& layer) {
@@ -244,7 +242,7 @@ class Facts {
 
   const Tree& tree_;
   Checked<std::set<Inode>> protected_;
-  std::set<Inode> of_init_;
+  std::vector<MappedFile> of_init_;
   const ImageLayers layers_;
   const ImageNames* image_names_;
   std::map<std::string, std::set<std::string>> images_;  // of layers

@@ -2,8 +2,6 @@
 
 #include <sys/sysmacros.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -19,13 +17,16 @@ namespace fleetsweep::act {
 namespace {
 
 namespace fs = std::filesystem;
-using Inode = std::pair<std::uint64_t, std::uint64_t>;
 
 // No iterator over the buffer: that throws if the process ends.
 std::string contents_of(const fs::path& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   return text.str();
+}
+
+fs::path proc_of(std::int32_t pid) {
+  return fs::path("/proc") / std::to_string(pid);
 }
 
 std::string target_of(const fs::path& path) {
@@ -57,24 +58,18 @@ class HeldMounts {
 };
 
 // As the kernel knows it without asking anybody.
-void add_target(const fs::path& link, std::set<Inode>& files) {
+void add_target(const fs::path& link, std::vector<MappedFile>& files) {
   struct statx status {};
   if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status) == 0 &&
       S_ISREG(status.stx_mode))
-    files.emplace(makedev(status.stx_dev_major, status.stx_dev_minor), status.stx_ino);
+    files.push_back(
+        {status.stx_ino, makedev(status.stx_dev_major, status.stx_dev_minor), std::string()});
 }
 
-std::set<Inode> files_of(const fs::path& process, const HeldMounts& mounts) {
-  std::set<Inode> files;
+std::vector<MappedFile> files_of(const Tree& tree, std::int32_t pid, const HeldMounts& mounts) {
+  const fs::path process = proc_of(pid);
+  auto files = files_mapped_by(tree, pid);
   add_target(process / "exe", files);
-  std::ifstream maps(process / "maps");
-  for (std::string line; std::getline(maps, line);) {
-    unsigned major = 0, minor = 0;
-    unsigned long inode = 0;
-    if (std::sscanf(line.c_str(), "%*s %*s %*s %x:%x %lu", &major, &minor, &inode) == 3 &&
-        inode != 0)
-      files.emplace(makedev(major, minor), inode);
-  }
   std::error_code error;
   for (fs::directory_iterator at(process / "fd", error); !error && at != fs::directory_iterator();
        at.increment(error))
@@ -101,14 +96,13 @@ std::string name_of(const std::string& text, std::uint32_t id) {
 void Provenance::note_processes() {
   users_.clear();
   places_.clear();
-  const auto folder_of = [](std::int32_t pid) { return fs::path("/proc") / std::to_string(pid); };
   const auto pids = all_pids();
   HeldMounts mounts;
-  for (const auto pid : pids) mounts.add(folder_of(pid));
+  for (const auto pid : pids) mounts.add(proc_of(pid));
   for (const auto pid : pids) {
     if (pid == ::getpid()) continue;
-    const fs::path process = folder_of(pid);
-    for (const Inode& file : files_of(process, mounts)) users_[file].push_back(pid);
+    const fs::path process = proc_of(pid);
+    for (auto& file : files_of(tree_, pid, mounts)) users_.emplace(std::move(file), pid);
     struct stat space {};
     const bool is_seen = ::stat((process / "ns/mnt").c_str(), &space) == 0;
     places_[pid] = {container_id(contents_of(process / "cgroup")), is_seen ? space.st_ino : 0};
@@ -137,9 +131,10 @@ void Provenance::fill(Metadata& metadata) {
   metadata.user = name_of(*passwd_, metadata.uid);
   metadata.group = name_of(*group_, metadata.gid);
   if (metadata.links > 0) metadata.package = packages_->owner(metadata.path).value_or("");
-  const auto users = users_.find({metadata.device, metadata.inode});
-  if (users != users_.end()) metadata.pids = users->second;
-  std::sort(metadata.pids.begin(), metadata.pids.end());
+  std::set<std::int32_t> pids;
+  each_mapper(users_, {metadata.inode, metadata.device, metadata.path},
+              [&](std::int32_t pid) { pids.insert(pid); });
+  metadata.pids.assign(pids.begin(), pids.end());
 }
 
 void Provenance::fill_place(Metadata& metadata) const {

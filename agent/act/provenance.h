@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "agent/act/mapped_files.h"
 #include "agent/act/metadata.h"
 #include "agent/package_db/package_db.h"
 
@@ -31,7 +32,7 @@ class Provenance {
   std::string read(const std::string& path) const;
 
   const Tree& tree_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<std::int32_t>> users_;
+  std::multimap<MappedFile, std::int32_t> users_;
   std::map<std::int32_t, Place> places_;
   std::optional<PackageDb> packages_;
   std::optional<std::string> passwd_, group_;

@@ -1,12 +1,9 @@
 #include "agent/act/services.h"
 
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <fstream>
 
 #include "agent/act/process.h"
 #include "protocol/runtime/files/files.h"
@@ -58,64 +55,33 @@ std::string unit_of(std::string_view proc_cgroup) {
   return unit;
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_files(std::string_view maps) {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> files;
-  each_line(maps, [&](std::string_view line) {
-    unsigned major = 0, minor = 0;
-    unsigned long inode = 0;
-    if (std::sscanf(std::string(line).c_str(), "%*s %*s %*s %x:%x %lu", &major, &minor, &inode) ==
-            3 &&
-        inode != 0)
-      files.emplace_back(makedev(major, minor), inode);
-  });
-  std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
-  return files;
-}
-
-namespace {
-
-// However long the list is: who maps a file in many pieces would hide behind it.
-std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_by(std::int32_t pid) {
-  constexpr std::size_t kPieceBytes = 1 << 20;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> files;
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
-  std::string piece;
-  const auto take = [&] {
-    const auto more = mapped_files(piece);
-    files.insert(files.end(), more.begin(), more.end());
-    piece.clear();
-  };
-  for (std::string line; std::getline(maps, line);) {
-    piece += line + "\n";
-    if (piece.size() > kPieceBytes) take();
-  }
-  take();
-  std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
-  return files;
-}
-
-}  // namespace
-
-Mappings mappings_of_host() {
+Mappings mappings_of_host(const Tree& tree) {
   Mappings result;
   const ino_t own_namespace = pid_namespace(::getpid());
   for (const std::int32_t pid : all_pids()) {
-    const auto files = mapped_by(pid);
+    const auto files = files_mapped_by(tree, pid);
     if (files.empty()) continue;
     const bool is_ours = pid_namespace(pid) == own_namespace;
     const std::string unit = is_ours ? unit_of(read_proc(pid, "cgroup")) : "";
-    for (const auto& file : files) {
-      auto& services = result[file];
-      const auto known =
-          std::find_if(services.begin(), services.end(),
-                       [&](const plan::Service& service) { return service.unit == unit; });
-      (known == services.end() ? services.emplace_back(plan::Service{unit, {}}) : *known)
-          .pids.push_back(pid);
-    }
+    for (const auto& file : files) result.emplace(file, Mapper{pid, unit});
   }
   return result;
+}
+
+std::vector<plan::Service> services_of(const Mappings& mappings,
+                                       const std::vector<MappedFile>& files) {
+  std::vector<plan::Service> services;
+  const auto add = [&](const Mapper& mapper) {
+    const auto known =
+        std::find_if(services.begin(), services.end(),
+                     [&](const plan::Service& service) { return service.unit == mapper.unit; });
+    auto& pids =
+        (known == services.end() ? services.emplace_back(plan::Service{mapper.unit, {}}) : *known)
+            .pids;
+    if (std::find(pids.begin(), pids.end(), mapper.pid) == pids.end()) pids.push_back(mapper.pid);
+  };
+  for (const MappedFile& file : files) each_mapper(mappings, file, add);
+  return services;
 }
 
 }  // namespace fleetsweep::act

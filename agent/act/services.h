@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/act/mapped_files.h"
 #include "agent/plan/plan.h"
 
 namespace fleetsweep::act {
@@ -16,12 +17,17 @@ namespace fleetsweep::act {
 // "cron.service". Empty: none, as in a session or a container, even one with a systemd of its own.
 std::string unit_of(std::string_view proc_cgroup);
 
-// From the text of /proc/PID/maps: device and inode of all mapped files, each once.
-std::vector<std::pair<std::uint64_t, std::uint64_t>> mapped_files(std::string_view maps);
+// Of all processes, by the files they have mapped. What cannot be read is left out. One that
+// numbers its processes by itself, as containers do, is of no service of this host.
+struct Mapper {
+  std::int32_t pid = 0;
+  std::string unit;
+};
+using Mappings = std::multimap<MappedFile, Mapper>;
+Mappings mappings_of_host(const Tree& tree);
 
-// Of all processes, by device and inode of the file they have mapped. What cannot be read is left
-// out. One that numbers its processes by itself, as containers do, is of no service of this host.
-using Mappings = std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<plan::Service>>;
-Mappings mappings_of_host();
+// Those that have any of these files mapped.
+std::vector<plan::Service> services_of(const Mappings& mappings,
+                                       const std::vector<MappedFile>& files);
 
 }  // namespace fleetsweep::act

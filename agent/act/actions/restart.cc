@@ -7,23 +7,19 @@
 
 #include <set>
 
+#include "agent/act/actions/beside.h"
 #include "agent/act/services.h"
 
 namespace fleetsweep::act {
 
 namespace {
 
-using Inode = std::pair<std::uint64_t, std::uint64_t>;
-
 // Processes of the service that have one of these files loaded.
-std::set<std::int32_t> loaded_by(const std::string& unit, const std::set<Inode>& files) {
-  std::set<std::int32_t> pids;
-  const Mappings mappings = mappings_of_host();
-  for (const Inode& file : files)
-    if (const auto found = mappings.find(file); found != mappings.end())
-      for (const auto& service : found->second)
-        if (service.unit == unit) pids.insert(service.pids.begin(), service.pids.end());
-  return pids;
+std::set<std::int32_t> loaded_by(const Tree& tree, const std::string& unit,
+                                 const std::vector<MappedFile>& files) {
+  for (const auto& service : services_of(mappings_of_host(tree), files))
+    if (service.unit == unit) return {service.pids.begin(), service.pids.end()};
+  return {};
 }
 
 bool is_same(const model::FileIdentity& a, const model::FileIdentity& b) {
@@ -31,13 +27,17 @@ bool is_same(const model::FileIdentity& a, const model::FileIdentity& b) {
 }
 
 // Files that are not on the disk any more: what was taken, and what this service is restarted for.
-std::set<Inode> gone_files(const Context& context, std::uint32_t index) {
+// What maps one calls it by the last name that it had.
+std::vector<MappedFile> gone_files(const Context& context, std::uint32_t index) {
   const auto& own = context.op(index).file;
-  std::set<Inode> files = {{own.device, own.inode}};
+  std::vector<MappedFile> files = {{own.inode, own.device, own.path}};
   for (std::uint32_t i = 0; i < context.state().ops.size(); ++i)
     if (const Op& op = context.op(i);
-        op.kind == OpKind::kTake && context.op_state(i).stage == OpStage::kDone)
-      files.emplace(op.file.device, op.file.inode);
+        op.kind == OpKind::kTake && context.op_state(i).stage == OpStage::kDone) {
+      const std::string folder = op.file.path.substr(0, op.file.path.rfind('/') + 1);
+      for (const auto& path : {op.file.path, folder + hidden_name(op)})
+        files.push_back({op.file.inode, op.file.device, path});
+    }
   return files;
 }
 
@@ -93,7 +93,7 @@ Checked<Intent> prepare(Context& context, std::uint32_t index) {
   // Begun before a crash: whether it came to its end nobody knows, so it begins again. A service
   // that a person has stopped since stays so.
   if (context.op_state(index).stage == OpStage::kIntended) return Intent{};
-  if (!loaded_by(unit, gone_files(context, index)).empty()) return Intent{};
+  if (!loaded_by(context.tree, unit, gone_files(context, index)).empty()) return Intent{};
   return refuse(Reason::kGone, "restart {}: it has nothing of it loaded any more", unit);
 }
 
@@ -122,7 +122,7 @@ std::string left_running(const Context& context) {
     if (context.op(i).kind != OpKind::kRestart || context.op_state(i).stage != OpStage::kDone)
       continue;
     const auto& unit = context.op(i).text;
-    if (const auto pids = loaded_by(unit, gone_files(context, i)); !pids.empty())
+    if (const auto pids = loaded_by(context.tree, unit, gone_files(context, i)); !pids.empty())
       text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", unit, fmt::join(pids, ", "));
   }
   return text;

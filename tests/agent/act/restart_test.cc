@@ -1,6 +1,12 @@
 // Services that still run what was removed: the real act as on a whole host, with a systemd that
 // speaks the real protocol and ends the service's process when it is told to restart it.
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "agent/act/service_manager.h"
@@ -26,7 +32,7 @@ class RestartTest : public testing::Test {
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "only root has a mount namespace";
     if (service_.unit().empty()) GTEST_SKIP() << "no cgroup can be made here";
-    host_.emplace("/dev/shm");
+    host_.emplace(beneath_);
     host_->infect();
     host_->be_whole_host();
     for (const auto& finding : host_->findings)
@@ -61,6 +67,7 @@ class RestartTest : public testing::Test {
     return {};
   }
 
+  std::string beneath_ = "/dev/shm";
   ServiceGroup service_;  // lives longer than its processes
   std::optional<ActHost> host_;
   std::optional<FakeManager> systemd_;
@@ -412,6 +419,85 @@ TEST_F(RestartTest, ATransientUnitStartsAgainWhatWasKilled) {
   ASSERT_NE(process(), 0);
   EXPECT_FALSE(comes_back());
   output_of(environment + "systemctl --user stop " + unit);
+}
+
+// A root on btrfs, where /proc/PID/maps and stat(2) do not name the same device, and a process that
+// sees it as its own.
+class RestartOnBtrfs : public RestartTest {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root mounts";
+    const std::string image = folder_ / "image";
+    beneath_ = folder_ / "mounted";
+    std::filesystem::create_directories(beneath_);
+    is_mounted_ = output_of("{ truncate -s 200M " + image + " && mkfs.btrfs " + image +
+                            " >/dev/null" + " && mount -o loop " + image + " " + beneath_ +
+                            " && echo yes; } 2>/dev/null || true") == "yes\n";
+    if (!is_mounted_) GTEST_SKIP() << "no btrfs can be mounted here";
+    RestartTest::SetUp();
+    if (IsSkipped()) return;
+    ::kill(worker_, SIGKILL);
+    worker_ = start_inside();
+    ASSERT_NE(worker_, 0);
+    service_.take(worker_);
+  }
+  void TearDown() override {
+    systemd_.reset();
+    if (worker_ != 0) ::kill(worker_, SIGKILL);
+    until([&] { return worker_ == 0 || !host_->is_alive(worker_); });
+    host_.reset();
+    if (is_mounted_) output_of("umount " + beneath_);
+  }
+  // It is at work before it is shut in, for its loader lies outside.
+  pid_t start_inside() {
+    int started[2] = {};
+    EXPECT_EQ(::pipe(started), 0);
+    const pid_t keeper = ::fork();
+    if (keeper == 0) {
+      const char* const root = host_->root().c_str();
+      pid_t inside = 0;
+      if (::unshare(CLONE_NEWNS) == 0 &&
+          ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+          ::mount(root, root, nullptr, MS_BIND, nullptr) == 0 && ::chdir(root) == 0)
+        inside = host_->start("/opt/kit/worker");
+      const std::string maps = fmt::format("/proc/{}/maps", inside);
+      until([&] {
+        return inside == 0 || (read_text(maps).find("/libc.so") != std::string::npos &&
+                               host_->process_state(inside) == 'S');
+      });
+      if (inside == 0 || ::syscall(SYS_pivot_root, ".", ".") != 0 ||
+          ::umount2(".", MNT_DETACH) != 0 || ::write(started[1], &inside, sizeof inside) < 0)
+        ::_exit(1);
+      ::_exit(0);
+    }
+    ::waitpid(keeper, nullptr, 0);
+    ::close(started[1]);
+    pid_t inside = 0;
+    if (::read(started[0], &inside, sizeof inside) != sizeof inside) inside = 0;
+    ::close(started[0]);
+    return inside;
+  }
+  TempDir folder_;
+  bool is_mounted_ = false;
+};
+
+TEST_F(RestartOnBtrfs, AServiceThatStillRunsWhatWasRemovedIsNotRestarted) {
+  begin(How::kDone);
+  const Answer answer = host_->run(host_->request());
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  std::string words;
+  EXPECT_EQ(restart_in(answer, &words).outcome, Outcome::kDone) << answer.text();
+  EXPECT_TRUE(words.ends_with(fmt::format("(processes {})", worker_))) << words;
+  EXPECT_EQ(systemd_->asked(), Asked{asked_});
+  EXPECT_EQ(answer.done->detail, "");
+}
+
+TEST_F(RestartOnBtrfs, WhatAServiceLeavesRunningIsForgotten) {
+  begin(How::kLingers);
+  const Answer answer = host_->run(host_->request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_TRUE(answer.done->detail.ends_with(fmt::format("{}: {}", service_.unit(), worker_)))
+      << answer.done->detail;
 }
 
 TEST_F(RestartTest, WithoutSystemdACleaningFailsOrSaysNothing) {

@@ -12,9 +12,7 @@
 namespace fleetsweep::act {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
-using testing::Pair;
 
 TEST(Services, AServiceIsTakenForASession) {
   EXPECT_EQ(unit_of("0::/system.slice/cron.service\n"), "cron.service");
@@ -46,7 +44,19 @@ TEST(Services, AMappingWithoutAFileIsOne) {
                            "7f2c-7f2d rw-p 00000000 00:00 0 [heap]\n"
                            "7f3c-7f3d r-xp 00000000 08:02 7 /lib/a b.so (deleted)\n"
                            "cut off\n"),
-              ElementsAre(Pair(0x802, 7), Pair(0x802, 173521)));
+              ElementsAre(MappedFile{7, 0x802, "/lib/a b.so"},
+                          MappedFile{173521, 0x802, "/usr/bin/dbus-daemon"}));
+}
+
+// Device 0:39 in the maps, 0:41 and 0:42 to stat(2).
+TEST(Services, AMappingOnBtrfsIsOfNoFileOrOfOneOfAnotherSubvolume) {
+  const MappedFile in_maps{257, 0x27, "/usr/lib/evil.so"};
+  EXPECT_TRUE(is_of(in_maps, {257, 0x27, "/elsewhere"}));
+  EXPECT_TRUE(is_of(in_maps, {257, 0x29, "/usr/lib/evil.so"}));
+  EXPECT_FALSE(is_of(in_maps, {257, 0x2a, "/home/x"})) << "numbered in its own subvolume";
+  EXPECT_FALSE(is_of(in_maps, {258, 0x29, "/usr/lib/evil.so"}));
+  EXPECT_FALSE(is_of(in_maps, {257, 0x801, "/usr/lib/evil.so"})) << "of a disk";
+  EXPECT_FALSE(is_of({257, 0x27, ""}, {257, 0x29, ""}));
 }
 
 TEST(Services, AProcessThatStillMapsARemovedLibraryIsNotSeen) {
@@ -59,11 +69,11 @@ TEST(Services, AProcessThatStillMapsARemovedLibraryIsNotSeen) {
   void* const memory = ::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, file.get(), 0);
   ASSERT_NE(memory, MAP_FAILED);
   ::unlink(path.c_str());
-  const auto mappings = mappings_of_host();
-  const auto found = mappings.find({status.st_dev, status.st_ino});
-  ASSERT_NE(found, mappings.end());
-  ASSERT_EQ(found->second.size(), 1u);
-  EXPECT_THAT(found->second[0].pids, ElementsAre(::getpid()));
+  const auto found =
+      services_of(mappings_of_host(*Tree::open("/")),
+                  {{status.st_ino, status.st_dev, path}, {status.st_ino, status.st_dev, ""}});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_THAT(found[0].pids, ElementsAre(::getpid()));
   ::munmap(memory, 4096);
 }
 
