@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "agent/overlay/container.h"
 #include "agent/scan/attributes.h"
@@ -94,19 +95,17 @@ void note_texts(const std::string& path, std::size_t texts, std::vector<Missed>&
 
 // Paths of what it runs, in the root's spelling where they lie in it.
 std::vector<std::string> mapped_files(const Root& root, int pid, std::vector<Missed>& missed) {
-  std::vector<std::string> files;
+  std::set<std::string> files;
   const std::string maps = "/proc/" + std::to_string(pid) + "/maps";
   for_each_line(read_whole(maps, kMapsBytes, missed), [&](std::string_view line) {
     auto mapping = parse_mapping(line);
     if (!mapping || !mapping->executable || !mapping->path.starts_with('/') ||
         files.size() >= kTexts)
       return;
-    std::string path = in_root(root, pid, mapping->path).value_or(mapping->path);
-    if (std::find(files.begin(), files.end(), path) == files.end())
-      files.push_back(std::move(path));
+    files.insert(in_root(root, pid, mapping->path).value_or(mapping->path));
   });
   note_texts(maps, files.size(), missed);
-  return files;
+  return {files.begin(), files.end()};
 }
 
 void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts,
@@ -131,6 +130,28 @@ void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts,
   }
   if (needs.container)
     facts.container_id = container_id(raw::read(folder + "/cgroup", kStatusBytes));
+}
+
+bool has_room(std::size_t bytes, const ProcessFacts& facts, Listing& listing) {
+  if (bytes <= listing.texts_left) {
+    listing.texts_left -= bytes;
+    return true;
+  }
+  listing.missed.push_back({"/proc/" + std::to_string(facts.thread),
+                            fmt::format("only {} bytes of what processes show were looked at",
+                                        limits::kProcessTextBytes),
+                            true});
+  return false;
+}
+
+// Each is bounded, and who starts many processes has as many of them.
+void keep_texts(ProcessFacts& facts, Listing& listing) {
+  std::size_t bytes = facts.identity.command_line.size() + facts.cwd.size();
+  for (const auto* texts : {&facts.mapped_files, &facts.environment_names})
+    for (const std::string& text : *texts) bytes += sizeof text + text.size();
+  if (has_room(bytes, facts, listing)) return;
+  for (std::string* text : {&facts.identity.command_line, &facts.cwd}) *text = {};
+  for (auto* texts : {&facts.mapped_files, &facts.environment_names}) *texts = {};
 }
 
 // A program whose text says "(deleted)" may really be called so. That it has a name does not tell:
@@ -369,19 +390,24 @@ std::optional<std::uint64_t> start_ticks_of(int pid) {
   return line ? std::optional(line->start_ticks) : std::nullopt;
 }
 
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs) {
+  Listing listing;
+  return list_processes(root, needs, listing);
+}
+
 std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs,
-                                         std::vector<Missed>* missed) {
-  std::vector<Missed> ignored;
-  if (missed == nullptr) missed = &ignored;
+                                         Listing& listing) {
   std::vector<ProcessFacts> result;
   std::vector<int> parents;
   std::map<int, std::size_t> known;
-  for (const int pid : list_pids(*missed)) {
+  for (const int pid : list_pids(listing.missed)) {
+    if (listing.is_stopped()) break;
     if (is_ours(pid)) continue;
     int parent = 0;
-    auto facts = read_process(root, needs, pid, parent, *missed);
+    auto facts = read_process(root, needs, pid, parent, listing.missed);
     if (!facts) continue;
-    read_more(root, needs, *facts, *missed);
+    read_more(root, needs, *facts, listing.missed);
+    keep_texts(*facts, listing);
     known[pid] = result.size();
     parents.push_back(parent);
     result.push_back(std::move(*facts));
@@ -393,17 +419,19 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
     result[i].parent_name = from.identity.name;
     result[i].parent_exe = from.identity.exe.path;
     result[i].parent_exe_aliases = from.exe_aliases;
-    result[i].parent_command_line = from.identity.command_line;
+    if (has_room(from.identity.command_line.size(), result[i], listing))
+      result[i].parent_command_line = from.identity.command_line;
   }
   return result;
 }
 
 std::optional<ProcessFacts> look_again(const Root& root, const ProcessNeeds& needs,
-                                       const ProcessFacts& before, std::vector<Missed>& missed) {
+                                       const ProcessFacts& before, Listing& listing) {
   int parent = 0;
-  auto now = read_process(root, needs, before.identity.pid, parent, missed);
+  auto now = read_process(root, needs, before.identity.pid, parent, listing.missed);
   if (!now || now->identity.start_ticks != before.identity.start_ticks) return std::nullopt;
-  read_more(root, needs, *now, missed);
+  read_more(root, needs, *now, listing.missed);
+  keep_texts(*now, listing);
   now->parent_name = before.parent_name;
   now->parent_exe = before.parent_exe;
   now->parent_exe_aliases = before.parent_exe_aliases;

@@ -5,6 +5,7 @@
 // first thread has ended goes on: /proc/PID shows nothing of it then, /proc/TID of another thread
 // does.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "agent/scan/evaluate/matcher.h"
 #include "agent/scan/root.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::scan {
 
@@ -23,15 +25,22 @@ struct Missed {
 // A file that /proc shows of a process; what of it cannot be read is noted, unless the process is
 // gone.
 std::string read_whole(const std::string& path, std::size_t most, std::vector<Missed>& missed);
+// How processes are listed.
+struct Listing {
+  std::function<bool()> is_stopped = [] { return false; };
+  std::size_t texts_left = limits::kProcessTextBytes;  // what does not fit is dropped
+  std::vector<Missed> missed{};
+};
 // All processes; of a root that is a folder, those whose program lies in it or whose / it is.
 // Processes of our own family are left out. Hashes and package ownership are not filled in.
-std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {},
-                                         std::vector<Missed>* missed = nullptr);
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs,
+                                         Listing& listing);
+std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& needs = {});
 
 // The same process as it is now: it may run another program, or in another thread; of its parent
 // what was known. Nothing: it ended, or has left the root.
 std::optional<ProcessFacts> look_again(const Root& root, const ProcessNeeds& needs,
-                                       const ProcessFacts& before, std::vector<Missed>& missed);
+                                       const ProcessFacts& before, Listing& listing);
 // Whether the thread that is known of it runs the program that is known.
 bool runs_as_before(const ProcessFacts& process);
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "agent/overlay/overlay.h"
 #include "agent/scan/memory.h"
@@ -93,7 +94,8 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
       collector_(collector),
       sweep_(sweep),
       tallies_(tallies),
-      is_stopped_(std::move(is_stopped)) {
+      is_stopped_(std::move(is_stopped)),
+      listing_{.is_stopped = is_stopped_} {
   if (sweep.wanting(ObjectKind::kNetworkTraffic))
     packet_sockets_ = SockDiag().packet_sockets().value_or(PacketSockets());
 }
@@ -115,8 +117,8 @@ void ProcessPass::learn(ProcessFacts& process) {
 
 bool ProcessPass::keep_up(ProcessFacts& process) {
   if (runs_as_before(process)) return true;
-  std::vector<Missed> missed;
-  auto now = look_again(root_, matcher_.process_needs(), process, missed);
+  auto now = look_again(root_, matcher_.process_needs(), process, listing_);
+  const std::vector<Missed> missed = std::exchange(listing_.missed, {});
   if (!now) return false;
   process = std::move(*now);
   note(missed, ObjectKind::kProcess, who());
@@ -130,16 +132,15 @@ void ProcessPass::list() {
   else if (hides_others("/proc"))
     tallies_.add_unscannable(who(), "/proc",
                              "hides processes of others (hidepid), at which we may not look");
-  std::vector<Missed> missed;
-  processes_ = list_processes(root_, matcher_.process_needs(), &missed);
-  note(missed, ObjectKind::kProcess, who());
+  processes_ = list_processes(root_, matcher_.process_needs(), listing_);
+  note(std::exchange(listing_.missed, {}), ObjectKind::kProcess, who());
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
     learn(process);
   }
   const Policies asked = sweep_.wanting(ObjectKind::kNetworkTraffic);
   if (!asked) return;
-  missed.clear();
+  std::vector<Missed> missed;
   for (ConnectionFacts& facts : list_connections(root_, processes_, &missed)) {
     const auto known = packet_sockets_.find(facts.inode);
     if (known != packet_sockets_.end()) facts.has_packet_filter = known->second;
@@ -156,8 +157,8 @@ UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status,
   if (file && (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
                status.st_ino != process.identity.exe.inode))
     file.reset();
-  std::vector<Missed> ignored;
-  if (!file && why.empty() && look_again(root_, {}, process, ignored)) why = kOther;
+  Listing listing;
+  if (!file && why.empty() && look_again(root_, {}, process, listing)) why = kOther;
   if (!why.empty()) tell_of_program(process, why, asked);
   return file;
 }

@@ -65,6 +65,7 @@ class ProcessPass {
   Tallies& tallies_;
   std::function<bool()> is_stopped_;
 
+  Listing listing_;
   std::vector<ProcessFacts> processes_;
   std::vector<Object> connections_;
   // Asked before the walker gives up the right to know of filters.

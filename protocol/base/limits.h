@@ -168,6 +168,8 @@ inline constexpr std::size_t kBoltBytes = 256ull << 20;
 inline constexpr int kBoltDepth = 32;
 inline constexpr int kBoltReadings = 3;
 inline constexpr std::size_t kImageManifests = 256;
+// Command lines, environments, mapped files and folders of all processes together.
+inline constexpr std::size_t kProcessTextBytes = 128 << 20;
 inline constexpr std::size_t kSweepPolicies = 16;    // answered in one walk
 inline constexpr std::size_t kKnownFiles = 400'000;  // unchanged files whose content is known
 inline constexpr std::size_t kKnownQuestions = 128;  // put to each of them

@@ -413,6 +413,53 @@ TEST_F(ProcessScanTest, WhatIsBehindTheEndOfALongCommandLineIsNotThere) {
   EXPECT_EQ(scan(policy)["partial"], 0);
 }
 
+// Their listing, by a process whose child the program is not.
+void expect_listed_within_bounds(const fs::path& folder, pid_t pid) {
+  const auto root = Root::open(folder);
+  ASSERT_TRUE(root);
+  const ProcessNeeds needs{.mapped_files = true, .environment = true, .cwd = true};
+  Listing whole;
+  const auto all = list_processes(*root, needs, whole);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_GT(all[0].identity.command_line.size(), 30'000u);
+  EXPECT_TRUE(whole.missed.empty());
+  Listing small{.texts_left = limits::kProcessTextBytes - whole.texts_left - 1};
+  const auto cut = list_processes(*root, needs, small);
+  ASSERT_EQ(cut.size(), 1u);
+  EXPECT_EQ(cut[0].identity.pid, pid);
+  EXPECT_EQ(cut[0].identity.command_line + cut[0].cwd, "");
+  EXPECT_TRUE(cut[0].mapped_files.empty() && cut[0].environment_names.empty());
+  ASSERT_EQ(small.missed.size(), 1u);
+  EXPECT_EQ(small.missed[0].what, "/proc/" + std::to_string(pid));
+  EXPECT_TRUE(small.missed[0].is_partial);
+  // Nor does one that became another program get more.
+  const auto again = look_again(*root, needs, all[0], small);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->identity.command_line, "");
+}
+
+TEST_F(ProcessScanTest, WhatManyProcessesShowIsHeldWithoutBound) {
+  const pid_t pid = start_program("/opt/lookalike", std::string(30'000, '0') + "1000");
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    expect_listed_within_bounds(root_, pid);
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(stranger, &status, 0), stranger);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(ProcessScanTest, AScanThatIsStoppedListsProcessesToTheEnd) {
+  start_program("/opt/lookalike");
+  const auto root = Root::open(root_);
+  ASSERT_TRUE(root);
+  int asked = 0;
+  Listing listing{.is_stopped = [&] { return ++asked == 2; }};
+  EXPECT_TRUE(list_processes(*root, {}, listing).empty());
+  EXPECT_EQ(asked, 2);
+}
+
 TEST_F(ProcessScanTest, ProcessesThatProcHidesFromUsAreNotThere) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount a /proc";
   ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
@@ -548,18 +595,18 @@ TEST_F(ProcessScanTest, AProcessThatBecomesAnotherProgramIsTakenForOneThatEnded)
     if (one.identity.pid == pid) before = one;
   ASSERT_EQ(before.identity.pid, pid);
   before.parent_name = "known";
-  std::vector<Missed> missed;
+  Listing listing;
   EXPECT_TRUE(runs_as_before(before));
   ASSERT_EQ(::write(go[1], "!", 1), 1);
   char byte = 0;
   ASSERT_EQ(::read(said[0], &byte, 1), 0);  // closed when it has become the program
   EXPECT_FALSE(runs_as_before(before));
-  const auto now = look_again(*root, {}, before, missed);
+  const auto now = look_again(*root, {}, before, listing);
   ::kill(pid, SIGKILL);
   ASSERT_TRUE(now.has_value());
   EXPECT_EQ(now->identity.command_line, "sleep 1000");
   EXPECT_EQ(now->parent_name, "known");
-  EXPECT_TRUE(until([&] { return !look_again(*root, {}, *now, missed).has_value(); }));
+  EXPECT_TRUE(until([&] { return !look_again(*root, {}, *now, listing).has_value(); }));
   for (const int fd : {go[0], go[1], said[0]}) ::close(fd);
 }
 
