@@ -311,8 +311,7 @@ class Engine {
     else
       tallies_.add_bytes(who, answer.bytes);
     if (job.entries && answer.entries_read) return persistence_.take(job, answer);
-    if (job.entries || (is_unread(answer) && !is_of_walk))
-      tallies_.add_unscannable(who & ~told, job.facts.identity.path, answer.detail);
+    if (job.entries) tallies_.add_unscannable(who & ~told, job.facts.identity.path, answer.detail);
   }
 
   bool is_stopped() {

@@ -93,6 +93,11 @@ void note_texts(const std::string& path, std::size_t texts, std::vector<Missed>&
     missed.push_back({path, fmt::format("only {} names in it were looked at", texts), true});
 }
 
+// What was missed since then serves this need alone.
+void serve(bool ProcessNeeds::*need, std::vector<Missed>& missed, std::size_t before) {
+  for (std::size_t i = before; i < missed.size(); ++i) missed[i].need = need;
+}
+
 // Paths of what it runs, in the root's spelling where they lie in it.
 std::vector<std::string> mapped_files(const Root& root, int pid, std::vector<Missed>& missed) {
   std::set<std::string> files;
@@ -112,11 +117,17 @@ void read_more(const Root& root, const ProcessNeeds& needs, ProcessFacts& facts,
                std::vector<Missed>& missed) {
   const int pid = facts.thread;
   const std::string folder = "/proc/" + std::to_string(pid);
-  if (needs.mapped_files) facts.mapped_files = mapped_files(root, pid, missed);
+  if (needs.mapped_files) {
+    const std::size_t before = missed.size();
+    facts.mapped_files = mapped_files(root, pid, missed);
+    serve(&ProcessNeeds::mapped_files, missed, before);
+  }
   if (needs.environment) {
+    const std::size_t before = missed.size();
     const std::string path = folder + "/environ";
     facts.environment_names = environment_names(read_whole(path, kEnvironmentBytes, missed));
     note_texts(path, facts.environment_names.size(), missed);
+    serve(&ProcessNeeds::environment, missed, before);
   }
   if (needs.capabilities || needs.user) {
     const std::string status = raw::read(folder + "/status", kStatusBytes);
@@ -167,8 +178,8 @@ bool is_called(const std::string& path, int pid, const struct stat& program) {
   return false;
 }
 
-std::optional<ProcessFacts> read_process(const Root& root, const ProcessNeeds& needs, int pid,
-                                         int& parent, std::vector<Missed>& missed) {
+std::optional<ProcessFacts> read_process(const Root& root, int pid, int& parent,
+                                         std::vector<Missed>& missed) {
   errno = 0;
   const auto stat_line = read_stat(pid);
   // As with hidepid=noaccess. Of one that cannot be looked at nobody knows whether it is of a
@@ -215,9 +226,9 @@ std::optional<ProcessFacts> read_process(const Root& root, const ProcessNeeds& n
     identity.exe.path = exe;
   }
   facts.exe_aliases = root.aliases(exe);
-  std::vector<Missed> unasked;
-  std::string command =
-      read_whole(folder + "/cmdline", limits::kLineBytes, needs.command_line ? missed : unasked);
+  const std::size_t before = missed.size();
+  std::string command = read_whole(folder + "/cmdline", limits::kLineBytes, missed);
+  serve(&ProcessNeeds::command_line, missed, before);
   while (!command.empty() && command.back() == '\0') command.pop_back();
   std::replace(command.begin(), command.end(), '\0', ' ');
   identity.command_line = std::move(command);
@@ -404,7 +415,7 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
     if (listing.is_stopped()) break;
     if (is_ours(pid)) continue;
     int parent = 0;
-    auto facts = read_process(root, needs, pid, parent, listing.missed);
+    auto facts = read_process(root, pid, parent, listing.missed);
     if (!facts) continue;
     read_more(root, needs, *facts, listing.missed);
     keep_texts(*facts, listing);
@@ -428,7 +439,7 @@ std::vector<ProcessFacts> list_processes(const Root& root, const ProcessNeeds& n
 std::optional<ProcessFacts> look_again(const Root& root, const ProcessNeeds& needs,
                                        const ProcessFacts& before, Listing& listing) {
   int parent = 0;
-  auto now = read_process(root, needs, before.identity.pid, parent, listing.missed);
+  auto now = read_process(root, before.identity.pid, parent, listing.missed);
   if (!now || now->identity.start_ticks != before.identity.start_ticks) return std::nullopt;
   read_more(root, needs, *now, listing.missed);
   keep_texts(*now, listing);

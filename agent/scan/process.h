@@ -21,6 +21,7 @@ namespace fleetsweep::scan {
 struct Missed {
   std::string what, why;
   bool is_partial = false;
+  bool ProcessNeeds::*need = nullptr;  // whoever has it is served by it; null: all are
 };
 // A file that /proc shows of a process; what of it cannot be read is noted, unless the process is
 // gone.

@@ -100,12 +100,24 @@ ProcessPass::ProcessPass(const Root& root, const Matcher& matcher, const Package
     packet_sockets_ = SockDiag().packet_sockets().value_or(PacketSockets());
 }
 
-void ProcessPass::note(const std::vector<Missed>& missed, ObjectKind kind, Policies asked) {
-  for (const Missed& one : missed)
+template <class Wants>
+Policies ProcessPass::asking_for(Wants wants) const {
+  Policies who = 0;
+  for (std::uint16_t d = 0; d < matcher_.detections(); ++d)
+    if (matcher_.detection(d).object == ObjectKind::kProcess && wants(d)) who |= sweep_.bit_of(d);
+  return who;
+}
+
+void ProcessPass::note(const std::vector<Missed>& missed, Policies asked) {
+  for (const Missed& one : missed) {
+    const Policies who = one.need == nullptr ? asked : asking_for([&](std::uint16_t d) {
+      return matcher_.needs(d).process.*one.need;
+    });
     if (one.is_partial)
-      tallies_.add_partial(sweep_.wanting(kind), one.what, one.why);
+      tallies_.add_partial(who, one.what, one.why);
     else
-      tallies_.add_unscannable(asked, one.what, one.why);
+      tallies_.add_unscannable(who, one.what, one.why);
+  }
 }
 
 void ProcessPass::learn(ProcessFacts& process) {
@@ -121,7 +133,7 @@ bool ProcessPass::keep_up(ProcessFacts& process) {
   const std::vector<Missed> missed = std::exchange(listing_.missed, {});
   if (!now) return false;
   process = std::move(*now);
-  note(missed, ObjectKind::kProcess, who());
+  note(missed, who());
   learn(process);
   return true;
 }
@@ -133,7 +145,7 @@ void ProcessPass::list() {
     tallies_.add_unscannable(who(), "/proc",
                              "hides processes of others (hidepid), at which we may not look");
   processes_ = list_processes(root_, matcher_.process_needs(), listing_);
-  note(std::exchange(listing_.missed, {}), ObjectKind::kProcess, who());
+  note(std::exchange(listing_.missed, {}), who());
   for (ProcessFacts& process : processes_) {
     tallies_.add_scanned(who());
     learn(process);
@@ -146,7 +158,7 @@ void ProcessPass::list() {
     if (known != packet_sockets_.end()) facts.has_packet_filter = known->second;
     connections_.emplace_back(std::move(facts));
   }
-  note(missed, ObjectKind::kNetworkTraffic, asked);
+  note(missed, asked);
 }
 
 UniqueFd ProcessPass::open_exe(const ProcessFacts& process, struct stat& status, Policies asked) {
@@ -286,12 +298,16 @@ void ProcessPass::hash_exe(ProcessFacts& process, Policies asked) {
 void ProcessPass::scan_memory(ProcessFacts& process, std::uint16_t rule) {
   for (bool is_again = false; !read_memory_of(process, rule) && keep_up(process); is_again = true) {
     if (!is_again) continue;
-    tallies_.add_unscannable(sweep_.wanting(ObjectKind::kProcess), memory_of(process), kOther);
+    tallies_.add_unscannable(asking_memory(rule), memory_of(process), kOther);
     break;
   }
   // Another process by now: what was read may be of that one.
   if (start_ticks_of(process.identity.pid) != process.identity.start_ticks) process.rules.clear();
   process.rules_done.push_back(rule);
+}
+
+Policies ProcessPass::asking_memory(std::uint16_t rule) const {
+  return asking_for([&](std::uint16_t d) { return matcher_.detection(d).rule == rule; });
 }
 
 bool ProcessPass::read_memory_of(ProcessFacts& process, std::uint16_t rule) {
@@ -310,7 +326,7 @@ bool ProcessPass::read_memory_of(ProcessFacts& process, std::uint16_t rule) {
   parser_.finish();
   scanned_ = nullptr;
   if ((!read && read.error().code == Code::kNotFound) || !runs_as_before(process)) return false;
-  const Policies asked = sweep_.wanting(ObjectKind::kProcess);
+  const Policies asked = asking_memory(rule);
   if (!read) tallies_.add_unscannable(asked, what, read.error().message);
   if (read && read->is_partial)
     tallies_.add_partial(asked, what, fmt::format("rules saw only {} bytes", read->bytes));
@@ -320,14 +336,14 @@ bool ProcessPass::read_memory_of(ProcessFacts& process, std::uint16_t rule) {
 void ProcessPass::on_answer(const Job& job, const Answer& answer) {
   if (scanned_ != nullptr && !job.rules.empty()) {
     scanned_->rules.insert(scanned_->rules.end(), answer.rules.begin(), answer.rules.end());
-    if (answer.status == Answer::Status::kPartial)  // a rule took too long
-      tallies_.add_unscannable(sweep_.wanting(ObjectKind::kProcess), job.facts.identity.path,
+    if (answer.status != Answer::Status::kRead)  // a rule took too long, or it is unread
+      tallies_.add_unscannable(asking_memory(job.rules.front()), job.facts.identity.path,
                                answer.detail);
   }
   const auto program = programs_.find(state_of(job.facts.identity));
   const auto sha256 = Digest::parse_hex(answer.sha256);
   if (program != programs_.end() && sha256 && !is_unread(answer)) program->second.sha256 = *sha256;
-  if (job.hash && answer.status == Answer::Status::kPartial) unhashed_ = answer.detail;
+  if (job.hash && answer.status != Answer::Status::kRead) unhashed_ = answer.detail;
 }
 
 }  // namespace fleetsweep::scan

@@ -41,7 +41,12 @@ class ProcessPass {
   void on_answer(const Job& job, const Answer& answer);
 
  private:
-  void note(const std::vector<Missed>& missed, model::ObjectKind kind, Policies asked);
+  // With a detection of processes that `wants` takes.
+  template <class Wants>
+  Policies asking_for(Wants wants) const;
+  Policies asking_memory(std::uint16_t rule) const;
+  // To whoever asked for what was missed.
+  void note(const std::vector<Missed>& missed, Policies asked);
   void learn(ProcessFacts& process);  // what is known of its program
   // It may run another program than when it was listed, or in another thread. False: it ended.
   bool keep_up(ProcessFacts& process);

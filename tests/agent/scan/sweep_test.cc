@@ -7,10 +7,12 @@
 #include "protocol/base/prng.h"
 #include "protocol/codec/codec.h"
 #include "tests/agent/scan/tree.h"
+#include "tests/wait.h"
 
 namespace fleetsweep::scan {
 namespace {
 
+namespace fs = std::filesystem;
 using model::Field;
 using model::Match;
 using model::ObjectKind;
@@ -147,6 +149,49 @@ TEST_F(SweepTest, APolicyIsAnsweredOtherwiseThanAlone) {
     for (std::size_t i = 0; i < policies.size(); ++i)
       EXPECT_EQ(essence(together[i]), essence(scan(policies[i]))) << round << " " << i;
   }
+}
+
+// A process with a long environment and with memory that cannot be read.
+TEST_F(SweepTest, APolicyHearsWhatAnotherMissesOfAProcess) {
+  write("/helper.c", R"(
+#define _GNU_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+int main() {
+  int file = memfd_create("x", 0);
+  if (mmap(0, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED) return 1;
+  return pause();
+})");
+  fs::create_directories(at("/opt"));
+  const std::string make =
+      "cc -o '" + at("/opt/lookalike").string() + "' '" + at("/helper.c").string() + "'";
+  ASSERT_EQ(std::system(make.c_str()), 0);
+  const auto name = [](int i) { return "FLEETSWEEP_" + std::to_string(i); };
+  for (int i = 0; i < 5000; ++i) ::setenv(name(i).c_str(), "", 1);
+  const pid_t pid = start_program("/opt/lookalike");
+  for (int i = 0; i < 5000; ++i) ::unsetenv(name(i).c_str());
+  const std::string maps = "/proc/" + std::to_string(pid) + "/maps";
+  ASSERT_TRUE(until([&] {
+    std::ifstream file(maps);
+    return std::string{std::istreambuf_iterator<char>(file), {}}.find("memfd:") !=
+           std::string::npos;
+  }));
+  model::Policy names, environment, memory;
+  names.detections = {
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessName, "none of this name")})};
+  environment.detections = {
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessEnvironmentNames, "NOT_THERE")})};
+  memory = by_rule("none of this text");
+  memory.detections = {
+      detection("d", ObjectKind::kProcess, {is(Field::kProcessExePath, "/opt/lookalike")})};
+  memory.detections[0].rule = 0;
+  const auto results = scan_together({names, environment, memory});
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_EQ(results[0]["partial"], 0) << results[0].dump(1);
+  ASSERT_EQ(results[1]["partial"], 1) << results[1].dump(1);
+  EXPECT_NE(results[1]["partial_paths"].dump().find("/environ: only 4096"), std::string::npos);
+  ASSERT_EQ(results[2]["partial"], 1) << results[2].dump(1);
+  EXPECT_NE(results[2]["partial_paths"].dump().find("memory of process"), std::string::npos);
 }
 
 TEST_F(SweepTest, APolicyThatFindsTooMuchTakesTheOthersAlong) {
