@@ -166,6 +166,9 @@ class PredicateReader {
   }
 
   void read_value(const Node& node) {
+    if (node.text.starts_with("@lists/"))
+      return sink_.error(node.at, fmt::format("'{}' stands among other values", shown(node.text)),
+                         "a list is the whole value: make it another alternative of 'where'");
     if (key_.match == Match::kExists) {
       if (const auto yes = read_boolean(node, fmt::format("'{}'", entry_.key), sink_))
         predicate_.values.push_back(Value{.number = *yes});

@@ -322,7 +322,7 @@ TEST(Checks, ADomainIsLookedForInTheMiddleOfOthers) {
                                     "names | x.com is in netflix.com: use "
                                     "process.command_line|domain")));
   EXPECT_THAT(where("process.command_line|domain: ['@lists/names', C2.example.net]"),
-              Contains(HasSubstr("'@lists/names' is not a domain name | such as c2.example.org")));
+              Contains(HasSubstr("error: '@lists/names' stands among other values")));
   EXPECT_THAT(where("process.command_line|domain: C2.example.net"),
               Contains(HasSubstr("warning: 'C2.example.net' counts for ever here")));
   EXPECT_THAT(where("process.command_line|domain: '{{content.file.name}}'"),

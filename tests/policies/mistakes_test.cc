@@ -37,6 +37,18 @@ TEST(Mistakes, AWrongTypePasses) {
                           "2026-11-23, not 'yesterday' | "));
 }
 
+TEST(Mistakes, AListAmongOtherValuesIsTakenForText) {
+  const char* error =
+      "error: '@lists/c2' stands among other values | a list is the whole value: make it another "
+      "alternative of 'where'";
+  EXPECT_THAT(mistakes(with("\"@lists/c2\"", "['@lists/c2', 198.51.100.9]")),
+              testing::Contains(HasSubstr(error)));
+  EXPECT_THAT(mistakes(with("'{{content.file.path}}'",
+                            "'{{content.file.path}}', process.command_line|contains: [evil, "
+                            "'@lists/c2']")),
+              testing::Contains(HasSubstr(error)));
+}
+
 TEST(Mistakes, WhatIsKeptIsSignedToBeGoneForGood) {
   const auto beside_purge = [](const std::string& action) {
     return mistakes(with("- {action: quarantine, select: content}",
