@@ -30,6 +30,7 @@ class Parser {
     if (result && !token_.empty())
       return wrong(fmt::format("'{}' is not expected here", shown(token_)),
                    "join two conditions with 'and' or 'or'");
+    if (is_unknown_) return std::nullopt;
     return result;
   }
 
@@ -126,14 +127,14 @@ class Parser {
       next();
     }
     const auto most = static_cast<std::int64_t>(names.size());
-    if (!all && (!count || *count < 1 || *count > most)) {
+    if (!all && !is_unknown_ && (!count || *count < 1 || *count > most)) {
       at_ = begin;
       token_ = {};
       return wrong(fmt::format("the number before 'of' is 1 to {} here", most),
                    "it counts detections that have a finding");
     }
     Condition condition{.kind = Condition::Kind::kAtLeast};
-    condition.count = static_cast<std::uint16_t>(all ? most : *count);
+    condition.count = static_cast<std::uint16_t>(all ? most : count.value_or(0));
     condition.detections.assign(names.begin(), names.end());
     return condition;
   }
@@ -150,12 +151,14 @@ class Parser {
     if (indices.empty()) {
       if (token_.empty() || token_ == ")" || token_ == "," || token_ == "(")
         return wrong("the name of a detection is missing");
+      is_unknown_ = true;
       if (token_.ends_with('*'))
-        return wrong(fmt::format("no detection begins with '{}'",
-                                 shown(token_.substr(0, token_.size() - 1))),
-                     "known are " + listed(draft_.detection_names()));
-      return wrong(fmt::format("no detection '{}'", shown(token_)),
-                   name_hint(token_, draft_.detection_names()));
+        wrong(fmt::format("no detection begins with '{}'",
+                          shown(token_.substr(0, token_.size() - 1))),
+              "known are " + listed(draft_.detection_names()));
+      else
+        wrong(fmt::format("no detection '{}'", shown(token_)),
+              name_hint(token_, draft_.detection_names()));
     }
     next();
     return indices;
@@ -166,6 +169,7 @@ class Parser {
   Draft& draft_;
   std::size_t at_ = 0;
   std::string_view token_;
+  bool is_unknown_ = false;  // a name, already told: the others may be wrong, too
 };
 
 void collect(const Condition& condition, bool negated_too, std::set<std::uint16_t>& names) {

@@ -59,6 +59,17 @@ TEST(Condition, ThePlaceOfAMistakeIsLost) {
   EXPECT_EQ(World().meaning("1 sel_a"), "1:3 error: 'of' is missing | such as 1 of sel_*");
 }
 
+TEST(Condition, OneUnknownNameHidesTheNext) {
+  World world;
+  EXPECT_FALSE(world.read("sel_d and (hesh or 2 of (sel_a, nix_*)) and not hash"));
+  EXPECT_THAT(lines_of(world.sink.take()),
+              testing::ElementsAre(
+                  "1:1 error: no detection 'sel_d' | did you mean 'sel_a'?",
+                  "1:12 error: no detection 'hesh' | did you mean 'hash'?",
+                  "1:33 error: no detection begins with 'nix_' | known are hash, sel_a, sel_b, "
+                  "sel_c"));
+}
+
 TEST(Condition, EndlessNestingEatsTheStack) {
   EXPECT_EQ(World().meaning(std::string(2000, '(') + "hash" + std::string(2000, ')')),
             "1:33 error: too many parentheses | ");
