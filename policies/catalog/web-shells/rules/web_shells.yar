@@ -14,10 +14,11 @@ rule WebShell_PHP_Request_Is_Code
         reference = "what a one-line shell is; NSA and ASD 2020, Detect and prevent web shell malware"
     strings:
         $php = "<?php" nocase
-        $get = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_GET\s{0,4}\[/ nocase
-        $post = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_POST\s{0,4}\[/ nocase
-        $request = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_REQUEST\s{0,4}\[/ nocase
-        $cookie = /\b(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_COOKIE\s{0,4}\[/ nocase
+        // Not the method of that name behind -> or ::, such as exec of PDO.
+        $get = /([^\w\s>:]|[^-]>|[^:]:|\w\s)\s*(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_GET\s{0,4}\[/ nocase
+        $post = /([^\w\s>:]|[^-]>|[^:]:|\w\s)\s*(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_POST\s{0,4}\[/ nocase
+        $request = /([^\w\s>:]|[^-]>|[^:]:|\w\s)\s*(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_REQUEST\s{0,4}\[/ nocase
+        $cookie = /([^\w\s>:]|[^-]>|[^:]:|\w\s)\s*(eval|assert|system|exec|shell_exec|passthru|popen|proc_open)\s{0,4}\(\s{0,4}@?\s{0,4}((base64_decode|gzinflate|str_rot13|stripslashes)\s{0,4}\(\s{0,4}){0,3}\$_COOKIE\s{0,4}\[/ nocase
         $get_ticks = /`\s{0,4}\$_GET\s{0,4}\[/
         $post_ticks = /`\s{0,4}\$_POST\s{0,4}\[/
         $request_ticks = /`\s{0,4}\$_REQUEST\s{0,4}\[/
