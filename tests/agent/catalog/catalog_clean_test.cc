@@ -217,7 +217,8 @@ TEST(CatalogClean, WhatActRemovedIsNotKnownAgainWhenItIsPutBack) {
     request.verdicts = before.result.verdicts;
     const Answer cleaned = host.run(request);
     ASSERT_EQ(cleaned.state(), model::HostState::kCleaned) << cleaned.text();
-    act::output_of("cp -a --remove-destination " + host.root() + ".saved/. " + host.root());
+    act::output_of("chattr -Rf -i " + host.root() + "; cp -a --remove-destination " + host.root() +
+                   ".saved/. " + host.root());
     std::size_t lines = 0, files = 0;
     for (const model::Finding& finding : real_scan(host, host.policy).result.findings) {
       const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);

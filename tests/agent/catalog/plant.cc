@@ -1,6 +1,9 @@
 #include "tests/agent/catalog/plant.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,10 +56,13 @@ Planted parsed(std::string line) {
   one.expected = static_cast<Expected>(sign[0]);
   one.path = unescaped(word(line));
   one.text = unescaped(line);
-  if (const auto plus = verb.find("+packet"); plus != std::string::npos) {
-    one.has_packet_socket = true;
-    verb.resize(plus);
-  }
+  const auto takes = [&](std::string_view suffix) {
+    const bool has = verb.ends_with(suffix);
+    if (has) verb.resize(verb.size() - suffix.size());
+    return has;
+  };
+  one.has_packet_socket = takes("+packet");
+  one.is_immutable = takes("+immutable");
   constexpr std::string_view kVerbs[] = {"program", "run",  "ghost", "text",
                                          "line",    "made", "owned"};
   const auto found = std::find(std::begin(kVerbs), std::end(kVerbs), verb);
@@ -117,6 +123,14 @@ void put(Planted& one, const std::string& family, act::ActHost& host) {
       return;
     }
   }
+}
+
+void make_immutable(const std::string& path) {
+  const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  int flags = 0;
+  if (::ioctl(file.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_IMMUTABLE_FL;
+  ::ioctl(file.get(), FS_IOC_SETFLAGS, &flags);
 }
 
 void put_linux(const act::ActHost& host) {
@@ -188,6 +202,8 @@ std::vector<Planted> plant(const std::string& family, model::Platform platform,
     all.push_back(parsed(line));
     put(all.back(), family, host);
   }
+  for (const Planted& one : all)
+    if (one.is_immutable) make_immutable(host.at(one.path));
   return all;
 }
 

@@ -19,6 +19,7 @@ struct Planted {
   std::string path;
   std::string text;
   bool has_packet_socket = false;  // kRunning, kGhost; then the socket is to be found too
+  bool is_immutable = false;       // where the file system knows the flag
   pid_t pid = 0;                   // kRunning, kGhost
 
   bool is_found_in(const std::vector<model::Finding>& findings) const;
