@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/act/pack.h"
+#include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
 
@@ -23,11 +24,18 @@ constexpr std::uint32_t kSettableFlags = FS_SECRM_FL | FS_UNRM_FL | FS_COMPR_FL 
                                          FS_NODUMP_FL | FS_NOATIME_FL | FS_NOCOMP_FL |
                                          FS_NOTAIL_FL | FS_NOCOW_FL;
 
+tl::unexpected<Refusal> refuse_attributes(std::string_view path) {
+  return refuse(Reason::kLimit, "{}: its extended attributes are more than {} bytes", escaped(path),
+                limits::kAttributeBytes);
+}
+
 Checked<std::vector<std::string>> xattr_names(int fd, std::string_view path) {
   std::vector<std::string> result;
   std::string names(XATTR_LIST_MAX, '\0');
   const auto size = ::flistxattr(fd, names.data(), names.size());
   if (size < 0 && errno == ENOTSUP) return result;
+  // The names alone are more than the kernel tells.
+  if (size < 0 && errno == E2BIG) return refuse_attributes(path);
   if (size < 0) return refuse_errno("attributes of", path, errno);
   for (std::size_t at = 0; at < static_cast<std::size_t>(size); at += result.back().size() + 1)
     result.emplace_back(names.c_str() + at);
@@ -37,13 +45,15 @@ Checked<std::vector<std::string>> xattr_names(int fd, std::string_view path) {
 Checked<std::map<std::string, std::string>> read_xattrs(int fd, std::string_view path) {
   std::map<std::string, std::string> result;
   FS_TRY(const auto names, xattr_names(fd, path));
+  std::string buffer(XATTR_SIZE_MAX, '\0');
+  std::size_t bytes = 0;
   for (const auto& name : names) {
-    std::string value(XATTR_SIZE_MAX, '\0');
-    const auto length = ::fgetxattr(fd, name.c_str(), value.data(), value.size());
+    const auto length = ::fgetxattr(fd, name.c_str(), buffer.data(), buffer.size());
     if (length < 0 && errno == ENODATA) continue;
     if (length < 0) return refuse_errno("attribute of", path, errno);
-    value.resize(static_cast<std::size_t>(length));
-    result.emplace(name, std::move(value));
+    bytes += name.size() + static_cast<std::size_t>(length);
+    if (bytes > limits::kAttributeBytes) return refuse_attributes(path);
+    result.emplace(name, buffer.substr(0, static_cast<std::size_t>(length)));
   }
   return result;
 }

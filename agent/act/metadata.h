@@ -52,7 +52,8 @@ struct Metadata {
 Bytes encode(const Metadata& metadata);
 Result<Metadata> decode_metadata(BytesView bytes);
 
-// Of an open file; the digest is the caller's to fill in.
+// Of an open file; the digest is the caller's to fill in. kLimit: its extended attributes are more
+// than limits::kAttributeBytes.
 Checked<Metadata> read_metadata(int fd, std::string_view path);
 // Owner, mode, extended attributes (and no other ones), times; not the flags.
 Checked<void> apply_metadata(int fd, const Metadata& metadata);

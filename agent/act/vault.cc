@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::string_view kMagic = "FSQ1";
 constexpr std::size_t kChunkBytes = 64 * 1024;
-constexpr std::size_t kMetadataBytes = 4 * 1024 * 1024;
 constexpr std::size_t kWrappedBytes =
     crypto::kStreamHeaderBytes + 32 + crypto::kStreamOverheadBytes;
 
@@ -160,6 +159,10 @@ std::string Vault::path(const Nonce& transaction, const std::string& name) const
 
 Checked<void> Vault::write(const std::string& path, int fd, BytesView text, Metadata& metadata,
                            const Digest& expected, std::uint64_t bytes_max) {
+  // Digests and size, which come later, take the same room.
+  if (const auto bytes = encode(metadata).size(); bytes > limits::kMetadataBytes)
+    return refuse(Reason::kLimit, "{}: {} bytes are known of it, beside its content",
+                  escaped(metadata.path), bytes);
   UniqueFd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!out) return refuse_errno("create", path, errno);
   const auto key = crypto::random_key();
@@ -249,7 +252,7 @@ Result<Metadata> Vault::load(const Nonce& transaction, const std::string& name,
     FS_TRY(const Bytes length_bytes, get(file.get(), 4));
     const auto length = Unpacker(length_bytes).u32();
     if (length < crypto::kStreamOverheadBytes ||
-        length > kMetadataBytes + crypto::kStreamOverheadBytes)
+        length > limits::kMetadataBytes + crypto::kStreamOverheadBytes)
       return fail(Code::kUntrusted, "{}: a chunk of {} bytes", where, length);
     FS_TRY(const Bytes sealed, get(file.get(), length));
     // Only the order in the stream says which kind comes: a content chunk opens as "c" alone.

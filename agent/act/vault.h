@@ -33,7 +33,8 @@ class Vault {
 
   // Copies from the descriptor, unless `metadata` says that it has no content, and makes it
   // durable; the digests become the content's, and with `expected` not zero another content, or a
-  // longer one, is kChanged and leaves nothing. Replaces what a crash left under the name.
+  // longer one, is kChanged and leaves nothing. What load() would not read back, more metadata than
+  // limits::kMetadataBytes, is kLimit. Replaces what a crash left under the name.
   Checked<Metadata> store(const Nonce& transaction, const std::string& name, int fd,
                           Metadata metadata, const Digest& expected, std::uint64_t bytes_max);
   Checked<void> store_text(const Nonce& transaction, const std::string& name, Metadata metadata,

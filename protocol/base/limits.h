@@ -187,6 +187,9 @@ inline constexpr std::size_t kIntakeEntriesPerDay = 10'000;
 inline constexpr std::size_t kIntakeBytesPerDay = 64ull << 20;
 inline constexpr std::uint64_t kVaultBytes = 512ull << 20;  // unless its owner says otherwise
 inline constexpr std::uint64_t kVaultBytesLeast = 1ull << 20;
+inline constexpr std::size_t kMetadataBytes = 4 << 20;   // of one file in it, beside its content
+inline constexpr std::size_t kAttributeBytes = 1 << 20;  // extended attributes among them
+static_assert(kAttributeBytes < kMetadataBytes);
 inline constexpr std::int64_t kUndoSecondsMin = 86400;  // no policy has evidence purged sooner
 inline constexpr unsigned kRespawnRounds = 10;
 inline constexpr std::size_t kJournalBytes = 64ull << 20;  // of act

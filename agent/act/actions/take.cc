@@ -57,8 +57,10 @@ bool is_last_name(Context& context, std::uint32_t index) {
 
 // All but its content.
 Checked<bool> has_stored_rest(const Metadata& stored, int file) {
-  FS_TRY(const Metadata now, read_metadata(file, stored.path));
-  return is_as(now, stored);
+  const auto now = read_metadata(file, stored.path);
+  if (!now && now.error().reason == Reason::kLimit) return false;  // nothing like it is stored
+  if (!now) return fail(now.error());
+  return is_as(*now, stored);
 }
 
 Checked<bool> is_stored(const Metadata& stored, int file) {

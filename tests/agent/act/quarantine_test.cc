@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/act/ledger.h"
@@ -80,6 +81,27 @@ TEST_F(Clean, HolesOfASparseFileComeBackWhereTheyWere) {
   ASSERT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
   EXPECT_EQ(map(), before);
   EXPECT_EQ(read_text(path), content);
+}
+
+TEST(Quarantine, AFileOfMoreAttributesThanTheVaultReadsBackIsTakenForGood) {
+  ActHost host("/dev/shm");  // other file systems hold few
+  host.infect();
+  const std::string path = host.at("/tmp/kit/evil"), value(64 * 1024, 'x');
+  for (int i = 0; i < 65; ++i)
+    if (::setxattr(path.c_str(), fmt::format("user.{}", i).c_str(), value.data(), value.size(),
+                   0) != 0)
+      GTEST_SKIP() << "this file system has no attributes of that size";
+  host.scan();
+  host.dry_run = host.findings;
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  const auto item = answer.item("/tmp/kit/evil", ActionKind::kQuarantine);
+  ASSERT_TRUE(item) << answer.text();
+  EXPECT_EQ(item->outcome, Outcome::kFailed);
+  EXPECT_EQ(item->reason, Reason::kLimit) << answer.text();
+  EXPECT_TRUE(fs::exists(path));
+  EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << answer.text();
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
 }
 
 TEST_F(Clean, AnImmutableFileIsReportedUnlessThePolicyMayClearTheFlag) {

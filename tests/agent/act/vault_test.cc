@@ -1,5 +1,7 @@
 #include "agent/act/vault.h"
 
+#include <sys/xattr.h>
+
 #include "protocol/base/limits.h"
 #include "tests/agent/act/temp_dir.h"
 
@@ -84,6 +86,52 @@ TEST_F(VaultTest, HolesOfASparseFileAreKnownByTheirPlaces) {
   EXPECT_TRUE(metadata->has_data(512 * 1024, 1));
   EXPECT_FALSE(metadata->has_data(0, 256 * 1024));
   EXPECT_FALSE(metadata->has_data(768 * 1024, 256 * 1024));
+}
+
+TEST_F(VaultTest, AnAttributeOfOneByteTakesTheRoomOfTheLongest) {
+  write_text(state / "source", "");
+  const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
+  if (::fsetxattr(file.get(), "user.a", "x", 1, 0) != 0)
+    GTEST_SKIP() << "this file system has no attributes";
+  const auto metadata = read_metadata(file.get(), "/source");
+  ASSERT_TRUE(metadata);
+  const std::string& value = metadata->xattrs.at("user.a");
+  EXPECT_EQ(value, "x");
+  EXPECT_LT(value.capacity(), 100u);
+}
+
+TEST_F(VaultTest, AFileOfSoManyAttributesIsReadUntilMemoryEnds) {
+  const TempDir folder("/dev/shm");  // other file systems hold few
+  write_text(folder / "source", "");
+  const UniqueFd file(::open((folder / "source").c_str(), O_RDONLY));
+  const std::string value(limits::kAttributeBytes / 32, 'x');
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_TRUE(read_metadata(file.get(), "/source")) << i;
+    if (::fsetxattr(file.get(), fmt::format("user.{}", i).c_str(), value.data(), value.size(), 0) !=
+        0)
+      GTEST_SKIP() << "this file system has no attributes";
+  }
+  const auto metadata = read_metadata(file.get(), "/source");  // their names come on top
+  ASSERT_FALSE(metadata);
+  EXPECT_EQ(metadata.error().reason, Reason::kLimit);
+}
+
+TEST_F(VaultTest, MoreIsKeptOfAFileThanCanBeReadBack) {
+  auto a_vault = vault();
+  write_text(state / "source", "content");
+  const UniqueFd file(::open((state / "source").c_str(), O_RDONLY));
+  auto metadata = *read_metadata(file.get(), "/source");
+  const auto bytes_now = encode(metadata).size();
+  metadata.names = {std::string(limits::kMetadataBytes - bytes_now - 4, 'x')};
+  ASSERT_TRUE(a_vault.store(transaction, "0", file.get(), metadata, {}, 7));
+  std::string content;
+  EXPECT_TRUE(load(a_vault, content));
+  EXPECT_EQ(content, "content");
+  metadata.names[0] += 'x';
+  const auto stored_more = a_vault.store(transaction, "0", file.get(), metadata, {}, 7);
+  ASSERT_FALSE(stored_more);
+  EXPECT_EQ(stored_more.error().reason, Reason::kLimit);
+  EXPECT_FALSE(std::filesystem::exists(stored()));
 }
 
 TEST_F(VaultTest, AnotherFormatIsNotGuessedAt) {
