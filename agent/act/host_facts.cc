@@ -46,17 +46,33 @@ bool is_mount_point(const Parent& parent) {
          (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-// By the same hash as what its package recorded; MD5 where it recorded nothing.
-Checked<std::string> digest_like(const std::optional<std::string>& recorded, int fd) {
+// No scan hashes more, and no package installs it; a hole costs nothing to whoever adds it.
+bool is_too_large(const struct stat& status) {
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  const std::uint64_t on_disk = static_cast<std::uint64_t>(status.st_blocks) * 512;
+  return size > limits::kReadFileBytes || size > on_disk + limits::kHashedHoleBytes;
+}
+
+// By the same hash as what its package recorded; MD5 where it recorded nothing. Nothing: it is too
+// large.
+Checked<std::optional<std::string>> digest_like(const std::optional<std::string>& recorded,
+                                                int fd) {
   constexpr std::size_t kMd5Digits = 32;
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return refuse_errno("stat", "a file", errno);
+  if (is_too_large(status)) return std::nullopt;
   crypto::BulkHash hash(recorded && recorded->size() != kMd5Digits ? crypto::HashKind::kSha256
                                                                    : crypto::HashKind::kMd5);
   Bytes buffer(256 * 1024);
-  off_t at = 0;
-  ssize_t got = 0;
-  for (; (got = ::pread(fd, buffer.data(), buffer.size(), at)) > 0; at += got)
+  // As long as it was when it was measured, whoever makes it longer meanwhile.
+  for (off_t at = 0; at < status.st_size;) {
+    const auto most = std::min(buffer.size(), static_cast<std::size_t>(status.st_size - at));
+    const auto got = ::pread(fd, buffer.data(), most, at);
+    if (got < 0) return refuse_errno("read", "a file", errno);
+    if (got == 0) break;
     hash.update(BytesView(buffer).first(static_cast<std::size_t>(got)));
-  if (got < 0) return refuse_errno("read", "a file", errno);
+    at += got;
+  }
   return to_hex(hash.finish());
 }
 
@@ -64,8 +80,8 @@ Checked<std::string> digest_like(const std::optional<std::string>& recorded, int
 Checked<bool> is_intact(const PackageDb& packages, const std::string& path, int fd) {
   const auto recorded = packages.recorded(path);
   if (!recorded) return false;
-  FS_TRY(const std::string found, digest_like(recorded, fd));
-  return found == *recorded;
+  FS_TRY(const auto found, digest_like(recorded, fd));
+  return found == recorded;
 }
 
 Checked<UniqueFd> open_at(const Tree& tree, const std::string& path) {
@@ -203,8 +219,8 @@ class Facts {
     if (!file && is_absent(file.error())) return std::string();
     if (!file) return fail(file.error());
     const auto recorded = packages_.recorded(path);
-    FS_TRY(const std::string found, digest_like(recorded, file->get()));
-    if (recorded == found) return std::string();
+    FS_TRY(const auto found, digest_like(recorded, file->get()));
+    if (recorded && recorded == found) return std::string();
     return reinstall_proposal(
         {*package, dpkg_version(dpkg_status(), *package).value_or(""), recorded, found});
   }

@@ -47,9 +47,11 @@ std::string reinstall_proposal(const ChangedFile& file) {
   const bool is_rpm = file.recorded && file.recorded->size() == 64;
   std::string text = "of package " + escaped(file.package);
   if (!is_rpm) text += " " + (file.version.empty() ? "(no version known)" : escaped(file.version));
-  text += file.recorded ? fmt::format(", which installed {} {}; here is {}",
-                                      is_rpm ? "SHA-256" : "MD5", *file.recorded, file.found)
-                        : fmt::format(", which recorded no digest; here is MD5 {}", file.found);
+  text += file.recorded
+              ? fmt::format(", which installed {} {}; here is ", is_rpm ? "SHA-256" : "MD5",
+                            *file.recorded)
+              : fmt::format(", which recorded no digest; here is {}", file.found ? "MD5 " : "");
+  text += file.found.value_or("what is too large to be hashed");
   if (is_rpm && is_plain(file.package))
     return text + "; a person may run: dnf reinstall " + file.package;
   if (is_rpm || !is_plain(file.package) || !is_plain(file.version))

@@ -17,7 +17,7 @@ struct ChangedFile {
   // rpm's names hold the version; dpkg's do not.
   std::string package, version;
   std::optional<std::string> recorded;  // as PackageDb::recorded(); nothing: it has none of it
-  std::string found;                    // by the same hash, else MD5
+  std::optional<std::string> found;     // by the same hash, else MD5; nothing: it is too large
 };
 // In one line: whose it is, how it differs, and the command. The database may be an attacker's: a
 // name that would mean something to a shell is not put into a command.

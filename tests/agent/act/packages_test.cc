@@ -1,5 +1,6 @@
 // Files that belong to packages, and where nobody can say whether they do.
 
+#include "protocol/base/limits.h"
 #include "tests/agent/act/clean.h"
 
 namespace fleetsweep::act {
@@ -33,6 +34,23 @@ TEST_F(Clean, APackagesChangedFileIsReplacedOrNobodyLearnsHow) {
       "/tmp/kit/evil: of package kit 1.2-3, which installed MD5 " + std::string(32, 'a')))
       << answer.done->paths[0];
   EXPECT_EQ(host.manifest(), before);
+}
+
+TEST_F(Clean, AHoleBehindAPackagesFileIsReadForHours) {
+  write_text(host.at("/var/lib/dpkg/info/kit.list"), "/tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/info/kit.md5sums"), std::string(32, 'a') + "  tmp/kit/evil\n");
+  write_text(host.at("/var/lib/dpkg/status"), "Package: kit\nVersion: 1.2-3\n");
+  host.policy.responses[0].actions = {
+      {ActionKind::kRestoreFromPackage, {{model::Selector::Kind::kDetections, {kByHash}, {}}}}};
+  const auto request = host.request();
+  fs::resize_file(host.at("/tmp/kit/evil"), limits::kHashedHoleBytes + (1 << 20));
+  const Answer answer = host.run(request);
+  ASSERT_EQ(answer.done->items.size(), 1u) << answer.text();
+  EXPECT_EQ(answer.done->items[0].outcome, Outcome::kFound);
+  EXPECT_EQ(answer.done->paths[0],
+            "/tmp/kit/evil: of package kit 1.2-3, which installed MD5 " + std::string(32, 'a') +
+                "; here is what is too large to be hashed; a person may run: apt-get install "
+                "--reinstall kit=1.2-3");
 }
 
 TEST_F(Clean, APackagesOwnFileStopsEverything) {

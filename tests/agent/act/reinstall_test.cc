@@ -33,6 +33,9 @@ TEST(Reinstall, APersonDoesNotLearnWhatToRun) {
       "run: apt-get install --reinstall libc6:amd64=1:1.0-2~bpo+1");
   EXPECT_THAT(reinstall_proposal({"demo", "1", std::nullopt, "bb"}),
               HasSubstr("which recorded no digest; here is MD5 bb; a person may run"));
+  EXPECT_THAT(
+      reinstall_proposal({"demo", "1", std::nullopt, std::nullopt}),
+      HasSubstr("which recorded no digest; here is what is too large to be hashed; a person"));
 }
 
 TEST(Reinstall, AFileOfRpmsIsProposedToDpkg) {
