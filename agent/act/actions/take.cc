@@ -126,6 +126,20 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
   return taken;
 }
 
+// Under its name, whatever number its file system or, where that keeps none (vfat), the file itself
+// has by now; nothing: what is there, if anything, is another file.
+Checked<UniqueFd> still_there(Context& context, const Op& op, const Parent& parent) {
+  auto file = context.tree.file(parent, op.file.path);
+  if (!file && is_absent(file.error())) return UniqueFd();
+  if (!file) return file;
+  struct stat status {};
+  if (::fstat(file->get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);
+  if (is_same_inode(status, op.file) || is_same_file(status, op.file, Device::kMayDiffer))
+    return file;
+  FS_TRY(const bool has, has_stored_content(context, op, file->get()));
+  return has ? std::move(file) : UniqueFd();
+}
+
 Checked<Recovery> recover(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   FS_TRY(const Parent parent, recovery_parent(context, index));
@@ -139,13 +153,9 @@ Checked<Recovery> recover(Context& context, std::uint32_t index) {
         (void)lock_again(context, index, *stored, file->get());
     return fail(post.error());
   }
-  FS_TRY(const auto there, stat_in(parent, parent.leaf));
-  // One that is there is not done, whatever number its file system has.
-  if (!there ||
-      (!is_same_inode(*there, op.file) && !is_same_file(*there, op.file, Device::kMayDiffer)))
-    return Recovery{true, post_in(parent)};
+  FS_TRY(const UniqueFd file, still_there(context, op, parent));
+  if (!file) return Recovery{true, post_in(parent)};
   FS_TRY(const Metadata stored, stored_metadata(context, op.store));
-  FS_TRY(const UniqueFd file, context.tree.file(parent, op.file.path));
   FS_CHECK(lock_again(context, index, stored, file.get()));
   return Recovery{};
 }

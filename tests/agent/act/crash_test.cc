@@ -114,6 +114,24 @@ TEST(Crash, AFileThatIsThereCountsAsTakenWhenItsDeviceHasAnotherNumber) {
   }
 }
 
+// As vfat and exfat number them anew when they are mounted again.
+TEST(Crash, AFileThatIsThereCountsAsTakenWhenItHasAnotherNumber) {
+  ActHost host;
+  host.infect();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "before-rename:2").done);
+  const std::string path = host.at("/tmp/kit/evil");
+  output_of("cp -a " + path + " " + path + ".copy && mv " + path + ".copy " + path);
+  request.resume = true;
+  const Answer resumed = host.run(request);
+  EXPECT_EQ(resumed.state(), HostState::kFailed) << resumed.text();
+  const auto item = resumed.item("/tmp/kit/evil", model::ActionKind::kQuarantine);
+  ASSERT_TRUE(item) << resumed.text();
+  EXPECT_EQ(item->outcome, model::Outcome::kFailed);
+  EXPECT_EQ(item->reason, model::Reason::kChanged);
+  EXPECT_TRUE(fs::exists(path));
+}
+
 TEST(Crash, AFileSystemThatIsNotMountedYetCountsAsCleaned) {
   ActHost host;
   host.infect();
