@@ -177,6 +177,8 @@ Status Executor::run(const Nonce& transaction) {
   notes_.clear();
   provenance_.note_processes();
   UnitReload reload(tree_, services_);
+  for (const Op& op : context.state().begin.ops)
+    if (op.pid == 0 && !op.file.path.empty()) tree_.call_lease_back(op.file.path);
   unsigned failures = 0;
   for (std::uint32_t step = 0; step < steps; ++step) {
     // A host on which nothing works is left alone: what follows stays pending.

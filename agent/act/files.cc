@@ -10,8 +10,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
+#include <thread>
 
+#include "protocol/base/limits.h"
 #include "protocol/crypto/bulk_hash.h"
 
 namespace fleetsweep::act {
@@ -30,7 +33,23 @@ int open_resolved(int folder, const std::string& path, std::uint64_t flags, std:
   }
 }
 
+// O_NONBLOCK: a FIFO put in its place must not hold us.
+int open_leaf(const Parent& parent) {
+  return ::openat(parent.folder.get(), parent.leaf.c_str(),
+                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+// As long as the kernel lets one be kept that was called back.
+std::chrono::milliseconds wait_for_leases() {
+  long seconds = 0;
+  std::ifstream("/proc/sys/fs/lease-break-time") >> seconds;
+  return std::min(std::chrono::seconds(seconds + 1), limits::kLeasesWait);
+}
+
 }  // namespace
+
+Tree::Tree(std::string root, UniqueFd folder)
+    : root_(std::move(root)), folder_(std::move(folder)), wait_left_(wait_for_leases()) {}
 
 Result<Tree> Tree::open(const std::string& root) {
   char resolved[PATH_MAX];
@@ -62,11 +81,25 @@ Checked<Parent> Tree::parent(std::string_view path) const {
   return parent;
 }
 
+// Whoever owns a file may lease it. Each attempt to open it calls that back.
+Checked<UniqueFd> Tree::wait_for(std::string_view path, const std::function<int()>& open) const {
+  constexpr std::chrono::milliseconds kPause{50};
+  for (;; wait_left_ -= kPause) {
+    UniqueFd file(open());
+    if (file) return file;
+    if (errno != EWOULDBLOCK) return refuse_errno("open", path, errno);
+    if (wait_left_ < kPause)
+      return refuse(Reason::kRaced, "{}: somebody holds a lease on it", escaped(path));
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+void Tree::call_lease_back(const std::string& path) const {
+  if (const auto folder = parent(path)) UniqueFd(open_leaf(*folder));
+}
+
 Checked<UniqueFd> Tree::file(const Parent& parent, std::string_view path) const {
-  // O_NONBLOCK: a FIFO put in its place must not hold us.
-  UniqueFd file(::openat(parent.folder.get(), parent.leaf.c_str(),
-                         O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file) return refuse_errno("open", path, errno);
+  FS_TRY(UniqueFd file, wait_for(path, [&] { return open_leaf(parent); }));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return refuse_errno("stat", path, errno);
   if (!S_ISREG(status.st_mode))
@@ -81,10 +114,10 @@ Checked<UniqueFd> Tree::followed(const std::string& path) const {
   if (!there || ::fstat(there.get(), &status) != 0) return refuse_errno("open", path, errno);
   if (!S_ISREG(status.st_mode))
     return refuse(Reason::kChanged, "{}: not a regular file", escaped(path));
-  UniqueFd file(
-      ::open(descriptor_link(there.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file) return refuse_errno("open", path, errno);
-  return file;
+  return wait_for(path, [&] {
+    return ::open(descriptor_link(there.get()).c_str(),
+                  O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  });
 }
 
 std::string Tree::real(const std::string& path) const {

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,10 +34,13 @@ class Tree {
   bool is_whole_host() const { return root_ == "/"; }
   int fd() const { return folder_.get(); }
   Checked<Parent> parent(std::string_view path) const;
-  // A regular file, read-only; kChanged if it is anything else now.
+  // A regular file, read-only; kChanged if it is anything else now, kRaced if it is leased, and
+  // stays so after all that may be waited for leases.
   Checked<UniqueFd> file(const Parent& parent, std::string_view path) const;
   // The same through links, which stay in the root: as its programs find it.
   Checked<UniqueFd> followed(const std::string& path) const;
+  // Of each that is to be opened, before the first is: the wait for one lease is then that for all.
+  void call_lease_back(const std::string& path) const;
   // A path of the host as one of the root; nothing if it does not lie beneath it.
   std::optional<std::string> relative(std::string_view host_path) const;
   // The place that a path of the root leads to, without the links on its way, which stay in the
@@ -43,9 +48,12 @@ class Tree {
   std::string real(const std::string& path) const;
 
  private:
-  Tree(std::string root, UniqueFd folder) : root_(std::move(root)), folder_(std::move(folder)) {}
+  Tree(std::string root, UniqueFd folder);
+  Checked<UniqueFd> wait_for(std::string_view path, const std::function<int()>& open) const;
+
   std::string root_;
   UniqueFd folder_;
+  mutable std::chrono::milliseconds wait_left_;  // for leases
 };
 
 std::int64_t nanoseconds(const timespec& time);

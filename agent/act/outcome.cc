@@ -22,6 +22,8 @@ Reason reason_of(int error) {
     case ENOSPC:
     case EDQUOT:
       return Reason::kDiskFull;
+    case EWOULDBLOCK:  // somebody holds a lease on a file
+      return Reason::kRaced;
     case EACCES:
     case EPERM:
     case EROFS:

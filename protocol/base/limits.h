@@ -204,7 +204,9 @@ inline constexpr std::size_t kEditBytes = 8ull << 20;  // of a file whose lines 
 inline constexpr std::uint64_t kEvidenceBytes = 64ull
                                                 << 20;  // of one object, if the policy is silent
 inline constexpr std::size_t kLoaderCacheBytes = 32 << 20;  // /etc/ld.so.cache
-inline constexpr std::size_t kServicesRestarted = 32;       // by one order on one host
+// One order waits so long for leases that are held on files; the kernel takes one back after 45 s.
+inline constexpr std::chrono::seconds kLeasesWait{60};
+inline constexpr std::size_t kServicesRestarted = 32;  // by one order on one host
 // How long systemd may take: to greet, to read its units anew, to stop and start a service (its own
 // defaults are 90 s for each of the two).
 inline constexpr std::chrono::seconds kServicesGreetingWait{5};

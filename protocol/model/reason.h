@@ -47,7 +47,7 @@ enum class Reason : std::uint8_t {
   // One object or step.
   kChanged,      // no longer what was found
   kGone,         // not there any more
-  kRaced,        // swapped while we acted; put back
+  kRaced,        // swapped while we acted, and put back; or leased
   kImmutable,    // the file system refuses
   kHardLinks,    // has names that were not found
   kDiskFull,     // no room for the vault or the journal

@@ -5,8 +5,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <utility>
+
 #include "agent/act/ledger.h"
 #include "agent/act/vault.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 #include "tests/agent/act/clean.h"
 
@@ -127,6 +131,61 @@ TEST_F(Clean, AnImmutableFileIsReportedUnlessThePolicyMayClearTheFlag) {
   EXPECT_EQ(second.run(second.undo_request(request)).state(), HostState::kUndone);
   EXPECT_EQ(second.manifest(), clean);
   EXPECT_EQ(output_of("lsattr " + second.at("/tmp/kit/evil")).substr(4, 1), "i");
+}
+
+// Four of a user's files that he leases, among all others.
+struct Leased : Clean {
+  static inline std::vector<int> leases;
+
+  static std::string copy(int number) { return "/home/ann/copy" + std::to_string(number); }
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root for mounts of its own";
+    Clean::SetUp();
+    const auto found = std::exchange(host.findings, {});
+    for (int i = 0; i < 4; ++i) {
+      write_text(host.at(copy(i)), "a look-alike " + std::to_string(i));
+      host.find_file(kByName, copy(i));
+    }
+    host.findings.insert(host.findings.end(), found.begin(), found.end());
+    host.dry_run = host.findings;
+  }
+  void TearDown() override {
+    ::signal(SIGIO, SIG_DFL);
+    for (const int lease : std::exchange(leases, {})) ::close(lease);
+  }
+  // `asked`: what he does when somebody wants them back.
+  Answer clean(sighandler_t asked) {
+    const auto request = host.request();
+    ::signal(SIGIO, asked);
+    for (int i = 0; i < 4; ++i) {
+      leases.push_back(::open(host.at(copy(i)).c_str(), O_RDWR | O_CLOEXEC));
+      EXPECT_EQ(::fcntl(leases.back(), F_SETLEASE, F_WRLCK), 0);
+    }
+    return host.run(request);
+  }
+};
+
+TEST_F(Leased, FilesKeepAllOthersFromBeingTaken) {
+  // The kernel would wait longer for him than act believes.
+  const TempDir folder;
+  write_text(folder / "seconds", "0");
+  host.prefix = "mount --bind " + (folder / "seconds") + " /proc/sys/fs/lease-break-time";
+  const auto begin = std::chrono::steady_clock::now();
+  const Answer answer = clean(SIG_IGN);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, limits::kLeasesWait);
+  EXPECT_EQ(reason_for(answer, copy(0), ActionKind::kQuarantine), Reason::kRaced);
+  EXPECT_EQ(reason_for(answer, copy(3), ActionKind::kQuarantine), Reason::kRaced);
+  EXPECT_TRUE(fs::exists(host.at(copy(3))));
+  EXPECT_FALSE(fs::exists(host.at("/tmp/kit/evil"))) << answer.text();
+  EXPECT_FALSE(fs::exists(host.at("/usr/lib/libevil.so"))) << answer.text();
+}
+
+TEST_F(Leased, FilesStayWhenTheirLeasesHaveEnded) {
+  const Answer answer = clean([](int) {
+    for (const int lease : leases) (void)::fcntl(lease, F_SETLEASE, F_UNLCK);
+  });
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(fs::exists(host.at(copy(i)))) << i;
 }
 
 // As bpfdoor does: a program that deletes its file and goes on.
