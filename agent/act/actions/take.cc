@@ -130,7 +130,8 @@ Checked<Post> perform(Context& context, std::uint32_t index) {
 // has by now; nothing: what is there, if anything, is another file.
 Checked<UniqueFd> still_there(Context& context, const Op& op, const Parent& parent) {
   auto file = context.tree.file(parent, op.file.path);
-  if (!file && is_absent(file.error())) return UniqueFd();
+  if (!file && (is_absent(file.error()) || file.error().reason == Reason::kChanged))
+    return UniqueFd();  // kChanged: a link, a folder
   if (!file) return file;
   struct stat status {};
   if (::fstat(file->get(), &status) != 0) return refuse_errno("stat", op.file.path, errno);

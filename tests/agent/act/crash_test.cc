@@ -132,6 +132,19 @@ TEST(Crash, AFileThatIsThereCountsAsTakenWhenItHasAnotherNumber) {
   EXPECT_TRUE(fs::exists(path));
 }
 
+TEST(Crash, ALinkWhereAFileWasKeepsItsRemovalFromEnding) {
+  ActHost host;
+  host.infect();
+  auto request = host.request();
+  ASSERT_FALSE(host.run(request, "before-rename:2").done);
+  fs::remove(host.at("/tmp/kit/evil"));
+  fs::create_symlink("elsewhere", host.at("/tmp/kit/evil"));
+  request.resume = true;
+  const Answer resumed = host.run(request);
+  EXPECT_EQ(resumed.state(), HostState::kCleaned) << resumed.text();
+  EXPECT_TRUE(fs::is_symlink(host.at("/tmp/kit/evil")));
+}
+
 TEST(Crash, AFileSystemThatIsNotMountedYetCountsAsCleaned) {
   ActHost host;
   host.infect();
