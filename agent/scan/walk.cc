@@ -55,25 +55,39 @@ class Walk {
   }
 
   void run(std::vector<std::string> starts) {
+    Pending next;
     for (const std::string& start : starts) {
-      pending_.push_back({.path = start, .is_start = true});
-      while (!pending_.empty() && !visitor_.is_stopped()) {
-        Pending next = std::move(pending_.back());
-        pending_.pop_back();
+      waiting_.push_back({.name = start});
+      while (!waiting_.empty() && !visitor_.is_stopped()) {
+        next.take(std::move(waiting_.back()));
+        waiting_.pop_back();
         folder(next);
       }
     }
   }
 
  private:
-  // Kept open as long as folders in it are pending: at most those above the one at hand.
-  using Open = std::shared_ptr<const UniqueFd>;
-  struct Pending {
-    std::string path;
-    bool is_start = false;
-    std::uint64_t inode = 0;  // as the folder above it says
+  // Kept, and open unless it lies too deep, as long as folders in it wait: at most those above the
+  // one at hand.
+  struct Above {
+    UniqueFd fd;
+    std::string path{};  // with '/' at its end, once a folder in it waits
+  };
+  // There may be many, at the end of a long path.
+  struct Waiting {
+    std::shared_ptr<const Above> above{};  // null: a start
+    std::string name{};                    // of a start its path
+    std::uint64_t inode = 0;               // as the folder above it says
     std::size_t depth = 0;
-    Open parent;  // null: to be found from the root
+  };
+  struct Pending : Waiting {
+    void take(Waiting&& waiting) {
+      Waiting::operator=(std::move(waiting));
+      path.assign(above ? std::string_view(above->path) : std::string_view()).append(name);
+    }
+    std::string path;
+    bool is_start() const { return above == nullptr; }
+    int parent() const { return above ? above->fd.get() : -1; }  // -1: to be found from the root
   };
 
   // Beyond what a path can name nobody could act.
@@ -82,8 +96,8 @@ class Walk {
       errno = ENAMETOOLONG;
       return {};
     }
-    if (pending.parent == nullptr) return root_.open_folder(pending.path);
-    return open_beneath(pending.parent->get(), pending.path.c_str() + pending.path.rfind('/') + 1,
+    if (pending.parent() < 0) return root_.open_folder(pending.path);
+    return open_beneath(pending.parent(), pending.path.c_str() + pending.path.rfind('/') + 1,
                         O_DIRECTORY);
   }
 
@@ -91,8 +105,8 @@ class Walk {
   std::string name_now(const Pending& pending) {
     const std::string above =
         pending.path.substr(0, std::max<std::size_t>(1, pending.path.rfind('/')));
-    const UniqueFd opened = pending.parent == nullptr ? root_.open_folder(above) : UniqueFd();
-    const int folder = pending.parent == nullptr ? opened.get() : pending.parent->get();
+    const UniqueFd opened = pending.parent() < 0 ? root_.open_folder(above) : UniqueFd();
+    const int folder = pending.parent() < 0 ? opened.get() : pending.parent();
     std::string name;
     if (folder < 0 || pending.inode == kNoNumber || ::lseek(folder, 0, SEEK_SET) != 0) return name;
     each_entry(folder, [&](const Entry& entry) {
@@ -105,7 +119,7 @@ class Walk {
   // Empty, with errno ENOENT: it is gone, or was told of.
   UniqueFd open_renamed(Pending& pending) {
     UniqueFd fd = open(pending);
-    for (int turn = 0; !fd && is_gone(errno) && !pending.is_start; ++turn) {
+    for (int turn = 0; !fd && is_gone(errno) && !pending.is_start(); ++turn) {
       const std::string name = name_now(pending);
       if (turn == kRenamesMax && !name.empty())
         visitor_.unreadable(pending.path, std::string(kRenamed));
@@ -130,29 +144,30 @@ class Walk {
     if (mount && !is_held(pending, *mount)) return;
     UniqueFd fd = open_renamed(pending);
     if (!fd) {
-      if (pending.is_start && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
+      if (pending.is_start() && (errno == ENOTDIR || errno == ELOOP)) return single(pending.path);
       if (!is_gone(errno)) visitor_.unreadable(pending.path, std::strerror(errno));
       return;
     }
     // All others lie where the folder above them does.
-    const bool may_begin = !root_.mount_points().are_known() || pending.is_start || mount;
+    const bool may_begin = !root_.mount_points().are_known() || pending.is_start() || mount;
     const auto kind = may_begin ? file_system(fd.get()) : std::optional(FileSystem::kHeld);
     if (!kind) visitor_.unreadable(pending.path, std::strerror(errno));
     if (!kind || !is_held(pending, *kind)) return;
     struct stat status {};
     if ((may_begin || root_.may_be_left_out(pending.inode)) && ::fstat(fd.get(), &status) == 0 &&
         (root_.is_left_out(status) ||
-         (!pending.is_start && views_.contains({pending.path, status.st_dev}))))
+         (!pending.is_start() && views_.contains({pending.path, status.st_dev}))))
       return;
     if (!visitor_.enter(pending.path, fd.get())) return;
 
+    if (depth_ >= kOpenFoldersMax) here_->fd.reset();
     depth_ = pending.depth;
-    here_ = std::make_shared<const UniqueFd>(std::move(fd));
+    here_ = std::make_shared<Above>(Above{std::move(fd)});
     path_ = pending.path == "/" ? "" : pending.path;
     path_ += '/';
     stem_ = path_.size();
     gone_.clear();
-    if (!each_entry(here_->get(), [this](const Entry& entry) { visit(entry); }))
+    if (!each_entry(here_->fd.get(), [this](const Entry& entry) { visit(entry); }))
       return visitor_.unreadable(pending.path, std::strerror(errno));
     for (int turn = 0; !gone_.empty() && turn < kRenamesMax; ++turn) look_for_gone();
     if (!gone_.empty() && !visitor_.is_stopped())
@@ -163,8 +178,8 @@ class Walk {
   void look_for_gone() {
     std::vector<std::uint64_t> wanted = std::exchange(gone_, {});
     std::sort(wanted.begin(), wanted.end());
-    if (::lseek(here_->get(), 0, SEEK_SET) != 0) return;
-    each_entry(here_->get(), [&](const Entry& entry) {
+    if (::lseek(here_->fd.get(), 0, SEEK_SET) != 0) return;
+    each_entry(here_->fd.get(), [&](const Entry& entry) {
       if (entry.type != DT_DIR && std::binary_search(wanted.begin(), wanted.end(), entry.inode))
         visit(entry);
     });
@@ -185,7 +200,7 @@ class Walk {
   }
 
   void visit(const Entry& entry) {
-    const int folder = here_->get();
+    const int folder = here_->fd.get();
     path_.resize(stem_);
     path_ += entry.name;
     std::uint8_t type = entry.type;
@@ -209,10 +224,9 @@ class Walk {
       visitor_.link(folder, path_, entry.name);
     } else if (type == DT_DIR && std::strcmp(entry.name, ".") != 0 &&
                std::strcmp(entry.name, "..") != 0) {
-      pending_.push_back({.path = path_,
-                          .inode = entry.inode,
-                          .depth = depth_ + 1,
-                          .parent = depth_ < kOpenFoldersMax ? here_ : nullptr});
+      if (here_->path.empty()) here_->path.assign(path_, 0, stem_);
+      waiting_.push_back(
+          {.above = here_, .name = entry.name, .inode = entry.inode, .depth = depth_ + 1});
     }
   }
 
@@ -258,10 +272,10 @@ class Walk {
   std::string path_;
   // The folder at hand.
   std::size_t depth_ = 0;
-  Open here_;
+  std::shared_ptr<Above> here_;
   std::size_t stem_ = 0;             // of path_
   std::vector<std::uint64_t> gone_;  // numbers of files
-  std::vector<Pending> pending_;
+  std::vector<Waiting> waiting_;
   std::map<dev_t, FileSystem> devices_;
 };
 

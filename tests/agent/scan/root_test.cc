@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,6 +129,43 @@ TEST_F(RootTest, ATreeDeeperThanTheFoldersThatAreKeptOpenIsWalkedToItsEnd) {
   EXPECT_EQ(visitor.files.size(), 150u);
   EXPECT_TRUE(visitor.files.contains(path + "/file"));
   EXPECT_LT(visitor.most_open, 100u);
+}
+
+TEST_F(RootTest, ManyFoldersAtTheEndOfALongPathFillTheMemory) {
+#ifdef FS_SANITIZED
+  GTEST_SKIP() << "the sanitizer keeps what was freed";
+#endif
+  constexpr int kFolders = 20'000;
+  char top[] = "/dev/shm/fleetsweep-scan-test-XXXXXX";  // no disk waits for so many
+  ASSERT_NE(::mkdtemp(top), nullptr);
+  std::string path = top;
+  while (path.size() < 3700) path += '/' + std::string(200, 'x');
+  fs::create_directories(path);
+  const UniqueFd folder(::open(path.c_str(), O_DIRECTORY | O_CLOEXEC));
+  for (int i = 0; i < kFolders; ++i)
+    ASSERT_EQ(::mkdirat(folder.get(), std::to_string(i).c_str(), 0700), 0);
+  struct Counting : WalkVisitor {
+    int folders = 0;
+    bool enter(const std::string&, int) override { return ++folders > 0; }
+    bool file(int, const std::string&, const char*) override { return true; }
+    void unreadable(const std::string& path, const std::string&) override { ADD_FAILURE() << path; }
+    bool is_stopped() override { return false; }
+  };
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Counting visitor;
+    rusage before{}, after{};
+    ::getrusage(RUSAGE_SELF, &before);
+    walk(*Root::open(top), {"/"}, visitor);
+    ::getrusage(RUSAGE_SELF, &after);
+    EXPECT_GT(visitor.folders, kFolders);
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 16 * 1024) << "KiB";
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  fs::remove_all(top);
 }
 
 // Somebody who renames what is listed before it is looked at, so many times.
