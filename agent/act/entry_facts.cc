@@ -86,9 +86,8 @@ bool is_rested_on(const model::PersistenceIdentity& entry) {
 // Of a statement of apt.
 bool sets_more_than_hooks(std::string_view statement) {
   bool more = false;
-  lines::each_apt_setting(statement, [&](const lines::AptSetting& setting) {
-    more |= !lines::is_apt_hook(setting);
-  });
+  lines::each_apt_setting(
+      statement, [&](const lines::AptSetting& setting) { more |= !lines::is_apt_hook(setting); });
   return more;
 }
 

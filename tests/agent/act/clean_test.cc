@@ -1,6 +1,7 @@
 // The real fleetsweep-act on a private root: cleaning, what it must not touch, and undo.
 
 #include "tests/agent/act/clean.h"
+
 #include "tests/agent/preloaded.h"
 
 namespace fleetsweep::act {
