@@ -21,15 +21,6 @@ constexpr auto kFreezeWait = std::chrono::seconds(5);
 constexpr auto kEmptyWait = std::chrono::seconds(5);
 constexpr std::size_t kProcsBytes = 64 << 20;  // of more than the kernel has numbers
 
-std::string read_text(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  char buffer[4096];
-  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer, sizeof buffer)) > 0;)
-    text.append(buffer, static_cast<std::size_t>(got));
-  return text;
-}
-
 // 0, or the errno. A file of the kernel's takes a value in one write.
 int write_value(const std::string& path, std::string_view value) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
@@ -83,7 +74,8 @@ std::optional<std::string> group_in(std::string_view proc_cgroup, bool is_v2) {
 }
 
 Hold::Hold(const std::string& name)
-    : mount_(freezer_mount(read_text("/proc/self/mountinfo"))), group_("/fleetsweep-hold-" + name) {
+    : mount_(freezer_mount(kernel_text("/proc/self/mountinfo"))),
+      group_("/fleetsweep-hold-" + name) {
   if (mount_) folder_ = (mount_->path == "/" ? "" : mount_->path) + group_;
 }
 
@@ -99,7 +91,7 @@ bool Hold::make() const {
 std::optional<std::string> Hold::group_of(std::int32_t pid) const {
   if (!mount_) return std::nullopt;
   // A thread that has ended stays where it was.
-  return group_in(read_text(fmt::format("/proc/{}/cgroup", living_thread(pid))), mount_->is_v2);
+  return group_in(kernel_text(fmt::format("/proc/{}/cgroup", living_thread(pid))), mount_->is_v2);
 }
 
 bool Hold::has(std::int32_t pid) const {
@@ -121,8 +113,8 @@ Checked<std::vector<std::int32_t>> Hold::pids() const {
 Checked<void> Hold::wait_frozen() const {
   const auto is_frozen = [this] {
     return mount_->is_v2
-               ? read_text(folder_ + "/cgroup.events").find("frozen 1") != std::string::npos
-               : read_text(folder_ + "/freezer.state") == "FROZEN\n";
+               ? kernel_text(folder_ + "/cgroup.events").find("frozen 1") != std::string::npos
+               : kernel_text(folder_ + "/freezer.state") == "FROZEN\n";
   };
   const auto deadline = std::chrono::steady_clock::now() + kFreezeWait;
   for (bool is_late = false; !is_frozen(); is_late = std::chrono::steady_clock::now() > deadline) {
@@ -169,7 +161,7 @@ Checked<void> Hold::empty(const std::string& group) const {
 void Hold::remove() const {
   const auto deadline = std::chrono::steady_clock::now() + kEmptyWait;
   while (mount_ && ::rmdir(folder_.c_str()) != 0 && errno == EBUSY &&
-         read_text(folder_ + "/cgroup.procs").empty() &&
+         kernel_text(folder_ + "/cgroup.procs").empty() &&
          std::chrono::steady_clock::now() < deadline)
     ::poll(nullptr, 0, 1);  // who died in it counts until the kernel has put him away
 }

@@ -178,6 +178,15 @@ Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdent
   return file;
 }
 
+std::string kernel_text(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got = 0; file && (got = ::read(file.get(), buffer, sizeof buffer)) > 0;)
+    text.append(buffer, static_cast<std::size_t>(got));
+  return text;
+}
+
 std::vector<std::int32_t> all_pids() {
   return numbers_in("/proc");
 }

@@ -35,6 +35,9 @@ Checked<UniqueFd> open_process(const ProcessKey& process, const model::FileIdent
 // Its program's bytes, which are there even when the file is deleted; the same codes.
 Checked<UniqueFd> open_program(const ProcessKey& process, const model::FileIdentity& exe);
 
+// A file of the kernel's, which tells no size; as much as can be read.
+std::string kernel_text(const std::string& path);
+
 // What /proc shows now, kernel threads included.
 std::vector<std::int32_t> all_pids();
 

@@ -4,9 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "agent/act/process.h"
 #include "agent/overlay/container.h"
@@ -17,13 +15,6 @@ namespace fleetsweep::act {
 namespace {
 
 namespace fs = std::filesystem;
-
-// No iterator over the buffer: that throws if the process ends.
-std::string contents_of(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 fs::path proc_of(std::int32_t pid) {
   return fs::path("/proc") / std::to_string(pid);
@@ -40,13 +31,13 @@ class HeldMounts {
   // Those of a process, once for all that see the same.
   void add(const fs::path& process) {
     if (!seen_.emplace(target_of(process / "ns/mnt"), target_of(process / "root")).second) return;
-    for (const Mount& mount : parse_mounts(contents_of(process / "mountinfo")))
+    for (const Mount& mount : parse_mounts(kernel_text(process / "mountinfo")))
       if (!is_share(mount.type)) ids_.insert(mount.id);
   }
   // Not of what was unmounted since it was opened: nobody says what that is.
   bool hold(const fs::path& process, const fs::path& descriptor) const {
     constexpr std::string_view kId = "mnt_id:";
-    const std::string text = contents_of(process / "fdinfo" / descriptor);
+    const std::string text = kernel_text(process / "fdinfo" / descriptor);
     const auto at = text.find(kId);
     return at != std::string::npos &&
            ids_.contains(std::strtoull(text.c_str() + at + kId.size(), nullptr, 10));
@@ -105,7 +96,7 @@ void Provenance::note_processes() {
     for (auto& file : files_of(tree_, pid, mounts)) users_.emplace(std::move(file), pid);
     struct stat space {};
     const bool is_seen = ::stat((process / "ns/mnt").c_str(), &space) == 0;
-    places_[pid] = {container_id(contents_of(process / "cgroup")), is_seen ? space.st_ino : 0};
+    places_[pid] = {container_id(kernel_text(process / "cgroup")), is_seen ? space.st_ino : 0};
   }
 }
 
