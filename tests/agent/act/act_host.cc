@@ -359,7 +359,10 @@ Answer ActHost::spawn(const std::vector<std::string>& more, const model::ActRequ
     ::close(pipe);
     ::close(key_end);
     if (is_whole_host_) enter(root_, folder_ / "agent");
-    if (tracer) ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    if (tracer) {
+      ::setpgid(0, 0);
+      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    }
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
   }

@@ -1,8 +1,8 @@
-// Every system call of act, in every action and its undo: killed before it, killed after it, or it
-// fails with a full disk, an I/O error, a missing right, a read-only mount, where that makes a
-// difference. Then act is started
-// again as core does, and what it was at is fully done or fully undone, as its answer says; what
-// was done is taken back to the last byte. The test takes a sample by a seed;
+// Every system call of act and of the processes it starts, in every action and its undo: killed
+// before it, killed after it, or it fails with a full disk, an I/O error, a missing right, a
+// read-only mount, where that makes a difference. Then act is started again as core does, and what
+// it was at is fully done or fully undone, as its answer says; what was done is taken back to the
+// last byte. The test takes a sample by a seed;
 // FLEETSWEEP_FAULTS=all, or a number, and FLEETSWEEP_FAULT_SEED take others (./dev bench --faults
 // takes all), and FLEETSWEEP_FAULT_ONLY those whose title holds it.
 
@@ -77,8 +77,9 @@ const std::set<std::string> kReading = {
 
 // What these do is done to act itself and ends with it: only a missing right fails them.
 const std::set<std::string> kOfItself = {
-    "bind",  "capget", "capset",  "fcntl",      "flock",  "memfd_create", "pidfd_open",
-    "pipe2", "prctl",  "seccomp", "setsockopt", "socket", "unshare",      "wait4",
+    "bind",         "capget",     "capset",  "close_range", "fcntl",   "flock",
+    "memfd_create", "pidfd_open", "pipe2",   "prctl",       "seccomp", "setsid",
+    "setsockopt",   "socket",     "unshare", "wait4",
 };
 
 constexpr int kReadErrors[] = {EIO, EPERM};
@@ -105,7 +106,9 @@ struct Case {
     const char* how = fault.how == Fault::How::kKillBefore  ? "killed before"
                       : fault.how == Fault::How::kKillAfter ? "killed after"
                                                             : ::strerrorname_np(fault.error);
-    return fmt::format("{}: {} {} {}", title(*scenario), call, fault.nth + 1, how);
+    const std::string whose =
+        fault.process == 0 ? "" : fmt::format(" of process {}", fault.process + 1);
+    return fmt::format("{}: {} {}{} {}", title(*scenario), call, fault.nth + 1, whose, how);
   }
 };
 
@@ -147,27 +150,29 @@ std::vector<Case> cases_of(const Scenario& scenario, std::set<std::string>& call
   const std::string said = apart([&](std::FILE* out) {
     World world(scenario);
     const Trace clean = world.run({});
-    for (const long call : clean.calls) std::fputs((name_of(call) + "\n").c_str(), out);
+    for (const Call& call : clean.calls)
+      std::fputs(fmt::format("{} {}\n", call.process, name_of(call.number)).c_str(), out);
     std::fputs(world.complaints().empty() ? "" : ("! " + world.complaints()).c_str(), out);
   });
   EXPECT_EQ(said.find('!'), std::string::npos)
       << title(scenario) << ": " << said.substr(said.find('!'));
   std::vector<Case> cases;
   std::istringstream lines(said);
-  std::map<std::string, std::size_t> before;
+  std::map<std::pair<std::size_t, std::string>, std::size_t> before;
   bool counts = &scenario == &scenarios().front();
-  for (std::string call; std::getline(lines, call);) {
-    const std::size_t nth = before[call]++;
+  std::string call;
+  for (std::size_t process = 0; lines >> process >> call;) {
+    const std::size_t nth = before[{process, call}]++;
     counts = counts || call == kFirstOfItsOwn;
     if (!counts) continue;
     const long id = ::seccomp_syscall_resolve_name(call.c_str());
     called.insert(call);
     if (may_change(call)) {
-      cases.push_back({&scenario, {Fault::How::kKillBefore, id, nth, 0}, call});
-      cases.push_back({&scenario, {Fault::How::kKillAfter, id, nth, 0}, call});
+      cases.push_back({&scenario, {Fault::How::kKillBefore, process, id, nth, 0}, call});
+      cases.push_back({&scenario, {Fault::How::kKillAfter, process, id, nth, 0}, call});
     }
     for (const int error : errors_of(call))
-      cases.push_back({&scenario, {Fault::How::kError, id, nth, error}, call});
+      cases.push_back({&scenario, {Fault::How::kError, process, id, nth, error}, call});
   }
   EXPECT_FALSE(cases.empty()) << title(scenario) << " never calls " << kFirstOfItsOwn;
   return cases;

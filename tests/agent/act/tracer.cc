@@ -9,12 +9,15 @@
 #include <sys/wait.h>
 
 #include <cstdint>
+#include <map>
+#include <utility>
 
 namespace fleetsweep::act {
 
 namespace {
 
 constexpr int kCallStop = SIGTRAP | 0x80;
+constexpr int kForkStop = SIGTRAP | PTRACE_EVENT_FORK << 8;  // of who starts another
 
 // On entry: the number; on exit: the result.
 void change(pid_t pid, bool entry, long value) {
@@ -49,37 +52,68 @@ long number_of_call(pid_t pid) {
 #endif
 }
 
+struct Traced {
+  std::size_t turn = 0;
+  bool has_begun = false;
+  bool is_inside = false, is_due = false;  // of a call
+};
+
 }  // namespace
 
 Trace trace(pid_t pid, const Fault& fault) {
   Trace result;
   int status = 0;
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);  // at its exec
-  EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, pid, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL),
+  EXPECT_EQ(::ptrace(PTRACE_SETOPTIONS, pid, nullptr,
+                     PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK),
             0);
-  bool inside = false, is_due = false;
+  ::ptrace(PTRACE_SYSCALL, pid, nullptr, 0);
+  std::map<pid_t, Traced> processes = {{pid, {.has_begun = true}}};
+  const auto known = [&](pid_t one) -> Traced& {
+    return processes.try_emplace(one, Traced{.turn = processes.size()}).first->second;
+  };
+  const bool is_error = fault.how == Fault::How::kError;
   std::size_t before = 0;
-  int signal = 0;
-  for (;;) {
-    ::ptrace(result.was_hit ? PTRACE_CONT : PTRACE_SYSCALL, pid, nullptr, signal);
-    if (::waitpid(pid, &status, 0) != pid) break;
-    if (!WIFSTOPPED(status)) break;
-    signal = WSTOPSIG(status) == kCallStop ? 0 : WSTOPSIG(status);
-    if (WSTOPSIG(status) != kCallStop || result.was_hit) continue;
-    inside = !inside;
-    if (inside) {
-      const long number = number_of_call(pid);
-      is_due = fault.how != Fault::How::kNone && number == fault.number && before++ == fault.nth;
-      result.calls.push_back(number);
-      if (is_due && fault.how == Fault::How::kError) change(pid, true, -1);
-    } else if (is_due && fault.how == Fault::How::kError) {
-      change(pid, false, -fault.error);
+  for (pid_t at = 0; (at = ::waitpid(-pid, &status, __WALL)) > 0;) {
+    if (!WIFSTOPPED(status)) {
+      if (at == pid) result.status = status;
+      continue;
     }
-    if (!is_due || inside != (fault.how == Fault::How::kKillBefore)) continue;
-    result.was_hit = true;
-    if (fault.how != Fault::How::kError) ::kill(pid, SIGKILL);
+    Traced& process = known(at);
+    int signal = 0;
+    bool is_leaving = false;
+    if (status >> 8 == kForkStop) {
+      unsigned long started = 0;
+      ::ptrace(PTRACE_GETEVENTMSG, at, nullptr, &started);
+      known(static_cast<pid_t>(started));
+    } else if (WSTOPSIG(status) != kCallStop) {
+      // The first one of a process that was started is the tracer's.
+      if (std::exchange(process.has_begun, true)) signal = WSTOPSIG(status);
+    } else {
+      process.is_inside = !process.is_inside;
+      if (process.is_inside) {
+        const long number = number_of_call(at);
+        process.is_due = !result.was_hit && fault.how != Fault::How::kNone &&
+                         process.turn == fault.process && number == fault.number &&
+                         before++ == fault.nth;
+        if (!result.was_hit) result.calls.push_back({process.turn, number});
+        is_leaving = number == SYS_setsid && !process.is_due;
+        if (process.is_due && is_error) change(at, true, SYS_getpid);
+      } else if (process.is_due && is_error) {
+        change(at, false, -fault.error);
+      }
+      if (process.is_due && process.is_inside == (fault.how == Fault::How::kKillBefore)) {
+        result.was_hit = true;
+        process.is_due = false;
+        if (!is_error) ::kill(at, SIGKILL);
+      }
+    }
+    const bool is_seen_enough = result.was_hit && at == pid;
+    ::ptrace(is_leaving       ? PTRACE_DETACH
+             : is_seen_enough ? PTRACE_CONT
+                              : PTRACE_SYSCALL,
+             at, nullptr, signal);
   }
-  result.status = status;
   return result;
 }
 
