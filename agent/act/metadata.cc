@@ -15,7 +15,9 @@ namespace fleetsweep::act {
 
 namespace {
 
-constexpr std::uint8_t kFormat = 3;
+constexpr std::uint8_t kFormat = 4;
+// Before a rule told where its strings were found.
+constexpr std::uint8_t kFormatOldest = 3;
 // A file in more pieces is kept as one without holes.
 constexpr std::size_t kExtents = 4096;
 
@@ -116,7 +118,7 @@ Bytes encode(const Metadata& metadata) {
   out.fixed(metadata.md5);
   out.text(metadata.verdict);
   out.text(metadata.detection);
-  out.text(metadata.rule);
+  pack(out, metadata.rule);
   out.text(metadata.package);
   out.u32(static_cast<std::uint32_t>(metadata.pids.size()));
   for (const auto pid : metadata.pids) out.u32(static_cast<std::uint32_t>(pid));
@@ -159,13 +161,13 @@ Result<Metadata> decode_metadata(BytesView bytes) {
   metadata.md5 = in.fixed<Md5>();
   metadata.verdict = in.text();
   metadata.detection = in.text();
-  metadata.rule = in.text();
+  metadata.rule = unpack_rule(in, format != kFormatOldest);
   metadata.package = in.text();
   for (auto left = in.count(); left > 0 && in.ok(); --left)
     metadata.pids.push_back(static_cast<std::int32_t>(in.u32()));
   metadata.container = in.text();
   metadata.mount_namespace = in.u64();
-  if (!in.done() || format != kFormat)
+  if (!in.done() || format < kFormatOldest || format > kFormat)
     return fail(Code::kInvalid, "vault: metadata does not parse");
   return metadata;
 }

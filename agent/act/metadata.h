@@ -35,7 +35,7 @@ struct Metadata {
   Sha1 sha1;
   Md5 md5;
   std::string verdict, detection;  // ids in the policy
-  std::string rule;                // of YARA, where one decided
+  model::RuleMatch rule;
   std::string package;             // that owns it; empty: none
   std::vector<std::int32_t> pids;  // that ran, mapped or held it when cleaning began
   // Of the first of them: the container it ran in (empty: none) and its mount namespace.

@@ -69,8 +69,8 @@ struct Op {
 struct Step {
   model::ReceiptItem item;
   std::string path;
-  std::string rule;  // of YARA, where one decided: evidence for the vault
-  Digest object;     // plan::object_digest() of what it is about
+  model::RuleMatch rule;  // evidence for the vault
+  Digest object;          // plan::object_digest() of what it is about
   bool operator==(const Step&) const = default;
 };
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "protocol/base/bytes.h"
+#include "protocol/model/finding.h"
 
 namespace fleetsweep::act {
 
@@ -89,5 +90,9 @@ class Unpacker {
   BytesView rest_;
   bool ok_ = true;
 };
+
+void pack(Packer& out, const model::RuleMatch& rule);
+// Before its strings were kept: its name alone.
+model::RuleMatch unpack_rule(Unpacker& in, bool has_strings);
 
 }  // namespace fleetsweep::act

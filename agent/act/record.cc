@@ -4,9 +4,30 @@
 
 namespace fleetsweep::act {
 
+void pack(Packer& out, const model::RuleMatch& rule) {
+  out.text(rule.name);
+  out.u32(static_cast<std::uint32_t>(rule.strings.size()));
+  for (const auto& string : rule.strings) {
+    out.text(string.name);
+    out.u64(string.offset);
+  }
+}
+
+model::RuleMatch unpack_rule(Unpacker& in, bool has_strings) {
+  model::RuleMatch rule;
+  rule.name = in.text();
+  for (auto left = has_strings ? in.count() : 0; left > 0 && in.ok(); --left) {
+    std::string name = in.text();
+    rule.strings.push_back({std::move(name), in.u64()});
+  }
+  return rule;
+}
+
 namespace {
 
-constexpr std::uint8_t kFormat = 9;
+constexpr std::uint8_t kFormat = 10;
+// Before a rule told where its strings were found.
+constexpr std::uint8_t kFormatWithoutStrings = 9;
 // Before an undo told what it began with, and said only whether that was edited.
 constexpr std::uint8_t kFormatWithoutUndoBefore = 8;
 // Before the boot was told in which the devices of files have their numbers.
@@ -111,11 +132,11 @@ void pack(Packer& out, const Step& step) {
   out.fixed(step.item.sha256);
   out.u64(step.item.size);
   out.text(step.path);
-  out.text(step.rule);
+  pack(out, step.rule);
   out.fixed(step.object);
 }
 
-Step unpack_step(Unpacker& in) {
+Step unpack_step(Unpacker& in, std::uint8_t format) {
   Step step;
   step.item.detection = in.text();
   step.item.verdict = in.text();
@@ -127,7 +148,7 @@ Step unpack_step(Unpacker& in) {
   step.item.sha256 = in.fixed<Digest>();
   step.item.size = in.u64();
   step.path = in.text();
-  step.rule = in.text();
+  step.rule = unpack_rule(in, format > kFormatWithoutStrings);
   step.object = in.fixed<Digest>();
   return step;
 }
@@ -232,7 +253,7 @@ Event unpack_event(Unpacker& in, std::uint8_t kind, std::uint8_t format) {
       begin.at = timestamp(in.i64());
       if (format != kFormatOldest) begin.undo_ttl = Seconds(in.i64());
       for (auto left = in.count(); left > 0 && in.ok(); --left)
-        begin.steps.push_back(unpack_step(in));
+        begin.steps.push_back(unpack_step(in, format));
       for (auto left = in.count(); left > 0 && in.ok(); --left)
         begin.ops.push_back(unpack_op(in, format));
       if (format > kFormatWithoutBoot) begin.boot = in.fixed<BootId>();

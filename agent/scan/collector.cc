@@ -26,8 +26,8 @@ void Collector::record(std::uint16_t detection, const Object& object, std::uint3
   finding.identity = identity_of_object(object);
   const auto name_rule = [&](const auto& facts) {
     const int rule = matcher_.detection(detection).rule;
-    for (const auto& [index, rule_name] : facts.rules)
-      if (rule == index && finding.rule.empty()) finding.rule = rule_name;
+    for (const auto& [index, match] : facts.rules)
+      if (rule == index && finding.rule.name.empty()) finding.rule = match;
   };
   if (const auto* file = std::get_if<FileFacts>(&object)) {
     finding.partial = file->partial;

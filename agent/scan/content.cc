@@ -187,12 +187,12 @@ void ContentReader::run_rules(Work& work, std::span<const YaraBlock> parts) {
                               {}};
       if (compiled.uses_md5() && hash(work, {.md5 = true})) externals.md5 = work.facts.md5;
       const auto left = std::chrono::ceil<Seconds>(deadline - std::chrono::steady_clock::now());
-      const auto matches =
+      auto matches =
           compiled.scan(parts, work.facts.identity.size, externals, std::max(left, Seconds(1)));
       complete = matches.has_value();
       if (!matches) work.answer.detail = matches.error().message;
       if (matches)
-        for (const std::string& match : *matches) work.facts.rules.emplace_back(index, match);
+        for (auto& match : *matches) work.facts.rules.emplace_back(index, std::move(match));
     }
     if (complete && (work.is_whole() || !may_match)) {
       done.push_back(index);

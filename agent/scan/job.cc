@@ -45,9 +45,14 @@ void write_content(Writer& writer, const auto& answer) {
   writer.number(answer.rules_done.size());
   for (const std::uint16_t rule : answer.rules_done) writer.number(rule);
   writer.number(answer.rules.size());
-  for (const auto& [rule, rule_name] : answer.rules) {
+  for (const auto& [rule, match] : answer.rules) {
     writer.number(rule);
-    writer.text(rule_name);
+    writer.text(match.name);
+    writer.number(match.strings.size());
+    for (const auto& string : match.strings) {
+      writer.text(string.name);
+      writer.number(string.offset);
+    }
   }
 }
 
@@ -61,9 +66,17 @@ void read_content(Reader& reader, auto& answer) {
             [&] { answer.rules_done.push_back(static_cast<std::uint16_t>(reader.number())); });
   read_list(reader, kRuleMatches, [&] {
     const auto rule = static_cast<std::uint16_t>(reader.number());
-    std::string rule_name = reader.text().substr(0, kRuleNameBytes);
-    std::erase_if(rule_name, [](char c) { return !is_identifier(c); });
-    answer.rules.emplace_back(rule, std::move(rule_name));
+    const auto identifier = [&] {
+      std::string text = reader.text().substr(0, kRuleNameBytes);
+      std::erase_if(text, [](char c) { return !is_identifier(c); });
+      return text;
+    };
+    model::RuleMatch match{.name = identifier(), .strings = {}};
+    read_list(reader, limits::kRuleStrings, [&] {
+      std::string string = "$" + identifier();
+      match.strings.push_back({std::move(string), reader.number()});
+    });
+    answer.rules.emplace_back(rule, std::move(match));
   });
 }
 

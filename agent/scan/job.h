@@ -40,7 +40,7 @@ struct MemberAnswer {
   Bytes head;
   std::string sha256, sha1, md5;
   std::vector<std::uint16_t> rules_done;
-  std::vector<std::pair<std::uint16_t, std::string>> rules;
+  std::vector<std::pair<std::uint16_t, model::RuleMatch>> rules;
 };
 
 struct Answer {
@@ -61,7 +61,7 @@ struct Answer {
   Bytes head;
   std::string sha256, sha1, md5;
   std::vector<std::uint16_t> rules_done;
-  std::vector<std::pair<std::uint16_t, std::string>> rules;
+  std::vector<std::pair<std::uint16_t, model::RuleMatch>> rules;
   std::vector<MemberAnswer> members;
   std::string left_out;       // of the archive was not looked at, and why; empty: nothing
   bool is_cut_off = false;    // by a limit

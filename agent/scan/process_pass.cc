@@ -335,7 +335,9 @@ bool ProcessPass::read_memory_of(ProcessFacts& process, std::uint16_t rule) {
 
 void ProcessPass::on_answer(const Job& job, const Answer& answer) {
   if (scanned_ != nullptr && !job.rules.empty()) {
-    scanned_->rules.insert(scanned_->rules.end(), answer.rules.begin(), answer.rules.end());
+    // Where its strings were is a place in a copy of parts of the memory, and of no use.
+    for (const auto& [rule, match] : answer.rules)
+      scanned_->rules.emplace_back(rule, model::RuleMatch{.name = match.name, .strings = {}});
     if (answer.status != Answer::Status::kRead)  // a rule took too long, or it is unread
       tallies_.add_unscannable(asking_memory(job.rules.front()), job.facts.identity.path,
                                answer.detail);

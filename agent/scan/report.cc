@@ -89,7 +89,9 @@ std::string to_json(const model::Policy& policy, const model::ScanDone& done,
     entry["detection"] = detection.id;
     entry["object"] = name(detection.object);
     if (finding.joined != model::Finding::kNoJoin) entry["joined"] = finding.joined;
-    if (!finding.rule.empty()) entry["rule"] = escaped(finding.rule);
+    if (!finding.rule.name.empty()) entry["rule"] = escaped(finding.rule.name);
+    for (const auto& string : finding.rule.strings)
+      entry["rule_strings"].push_back({{"name", escaped(string.name)}, {"offset", string.offset}});
     if (!finding.member.empty()) entry["member"] = escaped(finding.member);
     if (finding.partial) entry["partial"] = true;
     if (!finding.left_alone.empty()) entry["left_alone"] = finding.left_alone;

@@ -95,7 +95,10 @@ std::string to_json(const Entry& entry) {
   json["md5"] = of.md5.hex();
   json["verdict"] = escaped(of.verdict);
   json["detection"] = escaped(of.detection);
-  json["rule"] = escaped(of.rule);
+  json["rule"] = escaped(of.rule.name);
+  json["rule_strings"] = Json::array();
+  for (const auto& string : of.rule.strings)
+    json["rule_strings"].push_back({{"name", escaped(string.name)}, {"offset", string.offset}});
   json["package"] = escaped(of.package);
   json["pids"] = of.pids;
   json["container"] = escaped(of.container);

@@ -80,6 +80,7 @@ inline constexpr std::size_t kVerdicts = 64;
 inline constexpr std::size_t kResponses = 32;
 inline constexpr std::size_t kActions = 32;  // in one response
 inline constexpr std::size_t kRules = 64;
+inline constexpr std::size_t kRuleStrings = 16;  // of a match, whose places are told
 inline constexpr std::size_t kConditionDepth = 8;
 inline constexpr std::size_t kJoinDepth = 3;
 inline constexpr std::size_t kJoinBindings = 100'000;  // evaluations of one condition

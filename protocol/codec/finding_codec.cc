@@ -128,12 +128,22 @@ struct WriteIdentity {
 };
 }  // namespace
 
+void write(Out, const model::RuleMatch::String& string, schema::RuleString::Builder to) {
+  put(to, &schema::RuleString::Builder::setName, string.name);
+  to.setOffset(string.offset);
+}
+void read(In& in, schema::RuleString::Reader from, model::RuleMatch::String& string) {
+  get(in, "name", from.getName(), string.name);
+  string.offset = from.getOffset();
+}
+
 void write(Out, const model::Finding& finding, schema::Finding::Builder to) {
   using B = decltype(to);
   to.setDetection(finding.detection);
   to.setNumber(finding.number);
   to.setJoined(finding.joined);
-  put(to, &B::setRule, finding.rule);
+  put(to, &B::setRule, finding.rule.name);
+  put(to, &B::initRuleStrings, finding.rule.strings);
   put(to, &B::setMember, finding.member);
   to.setPartial(finding.partial);
   put(to, &B::setLeftAlone, finding.left_alone);
@@ -143,7 +153,8 @@ void read(In& in, schema::Finding::Reader from, model::Finding& finding) {
   finding.detection = from.getDetection();
   finding.number = from.getNumber();
   finding.joined = from.getJoined();
-  get(in, "rule", from.getRule(), finding.rule);
+  get(in, "rule", from.getRule(), finding.rule.name);
+  list(in, "ruleStrings", from.getRuleStrings(), finding.rule.strings, limits::kRuleStrings);
   get(in, "member", from.getMember(), finding.member);
   finding.partial = from.getPartial();
   get(in, "leftAlone", from.getLeftAlone(), finding.left_alone, limits::kLineBytes);

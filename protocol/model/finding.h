@@ -119,12 +119,25 @@ struct RegistryIdentity {
 using Identity = std::variant<FileIdentity, ProcessIdentity, PersistenceIdentity,
                               ConnectionIdentity, RegistryIdentity>;
 
+// A YARA rule that matched, and where in the file, or in what lies in an archive, each of its
+// strings was found first; at most limits::kRuleStrings of them, and of a process's memory none.
+struct RuleMatch {
+  struct String {
+    std::string name;  // $a
+    std::uint64_t offset = 0;
+    bool operator==(const String&) const = default;
+  };
+  std::string name;  // empty: no rule decided
+  std::vector<String> strings;
+  bool operator==(const RuleMatch&) const = default;
+};
+
 struct Finding {
   std::uint16_t detection = 0;     // index into Policy::detections
   std::uint32_t number = 0;        // position in this scan; a join names it
   std::uint32_t joined = kNoJoin;  // the finding of for_each this one is bound to
   Identity identity;
-  std::string rule;      // YARA rule name, if one matched
+  RuleMatch rule;
   std::string member;    // what matched inside the file, if that is an archive
   bool partial = false;  // not all of the file was looked at
   // Why no order touches it, for people: it lies in a layer of a container image. Empty: nothing is

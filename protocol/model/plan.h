@@ -32,7 +32,7 @@ struct PlanStep {
   std::uint32_t finding = 0;  // index into the findings of the scan just made
   std::string detection;      // ids, for people and receipts
   std::string verdict;
-  std::string rule;  // of YARA, where one decided
+  RuleMatch rule;
   ObjectKind object = ObjectKind::kFile;
   Identity identity;               // of the object itself (processes_of: the process)
   Reason skipped = Reason::kNone;  // not kNone: reported, not touched

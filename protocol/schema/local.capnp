@@ -111,6 +111,11 @@ struct Finding {
   member @9 :Data;
   partial @10 :Bool;
   leftAlone @11 :Data;
+  ruleStrings @12 :List(RuleString);  # the first of those that rule found
+}
+struct RuleString {
+  name @0 :Text;
+  offset @1 :UInt64;
 }
 
 struct LocalMessage {

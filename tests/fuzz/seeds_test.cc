@@ -318,7 +318,7 @@ TEST(HostSeeds, WalkerAndParserSpeakAnotherLanguage) {
   answer.sha1 = std::string(40, 'b');
   answer.md5 = std::string(32, 'c');
   answer.rules_done = {0};
-  answer.rules = {{0, "LookAlike"}};
+  answer.rules = {{0, {"LookAlike", {{"$a", 9}}}}};
   answer.entries_read = true;
   answer.entries = {{"name", "* * * * * root /x", "/x", "root", 3}};
   answer.followed = {{scan::Format::kAssignments, "/opt/env"}};
@@ -364,7 +364,7 @@ TEST(HostSeeds, AJournalIsRefusedBeforeItIsLookedAt) {
   act::Step step;
   step.item.verdict = "infected";
   step.path = op.file.path;
-  step.rule = "LookAlike";
+  step.rule = {"LookAlike", {{"$a", 9}}};
   act::Begin begin;
   begin.steps = {step};
   begin.ops = {op};
@@ -389,7 +389,7 @@ TEST(HostSeeds, AVaultIsRefusedBeforeItIsLookedAt) {
   metadata.container = std::string(64, 'c');
   metadata.xattrs = {{"security.capability", "value"}};
   metadata.verdict = "infected";
-  metadata.rule = "LookAlike";
+  metadata.rule = {"LookAlike", {{"$a", 9}}};
   metadata.pids = {42};
   const Bytes bytes = act::encode(metadata);
   expect_seed("host/metadata", {kMetadata}, bytes);

@@ -46,10 +46,10 @@ struct FileFacts {
   std::optional<FileAttributes> attributes;
   std::string magic;  // elf, pe, script, gzip, zip, text, data
   Bytes head;
-  std::string sha256, sha1, md5;                             // hex; empty: not computed
-  std::vector<std::uint16_t> rules_done;                     // indices that ran to their end
-  std::vector<std::pair<std::uint16_t, std::string>> rules;  // matches: index, YARA rule name
-  bool partial = false;                                      // not all of the content was looked at
+  std::string sha256, sha1, md5;                                  // hex; empty: not computed
+  std::vector<std::uint16_t> rules_done;                          // indices that ran to their end
+  std::vector<std::pair<std::uint16_t, model::RuleMatch>> rules;  // by index
+  bool partial = false;  // not all of the content was looked at
   // Of what lies inside an archive: the archive's path, "/", and the member's in it. Then size,
   // content and stage are the member's own, and all else is the archive's. Empty: the file itself.
   std::string member_path;
@@ -75,7 +75,7 @@ struct ProcessFacts {
   std::vector<std::string> capabilities;  // effective
   std::string user, cwd, container_id;
   std::vector<std::uint16_t> rules_done;  // as for a file, on its memory
-  std::vector<std::pair<std::uint16_t, std::string>> rules;
+  std::vector<std::pair<std::uint16_t, model::RuleMatch>> rules;
 };
 
 struct PersistenceFacts {

@@ -206,9 +206,9 @@ struct Matcher::Compiled {
                       process->rules_done);
   }
   static Truth rule_truth(std::uint16_t rule,
-                          const std::vector<std::pair<std::uint16_t, std::string>>& matches,
+                          const std::vector<std::pair<std::uint16_t, model::RuleMatch>>& matches,
                           const std::vector<std::uint16_t>& done) {
-    for (const auto& [index, rule_name] : matches)
+    for (const auto& [index, match] : matches)
       if (index == rule) return Truth::kYes;
     return std::find(done.begin(), done.end(), rule) != done.end() ? Truth::kNo : Truth::kUnknown;
   }

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "protocol/base/limits.h"
+
 // Last: it defines macros named like functions of everybody else.
 #include <yara.h>
 
@@ -15,12 +17,21 @@ void remember_error(int level, const char*, int line, const YR_RULE*, const char
     *text = fmt::format("line {}: {}", line, message);
 }
 
-int collect(YR_SCAN_CONTEXT*, int message, void* data, void* user) {
-  if (message == CALLBACK_MSG_RULE_MATCHING) {
-    const auto* rule = static_cast<const YR_RULE*>(data);
-    if (!RULE_IS_PRIVATE(rule))
-      static_cast<std::vector<std::string>*>(user)->push_back(rule->identifier);
+int collect(YR_SCAN_CONTEXT* context, int message, void* data, void* user) {
+  const auto* rule = static_cast<const YR_RULE*>(data);
+  if (message != CALLBACK_MSG_RULE_MATCHING || RULE_IS_PRIVATE(rule)) return CALLBACK_CONTINUE;
+  model::RuleMatch found{.name = rule->identifier, .strings = {}};
+  const YR_STRING* string = nullptr;
+  yr_rule_strings_foreach(rule, string) {
+    const YR_MATCH* match = nullptr;
+    yr_string_matches_foreach(context, string, match) {
+      if (found.strings.size() < limits::kRuleStrings)
+        found.strings.push_back(
+            {string->identifier, static_cast<std::uint64_t>(match->base + match->offset)});
+      break;
+    }
   }
+  static_cast<std::vector<model::RuleMatch>*>(user)->push_back(std::move(found));
   return CALLBACK_CONTINUE;
 }
 
@@ -139,16 +150,18 @@ Result<YaraRules> YaraRules::compile(const std::string& source) {
   return result;
 }
 
-Result<std::vector<std::string>> YaraRules::scan(BytesView bytes, const YaraExternals& externals,
-                                                 Seconds timeout) const {
+Result<std::vector<model::RuleMatch>> YaraRules::scan(BytesView bytes,
+                                                      const YaraExternals& externals,
+                                                      Seconds timeout) const {
   const YaraBlock whole{0, bytes};
   return scan({&whole, 1}, bytes.size(), externals, timeout);
 }
 
-Result<std::vector<std::string>> YaraRules::scan(std::span<const YaraBlock> parts,
-                                                 std::uint64_t size, const YaraExternals& externals,
-                                                 Seconds timeout) const {
-  std::vector<std::string> matches;
+Result<std::vector<model::RuleMatch>> YaraRules::scan(std::span<const YaraBlock> parts,
+                                                      std::uint64_t size,
+                                                      const YaraExternals& externals,
+                                                      Seconds timeout) const {
+  std::vector<model::RuleMatch> matches;
   YR_SCANNER* scanner = compiled_->scanner;
   for (const Variable& variable : kVariables)
     yr_scanner_define_string_variable(scanner, variable.name, (externals.*variable.value).c_str());

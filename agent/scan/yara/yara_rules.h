@@ -11,6 +11,7 @@
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/time.h"
+#include "protocol/model/finding.h"
 
 namespace fleetsweep::scan {
 
@@ -41,13 +42,13 @@ class YaraRules {
   ~YaraRules();
 
   bool uses_md5() const { return uses_md5_; }
-  // Names of the public rules that match. kUnavailable: not done within the time.
-  Result<std::vector<std::string>> scan(BytesView bytes, const YaraExternals& externals,
-                                        Seconds timeout) const;
+  // The public rules that match. kUnavailable: not done within the time.
+  Result<std::vector<model::RuleMatch>> scan(BytesView bytes, const YaraExternals& externals,
+                                             Seconds timeout) const;
   // Of a file of `size` bytes only these parts, ascending. A string across two of them is not
   // found; offsets and filesize are those of the file.
-  Result<std::vector<std::string>> scan(std::span<const YaraBlock> parts, std::uint64_t size,
-                                        const YaraExternals& externals, Seconds timeout) const;
+  Result<std::vector<model::RuleMatch>> scan(std::span<const YaraBlock> parts, std::uint64_t size,
+                                             const YaraExternals& externals, Seconds timeout) const;
 
  private:
   struct Compiled;

@@ -27,7 +27,8 @@ TEST_F(Clean, TheVaultKnowsWhoseAFileWasWhyItWasTakenAndWhoUsedIt) {
   write_text(host.at("/etc/passwd"), "root:x:0:0::/root:/bin/sh\nevil:x:2903:0::/:/bin/sh\n");
   write_text(host.at("/etc/group"), "root:x:0:\nmob:x:798712:evil\n");
   write_text(host.at("/var/lib/dpkg/info/cron.list"), "/etc/crontab\n");
-  for (auto* list : {&host.findings, &host.dry_run}) (*list)[0].rule = "lookalike";
+  for (auto* list : {&host.findings, &host.dry_run})
+    (*list)[0].rule = {"lookalike", {{"$a", 9}, {"$b", 4096}}};
   ASSERT_EQ(host.run(host.request()).state(), HostState::kCleaned);
 
   std::map<std::string, Metadata> stored;
@@ -45,7 +46,8 @@ TEST_F(Clean, TheVaultKnowsWhoseAFileWasWhyItWasTakenAndWhoUsedIt) {
   if (::geteuid() == 0) {
     EXPECT_EQ(evil.user + ":" + evil.group, "evil:mob");
   }
-  EXPECT_EQ(evil.verdict + " " + evil.detection + " " + evil.rule, "confirmed by_hash lookalike");
+  EXPECT_EQ(evil.verdict + " " + evil.detection, "confirmed by_hash");
+  EXPECT_EQ(evil.rule, host.findings[0].rule);
   EXPECT_NE(evil.ctime_ns, 0);
   EXPECT_EQ(stored["/usr/lib/libevil.so"].names,
             (std::vector<std::string>{"/usr/lib/libevil.so", "/usr/lib/libevil.so.1"}));

@@ -21,7 +21,7 @@ Begin a_begin() {
   step.item.detection = "d";
   step.item.verdict = "v";
   step.item.action = model::ActionKind::kQuarantine;
-  step.rule = "r";
+  step.rule = {"r", {{"$a", 9}}};
   step.path = std::string("/tmp/\n\0x", 8);
   begin.steps = {step, step};
   Op store;
@@ -182,7 +182,7 @@ TEST(Transaction, WhoMeetsAJournalOfAnOlderVersionIsNotToldWhatToDo) {
   record[0] = 4;
   const auto read = decode_record(record);
   ASSERT_FALSE(read);
-  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 9"),
+  EXPECT_NE(read.error().message.find("of format 4, and this version reads format 10"),
             std::string::npos)
       << read.error().message;
 }
@@ -236,9 +236,24 @@ TEST(Transaction, AJournalOfBeforeTheWordOnLocksIsRefused) {
 TEST(Transaction, AJournalOfBeforeTheWordOnTheBootIsRefused) {
   Record record{Nonce{}, a_begin()};
   std::get<Begin>(record.event).boot = BootId{};
+  std::get<Begin>(record.event).steps.clear();
   Bytes bytes = encode(record);
   bytes[0] = 7;
   bytes.resize(bytes.size() - BootId::kSize);
+  const auto read = decode_record(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, record);
+}
+
+TEST(Transaction, AJournalOfBeforeTheStringsOfARuleIsRefused) {
+  Begin begin;
+  begin.steps.resize(1);
+  begin.steps[0].rule = {"r", {}};
+  const Record record{Nonce{}, begin};
+  Bytes bytes = encode(record);
+  bytes[0] = 9;
+  constexpr std::size_t kCount = 4, kAfter = Digest::kSize + kCount + BootId::kSize;
+  bytes.erase(bytes.end() - kAfter - kCount, bytes.end() - kAfter);
   const auto read = decode_record(bytes);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, record);

@@ -29,7 +29,7 @@ struct VaultTest : testing::Test {
     metadata.group = "wheel";
     metadata.verdict = "confirmed";
     metadata.detection = "by_hash";
-    metadata.rule = "lookalike";
+    metadata.rule = {"lookalike", {{"$a", 9}}};
     metadata.package = "libc6:amd64";
     metadata.pids = {1, 4194304};
     metadata.container = std::string(64, 'c');
@@ -270,6 +270,19 @@ TEST_F(VaultTest, VaultAndKeyAreTheOwnersAlone) {
   EXPECT_EQ(status.st_mode & 07777, 0700u);
   ASSERT_EQ(::stat((state / "vault.key").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777, 0600u);
+}
+
+TEST(VaultFormat, WhatAnOlderVersionKeptCannotBeRead) {
+  Metadata metadata;
+  metadata.path = "/tmp/evil";
+  metadata.rule = {"lookalike", {}};
+  Bytes bytes = encode(metadata);
+  bytes[0] = 3;
+  constexpr std::size_t kCount = 4, kAfter = 3 * kCount + sizeof(std::uint64_t);
+  bytes.erase(bytes.end() - kAfter - kCount, bytes.end() - kAfter);
+  const auto read = decode_metadata(bytes);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, metadata);
 }
 
 }  // namespace

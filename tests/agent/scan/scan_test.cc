@@ -83,6 +83,7 @@ TEST_F(ScanTest, ARuleMatchesContentAndIsNamed) {
   const auto result = scan(by_rule(kRule));
   ASSERT_EQ(files(result), Names{"d /usr/bin/tool"});
   EXPECT_EQ(result["findings"][0]["rule"], "LookAlike");
+  EXPECT_EQ(result["findings"][0]["rule_strings"].dump(), R"([{"name":"$a","offset":100000}])");
 }
 
 TEST_F(ScanTest, AnUngatedRuleRunsOnEveryFile) {

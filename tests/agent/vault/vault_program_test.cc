@@ -76,6 +76,7 @@ TEST_F(VaultProgram, OwnerSeesWhatWasTakenByWhichOrderAndWhy) {
   EXPECT_EQ(evil["sha256"], crypto::sha256(as_bytes(std::string_view(kEvil))).hex());
   EXPECT_EQ(evil["mode"], "0755");
   EXPECT_EQ(evil["verdict"], "confirmed");
+  EXPECT_EQ(evil["rule_strings"].dump(), "[]");
   EXPECT_EQ(evil["data"], Json::parse("[[0, 32]]"));
   EXPECT_FALSE(evil["undone"]);
   EXPECT_EQ(entry_of("/usr/lib/libevil.so")["names"],

@@ -247,7 +247,7 @@ TEST(Matcher, ARuleCountsOnlyWhenItMatchedAndOnItsKindOfFile) {
   EXPECT_EQ(matcher.match(0, facts), Truth::kUnknown);  // the rule did not finish: no answer
   facts.rules_done = {0};
   EXPECT_EQ(matcher.match(0, facts), Truth::kNo);
-  facts.rules = {{0, "Evil"}};
+  facts.rules = {{0, {.name = "Evil", .strings = {}}}};
   EXPECT_EQ(matcher.match(0, facts), Truth::kYes);
   facts.magic = "script";
   EXPECT_EQ(matcher.match(0, facts), Truth::kNo);
