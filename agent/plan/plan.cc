@@ -157,6 +157,23 @@ bool is_line(const PlanStep& step) {
   return entry && !entry->entry.empty();
 }
 
+// Two responses may want the same of one object, each with options of its own: it gets those of
+// both.
+void widen(model::Action& action, const model::Action& other) {
+  const auto add = [](std::vector<std::string>& all, const std::vector<std::string>& more) {
+    for (const auto& one : more)
+      if (std::ranges::find(all, one) == all.end()) all.push_back(one);
+  };
+  add(action.what, other.what);
+  add(action.clear_flags, other.clear_flags);
+  action.tree |= other.tree;
+  action.by_line &= other.by_line;
+  action.ttl = std::max(action.ttl, other.ttl);
+  const bool is_bounded = action.bytes_max != 0 && other.bytes_max != 0;
+  action.bytes_max = is_bounded ? std::max(action.bytes_max, other.bytes_max) : 0;
+  if (action.if_locked.empty()) action.if_locked = other.if_locked;
+}
+
 class Planner {
  public:
   explicit Planner(const Input& input) : input_(input) {
@@ -312,10 +329,13 @@ class Planner {
     step.skipped = skip(step, judged, input_.findings[i]);
     const auto [at, is_new] =
         seen_.emplace(std::pair(action.kind, key_of(step)), plan_.steps.size());
-    if (is_new)
-      plan_.steps.push_back(std::move(step));
-    else if (step.skipped == Reason::kNone)
-      plan_.steps[at->second] = std::move(step);  // one of its findings is bound: that suffices
+    if (is_new) return plan_.steps.push_back(std::move(step));
+    if (step.skipped != Reason::kNone) return;
+    PlanStep& known = plan_.steps[at->second];
+    if (known.skipped == Reason::kNone)
+      widen(known.action, step.action);
+    else
+      known = std::move(step);  // one of its findings is bound: that suffices
   }
 
   Reason skip(const PlanStep& step, const Judged& judged, const Finding& finding) const {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <set>
 
 #include "agent/plan/guard.h"
 #include "tests/agent/plan/world.h"
@@ -293,6 +294,31 @@ std::vector<ActionKind> with_purge(World world, const model::Action& other, bool
   const auto plan = world.plan();
   EXPECT_EQ(plan.refused, Reason::kNone) << plan.detail;
   return kinds(plan);
+}
+
+TEST(Plan, OfTwoActionsOnOneObjectOnlyTheLastOnesOptionsCount) {
+  model::Action much, little;
+  much.kind = little.kind = ActionKind::kCollect;
+  much.select = little.select = {{model::Selector::Kind::kDetections, {kProcess}, {}}};
+  much.what = {"exe", "environ"};
+  much.bytes_max = 1000;
+  little.what = {"command_line", "exe"};
+  little.bytes_max = 10;
+  model::Action tree = much, alone = little;
+  tree.kind = alone.kind = ActionKind::kKill;
+  tree.tree = true;
+  for (const auto& actions :
+       {std::vector{much, little, tree, alone}, {alone, tree, little, much}}) {
+    auto world = World::infected();
+    world.policy.responses[0].actions = actions;
+    const auto plan = world.plan();
+    EXPECT_EQ(kinds(plan), (std::vector{ActionKind::kCollect, ActionKind::kKill})) << plan.detail;
+    const auto& collect = plan.steps.front().action;
+    EXPECT_EQ(std::set<std::string>(collect.what.begin(), collect.what.end()),
+              (std::set<std::string>{"exe", "environ", "command_line"}));
+    EXPECT_EQ(collect.bytes_max, 1000u);
+    EXPECT_TRUE(plan.steps.back().action.tree);
+  }
 }
 
 TEST(Plan, AFileThatSomebodyWantsKeptIsGoneForGood) {
