@@ -88,8 +88,10 @@ Step outcome(const Transaction& transaction, std::uint32_t index) {
     if (op.stage == OpStage::kFailed || op.stage == OpStage::kUndoFailed) {
       // What is not there any more needs no cleaning, unless half of it was there, and is again.
       const bool is_gone = op.stage == OpStage::kFailed && op.reason == Reason::kGone && !changed;
-      // Of so much the policy wants no copy.
-      const bool is_large = kind == OpKind::kCollect && op.reason == Reason::kLimit;
+      // Of so much the policy wants no copy, or there is no room for one.
+      const bool is_large = step.item.action == model::ActionKind::kCollect &&
+                            (op.reason == Reason::kLimit || op.reason == Reason::kVaultFull ||
+                             op.reason == Reason::kDiskFull);
       step.item.outcome = is_gone || is_large ? model::Outcome::kSkipped : model::Outcome::kFailed;
       step.item.reason = op.reason;
       return step;

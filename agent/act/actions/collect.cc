@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
 
 #include "agent/act/actions/action.h"
 #include "agent/act/process.h"
@@ -26,9 +30,34 @@ bool is_about_key(const Op& op) {
          std::ranges::find(kChangeNames, op.what.front()) != std::end(kChangeNames);
 }
 
+// Not the room for what this cleaning is still to take.
+Checked<void> room_for(const Context& context, std::uint64_t bytes) {
+  const Transaction& transaction = context.state();
+  for (std::size_t i = 0; i < transaction.ops.size(); ++i) {
+    const Op& other = transaction.begin.ops[i];
+    if (other.kind == OpKind::kStore && transaction.ops[i].stage != OpStage::kDone &&
+        keeps_content(transaction.begin, other))
+      bytes += other.file.size;
+  }
+  return context.vault.room_for(bytes);
+}
+
+// By another process of the same program.
+bool is_program_kept(const Context& context, std::uint32_t index) {
+  const Op& op = context.op(index);
+  for (std::uint32_t i = 0; i < index; ++i) {
+    const Op& other = context.op(i);
+    if (other.kind == OpKind::kCollect && other.pid != 0 && wants(other, "exe") &&
+        context.op_state(i).stage == OpStage::kDone && other.file.device == op.file.device &&
+        other.file.inode == op.file.inode)
+      return true;
+  }
+  return false;
+}
+
 Checked<Intent> prepare(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
-  FS_CHECK(context.vault.room_for(std::min(op.file.size, bytes_max(op))));
+  FS_CHECK(room_for(context, op.pid == 0 ? std::min(op.file.size, bytes_max(op)) : 0));
   if (op.pid != 0) {
     FS_TRY(const UniqueFd pidfd, open_process({op.pid, op.start_ticks}, op.file));
   }
@@ -50,25 +79,37 @@ Checked<std::string> read_proc(const Op& op, const char* name) {
   }
 }
 
-// The sockets among its descriptors, by their numbers, and the tables of its network that say what
-// these are; of a protocol that the kernel does not have there is none.
+constexpr std::string_view kSocket = "socket:[";
+
+// The sockets among its descriptors, by their numbers, and of the tables of its network the lines
+// that say what these are; of a protocol that the kernel does not have there is no table.
 Checked<std::string> read_connections(const Op& op) {
   std::string text;
+  std::set<std::string, std::less<>> sockets;
   const std::string folder = fmt::format("/proc/{}/", living_thread(op.pid));
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder + "fd", error)) {
     std::error_code closed;
     const std::string target = std::filesystem::read_symlink(entry.path(), closed).string();
-    if (target.starts_with("socket:["))
-      text += fmt::format("fd {} {}\n", entry.path().filename().string(), target);
+    if (!target.starts_with(kSocket)) continue;
+    text += fmt::format("fd {} {}\n", entry.path().filename().string(), target);
+    sockets.insert(target.substr(kSocket.size(), target.size() - kSocket.size() - 1));
   }
   if (error) return refuse_errno("list", "fd", error.value());
   for (const char* table : {"tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "sctp/eps", "icmp",
                             "icmp6", "raw", "raw6", "packet"}) {
-    const std::string name = std::string("net/") + table;
-    if (::access((folder + name).c_str(), F_OK) != 0) continue;
-    FS_TRY(const std::string lines, read_proc(op, name.c_str()));
-    text += fmt::format("{}\n{}", name, lines);
+    std::ifstream lines(folder + "net/" + table);
+    std::string line;
+    for (bool is_heading = true; std::getline(lines, line); is_heading = false) {
+      if (is_heading)
+        text += fmt::format("net/{}\n{}\n", table, line);
+      else if (std::istringstream words(line);
+               std::any_of(std::istream_iterator<std::string>(words), {},
+                           [&](const auto& word) { return sockets.contains(word); }))
+        text += line + "\n";
+      if (text.size() > bytes_max(op)) return text;
+    }
+    if (lines.bad()) return refuse_errno("read", table, errno);
   }
   return text;
 }
@@ -95,13 +136,15 @@ Checked<Post> collect_process(Context& context, std::uint32_t index) {
     FS_TRY(const std::string text, file != nullptr ? read_proc(op, file) : read_connections(op));
     // Its number may have gone to another one meanwhile.
     FS_TRY(const UniqueFd still, open_process({op.pid, op.start_ticks}, op.file));
+    FS_CHECK(room_for(context, text.size()));
     FS_CHECK(context.vault.store_text(context.transaction,
                                       fmt::format("{}-{}", vault_name(index), what),
                                       evidence(context, index), as_bytes(text)));
     post.bytes += text.size();
   }
   // Last: it may be larger than what the policy allows, and the rest is kept all the same.
-  if (wants(op, "exe")) {
+  if (wants(op, "exe") && !is_program_kept(context, index)) {
+    FS_CHECK(room_for(context, std::min(op.file.size, bytes_max(op))));
     FS_TRY(const std::uint64_t bytes, collect_exe(context, index));
     post.bytes += bytes;
   }
