@@ -382,7 +382,7 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
 
   UndoEnd end;
   const auto done = outcomes(context.state());
-  std::set<std::uint32_t> stuck;
+  std::set<std::uint32_t> stuck, without_file;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
     const OpStage stage = context.op_state(i).stage;
     if (stage != OpStage::kDone && stage != OpStage::kUndoIntended && stage != OpStage::kUndoFailed)
@@ -396,10 +396,14 @@ Status Executor::undo(const Nonce& transaction, const DocumentId& order) {
     // What stopped one operation of a step stops those before it, which built on each other: the
     // next undo goes on there. A conflict is final, and the rest comes back all the same.
     if (stuck.contains(context.op(i).step)) continue;
+    // A link that started what did not come back would start what lies there now.
+    const bool is_take = context.op(i).kind == OpKind::kTake;
+    if (!is_take && without_file.contains(context.op(i).step)) continue;
     FS_CHECK(undo_op(context, i));
     const OpState& state = context.op_state(i);
-    if (state.stage == OpStage::kUndoFailed && may_pass(state.reason))
-      stuck.insert(context.op(i).step);
+    if (state.stage != OpStage::kUndoFailed) continue;
+    if (may_pass(state.reason)) stuck.insert(context.op(i).step);
+    if (is_take) without_file.insert(context.op(i).step);
   }
 
   bool killed = false;

@@ -66,6 +66,20 @@ struct UndoSwap : Clean {
   model::ActRequest request;
 };
 
+TEST_F(UndoSwap, UnitThatSomebodyPutInTheOldOnesPlaceIsEnabled) {
+  const std::string unit = "/etc/systemd/system/evil.service";
+  const std::string link = host.at("/etc/systemd/system/multi-user.target.wants/evil.service");
+  only(ActionKind::kRemove, kByUnit);
+  host.find_unit(unit);
+  ASSERT_TRUE(fs::is_symlink(link));
+  clean();
+  ASSERT_FALSE(fs::is_symlink(link));
+  write_text(host.at(unit), "[Service]\nExecStart=/usr/bin/another\n");
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), Reason::kConflict) << undone.text();
+  EXPECT_FALSE(fs::is_symlink(link)) << undone.text();
+}
+
 TEST(TemporaryName, WhoSawTheHiddenNameKnowsIt) {
   Op op;
   op.token = 0x0123456789abcdef;

@@ -200,8 +200,8 @@ TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
   EXPECT_EQ(undone.reason(), model::Reason::kExpired) << undone.text();
   EXPECT_NE(undone.done->detail.find("was purged from the vault on"), std::string::npos)
       << undone.text();
-  // What needs nothing of the vault comes back.
-  EXPECT_TRUE(fs::is_symlink(host.at("/etc/systemd/system/multi-user.target.wants/evil.service")))
+  // Nothing starts what did not come back.
+  EXPECT_FALSE(fs::is_symlink(host.at("/etc/systemd/system/multi-user.target.wants/evil.service")))
       << undone.text();
 }
 
