@@ -104,7 +104,7 @@ void Guardian::watch(int alive) const {
     if (settled || settled.error().code == Code::kConflict) continue;
     std::fprintf(stderr, "fleetsweep-act: what a dead act had stopped stays so: %s\n",
                  settled.error().message.c_str());
-    ::_exit(1);
+    if (settled.error().code != Code::kUnavailable) ::_exit(1);  // a full disk has room again
   }
   ::_exit(0);
 }

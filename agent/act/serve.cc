@@ -108,7 +108,7 @@ class Server {
     std::optional<Refusal> stop;
     if (!verified && verified.error().reason == Reason::kStopped) stop = verified.error();
     if (const auto halted = check_halt(); !halted) stop = halted.error();
-    // What a crash interrupted comes first, whatever was asked for, except to take it back.
+    // What a crash interrupted is brought to its end first, except to take it back.
     const Transaction* open = ledger_.find_open();
     const bool takes_back = open != nullptr && verified && !request.resume &&
                             verified->order().mode == model::Mode::kUndo &&
@@ -117,9 +117,17 @@ class Server {
       const Nonce id = open->id;
       if (const auto consent = read_consent(tree_, options_.state); !consent)
         stop = consent.error();
-      if (const auto settled = settle(id, stop); !settled) return unfinished(id, settled.error());
+      const bool is_asked = is_about(*open, request);
+      // Whoever asks for something else has given it up: it goes no further.
+      auto end = stop;
+      if (!is_asked && !end)
+        end = Refusal{Reason::kTimeout, "nobody went on with it before the next order came"};
+      const auto settled = settle(id, end);
       const Transaction& closed = *ledger_.find(id);
-      if (is_about(closed, request)) return told(closed, stop);
+      if (is_asked) return settled ? told(closed, stop) : unfinished(id, settled.error());
+      if (!settled)
+        return refused(order_id(request), reason_of_state(settled.error()),
+                       settled.error().message);
     }
     if (request.resume) return last_answer(request, stop);
     if (!verified) {

@@ -268,6 +268,25 @@ TEST(Crash, OwnerWhoHaltsOrWritesAMistakeGetsFrozenProcessesThawed) {
   }
 }
 
+// Act died of it more often than core tries: core called it failed, and told that.
+TEST(Crash, WhatWasGivenUpIsCarriedOnWhenTheNextOrderComes) {
+  ActHost host;
+  host.infect();
+  const pid_t worker = std::get<model::ProcessIdentity>(host.findings[3].identity).pid;
+  const std::string before = host.manifest();
+  ASSERT_FALSE(host.run(host.request(), "frozen:1").done);
+  ASSERT_EQ(host.process_state(worker), 'T');
+  const auto unknown = host.undo_order(DocumentId{{9}});
+  EXPECT_EQ(host.run(host.request(unknown, {"alice", "bob"})).reason(),
+            model::Reason::kUndoUnknown);
+  EXPECT_NE(host.process_state(worker), 'T');
+  EXPECT_EQ(host.manifest(), before);
+  const auto ledger = Ledger::open(host.state() + "/journal");
+  ASSERT_TRUE(ledger && ledger->history().size() == 1 && ledger->history()[0].end);
+  EXPECT_EQ(ledger->history()[0].end->state, HostState::kFailed);
+  EXPECT_EQ(ledger->history()[0].end->reason, model::Reason::kTimeout);
+}
+
 // A file with the flag, and a policy that may clear it.
 struct Immutable : testing::Test {
   ActHost host;
