@@ -85,9 +85,12 @@ class Writer {
   void whole(Cell top, const std::string& path) {
     hive_.walk(top, [&](Cell key, const std::string& below) {
       begin_key(below.empty() ? path : path + '\\' + below);
-      for (const Value& value : hive_.values(key))
-        if (!add(value)) return Hive::Next::kStop;
-      return Hive::Next::kGoOn;
+      bool fits = true;
+      hive_.each_value(key, [&](Value& value) {
+        hive_.load(value);
+        return fits = add(value);
+      });
+      return fits ? Hive::Next::kGoOn : Hive::Next::kStop;
     });
   }
 
@@ -99,6 +102,9 @@ class Writer {
   }
 
   bool add(const Value& value) {
+    if (value.is_cut())
+      return line(fmt::format("; {} has {} bytes, more than are written here", escaped(value.name),
+                              value.size));
     const std::string name = value.name.empty() ? "@" : in_quotes(value.name);
     if (is_named_ && !has_controls(value.name)) return line(name + "=" + data_of(value));
     std::string said = fmt::format("; {}={}", escaped(name), data_of(value));

@@ -133,66 +133,93 @@ std::vector<Cell> Hive::subkeys(Cell at) const {
   return result;
 }
 
-std::vector<Cell> Hive::value_cells(Cell at) const {
-  std::vector<Cell> result;
+BytesView Hive::value_list(Cell at) const {
   const BytesView key = key_cell(at);
   const std::size_t count = key.empty() ? 0 : le32(key, nk::kValues);
-  if (count == 0) return result;
+  if (count == 0) return {};
   const Cell list_at = le32(key, nk::kValueList);
   const BytesView cells = cell(list_at);
-  if (count > limits::kRegistryValues || cells.size() < 4 * count) {
+  if (cells.size() < 4 * count) {
     damaged("a list of values that is too short", list_at);
-    return result;
+    return {};
   }
-  for (std::size_t i = 0; i < count; ++i) result.push_back(le32(cells, 4 * i));
+  return cells.first(4 * count);
+}
+
+BytesView Hive::value_cell(Cell at) const {
+  const BytesView value = cell(at);
+  if (begins(value, "vk") && value.size() >= vk::kBytes &&
+      value.size() - vk::kBytes >= le16(value, vk::kNameBytes))
+    return value;
+  damaged("no value", at);
+  return {};
+}
+
+std::vector<Cell> Hive::value_cells(Cell key) const {
+  std::vector<Cell> result;
+  for (BytesView list = value_list(key); !list.empty(); list = list.subspan(4))
+    result.push_back(le32(list, 0));
   return result;
 }
 
 std::string Hive::name_of(BytesView value) const {
   const BytesView bytes = value.subspan(vk::kBytes, le16(value, vk::kNameBytes));
+  spent_ += bytes.size() / 4;  // a list may name one value again and again
   return le16(value, vk::kFlags) & vk::kAsciiName ? from_latin1(bytes) : from_utf16(bytes);
 }
 
-Bytes Hive::data_of(BytesView value) const {
-  std::uint32_t size = le32(value, vk::kDataBytes);
+void Hive::each_piece(const Value& one, const std::function<bool(BytesView)>& visit) const {
+  const BytesView value = value_cell(one.cell);
+  if (value.empty()) return;
+  const std::uint32_t size = le32(value, vk::kDataBytes);
   const Cell at = le32(value, vk::kData);
-  if (size & vk::kInline)
-    return to_bytes(value.subspan(vk::kData, std::min<std::uint32_t>(size & ~vk::kInline, 4)));
-  if (size == 0) return {};
-  spent_ += size / 4;  // many values may name the same data
-  if (size > limits::kRegistryDataBytes) {
-    damaged("a value larger than is read", at);
-    size = limits::kRegistryDataBytes;
+  if (size & vk::kInline) {
+    visit(value.subspan(vk::kData, std::min<std::uint32_t>(size & ~vk::kInline, 4)));
+    return;
   }
+  if (size == 0) return;
   const BytesView data = cell(at);
-  if (size <= data.size()) return to_bytes(data.first(size));
-  Bytes joined;
+  std::size_t left = size;
+  const auto take = [&](BytesView piece) {
+    const BytesView taken = piece.first(std::min(piece.size(), left));
+    spent_ += taken.size() / 4;  // many values may name the same data
+    left -= taken.size();
+    return visit(taken);
+  };
+  if (size <= data.size()) {
+    take(data);
+    return;
+  }
   if (begins(data, "db") && data.size() >= 8) {
     const BytesView pieces = cell(le32(data, 4));
-    for (std::size_t i = 0; i < le16(data, 2) && 4 * i + 4 <= pieces.size(); ++i) {
+    for (std::size_t i = 0; left != 0 && i < le16(data, 2) && 4 * i + 4 <= pieces.size(); ++i) {
       const BytesView piece = cell(le32(pieces, 4 * i));
-      if (piece.empty() || joined.size() >= size) break;
-      append(joined,
-             piece.first(std::min<std::size_t>({piece.size(), kPieceBytes, size - joined.size()})));
+      if (piece.empty()) break;
+      if (!take(piece.first(std::min<std::size_t>(piece.size(), kPieceBytes)))) return;
     }
   }
-  if (joined.size() != size) damaged("a value that is cut", at);
-  return joined;
+  if (left != 0) damaged("a value that is cut", at);
 }
 
-std::vector<Value> Hive::values(Cell key) const {
-  std::vector<Value> result;
-  for (const Cell at : value_cells(key)) {
-    if (spent_ > limits::kHiveCells) break;
-    const BytesView value = cell(at);
-    if (!begins(value, "vk") || value.size() < vk::kBytes ||
-        value.size() - vk::kBytes < le16(value, vk::kNameBytes)) {
-      damaged("no value", at);
-      continue;
-    }
-    result.push_back({name_of(value), le32(value, vk::kType), data_of(value), at});
+void Hive::load(Value& value) const {
+  each_piece(value, [&](BytesView piece) {
+    const std::size_t room = limits::kRegistryDataBytes - value.data.size();
+    append(value.data, piece.first(std::min(piece.size(), room)));
+    return piece.size() <= room;
+  });
+}
+
+void Hive::each_value(Cell key, const std::function<bool(Value&)>& visit) const {
+  for (BytesView list = value_list(key); !list.empty() && spent_ <= limits::kHiveCells;
+       list = list.subspan(4)) {
+    const Cell at = le32(list, 0);
+    const BytesView cell = value_cell(at);
+    if (cell.empty()) continue;
+    Value value{name_of(cell), le32(cell, vk::kType), {}, at, le32(cell, vk::kDataBytes)};
+    if (value.size & vk::kInline)
+      value.size = std::min<std::uint32_t>(value.size & ~vk::kInline, 4);
+    if (!visit(value)) return;
   }
-  return result;
 }
 
 BytesView Hive::security(Cell key) const {
@@ -229,9 +256,13 @@ std::optional<Cell> Hive::find(Cell from, std::string_view path) const {
 }
 
 std::optional<Value> Hive::value(Cell key, std::string_view wanted) const {
-  for (Value& one : values(key))
-    if (is_equal(one.name, wanted)) return std::move(one);
-  return std::nullopt;
+  std::optional<Value> found;
+  each_value(key, [&](Value& one) {
+    if (is_equal(one.name, wanted)) found = std::move(one);
+    return !found;
+  });
+  if (found) load(*found);
+  return found;
 }
 
 Hive::Next Hive::walk(Cell key, std::string& path, int depth,

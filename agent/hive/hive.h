@@ -19,8 +19,11 @@ using Cell = std::uint32_t;  // an offset from the end of the header
 struct Value {
   std::string name;  // UTF-8; empty: the default value
   std::uint32_t type = 0;
-  Bytes data;
+  Bytes data;  // at most limits::kRegistryDataBytes
   Cell cell = 0;
+  std::uint32_t size = 0;  // of all its data
+
+  bool is_cut() const { return data.size() < size; }
 };
 
 class Hive {
@@ -39,7 +42,10 @@ class Hive {
   std::string name(Cell key) const;
   bool is_link(Cell key) const;  // to another key
   std::vector<Cell> subkeys(Cell key) const;
-  std::vector<Value> values(Cell key) const;
+  // In their order, each still without its data, until `visit` says false: a key may have more than
+  // anybody keeps.
+  void each_value(Cell key, const std::function<bool(Value&)>& visit) const;
+  void load(Value& value) const;
   std::optional<Cell> subkey(Cell key, std::string_view name) const;
   // `path` is separated by backslashes, without regard to ASCII case.
   std::optional<Cell> find(Cell from, std::string_view path) const;
@@ -53,6 +59,8 @@ class Hive {
   BytesView cell(Cell at) const;
   BytesView bytes() const { return bytes_; }
   std::vector<Cell> value_cells(Cell key) const;
+  // The data of a value, as the pieces in which it lies, until `visit` says false.
+  void each_piece(const Value& value, const std::function<bool(BytesView)>& visit) const;
   // The descriptor of who may do what with a key, and its class; empty: none.
   BytesView security(Cell key) const;
   BytesView class_name(Cell key) const;
@@ -62,7 +70,8 @@ class Hive {
   std::uint32_t number(std::size_t at) const;
   BytesView key_cell(Cell at) const;
   void list(Cell at, Cell parent, int depth, std::vector<Cell>& out) const;
-  Bytes data_of(BytesView value) const;
+  BytesView value_list(Cell key) const;
+  BytesView value_cell(Cell at) const;
   std::string name_of(BytesView value) const;
   Next walk(Cell key, std::string& path, int depth,
             const std::function<Next(Cell, const std::string&)>& visit) const;

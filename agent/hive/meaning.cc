@@ -14,6 +14,25 @@ void add(crypto::BulkHash& hash, std::string_view text) {
   hash.update(end);
 }
 
+// With how long it is before it, for it lies in pieces.
+void add_data(crypto::BulkHash& hash, const Hive& hive, const Value& value) {
+  add(hash, std::to_string(value.size));
+  hive.each_piece(value, [&](BytesView piece) {
+    hash.update(piece);
+    return true;
+  });
+}
+void add_data(crypto::BulkHash& hash, BytesView data) {
+  add(hash, std::to_string(data.size()));
+  hash.update(data);
+}
+
+void add(crypto::BulkHash& hash, const Hive& hive, const Value& value) {
+  add(hash, value.name);
+  add(hash, std::to_string(value.type));
+  add_data(hash, hive, value);
+}
+
 Digest finish(crypto::BulkHash& hash) {
   return *Digest::from(hash.finish());
 }
@@ -36,19 +55,25 @@ Digest meaning(const Hive& hive, const std::vector<Edit>& edits) {
     add(hash, path);
     hash.update(cell.subspan(nk::kFlags, nk::kSubkeys - nk::kFlags));
     hash.update(cell.subspan(nk::kSecurity, 8));
-    for (const Value& value : hive.values(key)) {
-      if (is_meant(path, value.name, Edit::Kind::kDeleteValue) != edits.end()) continue;
+    hive.each_value(key, [&](const Value& value) {
+      if (is_meant(path, value.name, Edit::Kind::kDeleteValue) != edits.end()) return true;
       const auto set = is_meant(path, value.name, Edit::Kind::kSetNumber);
       const auto written = is_meant(path, value.name, Edit::Kind::kSetData);
+      if (written == edits.end() && set == edits.end()) {
+        add(hash, hive, value);
+        return true;
+      }
       add(hash, value.name);
       add(hash, std::to_string(value.type));
-      add(hash, written != edits.end() ? to_hex(written->data)
-                : set == edits.end()   ? to_hex(value.data)
-                                       : to_hex(Bytes{static_cast<std::uint8_t>(set->number),
-                                                    static_cast<std::uint8_t>(set->number >> 8),
-                                                    static_cast<std::uint8_t>(set->number >> 16),
-                                                    static_cast<std::uint8_t>(set->number >> 24)}));
-    }
+      if (written != edits.end())
+        add_data(hash, written->data);
+      else
+        add_data(hash, Bytes{static_cast<std::uint8_t>(set->number),
+                             static_cast<std::uint8_t>(set->number >> 8),
+                             static_cast<std::uint8_t>(set->number >> 16),
+                             static_cast<std::uint8_t>(set->number >> 24)});
+      return true;
+    });
     return Hive::Next::kGoOn;
   });
   return finish(hash);
@@ -66,13 +91,18 @@ Digest meaning_of_key(const Hive& hive, Cell key) {
     hash.update(cell.subspan(nk::kFlags, nk::kParent - nk::kFlags));
     add(hash, to_hex(hive.security(at)));
     add(hash, to_hex(hive.class_name(at)));
-    for (const Value& value : hive.values(at)) {
-      add(hash, value.name);
-      add(hash, std::to_string(value.type));
-      add(hash, to_hex(value.data));
-    }
+    hive.each_value(at, [&](const Value& value) {
+      add(hash, hive, value);
+      return true;
+    });
     return Hive::Next::kGoOn;
   });
+  return finish(hash);
+}
+
+Digest meaning_of_value(const Hive& hive, const Value& value) {
+  crypto::BulkHash hash(crypto::HashKind::kSha256);
+  add(hash, hive, value);
   return finish(hash);
 }
 

@@ -12,5 +12,7 @@ Digest meaning(const Hive& hive, const std::vector<Edit>& edits);
 
 // One key with all below it, wherever it hangs.
 Digest meaning_of_key(const Hive& hive, Cell key);
+// Of this hive: its name, its type, and all its data.
+Digest meaning_of_value(const Hive& hive, const Value& value);
 
 }  // namespace fleetsweep::hive

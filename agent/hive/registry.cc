@@ -204,22 +204,25 @@ class Starts {
     // Windows itself links a few keys of one view to those of the other.
     if (!found || !seen_.emplace(place.kind, place.values.empty(), lower(found->path)).second)
       return;
-    for (const Value& value : hive_.values(found->key)) {
+    hive_.each_value(found->key, [&](Value& value) {
       const auto& names = place.values;
       if (!names.empty() && std::none_of(names.begin(), names.end(), [&](std::string_view name) {
             return is_equal(name, value.name);
           }))
-        continue;
+        return true;
+      hive_.load(value);
+      found_.is_complete = found_.is_complete && !value.is_cut();
       std::string entry = join(prefix_of(role_), found->path);
       entry += kBetween;
       entry += value.name;
       if (place.kind != PersistenceKind::kWindowsWinlogon) {
         add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
-        continue;
+        return true;
       }
       for (std::string& program : programs_of(value))
         add({place.kind, value.name, entry, std::move(program), {}});
-    }
+      return true;
+    });
     // Libraries that winlogon loads, of Windows XP.
     const auto notify = place.kind == PersistenceKind::kWindowsWinlogon
                             ? find(join(found->path, "Notify"))
@@ -262,14 +265,15 @@ Result<Target> target_of(Role role, std::string_view entry) {
 }
 
 // Of a list of programs just the one that was found, if others stand beside it.
-Edit removal_of_value(const Hive& hive, const Target& target, const Autostart& entry) {
+Result<Edit> removal_of_value(const Hive& hive, const Target& target, const Autostart& entry) {
   const auto key = hive.find(hive.root(), target.key);
   const auto value = key ? hive.value(*key, *target.value) : std::nullopt;
-  Bytes rest = value && entry.kind == PersistenceKind::kWindowsWinlogon
-                   ? without_program(*value, entry.command)
-                   : Bytes();
-  if (rest.empty()) return {Edit::Kind::kDeleteValue, target.key, *target.value, 0};
-  return {Edit::Kind::kSetData, target.key, *target.value, 0, std::move(rest)};
+  const bool is_list = value && entry.kind == PersistenceKind::kWindowsWinlogon;
+  if (is_list && value->is_cut())
+    return fail(Code::kConflict, "{} is too long to have one program taken out", *target.value);
+  Bytes rest = is_list ? without_program(*value, entry.command) : Bytes();
+  if (rest.empty()) return Edit{Edit::Kind::kDeleteValue, target.key, *target.value, 0};
+  return Edit{Edit::Kind::kSetData, target.key, *target.value, 0, std::move(rest)};
 }
 
 // Nobody could log on without them.
@@ -307,7 +311,10 @@ Result<std::vector<Edit>> edits_of(BytesView before, Role role, const Change& ch
   if (change.kind == Change::Kind::kDisableService) {
     return {{{Edit::Kind::kSetNumber, target.key, "Start", kDisabled}}};
   }
-  if (target.value) return std::vector<Edit>{removal_of_value(hive, target, *found)};
+  if (target.value) {
+    FS_TRY(Edit edit, removal_of_value(hive, target, *found));
+    return std::vector<Edit>{std::move(edit)};
+  }
   return {{{Edit::Kind::kDeleteKey, target.key, {}, 0}}};
 }
 
@@ -414,16 +421,19 @@ std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& 
     leads_on |= is_equal(leaf(path, '\\'), "Wow6432Node");
     for (const std::string_view classes : kClasses)
       leads_on |= key.size() < classes.size() && begins(classes, key);
+    bool fits = true;
     if (is_wanted)
-      for (const Value& value : hive.values(cell)) {
-        if (result.size() >= limits::kRegistryValues || bytes >= kBytes) {
-          complete = false;
-          return Hive::Next::kStop;
-        }
+      hive.each_value(cell, [&](Value& value) {
+        fits = result.size() < limits::kRegistryValues && bytes < kBytes;
+        if (!fits) return complete = false;
+        hive.load(value);
+        complete = complete && !value.is_cut();
         result.push_back(
             {key, value.name, std::string(type_name(value.type)), bounded(text_of(value))});
         bytes += key.size() + result.back().name.size() + result.back().data.size();
-      }
+        return true;
+      });
+    if (!fits) return Hive::Next::kStop;
     return leads_on ? Hive::Next::kGoOn : Hive::Next::kSkip;
   });
   return result;

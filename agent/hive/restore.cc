@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "agent/hive/cell_writer.h"
 #include "agent/hive/meaning.h"
@@ -49,12 +50,12 @@ class Restorer : public CellWriter {
     if (!was) return fail(Code::kInternal, "{} is not in the old hive", escaped(edit.key));
     if (!key) return no_place(edit.key, "the key is gone");
     std::vector<Cell> values = hive_.value_cells(*key);
-    const auto place = values.begin() + place_of(*was, old_.values(*from), hive_.values(*key));
+    const auto place = values.begin() + place_of(*was, *from, *key);
     FS_TRY(const Cell copied, copy_value(was->cell));
     values.insert(place, copied);
     FS_CHECK(put_values(*key, values));
     raise(*key, nk::kLongestValueName, wide(was->name));
-    raise(*key, nk::kLongestData, static_cast<std::uint32_t>(was->data.size()));
+    raise(*key, nk::kLongestData, was->size);
     return {};
   }
 
@@ -92,14 +93,18 @@ class Restorer : public CellWriter {
   };
 
   // Behind the nearest of its old neighbours that is still there.
-  static std::ptrdiff_t place_of(const Value& value, const std::vector<Value>& before,
-                                 const std::vector<Value>& now) {
-    std::ptrdiff_t place = 0;
-    for (const Value& neighbour : before) {
-      if (neighbour.cell == value.cell) break;
-      for (std::size_t i = 0; i < now.size(); ++i)
-        if (is_equal(now[i].name, neighbour.name)) place = static_cast<std::ptrdiff_t>(i) + 1;
-    }
+  std::ptrdiff_t place_of(const Value& value, Cell before, Cell now) const {
+    std::map<std::string, std::ptrdiff_t> places;  // there, by name
+    std::ptrdiff_t next = 0, place = 0;
+    hive_.each_value(now, [&](const Value& one) {
+      places[lower(one.name)] = ++next;
+      return true;
+    });
+    old_.each_value(before, [&](const Value& neighbour) {
+      const auto left = places.find(lower(neighbour.name));
+      if (neighbour.cell != value.cell && left != places.end()) place = left->second;
+      return neighbour.cell != value.cell;
+    });
     return place;
   }
 
@@ -398,10 +403,6 @@ Status check_names(const Hive& old, Cell key) {
   return fail(Code::kConflict, "a key whose name has letters beyond ASCII is not put back");
 }
 
-bool is_same(const Value& a, const Value& b) {
-  return a.name == b.name && a.type == b.type && a.data == b.data;
-}
-
 // What `edit` left must still be so; it is no kSetNumber.
 Status check_place(const Hive& old, const Hive& now, const Edit& edit, bool& done) {
   const auto key = now.find(now.root(), edit.key);
@@ -414,7 +415,7 @@ Status check_place(const Hive& old, const Hive& now, const Edit& edit, bool& don
     return check_names(old, *was);
   }
   const auto there = value_in(now, edit), was = value_in(old, edit);
-  done = there && was && is_same(*there, *was);
+  done = there && was && meaning_of_value(now, *there) == meaning_of_value(old, *was);
   const bool is_left = edit.kind == Edit::Kind::kDeleteValue
                            ? !there
                            : there && was && there->type == was->type && there->data == edit.data;

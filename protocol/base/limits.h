@@ -150,7 +150,7 @@ inline constexpr std::uint64_t kArchiveMemberBytes = 32ull << 20;
 inline constexpr std::uint64_t kArchiveRatio = 200;
 inline constexpr std::uint64_t kArchiveRatioFrom = 16ull << 20;  // bytes out, before it counts
 // Of a registry hive: its bytes and those of its logs, cells looked at (4 bytes of data are one),
-// and values of one key or told of all of it.
+// and values that are told of it.
 inline constexpr std::size_t kHiveBytes = 256ull << 20;
 inline constexpr std::uint64_t kHiveCells = 100'000'000;
 inline constexpr std::size_t kRegistryValues = 20'000;

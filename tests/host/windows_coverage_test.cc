@@ -30,9 +30,12 @@ void tell(const std::string& path, const Bytes& content, Lines& lines) {
   }
   hive->walk(hive->root(), [&](hive::Cell key, const std::string& name) {
     lines.insert(path + ": [" + name + "]");
-    for (const hive::Value& value : hive->values(key))
+    hive->each_value(key, [&](hive::Value& value) {
+      hive->load(value);
       lines.insert(fmt::format("{}: [{}] {} = {} {}", path, name, value.name,
                                hive::type_name(value.type), to_hex(value.data)));
+      return true;
+    });
     return hive::Hive::Next::kGoOn;
   });
 }

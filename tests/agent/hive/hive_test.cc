@@ -25,7 +25,7 @@ TEST(Hive, KeysAndValuesOfEveryKindAreRead) {
   const auto key = hive->find(hive->root(), "SOFTWARE\\one");
   ASSERT_TRUE(key);
   std::vector<std::string> shown;
-  for (const Value& value : hive->values(*key))
+  for (const Value& value : all_values(*hive, *key))
     shown.push_back(fmt::format("{} {} {}", value.name, type_name(value.type), text_of(value)));
   EXPECT_THAT(shown,
               ElementsAre(" REG_SZ default", "Path REG_EXPAND_SZ %SystemRoot%\\x.exe",
@@ -62,7 +62,7 @@ TEST(Hive, ANameBeyondAsciiIsNotFoundInTheOtherCase) {
   const auto key = hive->find(hive->root(), "ЖУРНАЛ\\X");
   ASSERT_TRUE(key);
   EXPECT_EQ(data_text(*hive, *key, "ИМЯ"), "Ж");
-  EXPECT_EQ(hive->values(*key)[0].name, "Имя");
+  EXPECT_EQ(all_values(*hive, *key)[0].name, "Имя");
 }
 
 TEST(Hive, AHiveThatIsCutOrHasAWrongChecksumIsRefused) {
@@ -118,7 +118,7 @@ TEST(Hive, EveryByteThatIsTurnedIsEitherNoticedOrHarmless) {
       if (!hive) continue;
       int keys = 0;
       hive->walk(hive->root(), [&](Cell key, const std::string&) {
-        hive->values(key);
+        all_values(*hive, key);
         return ++keys > 100 ? Hive::Next::kStop : Hive::Next::kGoOn;
       });
       ASSERT_LE(keys, 4) << at;

@@ -45,6 +45,37 @@ TEST(Registry, ServicesOfEveryControlSetAreFoundWithTheirLibraries) {
           "netsvcs C:\\x.dll|"));
 }
 
+TEST(Registry, OneValueTooManyHidesAllOfAKey) {
+  HiveBuilder builder;
+  for (std::size_t i = 0; i <= limits::kRegistryValues; ++i)
+    builder.number(std::string("Software\\") + kRun, fmt::format("v{}", i), 1);
+  const Bytes user = builder.build();
+  const auto hive = Hive::open(user);
+  const Autostarts found = autostarts_of(*hive, Role::kUser);
+  EXPECT_EQ(found.entries.size(), limits::kRegistryValues);
+  EXPECT_EQ(found.entries[0].name, "v0");
+  EXPECT_FALSE(found.is_complete);
+  bool complete = true;
+  EXPECT_EQ(values_of(*hive, Role::kUser, {.keys = {}, .all = true}, complete).size(),
+            limits::kRegistryValues);
+  EXPECT_FALSE(complete);
+  EXPECT_FALSE(hive->is_damaged()) << hive->damage();
+}
+
+TEST(Registry, AValueThatIsLongerThanIsReadIsCutInSilence) {
+  const Bytes user =
+      HiveBuilder()
+          .bytes(std::string("Software\\") + kRun, "long", 3, Bytes(limits::kRegistryDataBytes + 1))
+          .text("Software\\x", "other", "y")
+          .build();
+  const auto hive = Hive::open(user);
+  EXPECT_FALSE(autostarts_of(*hive, Role::kUser).is_complete);
+  bool complete = true;
+  EXPECT_EQ(values_of(*hive, Role::kUser, {.keys = {}, .all = true}, complete).size(), 2u);
+  EXPECT_FALSE(complete);
+  EXPECT_FALSE(hive->is_damaged()) << hive->damage();
+}
+
 TEST(Registry, ADriverThatLiesWhereTheKernelLooksIsNoEntry) {
   const Bytes system = HiveBuilder()
                            .number("ControlSet001\\Services\\bad", "Type", 1)

@@ -73,6 +73,16 @@ inline std::string as_hivex_reads(const Bytes& hive) {
   return text;
 }
 
+inline std::vector<Value> all_values(const Hive& hive, Cell key) {
+  std::vector<Value> values;
+  hive.each_value(key, [&](Value& value) {
+    hive.load(value);
+    values.push_back(std::move(value));
+    return true;
+  });
+  return values;
+}
+
 inline Edit delete_value(std::string key, std::string name) {
   return {Edit::Kind::kDeleteValue, std::move(key), std::move(name), 0};
 }
