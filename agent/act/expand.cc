@@ -266,6 +266,8 @@ class Expansion {
   Checked<model::FileIdentity> hive_of_task(const model::PersistenceIdentity& task) const {
     if (is_cached(task)) return task.file;
     FS_TRY(const std::string path, find_folded(tree_, "/Windows/System32/config/SOFTWARE"));
+    if (const auto refusal = plan::check_path(input_, path))
+      return refuse(refusal.reason, "{}", refusal.detail);
     FS_TRY(const Parent parent, tree_.parent(path));
     struct stat status {};
     if (::fstatat(parent.folder.get(), parent.leaf.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)

@@ -85,10 +85,14 @@ Refusal check_words(const Input& input, std::string_view path) {
   return {};
 }
 
+}  // namespace
+
 Refusal check_path(const Input& input, std::string_view path) {
   if (is_own(input, path)) return protect(path, "belongs to this agent");
   return check_words(input, path);
 }
+
+namespace {
 
 bool is_never_touched(const Input& input, const model::PlanStep& step, std::string_view path) {
   const ObjectFacts& facts = input.facts[step.finding];

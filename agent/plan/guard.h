@@ -26,6 +26,8 @@ Refusal check_limits(const Input& input, const std::vector<const model::PlanStep
 Refusal check_object(const Input& input, const model::PlanStep& step);
 
 // A link that goes with the object of a step.
+// What is changed in part along with the object of a step.
+Refusal check_path(const Input& input, std::string_view path);
 Refusal check_link(const Input& input, std::string_view path);
 
 // Whether a process may be ended. sshd may where it is started again at once.

@@ -257,6 +257,28 @@ TEST_F(WindowsCleaning, ATaskGoesWithItsFileAndBothItsKeys) {
   EXPECT_EQ(host_.manifest(), before);
 }
 
+TEST_F(WindowsCleaning, ATaskTakesKeysOutOfAHiveThatIsNotToBeTouched) {
+  ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const std::string consent = host_.state() + "/../consent.conf";
+  const auto refused_for = [&](model::Reason reason) {
+    host_.policy.title += "x";  // another order, also in the same second
+    const std::string before = host_.manifest();
+    const auto answer = host_.run(host_.request());
+    EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+    EXPECT_EQ(answer.reason(), reason) << answer.text();
+    EXPECT_EQ(host_.manifest(), before);
+  };
+  for (const char* words : {"deny = /Windows/System32/config", "root = /Windows/System32/Tasks"}) {
+    std::ofstream(consent) << words << "\n";
+    refused_for(model::Reason::kConsent);
+  }
+  std::filesystem::remove(consent);
+  host_.policy.limits.protect = {"%SystemRoot%\\System32\\config"};
+  refused_for(model::Reason::kProtected);
+}
+
 TEST_F(WindowsCleaning, ATaskThatHidesItsXmlStaysOrItsTwoActionsFailTheOrder) {
   std::filesystem::remove(host_.at("/Windows/System32/Tasks/Updater"));
   put(std::string(kConfig) + "SOFTWARE",
