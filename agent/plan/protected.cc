@@ -184,8 +184,15 @@ bool is_protected_key_file(std::string_view path) {
 }
 
 bool is_named_like_a_users_hive(std::string_view path) {
+  constexpr std::string_view kHives[] = {"ntuser.dat", "ntuser.man", "usrclass.dat"};
   const std::string folded = hive::lower(path);
-  return folded.ends_with("/ntuser.dat") || folded.ends_with("/ntuser.man");
+  std::string_view name = std::string_view(folded).substr(folded.rfind('/') + 1);
+  for (const std::string_view log : {".log", ".log1", ".log2"})
+    if (name.ends_with(log)) {
+      name.remove_suffix(log.size());
+      break;
+    }
+  return is_one_of(name, kHives);
 }
 
 namespace {
@@ -199,8 +206,8 @@ bool is_protected_windows_file(std::string_view path) {
       "wininit.exe",  "winlogon.exe", "services.exe", "lsass.exe",    "svchost.exe",
       "userinit.exe", "rundll32.exe", "logonui.exe"};
   const std::string folded = hive::lower(path);
-  if (folded == "/windows/explorer.exe" || is_beneath("/windows/system32/config", folded) ||
-      is_named_like_a_users_hive(path))
+  if (folded == "/windows/explorer.exe" || folded.starts_with("/boot/bcd") ||
+      is_beneath("/windows/system32/config", folded) || is_named_like_a_users_hive(path))
     return true;
   return folded.starts_with(kFolder) && is_one_of(folded.substr(kFolder.size()), kFiles);
 }

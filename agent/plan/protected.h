@@ -16,7 +16,8 @@ enum class Sbin { kFolder, kLinkToBin };
 // Taking the whole file away. `/usr/lib/x` and `/lib/x` are one file (merged /usr).
 bool is_protected_file(std::string_view path, Sbin sbin);
 
-// By its name, which anybody may give a file: left where it is, and no reason to refuse an order.
+// Or like a log of one, which may hold its newest part. By its name, which anybody may give a file:
+// left where it is, and no reason to refuse an order.
 bool is_named_like_a_users_hive(std::string_view path);
 // The exception to it: "/lib/modules/6.1.0" for a module there, which may go if it is stray
 // (ObjectFacts). Empty for all else, also for where modules lie that are built on the host.

@@ -341,6 +341,27 @@ TEST_F(WindowsCleaning, ADirtyHiveIsNotWrittenToAndSaysWhatToDo) {
   EXPECT_EQ(bytes_of(kUserHive), hive);
 }
 
+TEST_F(WindowsCleaning, TheLogThatHoldsTheNewestPartOfAHiveGoes) {
+  constexpr char kLog[] = "/Users/Ann/ntuser.dat.LOG1";
+  Bytes hive = bytes_of(kUserHive);
+  hive::make_dirty(hive);
+  put(kUserHive, hive);
+  put(kLog, hive::log_with(8));
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kQuarantine);
+  host_.policy.detections[0].object = model::ObjectKind::kFile;
+  host_.policy.detections[0].any_of = {
+      {{.field = model::Field::kFileName, .values = {{.text = "NTUSER.DAT.LOG1"}}}}};
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.manifest();
+  const auto answer = host_.run(host_.request());
+  EXPECT_EQ(answer.state(), HostState::kFailed) << answer.text();
+  EXPECT_EQ(answer.reason(), model::Reason::kProtected);
+  EXPECT_THAT(answer.text(), HasSubstr("left, for it has the name of a user's registry"));
+  EXPECT_EQ(host_.manifest(), before);
+}
+
 // Which of the two logs is newer than its hive; "": neither.
 class LogsOfAHive : public WindowsCleaning, public testing::WithParamInterface<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, LogsOfAHive, testing::Values("", ".LOG1", ".LOG2"));

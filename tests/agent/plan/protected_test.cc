@@ -121,6 +121,21 @@ TEST(Protected, WhatWindowsNeedsToStartIsNamedInAnyCase) {
     EXPECT_FALSE(is_protected_file(path, Sbin::kFolder)) << path;
 }
 
+TEST(Protected, AUsersHiveIsKeptAndItsLogsGo) {
+  for (const char* hive : {"/Users/Ann/NTUSER.DAT", "/Users/Ann/ntuser.man",
+                           "/Users/Ann/AppData/Local/Microsoft/Windows/UsrClass.dat"})
+    for (const char* log : {"", ".LOG", ".LOG1", ".log2"}) {
+      const std::string path = std::string(hive) + log;
+      EXPECT_TRUE(is_named_like_a_users_hive(path)) << path;
+      EXPECT_TRUE(is_protected_file(path, Sbin::kFolder)) << path;
+    }
+  for (const char* path : {"/Boot/BCD", "/boot/bcd.LOG1"})
+    EXPECT_TRUE(is_protected_file(path, Sbin::kFolder)) << path;
+  for (const char* path : {"/Users/Ann/ntuser.dat.LOG3", "/Users/Ann/x.LOG1",
+                           "/Users/Ann/my ntuser.dat", "/Users/NTUSER.DAT/x"})
+    EXPECT_FALSE(is_protected_file(path, Sbin::kFolder)) << path;
+}
+
 TEST(Protected, GlobsMatchWholeComponents) {
   EXPECT_TRUE(matches_glob("/opt/*/keep", "/opt/a/keep"));
   EXPECT_FALSE(matches_glob("/opt/*/keep", "/opt/a/b/keep"));
