@@ -148,8 +148,11 @@ Checked<std::string> HiveEditor::rewritten(const Parent& parent, std::string_vie
   std::size_t changed = 0;
   for (std::size_t at = 0; at < current.size() && at < after.size(); ++at)
     changed += static_cast<std::uint8_t>(current[at]) != after[at];
-  // There may be nothing to take back.
-  if (after.size() != current.size() || (changed == 0 && before == nullptr) ||
+  // There may be nothing to take back, and no keys of a task that was found in its XML.
+  const bool may_be_nothing =
+      before != nullptr ||
+      (change.kind == hive::Change::Kind::kRemoveTask && change.expected.empty());
+  if (after.size() != current.size() || (changed == 0 && !may_be_nothing) ||
       changed > limits::kHiveEditBytes)
     return refuse_process(path, "changed more than one edit can");
   return to_text(after);

@@ -196,6 +196,7 @@ Result<Bytes> edited(BytesView before, const std::vector<Edit>& edits) {
   FS_TRY(const Hive old, Hive::open(before));
   const Digest meant = meaning(old, edits);
   FS_CHECK(may_write(old));
+  if (edits.empty()) return to_bytes(before);
 
   Bytes after = to_bytes(before);
   for (const Edit& edit : edits) {

@@ -185,11 +185,17 @@ Checked<void> replace(Context& context, std::uint32_t index, const Parent& paren
   return lock(op, file->get(), intent.locks);
 }
 
+// There was nothing to take out of a hive: it stays as it is, and nothing is put back.
+bool changes_nothing(const Intent& intent) {
+  return intent.before == intent.after;
+}
+
 Checked<Post> perform(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const Intent intent = context.op_state(index).intent;
   FS_TRY(const Parent parent, context.tree.parent(op.file.path));
   FS_TRY(const Edit edit, edit_of(context, op, parent));
+  if (changes_nothing(intent)) return post_in(parent);
   FS_TRY(const UniqueFd old, context.tree.file(parent, op.file.path));
   FS_TRY(const std::uint32_t locks, unlock_read(op, old.get(), intent.before));
   const auto edited =
@@ -337,6 +343,7 @@ Checked<Back> back_for(Context& context, std::uint32_t index, const Parent& pare
 Checked<UndoIntent> plan_undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
+  if (changes_nothing(state.intent)) return UndoIntent{};
   FS_TRY(const Parent parent, undo_parent(context, index));
   FS_TRY(const Digest now, current_digest(context, parent, op));
   FS_TRY(const Back back, back_for(context, index, parent, now));
@@ -367,6 +374,7 @@ Checked<void> change_back(const Op& op, const Intent& back, const Parent& parent
 Checked<void> undo(Context& context, std::uint32_t index) {
   const Op& op = context.op(index);
   const OpState& state = context.op_state(index);
+  if (changes_nothing(state.intent)) return {};
   FS_TRY(const Parent parent, undo_parent(context, index));
   const std::string temporary = temporary_name(op);
   Intent back = intent_in(parent);

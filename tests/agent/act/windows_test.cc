@@ -309,6 +309,31 @@ TEST_F(WindowsCleaning, ATaskThatHidesItsXmlStaysOrItsTwoActionsFailTheOrder) {
   EXPECT_EQ(scan(), std::vector<std::string>{"v"});
 }
 
+TEST_F(WindowsCleaning, TheXmlOfATaskWithoutKeysStaysForEver) {
+  const std::string software = std::string(kConfig) + "SOFTWARE";
+  put(software, HiveBuilder()
+                    .text("Microsoft\\Windows NT\\CurrentVersion", "CurrentVersion", "6.1")
+                    .text(std::string(kCache) + "Tree\\Good", "Id", "{2}")
+                    .build());
+  ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);
+  scan();
+  ASSERT_EQ(host_.findings.size(), 1u);
+  host_.dry_run = host_.findings;
+  const std::string before = host_.contents();
+  const Bytes hive = bytes_of(software);
+  const auto request = host_.request();
+  const auto answer = host_.run(request);
+  ASSERT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(std::filesystem::exists(host_.at("/Windows/System32/Tasks/Updater")));
+  EXPECT_EQ(bytes_of(software), hive);
+  EXPECT_TRUE(scan().empty());
+  // Nothing of it is put back either.
+  put(software + ".LOG1", hive::log_with(9));
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  std::filesystem::remove(host_.at(software + ".LOG1"));
+  EXPECT_EQ(host_.contents(), before);
+}
+
 TEST_F(WindowsCleaning, OfTwoHivesWhoseNamesDifferByCaseTheWrongOneIsEdited) {
   put("/Windows/System32/config/software", HiveBuilder().key("Microsoft").build());
   ask_for(model::PersistenceKind::kWindowsTask, ActionKind::kRemove);

@@ -110,6 +110,20 @@ TEST(TaskCache, ATaskThatIsAFolderAsWellTakesAllTasksOfItAlong) {
   EXPECT_THAT(tasks_of(*after), ElementsAre("Microsoft\\Defrag|defrag.exe"));
 }
 
+TEST(TaskCache, WithoutKeysOfATaskItsHiveIsWrittenToAllTheSame) {
+  HiveBuilder builder;
+  add_task(builder, "Good", "{1}", task_actions({{"good.exe", ""}}));
+  const Bytes software = builder.build();
+  const Change change{Change::Kind::kRemoveTask, "Updater", {}};
+  const auto after = changed(software, Role::kSoftware, change);
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(*after, software);
+  EXPECT_EQ(without(software, "Updater", "evil.exe").error().code, Code::kNotFound);
+  Bytes dirty = software;
+  make_dirty(dirty);
+  EXPECT_EQ(without(dirty, "Updater").error().code, Code::kConflict) << "a log may have it";
+}
+
 TEST(TaskCache, ATaskThatStartsSomethingElseByNowIsRemoved) {
   HiveBuilder builder;
   add_task(builder, "Updater", "{1}", task_actions({{"good.exe", ""}}));
