@@ -86,6 +86,18 @@ std::vector<std::string> commands_at(const Hive& hive, std::optional<Cell> task)
   return commands;
 }
 
+// By another task, which goes by the same keys.
+bool is_shared(const Hive& software, Cell task, std::string_view id) {
+  bool found = false;
+  const auto tree = software.find(software.root(), kTree);
+  if (!tree) return false;
+  software.walk(*tree, [&](Cell key, const std::string&) {
+    found = found || (key != task && is_equal(data_text(software, key, "Id"), id));
+    return found ? Hive::Next::kStop : Hive::Next::kGoOn;
+  });
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::string> commands_of(BytesView actions) {
@@ -157,6 +169,7 @@ Result<std::vector<Edit>> removal_of_task(const Hive& software, std::string_view
     for (const std::string_view value : {"Id", "Index", "SD"})
       if (software.value(*key, value))
         edits.push_back({Edit::Kind::kDeleteValue, tree, std::string(value), 0});
+  if (is_shared(software, *key, id)) return edits;
   // The same id under each kind of trigger.
   for (const std::string_view kind : {"Tasks", "Boot", "Logon", "Plain", "Maintenance"}) {
     const std::string path = join(join(kTaskCache, kind), id);

@@ -22,8 +22,9 @@ inline constexpr std::string_view kTaskCache =
 // runs as is not said.
 void each_cached_task(const Hive& software, const std::function<void(Autostart)>& visit);
 
-// What takes a task out, and nothing of the tasks below a key that is a folder as well. kNotFound:
-// there is none of this name, or none of its actions is `expected` any more, unless that is empty.
+// What takes a task out, and nothing of the tasks below a key that is a folder as well, or of one
+// that has the same id. kNotFound: there is none of this name, or none of its actions is `expected`
+// any more; if that is empty, there may be nothing to take out.
 Result<std::vector<Edit>> removal_of_task(const Hive& software, std::string_view name,
                                           std::string_view expected);
 

@@ -110,6 +110,32 @@ TEST(TaskCache, ATaskThatIsAFolderAsWellTakesAllTasksOfItAlong) {
   EXPECT_THAT(tasks_of(*after), ElementsAre("Microsoft\\Defrag|defrag.exe"));
 }
 
+TEST(TaskCache, ATaskThatBorrowsTheIdOfAnotherTakesThatAlong) {
+  HiveBuilder builder;
+  add_task(builder, "Good", "{1}", task_actions({{"good.exe", ""}}));
+  const Bytes software = builder.key(kCache + "Logon\\{1}")
+                             .text(kCache + "Tree\\Folder\\Evil", "Id", "{1}")
+                             .text(kCache + "Tree\\Folder", "x", "y")
+                             .build();
+  const Change change{Change::Kind::kRemoveTask, "Folder\\Evil", {}};
+  const auto after = changed(software, Role::kSoftware, change);
+  ASSERT_TRUE(after) << after.error().message;
+  const auto hive = Hive::open(*after);
+  EXPECT_FALSE(hive->find(hive->root(), kCache + "Tree\\Folder\\Evil"));
+  for (const char* stays : {"Tree\\Good", "Tasks\\{1}", "Logon\\{1}", "Tree\\Folder"})
+    EXPECT_TRUE(hive->find(hive->root(), kCache + stays)) << stays;
+  EXPECT_THAT(tasks_of(*after), ElementsAre("Good|good.exe"));
+  const auto back = changed_back(software, Role::kSoftware, change, *after);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_THAT(tasks_of(*back), UnorderedElementsAre("Good|good.exe", "Folder\\Evil|good.exe"));
+  // Alone it goes whole.
+  const auto both = without(*after, "Good");
+  ASSERT_TRUE(both) << both.error().message;
+  const auto empty = Hive::open(*both);
+  for (const char* gone : {"Tree\\Good", "Tasks\\{1}", "Logon\\{1}"})
+    EXPECT_FALSE(empty->find(empty->root(), kCache + gone)) << gone;
+}
+
 TEST(TaskCache, WithoutKeysOfATaskItsHiveIsWrittenToAllTheSame) {
   HiveBuilder builder;
   add_task(builder, "Good", "{1}", task_actions({{"good.exe", ""}}));
