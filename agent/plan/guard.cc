@@ -216,18 +216,40 @@ Refusal check_capability(const model::Policy& policy, model::Platform here) {
   return {};
 }
 
+namespace {
+
+// What the registry says of an entry is that entry: its value, or of a service all below its key.
+bool is_said_of(const model::RegistryIdentity& value, const model::PersistenceIdentity& entry) {
+  if (entry.file.path != value.hive.path || entry.entry.empty()) return false;
+  return hive::is_equal(entry.entry, value.key) ||
+         hive::is_equal(entry.entry, value.key + "\\\\" + value.value_name) ||
+         (entry.kind == model::PersistenceKind::kWindowsService &&
+          hive::begins(value.key, entry.entry + "\\"));
+}
+
+}  // namespace
+
 unsigned independent(const model::Policy& policy,
                      const std::vector<const model::Finding*>& evidence) {
   std::set<std::string_view> files;
   for (const model::Finding* finding : evidence)
     if (const auto* file = std::get_if<model::FileIdentity>(&finding->identity))
       files.insert(file->path);
+  const auto is_an_entry = [&](const model::RegistryIdentity& value) {
+    return std::any_of(evidence.begin(), evidence.end(), [&](const model::Finding* finding) {
+      const auto* entry = std::get_if<model::PersistenceIdentity>(&finding->identity);
+      return entry != nullptr && is_said_of(value, *entry);
+    });
+  };
   std::set<model::ObjectKind> kinds;
   bool exact = false;
   for (const model::Finding* finding : evidence) {
     const model::Detection& detection = policy.detections[finding->detection];
     const auto* entry = std::get_if<model::PersistenceIdentity>(&finding->identity);
-    if (entry == nullptr || !files.contains(entry->file.path)) kinds.insert(detection.object);
+    const auto* value = std::get_if<model::RegistryIdentity>(&finding->identity);
+    const bool is_counted = (entry != nullptr && files.contains(entry->file.path)) ||
+                            (value != nullptr && is_an_entry(*value));
+    if (!is_counted) kinds.insert(detection.object);
     exact = exact || is_exact(detection);
   }
   return static_cast<unsigned>(kinds.size()) + (exact ? 1 : 0);

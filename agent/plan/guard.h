@@ -18,16 +18,17 @@ struct Refusal {
 // What the policy asks for and this engine lacks: found before anything is looked at.
 Refusal check_capability(const model::Policy& policy, model::Platform here);
 // Different object types; a hash, or a YARA rule scored 90 or more, counts as two. An entry that
-// stands in a file which was found too is that file once more.
+// stands in a file which was found too is that file once more, and so is a value of the registry
+// that says what an entry is.
 unsigned independent(const model::Policy& policy,
                      const std::vector<const model::Finding*>& evidence);
 // `objects`: distinct, of steps that change something.
 Refusal check_limits(const Input& input, const std::vector<const model::PlanStep*>& objects);
 Refusal check_object(const Input& input, const model::PlanStep& step);
 
-// A link that goes with the object of a step.
 // What is changed in part along with the object of a step.
 Refusal check_path(const Input& input, std::string_view path);
+// A link that goes with the object of a step.
 Refusal check_link(const Input& input, std::string_view path);
 
 // Whether a process may be ended. sshd may where it is started again at once.

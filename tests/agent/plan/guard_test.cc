@@ -54,6 +54,37 @@ TEST(Plan, AFileThatIsItsOwnEntryIsTwoWitnesses) {
   EXPECT_EQ(independent(policy, {&script, &line}), 2u);
 }
 
+TEST(Plan, OneValueOfTheRegistryIsTwoWitnesses) {
+  auto policy = a_policy();
+  policy.detections[kName].object = model::ObjectKind::kWindowsRegistryKey;
+  model::RegistryIdentity value;
+  value.hive.path = "/Users/Ann/NTUSER.DAT";
+  value.key = "HKEY_CURRENT_USER\\Software\\Run";
+  value.value_name = "evil";
+  model::PersistenceIdentity entry;
+  entry.kind = model::PersistenceKind::kWindowsRun;
+  entry.file.path = value.hive.path;
+  entry.entry = "HKEY_CURRENT_USER\\Software\\RUN\\\\Evil";
+  const auto together = [&] {
+    const auto one = seen(kName, value), two = seen(kPreload, entry);
+    return independent(policy, {&one, &two});
+  };
+  EXPECT_EQ(together(), 1u);
+  value.value_name = "evil2";
+  EXPECT_EQ(together(), 2u);
+  value.value_name = "evil";
+  value.hive.path = "/Users/Bob/NTUSER.DAT";
+  EXPECT_EQ(together(), 2u);
+
+  entry.kind = model::PersistenceKind::kWindowsService;
+  entry.file.path = value.hive.path = "/Windows/System32/config/SYSTEM";
+  entry.entry = "HKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Services\\evil";
+  for (const auto& [below, kinds] : {std::pair{"", 1u}, {"\\Parameters", 1u}, {"2", 2u}}) {
+    value.key = entry.entry + below;
+    EXPECT_EQ(together(), kinds) << below;
+  }
+}
+
 struct LimitCase {
   const char* name;
   std::uint32_t policy, order, others;
