@@ -114,6 +114,8 @@ class Engine {
     if (const Unfit reason = unmet(policy, facts_); reason.reason != model::Reason::kNone) {
       done.reason = reason.reason;
       done.detail = reason.detail;
+      if (reason.reason == model::Reason::kIo && !software_unread_.empty())
+        done.detail += ": " + software_unread_;
     } else if (timed_out_[index]) {
       done.reason = model::Reason::kTimeout;
       done.detail = fmt::format("not done after {} s", policy.limits.timeout.count());
@@ -361,9 +363,12 @@ class Engine {
   const CrossView cross_view_;
   PackageDb packages_;
   Tallies tallies_;
+  std::string software_unread_;  // wholly or in part, and why
   Registry registry_{root_, [this](const std::string& path, std::string_view why) {
                        // Where the users' folders lie stands in one of them.
                        const bool is_of_all = hive::role_of(path) == hive::Role::kSoftware;
+                       if (is_of_all && software_unread_.empty())
+                         software_unread_ = fmt::format("{}: {}", escaped(path), why);
                        tallies_.add_unscannable(
                            is_of_all ? sweep_.everybody()
                                      : sweep_.wanting(ObjectKind::kPersistence) |

@@ -46,7 +46,8 @@ struct Unfit {
   std::string detail;
 };
 Unfit unfit(const model::Policy& policy, const model::Facts& facts);
-Unfit unmet(const model::Policy& policy, const model::Facts& facts);  // its preconditions
+// Its preconditions. kIo: one asks for the version of a Windows that could not be read.
+Unfit unmet(const model::Policy& policy, const model::Facts& facts);
 
 // What this host says about itself, from uname(2) and the root's os-release.
 model::Facts host_facts(const Root& root);

@@ -88,13 +88,19 @@ Unfit unfit(const model::Policy& policy, const model::Facts& facts) {
 }
 
 Unfit unmet(const model::Policy& policy, const model::Facts& facts) {
+  Unfit unknown;
   for (const model::Precondition& precondition : policy.preconditions)
-    if (!holds(precondition, facts))
+    if (facts.os == kWindows && facts.os_version.empty() && precondition.fact == "os.version")
+      unknown = {model::Reason::kIo,
+                 fmt::format("whether {} {} {} holds is not known, for no hive says which Windows "
+                             "this is",
+                             precondition.fact, precondition.operation, precondition.value)};
+    else if (!holds(precondition, facts))
       return {
           model::Reason::kPrecondition,
           fmt::format("{} {} {} does not hold: it is {}", precondition.fact, precondition.operation,
                       precondition.value, fact(facts, precondition.fact).value_or("unknown"))};
-  return {};
+  return unknown;
 }
 
 model::Facts host_facts(const Root& root) {

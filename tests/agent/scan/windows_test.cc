@@ -196,6 +196,23 @@ TEST_F(WindowsTest, ThePreconditionIsHeldAgainstWhatWindowsCallsItself) {
   EXPECT_THAT(result["detail"].get<std::string>(), HasSubstr("10.0.19045"));
 }
 
+TEST_F(WindowsTest, AVolumeWhoseVersionCannotBeReadIsOneThatThePolicyIsNotFor) {
+  put("/Users/Ann/NTUSER.DAT", HiveBuilder().text(kRun, "evil", "C:\\bad.exe"));
+  auto policy = run_and_files(is(Field::kFileName, "none"), "%TEMP%");
+  policy.preconditions.push_back({"os.version", ">=", "6.1"});
+  EXPECT_EQ(verdicts(scan(policy)), Names{"v"});
+  write(std::string(kConfig) + "SOFTWARE", std::string(20'000, 'x'));
+  for (const char* operation : {">=", "!="}) {
+    policy.preconditions[0].operation = operation;
+    const auto result = scan(policy);
+    EXPECT_EQ(result["reason"], "io");
+    EXPECT_THAT(result["detail"].get<std::string>(),
+                HasSubstr("/WINDOWS/system32/Config/SOFTWARE: not a registry hive"));
+  }
+  policy.preconditions.push_back({"os", "==", "linux"});
+  EXPECT_EQ(scan(policy)["reason"], "precondition");
+}
+
 TEST_F(WindowsTest, AVariableStandsForTheFolderOfEveryProfile) {
   write("/Users/Ann/AppData/Local/Temp/UDP1.tmp", "x");
   write("/Users/Bob/appdata/local/temp/udp2.TMP", "x");
