@@ -28,6 +28,10 @@ std::string_view leaf(std::string_view path, char separator) {
   return path.substr(path.rfind(separator) + 1);
 }
 
+bool is_cut(const Value& value) {
+  return value.is_cut() || text_of(value).size() > limits::kLineBytes;
+}
+
 bool is_control_set(std::string_view name) {
   return name.size() == kControlSet.size() + 3 &&
          is_equal(name.substr(0, kControlSet.size()), kControlSet);
@@ -143,12 +147,14 @@ class Starts {
   }
 
   void add(Autostart entry) {
-    constexpr std::size_t kBytes = 2u << 20;  // what one answer carries
-    bytes_ += entry.name.size() + entry.entry.size() + entry.command.size() + entry.user.size();
-    if (found_.entries.size() < limits::kPersistenceEntries && bytes_ < kBytes)
-      found_.entries.push_back(std::move(entry));
-    else
-      found_.is_complete = false;
+    const std::size_t bytes =
+        entry.name.size() + entry.entry.size() + entry.command.size() + entry.user.size();
+    if (found_.entries.size() >= limits::kPersistenceEntries || bytes > kAutostartBytes - bytes_) {
+      found_.is_complete = false;  // a shorter one may still fit
+      return;
+    }
+    bytes_ += bytes;
+    found_.entries.push_back(std::move(entry));
   }
 
   void services(const std::string& set) {
@@ -211,10 +217,10 @@ class Starts {
           }))
         return true;
       hive_.load(value);
-      found_.is_complete = found_.is_complete && !value.is_cut();
       std::string entry = join(prefix_of(role_), found->path);
       entry += kBetween;
       entry += value.name;
+      if (found_.cut.empty() && is_cut(value)) found_.cut = entry;
       if (place.kind != PersistenceKind::kWindowsWinlogon) {
         add({place.kind, value.name, std::move(entry), bounded(text_of(value)), {}});
         return true;
@@ -401,11 +407,9 @@ Wanted wanted_keys(const model::Policy& policy) {
   return wanted;
 }
 
-std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& wanted,
-                                     bool& complete) {
-  std::vector<RegistryValue> result;
+RegistryValues values_of(const Hive& hive, Role role, const Wanted& wanted) {
+  RegistryValues result;
   std::size_t bytes = 0;
-  constexpr std::size_t kBytes = 4u << 20;  // what one answer carries
   hive.walk(hive.root(), [&](Cell cell, const std::string& path) {
     const std::string key = join(prefix_of(role), path);
     bool is_wanted = wanted.all, leads_on = wanted.all;
@@ -421,19 +425,19 @@ std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& 
     leads_on |= is_equal(leaf(path, '\\'), "Wow6432Node");
     for (const std::string_view classes : kClasses)
       leads_on |= key.size() < classes.size() && begins(classes, key);
-    bool fits = true;
     if (is_wanted)
       hive.each_value(cell, [&](Value& value) {
-        fits = result.size() < limits::kRegistryValues && bytes < kBytes;
-        if (!fits) return complete = false;
+        if (result.values.size() >= limits::kRegistryValues || bytes >= kValueBytes)
+          return result.is_complete = false;
         hive.load(value);
-        complete = complete && !value.is_cut();
-        result.push_back(
+        if (result.cut.empty() && is_cut(value))
+          result.cut = key + std::string(kBetween) + value.name;
+        result.values.push_back(
             {key, value.name, std::string(type_name(value.type)), bounded(text_of(value))});
-        bytes += key.size() + result.back().name.size() + result.back().data.size();
+        bytes += key.size() + value.name.size() + result.values.back().data.size();
         return true;
       });
-    if (!fits) return Hive::Next::kStop;
+    if (!result.is_complete) return Hive::Next::kStop;
     return leads_on ? Hive::Next::kGoOn : Hive::Next::kSkip;
   });
   return result;

@@ -44,9 +44,16 @@ struct Wanted {
 };
 Wanted wanted_keys(const model::Policy& policy);
 
-// At most limits::kRegistryValues; `complete` becomes false if there were more.
-std::vector<RegistryValue> values_of(const Hive& hive, Role role, const Wanted& wanted,
-                                     bool& complete);
+// What one answer carries of either.
+inline constexpr std::size_t kValueBytes = 4u << 20, kAutostartBytes = 2u << 20;
+
+// Data is at most limits::kLineBytes.
+struct RegistryValues {
+  std::vector<RegistryValue> values;  // at most limits::kRegistryValues
+  bool is_complete = true;
+  std::string cut;  // the first whose data was longer, as an entry is written; empty: none
+};
+RegistryValues values_of(const Hive& hive, Role role, const Wanted& wanted);
 
 // One thing that Windows starts because this hive says so; a service that is disabled is none.
 struct Autostart {
@@ -60,6 +67,7 @@ struct Autostart {
 struct Autostarts {
   std::vector<Autostart> entries;
   bool is_complete = true;
+  std::string cut;  // the first whose command is longer than limits::kLineBytes; empty: none
   // The first key that is a link out of this hive where Windows looks for more; empty: none. One
   // that leads to another key of the hive was followed, but not among tasks.
   std::string link;

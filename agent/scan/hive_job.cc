@@ -1,5 +1,7 @@
 #include "agent/scan/hive_job.h"
 
+#include <set>
+
 #include "agent/hive/task.h"
 #include "protocol/base/limits.h"
 
@@ -43,18 +45,30 @@ Result<HiveAnswer> read_hive(HiveJob job, BytesView content, const hive::Wanted&
   }
   auto starts = hive::autostarts_of(hive, job.role);
   answer.starts = std::move(starts.entries);
-  complete = complete && starts.is_complete;
-  answer.values = hive::values_of(hive, job.role, wanted, complete);
+  auto values = hive::values_of(hive, job.role, wanted);
+  answer.values = std::move(values.values);
+  const auto add = [&](std::string_view sentence) {
+    detail += fmt::format("{}{}", detail.empty() ? "" : "; ", sentence);
+  };
   if (answer.is_dirty)
-    detail = "read as it stands: Windows did not bring it to its end, and its log holds the rest";
+    add("read as it stands: Windows did not bring it to its end, and its log holds the rest");
   else if (hive.is_damaged())
-    detail = hive.damage();
-  else if (!complete)
-    detail = fmt::format("more than {} values or {} profiles: the rest was left out",
-                         limits::kRegistryValues, limits::kWindowsProfiles);
+    add(hive.damage());
+  if (!complete)
+    add(fmt::format("more than {} profiles: the rest was left out", limits::kWindowsProfiles));
+  if (!starts.is_complete)
+    add(fmt::format("more than {} entries, or {} bytes of them: the rest was left out",
+                    limits::kPersistenceEntries, hive::kAutostartBytes));
+  if (!values.is_complete)
+    add(fmt::format("more than {} values, or {} bytes of them: the rest was left out",
+                    limits::kRegistryValues, hive::kValueBytes));
+  for (const std::string& cut : std::set{starts.cut, values.cut})
+    if (!cut.empty())
+      add(fmt::format("of {} no more than {} bytes of data were looked at", escaped(cut),
+                      limits::kLineBytes));
   if (!starts.link.empty())
-    detail += fmt::format("{}{} is a link: what Windows starts behind it was not looked at",
-                          detail.empty() ? "" : "; ", escaped(starts.link));
+    add(fmt::format("{} is a link: what Windows starts behind it was not looked at",
+                    escaped(starts.link)));
   return answer;
 }
 

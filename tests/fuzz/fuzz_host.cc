@@ -466,7 +466,7 @@ void read_hive(BytesView input) {
   (void)hive::version_of(*hive);
   FS_ASSERT(hive::profiles_of(*hive, complete).size() <= limits::kWindowsProfiles);
   for (const auto role : {hive::Role::kSystem, hive::Role::kSoftware, hive::Role::kUser}) {
-    (void)hive::values_of(*hive, role, {.all = true}, complete);
+    (void)hive::values_of(*hive, role, {.all = true});
     for (const auto& start : hive::autostarts_of(*hive, role).entries) {
       using Kind = hive::Change::Kind;
       const bool is_task = start.kind == model::PersistenceKind::kWindowsTask;

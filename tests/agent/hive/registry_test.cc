@@ -55,10 +55,9 @@ TEST(Registry, OneValueTooManyHidesAllOfAKey) {
   EXPECT_EQ(found.entries.size(), limits::kRegistryValues);
   EXPECT_EQ(found.entries[0].name, "v0");
   EXPECT_FALSE(found.is_complete);
-  bool complete = true;
-  EXPECT_EQ(values_of(*hive, Role::kUser, {.keys = {}, .all = true}, complete).size(),
-            limits::kRegistryValues);
-  EXPECT_FALSE(complete);
+  const auto all = values_of(*hive, Role::kUser, {.keys = {}, .all = true});
+  EXPECT_EQ(all.values.size(), limits::kRegistryValues);
+  EXPECT_FALSE(all.is_complete);
   EXPECT_FALSE(hive->is_damaged()) << hive->damage();
 }
 
@@ -69,11 +68,36 @@ TEST(Registry, AValueThatIsLongerThanIsReadIsCutInSilence) {
           .text("Software\\x", "other", "y")
           .build();
   const auto hive = Hive::open(user);
-  EXPECT_FALSE(autostarts_of(*hive, Role::kUser).is_complete);
-  bool complete = true;
-  EXPECT_EQ(values_of(*hive, Role::kUser, {.keys = {}, .all = true}, complete).size(), 2u);
-  EXPECT_FALSE(complete);
+  const std::string cut = "HKEY_CURRENT_USER\\Software\\" + std::string(kRun) + "\\\\long";
+  EXPECT_EQ(autostarts_of(*hive, Role::kUser).cut, cut);
+  const auto all = values_of(*hive, Role::kUser, {.keys = {}, .all = true});
+  EXPECT_EQ(all.values.size(), 2u);
+  EXPECT_EQ(all.cut, cut);
   EXPECT_FALSE(hive->is_damaged()) << hive->damage();
+}
+
+TEST(Registry, AFewLongValuesOfRunHideAllBehindThem) {
+  const std::string run = std::string("Software\\") + kRun;
+  HiveBuilder builder;
+  for (int i = 0; i < 45; ++i)
+    builder.text(run, fmt::format("{:016000}", i), std::string(16'000, 'x'));
+  const Bytes user = builder.text(run, "evil", "C:\\bad.exe").build();
+  const Autostarts found = autostarts_of(*Hive::open(user), Role::kUser);
+  EXPECT_EQ(found.entries.back().name, "evil");
+  EXPECT_LT(found.entries.size(), 46u);
+  EXPECT_FALSE(found.is_complete);
+}
+
+TEST(Registry, WhatStandsBehindTheFirstOfLongDataIsPassedOverInSilence) {
+  const auto values = [](std::size_t size) {
+    const Bytes user = HiveBuilder().bytes("Software\\x", "long", 3, Bytes(size)).build();
+    return values_of(*Hive::open(user), Role::kUser, {.keys = {}, .all = true});
+  };
+  const auto cut = values(limits::kLineBytes / 2 + 1);
+  EXPECT_EQ(cut.cut, "HKEY_CURRENT_USER\\Software\\x\\\\long");
+  EXPECT_EQ(cut.values[0].data.size(), limits::kLineBytes);
+  EXPECT_TRUE(cut.is_complete);
+  EXPECT_EQ(values(limits::kLineBytes / 2).cut, "");
 }
 
 TEST(Registry, ADriverThatLiesWhereTheKernelLooksIsNoEntry) {
@@ -314,9 +338,8 @@ TEST(Registry, OnlyTheKeysThatAPolicyNamesAreRead) {
                          .build();
   const auto hive = Hive::open(user);
   const auto names = [&](const Wanted& wanted) {
-    bool complete = true;
     std::vector<std::string> result;
-    for (const RegistryValue& value : values_of(*hive, Role::kUser, wanted, complete))
+    for (const RegistryValue& value : values_of(*hive, Role::kUser, wanted).values)
       result.push_back(value.name);
     return result;
   };

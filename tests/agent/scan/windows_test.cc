@@ -485,6 +485,19 @@ TEST_F(WindowsTest, AHiveThatWasNotBroughtToItsEndIsReadAndSaidToBeOld) {
               HasSubstr("/Users/Ann/NTUSER.DAT: read as it stands"));
 }
 
+TEST_F(WindowsTest, LongDataIsPassedOverInSilence) {
+  put("/Users/Ann/NTUSER.DAT",
+      HiveBuilder().text("Software\\x", "long", std::string(40'000, 'A') + "EVILMARK"));
+  const auto result =
+      scan(policy_of({detection("d", ObjectKind::kWindowsRegistryKey,
+                                {is(Field::kRegistryKey, "HKCU\\Software\\x"),
+                                 is(Field::kRegistryValueData, "EVILMARK", Match::kContains)})}));
+  EXPECT_THAT(
+      result["unscannable_paths"],
+      ElementsAre("/Users/Ann/NTUSER.DAT: of HKEY_CURRENT_USER\\Software\\x\\\\long no more "
+                  "than 32768 bytes of data were looked at"));
+}
+
 TEST_F(WindowsTest, OfTwoLogsOneIsNewerThanItsHiveAndIsNotNoticed) {
   const model::Policy policy = policy_of(
       {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
