@@ -33,9 +33,10 @@ std::string character(std::string_view entity) {
 std::string text_of_element(std::string_view inside) {
   std::string text;
   for (inside = without_blanks(inside); !inside.empty();) {
-    const std::size_t end = inside.starts_with('&') ? inside.find(';') : std::string_view::npos;
-    const std::string one =
-        end == std::string_view::npos ? "" : character(inside.substr(1, end - 1));
+    const std::size_t end =
+        inside.starts_with('&') ? inside.find_first_of("&;", 1) : std::string_view::npos;
+    const bool is_entity = end != std::string_view::npos && inside[end] == ';';
+    const std::string one = is_entity ? character(inside.substr(1, end - 1)) : "";
     text += one.empty() ? std::string(1, inside.front()) : one;
     inside.remove_prefix(one.empty() ? 1 : end + 1);
   }
@@ -83,15 +84,16 @@ std::vector<Element> elements(std::string_view text, std::string_view name) {
   const std::string open = "<" + std::string(name), close = "</" + std::string(name);
   for (std::size_t at = 0; (at = text.find(open, at)) != std::string_view::npos;) {
     at += open.size();
+    // Of another name that begins so.
+    if (at < text.size() && text[at] != '/' && text[at] != '>' &&
+        kXmlBlank.find(text[at]) == std::string_view::npos)
+      continue;
     const std::size_t end = text.find('>', at);
     if (end == std::string_view::npos) break;
     const std::string_view attributes = text.substr(at, end - at);
-    // Of another name that begins so.
-    if (!attributes.empty() && attributes[0] != '/' &&
-        kXmlBlank.find(attributes[0]) == std::string_view::npos)
-      continue;
     if (attributes.ends_with('/')) {
       found.push_back({attributes, {}});
+      at = end;
       continue;
     }
     const std::size_t to = text.find(close, end);

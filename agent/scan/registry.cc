@@ -9,6 +9,7 @@
 #include "agent/hive/paths.h"
 #include "agent/hive/text.h"
 #include "agent/scan/windows.h"
+#include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
 
 namespace fleetsweep::scan {
@@ -109,6 +110,10 @@ void Registry::open(const std::string& path, hive::Role role, HiveJob::Kind kind
     if (kind == HiveJob::Kind::kHive) unscannable_(path, "empty: it holds no registry");
     return;
   }
+  if (kind == HiveJob::Kind::kTask &&
+      static_cast<std::uint64_t>(status.st_size) > limits::kPersistenceBytes)
+    return unscannable_(path, fmt::format("larger than {} bytes for a file of this kind",
+                                          limits::kPersistenceBytes));
   Job job;
   job.facts.identity = identity_of(path, status);
   job.hive = {kind, role};

@@ -54,6 +54,18 @@ TEST(Task, ACommandHidesBehindACommentAnEntityOrItsEncoding) {
       ElementsAre("a.exe|"));
 }
 
+// Hours, where each of these looks through all that follows.
+TEST(Task, AFileThatBeginsSomethingAMillionTimesIsReadForHours) {
+  const std::string entities(16 << 20, '&');
+  EXPECT_EQ(actions_of("<Exec><Command>" + entities + "</Command></Exec>"),
+            std::vector<std::string>{entities.substr(0, limits::kLineBytes) + "|"});
+  for (const char* begin : {"<Execs", "<Exec "}) {
+    std::string xml;
+    while (xml.size() < 16 << 20) xml += begin;
+    for (const char* end : {"", ">", "/>"}) EXPECT_EQ(read_task(xml + end).size(), 1u);
+  }
+}
+
 TEST(Task, AFileOfTenThousandActionsFillsTheAnswer) {
   std::string xml;
   for (int i = 0; i < 10'000; ++i) xml += "<Exec><Command>x</Command></Exec>";

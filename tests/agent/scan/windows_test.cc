@@ -498,6 +498,13 @@ TEST_F(WindowsTest, LongDataIsPassedOverInSilence) {
                   "than 32768 bytes of data were looked at"));
 }
 
+TEST_F(WindowsTest, ATaskOfMegabytesIsReadForHours) {
+  write("/Windows/System32/Tasks/large", std::string(2 << 20, '&'));
+  EXPECT_THAT(
+      scan(run_and_files(is(Field::kFileName, "none"), "%TEMP%"))["unscannable_paths"],
+      ElementsAre(HasSubstr("Tasks/large: larger than 1048576 bytes for a file of this kind")));
+}
+
 TEST_F(WindowsTest, OfTwoLogsOneIsNewerThanItsHiveAndIsNotNoticed) {
   const model::Policy policy = policy_of(
       {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
