@@ -3,10 +3,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include "agent/act/pack.h"
 #include "agent/hive/text.h"
+#include "agent/hive/volume.h"
 #include "protocol/base/limits.h"
 
 namespace fleetsweep::act {
@@ -207,6 +209,24 @@ Checked<std::string> find_folded(const Tree& tree, std::string_view path) {
     found += "/" + names.front();
   }
   return found;
+}
+
+Checked<void> check_awake(const Tree& tree) {
+  const auto path = find_folded(tree, "/hiberfil.sys");
+  if (!path && path.error().reason == Reason::kGone) return {};
+  if (!path) return fail(path.error());
+  FS_TRY(const Parent parent, tree.parent(*path));
+  const auto file = tree.file(parent, *path);
+  // Windows sleeps in no folder.
+  if (!file && (file.error().reason == Reason::kGone || file.error().reason == Reason::kChanged))
+    return {};
+  if (!file) return fail(file.error());
+  std::array<std::uint8_t, hive::kHibernationMarkBytes> mark{};
+  if (::pread(file->get(), mark.data(), mark.size(), 0) < 0)
+    return refuse_errno("read", *path, errno);
+  if (hive::is_hibernated(mark))
+    return refuse(Reason::kConflict, "{}: {}", escaped(*path), hive::kHibernated);
+  return {};
 }
 
 }  // namespace fleetsweep::act

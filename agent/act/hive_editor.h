@@ -55,4 +55,8 @@ class HiveEditor {
 // it open which one is meant.
 Checked<std::string> find_folded(const Tree& tree, std::string_view path);
 
+// kConflict: the Windows of this volume is hibernated. It knows what the volume held, and would
+// write that over what is changed meanwhile.
+Checked<void> check_awake(const Tree& tree);
+
 }  // namespace fleetsweep::act

@@ -154,6 +154,11 @@ class Server {
     if (!order) return unknown({}, order.error().message);
     const auto rounds = ledger_.rounds(*order);
     if (rounds.empty()) return unknown(*order, "this host never carried it out");
+    if (const auto awake = check_windows(); !awake) {
+      auto done = refused(*order, awake.error());
+      done.undo = done.local = true;
+      return done;
+    }
     close_unused_by_undo(rounds);
     return undo_rounds(*order, DocumentId{});
   }
@@ -347,6 +352,7 @@ class Server {
     if (ledger_.find(id) != nullptr) return refused(order, Reason::kExecuted, "carried out before");
     if (const auto fits = check_round(verified, request.round); !fits)
       return refused(order, fits.error());
+    if (const auto awake = check_windows(); !awake) return refused(order, awake.error());
     auto begin = plan_order(options_, tree_, key_, verified, request, id);
     if (!begin) return refused(order, begin.error());
     begin->order = order;
@@ -375,6 +381,10 @@ class Server {
     return answer(*ledger_.find(id), false);
   }
 
+  Checked<void> check_windows() const {
+    return options_.hives == nullptr ? Checked<void>() : check_awake(tree_);
+  }
+
   // As often as the policy says, each round after one that came to its end, and nothing once
   // somebody began to take it back.
   Checked<void> check_round(const trust::VerifiedOrder& verified, std::uint8_t round) const {
@@ -400,6 +410,11 @@ class Server {
     };
     if (rounds.empty()) {
       auto done = refused(verified.id(), Reason::kUndoUnknown, "this host never carried it out");
+      done.undo = true;
+      return done;
+    }
+    if (const auto awake = check_windows(); !awake) {
+      auto done = refused(verified.id(), awake.error());
       done.undo = true;
       return done;
     }

@@ -1,5 +1,6 @@
 #include "agent/hive/volume.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -29,6 +30,11 @@ Result<bool> holds_windows(const std::string& root) {
     at = std::move(next);
   }
   return !at.empty();
+}
+
+bool is_hibernated(BytesView hiberfil) {
+  return is_equal(as_text(hiberfil.first(std::min(hiberfil.size(), kHibernationMarkBytes))),
+                  "hibr");
 }
 
 }  // namespace fleetsweep::hive

@@ -1,13 +1,16 @@
 #include "agent/scan/registry.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "agent/hive/paths.h"
 #include "agent/hive/text.h"
+#include "agent/hive/volume.h"
 #include "agent/scan/windows.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -50,7 +53,20 @@ constexpr std::string_view kTasks = "/windows/system32/tasks/";
 
 }  // namespace
 
+void Registry::look_for_hibernation() {
+  for (const std::string& path : resolve(root_, "/hiberfil.sys", unreadable_)) {
+    const UniqueFd file = root_.open_file(path);
+    std::array<std::uint8_t, hive::kHibernationMarkBytes> mark{};
+    if (!file || ::pread(file.get(), mark.data(), mark.size(), 0) < 0)
+      unscannable_(path, unopened(errno));
+    else if (hive::is_hibernated(mark))
+      unscannable_(path, fmt::format("the newest part of the registry lies in here, for {}",
+                                     hive::kHibernated));
+  }
+}
+
 void Registry::submit(const Submit& submit) {
+  look_for_hibernation();
   for (const char* glob : kMachineHives) {
     const hive::Role role = hive::role_of(glob);
     // Windows does not start without these.

@@ -36,6 +36,7 @@ class Registry {
   const std::vector<std::string>& profiles() const { return profiles_; }
 
  private:
+  void look_for_hibernation();
   void open(const std::string& path, hive::Role role, HiveJob::Kind kind, const Submit& submit);
   bool open_hives(const std::string& glob, const Submit& submit);
   void take_profile(const std::string& software, const std::string& profile);

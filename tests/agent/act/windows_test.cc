@@ -387,6 +387,34 @@ TEST_F(WindowsCleaning, TheLogThatHoldsTheNewestPartOfAHiveGoes) {
   EXPECT_EQ(host_.manifest(), before);
 }
 
+TEST_F(WindowsCleaning, AHibernatedWindowsIsWrittenTo) {
+  constexpr char kMemory[] = "/HiberFil.sys";
+  ask_for(model::PersistenceKind::kWindowsRun, ActionKind::kRemove);
+  scan();
+  host_.dry_run = host_.findings;
+  const auto refused = [&](const model::ActRequest& request) {
+    const std::string before = host_.manifest();
+    const auto answer = host_.run(request);
+    EXPECT_EQ(answer.state(), HostState::kRefused) << answer.text();
+    EXPECT_EQ(answer.reason(), model::Reason::kConflict);
+    EXPECT_THAT(answer.text(), HasSubstr("shut it down in full"));
+    EXPECT_EQ(host_.manifest(), before);
+  };
+  write(kMemory, "hibr" + std::string(8192, 'x'));
+  auto request = host_.request();
+  refused(request);
+  write(kMemory, std::string(8192, '\0'));
+  host_.policy.title = "again";  // another order, also in the same second
+  request = host_.request();
+  const std::string before = host_.contents();
+  ASSERT_EQ(host_.run(request).state(), HostState::kCleaned);
+  write(kMemory, "HIBR" + std::string(8192, 'x'));
+  refused(host_.undo_request(request));
+  write(kMemory, std::string(8192, '\0'));
+  EXPECT_EQ(host_.run(host_.undo_request(request)).state(), HostState::kUndone);
+  EXPECT_EQ(host_.contents(), before);
+}
+
 // Which of the two logs is newer than its hive; "": neither.
 class LogsOfAHive : public WindowsCleaning, public testing::WithParamInterface<std::string> {};
 INSTANTIATE_TEST_SUITE_P(All, LogsOfAHive, testing::Values("", ".LOG1", ".LOG2"));

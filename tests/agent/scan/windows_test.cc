@@ -505,6 +505,19 @@ TEST_F(WindowsTest, ATaskOfMegabytesIsReadForHours) {
       ElementsAre(HasSubstr("Tasks/large: larger than 1048576 bytes for a file of this kind")));
 }
 
+TEST_F(WindowsTest, AHibernatedWindowsIsLookedAtAsIfItWereWhole) {
+  const auto policy = run_and_files(is(Field::kFileName, "none"), "%TEMP%");
+  for (const auto& [mark, unscannable] :
+       {std::pair{"hibr", 1}, {"HIBR", 1}, {"RSTR", 0}, {"", 0}}) {
+    write("/HiberFil.sys", mark + std::string(8192, '\0'));
+    const auto result = scan(policy);
+    EXPECT_EQ(result["unscannable"], unscannable) << mark << result;
+    if (unscannable == 0) continue;
+    EXPECT_THAT(result["unscannable_paths"][0].get<std::string>(),
+                HasSubstr("/HiberFil.sys: the newest part of the registry lies in here"));
+  }
+}
+
 TEST_F(WindowsTest, OfTwoLogsOneIsNewerThanItsHiveAndIsNotNoticed) {
   const model::Policy policy = policy_of(
       {detection("d", ObjectKind::kPersistence, {is(Field::kPersistenceCommand, "none")})});
