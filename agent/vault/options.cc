@@ -39,7 +39,7 @@ ParsedVault parse_vault_options(int count, char** arguments) {
   auto* age = purge->add_option("--older-than", older_than, "such as 30d");
   purge->add_flag("--yes", options.yes, "without asking");
   auto* unattended = purge->add_flag("--unattended", options.unattended)->group("");
-  purge->add_option("--keep", keep)->group("")->needs(unattended);
+  auto* owners = purge->add_option("--keep", keep)->group("")->needs(unattended);
   purge->footer("Example: fleetsweep-agent vault purge --older-than 90d");
   for (CLI::App* sub : {list, exported, purge}) {
     sub->add_option("--state", options.state, "folder of the agent's state")->capture_default_str();
@@ -57,11 +57,12 @@ ParsedVault parse_vault_options(int count, char** arguments) {
       std::fprintf(stderr, "fleetsweep-agent: --older-than is missing, such as 30d\n");
       return {kUsage, {}};
     }
-    for (const auto& [name, text] : {std::pair("--older-than", older_than), {"--keep", keep}}) {
-      if (text.empty()) continue;
+    for (const auto& [option, text] : {std::pair(age, older_than), {owners, keep}}) {
+      if (option->empty()) continue;
       const auto length = parse_seconds(text);
       if (!length) {
-        std::fprintf(stderr, "fleetsweep-agent: %s: %s\n", name, length.error().message.c_str());
+        std::fprintf(stderr, "fleetsweep-agent: --%s: %s\n", option->get_single_name().c_str(),
+                     length.error().message.c_str());
         return {kUsage, {}};
       }
       // A monitor that was started before an upgrade says --older-than: what it means is to keep.

@@ -205,6 +205,17 @@ TEST_F(VaultProgram, WhatIsPurgedCannotComeBackAndTheUndoSaysSo) {
       << undone.text();
 }
 
+TEST_F(VaultProgram, AnEmptyAgePurgesTheWholeVault) {
+  const auto before = list()["entries"].size();
+  for (const char* words : {"purge --older-than '' --yes", "purge --older-than= --yes",
+                            "purge --unattended --keep ''", "purge --yes"}) {
+    const Ran empty = vault(words);
+    EXPECT_EQ(empty.exit, 2) << words << ": " << empty.said;
+    EXPECT_NE(empty.said.find("--"), std::string::npos) << empty.said;
+  }
+  EXPECT_EQ(list()["entries"].size(), before);
+}
+
 // What an order of long ago took, beside the one of now.
 TEST_F(VaultProgram, TheAgentPurgesWhatItsPolicyPromisedOrKeepsItForEver) {
   const Json mine = list();
