@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -33,7 +34,7 @@ int complain(const Error& error) {
   return error.code == Code::kInternal ? kBroken : kRefused;
 }
 
-// Act's state, while no act works with it.
+// Act's state, while no act works with it: not to be held while a person or a pager is waited for.
 struct Opened {
   files::StateLock lock;
   act::Vault vault;
@@ -53,9 +54,11 @@ Result<Opened> open_state(const std::string& state) {
   return Opened{std::move(lock), std::move(vault), std::move(ledger)};
 }
 
-int run_list(const VaultOptions& options, const Opened& opened) {
+Result<std::string> listing(const VaultOptions& options) {
+  FS_TRY(const auto opened, open_state(options.state));
   const auto entries = entries_of(opened.vault, opened.ledger.history());
   std::uint64_t bytes = 0;
+  std::string lines;
   Json json{
       {"entries", Json::array()}, {"bytes_max", opened.vault.quota()}, {"purged", Json::array()}};
   for (const Entry& entry : entries) {
@@ -63,7 +66,7 @@ int run_list(const VaultOptions& options, const Opened& opened) {
     if (options.json)
       json["entries"].push_back(Json::parse(to_json(entry)));
     else
-      std::printf("%s\n", to_line(entry).c_str());
+      lines += to_line(entry) + "\n";
   }
   json["bytes"] = bytes;
   for (const auto& past : opened.ledger.history()) {
@@ -72,15 +75,18 @@ int run_list(const VaultOptions& options, const Opened& opened) {
                               {"at", to_rfc3339(past.purged->at)},
                               {"files", past.purged->files},
                               {"bytes", past.purged->bytes}});
-    if (!options.json)
-      std::printf("order %.12s  purged %s: %u entries\n", past.begin.order.hex().c_str(),
-                  to_rfc3339(past.purged->at).c_str(), past.purged->files);
+    lines += fmt::format("order {:.12}  purged {}: {} entries\n", past.begin.order.hex(),
+                         to_rfc3339(past.purged->at), past.purged->files);
   }
-  if (options.json)
-    std::printf("%s\n", json.dump().c_str());
-  else
-    std::printf("%zu entries, %s of %s\n", entries.size(), bytes_in_words(bytes).c_str(),
-                bytes_in_words(opened.vault.quota()).c_str());
+  if (options.json) return json.dump() + "\n";
+  return lines + fmt::format("{} entries, {} of {}\n", entries.size(), bytes_in_words(bytes),
+                             bytes_in_words(opened.vault.quota()));
+}
+
+int run_list(const VaultOptions& options) {
+  const auto lines = listing(options);
+  if (!lines) return complain(lines.error());
+  std::fputs(lines->c_str(), stdout);
   return kDone;
 }
 
@@ -98,31 +104,38 @@ Result<std::string> passphrase_of(const VaultOptions& options) {
   return passphrase;
 }
 
-Status write_archive(const VaultOptions& options, const act::Vault& vault, const Entry& entry,
+Result<Entry> chosen(const VaultOptions& options) {
+  FS_TRY(const auto opened, open_state(options.state));
+  FS_TRY(Entry entry, find_entry(opened.vault, opened.ledger.history(), options.entry));
+  if (!entry.damage.empty()) return fail(Code::kInvalid, "{}", entry.damage);
+  if (!entry.metadata.has_content)
+    return fail(Code::kInvalid,
+                "of what is purged the vault never has the content; all that is known of it says "
+                "`fleetsweep-agent vault list --json`");
+  return entry;
+}
+
+Status write_archive(const VaultOptions& options, const Entry& entry,
                      const std::string& passphrase) {
+  FS_TRY(const auto opened, open_state(options.state));
   FS_TRY(auto archive, SampleArchive::create(options.to, passphrase));
   const std::string json = to_json(entry) + "\n";
   FS_CHECK(archive.begin("metadata.json", json.size()));
   FS_CHECK(archive.add(as_bytes(json)));
   // Not by the name it had, which may be any.
   FS_CHECK(archive.begin(entry.metadata.sha256.hex(), entry.metadata.size));
-  const auto loaded = vault.load(entry.transaction, entry.name,
-                                 [&](BytesView piece) { return archive.add(piece); });
+  const auto loaded = opened.vault.load(entry.transaction, entry.name,
+                                        [&](BytesView piece) { return archive.add(piece); });
   if (!loaded) return fail(loaded.error());
   return archive.finish();
 }
 
-int run_export(const VaultOptions& options, const Opened& opened) {
-  const auto entry = find_entry(opened.vault, opened.ledger.history(), options.entry);
+int run_export(const VaultOptions& options) {
+  const auto entry = chosen(options);
   if (!entry) return complain(entry.error());
-  if (!entry->damage.empty()) return complain({Code::kInvalid, entry->damage});
-  if (!entry->metadata.has_content)
-    return complain({Code::kInvalid,
-                     "of what is purged the vault never has the content; all that is known of it "
-                     "says `fleetsweep-agent vault list --json`"});
   const auto passphrase = passphrase_of(options);
   if (!passphrase) return complain(passphrase.error());
-  if (const auto written = write_archive(options, opened.vault, *entry, *passphrase); !written)
+  if (const auto written = write_archive(options, *entry, *passphrase); !written)
     return complain(written.error());
   if (options.json)
     std::printf("%s\n", Json{{"entry", entry->id},
@@ -149,7 +162,50 @@ bool is_confirmed() {
   return std::getline(std::cin, answer) && (answer == "y" || answer == "yes");
 }
 
-int run_purge(const VaultOptions& options, Opened& opened) {
+// What is to go, and how its owner is told.
+struct Due {
+  std::vector<Nonce> ids;
+  std::string lines;
+};
+
+Due due_of(const VaultOptions& options, const Opened& opened, Timestamp now) {
+  Due due;
+  const auto& history = opened.ledger.history();
+  for (const auto* past : options.unattended ? act::expired(history, now, options.keep)
+                                             : act::older(history, now - options.older_than)) {
+    const auto kept = opened.vault.kept(past->id);
+    if (kept.empty()) continue;
+    due.ids.push_back(past->id);
+    due.lines +=
+        fmt::format("order {:.12} of {}: {} entries{}\n", past->begin.order.hex(),
+                    to_rfc3339(past->begin.at), kept.size(), promised(history, *past, now));
+  }
+  return due;
+}
+
+Result<Due> look(const VaultOptions& options, Timestamp now) {
+  FS_TRY(const auto opened, open_state(options.state));
+  return due_of(options, opened, now);
+}
+
+// Of what was shown, all that still is to go: an undo may have begun meanwhile.
+Result<act::Purged> purge(const VaultOptions& options, const Due& shown, Timestamp now) {
+  FS_TRY(auto opened, open_state(options.state));
+  // What a crash left of an earlier one.
+  for (const auto& past : opened.ledger.history())
+    if (past.purged && !opened.vault.kept(past.id).empty()) FS_CHECK(opened.vault.purge(past.id));
+  act::Purged sum{now, 0, 0};
+  const Due due = due_of(options, opened, now);
+  for (const Nonce& id : due.ids) {
+    if (std::ranges::find(shown.ids, id) == shown.ids.end()) continue;
+    FS_TRY(const auto purged, act::purge(opened.vault, opened.ledger, id, now));
+    sum.files += purged.files;
+    sum.bytes += purged.bytes;
+  }
+  return sum;
+}
+
+int run_purge(const VaultOptions& options) {
   const auto clock = act::read_clock();
   Timestamp now = clock.local;
   if (options.unattended) {
@@ -157,39 +213,22 @@ int run_purge(const VaultOptions& options, Opened& opened) {
     if (!anchor) return complain(anchor.error());
     now = act::believable_now(clock, *anchor ? (*anchor)->newest : Timestamp{});
   }
-  // What a crash left of an earlier one.
-  for (const auto& past : opened.ledger.history())
-    if (past.purged && !opened.vault.kept(past.id).empty())
-      if (const auto purged = opened.vault.purge(past.id); !purged) return complain(purged.error());
-
-  std::vector<Nonce> due;
-  act::Purged sum{now, 0, 0};
-  const auto& history = opened.ledger.history();
-  for (const auto* past : options.unattended ? act::expired(history, now, options.keep)
-                                             : act::older(history, now - options.older_than)) {
-    const auto kept = opened.vault.kept(past->id);
-    if (kept.empty()) continue;
-    due.push_back(past->id);
-    for (const auto& one : kept) sum.bytes += one.bytes;
-    sum.files += static_cast<std::uint32_t>(kept.size());
-    if (!options.json && !options.unattended)
-      std::printf("order %.12s of %s: %zu entries%s\n", past->begin.order.hex().c_str(),
-                  to_rfc3339(past->begin.at).c_str(), kept.size(),
-                  promised(history, *past, now).c_str());
-  }
-  const bool asks = !options.yes && !options.unattended && !due.empty();
+  const auto due = look(options, now);
+  if (!due) return complain(due.error());
+  if (!options.json && !options.unattended) std::fputs(due->lines.c_str(), stdout);
+  const bool asks = !options.yes && !options.unattended && !due->ids.empty();
   if (asks && !is_confirmed())
     return complain({Code::kInvalid, "nothing was deleted; --yes deletes without asking"});
-  for (const auto& id : due)
-    if (const auto purged = act::purge(opened.vault, opened.ledger, id, now); !purged)
-      return complain(purged.error());
+  const auto purged = purge(options, *due, now);
+  if (!purged) return complain(purged.error());
   if (options.unattended) {
-    if (!due.empty())
-      event_log::EventLog().info("vault_purged", {{"entries", sum.files}, {"bytes", sum.bytes}});
+    if (!due->ids.empty())
+      event_log::EventLog().info("vault_purged",
+                                 {{"entries", purged->files}, {"bytes", purged->bytes}});
   } else if (options.json) {
-    std::printf("%s\n", Json{{"entries", sum.files}, {"bytes", sum.bytes}}.dump().c_str());
+    std::printf("%s\n", Json{{"entries", purged->files}, {"bytes", purged->bytes}}.dump().c_str());
   } else {
-    std::printf("%u entries deleted, %s\n", sum.files, bytes_in_words(sum.bytes).c_str());
+    std::printf("%u entries deleted, %s\n", purged->files, bytes_in_words(purged->bytes).c_str());
   }
   return kDone;
 }
@@ -197,15 +236,13 @@ int run_purge(const VaultOptions& options, Opened& opened) {
 int run(int count, char** arguments) {
   const auto [exit, options] = parse_vault_options(count, arguments);
   if (exit) return *exit;
-  auto opened = open_state(options.state);
-  if (!opened) return complain(opened.error());
   switch (options.verb) {
     case VaultOptions::Verb::kList:
-      return run_list(options, *opened);
+      return run_list(options);
     case VaultOptions::Verb::kExport:
-      return run_export(options, *opened);
+      return run_export(options);
     case VaultOptions::Verb::kPurge:
-      return run_purge(options, *opened);
+      return run_purge(options);
   }
   return kBroken;
 }

@@ -1,16 +1,22 @@
 // What the host's owner does with the vault, with the real programs: list, export, purge.
 
+#include <fcntl.h>
+#include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "agent/act/anchor.h"
 #include "agent/act/clock.h"
 #include "agent/act/ledger.h"
 #include "agent/act/retention.h"
 #include "agent/act/vault.h"
+#include "protocol/base/unique_fd.h"
 #include "protocol/crypto/digest.h"
+#include "protocol/runtime/files/files.h"
 #include "tests/agent/act/act_host.h"
 
 namespace fleetsweep::agent {
@@ -31,6 +37,48 @@ struct Ran {
   std::string said;
 };
 
+// A person at a terminal.
+class Typed {
+ public:
+  explicit Typed(const std::string& command) {
+    int terminal = -1;
+    pid_ = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (pid_ == 0) {
+      ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      ::_exit(127);
+    }
+    terminal_.reset(terminal);
+  }
+  // False: it ended before it said so.
+  bool sees(const std::string& words) {
+    while (said_.find(words) == std::string::npos)
+      if (!reads()) return false;
+    return true;
+  }
+  void types(const std::string& line) {
+    said_.clear();
+    EXPECT_EQ(::write(terminal_.get(), (line + "\n").data(), line.size() + 1),
+              static_cast<ssize_t>(line.size() + 1));
+  }
+  Ran ended() {
+    while (reads()) continue;
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return {WEXITSTATUS(status), said_};
+  }
+
+ private:
+  bool reads() {
+    char buffer[4096];
+    const auto got = ::read(terminal_.get(), buffer, sizeof buffer);
+    if (got > 0) said_.append(buffer, static_cast<std::size_t>(got));
+    return got > 0;
+  }
+  pid_t pid_ = -1;
+  UniqueFd terminal_;
+  std::string said_;
+};
+
 struct VaultProgram : testing::Test {
   ActHost host;
   act::TempDir out;
@@ -42,12 +90,13 @@ struct VaultProgram : testing::Test {
     request = host.request();
     ASSERT_EQ(host.run(request).state(), HostState::kCleaned);
   }
+  std::string command(const std::string& words) const {
+    return std::string(FS_BINARY_DIR) + "/fleetsweep-agent vault " + words + " --state " +
+           fs::path(host.state()).parent_path().string();
+  }
   Ran vault(const std::string& words) {
-    const std::string command = std::string(FS_BINARY_DIR) + "/fleetsweep-agent vault " + words +
-                                " --state " + fs::path(host.state()).parent_path().string() +
-                                " < /dev/null 2>&1";
     Ran ran;
-    std::FILE* pipe = ::popen(command.c_str(), "r");
+    std::FILE* pipe = ::popen((command(words) + " < /dev/null 2>&1").c_str(), "r");
     char buffer[4096];
     for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
       ran.said.append(buffer, got);
@@ -213,6 +262,68 @@ TEST_F(VaultProgram, AnEmptyAgePurgesTheWholeVault) {
     EXPECT_EQ(empty.exit, 2) << words << ": " << empty.said;
     EXPECT_NE(empty.said.find("--"), std::string::npos) << empty.said;
   }
+  EXPECT_EQ(list()["entries"].size(), before);
+}
+
+TEST_F(VaultProgram, AnOrderWaitsForWhoIsAskedOrReadsAPage) {
+  const auto is_free = [&] {
+    return files::StateLock::acquire(host.state(), "fleetsweep-act").has_value();
+  };
+  {
+    auto ledger = act::Ledger::open(host.state() + "/journal");
+    auto opened = act::Vault::open(host.state());
+    ASSERT_TRUE(ledger && opened);
+    act::Metadata long_one;
+    long_one.path.assign(20'000, 'a');
+    ASSERT_TRUE(opened->store_text(ledger->history().front().id, "long", long_one, {}));
+  }
+  std::FILE* page = ::popen(command("list --json").c_str(), "r");
+  ASSERT_EQ(::fcntl(::fileno(page), F_SETPIPE_SZ, 4096), 4096);
+  for (int there = 0; there < 4096; std::this_thread::sleep_for(std::chrono::milliseconds(5)))
+    ASSERT_EQ(::ioctl(::fileno(page), FIONREAD, &there), 0);
+  ASSERT_TRUE(is_free()) << "list";
+  ::pclose(page);
+
+  Typed exported(command("export " + entry_of("/tmp/kit/evil")["entry"].get<std::string>() +
+                         " --to " + (out / "sample.zip")));
+  ASSERT_TRUE(exported.sees("passphrase for the archive"));
+  ASSERT_TRUE(is_free()) << "export";
+  exported.types("four words of passphrase");
+  ASSERT_TRUE(exported.sees("again"));
+  exported.types("four words of passphrase");
+  EXPECT_EQ(exported.ended().exit, 0);
+  EXPECT_TRUE(fs::exists(out / "sample.zip"));
+
+  Typed purged(command("purge --older-than 0s"));
+  ASSERT_TRUE(purged.sees("[y/N]"));
+  ASSERT_TRUE(is_free()) << "purge";
+  const auto before = list()["entries"].size();
+  EXPECT_GT(before, 0u);
+  purged.types("y");
+  const Ran ran = purged.ended();
+  EXPECT_NE(ran.said.find(std::to_string(before) + " entries deleted"), std::string::npos)
+      << ran.said;
+  EXPECT_TRUE(list()["entries"].empty());
+}
+
+TEST_F(VaultProgram, WhatBeganWhileItsOwnerWasAskedIsPurgedUnseen) {
+  Typed purged(command("purge --older-than 0s"));
+  ASSERT_TRUE(purged.sees("[y/N]"));
+  const Nonce later = act::transaction_id({}, 7, 0);
+  {
+    const auto lock = files::StateLock::acquire(host.state(), "fleetsweep-act");
+    ASSERT_TRUE(lock) << lock.error().message;
+    auto ledger = act::Ledger::open(host.state() + "/journal");
+    auto opened = act::Vault::open(host.state());
+    ASSERT_TRUE(ledger && opened);
+    ASSERT_TRUE(ledger->write(later, act::Begin{}));
+    ASSERT_TRUE(opened->store_text(later, "0", {}, as_bytes("of just now")));
+    ASSERT_TRUE(ledger->write(later, act::End{}));
+    ASSERT_TRUE(ledger->write(ledger->history().front().id, act::UndoBegin{}));
+  }
+  const auto before = list()["entries"].size();
+  purged.types("y");
+  EXPECT_NE(purged.ended().said.find("0 entries deleted"), std::string::npos);
   EXPECT_EQ(list()["entries"].size(), before);
 }
 
