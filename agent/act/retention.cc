@@ -62,7 +62,7 @@ Result<Purged> purge(Vault& vault, Ledger& ledger, const Nonce& transaction, Tim
     ++purged.files;
     purged.bytes += kept.bytes;
   }
-  FS_CHECK(ledger.write(transaction, purged));
+  if (ledger.find(transaction) != nullptr) FS_CHECK(ledger.write(transaction, purged));
   FS_CHECK(vault.purge(transaction));
   return purged;
 }

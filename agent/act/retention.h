@@ -29,7 +29,8 @@ std::vector<const Transaction*> expired(const std::vector<Transaction>& history,
 // The same by the owner's hand: those that began at `began_by` or before.
 std::vector<const Transaction*> older(const std::vector<Transaction>& history, Timestamp began_by);
 
-// For good. After a crash in the middle: again, with Vault::purge() alone.
+// For good. After a crash in the middle: again, with Vault::purge() alone. A journal that does not
+// know it is told nothing.
 Result<Purged> purge(Vault& vault, Ledger& ledger, const Nonce& transaction, Timestamp now);
 
 }  // namespace fleetsweep::act

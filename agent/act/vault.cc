@@ -1,6 +1,7 @@
 #include "agent/act/vault.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <charconv>
@@ -291,6 +292,21 @@ std::vector<Vault::Kept> Vault::kept(const Nonce& transaction) const {
        !error && at != std::filesystem::directory_iterator(); at.increment(error))
     if (at->path().extension() == ".fsq") all.push_back({at->path().stem(), at->file_size(error)});
   std::sort(all.begin(), all.end(), [](const Kept& a, const Kept& b) { return a.name < b.name; });
+  return all;
+}
+
+std::vector<Vault::Folder> Vault::folders() const {
+  std::vector<Folder> all;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder_, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const auto transaction = Nonce::parse_hex(at->path().filename().string());
+    struct stat status {};
+    if (transaction && ::lstat(at->path().c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+      all.push_back({*transaction, timestamp(status.st_mtim.tv_sec)});
+  }
+  std::ranges::sort(all, {},
+                    [](const Folder& folder) { return std::pair(folder.at, folder.transaction); });
   return all;
 }
 

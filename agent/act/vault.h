@@ -50,6 +50,13 @@ class Vault {
     std::uint64_t bytes = 0;
   };
   std::vector<Kept> kept(const Nonce& transaction) const;
+  // Of whom anything may be kept, the journal's or not, and when its folder last changed; the
+  // oldest first.
+  struct Folder {
+    Nonce transaction;
+    Timestamp at;
+  };
+  std::vector<Folder> folders() const;
   // All of it, for good.
   Status purge(const Nonce& transaction);
   // A name for something of this transaction outside of the vault: two agents on one kernel carry

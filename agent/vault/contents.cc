@@ -1,5 +1,6 @@
 #include "agent/vault/contents.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agent/act/retention.h"
@@ -33,18 +34,39 @@ Entry entry_of(const act::Vault& vault, const std::vector<act::Transaction>& his
   return entry;
 }
 
+template <typename Visit>
+void each_kept(const act::Vault& vault, const std::vector<act::Transaction>& history, Visit visit) {
+  const auto older = strays(vault, history);
+  for (const auto* transactions : {&older, &history})
+    for (const auto& transaction : *transactions)
+      for (const auto& kept : vault.kept(transaction.id)) visit(transaction, kept);
+}
+
 std::string time_of(std::int64_t nanoseconds) {
   return to_rfc3339(timestamp(nanoseconds / 1'000'000'000));
 }
 
 }  // namespace
 
+std::vector<act::Transaction> strays(const act::Vault& vault,
+                                     const std::vector<act::Transaction>& history) {
+  std::vector<act::Transaction> result;
+  for (const auto& [id, at] : vault.folders()) {
+    if (std::ranges::find(history, id, &act::Transaction::id) != history.end()) continue;
+    act::Transaction& stray = result.emplace_back();
+    stray.id = id;
+    stray.begin.at = at;
+    stray.end = act::End{model::HostState::kCleaned, model::Reason::kNone, "", at};
+  }
+  return result;
+}
+
 std::vector<Entry> entries_of(const act::Vault& vault,
                               const std::vector<act::Transaction>& history) {
   std::vector<Entry> entries;
-  for (const auto& transaction : history)
-    for (const auto& kept : vault.kept(transaction.id))
-      entries.push_back(entry_of(vault, history, transaction, kept));
+  each_kept(vault, history, [&](const auto& transaction, const auto& kept) {
+    entries.push_back(entry_of(vault, history, transaction, kept));
+  });
   return entries;
 }
 
@@ -58,25 +80,25 @@ Result<Entry> find_entry(const act::Vault& vault, const std::vector<act::Transac
                 "'{}': expected an entry as `fleetsweep-agent vault list` shows it, such as "
                 "3f2a51c09b7e/0",
                 id);
-  std::optional<Entry> found;
-  for (const auto& transaction : history)
-    for (const auto& kept : vault.kept(transaction.id)) {
-      if (kept.name != name || !transaction.id.hex().starts_with(digits)) continue;
-      if (found) return fail(Code::kInvalid, "'{}' means several entries: give more digits", id);
-      found = entry_of(vault, history, transaction, kept);
-    }
-  if (!found)
+  std::vector<Entry> found;
+  each_kept(vault, history, [&](const auto& transaction, const auto& kept) {
+    if (kept.name == name && transaction.id.hex().starts_with(digits))
+      found.push_back(entry_of(vault, history, transaction, kept));
+  });
+  if (found.size() > 1)
+    return fail(Code::kInvalid, "'{}' means several entries: give more digits", id);
+  if (found.empty())
     return fail(Code::kNotFound,
                 "the vault has no entry '{}': `fleetsweep-agent vault list` shows "
                 "what it has",
                 id);
-  return *found;
+  return found.front();
 }
 
 std::string to_json(const Entry& entry) {
   const act::Metadata& of = entry.metadata;
   Json json{{"entry", entry.id},
-            {"order", entry.order.hex()},
+            {"order", entry.order.is_zero() ? Json() : Json(entry.order.hex())},
             {"at", to_rfc3339(entry.at)},
             {"kept_until", entry.kept_until ? Json(to_rfc3339(*entry.kept_until)) : Json()},
             {"undone", entry.is_undone},
@@ -142,9 +164,10 @@ std::string to_line(const Entry& entry) {
       dash == std::string::npos ? "" : " " + escaped(entry.name.substr(dash + 1));
   const std::string kept =
       entry.kept_until ? ", kept until " + to_rfc3339(*entry.kept_until).substr(0, 10) : "";
-  const std::string_view fate = !of.has_content   ? ", content not kept"
-                                : entry.is_undone ? ", undone"
-                                                  : "";
+  const std::string_view fate = !of.has_content         ? ", content not kept"
+                                : entry.is_undone       ? ", undone"
+                                : entry.order.is_zero() ? ", of an older journal, cannot be undone"
+                                                        : "";
   return start + fmt::format("{:>10}  {}{}  ({}, {}{}{})", bytes_in_words(of.size),
                              escaped(of.path), part, escaped(of.verdict), escaped(of.detection),
                              fate, kept);

@@ -11,7 +11,7 @@ struct Entry {
   std::string id;  // of the transaction, a slash, its name in there
   Nonce transaction;
   std::string name;
-  DocumentId order;
+  DocumentId order;  // zero: of a journal that was moved away; nothing undoes it
   Timestamp at;
   std::optional<Timestamp> kept_until;  // by its policy; the owner may keep it longer
   bool is_undone = false;               // nothing undoes what was purged
@@ -19,6 +19,11 @@ struct Entry {
   std::string damage;                   // why it cannot be opened; empty: it can
   act::Metadata metadata;
 };
+
+// What lies in the vault and no transaction of `history` names, as transactions of no order that
+// ended when it was last changed: a full journal is moved away, and its vault stays.
+std::vector<act::Transaction> strays(const act::Vault& vault,
+                                     const std::vector<act::Transaction>& history);
 
 // Every entry, opened and verified to its end; oldest cleaning first.
 std::vector<Entry> entries_of(const act::Vault& vault,

@@ -171,15 +171,23 @@ struct Due {
 Due due_of(const VaultOptions& options, const Opened& opened, Timestamp now) {
   Due due;
   const auto& history = opened.ledger.history();
-  for (const auto* past : options.unattended ? act::expired(history, now, options.keep)
-                                             : act::older(history, now - options.older_than)) {
-    const auto kept = opened.vault.kept(past->id);
-    if (kept.empty()) continue;
-    due.ids.push_back(past->id);
-    due.lines +=
-        fmt::format("order {:.12} of {}: {} entries{}\n", past->begin.order.hex(),
-                    to_rfc3339(past->begin.at), kept.size(), promised(history, *past, now));
+  const auto add = [&](const act::Transaction& past) {
+    const auto kept = opened.vault.kept(past.id);
+    if (kept.empty()) return;
+    due.ids.push_back(past.id);
+    const DocumentId& order = past.begin.order;
+    due.lines += fmt::format(
+        "{} of {}: {} entries{}\n",
+        order.is_zero() ? "an order of an older journal" : fmt::format("order {:.12}", order.hex()),
+        to_rfc3339(past.begin.at), kept.size(), promised(history, past, now));
+  };
+  if (options.unattended) {  // strays stay: how long their policies promised to keep them is lost
+    for (const auto* past : act::expired(history, now, options.keep)) add(*past);
+    return due;
   }
+  const auto before = strays(opened.vault, history);
+  for (const auto* transactions : {&before, &history})
+    for (const auto* past : act::older(*transactions, now - options.older_than)) add(*past);
   return due;
 }
 

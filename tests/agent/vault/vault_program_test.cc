@@ -370,6 +370,34 @@ TEST_F(VaultProgram, TheAgentPurgesWhatItsPolicyPromisedOrKeepsItForEver) {
   for (const Json& entry : now["entries"]) EXPECT_NE(entry["order"], begin.order.hex());
 }
 
+TEST_F(VaultProgram, WhatAnOlderJournalToldOfFillsTheVaultUnseen) {
+  const auto before = list()["entries"].size();
+  fs::rename(host.state() + "/journal", host.state() + "/journal.full");
+  const Json evil = entry_of("/tmp/kit/evil");
+  EXPECT_EQ(list()["entries"].size(), before);
+  EXPECT_EQ(evil["order"], Json());
+  EXPECT_EQ(evil["kept_until"], Json());
+  const Ran text = vault("list");
+  EXPECT_NE(text.said.find("(confirmed, by_hash, of an older journal, cannot be undone)"),
+            std::string::npos)
+      << text.said;
+  write_text(out / "words", "four words\n");
+  const Ran exported = vault("export " + evil["entry"].get<std::string>() + " --to " +
+                             (out / "sample.zip") + " --passphrase-file " + (out / "words"));
+  EXPECT_EQ(exported.exit, 0) << exported.said;
+
+  EXPECT_EQ(vault("purge --unattended --keep 0s").exit, 0);
+  EXPECT_EQ(vault("purge --older-than 1d --yes").said, "0 entries deleted, 0 B\n");
+  EXPECT_EQ(list()["entries"].size(), before);
+  const Ran purged = vault("purge --older-than 0s --yes");
+  EXPECT_EQ(purged.exit, 0);
+  EXPECT_NE(purged.said.find(std::to_string(before) + " entries deleted"), std::string::npos)
+      << purged.said;
+  EXPECT_NE(purged.said.find("an order of an older journal of "), std::string::npos);
+  EXPECT_TRUE(list()["entries"].empty());
+  EXPECT_TRUE(fs::is_empty(host.state() + "/vault"));
+}
+
 TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
   const auto id = act::transaction_id(fixture::id_of(request.order), 0, 0);
   auto ledger = act::Ledger::open(host.state() + "/journal");
