@@ -123,6 +123,12 @@ Result<Vault> Vault::open(const std::string& state, std::optional<std::uint64_t>
   const std::string key_path = state + "/vault.key";
   auto bytes = files::read_file(key_path, 32);
   if (!bytes && bytes.error().code == Code::kNotFound) {
+    std::error_code error;
+    if (!std::filesystem::is_empty(folder, error))
+      return fail(Code::kNotFound,
+                  "{} is gone, and without it nothing in {} can be opened: put it back, or move "
+                  "that folder away",
+                  key_path, folder);
     const auto made = crypto::random_key();
     FS_CHECK(files::write_new_file(key_path, made));
     bytes = files::read_file(key_path, 32);

@@ -21,9 +21,10 @@ Result<std::uint64_t> parse_quota(std::string_view text);
 
 class Vault {
  public:
-  // Makes the folder and `key` (0600) once. Borrows nothing. `quota` is what the vault may hold,
-  // remembered for who opens it without: limits::kVaultBytes until somebody says otherwise. One
-  // that cannot be remembered or read is complained of, and counts as said, or as nobody had.
+  // Makes the folder and `key` (0600) once; kNotFound: the key is gone, and something is sealed
+  // with it. Borrows nothing. `quota` is what the vault may hold, remembered for who opens it
+  // without: limits::kVaultBytes until somebody says otherwise. One that cannot be remembered or
+  // read is complained of, and counts as said, or as nobody had.
   static Result<Vault> open(const std::string& state, std::optional<std::uint64_t> quota = {});
   std::uint64_t quota() const { return quota_; }
 

@@ -194,9 +194,26 @@ TEST_F(VaultTest, WhatIsKnownWithoutAContentIsTakenForDamageOrDamageForThat) {
 TEST_F(VaultTest, AnotherHostsKeyOpensNothing) {
   auto a_vault = vault();
   ASSERT_TRUE(store(a_vault, "content"));
-  std::filesystem::remove(state / "vault.key");
+  write_text(state / "vault.key", std::string(32, 'k'));
   std::string content;
   EXPECT_FALSE(load(vault(), content));
+}
+
+TEST_F(VaultTest, AKeyThatIsGoneIsReplacedByOneThatOpensNothing) {
+  auto a_vault = vault();
+  const std::string key = read_text(state / "vault.key");
+  ASSERT_TRUE(store(a_vault, "content"));
+  std::filesystem::remove(state / "vault.key");
+  const auto opened = Vault::open(state.path());
+  ASSERT_FALSE(opened);
+  EXPECT_NE(opened.error().message.find("vault.key is gone"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(state / "vault.key"));
+  write_text(state / "vault.key", key);
+  std::string content;
+  EXPECT_TRUE(load(vault(), content));
+  std::filesystem::rename(state / "vault", state / "vault.old");
+  std::filesystem::remove(state / "vault.key");
+  EXPECT_TRUE(Vault::open(state.path())) << "of an empty one nothing is lost";
 }
 
 TEST_F(VaultTest, ContentThatIsNotWhatWasFoundLeavesNothing) {

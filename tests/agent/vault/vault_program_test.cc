@@ -413,6 +413,19 @@ TEST_F(VaultProgram, ACrashInTheMiddleOfAPurgeIsFinishedByTheNextOne) {
   EXPECT_TRUE(list()["entries"].empty());
 }
 
+TEST_F(VaultProgram, WhoLooksIntoTheVaultWithoutItsKeyMakesAnother) {
+  const std::string key = host.state() + "/vault.key", kept = read_text(key);
+  fs::remove(key);
+  const Ran listed = vault("list");
+  EXPECT_EQ(listed.exit, 1);
+  EXPECT_NE(listed.said.find("vault.key is gone"), std::string::npos) << listed.said;
+  const Answer undone = host.run(host.undo_request(request));
+  EXPECT_EQ(undone.reason(), model::Reason::kIo) << undone.text();
+  EXPECT_FALSE(fs::exists(key));
+  write_text(key, kept);
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), HostState::kUndone);
+}
+
 TEST_F(VaultProgram, AHostWithoutThisStateIsToldWhatToGive) {
   const std::string program = std::string(FS_BINARY_DIR) + "/fleetsweep-agent vault list";
   EXPECT_NE(
