@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
 #include "agent/act/process.h"
@@ -19,11 +20,11 @@ namespace {
 
 constexpr std::size_t kTextBytes = 64 * 1024;
 
-// Where resolvers of other hosts stand: the second of systemd-resolved, the third of
-// NetworkManager.
-constexpr const char* kResolverFiles[] = {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf",
-                                          "/run/NetworkManager/resolv.conf",
-                                          "/run/resolvconf/resolv.conf"};
+// Where resolvers of other hosts stand: the second of systemd-resolved, the third and fourth of
+// NetworkManager. The first is often a link, to these or elsewhere.
+constexpr const char* kResolverFiles[] = {
+    "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/resolv.conf",
+    "/run/NetworkManager/no-stub-resolv.conf", "/run/resolvconf/resolv.conf"};
 
 // Whom core runs as: the monitor's other child. Nothing: there is none, as when root undoes.
 std::optional<std::uint32_t> core_user() {
@@ -64,21 +65,36 @@ Checked<std::vector<std::string>> endpoints_of(const std::string& path) {
   return endpoints;
 }
 
+// Empty: there is none that can be read.
+std::string beginning_of(const Tree& tree, const std::string& path) {
+  const auto file = tree.followed(path);
+  if (!file) return {};
+  std::string text(kTextBytes, '\0');
+  const auto got = ::read(file->get(), text.data(), text.size());
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return text;
+}
+
 std::vector<std::string> resolvers_of(const Tree& tree) {
   std::vector<std::string> found;
-  for (const char* path : kResolverFiles) {
-    const auto parent = tree.parent(path);
-    if (!parent) continue;
-    const auto file = tree.file(*parent, path);
-    if (!file) continue;
-    std::string text(kTextBytes, '\0');
-    const auto got = ::read(file->get(), text.data(), text.size());
-    text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    for (auto& address : nameservers(text))
+  for (const char* path : kResolverFiles)
+    for (auto& address : nameservers(beginning_of(tree, path)))
       if (std::find(found.begin(), found.end(), address) == found.end())
         found.push_back(std::move(address));
-  }
   return found;
+}
+
+// Names that are found without a resolver.
+std::vector<std::string> own_names(const Tree& tree) {
+  std::vector<std::string> names;
+  std::istringstream lines(beginning_of(tree, "/etc/hosts"));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string address;
+    words >> address;
+    names.insert(names.end(), std::istream_iterator<std::string>(words), {});
+  }
+  return names;
 }
 
 }  // namespace
@@ -124,7 +140,18 @@ Checked<Reach> reach_of(const Tree& tree, const std::string& enrolment, bool iso
                   "the controller is enrolled by a name, and a name is only kept reachable for an "
                   "agent whose core has a user of its own: set core_user, or enrol by address");
   reach.uid = *user;
-  if (isolating) reach.resolvers = resolvers_of(tree);
+  if (!isolating) return reach;
+  reach.resolvers = resolvers_of(tree);
+  const auto names = own_names(tree);
+  const bool asks = std::ranges::all_of(reach.endpoints, [&](const auto& endpoint) {
+    return is_name(endpoint) &&
+           std::ranges::find(names, parse_endpoint(endpoint)->host) == names.end();
+  });
+  if (asks && reach.resolvers.empty())
+    return refuse(Reason::kCapability,
+                  "the controller is enrolled by a name, and resolv.conf names no resolver of the "
+                  "network that could be kept reachable to ask for it: enrol by address, or name "
+                  "it in /etc/hosts");
   return reach;
 }
 
