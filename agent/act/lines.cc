@@ -11,11 +11,16 @@ namespace {
 std::optional<std::size_t> only_block(std::string_view text, const std::vector<lines::Line>& list,
                                       std::string_view block) {
   std::optional<std::size_t> at;
+  const auto begin_of = [&](const lines::Line& line) {
+    return static_cast<std::size_t>(line.text.data() - text.data());
+  };
   for (const lines::Line& line : list) {
-    const auto begin = static_cast<std::size_t>(line.text.data() - text.data());
-    const std::string_view here = text.substr(begin, block.size());
-    const std::size_t end = begin + block.size();
-    if (here != block || (end < text.size() && text[end] != '\n')) continue;
+    const std::size_t begin = begin_of(line), end = begin + block.size();
+    if (text.substr(begin, block.size()) != block ||
+        std::ranges::none_of(list, [&](const lines::Line& last) {
+          return begin_of(last) + last.text.size() == end;
+        }))
+      continue;
     if (at) return std::nullopt;
     at = begin;
   }
@@ -73,12 +78,16 @@ std::optional<std::string> with_line_back(std::string_view before, std::string_v
   if (!at && then.size() == 1 && now.empty()) at = 0;
   if (!at) return std::nullopt;
 
+  const std::string_view newline = then[*was].newline;
+  const std::string_view between = !newline.empty() ? newline
+                                   : *was > 0       ? then[*was - 1].newline
+                                                    : "\n";
   std::string result;
   for (std::size_t i = 0; i <= now.size(); ++i) {
     if (i == *at) {
-      if (!result.empty() && !result.ends_with('\n')) result += '\n';
+      if (i > 0 && now[i - 1].newline.empty()) result += between;
       result += entry;
-      if (i < now.size() || !then[*was].newline.empty()) result += '\n';
+      result += i < now.size() ? between : newline;
     }
     if (i < now.size()) result.append(now[i].text).append(now[i].newline);
   }

@@ -64,6 +64,21 @@ TEST(Lines, AContinuedLineThatWasCommentedOutCannotBePutBackAfterAnEdit) {
   EXPECT_EQ(with_line_back(text, "a\nx # b \\\n#   c\n", line, comment, join), std::nullopt);
 }
 
+TEST(Lines, WhatEndsALineForItsReaderKeepsItFromComingBack) {
+  const std::string text = "a\r\nbad\r\nb\r\n";
+  const auto join = lines::Join::kUdev;
+  EXPECT_EQ(with_line_back(text, "a\r\n# bad\r\nb\r\nnew\r\n", "bad", "# bad", join),
+            Text(text + "new\r\n"));
+  EXPECT_EQ(with_line_back(text, "a\r\n# bad idea\r\nb\r\n", "bad", "# bad", join), std::nullopt);
+  EXPECT_EQ(with_line_back(text, "a\r\nnew\r\nb\r\n", "bad", "", join),
+            Text("a\r\nbad\r\nnew\r\nb\r\n"));
+  EXPECT_EQ(with_line_back(text, "new\r\na", "bad", "", join), Text("new\r\na\r\nbad\r\n"));
+  EXPECT_EQ(with_line_back("a\r\nbad", "a\r\nnew", "bad", "", join), Text("a\r\nbad\r\nnew"));
+  // To a reader that knows no other end than \n the \r belongs to the line.
+  EXPECT_EQ(with_line_back("bad\r\n", "# bad\r\n", "bad\r", "# bad\r"), Text("bad\r\n"));
+  EXPECT_EQ(with_line_back("bad\n", "# bad\r\n", "bad", "# bad"), std::nullopt);
+}
+
 TEST(Lines, APartOfAContinuedLineGoesAndLeavesAnother) {
   const std::string text = "A==\"1\", \\\n  RUN+=\"/x\"\n  RUN+=\"/x\"\nB\n";
   EXPECT_EQ(without_line(text, "  RUN+=\"/x\"", "", lines::Join::kShell),
