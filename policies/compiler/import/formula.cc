@@ -103,6 +103,24 @@ char separator_of(std::string_view folder) {
   return folder.find('\\') == std::string_view::npos ? '/' : '\\';
 }
 
+// Whether a folder of it is a %VARIABLE%.
+bool has_variable(std::string_view path) {
+  for (std::size_t from = 0; from < path.size();) {
+    const auto end = std::min(path.find_first_of("/\\", from), path.size());
+    const auto name = path.substr(from, end - from);
+    if (name.size() > 2 && name.starts_with('%') && name.ends_with('%')) return true;
+    from = end + 1;
+  }
+  return false;
+}
+
+// Windows takes C:/x, and tells C:\x.
+std::string as_told(std::string_view path) {
+  std::string told(path);
+  std::replace(told.begin(), told.end(), '/', '\\');
+  return compiler::has_drive(told) ? told : std::string(path);
+}
+
 // What stands before it in a path; OpenIOC leaves the drive out.
 std::string_view before(std::string_view folder) {
   const bool begins = compiler::is_absolute(folder, model::Platform::kAny) ||
@@ -130,6 +148,15 @@ Leaf compared_folder(Match match, std::string_view value) {
                    fmt::format("{}{}[^{}]+$", begin, literally(folder), literally({&separator, 1})),
                    separator == '\\'},
           .folder = match == Match::kEquals ? folder : ""};
+}
+
+Leaf compared_path(Subject subject, Match match, std::string_view value) {
+  const bool is_regex = match == Match::kRegex;
+  if (!is_regex && has_variable(value))
+    return unsupported("%VARIABLES% stand for folders that only scope.paths knows");
+  const std::string path = is_regex ? std::string(value) : as_told(value);
+  if (subject.is_folder) return compared_folder(match, path);
+  return {.term = {subject.field, match, path, false}};
 }
 
 // The part of a folder's path as one of a file's in it: a separator follows. What is refused
@@ -279,7 +306,6 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     return in_urls(match, value);
   }
   if (subject.field == Field::kFileExtension && value.starts_with('.')) value.remove_prefix(1);
-  if (subject.is_folder) return compared_folder(match, value);
   const auto info = compiler::field_info(subject.field);
   switch (info.holds) {
     case Holds::kHash: {
@@ -312,6 +338,7 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
     case Holds::kFileName:
       if (match == Match::kGreater || match == Match::kLess || match == Match::kCidr)
         return unsupported(fmt::format("{} is text", name(subject.field)));
+      if (info.holds == Holds::kPath) return compared_path(subject, match, value);
       return {.term = {subject.field, match, std::string(value), false}};
     default:
       return unsupported(fmt::format("{} cannot be compared", name(subject.field)));

@@ -271,7 +271,7 @@ TEST(ImportMisp, APathOfWindowsIsTakenForAName) {
       {"type":"filename","to_ids":true,"value":"%TEMP%\\evil.exe"}]})";
   const auto result = imported(Format::kMisp, event, "feed", model::Platform::kWindows);
   EXPECT_THAT(shown(result), ElementsAre("file path file.path=C:\\Temp\\evil.exe"));
-  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("it is not an absolute path")));
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("%VARIABLES% stand for folders that only")));
 }
 
 TEST(ImportMisp, ANameInTheResourcesOrTheHashOfASectionIsTakenForThatOfAFile) {
@@ -454,6 +454,40 @@ TEST(ImportOpenioc, AFolderIsTakenForTheWholePath) {
                           "file path file.path$\\Temp\\evil.dll @8",
                           "file path file.path=C:\\Temp\\evil.dll @10",
                           "file path file.pathre\\\\WINDOWS\\\\Temp\\\\[^\\\\]+$ @11"));
+}
+
+TEST(ImportOpenioc, AVariableInAPathIsTakenForAFolder) {
+  const auto in_folder = [](const std::string& folder) {
+    return "<Indicator operator=\"AND\">" + item("FileItem/FilePath", folder) +
+           item("FileItem/FileName", "evil.exe") + "</Indicator>";
+  };
+  const std::string paths =
+      openioc(in_folder("%APPDATA%") + in_folder("%SystemRoot%\\Temp") +
+              in_folder("%USERPROFILE%\\Downloads") + item("FileItem/FilePath", "%TEMP%") +
+              item("FileItem/FilePath", "\\%TEMP%", "ends-with") +
+              item("FileItem/FullPath", "%TEMP%\\evil.exe", "ends-with") +
+              item("ProcessItem/path", "C:\\Users\\%USERNAME%\\evil.exe"));
+  for (const auto platform : {model::Platform::kWindows, model::Platform::kLinux}) {
+    const auto result = imported(Format::kOpenioc, paths, "feed", platform);
+    EXPECT_THAT(shown(result), IsEmpty());
+    EXPECT_EQ(result.not_taken.size(), 7u);
+    for (const NotTaken& one : result.not_taken)
+      EXPECT_THAT(one.why, HasSubstr("%VARIABLES% stand for folders that only scope.paths knows"));
+  }
+}
+
+TEST(ImportOpenioc, APathWithSlashesBehindItsDriveIsNeverFound) {
+  const std::string paths =
+      openioc("<Indicator operator=\"AND\">" + item("FileItem/FilePath", "C:/Windows/Temp") +
+              item("FileItem/FileName", "evil.exe") + "</Indicator>" +
+              item("FileItem/FilePath", "c:/Temp/") +
+              item("FileItem/FullPath", "C:/Temp/ev", "starts-with"));
+  EXPECT_THAT(shown(imported(Format::kOpenioc, paths, "feed", model::Platform::kWindows)),
+              ElementsAre("file path file.path=C:\\Windows\\Temp\\evil.exe @6",
+                          "file path file.pathre^c:\\\\Temp\\\\[^\\\\]+$ @7",
+                          "file path file.path^C:\\Temp\\ev @8"));
+  EXPECT_THAT(refusals(imported(Format::kOpenioc, paths)),
+              testing::Each(HasSubstr("it is about Windows")));
 }
 
 TEST(ImportOpenioc, APartOfAFolderIsFoundInTheNamesOfFiles) {
