@@ -128,6 +128,28 @@ std::string_view before(std::string_view folder) {
   return begins ? "" : separator_of(folder) == '/' ? "/" : "\\";
 }
 
+// Where the whole path of what the field names stands.
+std::optional<Field> path_of(Field name) {
+  switch (name) {
+    case Field::kFileName:
+      return Field::kFilePath;
+    case Field::kProcessName:
+    case Field::kProcessExeName:
+      return Field::kProcessExePath;
+    case Field::kNetworkProcessName:
+      return Field::kNetworkProcessExePath;
+    default:
+      return std::nullopt;
+  }
+}
+
+// A name with folders; that of a process may hold a slash, as kworker/0:1 does.
+bool names_path(const compiler::FieldInfo& info, std::string_view value) {
+  return info.holds == Holds::kFileName
+             ? value.find_first_of("/\\") != std::string_view::npos
+             : compiler::is_absolute(as_told(value), model::Platform::kAny);
+}
+
 // Any file that lies in it.
 Leaf compared_folder(Match match, std::string_view value) {
   if (match == Match::kStartsWith || match == Match::kContains)
@@ -307,6 +329,9 @@ Leaf compared(Subject subject, Match match, std::string_view value) {
   }
   if (subject.field == Field::kFileExtension && value.starts_with('.')) value.remove_prefix(1);
   const auto info = compiler::field_info(subject.field);
+  if (const auto path = path_of(subject.field);
+      path && match == Match::kEquals && names_path(info, value))
+    return compared({*path}, match, value);
   switch (info.holds) {
     case Holds::kHash: {
       Leaf leaf = from(hash_indicator(value), "a hash in hex");

@@ -79,6 +79,12 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (!on_windows && is_windows_only(term))
     return "it is about Windows, and the policy is not: --platform windows";
   const auto info = compiler::field_info(term.field);
+  if (info.holds == compiler::Holds::kFileName) {
+    const std::string_view separators = on_windows ? "\\/" : "/";
+    if (term.match == Match::kRegex ? demands_one_of(term.value, separators)
+                                    : term.value.find_first_of(separators) != std::string::npos)
+      return on_windows ? R"(a name holds neither '\' nor '/')" : "a name holds no '/'";
+  }
   if (term.match == Match::kRegex) {
     if (const auto problem = compiler::check_regex(term.value, !term.caseless))
       return problem->message;
@@ -94,8 +100,6 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (info.holds == compiler::Holds::kText) return std::nullopt;
   if (term.value.find_first_of("*?") != std::string::npos)
     return "* and ? stand for themselves in a policy: write a regular expression";
-  if (info.holds == compiler::Holds::kFileName && term.value.find('/') != std::string::npos)
-    return "a name holds no '/'";
   const bool whole = term.match == Match::kEquals || term.match == Match::kStartsWith;
   if (info.holds == compiler::Holds::kPath && whole &&
       !compiler::is_absolute(term.value, context.platform))

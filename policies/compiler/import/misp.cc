@@ -57,10 +57,6 @@ constexpr Simple kSimple[] = {
 std::optional<Leaf> simple(std::string_view type, std::string_view value) {
   for (const Simple& one : kSimple)
     if (one.type == type) {
-      // A name with folders is a path.
-      if (one.subject.field == Field::kFileName &&
-          value.find_first_of("/\\") != std::string_view::npos)
-        return compared({Field::kFilePath}, Match::kEquals, value);
       const bool range =
           one.subject.field == Field::kNetworkDstRef && value.find('/') != std::string_view::npos;
       return compared(one.subject, range ? Match::kCidr : Match::kEquals, value);

@@ -20,7 +20,74 @@ char small(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+// A reader of PCRE syntax that only asks what must be there. It takes anything; what is wrong is
+// Hyperscan's to say.
+class Demands {
+ public:
+  Demands(std::string_view expression, std::string_view letters)
+      : text_(expression), letters_(letters) {}
+
+  // To the end of the group, in each of its alternatives.
+  bool group() {
+    bool all = alternative();
+    while (next() == '|') {
+      ++at_;
+      all = alternative() && all;
+    }
+    return all;
+  }
+
+ private:
+  std::string_view rest() const { return text_.substr(std::min(at_, text_.size())); }
+  char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
+  bool is_wanted(char c) const { return letters_.find(c) != std::string_view::npos; }
+
+  bool alternative() {
+    bool any = false;
+    while (at_ < text_.size() && next() != '|' && next() != ')') {
+      const bool one = atom();
+      const bool may_lack = next() == '?' || next() == '*' || rest().starts_with("{0");
+      any = any || (one && !may_lack);
+    }
+    return any;
+  }
+
+  bool atom() {
+    const char c = text_[at_++];
+    if (c == '[') return one_of_class();
+    if (c == '(') {
+      const bool inside = group();
+      ++at_;
+      return inside;
+    }
+    return is_wanted(c == '\\' && at_ < text_.size() ? text_[at_++] : c);
+  }
+
+  // Behind its bracket.
+  bool one_of_class() {
+    bool all = next() != '^';
+    const auto begin = at_ + (all ? 0 : 1);
+    for (at_ = begin; at_ < text_.size() && (next() != ']' || at_ == begin); ++at_) {
+      if (rest().starts_with("[:"))
+        at_ = std::min(text_.find(":]", at_), text_.size() - 1) + 1;
+      else if (next() == '\\')
+        ++at_;
+      all = all && is_wanted(next());
+    }
+    ++at_;
+    return all;
+  }
+
+  std::string_view text_;
+  std::string_view letters_;
+  std::size_t at_ = 0;
+};
+
 }  // namespace
+
+bool demands_one_of(std::string_view expression, std::string_view letters) {
+  return Demands(expression, letters).group();
+}
 
 std::string_view trimmed(std::string_view text) {
   const auto begin = text.find_first_not_of(kBlanks);

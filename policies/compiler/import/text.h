@@ -29,6 +29,9 @@ std::optional<std::vector<std::string>> comma_separated(std::string_view line);
 // 1[.]2[.]3[.]4, hxxp://, evil[.]example, [:], (dot), [@] as they are meant.
 std::string refanged(std::string_view text);
 
+// Whether what a regular expression is found in has one of the letters for sure.
+bool demands_one_of(std::string_view expression, std::string_view letters);
+
 // RFC 3339 with or without fractions and offset, "2021-01-17 07:44:46" and "2021-01-17", in UTC.
 std::optional<Timestamp> feed_time(std::string_view text);
 

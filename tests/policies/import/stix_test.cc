@@ -108,6 +108,46 @@ TEST(ImportStix, AnObjectPathIsUnknownOrMeansAnotherField) {
   }
 }
 
+TEST(ImportStix, APathInANameIsNeverFound) {
+  EXPECT_THAT(
+      stix("[file:name = '/tmp/evil' OR process:name = '/tmp/evil' OR "
+           "process:image_ref.name = '/tmp/evil' OR process:name = 'kworker/0:1']"),
+      ElementsAre("file path file.path=/tmp/evil", "process process.exe.path=/tmp/evil",
+                  "process process.exe.path=/tmp/evil", "process process.name=kworker/0:1"));
+  EXPECT_THAT(stix_refusals("[file:name = 'tmp/evil']"), ElementsAre("it is not an absolute path"));
+  const std::string no_name =
+      "[file:name LIKE '/tmp/evil%' OR file:name LIKE '/tmp/%/evil' OR file:name MATCHES "
+      "'^/tmp/evil[0-9]$' OR file:name MATCHES '(a/|b[/]c)evil' OR process:image_ref.name LIKE "
+      "'%/evil' OR file:name MATCHES '[[:alpha:]]/+evil|x\\\\/evil']";
+  EXPECT_THAT(stix(no_name), IsEmpty());
+  EXPECT_THAT(stix_refusals(no_name), testing::Each(std::string("a name holds no '/'")));
+  EXPECT_THAT(stix("[file:name MATCHES '(^|/)evil$' OR file:name MATCHES '(?:/tmp/)?evil' OR "
+                   "file:name MATCHES 'x/*evil' OR file:name MATCHES '[^/]evil' OR file:name "
+                   "MATCHES 'y/{0,1}evil' OR file:name MATCHES '[]/]evil' OR file:name MATCHES "
+                   "'[[:alpha:]/]evil']"),
+              testing::SizeIs(7));
+}
+
+TEST(ImportStix, APathOfWindowsInANameIsNeverFound) {
+  const auto on_windows = [](const std::string& pattern) {
+    return imported(Format::kStix, bundle(pattern), "feed", model::Platform::kWindows);
+  };
+  EXPECT_THAT(
+      shown(on_windows(R"([file:name = 'C:\\Temp\\evil.exe' OR file:name = 'C:/x.exe' OR )"
+                       R"(process:name = 'C:\\Temp\\evil.exe'])")),
+      ElementsAre(R"(file path file.path=C:\Temp\evil.exe)", R"(file path file.path=C:\x.exe)",
+                  R"(process process.exe.path=C:\Temp\evil.exe)"));
+  for (const char* pattern :
+       {R"(LIKE '%\\evil.exe')", R"(LIKE 'C:\\%\\evil.exe')", R"(MATCHES '\\\\evil\\.exe$')",
+        R"(MATCHES '[\\\\/]evil\\.exe$')", R"(LIKE '%/evil.exe')"}) {
+    const auto result = on_windows(fmt::format("[file:name {}]", pattern));
+    EXPECT_THAT(shown(result), IsEmpty());
+    EXPECT_THAT(refusals(result), ElementsAre(HasSubstr(R"(a name holds neither '\' nor '/')")));
+  }
+  EXPECT_THAT(shown(on_windows(R"([file:name MATCHES '(^|\\\\)evil\\.exe$'])")),
+              testing::SizeIs(1));
+}
+
 TEST(ImportStix, AndIsWrittenOutOverAnOrInBrackets) {
   EXPECT_THAT(
       stix("[(file:name = 'aaaa' OR file:name = 'bbbb') AND (file:size = 1 OR file:size = 2)]"),
