@@ -219,10 +219,12 @@ inline constexpr std::uint32_t kRatioPermille = 5;
 
 // Feeds of indicators, on the author's machine.
 inline constexpr std::size_t kImportFileBytes = 32 * 1024 * 1024;
-inline constexpr std::size_t kImportIndicators = 50'000;  // of one file
-inline constexpr std::size_t kImportAlternatives = 4096;  // of one pattern, written out
-inline constexpr std::size_t kImportTerms = 256;          // of one alternative
-inline constexpr std::size_t kImportDepth = 32;           // brackets in a pattern, nested groups
+inline constexpr std::size_t kImportIndicators = 50'000;             // of one file
+inline constexpr std::size_t kImportAlternatives = 4096;             // of one pattern, written out
+inline constexpr std::size_t kImportTerms = 256;                     // of one alternative
+inline constexpr std::size_t kImportPatternBytes = 4 * 1024 * 1024;  // of one, written out
+inline constexpr std::size_t kImportTakenBytes = 64 * 1024 * 1024;   // of what one file says
+inline constexpr std::size_t kImportDepth = 32;  // brackets in a pattern, nested groups
 inline constexpr std::size_t kImportValueBytes = 1024;
 inline constexpr std::size_t kImportNoteBytes = 160;
 

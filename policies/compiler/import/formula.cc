@@ -236,6 +236,13 @@ class Taking {
     }
     const auto all = written_out(formula);
     if (!all) return into_.refuse(like_.origins[0], shown_, all.error().message);
+    std::size_t bytes = 0;
+    for (const std::vector<const Leaf*>& leaves : *all)
+      for (const Leaf* leaf : leaves) bytes += bytes_of(leaf->term);
+    if (bytes > limits::kImportPatternBytes)
+      return into_.refuse(
+          like_.origins[0], shown_,
+          fmt::format("written out it has more than {} bytes", limits::kImportPatternBytes));
     for (const std::vector<const Leaf*>& leaves : *all) {
       Alternative alternative;
       for (const Leaf* leaf : leaves) alternative.push_back(*leaf);

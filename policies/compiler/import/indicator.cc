@@ -158,6 +158,12 @@ bool Collector::is_newest(const std::string& id, const Version& version) const {
   return newest == imported_.versions.end() || version >= newest->second;
 }
 
+const std::optional<std::string>& Collector::complaint_about(const Term& term) {
+  const auto [at, is_new] = judged_.try_emplace(term);
+  if (is_new) at->second = complaint(term, context_);
+  return at->second;
+}
+
 void Collector::take(Indicator indicator, std::string_view shown) {
   FS_ASSERT(indicator.origins.size() == 1);
   const auto refused = [&](std::string why) {
@@ -172,7 +178,7 @@ void Collector::take(Indicator indicator, std::string_view shown) {
             fmt::format("it demands a {} and a {} at once: write two detections and a verdict over "
                         "both",
                         name(object), name(compiler::object_of(term.field))));
-      if (auto why = complaint(term, context_)) return refused(std::move(*why));
+      if (const auto& why = complaint_about(term)) return refused(*why);
       if (terms != &indicator.all_of) continue;
       if (auto why = too_much(term)) return refused(std::move(*why));
     }
@@ -191,6 +197,10 @@ void Collector::take(Indicator indicator, std::string_view shown) {
     return refused("it expired on " + to_rfc3339(*indicator.expires));
   if (imported_.indicators.size() >= limits::kImportIndicators)
     return refused(fmt::format("more than {} indicators", limits::kImportIndicators));
+  for (const auto* terms : {&indicator.all_of, &indicator.none_of})
+    for (const Term& term : *terms) bytes_ += bytes_of(term);
+  if (bytes_ > limits::kImportTakenBytes)
+    return refused(fmt::format("more than {} bytes of indicators", limits::kImportTakenBytes));
   for (auto* terms : {&indicator.all_of, &indicator.none_of}) {
     std::sort(terms->begin(), terms->end());
     terms->erase(std::unique(terms->begin(), terms->end()), terms->end());

@@ -50,6 +50,10 @@ struct Term {
   auto operator<=>(const Term&) const = default;
 };
 
+inline std::size_t bytes_of(const Term& term) {
+  return sizeof(Term) + term.value.size();
+}
+
 struct Indicator {
   Kind kind = Kind::kHash;
   std::vector<Term> all_of;                // of one object; sorted
@@ -111,8 +115,14 @@ class Collector {
   Imported finish() { return std::move(imported_); }
 
  private:
+  const std::optional<std::string>& complaint_about(const Term& term);
+
   const Context& context_;
   Imported imported_;
+  std::size_t bytes_ = 0;  // of the indicators
+  // The alternatives of a pattern have the same terms, and a regular expression is compiled to be
+  // judged.
+  std::map<Term, std::optional<std::string>> judged_;
   // Line and reason -> in imported_.not_taken.
   std::optional<std::map<std::pair<std::uint32_t, std::string>, std::size_t>> in_one_;
 };

@@ -294,6 +294,31 @@ TEST(ImportStix, ThousandsOfThingsThatMustBeTrueTakeSeconds) {
   EXPECT_EQ(stix_refusals(names(32'000)).size(), 1u);
 }
 
+// "[(file:name WITH 'a0PATTERN' OR file:name WITH 'b0PATTERN') AND ...]"
+std::string all_of_either(int count, const std::string& with, const std::string& pattern) {
+  std::string text;
+  for (int i = 0; i < count; ++i)
+    text += fmt::format("{0}(file:name {1} 'a{2}{3}' OR file:name {1} 'b{2}{3}')",
+                        i ? " AND " : "[", with, i, pattern);
+  return text + "]";
+}
+
+TEST(ImportStix, AProductOfRegularExpressionsTakesMinutes) {
+  EXPECT_EQ(stix(all_of_either(12, "MATCHES", "[a-z]{1,60}[0-9]{1,60}x")).size(), 4096u);
+}
+
+TEST(ImportStix, AProductOfLongValuesFillsTheMemory) {
+  const std::string whole = all_of_either(12, "LIKE", std::string(1000, 'x') + "%");
+  EXPECT_THAT(stix(whole), IsEmpty());
+  EXPECT_THAT(stix_refusals(whole), ElementsAre("written out it has more than 4194304 bytes"));
+  const std::string one = all_of_either(10, "LIKE", std::string(300, 'x') + "%");
+  std::string many = one;
+  for (int i = 0; i < 19; ++i) many += " OR " + one;
+  const auto result = imported(Format::kStix, bundle(many));
+  EXPECT_GT(result.indicators.size(), 18u * 1024);
+  EXPECT_THAT(refusals(result), ElementsAre(HasSubstr("more than 67108864 bytes of indicators")));
+}
+
 TEST(ImportStix, TheAuthorsConfidenceAndTimesAreForgotten) {
   const auto result =
       imported(Format::kStix, bundle("[ipv4-addr:value = '198.51.100.1']",
