@@ -75,6 +75,7 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
     return fmt::format("it has {} bytes; at most {}", term.value.size(), limits::kImportValueBytes);
   if (!is_plain_text(term.value)) return "it holds control characters or is not UTF-8";
   if (term.value.find("{{") != std::string::npos) return "'{{' begins a template in a policy";
+  if (term.value.starts_with("@lists/")) return "'@lists/' names a list in a policy";
   const bool on_windows = context.platform == model::Platform::kWindows;
   if (!on_windows && is_windows_only(term))
     return "it is about Windows, and the policy is not: --platform windows";

@@ -60,6 +60,15 @@ TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
                           HasSubstr("'' is no number"), HasSubstr("expected regex;score")));
 }
 
+TEST(ImportLoki, AFalsePositiveNamesAListOfThePolicy) {
+  const auto result =
+      imported(Format::kLoki, "/tmp/evil$;70;@lists/good\n@lists/good;70\n", "filename-iocs.txt");
+  EXPECT_THAT(shown(result), IsEmpty());
+  EXPECT_THAT(refusals(result),
+              ElementsAre("1: /tmp/evil$;70;@lists/good: '@lists/' names a list in a policy",
+                          "2: @lists/good;70: '@lists/' names a list in a policy"));
+}
+
 TEST(ImportLoki, TheScoreOfAHashIsTakenForItsComment) {
   const auto result =
       imported(Format::kLoki,

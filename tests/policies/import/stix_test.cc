@@ -348,6 +348,17 @@ TEST(ImportStix, AValueThatEveryHostHasIsTakenForASign) {
       << "what is excluded may be empty";
 }
 
+TEST(ImportStix, ATextOfTheFeedNamesAListOfThePolicy) {
+  for (const char* pattern : {"[process:command_line = '@lists/c80_hash']",
+                              "[file:name = 'evil' AND file:name != '@lists/c80_hash']",
+                              "[file:name = '@lists/c80_hash' AND file:size = 5]",
+                              "[process:command_line LIKE '@lists/good%']"}) {
+    EXPECT_THAT(stix(pattern), IsEmpty()) << pattern;
+    EXPECT_THAT(stix_refusals(pattern), ElementsAre("'@lists/' names a list in a policy"));
+  }
+  EXPECT_THAT(stix("[process:command_line = 'evil @lists/x']"), testing::SizeIs(1));
+}
+
 TEST(ImportStix, AnOlderVersionOfAnIndicatorStillCounts) {
   const auto version = [](const std::string& id, const std::string& name, const std::string& more) {
     return R"({"type":"indicator","pattern_type":"stix","id":"indicator--)" + id +
