@@ -49,6 +49,18 @@ constexpr Known kKnown[] = {
     {"RegistryItem/Text", {Field::kRegistryValueData}},
 };
 
+// Comments and CDATA cut a text into several.
+std::string text_of(const pugi::xml_node& node) {
+  std::string text;
+  for (const pugi::xml_node& part : node.children()) text += part.value();
+  return text;
+}
+
+bool has_elements(const pugi::xml_node& node) {
+  return static_cast<bool>(node.find_child(
+      [](const pugi::xml_node& part) { return part.type() == pugi::node_element; }));
+}
+
 class Reader {
  public:
   Reader(std::string_view bytes, model::Platform platform) : platform_(platform) {
@@ -79,9 +91,12 @@ class Reader {
 
   Formula item(const pugi::xml_node& node) const {
     const std::string search = node.child("Context").attribute("search").value();
+    if (has_elements(node.child("Content")))
+      return on_line(Formula::problem(search + ": its content holds elements" + place(node)),
+                     line_of(node));
     if (search == "RegistryItem/Path" &&
         in_small_letters(node.attribute("condition").value()) == "is")
-      return on_line(compared_registry_path(trimmed(node.child("Content").child_value()),
+      return on_line(compared_registry_path(trimmed(text_of(node.child("Content"))),
                                             node.attribute("negate").as_bool()),
                      line_of(node));
     return on_line(Formula::of(comparison(node)), line_of(node));
@@ -95,7 +110,7 @@ class Reader {
 
   Leaf comparison(const pugi::xml_node& node) const {
     const std::string search = node.child("Context").attribute("search").value();
-    std::string content(trimmed(node.child("Content").child_value()));
+    std::string content(trimmed(text_of(node.child("Content"))));
     const std::string condition = in_small_letters(node.attribute("condition").value());
     const auto known = std::find_if(std::begin(kKnown), std::end(kKnown),
                                     [&](const Known& one) { return one.search == search; });
@@ -151,7 +166,8 @@ Formula Reader::group(const pugi::xml_node& node, std::size_t depth) const {
 
 Status import_openioc(std::string_view bytes, Collector& into) {
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(bytes.data(), bytes.size());
+  const auto parsed =
+      document.load_buffer(bytes.data(), bytes.size(), pugi::parse_default | pugi::parse_ws_pcdata);
   if (!parsed)
     return fail(Code::kInvalid, "not XML: {} (byte {})", parsed.description(), parsed.offset);
   const pugi::xml_node root = document.document_element();
@@ -161,14 +177,11 @@ Status import_openioc(std::string_view bytes, Collector& into) {
                 "its first element is <{}>; expected <OpenIOC> with <criteria> (OpenIOC 1.1)",
                 shown_note(root.name()));
   const Reader reader(bytes, into.context().platform);
-  const pugi::xml_node metadata = root.child("metadata");
+  const std::string described = text_of(root.child("metadata").child("short_description"));
   for (const pugi::xml_node& top : criteria.children("Indicator")) {
     Indicator like;
-    like.origins = {into.origin(reader.line_of(top),
-                                metadata.child("short_description").child_value(),
-                                root.attribute("id").value())};
-    take_alternatives(reader.group(top, 0), like, metadata.child("short_description").child_value(),
-                      into);
+    like.origins = {into.origin(reader.line_of(top), described, root.attribute("id").value())};
+    take_alternatives(reader.group(top, 0), like, described, into);
   }
   return {};
 }

@@ -561,6 +561,25 @@ TEST(ImportOpenioc, WhatIsDemandedBesideAnEmptyGroupIsLostInSilence) {
                                             "7: Ours: a group without an item (line 7)"));
 }
 
+TEST(ImportOpenioc, ATextIsCutAtItsFirstCommentOrCdata) {
+  std::string text =
+      openioc(item("FileItem/FileName", "evil<!-- of 2026 -->bot") +
+              item("FileItem/FileName", "evil <![CDATA[&]]> <![CDATA[x]]>", "contains") +
+              item("RegistryItem/Path", "HKEY_USERS\\<![CDATA[Evil]]>") +
+              item("FileItem/FullPath", "/tmp/<b>evil</b>", "starts-with") +
+              item("RegistryItem/Path", "HKEY_USERS<b>\\Evil</b>"));
+  text.replace(text.find("Ours"), 4, "Ours<!-- still --><![CDATA[, of 2026]]>");
+  const auto result = imported(Format::kOpenioc, text, "feed", model::Platform::kWindows);
+  EXPECT_THAT(
+      shown(result),
+      ElementsAre("file name file.name=evilbot @5", "file name file.name~evil & x @6",
+                  "registry windows-registry-key.key=HKEY_USERS\\Evil @7", HasSubstr("@7")));
+  EXPECT_EQ(result.indicators[0].origins[0].note, "Ours, of 2026");
+  EXPECT_THAT(refusals(result),
+              ElementsAre(HasSubstr("FileItem/FullPath: its content holds elements (line 8)"),
+                          HasSubstr("RegistryItem/Path: its content holds elements (line 9)")));
+}
+
 TEST(ImportOpenioc, AnEntityOfTheFileIsExpanded) {
   const auto result = imported(Format::kOpenioc, "<!DOCTYPE x [<!ENTITY a \"evil-evil\">]>" +
                                                      openioc(item("FileItem/FileName", "&a;")));
