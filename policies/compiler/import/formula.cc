@@ -305,7 +305,11 @@ Leaf unsupported(std::string why) {
   return leaf;
 }
 
-Leaf compared(Subject subject, Match match, std::string_view value) {
+Leaf compared(Subject subject, Match match, std::string_view written) {
+  const bool is_host = subject.kind == Kind::kDomain || subject.kind == Kind::kUrl ||
+                       compiler::field_info(subject.field).holds == Holds::kAddress;
+  const std::string meant = is_host ? refanged(written) : std::string(written);
+  std::string_view value = meant;
   const auto from = [&](std::optional<Indicator> found, const char* what) {
     if (!found) return unsupported(fmt::format("'{}' is not {}", shown_note(value), what));
     return Leaf{.term = found->all_of[0], .kind = found->kind};

@@ -271,7 +271,9 @@ std::optional<Indicator> url_indicator(std::string_view text) {
     if (!std::isalpha(static_cast<unsigned char>(c))) return std::nullopt;
   if (text.find(' ') != std::string_view::npos) return std::nullopt;
   const auto rest = text.substr(scheme + 3);
-  if (rest.find_first_of("/?#") == std::string_view::npos) return host_indicator(rest);
+  const auto end = std::min(rest.find_first_of("/?#"), rest.size());
+  auto host = host_indicator(rest.substr(0, end));
+  if (!host || end == rest.size()) return host;
   return single(Kind::kUrl, Field::kPersistenceCommand, Match::kContains, std::string(text));
 }
 

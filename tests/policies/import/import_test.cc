@@ -606,6 +606,43 @@ TEST(Import, AFileOfUtf16IsComplainedAboutLineByLine) {
                 "'hash-iocs.txt' is UTF-16: save it as UTF-8");
 }
 
+TEST(Import, ADefangedHostIsLookedForLetterByLetter) {
+  const auto url = HasSubstr("persistence.command~http://c2.example/gate"),
+             domain = HasSubstr("domain persistence.command#c2.example"),
+             address = HasSubstr("dst_ref=198.51.100.7"),
+             range = HasSubstr("dst_refin203.0.113.0/24");
+  const auto attribute = [](const char* type, const char* value) {
+    return fmt::format(R"({{"type":"{}","to_ids":true,"value":"{}"}})", type, value);
+  };
+  EXPECT_THAT(shown(imported(Format::kMisp, R"({"Attribute":[)" +
+                                                attribute("url", "hxxp://c2[.]example/gate") + "," +
+                                                attribute("url", "hXXp[:]//c2[.]example") + "," +
+                                                attribute("hostname", "c2(.)example") + "," +
+                                                attribute("ip-dst", "198[.]51[.]100[.]7") + "," +
+                                                attribute("ip-dst", "203.0.113[.]0[/]24") + "]}")),
+              ElementsAre(url, domain, domain, address, range));
+  EXPECT_THAT(
+      shown(imported(
+          Format::kStix,
+          R"({"type":"indicator","pattern_type":"stix","pattern":"[url:value = )"
+          R"('hxxp://c2[.]example/gate' OR url:value LIKE 'hxxp://c2[.]example/gate%' OR )"
+          R"(domain-name:value = 'c2[.]example' OR ipv4-addr:value = '198[.]51[.]100[.]7' OR )"
+          R"(ipv4-addr:value ISSUBSET '203[.]0.113.0/24']"})")),
+      ElementsAre(url, url, domain, address, range));
+  EXPECT_THAT(shown(imported(Format::kOpenioc,
+                             openioc(item("Network/URI", "hxxp://c2[.]example/gate") +
+                                     item("Network/URI", "hxxp://c2[.]example/gate", "contains") +
+                                     item("Network/DNS", "c2[dot]example", "contains") +
+                                     item("PortItem/remoteIP", "198.51.100[.]7")))),
+              ElementsAre(url, url, domain, address));
+  const auto no_host =
+      imported(Format::kMisp, R"({"Attribute":[)" + attribute("url", "http://*.c2.example/gate") +
+                                  "," + attribute("url", "http://c2,example/gate") + "]}");
+  EXPECT_THAT(shown(no_host), IsEmpty());
+  EXPECT_THAT(refusals(no_host), ElementsAre(HasSubstr("'http://*.c2.example/gate' is not a URL"),
+                                             HasSubstr("is not a URL")));
+}
+
 TEST(Import, LinesOfAnOldMacAreOneLine) {
   EXPECT_THAT(shown(imported(Format::kPlain, "198.51.100.7\r198.51.100.8\r\n\r\n198.51.100.9\n\r")),
               ElementsAre(HasSubstr("198.51.100.7 @1"), HasSubstr("198.51.100.8 @2"),
