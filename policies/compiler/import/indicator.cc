@@ -44,9 +44,9 @@ bool is_windows_only(const Term& term) {
   if (compiler::object_of(term.field) == ObjectKind::kWindowsRegistryKey) return true;
   const auto holds = compiler::field_info(term.field).holds;
   if (holds != compiler::Holds::kPath && holds != compiler::Holds::kFileName) return false;
-  // In a regular expression one backslash quotes, two stand for one.
+  // Names of Linux may hold a backslash, and systemd writes it into those of its units.
   return term.match == Match::kRegex
-             ? term.value.find("\\\\") != std::string::npos
+             ? demands_one_of(term.value, "\\") && !demands_one_of(term.value, "/")
              : term.value.find('\\') != std::string::npos || term.value.starts_with('%');
 }
 
@@ -77,8 +77,6 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (term.value.find("{{") != std::string::npos) return "'{{' begins a template in a policy";
   if (term.value.starts_with("@lists/")) return "'@lists/' names a list in a policy";
   const bool on_windows = context.platform == model::Platform::kWindows;
-  if (!on_windows && is_windows_only(term))
-    return "it is about Windows, and the policy is not: --platform windows";
   const auto info = compiler::field_info(term.field);
   if (info.holds == compiler::Holds::kFileName) {
     const std::string_view separators = on_windows ? "\\/" : "/";
@@ -179,6 +177,9 @@ void Collector::take(Indicator indicator, std::string_view shown) {
             fmt::format("it demands a {} and a {} at once: write two detections and a verdict over "
                         "both",
                         name(object), name(compiler::object_of(term.field))));
+      if (terms == &indicator.all_of && context_.platform != model::Platform::kWindows &&
+          is_windows_only(term))
+        return refused("it is about Windows, and the policy is not: --platform windows");
       if (const auto& why = complaint_about(term)) return refused(*why);
       if (terms != &indicator.all_of) continue;
       if (auto why = too_much(term)) return refused(std::move(*why));

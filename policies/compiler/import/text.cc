@@ -86,7 +86,8 @@ class Demands {
 }  // namespace
 
 bool demands_one_of(std::string_view expression, std::string_view letters) {
-  return Demands(expression, letters).group();
+  // What is longer is refused anyway, and might nest deeper than the stack.
+  return expression.size() <= limits::kImportValueBytes && Demands(expression, letters).group();
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -60,6 +60,31 @@ TEST(ImportLoki, AFalsePositiveOrTheScoreIsDropped) {
                           HasSubstr("'' is no number"), HasSubstr("expected regex;score")));
 }
 
+TEST(ImportLoki, APatternForBothSystemsIsOneOfWindows) {
+  EXPECT_THAT(shown(imported(Format::kLoki,
+                             "[\\\\/]tmp[\\\\/]kd;70\n/etc/cron\\.d/\\\\x2e;70\n"
+                             "/tmp/evil$;70;[\\\\/]good[\\\\/]\n/tmp/evil$;70;\\\\good\n"
+                             "(/|\\\\)evil$;70\n",
+                             "filename-iocs.txt")),
+              ElementsAre("file path file.pathre[\\\\/]tmp[\\\\/]kd @1 c70",
+                          "file path file.pathre/etc/cron\\.d/\\\\x2e @2 c70",
+                          "file path file.pathre/tmp/evil$ !file.pathre[\\\\/]good[\\\\/] @3 c70",
+                          "file path file.pathre/tmp/evil$ !file.pathre\\\\good @4 c70",
+                          "file path file.pathre(/|\\\\)evil$ @5 c70"));
+  const auto of_windows = imported(
+      Format::kLoki, "\\\\Temp\\\\evil\\.exe;70\n[\\\\]Temp[\\\\]evil;70\n", "filename-iocs.txt");
+  EXPECT_THAT(shown(of_windows), IsEmpty());
+  EXPECT_EQ(of_windows.not_taken.size(), 2u);
+  for (const NotTaken& one : of_windows.not_taken)
+    EXPECT_THAT(one.why, HasSubstr("it is about Windows"));
+}
+
+TEST(ImportLoki, APatternOfBracketsOverflowsTheStack) {
+  EXPECT_THAT(refusals(imported(Format::kLoki, std::string(10'000'000, '(') + ";70\n",
+                                "filename-iocs.txt")),
+              ElementsAre(HasSubstr("it has 10000000 bytes; at most 1024")));
+}
+
 TEST(ImportLoki, AFalsePositiveNamesAListOfThePolicy) {
   const auto result =
       imported(Format::kLoki, "/tmp/evil$;70;@lists/good\n@lists/good;70\n", "filename-iocs.txt");
