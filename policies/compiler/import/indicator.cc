@@ -69,6 +69,21 @@ std::optional<std::string> too_much(const Term& term) {
   return std::nullopt;
 }
 
+// Nearly every host has a file, a connection or a value of which it is true.
+bool is_common(const Term& term) {
+  constexpr std::string_view kPorts[] = {"22", "53", "80", "123", "135", "139", "443", "445"};
+  switch (compiler::field_info(term.field).holds) {
+    case compiler::Holds::kWord:
+    case compiler::Holds::kSize:
+      return true;
+    case compiler::Holds::kPort:
+      return term.match == Match::kEquals &&
+             std::find(std::begin(kPorts), std::end(kPorts), term.value) != std::end(kPorts);
+    default:
+      return term.field == Field::kFileExtension;
+  }
+}
+
 std::optional<std::string> complaint(const Term& term, const Context& context) {
   if (term.value.empty()) return "it is empty";
   if (term.value.size() > limits::kImportValueBytes)
@@ -187,6 +202,10 @@ void Collector::take(Indicator indicator, std::string_view shown) {
   if (std::all_of(indicator.all_of.begin(), indicator.all_of.end(),
                   [](const Term& term) { return term.field == Field::kFileSize; }))
     return refused("it demands nothing of a file but its size");
+  if (std::all_of(indicator.all_of.begin(), indicator.all_of.end(), is_common))
+    return refused(
+        "every host has such: it demands no more than a size, an extension, a type or a common "
+        "port");
   for (const Term& one : indicator.all_of)
     for (const Term& other : indicator.all_of)
       if (one.field == other.field && one.match == other.match && one.value != other.value &&

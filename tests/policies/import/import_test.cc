@@ -375,10 +375,9 @@ TEST(ImportOpenioc, ATermOrAConditionIsUnknownOrMeansAnother) {
       {"FileItem/FileName", "evil.exe", "file name file.name=evil.exe"},
       {"FileItem/FullPath", R"(C:\evil.exe)", R"(file path file.path=C:\evil.exe)"},
       {"FileItem/FilePath", R"(C:\Temp)", R"(file path file.pathre^C:\\Temp\\[^\\]+$)"},
-      {"FileItem/FileExtension", "evil", "combination file.extension=evil"},
       {"PortItem/remoteIP", "198.51.100.7", "address network-traffic.dst_ref=198.51.100.7"},
-      {"PortItem/remotePort", "443", "combination network-traffic.dst_port=443"},
-      {"PortItem/localPort", "443", "combination network-traffic.src_port=443"},
+      {"PortItem/remotePort", "4444", "combination network-traffic.dst_port=4444"},
+      {"PortItem/localPort", "4444", "combination network-traffic.src_port=4444"},
       {"PortItem/process", "evil.exe", "combination network-traffic.process.name=evil.exe"},
       {"Network/DNS", "c2.example", domain},
       {"DnsEntryItem/Host", "c2.example", domain},
@@ -549,6 +548,19 @@ TEST(ImportOpenioc, APathThatEndsInTheNameOfAValueIsNeverFound) {
                        item("RegistryItem/Path", run + R"(\Evil)", "is", R"(negate="true")")))),
       ElementsAre(testing::EndsWith("!" + path + " !" + evil + " @5"),
                   testing::EndsWith("!" + evil + " !" + value + "Evil @5")));
+}
+
+TEST(ImportOpenioc, APortOrAnExtensionThatEveryHostHasIsASign) {
+  const auto result = imported(
+      Format::kOpenioc,
+      openioc(item("PortItem/remotePort", "443") + item("PortItem/localPort", "22") +
+              item("FileItem/FileExtension", "exe") + "<Indicator operator=\"AND\">" +
+              item("FileItem/FileExtension", ".exe") + item("FileItem/SizeInBytes", "4096") +
+              "</Indicator>" + item("PortItem/remotePort", "4444")));
+  EXPECT_THAT(shown(result), ElementsAre("combination network-traffic.dst_port=4444 @10"));
+  EXPECT_EQ(result.not_taken.size(), 4u);
+  for (const NotTaken& one : result.not_taken)
+    EXPECT_THAT(one.why, HasSubstr("every host has such"));
 }
 
 TEST(ImportOpenioc, WhatIsDemandedBesideAnEmptyGroupIsLostInSilence) {

@@ -81,9 +81,10 @@ TEST(ImportStix, AnObjectPathIsUnknownOrMeansAnotherField) {
       {"ipv6-addr:value = '2001:DB8::7'", "address network-traffic.dst_ref=2001:db8::7" + until},
       {"network-traffic:dst_ref.value = '198.51.100.7'",
        "address network-traffic.dst_ref=198.51.100.7" + until},
-      {"network-traffic:dst_port = 443", "combination network-traffic.dst_port=443"},
+      {"network-traffic:dst_port = 4444", "combination network-traffic.dst_port=4444"},
       {"network-traffic:src_port = 4444", "combination network-traffic.src_port=4444"},
-      {"network-traffic:protocols[*] = 'TCP'", "combination network-traffic.protocols=tcp"},
+      {"network-traffic:protocols[*] = 'TCP' AND network-traffic:dst_port = 4444",
+       "combination network-traffic.dst_port=4444 network-traffic.protocols=tcp"},
       {"domain-name:value = 'c2.example'", "domain persistence.command#c2.example" + until},
       {"url:value = 'http://c2.example/a'", "url persistence.command~http://c2.example/a" + until},
       {"process:command_line = 'evil --now'", "process process.command_line=evil --now"},
@@ -97,8 +98,9 @@ TEST(ImportStix, AnObjectPathIsUnknownOrMeansAnotherField) {
       {"windows-registry-key:values[*].name = 'Evil'", "registry " + key + "values.name=Evil"},
       {"windows-registry-key:values[0].data = 'evil.exe'",
        "registry " + key + "values.data=evil.exe"},
-      {"windows-registry-key:values[*].data_type = 'REG_SZ'",
-       "registry " + key + "values.data_type=REG_SZ"},
+      {"windows-registry-key:values[*].data_type = 'REG_SZ' AND "
+       "windows-registry-key:values[*].name = 'Evil'",
+       "combination " + key + "values.name=Evil " + key + "values.data_type=REG_SZ"},
   };
   for (const auto& [comparison, taken] : rows) {
     const auto result =
@@ -346,6 +348,22 @@ TEST(ImportStix, AValueThatEveryHostHasIsTakenForASign) {
       stix("[file:name = 'x.bin' AND file:hashes.MD5 != 'd41d8cd98f00b204e9800998ecf8427e']"),
       ElementsAre(HasSubstr("file.name=x.bin")))
       << "what is excluded may be empty";
+}
+
+TEST(ImportStix, AProtocolPortOrTypeThatEveryHostHasIsASign) {
+  for (const char* pattern :
+       {"network-traffic:protocols[0] = 'tcp'", "network-traffic:dst_port = 443",
+        "network-traffic:protocols[*] = 'udp' AND network-traffic:dst_port = 53"}) {
+    EXPECT_THAT(stix(fmt::format("[{}]", pattern)), IsEmpty()) << pattern;
+    EXPECT_THAT(stix_refusals(fmt::format("[{}]", pattern)),
+                ElementsAre(HasSubstr("every host has such")));
+  }
+  EXPECT_THAT(refusals(imported(Format::kStix,
+                                bundle("[windows-registry-key:values[*].data_type = 'REG_SZ']"),
+                                "feed", model::Platform::kWindows)),
+              ElementsAre(HasSubstr("every host has such")));
+  EXPECT_THAT(stix("[network-traffic:dst_port = 4444 OR file:name LIKE '%.locky']"),
+              testing::SizeIs(2));
 }
 
 TEST(ImportStix, ATextOfTheFeedNamesAListOfThePolicy) {
