@@ -131,7 +131,16 @@ void tell(Console& console, const Gathered& all, const feeds::WrittenPolicy& wri
                              mistake.hint.empty() ? "" : ": " + mistake.hint));
 }
 
+// What is there may be reviewed and signed, or a feed itself.
+Status check_out(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(std::filesystem::symlink_status(path, error))) return {};
+  return fail(Code::kInvalid, "'{}' is there\nnext:  name another file, and compare",
+              escaped(path));
+}
+
 Status import(Session& session, Options options) {
+  if (!options.out.empty()) FS_CHECK(check_out(options.out));
   options.head.now = to_timestamp(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
   options.head.platform = *from_name<model::Platform>(options.platform);
   options.head.sources = options.files;
@@ -226,7 +235,7 @@ void add_policy_import(CLI::App& policy, Session& session) {
   sub->add_option("--scope", options->head.scope,
                   "where files are looked for, such as /opt or @temporary; may be repeated. "
                   "Default: everywhere");
-  sub->add_option("--out", options->out, "default: standard output");
+  sub->add_option("--out", options->out, "a new file; default: standard output");
   sub->callback([&session, options] { session.finish(import(session, *options)); });
 }
 

@@ -108,6 +108,7 @@ TEST(PolicyVerbs, AnImportedPolicyFindsNothingOnAHostWithIts) {
   EXPECT_THAT(unsaid.err, testing::HasSubstr("'issuer' still says TODO"));
   EXPECT_EQ(run("lint", feed.policy).exit, kUsage) << "nobody orders it";
 
+  std::filesystem::remove(feed.policy);
   const Outcome said = run("import", import + " --issuer Us --reference T-1", true);
   ASSERT_EQ(said.exit, kDone) << said.err;
   const auto report = nlohmann::json::parse(said.out);
@@ -121,6 +122,26 @@ TEST(PolicyVerbs, AnImportedPolicyFindsNothingOnAHostWithIts) {
   ASSERT_EQ(found["findings"].size(), 1u) << found;
   EXPECT_EQ(found["findings"][0]["file"]["path"], "/opt/dropper");
   EXPECT_EQ(found["verdicts"][0]["id"], "indicator_50");
+}
+
+TEST(PolicyVerbs, AnImportReplacesAReviewedPolicyOrItsOwnFeed) {
+  const Feed feed;
+  const auto text_of = [](const std::string& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::ofstream(feed.policy) << "reviewed\n";
+  std::filesystem::create_symlink("nowhere", feed.folder + "/link.yaml");
+  const std::string listed = text_of(feed.feed);
+  for (const std::string& out : {feed.policy, feed.feed, feed.folder + "/link.yaml"}) {
+    const Outcome outcome = run("import", "plain " + feed.feed + " --family Ours --out " + out);
+    EXPECT_EQ(outcome.exit, kUsage);
+    EXPECT_THAT(outcome.err, testing::HasSubstr("'" + out + "' is there"));
+    EXPECT_THAT(outcome.err, testing::HasSubstr("next:  name another file, and compare"));
+  }
+  EXPECT_EQ(text_of(feed.policy), "reviewed\n");
+  EXPECT_EQ(text_of(feed.feed), listed);
+  EXPECT_TRUE(std::filesystem::is_symlink(feed.folder + "/link.yaml"));
 }
 
 TEST(PolicyVerbs, AFormatIsOfferedOfWhichNothingIsTaken) {
@@ -194,6 +215,7 @@ TEST(PolicyVerbs, SoManyHashesThatShallBeLeftAloneStayBesideThePolicyAsSigns) {
   EXPECT_EQ(signs.exit, kDone) << signs.err;
   EXPECT_THAT(signs.err, testing::HasSubstr("taken: 50001 hash"));
   EXPECT_EQ(run("lint", feed.policy).exit, kDone);
+  std::filesystem::remove(feed.policy);
   const Outcome others = import("daily.fp");
   EXPECT_EQ(others.exit, kUsage);
   EXPECT_THAT(others.err, testing::HasSubstr("files that ClamAV shall leave alone"));
