@@ -195,13 +195,14 @@ Term in_folder(const Term& part, model::Platform platform) {
           on_windows || part.caseless};
 }
 
-// It reads a name into the path where the feed names another.
+// It reads a name into the path where the feed names another. Names in the registry have no case.
 bool contradicts_itself(const Alternative& alternative) {
   return std::any_of(alternative.begin(), alternative.end(), [&](const Leaf& reading) {
     return reading.is_reading && !reading.negated &&
            std::any_of(alternative.begin(), alternative.end(), [&](const Leaf& other) {
              return other.term.field == reading.term.field && !other.negated &&
-                    other.term.match == Match::kEquals && other.term.value != reading.term.value;
+                    other.term.match == Match::kEquals &&
+                    in_small_letters(other.term.value) != in_small_letters(reading.term.value);
            });
   });
 }

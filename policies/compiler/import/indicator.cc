@@ -121,6 +121,13 @@ std::optional<std::string> complaint(const Term& term, const Context& context) {
   return std::nullopt;
 }
 
+bool is_same(const Term& one, const Term& other, model::Platform platform) {
+  const bool has_case = one.match == Match::kRegex || (is_cased(one, platform) && !one.caseless);
+  return one.field == other.field && one.match == other.match && one.caseless == other.caseless &&
+         (has_case ? one.value == other.value
+                   : in_small_letters(one.value) == in_small_letters(other.value));
+}
+
 // A URL without a path says no more than its host, and as a part of a command it would be one of
 // http://c2.example.org too.
 std::optional<Indicator> host_indicator(std::string_view authority) {
@@ -138,6 +145,13 @@ std::optional<Indicator> host_indicator(std::string_view authority) {
 }
 
 }  // namespace
+
+bool is_cased(const Term& term, model::Platform platform) {
+  const auto holds = compiler::field_info(term.field).holds;
+  return term.match == Match::kRegex ||
+         (platform != model::Platform::kWindows &&
+          (holds == compiler::Holds::kPath || holds == compiler::Holds::kFileName));
+}
 
 Origin Collector::origin(std::uint32_t line, std::string_view note, std::string_view id) const {
   return {context_.source, line, shown_note(id), shown_note(note)};
@@ -206,6 +220,14 @@ void Collector::take(Indicator indicator, std::string_view shown) {
     return refused(
         "every host has such: it demands no more than a size, an extension, a type or a common "
         "port");
+  for (auto* terms : {&indicator.all_of, &indicator.none_of}) {
+    std::sort(terms->begin(), terms->end());
+    terms->erase(std::unique(terms->begin(), terms->end(),
+                             [&](const Term& one, const Term& other) {
+                               return is_same(one, other, context_.platform);
+                             }),
+                 terms->end());
+  }
   for (const Term& one : indicator.all_of)
     for (const Term& other : indicator.all_of)
       if (one.field == other.field && one.match == other.match && one.value != other.value &&
@@ -222,10 +244,6 @@ void Collector::take(Indicator indicator, std::string_view shown) {
     for (const Term& term : *terms) bytes_ += bytes_of(term);
   if (bytes_ > limits::kImportTakenBytes)
     return refused(fmt::format("more than {} bytes of indicators", limits::kImportTakenBytes));
-  for (auto* terms : {&indicator.all_of, &indicator.none_of}) {
-    std::sort(terms->begin(), terms->end());
-    terms->erase(std::unique(terms->begin(), terms->end()), terms->end());
-  }
   imported_.indicators.push_back(std::move(indicator));
 }
 

@@ -50,6 +50,9 @@ struct Term {
   auto operator<=>(const Term&) const = default;
 };
 
+// As the language compares it; names of Windows and all other text have no case there.
+bool is_cased(const Term& term, model::Platform platform);
+
 inline std::size_t bytes_of(const Term& term) {
   return sizeof(Term) + term.value.size();
 }

@@ -77,14 +77,6 @@ class Reader {
   Formula group(const pugi::xml_node& node, std::size_t depth) const;
 
  private:
-  // As the language compares it; names of Windows and all other text have no case there.
-  bool is_cased(const Term& term) const {
-    const auto holds = compiler::field_info(term.field).holds;
-    return term.match == Match::kRegex ||
-           (platform_ != model::Platform::kWindows &&
-            (holds == compiler::Holds::kPath || holds == compiler::Holds::kFileName));
-  }
-
   std::string place(const pugi::xml_node& node) const {
     return fmt::format(" (line {})", line_of(node));
   }
@@ -130,7 +122,7 @@ class Reader {
       }
       Leaf leaf = compared(known->subject, match, content);
       leaf.negated = node.attribute("negate").as_bool();
-      if (!node.attribute("preserve-case").as_bool() && is_cased(leaf.term))
+      if (!node.attribute("preserve-case").as_bool() && is_cased(leaf.term, platform_))
         leaf.term.caseless = true;
       if (!leaf.problem.empty()) leaf.problem = search + ": " + leaf.problem + place(node);
       return leaf;

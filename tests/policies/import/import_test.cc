@@ -550,6 +550,31 @@ TEST(ImportOpenioc, APathThatEndsInTheNameOfAValueIsNeverFound) {
                   testing::EndsWith("!" + evil + " !" + value + "Evil @5")));
 }
 
+TEST(ImportOpenioc, AReadingIsLostWhereOnlyTheCaseOfANameDiffers) {
+  const auto both = [](const std::string& one, const std::string& other) {
+    return openioc("<Indicator operator=\"AND\">" + one + other + "</Indicator>");
+  };
+  const std::string run = "windows-registry-key.key=HKLM\\Software\\Run",
+                    name = " windows-registry-key.values.name=";
+  const auto named = imported(Format::kOpenioc,
+                              both(item("RegistryItem/Path", "HKLM\\Software\\Run\\Evil"),
+                                   item("RegistryItem/ValueName", "evil")),
+                              "feed", model::Platform::kWindows);
+  EXPECT_THAT(shown(named), ElementsAre("combination " + run + "\\Evil" + name + "evil @5",
+                                        "combination " + run + name + "Evil @5"));
+  EXPECT_THAT(refusals(named), IsEmpty());
+  const std::string names =
+      both(item("FileItem/FileName", "Evil"), item("FileItem/FileName", "evil"));
+  EXPECT_THAT(shown(imported(Format::kOpenioc, names)),
+              ElementsAre("combination file.name=Evil @5"));
+  std::string cased = names;
+  for (auto at = cased.find("preserve-case=\"false\""); at != std::string::npos;
+       at = cased.find("preserve-case=\"false\""))
+    cased.replace(at, 21, "preserve-case=\"true\"");
+  EXPECT_THAT(refusals(imported(Format::kOpenioc, cased)),
+              ElementsAre(HasSubstr("it demands two values of file.name at once")));
+}
+
 TEST(ImportOpenioc, APortOrAnExtensionThatEveryHostHasIsASign) {
   const auto result = imported(
       Format::kOpenioc,
