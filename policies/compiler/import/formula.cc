@@ -207,7 +207,8 @@ bool contradicts_itself(const Alternative& alternative) {
   });
 }
 
-void join_paths(Alternative& alternative) {
+// One path has one case: where it counts for the name or the folder alone, they stay two.
+void join_paths(Alternative& alternative, model::Platform platform) {
   const auto folder = std::find_if(alternative.begin(), alternative.end(), [](const Leaf& leaf) {
     return !leaf.negated && !leaf.folder.empty();
   });
@@ -216,6 +217,7 @@ void join_paths(Alternative& alternative) {
            leaf.term.match == Match::kEquals;
   });
   if (folder == alternative.end() || file == alternative.end()) return;
+  if (platform != model::Platform::kWindows && folder->term.caseless != file->term.caseless) return;
   const bool whole = compiler::is_absolute(folder->folder, model::Platform::kAny);
   file->term = {Field::kFilePath, whole ? Match::kEquals : Match::kEndsWith,
                 std::string(before(folder->folder)) + folder->folder + file->term.value,
@@ -254,7 +256,7 @@ class Taking {
  private:
   void take(Alternative alternative) {
     if (contradicts_itself(alternative)) return;
-    join_paths(alternative);
+    join_paths(alternative, into_.context().platform);
     std::vector<std::string_view> problems;
     Indicator indicator = like_;
     bool looks_in_commands = false;

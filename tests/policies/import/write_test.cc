@@ -290,45 +290,68 @@ TEST(ImportedPolicy, WhatAFeedSaysAboutWindowsIsNotFoundThere) {
   EXPECT_FALSE(is_found(scan::Object(value))) << written.yaml;
 }
 
-TEST(ImportedPolicy, ANameThatAFeedComparesWithoutCaseIsComparedWithIt) {
-  const auto item = [](const std::string& search, const std::string& condition,
-                       const std::string& more, const std::string& content) {
-    return "<IndicatorItem condition=\"" + condition + "\" " + more +
-           "><Context search=\"FileItem/" + search + "\"/><Content>" + content +
-           "</Content></IndicatorItem>";
-  };
-  const std::string no_case = R"(preserve-case="false")", with_case = R"(preserve-case="true")";
-  const auto written =
-      write_policy(merged(read(Format::kOpenioc,
-                               "<OpenIOC><criteria><Indicator operator=\"OR\">" +
-                                   item("FileName", "is", no_case, "Small.bin") +
-                                   item("FileName", "contains", "", "kdevtmp") +
-                                   item("FullPath", "is", no_case, "/opt/Dropper") +
-                                   item("FileName", "is", with_case, "Cased.bin") +
-                                   "<Indicator operator=\"AND\">" +
-                                   item("FilePath", "is", no_case, "/opt/Folder") +
-                                   item("FileName", "is", no_case, "Inside") +
-                                   "</Indicator></Indicator></criteria></OpenIOC>",
-                               "ours.ioc"),
-                          50),
-                   head());
+std::string of_file(const std::string& search, const std::string& condition,
+                    const std::string& more, const std::string& content) {
+  return "<IndicatorItem condition=\"" + condition + "\" " + more + "><Context search=\"FileItem/" +
+         search + "\"/><Content>" + content + "</Content></IndicatorItem>";
+}
+
+constexpr const char* kNoCase = R"(preserve-case="false")";
+constexpr const char* kWithCase = R"(preserve-case="true")";
+
+// Of files with these paths those that the policy finds.
+std::vector<std::string> found_files(const std::string& items,
+                                     const std::vector<std::string>& paths) {
+  const auto written = write_policy(merged(read(Format::kOpenioc,
+                                                "<OpenIOC><criteria><Indicator operator=\"OR\">" +
+                                                    items + "</Indicator></criteria></OpenIOC>",
+                                                "ours.ioc"),
+                                           50),
+                                    head());
   const auto result = compiled(written.yaml);
-  ASSERT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
+  EXPECT_TRUE(result.ok()) << compiler::lint_text(result.diagnostics, written.yaml);
   const auto matcher = scan::Matcher::compile(result.policy);
-  ASSERT_TRUE(matcher) << matcher.error().message;
-  const auto is_found = [&](const std::string& path) {
+  FS_ASSERT(matcher.has_value());
+  std::vector<std::string> found;
+  for (const std::string& path : paths) {
     scan::FileFacts facts;
     facts.stage = scan::FileStage::kContent;
     facts.identity.path = path;
     for (std::uint16_t d = 0; d < result.policy.detections.size(); ++d)
-      if (matcher->match(d, scan::Object(facts)) == scan::Truth::kYes) return true;
-    return false;
+      if (matcher->match(d, scan::Object(facts)) == scan::Truth::kYes) {
+        found.push_back(path);
+        break;
+      }
+  }
+  return found;
+}
+
+TEST(ImportedPolicy, ANameThatAFeedComparesWithoutCaseIsComparedWithIt) {
+  const std::string items = of_file("FileName", "is", kNoCase, "Small.bin") +
+                            of_file("FileName", "contains", "", "kdevtmp") +
+                            of_file("FullPath", "is", kNoCase, "/opt/Dropper") +
+                            of_file("FileName", "is", kWithCase, "Cased.bin") +
+                            "<Indicator operator=\"AND\">" +
+                            of_file("FilePath", "is", kNoCase, "/opt/Folder") +
+                            of_file("FileName", "is", kNoCase, "Inside") + "</Indicator>";
+  const std::vector<std::string> meant = {"/srv/SMALL.bin", "/srv/small.bin",     "/srv/xKdevTmpx",
+                                          "/OPT/dropper",   "/opt/folder/INSIDE", "/srv/Cased.bin"};
+  EXPECT_EQ(found_files(items, meant), meant);
+  EXPECT_THAT(found_files(items, {"/srv/cased.bin", "/opt/folder/other", "/srv/small"}), IsEmpty());
+}
+
+TEST(ImportedPolicy, TheCaseOfANameIsTakenForThatOfItsFolder) {
+  const auto inside = [](const char* folder_case, const char* name_case) {
+    return "<Indicator operator=\"AND\">" + of_file("FilePath", "is", folder_case, "/opt/Folder") +
+           of_file("FileName", "is", name_case, "Inside") + "</Indicator>";
   };
-  for (const char* path : {"/srv/SMALL.bin", "/srv/small.bin", "/srv/xKdevTmpx", "/OPT/dropper",
-                           "/opt/folder/INSIDE", "/srv/Cased.bin"})
-    EXPECT_TRUE(is_found(path)) << path << "\n" << written.yaml;
-  for (const char* path : {"/srv/cased.bin", "/opt/folder/other", "/srv/small"})
-    EXPECT_FALSE(is_found(path)) << path << "\n" << written.yaml;
+  const std::vector<std::string> paths = {"/opt/Folder/Inside", "/opt/Folder/INSIDE",
+                                          "/opt/FOLDER/Inside", "/opt/FOLDER/INSIDE"};
+  using testing::ElementsAre;
+  EXPECT_THAT(found_files(inside(kWithCase, kNoCase), paths), ElementsAre(paths[0], paths[1]));
+  EXPECT_THAT(found_files(inside(kNoCase, kWithCase), paths), ElementsAre(paths[0], paths[2]));
+  EXPECT_THAT(found_files(inside(kWithCase, kWithCase), paths), ElementsAre(paths[0]));
+  EXPECT_EQ(found_files(inside(kNoCase, kNoCase), paths), paths);
 }
 
 TEST(ImportedPolicy, OneIndicatorThatEndsEndsTheOthersOrNeverDoes) {
