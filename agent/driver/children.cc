@@ -180,6 +180,7 @@ void Driver::lose(model::Child kind, const std::string& why) {
     parts_.log.warning("stops_not_remembered", {{"why", why}});
     return act_is_free();
   }
+  if (is_act) stop_act_next_ = false;
   run(parts_.core.on_child_lost(kind, why, now()));
   if (is_act && outcome_) act_is_free();
 }

@@ -155,7 +155,7 @@ void Driver::perform(RememberStops&) {
 }
 
 void Driver::perform(AskActToStop&) {
-  stop_act_next_ = act_remembers_;
+  stop_act_next_ = act_remembers_ || act_.request;
   if (act_.pipe) static_cast<void>(act_.pipe->send(model::LocalCommand{"stop", ""}));
 }
 

@@ -101,7 +101,7 @@ class Driver {
   // One act at a time: an order that comes while act remembers Stops waits, and so the other way.
   bool act_remembers_ = false;
   std::optional<StartAct> act_next_;
-  bool stop_act_next_ = false;
+  bool stop_act_next_ = false;  // as soon as the one that core waits for can hear it
   bool remember_next_ = false;
   std::optional<loop::Loop::TimerId> timer_;
   loop::Loop::WatchId socket_watch_ = 0;

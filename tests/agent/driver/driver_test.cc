@@ -188,6 +188,39 @@ TEST_F(DriverTest, AStoppedScanIsHeardToItsEnd) {
   EXPECT_EQ(controller_.receipts.back().reason, model::Reason::kStopped);
 }
 
+TEST_F(DriverTest, AStopThatComesWhileActIsBeingStartedIsLost) {
+  Job job;
+  job.order.value.fill(7);
+  job.phase = Phase::kActing;
+  job.mode = model::Mode::kApply;
+  ASSERT_TRUE((*open_store(state() + "/core/core.db"))->commit({PutJob{job}}));
+  start_core();
+  ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
+  const Bytes stop =
+      controller_.tenant.sign(model::Stop{.halt_all = true, .reason = "drill"}, {"carol"});
+  EXPECT_EQ(ask("stop", to_text(stop))["taken"], "taken");
+  auto ends = runtime::Pipe::pair();
+  ASSERT_TRUE(ends);
+  runtime::Pipe& act = ends->first;
+  {
+    const runtime::Pipe core = std::move(ends->second);
+    ASSERT_TRUE(monitor_->send(model::ChildStarted{.child = model::Child::kAct}, core.fd()));
+  }
+  std::vector<model::LocalMessage> heard;
+  EXPECT_TRUE(controller_.serve_until([&] {
+    const auto received = act.try_receive();
+    if (received && *received) heard.push_back((*received)->message);
+    return heard.size() == 2;
+  }));
+  ASSERT_EQ(heard.size(), 2u);
+  const auto* request = std::get_if<model::ActRequest>(&heard[0]);
+  ASSERT_NE(request, nullptr);
+  EXPECT_TRUE(request->resume);
+  const auto* command = std::get_if<model::LocalCommand>(&heard[1]);
+  ASSERT_NE(command, nullptr);
+  EXPECT_EQ(command->verb, "stop");
+}
+
 TEST_F(DriverTest, AStopFileIsForgottenByTheNextProcess) {
   start_core();
   ASSERT_TRUE(controller_.serve_until([&] { return hears<model::StartChild>(); }));
