@@ -94,8 +94,12 @@ bool has_isolated(const model::ActDone& done) {
 
 }  // namespace
 
-// Of one that could not begin its own answer says why.
+// A hand is on it, so no other round begins. What was put back no rescan is to find: it would say
+// that it came back. Of an undo that could not begin its own answer says why.
 void Core::take_back(Job& job, const model::ActDone& undo, std::string_view by) {
+  const bool has_begun = undo.state == HostState::kUndone || undo.acted > 0;
+  if (has_begun || is_between_rounds(job.order)) job.phase = Phase::kDone;
+  if (has_begun) job.reboot_rescan = false;
   const std::string text = undo_text(undo);
   if (undo.state == HostState::kFailed)
     tell(job, fmt::format("done: {}; its undo by {} failed: {}{}{}", name(job.state), by,
@@ -192,11 +196,6 @@ void Core::end_local_undo(const model::ActDone& done, Effects& effects, const No
   say.local = true;
   const bool is_undone = done.state == HostState::kUndone;
   if (is_undone || found != jobs_.end()) take_back(job, done, "the owner of this host");
-  if (is_between_rounds(job.order)) job.phase = Phase::kDone;  // his hand is on it: no other round
-  if (is_undone || done.acted > 0) {  // a rescan would report what was put back
-    job.phase = Phase::kDone;
-    job.reboot_rescan = false;
-  }
   if (is_undone) {
     job.state = done.state;
     job.reason = done.reason;

@@ -259,6 +259,7 @@ class Core {
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);
   bool is_still_due(const Run& rescan) const;
+  bool is_being_undone(const DocumentId& order) const;
   bool waits_in_vain(const Job& job) const;
   void give_up_reboot(Job& job, Effects& effects, const Now& now);
   bool may_be_undone(const Job& job) const;

@@ -242,14 +242,7 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   reasons_[id] = "running";
   effects.notes.push_back(
       {"order_begins", {{"order", id.hex()}, {"mode", std::string(name(order.mode))}}});
-  if (order.mode != Mode::kUndo) return true;
-  // Rescans of what is being undone would report that it came back.
-  if (const auto undone = jobs_.find(order.undoes); undone != jobs_.end()) {
-    undone->second.phase = Phase::kDone;
-    undone->second.reboot_rescan = false;
-    effects.records.push_back(PutJob{undone->second});
-  }
-  act({std::move(run), {}, {}}, effects);
+  if (order.mode == Mode::kUndo) act({std::move(run), {}, {}}, effects);
   return true;
 }
 

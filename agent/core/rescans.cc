@@ -70,7 +70,7 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     const bool by_reboot =
         job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
-    if (is_halted(id) || is_running(id)) continue;
+    if (is_halted(id) || is_running(id) || is_being_undone(id)) continue;
     if (!by_reboot) {
       const Timestamp due = job.cleaned + rescans_of(job)[job.rescans];
       // A clock that was set back does not put a rescan off.
@@ -95,6 +95,15 @@ void Core::consider_rescans(Effects& effects, const Now& now) {
     give_way(effects);
     join_walk(run);  // or the next one, as soon as this one ends
   }
+}
+
+// Also by an act that died: nobody knows what it had put back.
+bool Core::is_being_undone(const DocumentId& order) const {
+  return std::ranges::any_of(jobs_, [&](const auto& item) {
+    const auto undo = state().orders.find(item.first);
+    return item.second.phase == Phase::kActing && undo != state().orders.end() &&
+           undo->second.order.undoes == order;
+  });
 }
 
 // A host that waits for its hashes is not left `cleaned` for ever.

@@ -189,6 +189,17 @@ TEST_F(Rounds, AnUndoBetweenTwoRoundsIsCleanedAway) {
   EXPECT_EQ(host.last().state, HostState::kUndone);
 }
 
+TEST_F(Rounds, ARefusedUndoBetweenTwoRoundsLetsTheNextOneBegin) {
+  const DocumentId id = respawned();
+  host.order(fixture::undo(id), {"alice", "bob"});
+  host.scan_answers(host.found());  // of the round that was about to begin
+  ASSERT_EQ(host.acts(), 2u);
+  host.act_answers(HostState::kRefused, Reason::kDiskFull);
+  host.pass(hours(1));
+  EXPECT_EQ(host.acts(), 2u);
+  EXPECT_THAT(host.core->why(id), HasSubstr("done: respawned"));
+}
+
 TEST_F(Rounds, TheOwnersUndoBetweenTwoRoundsIsCleanedAway) {
   const DocumentId id = respawned();
   model::ActDone done;

@@ -539,6 +539,36 @@ TEST_F(AgentCore, UndoPutsBackAndEndsTheRescansOfWhatItUndoes) {
   EXPECT_EQ(host.scans(), scans);
 }
 
+TEST_F(AgentCore, AnUndoThatActRefusesEndsTheRescansOfWhatItWouldUndo) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  const DocumentId undo = host.order(fixture::undo(applied), {"alice", "bob"});
+  ASSERT_EQ(host.acts(), 2u);
+  host.act_answers(HostState::kRefused, Reason::kDiskFull);
+  EXPECT_EQ(host.core->why(undo), "refused: disk_full");
+  host.pass(seconds(91));
+  ASSERT_EQ(host.scans(), 4u) << host.core->why(applied);
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().order, applied);
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+}
+
+TEST_F(AgentCore, WhatAnUndoPutBackBeforeItsActDiedIsSaidToHaveComeBack) {
+  host.connect();
+  const DocumentId applied = acting();
+  host.act_answers(HostState::kCleaned);
+  host.scan_answers(host.clean());
+  host.order(fixture::undo(applied), {"alice", "bob"});
+  for (int i = 0; i < 3; ++i)
+    host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  ASSERT_EQ(host.last().reason, Reason::kInternal);
+  const std::size_t scans = host.scans();
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), scans);
+}
+
 TEST_F(AgentCore, TheOwnerIsNotToldThatHisHostIsCutOff) {
   host.connect();
   const DocumentId applied = acting();
