@@ -21,7 +21,7 @@ enum class Reason : std::uint8_t {
   kClassMismatch,   // claims another class than its actions need
   kQuorum,          // a clause is not met
   kExecuted,        // done before
-  kStopped,         // a Stop names it
+  kStopped,         // a Stop names it, or an undo does before it began
   kLifetime,        // valid for longer than the root allows
   kExpired,         // after notAfter
   kJurisdiction,    // this host's country is not in the list

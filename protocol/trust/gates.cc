@@ -56,6 +56,21 @@ Checked<void> is_for_us(const Test& test) {
   return in_scope(test.order.order().scope, host.agent, host.jurisdiction, host.groups);
 }
 
+// Not begun, or not again, whatever becomes of the undo: who signed that wants it as it was.
+Checked<void> not_taken_back(const Test& test) {
+  if (test.order.order().mode != Mode::kApply) return {};
+  for (const auto& [id, entry] : test.here.state.orders) {
+    if (entry.order.mode != Mode::kUndo || entry.order.undoes != test.order.id) continue;
+    const Test undo{test.here,
+                    {test.order.state, id, entry, nullptr, test.order.floor, test.order.clock,
+                     test.order.agent},
+                    {}};
+    if (not_stopped(undo.order) && has_quorum(undo.order) && is_for_us(undo))
+      return refuse(Reason::kStopped, "order {} undoes it", id.hex());
+  }
+  return {};
+}
+
 Checked<void> fits_platform(const Test& test) {
   const PolicyFacts* policy = test.order.policy;
   if (test.order.order().mode == Mode::kUndo || !policy) return {};
@@ -142,6 +157,7 @@ constexpr Gate kStanding[] = {
     on_order<policy_matches>,
     on_order<class_matches>,
     on_order<not_stopped>,
+    not_taken_back,
     on_order<has_quorum>,
     on_order<root_is_live>,
     on_order<lifetime_fits>,

@@ -90,6 +90,27 @@ TEST_F(AgentCore, ApplyThatArrivesWithItsDryRunWaitsForItInsteadOfRefusing) {
   EXPECT_EQ(host.scans(), 2u) << host.core->why(id);
 }
 
+TEST_F(AgentCore, AnUndoThatComesBeforeItsOrderBeginsLetsItBegin) {
+  host.connect();
+  const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  ASSERT_EQ(host.scans(), 2u);
+  const DocumentId undo = host.order(fixture::undo(id), {"alice", "bob"});
+  EXPECT_EQ(host.last().order, undo);
+  EXPECT_EQ(host.last().reason, Reason::kUndoUnknown);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.acts(), 0u);
+  EXPECT_EQ(host.last().order, id);
+  EXPECT_EQ(host.last().reason, Reason::kStopped);
+  EXPECT_EQ(host.core->why(id), "refused: stopped: order " + undo.hex() + " undoes it");
+  const std::size_t said = host.receipts().size();
+  host.crash();
+  host.connect();
+  host.pass(hours(25));
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.receipts().size(), said) << "once";
+}
+
 TEST_F(AgentCore, OrderWithoutItsQuorumActsOnNobody) {
   host.connect();
   const DocumentId id = host.order(fixture::apply(host.policy, dry_run_found()), {"alice"});

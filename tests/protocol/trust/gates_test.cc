@@ -96,6 +96,12 @@ const std::vector<Case>& cases() {
          stop.orders = {id};
          w.submit(stop, {"carol"});
        }},
+      {"undone before it began",
+       Reason::kStopped,
+       {},
+       [](World& w, DocumentId& id) {
+         w.submit(undo(id), {"alice", "carol"});
+       }},
       {"an approver's key is stopped",
        Reason::kQuorum,
        {},
@@ -256,6 +262,20 @@ TEST(Gates, AnUndoNeedsNoPolicyNoDryRunAndNoCoolOff) {
   world.dry_runs.clear();
   const DocumentId id = world.submit(undo(applied), {"alice", "carol"});
   EXPECT_TRUE(is_allowed(world.judge(id)));
+}
+
+TEST(Gates, AnUndoThatIsNotInForceHereKeepsItsOrderFromRunning) {
+  World world;
+  const DocumentId applied = world.ready_apply();
+  model::Order elsewhere = undo(applied);
+  elsewhere.scope.groups = {"db"};
+  world.submit(elsewhere, {"alice", "carol"});
+  EXPECT_TRUE(is_allowed(world.judge(applied)));
+  model::Stop stop = stop_of(1);
+  stop.orders = {world.submit(undo(applied), {"alice", "carol"})};
+  EXPECT_EQ(world.reason(applied), Reason::kStopped);
+  world.submit(stop, {"carol"});
+  EXPECT_TRUE(is_allowed(world.judge(applied)));
 }
 
 TEST(Gates, AnOrderForTomorrowWaitsEvenWithoutContact) {
