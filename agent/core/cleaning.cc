@@ -86,6 +86,14 @@ void add_cut_off(std::string& text, const model::ActDone& done) {
       text += (text.empty() ? "" : "; ") + done.paths[i];
 }
 
+// As act itself, also where it has more to say than that.
+bool has_left(const model::ActDone& done) {
+  return done.state == HostState::kResidual ||
+         std::ranges::any_of(done.items, [](const model::ReceiptItem& item) {
+           return item.outcome == model::Outcome::kSkipped && item.reason == Reason::kProtected;
+         });
+}
+
 bool has_isolated(const model::ActDone& done) {
   return std::ranges::any_of(done.items, [](const model::ReceiptItem& item) {
     return item.action == model::ActionKind::kIsolate && item.outcome == model::Outcome::kDone;
@@ -108,6 +116,7 @@ void Core::take_back(Job& job, const model::ActDone& undo, std::string_view by) 
   tell(job, fmt::format("undone by {}{}{}", by, text.empty() ? "" : ": ", text));
   job.cut_off.clear();
   job.is_unreached = false;
+  job.has_left = false;
 }
 
 void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now) {
@@ -117,6 +126,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   end_run(job.order);
   if (job.mode == Mode::kApply) {
     add_cut_off(job.cut_off, done);
+    job.has_left |= has_left(done);
     if (has_isolated(done)) {
       job.is_unreached = true;
       cut_off_at_ = now.uptime;

@@ -219,8 +219,7 @@ void Core::end_rescan(const Run& run, const model::ScanDone& done, const model::
     say.state = job.state;
     say.reason = job.reason;
   } else {
-    say.state =
-        is_gone && job.state != HostState::kResidual ? HostState::kVerified : HostState::kResidual;
+    say.state = is_gone && !job.has_left ? HostState::kVerified : HostState::kResidual;
     if (is_gone) say.reason = reservation(run);
   }
   if (!is_gone) {

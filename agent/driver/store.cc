@@ -64,6 +64,10 @@ alter table jobs add column ahead blob not null default x'';
 )sql",
                            R"sql(
 alter table jobs add column unreached integer not null default 0;
+)sql",
+                           R"sql(
+alter table jobs add column has_left integer not null default 0;
+update jobs set has_left = 1 where state = 9;  -- residual
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -220,12 +224,12 @@ class SqliteStore final : public Store {
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-        "?19, ?20, ?21, ?22)",
+        "?19, ?20, ?21, ?22, ?23)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
         joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.said), job.round,
-        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached);
+        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached, job.has_left);
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -371,6 +375,7 @@ class SqliteStore final : public Store {
       job.cut_off = to_text(jobs.blob(19));
       job.ahead = to_text(jobs.blob(20));
       job.is_unreached = jobs.integer(21) != 0;
+      job.has_left = jobs.integer(22) != 0;
       stored.jobs.push_back(job);
     }
   }

@@ -269,6 +269,24 @@ TEST_F(Rounds, WhatWentByItselfIsNotLookedForAgain) {
   EXPECT_EQ(host.last().order, id);
 }
 
+TEST_F(Rounds, AHostWhereProcessesStayStoppedIsVerifiedSinceItsRoundFoundNothing) {
+  const DocumentId id = acting();
+  host.act_answers(HostState::kResidual);  // they stay stopped
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.connect();
+  host.deliver();
+  host.scan_answers(host.found());
+  ASSERT_EQ(host.last().state, HostState::kRespawned) << host.core->why(id);
+  host.scan_answers(host.clean());
+  host.crash();
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+}
+
 TEST_F(Rounds, WhatWentByItselfIsNotLookedForAfterTheNextReboot) {
   host.policy.verify.after_reboot = true;
   host.digest = crypto::sha256(fixture::policy_bytes(host.policy));

@@ -387,6 +387,27 @@ TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {
   EXPECT_EQ(host.scans(), 0u) << "once";
 }
 
+TEST_F(AgentCore, WhatActMayNotTouchIsForgottenOverAReboot) {
+  host.connect();
+  const DocumentId id = acting();
+  model::ActDone done{.state = HostState::kNeedsReboot, .order = id, .acted = 1};
+  done.items.resize(2);
+  for (model::ReceiptItem& item : done.items) item.action = model::ActionKind::kQuarantine;
+  done.items[0].outcome = model::Outcome::kDone;
+  done.items[1].outcome = model::Outcome::kSkipped;
+  done.items[1].reason = Reason::kProtected;
+  done.paths = {"/lib/modules/x.ko", "/usr/bin/left"};
+  done.removed = host.given_;
+  host.run(host.core->on_act_done(done, host.now()));
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.scan_answers(host.clean());
+  host.pass(seconds(91));
+  host.scan_answers(host.clean());
+  EXPECT_EQ(host.last().kind, ReceiptKind::kVerify);
+  EXPECT_EQ(host.last().state, HostState::kResidual);
+}
+
 TEST_F(AgentCore, WhatComesBackMinutesAfterTheRebootIsCalledVerified) {
   host.connect();
   acting();

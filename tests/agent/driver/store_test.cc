@@ -41,6 +41,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.said = "done: for people";
   job.ahead = "looked ahead: found";
   job.is_unreached = true;
+  job.has_left = true;
   job.cut_off = "out 192.0.2.66";
   Job plain;
   plain.order.value[0] = 2;
