@@ -154,8 +154,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   const bool has_cleaned =
       done.state == HostState::kCleaned || done.state == HostState::kResidual || needs_reboot;
   if (job.round > 0 && has_cleaned) job.reason = Reason::kRespawned;
-  // Act may have been resumed after a start, which then was not enough.
-  if (needs_reboot) job.boot = identity_.boot;
+  job.ended_in = identity_.boot;  // act may have been resumed after a start
   job.acted = job.round > 0 ? job.acted + done.acted : done.acted;
   Say say;
   say.kind = is_refused && job.round == 0 ? ReceiptKind::kRefused

@@ -36,7 +36,8 @@ struct Job {
   Timestamp started;
   Timestamp cleaned;          // when the rescans count from
   std::uint32_t rescans = 0;  // done and clean
-  BootId boot;                // of the cleaning; a rescan after reboot looks for another
+  BootId boot;                // when act began: numbers of processes are of this one
+  BootId ended_in;            // when act ended; a rescan after reboot looks for another
   bool reboot_rescan = false;
   // object_digest()s of what was found, then of what is left of that: until the last rescan.
   std::vector<Digest> remaining;

@@ -68,7 +68,7 @@ std::string unknown_text(const std::vector<model::HealthMark>& marks) {
 void Core::consider_rescans(Effects& effects, const Now& now) {
   for (const auto& [id, job] : jobs_) {
     const bool by_reboot =
-        job.phase == Phase::kDone && job.reboot_rescan && job.boot != identity_.boot;
+        job.phase == Phase::kDone && job.reboot_rescan && job.ended_in != identity_.boot;
     if (job.phase != Phase::kVerifying && !by_reboot) continue;
     if (is_halted(id) || is_running(id) || is_being_undone(id)) continue;
     if (!by_reboot) {
@@ -132,7 +132,7 @@ std::vector<Seconds> Core::rescans_of(const Job& job) const {
 // Its order is forgotten, and it was not started anew in all that time. By witness time: no clock
 // that is ahead ends it too early.
 bool Core::waits_in_vain(const Job& job) const {
-  return job.phase == Phase::kDone && job.reboot_rescan && job.boot == identity_.boot &&
+  return job.phase == Phase::kDone && job.reboot_rescan && job.ended_in == identity_.boot &&
          job.cleaned + kRebootWait < log_.floor().time;
 }
 

@@ -32,7 +32,7 @@ void Core::verify_again(Job job, Effects& effects, const Now& now) {
   job.cleaned = judged_by(now).local;
   job.rescans = 0;
   job.remaining.clear();
-  job.boot = identity_.boot;
+  job.ended_in = identity_.boot;
   const auto policy = policies_.find(job.policy);
   job.reboot_rescan = policy != policies_.end() && policy->second.verify.after_reboot;
   tell(job, fmt::format("{}, and gone again: to be looked for", name(job.state)));

@@ -68,6 +68,10 @@ alter table jobs add column unreached integer not null default 0;
                            R"sql(
 alter table jobs add column has_left integer not null default 0;
 update jobs set has_left = 1 where state = 9;  -- residual
+)sql",
+                           R"sql(
+alter table jobs add column ended_in blob not null default x'';
+update jobs set ended_in = boot;
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -224,12 +228,12 @@ class SqliteStore final : public Store {
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-        "?19, ?20, ?21, ?22, ?23)",
+        "?19, ?20, ?21, ?22, ?23, ?24)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
         joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.said), job.round,
-        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached, job.has_left);
+        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached, job.has_left, job.ended_in);
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -376,6 +380,7 @@ class SqliteStore final : public Store {
       job.ahead = to_text(jobs.blob(20));
       job.is_unreached = jobs.integer(21) != 0;
       job.has_left = jobs.integer(22) != 0;
+      FS_TRY(job.ended_in, jobs.fixed<BootId>(23));
       stored.jobs.push_back(job);
     }
   }

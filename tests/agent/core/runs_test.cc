@@ -334,6 +334,20 @@ TEST_F(AgentCore, AProcessOfAnotherBootIsTakenForTheOneThatWasCleaned) {
   EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 
+TEST_F(AgentCore, AProcessOfAnotherBootIsTakenForTheOneThatAResumedActLeft) {
+  host.connect();
+  host.order(fixture::apply(host.policy, dry_run_found()), {"alice", "bob"});
+  cool_off();
+  model::ScanDone running = host.found();
+  running.result.findings[0].identity = model::ProcessIdentity{.pid = 41, .start_ticks = 1234};
+  host.scan_answers(running);
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.act_answers(HostState::kCleaned, Reason::kNone, false);
+  host.scan_answers(running);
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
+}
+
 TEST_F(AgentCore, RescanAfterARebootCanOnlyTakeTheGoodWordBack) {
   Harness fresh;
   fresh.policy.verify.after_reboot = true;
@@ -357,6 +371,25 @@ TEST_F(AgentCore, RescanAfterARebootCanOnlyTakeTheGoodWordBack) {
   EXPECT_EQ(fresh.last().state, HostState::kRespawned);
   fresh.crash();
   EXPECT_EQ(fresh.scans(), 0u) << "once";
+}
+
+TEST_F(AgentCore, TheLookAfterARebootIsSpentInTheBootInWhichTheCleaningEnded) {
+  host.policy.verify.after_reboot = true;
+  host.policy.verify.rescans = {Seconds(0)};
+  host.digest = crypto::sha256(fixture::policy_bytes(host.policy));
+  host.connect();
+  acting();
+  host.clock.boot.value.fill(2);
+  host.crash();
+  host.act_answers(HostState::kCleaned);  // resumed
+  host.scan_answers(host.clean());
+  ASSERT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_EQ(host.scans(), 1u);
+  host.clock.boot.value.fill(3);
+  host.crash();
+  ASSERT_EQ(host.scans(), 1u);
+  host.scan_answers(host.found());
+  EXPECT_EQ(host.last().state, HostState::kRespawned);
 }
 
 TEST_F(AgentCore, AHostThatWaitedForARebootHearsNothingWhenThatWasEnough) {

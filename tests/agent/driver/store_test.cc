@@ -30,6 +30,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.cleaned = timestamp(6);
   job.rescans = 7;
   job.boot.value[2] = 8;
+  job.ended_in.value[3] = 9;
   job.reboot_rescan = true;
   job.remaining.resize(2);
   job.remaining[1].value.fill(9);
