@@ -124,6 +124,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
   acting_.reset();
   Job job = run.job;
   end_run(job.order);
+  if (job.mode == Mode::kApply && done.undo) return end_undone(std::move(job), done, effects, now);
   if (job.mode == Mode::kApply) {
     add_cut_off(job.cut_off, done);
     job.has_left |= has_left(done);
@@ -188,6 +189,16 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
                         detail.empty() ? "" : ": ", detail));
   report(job, std::move(say), effects, now);
   remember(job, effects);
+}
+
+// It was undone while core was away: by the owner's hand, or by an undo order, whose own answer is
+// still to come.
+void Core::end_undone(Job job, const model::ActDone& done, Effects& effects, const Now& now) {
+  job.phase = Phase::kDone;
+  job.state = done.state;
+  job.reason = done.reason;
+  remember(job, effects);
+  if (done.order == job.order) end_local_undo(done, effects, now);
 }
 
 // The owner undid it by hand; nobody ordered it, and everybody may know.

@@ -255,6 +255,7 @@ class Core {
   void end_run(const DocumentId& order);
   void report_interrupted(const Run& run, Effects& effects, const Now& now);
   void end_act(const model::ActDone& done, Effects& effects, const Now& now);
+  void end_undone(Job job, const model::ActDone& done, Effects& effects, const Now& now);
   void end_local_undo(const model::ActDone& done, Effects& effects, const Now& now);
   void end_sick(const Run& run, Job job, const std::vector<model::HealthMark>& sick,
                 Effects& effects, const Now& now);

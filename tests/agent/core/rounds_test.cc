@@ -232,6 +232,63 @@ TEST_F(Rounds, TheOwnersUndoDuringARescanAfterARebootIsCleanedAway) {
   EXPECT_THAT(host.core->why(id), HasSubstr("undone by the owner"));
 }
 
+TEST_F(Rounds, WhatTheOwnerUndidWhileTheAgentWasDownIsVerifiedAndCleanedAway) {
+  const DocumentId id = acting();
+  host.crash();
+  ASSERT_EQ(host.acts(), 1u);
+  ASSERT_TRUE(host.acts_[0].request.resume);
+  model::ActDone done{.state = HostState::kUndone, .order = id, .undo = true, .acted = 1};
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_EQ(host.last().kind, ReceiptKind::kUndo);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_TRUE(host.last().local);
+  host.connect();
+  host.deliver();
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.acts(), 1u);
+  EXPECT_THAT(host.core->why(id), HasSubstr("undone by the owner of this host"));
+}
+
+TEST_F(Rounds, AnUndoOfTheOwnersThatFailedWhileTheAgentWasDownIsResumedForEver) {
+  const DocumentId id = acting();
+  host.crash();
+  model::ActDone done{
+      .state = HostState::kFailed, .reason = Reason::kConflict, .order = id, .undo = true};
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_EQ(host.last().kind, ReceiptKind::kUndo);
+  EXPECT_EQ(host.last().reason, Reason::kConflict);
+  host.pass(hours(1));
+  EXPECT_EQ(host.acts(), 1u);
+  EXPECT_EQ(host.scans(), 0u);
+  EXPECT_EQ(host.core->why(id),
+            "done: failed; its undo by the owner of this host failed: conflict");
+}
+
+// The process dies before it hears what its act did about the undo, and asks act about the order
+// that it had given up before.
+TEST_F(Rounds, TheAnswerToAnOrderThatWasUndoneMeanwhileIsTakenForItsCleaning) {
+  const DocumentId id = acting();
+  for (int i = 0; i < 3; ++i)
+    host.run(host.core->on_child_lost(model::Child::kAct, "signal 9", host.now()));
+  model::Order order = fixture::undo(id);
+  while (fixture::id_of(host.tenant.sign(order, {"alice", "bob"})) < id) ++order.nonce.value[0];
+  const DocumentId undo = host.order(order, {"alice", "bob"});
+  ASSERT_TRUE(host.acts_.back().policy.is_zero()) << "the undo";
+  host.crash();
+  model::ActDone done{.state = HostState::kUndone, .order = undo, .undo = true, .acted = 1};
+  host.run(host.core->on_act_done(done, host.now()));
+  host.run(host.core->on_act_done(done, host.now()));
+  EXPECT_EQ(host.acts(), 2u) << "both are resumed";
+  EXPECT_EQ(host.last().order, undo);
+  EXPECT_EQ(host.last().kind, ReceiptKind::kUndo);
+  EXPECT_EQ(host.last().state, HostState::kUndone);
+  EXPECT_FALSE(host.last().local);
+  EXPECT_THAT(host.core->why(id), HasSubstr("undone by order"));
+  host.pass(hours(1));
+  EXPECT_EQ(host.scans(), 0u);
+}
+
 TEST_F(Rounds, ARescanThatDiesAfterTheOwnersUndoHasTheLastWord) {
   const DocumentId id = acting();
   host.act_answers(HostState::kCleaned);
