@@ -130,7 +130,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
     job.has_left |= has_left(done);
     if (has_isolated(done)) {
       job.is_unreached = true;
-      cut_off_at_ = now.uptime;
+      job.isolated_at = now.uptime;
     }
   } else if (const auto undo = state().orders.find(job.order); undo != state().orders.end()) {
     if (const auto applied = jobs_.find(undo->second.order.undoes); applied != jobs_.end()) {

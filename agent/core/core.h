@@ -241,7 +241,8 @@ class Core {
   model::ActRequest act_request(const DocumentId& order) const;
   void remember_stops(Effects& effects) const;
   void consider_isolation(Effects& effects, const Now& now);
-  void end_isolation(Job& job, Effects& effects, const Now& now);
+  void end_isolation(Job job, const std::string& why, Effects& effects, const Now& now);
+  void end_isolations_of_other_boots(Effects& effects, const Now& now);
   void keep_cut_off(Job& job) const;
   void on_endpoints(Effects& effects);
   void end_dry_run(const Run& run, const model::ScanDone& done, const model::Policy& policy,
@@ -349,8 +350,7 @@ class Core {
   std::uint64_t asked_from_ = kNotAsked;  // entries
   Uptime asked_at_{};
   std::optional<Uptime> time_wake_;
-  std::optional<Uptime> cut_off_at_;  // when act isolated this host last
-  bool is_reached_ = false;           // the controller was heard since act last ended
+  bool is_reached_ = false;  // the controller was heard since act last ended
 };
 
 }  // namespace fleetsweep::agent

@@ -22,25 +22,34 @@ model::ActRequest Core::stops_request() const {
 
 void Core::consider_isolation(Effects& effects, const Now& now) {
   if (acting_) return;
-  for (const auto& [id, stored] : jobs_) {
-    if (!stored.is_unreached) continue;
-    // After a restart of core the kernel alone knows whether it is in time.
-    if (!cut_off_at_) cut_off_at_ = now.uptime;
-    const Uptime latest = *cut_off_at_ + plan::kUnreachedMax;
-    Job job = stored;
+  Uptime newest{};
+  for (const auto& [id, job] : jobs_)
+    if (job.is_unreached) newest = std::max(newest, job.isolated_at);
+  for (auto& [id, job] : jobs_) {
+    if (!job.is_unreached) continue;
+    const Uptime latest = job.isolated_at + plan::kUnreachedMax;
     if (now.uptime >= latest) {
-      end_isolation(job, effects, now);
-    } else if (session_.is_welcomed() && session_.last_heard() >= *cut_off_at_ + kHeardAfter) {
+      end_isolation(
+          job, fmt::format("the controller was not heard for {}", to_human(plan::kUnreachedMax)),
+          effects, now);
+    } else if (session_.is_welcomed() && session_.last_heard() >= newest + kHeardAfter) {
       is_reached_ = true;
       effects.notes.push_back({"isolation_kept", {{"order", id.hex()}}});
       effects.actions.push_back(RememberStops{});
+      job.is_unreached = false;
+      effects.records.push_back(PutJob{job});
     } else {
       wake_ = std::min(wake_.value_or(latest), latest);
-      continue;
     }
-    job.is_unreached = false;
-    remember(job, effects);
   }
+}
+
+// The kernel's rules went with the boot they were made in.
+void Core::end_isolations_of_other_boots(Effects& effects, const Now& now) {
+  for (const auto& [id, job] : jobs_)
+    if (job.is_unreached && job.ended_in != identity_.boot)
+      end_isolation(job, "this host was started anew before the controller was heard", effects,
+                    now);
 }
 
 // Of another round: the controller may have been heard, or not, since its scan began.
@@ -49,12 +58,13 @@ void Core::keep_cut_off(Job& job) const {
   const Job& known = jobs_.at(job.order);
   job.cut_off = known.cut_off;
   job.is_unreached = known.is_unreached;
+  job.isolated_at = known.isolated_at;
 }
 
 // The kernel has lifted it. Whoever ordered it hears of that when the controller is back.
-void Core::end_isolation(Job& job, Effects& effects, const Now& now) {
-  job.cut_off += fmt::format("; no longer isolated: the controller was not heard for {}",
-                             to_human(plan::kUnreachedMax));
+void Core::end_isolation(Job job, const std::string& why, Effects& effects, const Now& now) {
+  job.cut_off += "; no longer isolated: " + why;
+  job.is_unreached = false;
   effects.notes.push_back({"isolation_lifted", {{"order", job.order.hex()}}, true});
   Say say;
   say.kind = model::ReceiptKind::kUndo;
@@ -67,6 +77,7 @@ void Core::end_isolation(Job& job, Effects& effects, const Now& now) {
   item.reason = model::Reason::kTimeout;
   say.items.push_back(std::move(item));
   report(job, std::move(say), effects, now);
+  remember(job, effects);
 }
 
 // What is newly signed is to stay open, too.

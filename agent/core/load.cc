@@ -82,6 +82,7 @@ bool Core::may_be_undone(const Job& job) const {
 Effects Core::on_start(const Now& now) {
   Effects effects;
   remember_stops(effects);
+  end_isolations_of_other_boots(effects, now);
   for (auto& [id, job] : jobs_)
     if (!state().orders.contains(id) && waits_in_vain(job)) give_up_reboot(job, effects, now);
   // What the fold has forgotten long after its end is forgotten here too, unless it is still to be

@@ -50,6 +50,7 @@ struct Job {
   std::string ahead;                      // what it saw before its time; empty: it has not looked
   std::string cut_off;                    // what it keeps from the network, in act's words
   bool is_unreached = false;              // it isolated the host, and nobody was heard since
+  Duration isolated_at{};                 // when, as uptime of `ended_in`
   bool has_left = false;  // what no rescan has to find: something protected, stopped processes
   bool operator==(const Job&) const = default;
 };

@@ -72,6 +72,9 @@ update jobs set has_left = 1 where state = 9;  -- residual
                            R"sql(
 alter table jobs add column ended_in blob not null default x'';
 update jobs set ended_in = boot;
+)sql",
+                           R"sql(
+alter table jobs add column isolated_at integer not null default 0;
 )sql"};
 
 std::int64_t seconds(Timestamp time) {
@@ -228,12 +231,13 @@ class SqliteStore final : public Store {
     return run(
         "insert or replace into jobs "
         "values(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
-        "?19, ?20, ?21, ?22, ?23, ?24)",
+        "?19, ?20, ?21, ?22, ?23, ?24, ?25)",
         job.order, job.slot, static_cast<int>(job.phase), static_cast<int>(job.mode), job.policy,
         job.wave, seconds(job.started), seconds(job.cleaned), job.rescans, job.boot,
         job.reboot_rescan, static_cast<int>(job.state), static_cast<int>(job.reason), job.reported,
         joined, job.acted, to_bytes(lines_of(job.health)), to_bytes(job.said), job.round,
-        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached, job.has_left, job.ended_in);
+        to_bytes(job.cut_off), to_bytes(job.ahead), job.is_unreached, job.has_left, job.ended_in,
+        job.isolated_at.count());
   }
   Status put(const DropJob& drop) {
     FS_CHECK(run("delete from jobs where document = ?1", drop.order));
@@ -381,6 +385,7 @@ class SqliteStore final : public Store {
       job.is_unreached = jobs.integer(21) != 0;
       job.has_left = jobs.integer(22) != 0;
       FS_TRY(job.ended_in, jobs.fixed<BootId>(23));
+      job.isolated_at = Duration(jobs.integer(24));
       stored.jobs.push_back(job);
     }
   }

@@ -43,6 +43,18 @@ class Isolation : public AgentCore {
     host.run(host.core->on_act_done(done, host.now()));
     return id;
   }
+  // That it ended, of which there is one receipt.
+  void expect_said(const DocumentId& id) {
+    const auto all = host.receipts();
+    EXPECT_EQ(std::ranges::count(all, Reason::kTimeout, &model::Receipt::reason), 1);
+    const auto told = std::ranges::find(all, Reason::kTimeout, &model::Receipt::reason);
+    ASSERT_NE(told, all.end());
+    EXPECT_EQ(told->order, id);
+    EXPECT_EQ(told->kind, model::ReceiptKind::kUndo);
+    EXPECT_EQ(told->state, HostState::kFailed);
+    EXPECT_TRUE(host.remembered.empty()) << "it would be cut off again";
+    EXPECT_THAT(host.core->why(id), HasSubstr("; no longer isolated: "));
+  }
   void hear() {
     host.run(host.core->on_message(model::Checkpoint{host.log.note(host.clock.local)}, host.now()));
   }
@@ -123,6 +135,33 @@ TEST_F(Isolation, ARestartForgetsThatItStillHasToBeHeard) {
   hear();
   ASSERT_EQ(host.remembered.size(), 1u);
   EXPECT_FALSE(host.remembered[0].checkpoint.empty());
+}
+
+TEST_F(Isolation, AfterANewStartOfTheHostAnIsolationIsKeptThatIsGone) {
+  const DocumentId id = isolated();
+  host.disconnect();
+  host.pass(minutes(2));
+  host.clock.boot.value.fill(2);
+  host.uptime = seconds(20);
+  host.crash();
+  host.connect();
+  host.pass(seconds(10));
+  hear();
+  expect_said(id);
+  host.crash();
+  expect_said(id);
+}
+
+TEST_F(Isolation, AnIsolationThatEndedWhileTheAgentWasDownIsKept) {
+  const DocumentId id = isolated();
+  host.disconnect();
+  host.pass(minutes(9));
+  host.crash();
+  host.pass(minutes(2));
+  host.connect();
+  host.pass(seconds(10));
+  hear();
+  expect_said(id);
 }
 
 TEST_F(Isolation, AStopOfBeforeProvesThatTheControllerIsHeard) {

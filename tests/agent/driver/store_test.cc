@@ -42,6 +42,7 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
   job.said = "done: for people";
   job.ahead = "looked ahead: found";
   job.is_unreached = true;
+  job.isolated_at = std::chrono::milliseconds(11);
   job.has_left = true;
   job.cut_off = "out 192.0.2.66";
   Job plain;
