@@ -234,6 +234,7 @@ class Core {
   bool is_running(const DocumentId& order) const;
   bool join_walk(const Run& run);
   void begin_walk(Effects& effects);
+  model::Health heartbeat(const Now& now) const;
   void conclude(Run run, bool had_company, const model::ScanDone& done, const model::Policy& policy,
                 Effects& effects, const Now& now);
   bool may_go_on(const DocumentId& order, Effects& effects, const Now& now);
@@ -350,6 +351,7 @@ class Core {
   std::uint64_t asked_from_ = kNotAsked;  // entries
   Uptime asked_at_{};
   std::optional<Uptime> time_wake_;
+  Uptime loaded_at_{};
   bool is_reached_ = false;  // the controller was heard since act last ended
 };
 

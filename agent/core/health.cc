@@ -33,12 +33,14 @@ std::vector<HealthMark> turned_bad(const std::vector<HealthMark>& before,
   return bad;
 }
 
-void mark_heartbeat(std::vector<HealthMark>& marks, bool is_heard) {
+void mark_heartbeat(std::vector<HealthMark>& marks, Health health) {
   for (HealthMark& mark : marks) {
     const auto check = model::parse_health_check(mark.check);
     if (!check || check->kind != HealthCheck::Kind::kAgent) continue;
-    mark.health = is_heard ? Health::kGood : Health::kBad;
-    mark.seen = is_heard ? "the controller answers" : "the controller does not answer";
+    mark.health = health;
+    mark.seen = health == Health::kGood  ? "the controller answers"
+                : health == Health::kBad ? "the controller does not answer"
+                                         : "the controller has not answered yet";
   }
 }
 

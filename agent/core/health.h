@@ -18,7 +18,7 @@ std::vector<model::HealthMark> turned_bad(const std::vector<model::HealthMark>& 
                                           const std::vector<model::HealthMark>& now);
 
 // Of `agent heartbeat`, which only core can judge.
-void mark_heartbeat(std::vector<model::HealthMark>& marks, bool is_heard);
+void mark_heartbeat(std::vector<model::HealthMark>& marks, model::Health health);
 
 // "port 22/tcp unchanged: nothing listens".
 std::string health_text(const model::HealthMark& mark);

@@ -70,7 +70,7 @@ trust::Checked<void> Core::restore(Stored stored, const Now& now) {
   for (const Stored::Waiting& item : stored.outbox) outbox_.add(item.seq, item.id, item.size);
   seq_ = stored.seq;
   previous_ = stored.previous;
-  static_cast<void>(now);
+  loaded_at_ = now.uptime;
   return {};
 }
 

@@ -26,11 +26,11 @@ Session::Due Session::take_due(Uptime now) {
     case State::kGreeting:
       // A hello can be lost with its connection, so it is said again until it is answered; and
       // half-open connections look just like that.
-      if (now - last_heard_ > times_.beat * times_.beats_missed_max) break;
+      if (now - *last_heard_ > times_.beat * times_.beats_missed_max) break;
       due_ = now + backed_off();
       return Due::kHello;
     case State::kWelcomed:
-      if (now - last_heard_ > times_.beat * times_.beats_missed_max) break;
+      if (now - *last_heard_ > times_.beat * times_.beats_missed_max) break;
       due_ = now + times_.beat * 9 / 10 +
              Duration(static_cast<std::int64_t>(
                  prng_.below(static_cast<std::uint64_t>(times_.beat.count() / 5) + 1)));
@@ -83,7 +83,7 @@ void Session::on_retry_after(const model::RetryAfter& answer, Uptime now) {
   due_ = now + wait +
          Duration(static_cast<std::int64_t>(
              prng_.below(static_cast<std::uint64_t>(wait.count()) / 2 + 1)));
-  last_heard_ = std::max(last_heard_, *due_);  // silence until then is what it asked for
+  last_heard_ = std::max(last_heard_, due_);  // silence until then is what it asked for
 }
 
 }  // namespace fleetsweep::agent

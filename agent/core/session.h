@@ -37,7 +37,7 @@ class Session {
   bool is_connected() const { return state_ == State::kGreeting || is_welcomed(); }
   bool is_welcomed() const { return state_ == State::kWelcomed; }
   std::uint32_t in_flight_max() const { return in_flight_max_; }
-  Uptime last_heard() const { return last_heard_; }
+  std::optional<Uptime> last_heard() const { return last_heard_; }  // by this process
 
  private:
   enum class State { kDown, kRefused, kGreeting, kWelcomed };
@@ -48,7 +48,7 @@ class Session {
   State state_ = State::kDown;
   unsigned attempts_ = 0;      // since the last welcome
   std::optional<Uptime> due_;  // the next hello, beat or rebuild
-  Uptime last_heard_{};
+  std::optional<Uptime> last_heard_;
   std::uint32_t in_flight_max_ = 16;
 };
 

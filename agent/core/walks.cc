@@ -15,6 +15,13 @@ namespace {
 constexpr Duration kHeartbeatMax = std::chrono::minutes(5);
 }  // namespace
 
+// A new start of the agent is none either.
+model::Health Core::heartbeat(const Now& now) const {
+  const auto heard = session_.last_heard();
+  if (now.uptime - heard.value_or(loaded_at_) >= kHeartbeatMax) return model::Health::kBad;
+  return heard ? model::Health::kGood : model::Health::kUnknown;
+}
+
 bool Core::is_running(const DocumentId& order) const {
   const auto is_it = [&](const Run& run) { return run.job.order == order; };
   return (acting_ && is_it(*acting_)) || std::ranges::any_of(ready_, is_it, &Ready::run) ||
@@ -83,7 +90,7 @@ void Core::conclude(Run run, bool had_company, const model::ScanDone& done,
   for (const std::string& what : done.result.mismatches)
     effects.notes.push_back({"mismatch", {{"what", what}}, true});
   run.health = done.health;
-  mark_heartbeat(run.health, now.uptime - session_.last_heard() < kHeartbeatMax);
+  mark_heartbeat(run.health, heartbeat(now));
   for (const model::HealthMark& mark : run.health)
     effects.notes.push_back(
         {"health",

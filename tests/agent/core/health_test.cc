@@ -18,6 +18,7 @@ using model::HealthCheck;
 using model::HealthMark;
 using model::HostState;
 using model::Reason;
+using testing::HasSubstr;
 
 TEST(HealthCheckText, AFormThatPeopleWriteIsNotRead) {
   using Kind = HealthCheck::Kind;
@@ -74,6 +75,11 @@ class HealthAfter : public AgentCore {
     host.scan_answers(with(host.found(), before));
     host.act_answers(HostState::kCleaned);
   }
+  // The agent starts anew, and is not connected before its rescan ends.
+  void restart_unheard() {
+    host.crash();
+    host.scan_answers(with(host.clean(), Health::kUnknown));
+  }
   model::ScanDone with(model::ScanDone done, Health health) const {
     for (const std::string& check : host.policy.verify.health)
       done.health.push_back({check, health, health == Health::kGood ? "listening" : "closed"});
@@ -129,6 +135,34 @@ TEST_F(HealthAfter, ACleaningThatCutTheHostOffIsVerified) {
   host.scan_answers(with(host.clean(), Health::kUnknown));
   host.disconnect();
   host.pass(std::chrono::minutes(10));
+  host.scan_answers(with(host.clean(), Health::kUnknown));
+  EXPECT_EQ(host.last().reason, Reason::kHealth) << host.core->why(order);
+}
+
+TEST_F(HealthAfter, ARestartOfTheAgentIsBlamedOnTheCleaning) {
+  cleaned(Health::kUnknown, {"agent heartbeat"});
+  restart_unheard();
+  host.pass(std::chrono::seconds(91));
+  host.scan_answers(with(host.clean(), Health::kUnknown));
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_THAT(host.core->why(order), HasSubstr("but nobody can tell: agent heartbeat"));
+}
+
+TEST_F(HealthAfter, ShortlyAfterABootTheControllerIsHeardUnheard) {
+  cleaned(Health::kUnknown, {"agent heartbeat"});
+  host.clock.boot.value.fill(2);
+  host.uptime = std::chrono::minutes(1);
+  restart_unheard();
+  host.pass(std::chrono::seconds(91));
+  host.scan_answers(with(host.clean(), Health::kUnknown));
+  EXPECT_EQ(host.last().state, HostState::kVerified);
+  EXPECT_THAT(host.core->why(order), HasSubstr("but nobody can tell: agent heartbeat"));
+}
+
+TEST_F(HealthAfter, AHostThatIsCutOffSinceARestartIsWell) {
+  cleaned(Health::kUnknown, {"agent heartbeat"});
+  host.crash();
+  host.pass(std::chrono::minutes(5));
   host.scan_answers(with(host.clean(), Health::kUnknown));
   EXPECT_EQ(host.last().reason, Reason::kHealth) << host.core->why(order);
 }
