@@ -19,26 +19,34 @@ std::string_view word(std::string_view& text) {
   return result;
 }
 
+std::string lower_word(std::string_view& text) {
+  std::string result(word(text));
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
 struct PamLine {
   std::string service, type, control, module;
 };
 
-// `- auth` may stand before a type: a module that is missing is no error.
+// `- auth` may stand before a type: a module that is missing is no error. Only a module's name has
+// a case.
 PamLine parse(std::string_view raw, bool with_service) {
   PamLine line;
   const std::string whole = lines::joined(raw, lines::Join::kPam);
   std::string_view rest = whole;
   const std::size_t first = rest.find_first_not_of(kBlank);
   if (first == std::string_view::npos || rest[first] == '#') return line;
-  if (with_service) line.service = word(rest);
-  line.type = word(rest);
+  if (with_service) line.service = lower_word(rest);
+  line.type = lower_word(rest);
   if (line.type.starts_with('-')) line.type.erase(0, 1);
   rest.remove_prefix(std::min(rest.find_first_not_of(kBlank), rest.size()));
   if (rest.starts_with('[')) {
     line.control = rest.substr(0, std::min(rest.find(']'), rest.size()));
     rest.remove_prefix(std::min(line.control.size() + 1, rest.size()));
   } else {
-    line.control = word(rest);
+    line.control = lower_word(rest);
   }
   line.module = word(rest);
   if (line.control == "include" || line.control == "substack") line.module.clear();

@@ -20,6 +20,23 @@ TEST(Pam, ALineThatOthersCountOverGoesAndTheyCountOverAnother) {
   EXPECT_EQ(why_pam_lines_stay(below, {"auth optional pam_exec.so /x"}, false), "");
 }
 
+TEST(Pam, ALineThatOthersCountOverIsSpeltInCapitals) {
+  const std::string evil = "AUTH optional pam_exec.so /x";
+  EXPECT_NE(why_pam_lines_stay("auth [success=2 default=ignore] pam_unix.so\n" + evil +
+                                   "\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
+                               {evil}, false),
+            "");
+  EXPECT_NE(
+      why_pam_lines_stay("@Include common-auth\n" + evil + "\n", {"@Include common-auth"}, false),
+      "");
+  EXPECT_EQ(why_pam_lines_stay(evil + "\nauth required pam_unix.so\n", {evil}, false), "");
+  EXPECT_NE(why_pam_lines_stay("sshd auth [success=1 default=ignore] pam_unix.so\nSSHD " + evil +
+                                   "\nsshd auth required pam_deny.so\n",
+                               {"SSHD " + evil}, true),
+            "");
+  EXPECT_EQ(pam_module_of("auth INCLUDE evil.so", false), "");
+}
+
 TEST(Pam, ACountOfOneTypeIsTakenForThatOfAnother) {
   EXPECT_EQ(why_pam_lines_stay("auth [success=1 default=ignore] pam_unix.so\n"
                                "session optional pam_exec.so /x\nsession required pam_unix.so\n"
