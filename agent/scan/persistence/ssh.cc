@@ -23,19 +23,29 @@ constexpr std::string_view kSshdSettings[] = {"authorizedkeysfile",
                                               "sshdsessionpath",
                                               "sshdauthpath"};
 
-// "Keyword value" or "Keyword=value"; quotes may stand around the keyword.
-std::pair<std::string, std::string_view> setting(std::string_view line) {
-  std::string_view rest = trimmed(line), keyword;
-  if (rest.starts_with('"')) {
-    rest.remove_prefix(1);
-    keyword = field(rest, '"');
-  } else {
-    keyword = rest.substr(0, rest.find_first_of(" \t="));
-    rest.remove_prefix(keyword.size());
+// Takes the first word off, with the blanks and one = behind it, as strdelim() of sshd does: quotes
+// may begin within it.
+std::string delimited(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_of(" \t\r\n\"="), text.size());
+  std::string result(text.substr(0, end));
+  text.remove_prefix(end);
+  if (text.starts_with('"')) {
+    text.remove_prefix(1);
+    result += field(text, '"');
+    text = trimmed(text);
+    return result;
   }
-  std::string_view value = trimmed(rest);
-  if (value.starts_with('=')) value = trimmed(value.substr(1));
-  return {lower(keyword), value};
+  text = trimmed(text);
+  if (text.starts_with('=')) text = trimmed(text.substr(1));
+  return result;
+}
+
+// "Keyword value" or "Keyword=value"; sshd passes over one empty word before the keyword.
+std::pair<std::string, std::string_view> setting(std::string_view line) {
+  std::string_view rest = line;
+  std::string keyword = delimited(rest);
+  if (keyword.empty()) keyword = delimited(rest);
+  return {lower(keyword), trimmed(rest)};
 }
 
 // Takes the first off as argv_split() of sshd does; nothing: a comment, or the end.

@@ -215,6 +215,22 @@ TEST(Persistence, ASettingOfSshdHidesInQuotes) {
                    {Format::kAuthorizedKeys, "/y/*/*"}}));
 }
 
+TEST(Persistence, ASettingOfSshdHidesBehindAnEmptyWord) {
+  const auto entries = parse(Format::kSshd,
+                             "=ForceCommand /tmp/1\n\"\" AuthorizedKeysCommand /tmp/2\n"
+                             "\t=ForceCommand=/tmp/3\r\n Force\"Command\" /tmp/4\n==Include /x\n");
+  ASSERT_EQ(entries.size(), 4u);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    EXPECT_EQ(entries[i].command, "/tmp/" + std::to_string(i + 1));
+  EXPECT_EQ(entries[1].name, "authorizedkeyscommand");
+  using Files = std::vector<FollowedFile>;
+  EXPECT_EQ(
+      followed_files(Format::kSshd, "/etc/file",
+                     "=AuthorizedKeysFile /etc/keys/%u\n\"\"Include /x\n = Include=/y\n"),
+      (Files{
+          {Format::kAuthorizedKeys, "/etc/keys/*"}, {Format::kSshd, "/x"}, {Format::kSshd, "/y"}}));
+}
+
 TEST(Persistence, SshdRunsAnotherProgramOrLetsAnybodyIn) {
   const Entries entries = {
       {"sshdsessionpath", "SshdSessionPath /tmp/x", "/tmp/x", "", 1},
