@@ -5,6 +5,7 @@
 
 #include "agent/lines/apt_conf.h"
 #include "agent/lines/logical_lines.h"
+#include "agent/lines/udev_rule.h"
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
 #include "agent/plan/protected.h"
@@ -91,6 +92,15 @@ bool sets_more_than_hooks(std::string_view statement) {
   return more;
 }
 
+// Other rules are passed over, or not, by these.
+bool has_label(std::string_view rule) {
+  bool has = false;
+  lines::each_udev_key(lines::joined(rule, lines::Join::kUdev), [&](const lines::UdevKey& key) {
+    has = has || key.name == "LABEL" || key.name == "GOTO";
+  });
+  return has;
+}
+
 }  // namespace
 
 EntryFacts::EntryFacts(const Tree& tree, const PackageDb& packages,
@@ -119,6 +129,10 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
     case PersistenceKind::kGitHook:
       if (entry.entry.find('[') < entry.entry.find('='))
         return std::string("the setting stands behind the name of its section, which others need");
+      return std::string();
+    case PersistenceKind::kUdevRule:
+      if (has_label(entry.entry))
+        return std::string("the rule has a label or a jump, by which others are passed over");
       return std::string();
     default:
       return std::string();

@@ -254,6 +254,26 @@ TEST_F(Refusal, AnUndoOfWhatNeverHappened) {
   expect(request, Reason::kUndoUnknown);
 }
 
+TEST_F(Refusal, ARuleOfUdevThatOthersJumpByGoes) {
+  const std::string path = "/etc/udev/rules.d/10-own.rules";
+  const auto others = host.findings;
+  const auto plan = [&](const std::string& rule) {
+    write_text(host.at(path), rule + "\n");
+    host.findings = others;
+    host.find_line(kByCron, model::PersistenceKind::kUdevRule, path, rule);
+    host.dry_run = host.findings;
+  };
+  for (const char* rule :
+       {"KERNEL==\"sd*\", RUN+=\"/x\", GOTO=\"end\"", "LABEL=\"end\", RUN+=\"/x \\\"a\"",
+        "RUN+=\"/x\", \\\n# y\nLAB\\\n EL=\"end\""}) {
+    plan(rule);
+    expect(host.request(), Reason::kProtected);
+  }
+  plan("RUN+=\"/x \\\", LABEL=\\\"end\", ENV{GOTO}=\"1\"");
+  const Answer answer = host.run(host.request());
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+}
+
 // A module of PAM without which nobody logs in, and what only looks like one.
 struct Module : Clean {
   void expect_stays(const std::string& path) {
