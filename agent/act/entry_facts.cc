@@ -9,6 +9,7 @@
 #include "agent/plan/binding.h"
 #include "agent/plan/pam.h"
 #include "agent/plan/protected.h"
+#include "agent/plan/shell.h"
 #include "agent/scan/persistence/persistence.h"
 #include "protocol/base/limits.h"
 #include "protocol/crypto/digest.h"
@@ -92,6 +93,10 @@ bool sets_more_than_hooks(std::string_view statement) {
   return more;
 }
 
+bool is_of_shell(const model::PersistenceIdentity& entry) {
+  return lines::join_of(entry) == lines::Join::kShell;
+}
+
 // Other rules are passed over, or not, by these.
 bool has_label(std::string_view rule) {
   bool has = false;
@@ -108,7 +113,7 @@ EntryFacts::EntryFacts(const Tree& tree, const PackageDb& packages,
     : tree_(tree), packages_(packages) {
   for (const auto& finding : findings) {
     const auto* entry = std::get_if<model::PersistenceIdentity>(&finding.identity);
-    if (entry && entry->kind == PersistenceKind::kPamConfig)
+    if (entry && (entry->kind == PersistenceKind::kPamConfig || is_of_shell(*entry)))
       found_[entry->file.path].insert(entry->entry);
   }
 }
@@ -137,6 +142,13 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
     default:
       return std::string();
   }
+}
+
+Checked<std::string> EntryFacts::why_shell_line_stays(
+    const model::PersistenceIdentity& entry) const {
+  if (!is_of_shell(entry)) return std::string();
+  FS_TRY(const std::string text, text_of(tree_, entry.file.path));
+  return plan::why_shell_line_stays(entry.file.path, text, found_.at(entry.file.path), entry.entry);
 }
 
 Checked<std::string> EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& entry) const {

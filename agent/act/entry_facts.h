@@ -20,6 +20,9 @@ class EntryFacts {
 
   // Empty: it may go.
   Checked<std::string> why_it_stays(const model::PersistenceIdentity& entry) const;
+  // The same of a line of a shell's script. Any user writes those: this one stays, and the rest
+  // goes.
+  Checked<std::string> why_shell_line_stays(const model::PersistenceIdentity& entry) const;
   // plan::object_key()s of the PAM lines that load this file.
   Checked<std::vector<std::string>> pam_lines_of(const std::string& path) const;
 
@@ -28,7 +31,7 @@ class EntryFacts {
 
   const Tree& tree_;
   const PackageDb& packages_;
-  std::map<std::string, std::set<std::string>> found_;  // path: lines of PAM configurations
+  std::map<std::string, std::set<std::string>> found_;  // path: lines that others rest on
 };
 
 }  // namespace fleetsweep::act

@@ -164,9 +164,11 @@ class Facts {
           "left, for {} would have no key to log in with: add the owner's, then order again",
           escaped(account));
     if (is_entry) {
-      FS_TRY(std::string why,
-             entries_->why_it_stays(std::get<model::PersistenceIdentity>(finding.identity)));
+      const auto& entry = std::get<model::PersistenceIdentity>(finding.identity);
+      FS_TRY(std::string why, entries_->why_it_stays(entry));
       if (!why.empty()) return refused(Reason::kProtected, std::move(why));
+      FS_TRY(why, entries_->why_shell_line_stays(entry));
+      if (!why.empty()) facts.left_alone = "left, for " + why;
     }
     if (plan::is_file_itself(finding.identity)) {
       FS_TRY(facts.named_by, entries_->pam_lines_of(file.path));

@@ -191,6 +191,21 @@ TEST_F(Clean, LibrariesGoFromALineOfPreloadAndTheirNeighbourStays) {
   EXPECT_EQ(host.manifest(), before);
 }
 
+TEST_F(Clean, ALineOfAShellGoesAndLeavesNoScript) {
+  const std::string path = "/home/ann/.bashrc", miner = "  /tmp/kit/evil &";
+  const std::string script = "if ! pgrep evil; then\n" + miner + "\nfi\nowner\n";
+  write_text(host.at(path), script);
+  host.find_line(kByCron, model::PersistenceKind::kShellProfile, path, miner);
+  host.dry_run = host.findings;
+  const Answer left = host.run(host.request());
+  EXPECT_EQ(left.state(), HostState::kResidual) << left.text();
+  EXPECT_NE(left.done->detail.find(path + ": left, for the block around it would be left empty"),
+            std::string::npos)
+      << left.text();
+  EXPECT_EQ(read_text(host.at(path)), script);
+  EXPECT_FALSE(std::filesystem::exists(host.at("/tmp/kit/evil"))) << "the rest stayed";
+}
+
 TEST_F(Clean, AnEditMadeWhileWeEditIsNotLost) {
   const std::string path = host.at("/etc/crontab");
   const std::string edited = read_text(path) + "# added by hand\n";
