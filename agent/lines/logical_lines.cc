@@ -317,6 +317,16 @@ std::string joined(std::string_view line, Join join) {
   return result;
 }
 
+std::string unescaped(std::string_view text) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at)
+    if (text[at] == '\\' && at + 1 < text.size())
+      at += add_escaped(result, text.substr(at + 1));
+    else
+      result += text[at];
+  return result;
+}
+
 std::vector<Word> environment_words(std::string_view line) {
   std::vector<Word> words;
   for (Piece& piece : pieces(line).list)

@@ -49,6 +49,9 @@ std::vector<Line> logical_lines(std::string_view text, Join join);
 // What stands there without the joints: one line.
 std::string joined(std::string_view line, Join join);
 
+// As cunescape() of systemd and udev has it: \x2f is a slash.
+std::string unescaped(std::string_view text);
+
 // The words of a unit's `Environment="A=1" "B=x y" C=2`, after the first equals sign.
 struct Word {
   std::string_view raw;  // as written, with its quotes

@@ -4,6 +4,30 @@
 #include "agent/scan/persistence/formats.h"
 
 namespace fleetsweep::scan {
+namespace {
+
+// As a shell and systemd read it: quotes may stand anywhere.
+std::string without_escapes(std::string_view value) {
+  std::string result;
+  char quote = 0;
+  for (std::size_t at = 0; at < value.size(); ++at) {
+    const char c = value[at];
+    if (c == '\\' && quote != '\'' && at + 1 < value.size()) {
+      constexpr std::string_view kEscaped = "\"\\`$";
+      if (quote != 0 && kEscaped.find(value[at + 1]) == std::string_view::npos) result += c;
+      result += value[++at];
+    } else if (c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '"' || c == '\'')) {
+      quote = c;
+    } else {
+      result += c;
+    }
+  }
+  return result;
+}
+
+}  // namespace
 
 bool is_of_loader(std::string_view variable) {
   constexpr std::string_view kVariables[] = {
@@ -23,9 +47,12 @@ LineEntry assignment_line(const std::string& user, std::string_view line) {
   const std::size_t end = content.find_first_of("= \t");
   const std::string_view variable = content.substr(0, end);
   if (end == std::string_view::npos || !is_of_loader(variable)) return std::nullopt;
-  return PersistenceEntry{.name = std::string(variable),
-                          .command = std::string(unquoted(trimmed(content.substr(end + 1)))),
-                          .user = user};
+  const std::string_view value = trimmed(content.substr(end + 1));
+  PersistenceEntry entry{.name = std::string(variable), .user = user};
+  entry.command = unquoted(value);
+  if (const std::string meant = without_escapes(value); meant != entry.command)
+    append(entry.command, meant);
+  return entry;
 }
 
 std::vector<PersistenceEntry> libraries(const std::string& user, std::string_view line) {

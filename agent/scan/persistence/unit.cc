@@ -57,6 +57,37 @@ std::string_view choices_of(char specifier) {
   }
 }
 
+// With those in place that have one meaning: of the two managers, for the system's.
+std::string with_specifiers(std::string_view text, bool is_of_system) {
+  std::string result;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string_view rest;
+    if (text[at] == '%' && at + 1 < text.size()) rest = choices_of(text[at + 1]);
+    const std::string_view choice = field(rest, '|');
+    const bool is_known = !choice.empty() && choice.find_first_of("@*") == std::string_view::npos;
+    if (is_known && (rest.empty() || is_of_system)) {
+      result += choice;
+      ++at;
+    } else {
+      result += text[at];
+    }
+  }
+  return result;
+}
+
+// What systemd makes of a command, if that is something else than stands there.
+std::string meant_by(std::string_view line, bool is_of_system) {
+  std::string command;
+  bool differs = false;
+  for (const lines::Word& word : lines::environment_words(line)) {
+    const std::string value = with_specifiers(word.value, is_of_system);
+    differs = differs || value != unquoted(word.raw);
+    if (!command.empty()) command += ' ';
+    command += value;
+  }
+  return differs ? command : std::string();
+}
+
 // What systemd takes for a yes.
 bool is_yes(std::string_view value) {
   const std::string folded = lower(value);
@@ -81,6 +112,7 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   std::vector<PersistenceEntry> entries;
   const auto ends = [&](std::string_view suffix) { return name.ends_with(suffix); };
   const bool is_socket = ends(".socket");
+  const bool is_of_system = user == "root" && path.find("/systemd/user") == std::string::npos;
   std::string starts;
   bool accepts = false;
   each_setting(text, [&](const lines::Setting& setting) {
@@ -88,7 +120,11 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
     if (key == (is_socket ? "Service" : "Unit")) starts = value;
     if (key == "Accept") accepts = is_yes(value);
     if (key == "User") whole.user = value;
-    if (key.starts_with("Exec")) append(whole.command, value);
+    if (key.starts_with("Exec")) {
+      append(whole.command, value);
+      if (const auto meant = meant_by(line.text, is_of_system); !meant.empty())
+        append(whole.command, meant);
+    }
     if (key != "Environment" && key != "DefaultEnvironment" && key != "ManagerEnvironment") return;
     for (const lines::Word& word : lines::environment_words(line.text))
       if (may_be_of_loader(std::string_view(word.value).substr(0, word.value.find('='))))

@@ -369,6 +369,21 @@ TEST_F(ScanTest, WhatIsJoinedToALoaderIsBoundToThatLoader) {
   EXPECT_EQ(result["verdicts"][0]["findings"].size(), 3u);
 }
 
+TEST_F(ScanTest, AJoinMissesAPathThatIsSpeltWithEscapes) {
+  write("/opt/abcd/run", "x");
+  write("/etc/systemd/system/x.service", "[Service]\nExecStart=/opt/\\x61bcd/run\n");
+  write("/etc/udev/rules.d/x.rules", "RUN+=e\"/opt/\\x61bcd/run\"\n");
+  write("/etc/environment.d/x.conf", "LD_PRELOAD=/opt/\\abcd/run\n");
+  model::Policy policy;
+  policy.detections.push_back(
+      detection("loader", ObjectKind::kFile, {is(Field::kFilePath, "/opt/abcd/run")}));
+  policy.detections.push_back(
+      detection("link", ObjectKind::kPersistence,
+                {templated(Field::kPersistenceCommand, "{{loader.file.path}}", Match::kContains)}));
+  policy.detections[1].for_each = 0;
+  EXPECT_EQ(persistence(scan(policy)).size(), 3u);
+}
+
 TEST_F(ScanTest, AVerdictStandsBesideAFindingThatItDoesNotRestOn) {
   write("/opt/named", "x");
   write("/opt/other", "x");

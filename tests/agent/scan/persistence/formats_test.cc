@@ -116,6 +116,32 @@ TEST(Persistence, AVariableOfTheLoaderIsSpeltWithEscapes) {
   EXPECT_EQ(commands("ManagerEnvironment=LD_PRELOAD=/x\n", Format::kManager), "LD_PRELOAD=/x\n");
 }
 
+TEST(Persistence, AProgramIsSpeltWithEscapesOrSpecifiers) {
+  const auto command = [](const std::string& value, const std::string& user = "root") {
+    const std::string path = user == "root" ? "/etc/systemd/system/x.service"
+                                            : "/home/ann/.config/systemd/user/x.service";
+    return parse(Format::kUnit, "[Service]\nExecStart=" + value + "\n", path, user)[0].command;
+  };
+  EXPECT_EQ(command("/t\\x6dp/m"), "/t\\x6dp/m; /tmp/m");
+  EXPECT_EQ(command("-%T/m 'a b'"), "-%T/m 'a b'; -/tmp/m a b");
+  EXPECT_EQ(command("%V/m"), "%V/m; /var/tmp/m");
+  EXPECT_EQ(command("\\x25T/m %%i"), "\\x25T/m %%i; /tmp/m %i");
+  EXPECT_EQ(command("/tmp/a\"b\""), "/tmp/a\"b\"; /tmp/ab");
+  EXPECT_EQ(command("%t/m %S %C %E %L"),
+            "%t/m %S %C %E %L; /run/m /var/lib /var/cache /etc /var/log");
+  EXPECT_EQ(command("%t/m", "ann"), "%t/m") << "of which user is not known";
+  EXPECT_EQ(command("%h/m %i '/a  b' \"c\""), "%h/m %i '/a  b' \"c\"");
+  EXPECT_EQ(parse(Format::kUdev, "RUN+=e\"\\x2ftmp\\x2fu \\\"a\\\"\", RUN+= e\"/y\"\n")[0].command,
+            "\\x2ftmp\\x2fu \\\"a\\\"; /tmp/u \"a\"; /y");
+  EXPECT_EQ(parse(Format::kUdev, "NAME==\"e\", RUN+=\"\\x2f\"\n")[0].command, "\\x2f");
+  const auto of = [](const std::string& line) {
+    return parse(Format::kAssignments, line + "\n")[0].command;
+  };
+  EXPECT_EQ(of("LD_PRELOAD=/t\\mp/x"), "/t\\mp/x; /tmp/x");
+  EXPECT_EQ(of("LD_PRELOAD=/t\"mp\"'/a\\b'\"\\c\\$\""), "/t\"mp\"'/a\\b'\"\\c\\$\"; /tmp/a\\b\\c$");
+  EXPECT_EQ(of("LD_PRELOAD='/tmp/x'"), "/tmp/x");
+}
+
 TEST(Persistence, ADropInBelongsToItsUnitAndATimerToItsService) {
   EXPECT_EQ(parse(Format::kUnit, "[Service]\nExecStart=/tmp/x\n",
                   "/etc/systemd/system/ssh.service.d/x.conf")[0]
