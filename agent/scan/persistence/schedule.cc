@@ -5,12 +5,13 @@
 namespace fleetsweep::scan {
 namespace {
 
-// NAME=value, which sets the environment of the lines below it.
+// NAME=value, which sets the environment of the lines below it; quotes may stand around the name.
 bool is_assignment(std::string_view line) {
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos) return false;
   const std::string_view left = trimmed(line.substr(0, equals));
-  return !left.empty() && left.find_first_of(" \t*@") == std::string_view::npos;
+  return !left.empty() &&
+         (unquoted(left) != left || left.find_first_of(" \t*@") == std::string_view::npos);
 }
 
 bool is_plain(char c) {
@@ -75,7 +76,7 @@ LineEntry crontab_line(Format format, const std::string& user, std::string_view 
   PersistenceEntry entry{.name = user, .user = user};
   if (is_assignment(rest)) {
     // Cron starts each line by SHELL.
-    const std::string_view name = trimmed(field(rest, '='));
+    const std::string_view name = unquoted(trimmed(field(rest, '=')));
     if (name == "SHELL" || is_of_loader(name)) entry.command = unquoted(trimmed(rest));
     return entry;
   }

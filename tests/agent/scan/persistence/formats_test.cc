@@ -37,6 +37,14 @@ TEST(Persistence, AnAssignmentWithSpacesIsNoCommand) {
             (Entries{{"u", "MAILTO = root", "", "u", 1}}));
 }
 
+TEST(Persistence, ANameOfAVariableOfCronStandsInQuotes) {
+  EXPECT_EQ(parse(Format::kUserCrontab,
+                  "\"LD_PRELOAD\" = /tmp/q.so\n'SHELL'=/tmp/evilsh\n\"A * B\" = c\n", "/x/u"),
+            (Entries{{"u", "\"LD_PRELOAD\" = /tmp/q.so", "/tmp/q.so", "u", 1},
+                     {"u", "'SHELL'=/tmp/evilsh", "/tmp/evilsh", "u", 2},
+                     {"u", "\"A * B\" = c", "", "u", 3}}));
+}
+
 TEST(Persistence, AnacrontabHasANameBeforeItsCommand) {
   const auto entries = parse(Format::kAnacrontab, "7 10 weekly run-parts /x\n");
   ASSERT_EQ(entries.size(), 1u);
