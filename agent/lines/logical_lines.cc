@@ -13,6 +13,10 @@ using model::PersistenceKind;
 
 constexpr std::string_view kUnitEnds("\n\r\0", 3);
 
+bool is_pams(Join join) {
+  return join == Join::kPam || join == Join::kPamVariables;
+}
+
 bool ends_as_unit(Join join) {
   return unjoined(join) == Join::kList;
 }
@@ -55,9 +59,9 @@ bool is_blank(char c) {
 
 // Between the parts of a line.
 bool is_skipped(std::string_view line, Join join) {
-  if (join != Join::kUnit && join != Join::kUdev && join != Join::kPam) return false;
+  if (join != Join::kUnit && join != Join::kUdev && !is_pams(join)) return false;
   return is_comment(line, join) ||
-         (join == Join::kPam && line.find_first_not_of(kBlank) == std::string_view::npos);
+         (is_pams(join) && line.find_first_not_of(kBlank) == std::string_view::npos);
 }
 
 // Where a comment begins behind something else, line after line of one that was put together: what
@@ -68,7 +72,7 @@ class Comments {
 
   // npos: there is none, and what follows belongs to it.
   std::size_t find(std::string_view line) {
-    if (join_ == Join::kPam) return line.find('#');
+    if (is_pams(join_)) return line.find('#');
     const bool is_shell = join_ == Join::kShell, is_git = join_ == Join::kGit;
     if (!is_shell && !is_git && join_ != Join::kSudoers) return std::string_view::npos;
     constexpr std::string_view kBetweenWords = " \t\r;&|()";
@@ -99,12 +103,43 @@ class Comments {
   bool in_word_ = false;  // of a shell, which knows comments only at the beginning of one
 };
 
+// Of NAME="value", line after line: whether the quote that begins the value is still open.
+class Quotes {
+ public:
+  bool is_open_behind(std::string_view line) {
+    std::size_t at = 0;
+    if (part_ == Part::kName) {
+      at = line.find('=');
+      if (at == line.npos) return false;
+      ++at;
+      part_ = Part::kGap;
+    }
+    for (; at < line.size() && part_ != Part::kPlain; ++at) {
+      const char c = line[at];
+      if (quote_ != 0) {
+        if (c == quote_) quote_ = 0;
+        if (c == '\\' && quote_ == '"') ++at;
+      } else if (c == '"' || c == '\'') {
+        quote_ = c;
+      } else if (!is_blank(c)) {
+        part_ = Part::kPlain;
+      }
+    }
+    return quote_ != 0;
+  }
+
+ private:
+  enum class Part : std::uint8_t { kName, kGap, kPlain };
+  Part part_ = Part::kName;
+  char quote_ = 0;
+};
+
 // To most a backslash may stand for itself, behind another one.
 bool has_joint(std::string_view line, Join join) {
-  if (join == Join::kPam || join == Join::kSudoers)
+  if (is_pams(join) || join == Join::kSudoers)
     line = line.substr(0, line.find_last_not_of(kBlank) + 1);
   const std::size_t slashes = line.size() - (line.find_last_not_of('\\') + 1);
-  const bool is_any = join == Join::kUdev || join == Join::kPam || join == Join::kAnacron;
+  const bool is_any = join == Join::kUdev || is_pams(join) || join == Join::kAnacron;
   return is_any ? slashes > 0 : slashes % 2 == 1;
 }
 
@@ -120,13 +155,14 @@ void each_byte(std::string_view line, Join join, Visit visit) {
     const bool goes_on = join != unjoined(join) && join != Join::kBraces && next > end;
     const std::string_view part = line.substr(at, end - at);
     const bool is_left_out = at > 0 && is_skipped(part, join);
-    if (join == Join::kPam) end = at + std::min(Comments(join).find(part), part.size());
-    if (goes_on && !is_left_out) end = at + std::min(part.rfind('\\'), part.size());
+    const bool is_joined = goes_on && (join != Join::kVariables || has_joint(part, join));
+    if (is_pams(join)) end = at + std::min(Comments(join).find(part), part.size());
+    if (is_joined && !is_left_out) end = at + std::min(part.rfind('\\'), part.size());
     for (std::size_t i = at; drops_blanks && at > 0 && i < end && is_blank(line[i]); ++i) ++at;
     for (std::size_t i = at; !is_left_out && i < end; ++i)
       if (join != Join::kModprobe || line[i] != '\\' || ++i < end) visit(line[i], i);
     if (goes_on && !is_left_out && has_gap) visit(' ', end);
-    if (!goes_on && next > end && join != Join::kPam)  // a line end that belongs to it
+    if (!is_joined && next > end && !is_pams(join))  // a line end that belongs to it
       for (std::size_t i = end; i < next; ++i) visit(line[i], i);
     at = next;
   }
@@ -236,8 +272,10 @@ bool is_sudoers_comment(std::string_view line) {
 }
 
 Join join_of_variables(std::string_view path) {
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  return name == "environment" || name == ".pam_environment" ? Join::kList : Join::kVariables;
+  if (path.ends_with("/.ssh/environment")) return Join::kList;
+  const bool is_pams_own = path == "/etc/environment" || path == "/etc/security/pam_env.conf" ||
+                           path.ends_with("/.pam_environment");
+  return is_pams_own ? Join::kPamVariables : Join::kVariables;
 }
 
 Join join_of(const model::PersistenceIdentity& entry) {
@@ -284,6 +322,7 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
   bool inside = false;
   AptReader apt;
   Comments comments(join);
+  Quotes quotes;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = end_of(text, at, join), next = behind_end(text, end, join);
     const std::string_view line = text.substr(at, end - at), newline = text.substr(end, next - end);
@@ -292,9 +331,10 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
       apt.read(line, [](const AptSetting&) {});
       goes_on = apt.is_inside();
     } else if (join != unjoined(join)) {
-      goes_on = inside && is_skipped(line, join) ? true
-                : !inside && is_comment(line, join)
-                    ? false
+      goes_on = inside && is_skipped(line, join)    ? true
+                : !inside && is_comment(line, join) ? false
+                : join == Join::kVariables && quotes.is_open_behind(line)
+                    ? true
                     : comments.find(line) == line.npos && has_joint(line, join);
     }
     inside = goes_on && next < text.size();
@@ -302,6 +342,7 @@ std::vector<Line> logical_lines(std::string_view text, Join join) {
     if (!inside) {
       result.push_back({text.substr(begin, end - begin), newline, first});
       comments = Comments(join);
+      quotes = Quotes();
       begin = next;
       first = number;
     }

@@ -26,12 +26,15 @@ enum class Join : std::uint8_t {
   kPam,        // blanks may stand behind the \, and empty lines and comments between the parts
   kGit,        // as kShell, and ; begins a comment too
   kAnacron,    // a \ joins whatever stands before it
-  kVariables,  // as kList, but of what systemd or a shell reads into an environment
+  kVariables,  // as kList, but of what systemd or a shell reads into an environment: a quote goes
+               // on
+  kPamVariables,  // as kPam, with nothing between the parts
 };
-inline constexpr Join kJoinLast = Join::kVariables;  // records hold its number: new ones behind it
+inline constexpr Join kJoinLast =
+    Join::kPamVariables;  // records hold its number: new ones behind it
 // Only the hooks of apt have a name with ::.
 Join join_of(const model::PersistenceIdentity& entry);
-// Of a file of variables: PAM and sshd read each line of theirs for itself.
+// Of a file of variables: PAM has its own way, and sshd reads each line for itself.
 Join join_of_variables(std::string_view path);
 // The same lines before any of them are joined.
 Join unjoined(Join join);

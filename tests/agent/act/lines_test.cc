@@ -18,6 +18,16 @@ TEST(Lines, OnlyTheExactLineGoesAndAllOtherBytesStay) {
   EXPECT_EQ(without_line(std::string("\0bad\nbad\n", 9), "bad"), Text(std::string("\0bad\n", 5)));
 }
 
+TEST(Lines, AVariableGoesWithAllItsLines) {
+  const std::string quoted = "LD_PRELOAD=\"/x\nA=1\n\"";
+  EXPECT_EQ(without_line("B=1\n" + quoted + "\nC=2\n", quoted, "", lines::Join::kVariables),
+            Text("B=1\nC=2\n"));
+  EXPECT_EQ(without_line("B='\nA=1\n'\n", "A=1", "", lines::Join::kVariables), std::nullopt);
+  const std::string of_pam = "LD_PRELOAD=\\\n/x";
+  EXPECT_EQ(without_line("B=1\n" + of_pam + "\nC=2\n", of_pam, "", lines::Join::kPamVariables),
+            Text("B=1\nC=2\n"));
+}
+
 TEST(Lines, ALineThatOnlyContainsTheEntryStays) {
   EXPECT_EQ(without_line("bad idea\n bad\nbad \n#bad\n", "bad"), std::nullopt);
 }

@@ -62,6 +62,8 @@ TEST(LogicalLines, EachReaderPutsALineTogetherInItsWay) {
   EXPECT_EQ(joined("a\\ \n  b", Join::kSudoers), "a   b");
   EXPECT_EQ(joined("a \\\n# c\n\n b # d", Join::kPam), "a   b ");
   EXPECT_EQ(joined("A=/x/\\\r\ny", Join::kVariables), "A=/x/y");
+  EXPECT_EQ(joined("A=\"/\\x\n/y\\\n/z\"", Join::kVariables), "A=\"/\\x\n/y/z\"");
+  EXPECT_EQ(joined("A=\\ \n# c\n\n b # d", Join::kPamVariables), "A= b ");
   EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUnit), "a b");
   EXPECT_EQ(joined("a\\\n # c\n  b", Join::kUdev), "ab");
   EXPECT_EQ(joined("a\\\nb\\c\\\\", Join::kModprobe), "abc\\");

@@ -444,8 +444,9 @@ TEST(Persistence, TheOtherFormatsSayWhatTheyRun) {
   EXPECT_EQ(command(Format::kAssignments, "A=1\nexport LD_PRELOAD='/x.so'\n"), "LD_PRELOAD: /x.so");
   EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD=/x\\\n/y.so\n"), "LD_PRELOAD: /x/y.so");
   EXPECT_TRUE(parse(Format::kAssignments, "A=\"-a \\\nLD_PRELOAD=/x \\\n-b\"\n").empty());
-  EXPECT_EQ(parse(Format::kAssignments, "A=1 \\\nLD_PRELOAD=/x\n", "/etc/environment").size(), 1u)
-      << "PAM reads line by line";
+  EXPECT_EQ(
+      parse(Format::kAssignments, "A=1 \\\nLD_PRELOAD=/x\n", "/home/a/.ssh/environment").size(), 1u)
+      << "sshd reads line by line";
   EXPECT_EQ(command(Format::kAssignments, "LD_PRELOAD DEFAULT=/x.so\n"),
             "LD_PRELOAD: DEFAULT=/x.so");
   EXPECT_EQ(command(Format::kDesktop, "[Desktop Entry]\nExec=/x %u\n"), "file: /x %u");
@@ -542,13 +543,32 @@ TEST(Persistence, AFileThatAnotherNamesIsReadToo) {
             (Files{{Format::kLines, "/opt/x/*.conf"}, {Format::kLines, "/etc/more.conf"}}));
 }
 
+TEST(Persistence, AVariableOfPamGoesOnInTheNextLine) {
+  for (const char* path :
+       {"/etc/environment", "/home/a/.pam_environment", "/etc/security/pam_env.conf"}) {
+    EXPECT_EQ(parse(Format::kAssignments, "LD_PRELOAD=\\ \n# b\n\n/tmp/x # c\n", path),
+              (Entries{{"LD_PRELOAD", "LD_PRELOAD=\\ \n# b\n\n/tmp/x # c", "/tmp/x", "", 1}}));
+    EXPECT_TRUE(parse(Format::kAssignments, "A=1 \\\nLD_PRELOAD=/x\n", path).empty());
+    EXPECT_EQ(parse(Format::kAssignments, "A=\"q\nLD_PRELOAD=/x\n", path).size(), 1u);
+  }
+}
+
+TEST(Persistence, AQuoteOfAVariableSpansLines) {
+  EXPECT_TRUE(
+      parse(Format::kAssignments, "A= \"q\\\"\nLD_PRELOAD=/x\n\"\nB='q\nLD_AUDIT=/x'\n").empty());
+  EXPECT_EQ(parse(Format::kAssignments, "A=a\"q\nLD_PRELOAD=/x\n").size(), 1u) << "begins no value";
+  EXPECT_EQ(parse(Format::kAssignments, "# A=\"\nLD_PRELOAD=/x\n").size(), 1u);
+  EXPECT_EQ(parse(Format::kAssignments, "LD_PRELOAD='/x\n /y'\nA=1\n"),
+            (Entries{{"LD_PRELOAD", "LD_PRELOAD='/x\n /y'", "/x\n /y", "", 1}}));
+}
+
 TEST(Persistence, TheFinderAndTheRemoverSeeTheSameLines) {
   // A continued line: the parser's entry must be one line to act, whose joining goes by kind.
   constexpr char kText[] =
       "a \\\nb {\n\"c\"; }\nd\n# e\rf g\0h i \\\\\nRUN=\"/x\" \\\r\n# k\\\n, PROGRAM=\"/y\"\n\r"
       "install m \\\r/x\ninstall n \\\\\ninstall o /z\nEnvironment=LD_PRELOAD=/x \\\r# p\r"
       "u # v \\\nw \\ \nx\ny ; z \\\nLD_PRELOAD=/x\\\ny\n"
-      "LD_AUDIT=/y\r";
+      "LD_AUDIT=/y\rPATH=\"/x\n/y\"\nENV=\\ \n/z\n";
   const std::string text(kText, sizeof kText - 1);
   for (const auto& place : model::places::kAll)
     for (const auto& entry : parse(place.format, text, std::string(place.path))) {
