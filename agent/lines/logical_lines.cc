@@ -138,6 +138,7 @@ class Quotes {
 bool has_joint(std::string_view line, Join join) {
   if (is_pams(join) || join == Join::kSudoers)
     line = line.substr(0, line.find_last_not_of(kBlank) + 1);
+  if (join == Join::kGit && line.ends_with('\r')) line.remove_suffix(1);
   const std::size_t slashes = line.size() - (line.find_last_not_of('\\') + 1);
   const bool is_any = join == Join::kUdev || is_pams(join) || join == Join::kAnacron;
   return is_any ? slashes > 0 : slashes % 2 == 1;

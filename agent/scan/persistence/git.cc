@@ -38,7 +38,13 @@ std::pair<std::string, std::string_view> setting(std::string& section, std::stri
           trimmed(content.substr(equals + 1))};
 }
 
-// Quotes may stand anywhere, and a comment behind it.
+char meant_by(char behind_backslash) {
+  constexpr std::string_view kLetters = "ntb", kMeant = "\n\t\b";
+  const std::size_t letter = kLetters.find(behind_backslash);
+  return letter == kLetters.npos ? behind_backslash : kMeant[letter];
+}
+
+// Quotes and escapes may stand anywhere, and a comment behind it.
 std::string without_quotes(std::string_view value) {
   std::string result;
   bool quoted = false;
@@ -48,7 +54,7 @@ std::string without_quotes(std::string_view value) {
     else if (!quoted && (value[at] == '#' || value[at] == ';'))
       break;
     else
-      result += value[at] == '\\' && at + 1 < value.size() ? value[++at] : value[at];
+      result += value[at] == '\\' && at + 1 < value.size() ? meant_by(value[++at]) : value[at];
   }
   return std::string(quoted ? result : trimmed(result));
 }
@@ -65,7 +71,7 @@ bool is_pager(std::string_view section, std::string_view value) {
 
 LineEntry git_line(std::string& section, const std::string& user, std::string_view line) {
   const auto [key, written] = setting(section, line);
-  const std::string value(unquoted(written));
+  const std::string value = without_quotes(written);
   constexpr std::string_view kRun[] = {"core.hookspath",
                                        "core.fsmonitor",
                                        "core.sshcommand",
@@ -95,7 +101,8 @@ LineEntry git_line(std::string& section, const std::string& user, std::string_vi
                                        "hook.command"};
   const bool is_command = value.starts_with('!');
   const bool runs = std::find(std::begin(kRun), std::end(kRun), key) != std::end(kRun) ||
-                    is_pager(section, value) || (section == "alias" && is_command) ||
+                    is_pager(section, value) ||
+                    (is_command && (section == "alias" || key == "submodule.update")) ||
                     (key == "credential.helper" && (is_command || value.starts_with('/')));
   if (!runs) return std::nullopt;
   return PersistenceEntry{.name = key, .command = value, .user = user};

@@ -28,6 +28,12 @@ TEST(Lines, AVariableGoesWithAllItsLines) {
             Text("B=1\nC=2\n"));
 }
 
+TEST(Lines, ASettingOfGitGoesAndLeavesItsSecondLine) {
+  EXPECT_EQ(without_line("[core]\r\npager = /a\\\r\n/b\r\nx = 1\r\n", "pager = /a\\\r\n/b\r", "",
+                         lines::Join::kGit),
+            Text("[core]\r\nx = 1\r\n"));
+}
+
 TEST(Lines, ALineThatOnlyContainsTheEntryStays) {
   EXPECT_EQ(without_line("bad idea\n bad\nbad \n#bad\n", "bad"), std::nullopt);
 }

@@ -26,6 +26,12 @@ TEST(LogicalLines, APartOfAContinuedLineIsTakenForALine) {
   EXPECT_EQ(texts("a \\\n", Join::kShell), (Texts{"a \\"}));
 }
 
+TEST(LogicalLines, AJointOfGitStandsBeforeACarriageReturn) {
+  EXPECT_EQ(texts("a \\\r\nb\r\nc \\\\\r\nd\\\r\r\ne", Join::kGit),
+            (Texts{"a \\\r\nb\r", "c \\\\\r", "d\\\r\r", "e"}));
+  EXPECT_EQ(joined("a \\\r\nb", Join::kGit), "a b");
+}
+
 TEST(LogicalLines, ACommentSwallowsTheLineBelowIt) {
   EXPECT_EQ(texts("# a \\\nb\n", Join::kShell), (Texts{"# a \\", "b"}));
   EXPECT_EQ(texts("; a \\\nb\n", Join::kUnit), (Texts{"; a \\", "b"}));

@@ -349,6 +349,21 @@ TEST(Persistence, GitRunsWhatTheseSettingsName) {
                      {"alias.go", "\tgo = !/y", "!/y", "", 6}}));
 }
 
+TEST(Persistence, QuotesWithinAValueOfGitHideACommand) {
+  const auto command = [](const std::string& text) {
+    const auto entries = parse(Format::kGitConfig, text);
+    return entries.empty() ? "" : entries[0].command;
+  };
+  EXPECT_EQ(command("[alias]\n\tst = \"!\"/tmp/x\n"), "!/tmp/x");
+  EXPECT_EQ(command("[alias]\n\tst = \"\" !/tmp/x # why\n"), "!/tmp/x");
+  EXPECT_EQ(command("[credential]\nhelper = \"!\"/tmp/x\n"), "!/tmp/x");
+  EXPECT_EQ(command("[core]\nhooksPath = /t\"mp\"/x\n"), "/tmp/x");
+  EXPECT_EQ(command("[core]\r\npager = /tmp\\\r\n/x\r\n"), "/tmp/x");
+  EXPECT_EQ(command("[core]\npager = \"/a\\t\\\\\\nb\"\n"), "/a\t\\\nb");
+  EXPECT_EQ(command("[submodule \"x\"]\nupdate = !/tmp/x\n"), "!/tmp/x");
+  EXPECT_EQ(command("[submodule \"x\"]\nupdate = merge\n"), "");
+}
+
 TEST(Persistence, AProgramThatGitStartsIsNamedUnderASectionWithAName) {
   EXPECT_EQ(parse(Format::kGitConfig,
                   "[diff \"x\"]\n\ttextconv = /a\n\talgorithm = minimal\n[filter.y]\nclean = /b\n"
