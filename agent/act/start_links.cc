@@ -46,9 +46,8 @@ Checked<bool> leads_to_unit(const Tree& tree, const std::string& path, const std
          plan::unmerged((from / leads_to).lexically_normal().string()) == plan::unmerged(unit_path);
 }
 
-bool is_start_link(const std::string& link, const std::string& script) {
-  return link.size() == script.size() + 3 && (link[0] == 'S' || link[0] == 'K') &&
-         link.ends_with(script);
+bool is_start_link(const std::string& link) {
+  return link.starts_with('S') || link.starts_with('K');
 }
 
 std::string folder_of(const std::string& path) {
@@ -131,13 +130,19 @@ Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string
 }
 
 Checked<std::vector<std::string>> init_links(const Tree& tree, const std::string& script_path) {
+  const std::string script = base_name(script_path);
+  const bool has_own_name = folder_of(script_path).ends_with("/init.d");
   std::vector<std::string> links;
   for (const char* base : {"/etc", "/etc/rc.d"})
     for (const char level : std::string_view("0123456S")) {
       const std::string folder = fmt::format("{}/rc{}.d", base, level);
       FS_TRY(const auto names, names_at(tree, folder));
-      for (const auto& link : names)
-        if (is_start_link(link, base_name(script_path))) links.push_back(folder + "/" + link);
+      for (const auto& link : names) {
+        const std::string path = folder + "/" + link;
+        const bool is_named = has_own_name && link.size() > 3 && link.substr(3) == script;
+        const bool leads_there = path != script_path && tree.real(path) == script_path;
+        if (is_start_link(link) && (is_named || leads_there)) links.push_back(path);
+      }
     }
   return links;
 }

@@ -22,7 +22,8 @@ enum class LinksOf { kName, kFile };
 Checked<std::vector<std::string>> unit_links(const Tree& tree, const std::string& unit_path,
                                              LinksOf which);
 
-// S and K links of an init script, of every runlevel.
+// S and K links of an init script, of every runlevel: those that lead to it, and those of its name
+// if it lies where they look for it.
 Checked<std::vector<std::string>> init_links(const Tree& tree, const std::string& script_path);
 
 }  // namespace fleetsweep::act

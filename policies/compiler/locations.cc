@@ -12,13 +12,12 @@
 namespace fleetsweep::compiler {
 namespace {
 
-// What is no place of entries: where anybody may write, and the links that start init scripts.
+// What is no place of entries: where anybody may write, and what is around some of them.
 constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
     {"@temporary", "/tmp"},
     {"@temporary", "/var/tmp"},
     {"@temporary", "/dev/shm"},
-    {"@LinuxSysVInit", "/etc/rc.d"},
-    {"@LinuxSysVInit", "/etc/rc?.d"}};
+    {"@LinuxSysVInit", "/etc/rc.d"}};
 
 template <class Visit>
 void each(Visit visit) {

@@ -59,7 +59,7 @@ struct PersistencePlace {
   std::string_view location;  // of the policy language; empty: none names it
   PersistenceKind kind;
   EntryFormat format;
-  std::string_view path;  // @home/x: in every home; * stands for what is in one component
+  std::string_view path;  // @home/x: in every home; * and ? stand for what is in one component
   Gather gather = Gather::kFile;
   std::string_view suffixes{};  // separated by spaces; a file ends with one of them
   std::string_view user{};      // whose it is
@@ -73,7 +73,8 @@ using Format = EntryFormat;
 using Gather = PersistencePlace::Gather;
 using Only = PersistencePlace::Only;
 
-inline constexpr std::string_view kUnitSuffixes = ".service .socket .path .timer .conf";
+inline constexpr std::string_view kUnitSuffixes =
+    ".service .socket .path .timer .mount .swap .conf";
 inline constexpr std::string_view kWebSuffixes =
     ".php .php3 .php4 .php5 .php7 .php8 .phtml .phar .jsp .jspx .asp .aspx .ashx .asmx .cgi .cfm";
 
@@ -132,6 +133,8 @@ inline constexpr PersistencePlace kAll[] = {
 
     {"@LinuxSysVInit", Kind::kInitScript, Format::kWhole, "/etc/init.d", Gather::kFolder, "", "root"},
     {"@LinuxSysVInit", Kind::kInitScript, Format::kWhole, "/etc/rc.d/init.d", Gather::kFolder, "", "root"},
+    {"@LinuxSysVInit", Kind::kInitScript, Format::kWhole, "/etc/rc?.d", Gather::kFolder, "", "root"},
+    {"@LinuxSysVInit", Kind::kInitScript, Format::kWhole, "/etc/rc.d/rc?.d", Gather::kFolder, "", "root"},
     {"@LinuxSysVInit", Kind::kRcLocal, Format::kShell, "/etc/rc.local", Gather::kFile, "", "root"},
     {"@LinuxSysVInit", Kind::kRcLocal, Format::kShell, "/etc/rc.d/rc.local", Gather::kFile, "", "root"},
     {"@LinuxSysVInit", Kind::kRcLocal, Format::kShell, "/etc/local.d", Gather::kFolder, ".start .stop", "root", Only::kExecutable},
@@ -316,6 +319,7 @@ inline constexpr PersistencePlace kAll[] = {
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/etc/NetworkManager/dispatcher.d", Gather::kDropIns, "", "root", Only::kExecutable},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/usr/lib/NetworkManager/dispatcher.d", Gather::kDropIns, "", "root", Only::kExecutable},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/etc/networkd-dispatcher/*.d", Gather::kFolder, "", "root", Only::kExecutable},
+    {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/usr/lib/networkd-dispatcher/*.d", Gather::kFolder, "", "root", Only::kExecutable},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/etc/network/if-*.d", Gather::kFolder, "", "root", Only::kExecutable},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/etc/dhcp/dhclient-*-hooks.d", Gather::kFolder, "", "root"},
     {"@NetworkHooks", Kind::kNetworkmanagerDispatcher, Format::kWhole, "/etc/dhcp/dhclient-enter-hooks", Gather::kFile, "", "root"},

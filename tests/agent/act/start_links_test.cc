@@ -106,12 +106,26 @@ TEST_F(StartLinks, WhatIsOfNoOtherUnitIsKeptForOne) {
 TEST_F(StartLinks, AnInitScriptStartsWhereRunlevelsLieBeneathRcD) {
   write_text(root / "etc/init.d/evil", "");
   for (const char* path : {"etc/rc2.d/S01evil", "etc/rc0.d/K01evil", "etc/rcS.d/S20evil",
-                           "etc/rc.d/rc3.d/S99evil", "etc/rc2.d/S01devil", "etc/rc2.d/X01evil"})
+                           "etc/rc.d/rc3.d/S99evil", "etc/rc2.d/X01evil"})
     link("../init.d/evil", path);
+  link("../init.d/devil", "etc/rc2.d/S01devil");
   Paths links = *init_links(*Tree::open(root.path()), "/etc/init.d/evil");
   std::sort(links.begin(), links.end());
   EXPECT_EQ(links, (Paths{"/etc/rc.d/rc3.d/S99evil", "/etc/rc0.d/K01evil", "/etc/rc2.d/S01evil",
                           "/etc/rcS.d/S20evil"}));
+}
+
+TEST_F(StartLinks, AScriptElsewhereStartsByAnotherName) {
+  write_text(root / "opt/evil", "");
+  link("../../opt/evil", "etc/rc2.d/S01own");
+  link("../init.d/own", "etc/rc3.d/S01own");
+  link("../init.d/evil", "etc/rc3.d/S01evil");
+  const Tree tree = *Tree::open(root.path());
+  EXPECT_EQ(*init_links(tree, "/opt/evil"), Paths{"/etc/rc2.d/S01own"});
+  link("/opt/evil", "etc/init.d/evil");
+  EXPECT_EQ(*init_links(tree, "/opt/evil"), (Paths{"/etc/rc2.d/S01own", "/etc/rc3.d/S01evil"}));
+  write_text(root / "etc/rc4.d/S01plain", "");
+  EXPECT_EQ(*init_links(tree, "/etc/rc4.d/S01plain"), Paths());
 }
 
 }  // namespace

@@ -45,6 +45,21 @@ TEST_F(PersistenceScanTest, AFolderThatCannotBeListedHoldsNoNames) {
   EXPECT_THAT(result["unscannable_paths"], testing::Contains("/home/alice: Input/output error"));
 }
 
+TEST_F(PersistenceScanTest, AStartLinkLeadsToNoInitScript) {
+  write("/etc/init.d/own", "#!/bin/sh\n");
+  write("/opt/evil", "#!/bin/sh\n");
+  write("/etc/rc3.d/S03plain", "#!/bin/sh\n");
+  std::filesystem::create_symlink("../init.d/own", at("/etc/rc3.d/S01own"));
+  std::filesystem::create_symlink("/opt/evil", at("/etc/rc3.d/S02evil"));
+  model::Policy policy;
+  policy.detections.push_back(detection("d", model::ObjectKind::kPersistence,
+                                        {is(Field::kPersistenceKind, "init_script")}));
+  const auto result = scan(policy);
+  EXPECT_EQ(persistence_paths(result),
+            (Names{"/etc/init.d/own", "/opt/evil", "/etc/rc3.d/S03plain"}));
+  EXPECT_EQ(result["unscannable"], 0);
+}
+
 TEST_F(PersistenceScanTest, EveryPlaceOfARealisticTreeIsSeen) {
   write("/etc/passwd", "alice:x:1000:1000::/home/alice:/bin/sh\n");
   write("/etc/crontab", "* * * * * root /opt/evil/run\n");
