@@ -139,6 +139,10 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
       if (has_label(entry.entry))
         return std::string("the rule has a label or a jump, by which others are passed over");
       return std::string();
+    case PersistenceKind::kRcLocal:
+      if (lines::join_of(entry) == lines::Join::kInterfaces && entry.name == "script")
+        return std::string("a mapping of interfaces is none without its script");
+      return std::string();
     default:
       return std::string();
   }

@@ -140,7 +140,8 @@ bool has_joint(std::string_view line, Join join) {
     line = line.substr(0, line.find_last_not_of(kBlank) + 1);
   if (join == Join::kGit && line.ends_with('\r')) line.remove_suffix(1);
   const std::size_t slashes = line.size() - (line.find_last_not_of('\\') + 1);
-  const bool is_any = join == Join::kUdev || is_pams(join) || join == Join::kAnacron;
+  const bool is_any =
+      join == Join::kUdev || is_pams(join) || join == Join::kAnacron || join == Join::kInterfaces;
   return is_any ? slashes > 0 : slashes % 2 == 1;
 }
 
@@ -279,6 +280,12 @@ Join join_of_variables(std::string_view path) {
   return is_pams_own ? Join::kPamVariables : Join::kVariables;
 }
 
+bool is_option_of_interfaces(std::string_view name) {
+  constexpr std::string_view kOptions[] = {"up",       "pre-up",    "post-up", "down",
+                                           "pre-down", "post-down", "script"};
+  return std::ranges::find(kOptions, name) != std::end(kOptions);
+}
+
 Join join_of(const model::PersistenceIdentity& entry) {
   switch (entry.kind) {
     case PersistenceKind::kCron:
@@ -294,8 +301,9 @@ Join join_of(const model::PersistenceIdentity& entry) {
     case PersistenceKind::kModprobeHook:
       return Join::kModprobe;
     case PersistenceKind::kShellProfile:
-    case PersistenceKind::kRcLocal:
       return Join::kShell;
+    case PersistenceKind::kRcLocal:
+      return is_option_of_interfaces(entry.name) ? Join::kInterfaces : Join::kShell;
     case PersistenceKind::kPamConfig:
       return Join::kPam;
     case PersistenceKind::kGitHook:

@@ -26,18 +26,21 @@ enum class Join : std::uint8_t {
   kPam,        // blanks may stand behind the \, and empty lines and comments between the parts
   kGit,        // as kShell, and ; begins a comment too
   kAnacron,    // a \ joins whatever stands before it
-  kVariables,  // as kList, but of what systemd or a shell reads into an environment: a quote goes
-               // on
+  kVariables,  // of what systemd or a shell reads into an environment: a quote goes on as well
   kPamVariables,  // as kPam, with nothing between the parts
+  kInterfaces,    // as kAnacron, with nothing between the parts
 };
-inline constexpr Join kJoinLast =
-    Join::kPamVariables;  // records hold its number: new ones behind it
-// Only the hooks of apt have a name with ::.
+// Records hold its number: new ones behind it.
+inline constexpr Join kJoinLast = Join::kInterfaces;
+// Only the hooks of apt have a name with ::, and commands of rc.local that of whom they run as.
 Join join_of(const model::PersistenceIdentity& entry);
 // Of a file of variables: PAM has its own way, and sshd reads each line for itself.
 Join join_of_variables(std::string_view path);
 // The same lines before any of them are joined.
 Join unjoined(Join join);
+
+// Of interfaces(5): what runs its value.
+bool is_option_of_interfaces(std::string_view name);
 
 // Neither a user by number (#1001, #-1) nor #include or #includedir.
 bool is_sudoers_comment(std::string_view line);

@@ -56,7 +56,7 @@ LineEntry module_line(std::string_view line);
 LineEntry modprobe_line(const std::string& user, std::string_view line);
 LineEntry binfmt_line(std::string_view line);
 
-// interfaces.cc: up COMMAND, pre-up COMMAND and so on
+// interfaces.cc: up COMMAND, pre-up COMMAND and so on, and the script of a mapping
 LineEntry interfaces_line(const std::string& user, std::string_view line);
 
 // named.cc: the paths that a name with %h and the like may stand for. A token says its choices,

@@ -30,8 +30,9 @@ std::optional<Entry> inittab_line(std::string_view line) {
 Join join_of(Format format, std::string_view path) {
   switch (format) {
     case Format::kShell:
-    case Format::kInterfaces:
       return Join::kShell;
+    case Format::kInterfaces:
+      return Join::kInterfaces;
     case Format::kPam:
     case Format::kPamConf:
       return Join::kPam;

@@ -274,6 +274,15 @@ TEST_F(Refusal, ARuleOfUdevThatOthersJumpByGoes) {
   EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
 }
 
+TEST_F(Refusal, AMappingOfInterfacesLosesItsScript) {
+  const std::string path = "/etc/network/interfaces", line = "  script /tmp/kit/evil";
+  write_text(host.at(path), "mapping eth0\n" + line + "\n");
+  host.find_line(kByCron, model::PersistenceKind::kRcLocal, path, line);
+  std::get<model::PersistenceIdentity>(host.findings.back().identity).name = "script";
+  host.dry_run = host.findings;
+  expect(host.request(), Reason::kProtected);
+}
+
 // A module of PAM without which nobody logs in, and what only looks like one.
 struct Module : Clean {
   void expect_stays(const std::string& path) {

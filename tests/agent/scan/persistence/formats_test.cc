@@ -435,6 +435,24 @@ TEST(Persistence, ACommandOfANetworkInterfaceIsNoEntry) {
                                        {Format::kInterfaces, "/y/*"}}));
 }
 
+TEST(Persistence, AFileOfInterfacesIsReadAsByAShell) {
+  const std::string up = "up \\\\\n/x", down = "down '#' # \\\n/y";
+  const std::string text = up + "\n" + down + "\n# \\\nmapping a\n script /tmp/x\n";
+  const std::string path = "/etc/network/interfaces";
+  EXPECT_EQ(parse(Format::kInterfaces, text, path),
+            (Entries{{"up", up, "\\/x", "", 1},
+                     {"down", down, "'#' # /y", "", 3},
+                     {"script", " script /tmp/x", "/tmp/x", "", 7}}));
+  model::PersistenceIdentity found{.kind = model::PersistenceKind::kRcLocal, .name = "up"};
+  found.file.path = path;
+  EXPECT_EQ(lines::logical_lines(text, lines::join_of(found))[0].text, up);
+  EXPECT_EQ(followed_files(Format::kInterfaces, path, "source-dir /x\nsource /y # \\\n/z\n"),
+            (std::vector<FollowedFile>{{Format::kInterfaces, "/x/*"},
+                                       {Format::kInterfaces, "/y"},
+                                       {Format::kInterfaces, "/etc/network/#"},
+                                       {Format::kInterfaces, "/z"}}));
+}
+
 TEST(Persistence, ABlankBehindAShellIsAnotherShell) {
   EXPECT_EQ(parse(Format::kPasswd, "news:x:9:9::/var/spool/news:/usr/sbin/nologin \n"),
             (Entries{{"news", "news:x:9:9::/var/spool/news:/usr/sbin/nologin ",
