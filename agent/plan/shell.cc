@@ -34,6 +34,8 @@ enum class Within : std::uint8_t {
   kSubshell,
 };
 
+constexpr std::size_t kDepthMax = 1000;  // of blocks in each other
+
 struct ShellBlock {
   Within within = Within::kScript;
   bool keeps_command = false;
@@ -77,6 +79,7 @@ class ShellReader {
            });
   }
   bool is_pending() const { return is_pending_; }
+  bool is_too_deep() const { return is_too_deep_; }
 
   // A line and its end, which goes or stays.
   void read(std::string_view line, bool goes, bool is_it) {
@@ -102,6 +105,8 @@ class ShellReader {
 
   Within within() const { return blocks_.back().within; }
   void enter(Within within) {
+    is_too_deep_ |= blocks_.size() == kDepthMax;
+    if (is_too_deep_) return;
     blocks_.push_back({within});
     starts_ = within >= Within::kCondition || within == Within::kSubstitution ||
               within == Within::kBacktick;
@@ -369,6 +374,7 @@ class ShellReader {
   }
 
   bool is_other_;
+  bool is_too_deep_ = false;
   std::vector<ShellBlock> blocks_ = {ShellBlock{}};
   std::string word_;         // so far
   bool starts_ = true;       // a word here is the first of a command
@@ -395,6 +401,8 @@ std::string why_shell_line_stays(std::string_view path, std::string_view text,
     const auto begin = static_cast<std::size_t>(raw.text.data() - text.data());
     reader.read(text.substr(begin, raw.text.size() + raw.newline.size()),
                 lines.contains(std::string(raw.text)), is_it);
+    if (reader.is_too_deep())
+      return fmt::format("line {} lies in more than {} blocks", raw.number, kDepthMax);
     if (is_it && !reader.was_whole())
       return fmt::format("line {} begins or ends what other lines are part of", raw.number);
     if (reader.leaves_empty_block()) return "the block around it would be left empty";

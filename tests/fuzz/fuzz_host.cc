@@ -15,6 +15,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -48,6 +49,7 @@
 #include "agent/package_db/sqlite_rows.h"
 #include "agent/plan/network.h"
 #include "agent/plan/pam.h"
+#include "agent/plan/shell.h"
 #include "agent/scan/archive/archive.h"
 #include "agent/scan/attributes.h"
 #include "agent/scan/baseline.h"
@@ -137,6 +139,16 @@ void authenticate(std::string_view text) {
   const auto named = plan::pam_lines_naming(text, "pam_x.so", false);
   (void)plan::why_pam_lines_stay(text, {named.begin(), named.end()}, false);
   (void)plan::why_pam_lines_stay(text, {}, true);
+}
+
+void lose_lines(std::string_view text) {
+  std::set<std::string> every_second;
+  std::size_t number = 0;
+  for (const auto& line : lines::logical_lines(text, lines::Join::kShell))
+    if (number++ % 2 == 0 && every_second.size() < 8) every_second.emplace(line.text);
+  for (const std::string& line : every_second)
+    for (const char* path : {"/etc/profile", "/root/.cshrc"})
+      (void)plan::why_shell_line_stays(path, text, every_second, line);
 }
 
 void reach(BytesView bytes) {
@@ -559,6 +571,8 @@ void parse_one(std::uint8_t which, BytesView bytes) {
       return go_on(bytes);
     case fuzz::kPam:
       return authenticate(text);
+    case fuzz::kShell:
+      return lose_lines(text);
     case fuzz::kRpmHeader:
       return own_rpm(bytes);
     case fuzz::kSqlite:

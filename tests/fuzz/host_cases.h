@@ -47,6 +47,7 @@ enum HostCase : std::uint8_t {
   kLoaderCache,  // /etc/ld.so.cache
   kManager,      // what systemd answers to a restart, behind its greeting
   kBolt,         // both of containerd's databases at once
+  kShell,        // a script that loses lines
   kCases,
 };
 

@@ -91,6 +91,7 @@ TEST(HostSeeds, ASeedIsReadByAnotherParserThanItIsMeantFor) {
       {"entries_", kEntries},
       {"baseline", kBaseline},
       {"pam", kPam},
+      {"shell", kShell},
       {"rpm_header", kRpmHeader},
       {"sqlite", kSqlite},
       {"network_", kNetwork},

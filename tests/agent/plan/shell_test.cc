@@ -47,6 +47,13 @@ TEST(Shell, ALineIsTornOutOfAStatement) {
   EXPECT_FALSE(all_go("if a; then b\nelse /tmp/m\nfi\n", {"else /tmp/m"}));
 }
 
+TEST(Shell, BlocksWithoutEndKeepAPlanFromEnding) {
+  std::string text;
+  for (int i = 0; i < 300'000; ++i) text += "{ ";
+  text += "\n" + std::string(500'000, ')') + "\n/tmp/m\n";
+  EXPECT_NE(why_shell_line_stays("/etc/x.sh", text, {"/tmp/m"}, "/tmp/m"), "");
+}
+
 TEST(Shell, ALineThatStandsForItselfStays) {
   const std::string miner = "( nohup /tmp/m -o '$((' >/dev/null 2>&1 & ) # it's";
   for (const char* around :
