@@ -194,7 +194,12 @@ model::Disabling disabling_of(const model::PersistenceIdentity& entry) {
   const bool is_drop_in = by == model::Disabling::kLinks && path.ends_with(".conf");
   // Sourced by dhclient-script, whatever their mode.
   const bool is_sourced = by == model::Disabling::kMode && is_beneath("/etc/dhcp", path);
-  return is_drop_in || is_sourced ? model::Disabling::kNone : by;
+  // A start link that is none: nothing leads to it.
+  const std::string folder = path.substr(0, path.rfind('/'));
+  const bool is_of_run_level = by == model::Disabling::kLinks && folder.ends_with(".d") &&
+                               folder.size() > 5 &&
+                               folder.compare(folder.size() - 6, 3, "/rc") == 0;
+  return is_drop_in || is_sourced || is_of_run_level ? model::Disabling::kNone : by;
 }
 
 bool is_intrusive(model::ActionKind kind) {

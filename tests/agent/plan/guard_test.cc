@@ -338,6 +338,19 @@ TEST(Plan, AnActionThisAgentLacksRefusesBeforeAnythingIsDone) {
   EXPECT_EQ(windows.plan().refused, Reason::kPlatform);
 }
 
+TEST(Plan, AScriptOfARunLevelIsDisabledByLinksThatItDoesNotHave) {
+  model::PersistenceIdentity script;
+  script.kind = model::PersistenceKind::kInitScript;
+  for (const char* path : {"/etc/rc2.d/S99evil", "/etc/rc.d/rcS.d/S01evil"}) {
+    script.file = file(path, 10);
+    EXPECT_EQ(disabling_of(script), model::Disabling::kNone) << path;
+  }
+  for (const char* path : {"/etc/init.d/evil", "/etc/rc.d/init.d/evil"}) {
+    script.file = file(path, 10);
+    EXPECT_EQ(disabling_of(script), model::Disabling::kLinks) << path;
+  }
+}
+
 TEST(Plan, ALineThatBecomesACommentStillNamesItsModule) {
   const auto refused = [](ActionKind kind) {
     auto world = World::infected();
