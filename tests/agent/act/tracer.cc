@@ -109,10 +109,10 @@ Trace trace(pid_t pid, const Fault& fault) {
       }
     }
     const bool is_seen_enough = result.was_hit && at == pid;
-    ::ptrace(is_leaving       ? PTRACE_DETACH
-             : is_seen_enough ? PTRACE_CONT
-                              : PTRACE_SYSCALL,
-             at, nullptr, signal);
+    ::ptrace(is_seen_enough ? PTRACE_CONT : PTRACE_SYSCALL, at, nullptr, signal);
+    // Once it is in a group of its own nobody who waits for this one is told of it.
+    if (is_leaving && ::waitpid(at, &status, __WALL) == at && WIFSTOPPED(status))
+      ::ptrace(PTRACE_DETACH, at, nullptr, 0);
   }
   return result;
 }
