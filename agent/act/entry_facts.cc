@@ -148,11 +148,17 @@ Checked<std::string> EntryFacts::why_it_stays(const model::PersistenceIdentity& 
   }
 }
 
-Checked<std::string> EntryFacts::why_shell_line_stays(
-    const model::PersistenceIdentity& entry) const {
+Checked<std::string> EntryFacts::why_shell_line_stays(const model::PersistenceIdentity& entry) {
   if (!is_of_shell(entry)) return std::string();
-  FS_TRY(const std::string text, text_of(tree_, entry.file.path));
-  return plan::why_shell_line_stays(entry.file.path, text, found_.at(entry.file.path), entry.entry);
+  const std::string& path = entry.file.path;
+  auto known = shell_lines_.find(path);
+  if (known == shell_lines_.end()) {
+    FS_TRY(const std::string text, text_of(tree_, path));
+    known =
+        shell_lines_.emplace(path, plan::shell_lines_that_stay(path, text, found_.at(path))).first;
+  }
+  const auto why = known->second.find(entry.entry);
+  return why == known->second.end() ? std::string() : why->second;
 }
 
 Checked<std::string> EntryFacts::why_pam_line_stays(const model::PersistenceIdentity& entry) const {

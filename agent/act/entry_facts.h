@@ -22,7 +22,7 @@ class EntryFacts {
   Checked<std::string> why_it_stays(const model::PersistenceIdentity& entry) const;
   // The same of a line of a shell's script. Any user writes those: this one stays, and the rest
   // goes.
-  Checked<std::string> why_shell_line_stays(const model::PersistenceIdentity& entry) const;
+  Checked<std::string> why_shell_line_stays(const model::PersistenceIdentity& entry);
   // plan::object_key()s of the PAM lines that load this file.
   Checked<std::vector<std::string>> pam_lines_of(const std::string& path) const;
 
@@ -32,6 +32,8 @@ class EntryFacts {
   const Tree& tree_;
   const PackageDb& packages_;
   std::map<std::string, std::set<std::string>> found_;  // path: lines that others rest on
+  // path: those of a script that stay, and why. Read once: a user may have many lines found.
+  std::map<std::string, std::map<std::string, std::string>> shell_lines_;
 };
 
 }  // namespace fleetsweep::act

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
@@ -21,7 +22,8 @@ enum class Within : std::uint8_t {
   kEscaped,       // $'
   kDouble,        // "
   kParameter,     // ${
-  kList,          // (( and a=(, with no commands in it
+  kList,          // ((, with no commands in it
+  kArray,         // a=(
   kSubstitution,  // $( and <(
   kBacktick,
   kLoopHead,   // for x in a b
@@ -33,13 +35,15 @@ enum class Within : std::uint8_t {
   kBraces,
   kSubshell,
 };
+constexpr std::size_t kWithins = static_cast<std::size_t>(Within::kSubshell) + 1;
 
 constexpr std::size_t kDepthMax = 1000;  // of blocks in each other
+constexpr std::string_view kBeforeComment = " \t\n(";
 
 struct ShellBlock {
   Within within = Within::kScript;
   bool keeps_command = false;
-  bool loses_line = false;  // the one that is asked about, which begins within it
+  std::vector<std::string_view> lost;  // lines that go, and begin within it
 };
 
 // A word that ends a block and may begin another.
@@ -69,22 +73,21 @@ bool is_of_block_elsewhere(std::string_view word) {
 
 class ShellReader {
  public:
-  explicit ShellReader(bool is_other) : is_other_(is_other) {}
+  ShellReader(bool is_other, bool is_fish) : is_other_(is_other), is_fish_(is_fish) {}
 
   // Whether what comes next is no statement of its own.
   bool is_inside() const {
+    const auto first = open_.begin() + static_cast<int>(Within::kSingle);
     return is_in_document_ || within() == Within::kPatterns ||
-           std::ranges::any_of(blocks_, [](const ShellBlock& block) {
-             return block.within != Within::kScript && block.within < Within::kPatterns;
-           });
+           std::any_of(first, open_.begin() + static_cast<int>(Within::kPatterns),
+                       [](std::size_t open) { return open != 0; });
   }
   bool is_pending() const { return is_pending_; }
   bool is_too_deep() const { return is_too_deep_; }
 
   // A line and its end, which goes or stays.
-  void read(std::string_view line, bool goes, bool is_it) {
-    goes_ = goes;
-    is_it_ = is_it;
+  void read(std::string_view line, bool goes) {
+    goes_ = goes ? line : std::string_view();
     is_torn_ = false;
     first_depth_ = lowest_ = blocks_.size();
     for (std::size_t at = 0; at < line.size();) at += read_some(line, at);
@@ -95,7 +98,8 @@ class ShellReader {
     return !is_torn_ && !is_pending_ && documents_.empty() && lowest_ == first_depth_ &&
            blocks_.size() == first_depth_;
   }
-  bool leaves_empty_block() const { return leaves_empty_block_; }
+  // Lines that went and left a block without a command.
+  const std::vector<std::string_view>& emptied() const { return emptied_; }
 
  private:
   struct Document {
@@ -107,24 +111,29 @@ class ShellReader {
   void enter(Within within) {
     is_too_deep_ |= blocks_.size() == kDepthMax;
     if (is_too_deep_) return;
-    blocks_.push_back({within});
+    blocks_.push_back({.within = within, .lost = {}});
+    ++open_[static_cast<std::size_t>(within)];
     starts_ = within >= Within::kCondition || within == Within::kSubstitution ||
               within == Within::kBacktick;
+  }
+  void end_block() {
+    --open_[static_cast<std::size_t>(within())];
+    blocks_.pop_back();
   }
   void leave() {
     const ShellBlock& block = blocks_.back();
     const bool needs_command = block.within == Within::kCondition || block.within >= Within::kBody;
-    if (needs_command && block.loses_line && !block.keeps_command) leaves_empty_block_ = true;
-    blocks_.pop_back();
+    if (needs_command && !block.keeps_command)
+      emptied_.insert(emptied_.end(), block.lost.begin(), block.lost.end());
+    end_block();
     lowest_ = std::min(lowest_, blocks_.size());
   }
   // Out of the innermost of these, and whatever is in it; kScript: there is none.
   Within leave(std::initializer_list<Within> which) {
-    const auto is_one = [&](const ShellBlock& block) {
-      return std::ranges::find(which, block.within) != which.end();
-    };
-    if (std::ranges::none_of(blocks_, is_one)) return Within::kScript;
-    while (!is_one(blocks_.back())) leave();
+    if (std::ranges::none_of(which,
+                             [&](Within one) { return open_[static_cast<std::size_t>(one)] != 0; }))
+      return Within::kScript;
+    while (std::ranges::find(which, within()) == which.end()) leave();
     const Within left = within();
     leave();
     return left;
@@ -132,8 +141,10 @@ class ShellReader {
 
   void count() {
     is_pending_ = false;
-    blocks_.back().keeps_command |= !goes_;
-    blocks_.back().loses_line |= is_it_ && blocks_.size() == first_depth_;
+    ShellBlock& block = blocks_.back();
+    block.keeps_command |= goes_.empty();
+    if (goes_.empty() || blocks_.size() != first_depth_) return;
+    if (block.lost.empty() || block.lost.back().data() != goes_.data()) block.lost.push_back(goes_);
   }
   // Of a word some of which is no plain letter: it names no block.
   void go_on_with_word() {
@@ -208,8 +219,13 @@ class ShellReader {
     const char c = rest[0];
     switch (within()) {
       case Within::kSingle:
-        if (c == '\'') blocks_.pop_back();
+        if (is_fish_ && c == '\\') return std::min<std::size_t>(2, rest.size());
+        if (c == '\'') end_block();
         return 1;
+      case Within::kArray:
+        if (c == '#' && (at == 0 || kBeforeComment.find(line[at - 1]) != std::string_view::npos))
+          return std::min(rest.find('\n'), rest.size());
+        return read_text(rest);
       case Within::kEscaped:
       case Within::kDouble:
       case Within::kParameter:
@@ -239,11 +255,12 @@ class ShellReader {
                      : within == Within::kParameter ? '}'
                                                     : ')';
     if (c == end) {
-      blocks_.pop_back();
+      end_block();
       return 1;
     }
     if (within == Within::kEscaped) return 1;
-    if (within == Within::kList && c == '(') return enter(Within::kList), 1;
+    const bool is_list = within == Within::kList || within == Within::kArray;
+    if (is_list && c == '(') return enter(Within::kList), 1;
     const bool is_in_quotes =
         within == Within::kDouble || blocks_.end()[-2].within == Within::kDouble;
     if (c == '\'' && is_in_quotes) return 1;
@@ -358,7 +375,8 @@ class ShellReader {
       starts_ = is_pending_ = true;  // its body follows
       return next + 1;
     }
-    if (is_other_ || is_value || !starts_) return enter(Within::kList), 1;
+    if (is_value) return enter(Within::kArray), 1;
+    if (is_other_ || !starts_) return enter(Within::kList), 1;
     count();
     if (!rest.starts_with("((")) return enter(Within::kSubshell), 1;
     enter(Within::kList);
@@ -373,41 +391,54 @@ class ShellReader {
     if (left == Within::kSubstitution) word_ = "\\";  // which goes on
   }
 
-  bool is_other_;
+  bool is_other_, is_fish_;
   bool is_too_deep_ = false;
   std::vector<ShellBlock> blocks_ = {ShellBlock{}};
-  std::string word_;         // so far
-  bool starts_ = true;       // a word here is the first of a command
-  bool is_name_ = false;     // of a function
-  bool is_pending_ = false;  // an operator needs what follows
+  std::array<std::size_t, kWithins> open_ = {1};  // how many of each
+  std::string word_;                              // so far
+  bool starts_ = true;                            // a word here is the first of a command
+  bool is_name_ = false;                          // of a function
+  bool is_pending_ = false;                       // an operator needs what follows
   std::deque<Document> documents_;
   bool is_in_document_ = false;
 
-  bool goes_ = false, is_it_ = false, is_torn_ = false, leaves_empty_block_ = false;
+  std::string_view goes_;  // the line at hand, if it goes
+  bool is_torn_ = false;
+  std::vector<std::string_view> emptied_;
   std::size_t first_depth_ = 1, lowest_ = 1;
 };
 
 }  // namespace
 
-std::string why_shell_line_stays(std::string_view path, std::string_view text,
-                                 const std::set<std::string>& lines, const std::string& line) {
-  ShellReader reader(is_other_shell(path));
+std::map<std::string, std::string> shell_lines_that_stay(std::string_view path,
+                                                         std::string_view text,
+                                                         const std::set<std::string>& lines) {
+  ShellReader reader(is_other_shell(path), path.ends_with(".fish"));
+  std::map<std::string, std::string> stay;
+  std::map<const char*, std::string> asked;  // where each begins
   for (const lines::Line& raw : lines::logical_lines(text, lines::Join::kShell)) {
-    const bool is_it = raw.text == line;
-    if (is_it && reader.is_inside())
-      return fmt::format("line {} is part of a statement that begins above it", raw.number);
-    if (is_it && reader.is_pending())
-      return fmt::format("the line above line {} goes on with it", raw.number);
+    const auto line = lines.find(std::string(raw.text));
+    const bool is_asked = line != lines.end();
+    if (is_asked && reader.is_inside())
+      stay.emplace(*line,
+                   fmt::format("line {} is part of a statement that begins above it", raw.number));
+    if (is_asked && reader.is_pending())
+      stay.emplace(*line, fmt::format("the line above line {} goes on with it", raw.number));
     const auto begin = static_cast<std::size_t>(raw.text.data() - text.data());
-    reader.read(text.substr(begin, raw.text.size() + raw.newline.size()),
-                lines.contains(std::string(raw.text)), is_it);
-    if (reader.is_too_deep())
-      return fmt::format("line {} lies in more than {} blocks", raw.number, kDepthMax);
-    if (is_it && !reader.was_whole())
-      return fmt::format("line {} begins or ends what other lines are part of", raw.number);
-    if (reader.leaves_empty_block()) return "the block around it would be left empty";
+    const std::string_view whole = text.substr(begin, raw.text.size() + raw.newline.size());
+    if (is_asked) asked.emplace(whole.data(), *line);
+    reader.read(whole, is_asked);
+    if (is_asked && !reader.was_whole())
+      stay.emplace(*line,
+                   fmt::format("line {} begins or ends what other lines are part of", raw.number));
+    if (!reader.is_too_deep()) continue;
+    for (const std::string& one : lines)
+      stay.emplace(one, fmt::format("line {} lies in more than {} blocks", raw.number, kDepthMax));
+    return stay;
   }
-  return {};
+  for (const std::string_view line : reader.emptied())
+    stay.emplace(asked.at(line.data()), "the block around it would be left empty");
+  return stay;
 }
 
 }  // namespace fleetsweep::plan

@@ -1,5 +1,6 @@
 #include "agent/plan/shell.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace fleetsweep::plan {
@@ -8,9 +9,7 @@ namespace {
 using Lines = std::set<std::string>;
 
 bool all_go(const std::string& text, const Lines& lines, const std::string& path = "/etc/x.sh") {
-  for (const std::string& line : lines)
-    if (!why_shell_line_stays(path, text, lines, line).empty()) return false;
-  return true;
+  return shell_lines_that_stay(path, text, lines).empty();
 }
 
 TEST(Shell, ABlockLosesItsFirstLineOrAllThatIsInIt) {
@@ -51,7 +50,25 @@ TEST(Shell, BlocksWithoutEndKeepAPlanFromEnding) {
   std::string text;
   for (int i = 0; i < 300'000; ++i) text += "{ ";
   text += "\n" + std::string(500'000, ')') + "\n/tmp/m\n";
-  EXPECT_NE(why_shell_line_stays("/etc/x.sh", text, {"/tmp/m"}, "/tmp/m"), "");
+  EXPECT_FALSE(all_go(text, {"/tmp/m"}));
+}
+
+TEST(Shell, ManyLinesOfAnyUsersScriptKeepAPlanFromEnding) {
+  std::string text;
+  for (int i = 0; i < 900; ++i) text += "{ ";
+  Lines lines;
+  for (int i = 0; i < 5000; ++i) lines.insert(fmt::format("/tmp/m {}", i));
+  for (const std::string& line : lines) text += "\n" + line;
+  text += "\n" + std::string(800'000, ')') + std::string(100'000, '`') + "\n";
+  EXPECT_TRUE(all_go(text, lines)) << "and the last line is for the shell to complain of";
+}
+
+TEST(Shell, AnApostropheInACommentOfAListMakesAllThatFollowsStay) {
+  EXPECT_TRUE(all_go("plugins=(\n  git   # don't (\n)\n/tmp/m\n", {"/tmp/m"}));
+  EXPECT_TRUE(all_go("a=(# b)\n c)\n/tmp/m\n", {"/tmp/m"}));
+  EXPECT_FALSE(all_go("a=(b#'\n/tmp/m\n')\n", {"/tmp/m"}));
+  EXPECT_TRUE(all_go("set a 'it\\'s'\n/tmp/m\n", {"/tmp/m"}, "/root/.config/fish/config.fish"));
+  EXPECT_FALSE(all_go("a='it\\'s'\n/tmp/m\n'\n", {"/tmp/m"}));
 }
 
 TEST(Shell, ALineThatStandsForItselfStays) {
