@@ -339,9 +339,13 @@ class Expansion {
   Checked<std::vector<std::string>> links_of(const model::PlanStep& step,
                                              const model::PersistenceIdentity& entry) const {
     const std::string& path = entry.file.path;
-    if (plan::disabling_of(entry) != model::Disabling::kLinks) return std::vector<std::string>();
-    if (entry.kind == model::PersistenceKind::kInitScript) return init_links(tree_, path);
-    if (step.action.kind == ActionKind::kDisable) return unit_links(tree_, path, LinksOf::kName);
+    const bool disables = step.action.kind == ActionKind::kDisable;
+    const bool has_links = plan::disabling_of(entry) == model::Disabling::kLinks;
+    // One that starts where it lies may be led to as well.
+    if (entry.kind == model::PersistenceKind::kInitScript && (has_links || !disables))
+      return init_links(tree_, path);
+    if (!has_links) return std::vector<std::string>();
+    if (disables) return unit_links(tree_, path, LinksOf::kName);
     // What it only hid is enabled by the same name, and comes into force again.
     FS_TRY(const bool hides_another, has_namesake(tree_, path, gone_));
     return unit_links(tree_, path, hides_another ? LinksOf::kFile : LinksOf::kName);

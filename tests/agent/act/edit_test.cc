@@ -217,5 +217,28 @@ TEST_F(Clean, AnEditMadeWhileWeEditIsNotLost) {
   EXPECT_EQ(output_of("find " + host.root() + " -name '.fs*'"), "");
 }
 
+TEST_F(Clean, WhatLeadsToAScriptOfARunLevelStaysBehind) {
+  const std::string script = "/etc/rc2.d/S99evil", link = "/etc/rc3.d/S99evil";
+  write_text(host.at(script), "#!/bin/sh\n/tmp/evil\n");
+  std::filesystem::create_directories(host.at("/etc/rc3.d"));
+  std::filesystem::create_symlink("../rc2.d/S99evil", host.at(link));
+  host.findings.clear();
+  host.find_unit(script);
+  std::get<model::PersistenceIdentity>(host.findings.back().identity).kind =
+      model::PersistenceKind::kInitScript;
+  host.dry_run = host.findings;
+  host.policy.limits.independent_min = 0;
+  host.policy.responses[0].actions = {
+      {model::ActionKind::kRemove, {{model::Selector::Kind::kDetections, {kByUnit}, {}}}}};
+  const std::string before = host.manifest();
+  const auto request = host.request();
+  const Answer answer = host.run(request);
+  EXPECT_EQ(answer.state(), model::HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(std::filesystem::exists(host.at(script)));
+  EXPECT_FALSE(std::filesystem::is_symlink(host.at(link)));
+  EXPECT_EQ(host.run(host.undo_request(request)).state(), model::HostState::kUndone);
+  EXPECT_EQ(host.manifest(), before);
+}
+
 }  // namespace
 }  // namespace fleetsweep::act
