@@ -75,13 +75,25 @@ std::string with_specifiers(std::string_view text, bool is_of_system) {
   return result;
 }
 
-// What systemd makes of a command, if that is something else than stands there.
+// Without quotes, and with the one escape that stands in many a unit.
+std::string without_marks(std::string_view raw) {
+  std::string text = lines::joined(raw, lines::Join::kUnit);
+  std::erase_if(text, [](char c) { return c == '"' || c == '\''; });
+  for (std::size_t at = 0; (at = text.find("\\\\", at)) != std::string::npos; ++at)
+    text.erase(at, 1);
+  return text;
+}
+
+// What systemd makes of a command, if that is something else than stands there but for quotes; of
+// the program's own path also for those.
 std::string meant_by(std::string_view line, bool is_of_system) {
   std::string command;
   bool differs = false;
   for (const lines::Word& word : lines::environment_words(line)) {
     const std::string value = with_specifiers(word.value, is_of_system);
-    differs = differs || value != unquoted(word.raw);
+    const bool is_as_written =
+        value == unquoted(word.raw) || (!command.empty() && value == without_marks(word.raw));
+    differs = differs || !is_as_written;
     if (!command.empty()) command += ' ';
     command += value;
   }
@@ -142,7 +154,9 @@ std::vector<PersistenceEntry> unit_entries(const std::string& path, const std::s
   if (is_socket || (whole.command.empty() && (ends(".timer") || ends(".path"))))
     append(whole.command, starts);
   for (PersistenceEntry& entry : entries) entry.user = whole.user;
-  entries.insert(entries.begin(), std::move(whole));
+  // These run nothing but what their environment has mount(8) load.
+  if (!whole.command.empty() || !(ends(".mount") || ends(".swap")))
+    entries.insert(entries.begin(), std::move(whole));
   return entries;
 }
 

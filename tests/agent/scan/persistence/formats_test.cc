@@ -124,6 +124,25 @@ TEST(Persistence, AVariableOfTheLoaderIsSpeltWithEscapes) {
   EXPECT_EQ(commands("ManagerEnvironment=LD_PRELOAD=/x\n", Format::kManager), "LD_PRELOAD=/x\n");
 }
 
+TEST(Persistence, ACommandInQuotesIsToldTwice) {
+  const auto command = [](const std::string& lines) {
+    return parse(Format::kUnit, "[Service]\n" + lines, "/etc/systemd/system/a.service")[0].command;
+  };
+  EXPECT_EQ(command("ExecStart=/bin/sh -c 'a; \\\n b' --x=\"a b\"\n").find("; /bin"),
+            std::string::npos);
+  EXPECT_EQ(command("ExecStart=-/sbin/agetty -o '-p -- \\\\u' --noclear - $TERM\n").find("; "),
+            std::string::npos);
+}
+
+TEST(Persistence, AMountThatLoadsNothingIsAUnitThatRuns) {
+  const std::string path = "/etc/systemd/system/snap-core.mount";
+  EXPECT_TRUE(parse(Format::kUnit, "[Mount]\nWhat=/x\nWhere=/y\n", path).empty());
+  const auto entries =
+      parse(Format::kUnit, "[Mount]\nWhat=/x\nEnvironment=LD_PRELOAD=/tmp/x.so\n", path);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].command, "LD_PRELOAD=/tmp/x.so");
+}
+
 TEST(Persistence, AProgramIsSpeltWithEscapesOrSpecifiers) {
   const auto command = [](const std::string& value, const std::string& user = "root") {
     const std::string path = user == "root" ? "/etc/systemd/system/x.service"
