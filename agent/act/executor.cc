@@ -244,10 +244,15 @@ Status Executor::run_op(Context& context, std::uint32_t index, bool forward) {
 }
 
 Status Executor::roll_back(Context& context, std::uint32_t step) {
+  bool is_without_file = false;
   for (auto i = static_cast<std::uint32_t>(context.state().ops.size()); i-- > 0;) {
     const OpStage stage = context.op_state(i).stage;
-    if (context.op(i).step == step && (stage == OpStage::kDone || stage == OpStage::kUndoIntended))
-      FS_CHECK(undo_op(context, i));
+    if (context.op(i).step != step || (stage != OpStage::kDone && stage != OpStage::kUndoIntended))
+      continue;
+    const bool is_take = context.op(i).kind == OpKind::kTake;
+    if (!is_take && is_without_file) continue;  // as in undo()
+    FS_CHECK(undo_op(context, i));
+    is_without_file |= is_take && context.op_state(i).stage == OpStage::kUndoFailed;
   }
   return {};
 }

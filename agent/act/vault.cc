@@ -115,6 +115,16 @@ std::uint64_t quota_of(const std::string& path, std::optional<std::uint64_t> sai
   return quota;
 }
 
+// Whatever else lies there, as lost+found, is none of ours.
+Result<bool> has_transactions(const std::string& folder) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error))
+    if (Nonce::parse_hex(at->path().filename().string())) return true;
+  if (error) return fail(Code::kUnavailable, "vault: {}: {}", folder, error.message());
+  return false;
+}
+
 }  // namespace
 
 Result<Vault> Vault::open(const std::string& state, std::optional<std::uint64_t> said) {
@@ -123,8 +133,8 @@ Result<Vault> Vault::open(const std::string& state, std::optional<std::uint64_t>
   const std::string key_path = state + "/vault.key";
   auto bytes = files::read_file(key_path, 32);
   if (!bytes && bytes.error().code == Code::kNotFound) {
-    std::error_code error;
-    if (!std::filesystem::is_empty(folder, error))
+    FS_TRY(const bool is_used, has_transactions(folder));
+    if (is_used)
       return fail(Code::kNotFound,
                   "{} is gone, and without it nothing in {} can be opened: put it back, or move "
                   "that folder away",

@@ -199,6 +199,12 @@ TEST_F(VaultTest, AnotherHostsKeyOpensNothing) {
   EXPECT_FALSE(load(vault(), content));
 }
 
+TEST_F(VaultTest, AFileSystemOfItsOwnIsTakenForAVaultWithoutItsKey) {
+  std::filesystem::create_directories(state / "vault/lost+found");
+  std::filesystem::permissions(state / "vault", std::filesystem::perms::owner_all);
+  EXPECT_TRUE(Vault::open(state.path()));
+}
+
 TEST_F(VaultTest, AKeyThatIsGoneIsReplacedByOneThatOpensNothing) {
   auto a_vault = vault();
   const std::string key = read_text(state / "vault.key");
