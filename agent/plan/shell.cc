@@ -38,11 +38,12 @@ enum class Within : std::uint8_t {
 constexpr std::size_t kWithins = static_cast<std::size_t>(Within::kSubshell) + 1;
 
 constexpr std::size_t kDepthMax = 1000;  // of blocks in each other
-constexpr std::string_view kBeforeComment = " \t\n(";
+constexpr std::string_view kBeforeComment = " \t\n(", kBlank = " \t\r\n";
 
 struct ShellBlock {
   Within within = Within::kScript;
   bool keeps_command = false;
+  std::size_t words = 0;               // of a loop's head
   std::vector<std::string_view> lost;  // lines that go, and begin within it
 };
 
@@ -105,6 +106,7 @@ class ShellReader {
   struct Document {
     std::string end;
     bool has_tabs = false;
+    bool is_literal = false;  // no line of it goes on in the next
   };
 
   Within within() const { return blocks_.back().within; }
@@ -162,7 +164,10 @@ class ShellReader {
     const std::string word = std::exchange(word_, {});
     if (word.empty()) return;
     is_pending_ = false;
-    if (within() == Within::kCaseHead) {
+    if (within() == Within::kLoopHead && starts_ && word != "do" && word != "in") leave();
+    if (within() == Within::kLoopHead && !starts_) {
+      if (++blocks_.back().words == 2 && word == "do") replace(Within::kBody);
+    } else if (within() == Within::kCaseHead) {
       if (word == "in") replace(Within::kPatterns);
     } else if (within() == Within::kPatterns) {
       if (word == "esac" && starts_)
@@ -193,6 +198,7 @@ class ShellReader {
     if (word == "case") return begins(Within::kCaseHead);
     if (word == "{") return begins(Within::kBraces);
     if (word == "function") return count(), is_name_ = true;
+    if (word == "time" || word == "coproc") return count(), starts_ = true;
     if (word == "!") return starts_ = is_pending_ = true;
     if (word == "esac" && within() == Within::kBranch) {
       leave();
@@ -241,7 +247,9 @@ class ShellReader {
     std::string_view line = rest.substr(0, end);
     const Document& document = documents_.front();
     if (document.has_tabs) line.remove_prefix(std::min(line.find_first_not_of('\t'), line.size()));
-    if (line == document.end) documents_.pop_front();
+    const std::size_t last = line.find_last_not_of('\\');
+    const bool goes_on = !document.is_literal && (line.size() - 1 - last) % 2 != 0;
+    if (!std::exchange(is_joined_, goes_on) && line == document.end) documents_.pop_front();
     is_in_document_ = !documents_.empty();
     return std::min(end + 1, rest.size());
   }
@@ -318,6 +326,7 @@ class ShellReader {
       case '&':
         if (before == '<' || before == '>' || rest.starts_with("&>")) return 1;
         begin_command();
+        if (is_disown(rest)) return 2;
         is_pending_ = rest.starts_with("&&");
         return is_pending_ ? 2 : 1;
       case '|':
@@ -346,6 +355,12 @@ class ShellReader {
     return 1;
   }
 
+  // Of zsh: &! and &|
+  static bool is_disown(std::string_view rest) {
+    return rest.size() > 1 && (rest[1] == '!' || rest[1] == '|') &&
+           (rest.size() == 2 || kBlank.find(rest[2]) != std::string_view::npos);
+  }
+
   std::size_t read_redirection(std::string_view rest) {
     end_word();
     go_on_with_word();
@@ -360,7 +375,8 @@ class ShellReader {
     at = std::min(rest.find_first_not_of(" \t", at), rest.size());
     const std::size_t end = std::min(rest.find_first_of(" \t\r\n;&|<>()", at), rest.size());
     document.end = rest.substr(at, end - at);
-    std::erase_if(document.end, [](char c) { return c == '\\' || c == '"' || c == '\''; });
+    document.is_literal =
+        std::erase_if(document.end, [](char c) { return c == '\\' || c == '"' || c == '\''; }) != 0;
     documents_.push_back(std::move(document));
     return end;
   }
@@ -401,6 +417,7 @@ class ShellReader {
   bool is_pending_ = false;                       // an operator needs what follows
   std::deque<Document> documents_;
   bool is_in_document_ = false;
+  bool is_joined_ = false;  // a line of one goes on in the next
 
   std::string_view goes_;  // the line at hand, if it goes
   bool is_torn_ = false;

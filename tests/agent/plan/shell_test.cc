@@ -63,6 +63,28 @@ TEST(Shell, ManyLinesOfAnyUsersScriptKeepAPlanFromEnding) {
   EXPECT_TRUE(all_go(text, lines)) << "and the last line is for the shell to complain of";
 }
 
+TEST(Shell, ALoopOverTheArgumentsMakesAllThatFollowsStay) {
+  for (const char* loop :
+       {"for i do\n  echo $i\ndone", "for i; do a; done", "for i\ndo a; done", "for f in a b; c",
+        "for i in a; {\n b\n}", "for i\nin a b\ndo c; done", "a &!\nb &|"})
+    EXPECT_TRUE(all_go(std::string(loop) + "\n/tmp/m\n", {"/tmp/m"})) << loop;
+  EXPECT_FALSE(all_go("for i do\n/tmp/m\ndone\n", {"/tmp/m"}));
+  EXPECT_TRUE(all_go("/tmp/m &!\n", {"/tmp/m &!"}));
+}
+
+TEST(Shell, ABlockThatIsTimedLosesAllThatIsInIt) {
+  for (const char* block : {"time {\n/tmp/m\n}\n", "time if x; then\n/tmp/m\nfi\n",
+                            "time while x; do\n/tmp/m\ndone\n", "coproc {\n/tmp/m\n}\n"})
+    EXPECT_FALSE(all_go(block, {"/tmp/m"})) << block;
+  EXPECT_FALSE(all_go("time {\na\n}\n", {"time {"}));
+}
+
+TEST(Shell, ADocumentWithABackslashEndsTooEarly) {
+  EXPECT_FALSE(all_go("cat <<E\nfoo \\\nE\n/tmp/m\nE\n", {"/tmp/m"}));
+  EXPECT_TRUE(all_go("cat <<'E'\nfoo \\\nE\n/tmp/m\n", {"/tmp/m"}));
+  EXPECT_TRUE(all_go("cat <<E\nfoo \\\\\nE\n/tmp/m\n", {"/tmp/m"}));
+}
+
 TEST(Shell, AnApostropheInACommentOfAListMakesAllThatFollowsStay) {
   EXPECT_TRUE(all_go("plugins=(\n  git   # don't (\n)\n/tmp/m\n", {"/tmp/m"}));
   EXPECT_TRUE(all_go("a=(# b)\n c)\n/tmp/m\n", {"/tmp/m"}));
