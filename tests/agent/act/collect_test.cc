@@ -94,7 +94,7 @@ TEST_F(Clean, AConnectionLeavesNoTrace) {
   connection.remote_port = 8080;
   connection.protocol = "tcp";
   connection.pid = worker;
-  host.findings = {{by_socket, 0, model::Finding::kNoJoin, connection, ""}};
+  host.findings = {{by_socket, 0, model::Finding::kNoJoin, connection, {}}};
   host.dry_run = host.findings;
   host.policy.limits.independent_min = 0;
   host.policy.responses[0].actions = {

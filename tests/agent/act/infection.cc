@@ -114,8 +114,11 @@ void ActHost::come_back(const std::string& copy) {
 }
 
 void ActHost::find_file(std::uint16_t detection, const std::string& path) {
-  findings.push_back({detection, static_cast<std::uint32_t>(findings.size()),
-                      model::Finding::kNoJoin, identify(root_, path), ""});
+  findings.push_back({detection,
+                      static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin,
+                      identify(root_, path),
+                      {}});
 }
 
 model::FileIdentity ActHost::program_of(pid_t pid) const {
@@ -136,13 +139,19 @@ void ActHost::find_process(pid_t pid) {
   process.exe = program_of(pid);
   process.name = "worker";
   process.command_line = "sleep 1000";
-  findings.push_back({kByProcess, static_cast<std::uint32_t>(findings.size()),
-                      model::Finding::kNoJoin, process, ""});
+  findings.push_back({kByProcess,
+                      static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin,
+                      process,
+                      {}});
 }
 
 void ActHost::find_running_file(std::uint16_t detection, pid_t pid) {
-  findings.push_back({detection, static_cast<std::uint32_t>(findings.size()),
-                      model::Finding::kNoJoin, program_of(pid), ""});
+  findings.push_back({detection,
+                      static_cast<std::uint32_t>(findings.size()),
+                      model::Finding::kNoJoin,
+                      program_of(pid),
+                      {}});
 }
 
 void ActHost::find_line(std::uint16_t detection, model::PersistenceKind kind,
@@ -155,7 +164,7 @@ void ActHost::find_line(std::uint16_t detection, model::PersistenceKind kind,
   entry.entry = line;
   entry.entry_sha256 = crypto::sha256(as_bytes(line));
   findings.push_back(
-      {detection, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, ""});
+      {detection, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, {}});
 }
 
 void ActHost::find_unit(const std::string& path) {
@@ -165,7 +174,7 @@ void ActHost::find_unit(const std::string& path) {
   entry.name = path.substr(path.rfind('/') + 1);
   entry.entry_sha256 = entry.file.sha256;
   findings.push_back(
-      {kByUnit, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, ""});
+      {kByUnit, static_cast<std::uint32_t>(findings.size()), model::Finding::kNoJoin, entry, {}});
 }
 
 }  // namespace fleetsweep::act

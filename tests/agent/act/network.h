@@ -53,7 +53,7 @@ class Network : public testing::Test {
     host_.policy.detections.push_back(detection);
     const auto index = static_cast<std::uint16_t>(host_.policy.detections.size() - 1);
     host_.policy.verdicts[0].condition.detections.push_back(index);
-    host_.findings.push_back({index, 1, model::Finding::kNoJoin, std::move(connection), ""});
+    host_.findings.push_back({index, 1, model::Finding::kNoJoin, std::move(connection), {}});
     host_.dry_run = host_.findings;
     add(model::ActionKind::kBlock, {model::Selector::Kind::kDetections, {index}, {}});
   }

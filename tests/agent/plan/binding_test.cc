@@ -67,7 +67,7 @@ TEST(Binding, TwoLibrariesOfOneLineAreTwoObjects) {
 }
 
 TEST(Binding, AnotherDetectionOfTheSameFileIsNoBinding) {
-  model::Finding found{3, 0, model::Finding::kNoJoin, a_file(), ""};
+  model::Finding found{3, 0, model::Finding::kNoJoin, a_file(), {}};
   EXPECT_TRUE(is_bound(found, {found}));
   auto other = found;
   other.detection = 4;

@@ -37,7 +37,7 @@ struct LoadedFile {
     policy.limits.independent_min = 1;
     model::FileIdentity file{"/etc/libsystem.so", 1, 10, 100, 1, 1, 1, {}};
     file.sha256.value[0] = 1;
-    findings.push_back({0, 0, model::Finding::kNoJoin, file, ""});
+    findings.push_back({0, 0, model::Finding::kNoJoin, file, {}});
   }
 
   model::Plan plan() const {

@@ -67,7 +67,7 @@ struct World {
   void find(std::uint16_t detection, model::Identity identity,
             std::uint32_t joined = model::Finding::kNoJoin, bool in_dry_run = true) {
     const auto number = static_cast<std::uint32_t>(findings.size());
-    findings.push_back({detection, number, joined, std::move(identity), ""});
+    findings.push_back({detection, number, joined, std::move(identity), {}});
     facts.emplace_back();
     if (in_dry_run) dry_run.push_back(findings.back());
   }
