@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/act/actions/freeze.h"
+#include "agent/act/actions/network.h"
 #include "agent/act/actions/restart.h"
 #include "agent/act/clock.h"
 #include "agent/act/faults.h"
@@ -191,7 +192,19 @@ Status Executor::run(const Nonce& transaction) {
     on_step_(step, result);
   }
   reload.tell(context.state());
+  keep_isolated(context);
   return finish(context, reload);
+}
+
+// Core counts from the end of this. The rules may be gone by then: the host was started again in
+// the midst of it, or it took longer than the kernel waits for word of the controller.
+void Executor::keep_isolated(Context& context) {
+  for (std::uint32_t i = 0; i < context.state().ops.size(); ++i) {
+    if (context.op(i).kind != OpKind::kIsolate || context.op_state(i).stage != OpStage::kDone)
+      continue;
+    if (const auto kept = isolate_again(firewall_, context.op(i)); !kept)
+      notes_.push_back("it may be no longer isolated: " + kept.error().detail);
+  }
 }
 
 Status Executor::run_step(Context& context, std::uint32_t step, bool forward) {

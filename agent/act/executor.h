@@ -39,6 +39,7 @@ class Executor {
   Status recover_op(Context& context, std::uint32_t op, bool& settled);
   Status undo_op(Context& context, std::uint32_t op);
   Status roll_back(Context& context, std::uint32_t step);
+  void keep_isolated(Context& context);
   Status finish(Context& context, const UnitReload& reload);
   // The sentence to the reason of a step that failed: of the operation that made it fail.
   std::string detail_of(const Context& context, std::uint32_t step) const;

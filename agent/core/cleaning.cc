@@ -19,7 +19,7 @@ void Core::consider_ready(Effects& effects, const Now& now) {
     Ready next = std::move(ready_.front());
     ready_.pop_front();
     const DocumentId id = next.run.job.order;
-    if (may_go_on(id, effects, now)) act(std::move(next), effects, now);
+    if (may_go_on(id, effects, now)) act(std::move(next), effects);
   }
 }
 
@@ -44,14 +44,13 @@ void Core::remember_stops(Effects& effects) const {
 }
 
 // From here on a crash is resumed, so that it begins is durable before act hears of it.
-void Core::act(Ready ready, Effects& effects, const Now& now) {
+void Core::act(Ready ready, Effects& effects) {
   acting_ = std::move(ready.run);
   is_reached_ = false;
   Job& job = acting_->job;
   end_run(job.order);  // the scan's failures are over
   keep_cut_off(job);   // it may have waited for its turn
   acting_->kind = Run::Kind::kAct;
-  acting_->begun = now.uptime;
   job.phase = Phase::kActing;
   job.boot = identity_.boot;
   executed_.insert({job.order, job.slot});
@@ -131,7 +130,7 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
     job.has_left |= has_left(done);
     if (has_isolated(done)) {
       job.is_unreached = true;
-      job.isolated_at = run.begun;
+      job.isolated_at = now.uptime;
     }
   } else if (const auto undo = state().orders.find(job.order); undo != state().orders.end()) {
     if (const auto applied = jobs_.find(undo->second.order.undoes); applied != jobs_.end()) {
@@ -190,8 +189,6 @@ void Core::end_act(const model::ActDone& done, Effects& effects, const Now& now)
                         detail.empty() ? "" : ": ", detail));
   report(job, std::move(say), effects, now);
   remember(job, effects);
-  if (job.mode == Mode::kApply && has_isolated(done) && job.boot != identity_.boot)
-    end_isolation(job, "this host was started anew while it was cleaned", effects, now);
 }
 
 // It was undone while core was away: by the owner's hand, or by an undo order, whose own answer is

@@ -145,7 +145,6 @@ class Core {
     std::vector<model::HealthMark> health;
     bool asked_to_stop = false;
     bool resumed = false;  // kAct: after a crash, from act's journal
-    Duration begun{};      // kAct: uptime
     bool by_reboot = false;
 
     bool is_untrusted() const { return !mismatches.empty(); }
@@ -239,7 +238,7 @@ class Core {
   void conclude(Run run, bool had_company, const model::ScanDone& done, const model::Policy& policy,
                 Effects& effects, const Now& now);
   bool may_go_on(const DocumentId& order, Effects& effects, const Now& now);
-  void act(Ready ready, Effects& effects, const Now& now);
+  void act(Ready ready, Effects& effects);
   model::ActRequest act_request(const DocumentId& order) const;
   void remember_stops(Effects& effects) const;
   void consider_isolation(Effects& effects, const Now& now);

@@ -31,7 +31,7 @@ void Core::consider_isolation(Effects& effects, const Now& now) {
     const Uptime latest = job.isolated_at + plan::kUnreachedMax;
     if (now.uptime >= latest) {
       end_isolation(
-          job, fmt::format("the controller was not heard within {}", to_human(plan::kUnreachedMax)),
+          job, fmt::format("the controller was not heard for {}", to_human(plan::kUnreachedMax)),
           effects, now);
     } else if (session_.is_welcomed() && session_.last_heard() >= newest + kHeardAfter) {
       is_reached_ = true;

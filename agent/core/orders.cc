@@ -242,7 +242,7 @@ bool Core::begin(const DocumentId& id, const trust::Allowed& allowed, Effects& e
   reasons_[id] = "running";
   effects.notes.push_back(
       {"order_begins", {{"order", id.hex()}, {"mode", std::string(name(order.mode))}}});
-  if (order.mode == Mode::kUndo) act({std::move(run), {}, {}}, effects, now);
+  if (order.mode == Mode::kUndo) act({std::move(run), {}, {}}, effects);
   return true;
 }
 
@@ -282,7 +282,7 @@ void Core::consider_stopped(Effects& effects) {
 
 // What a crash cut short is finished by act from its journal, never begun again.
 // Halted or not: act sees the owner's halt itself, ends what was begun and thaws what it froze.
-void Core::consider_interrupted(Effects& effects, const Now& now) {
+void Core::consider_interrupted(Effects& effects, const Now&) {
   if (acting_ || walk_) return;
   for (const auto& [id, job] : jobs_) {
     if (job.phase != Phase::kActing) continue;
@@ -292,7 +292,6 @@ void Core::consider_interrupted(Effects& effects, const Now& now) {
     acting_ = Run{};
     is_reached_ = false;
     acting_->kind = Run::Kind::kAct;
-    acting_->begun = now.uptime;
     acting_->job = job;
     acting_->resumed = true;
     acting_->sandbox = identity_.host.sandbox;

@@ -67,6 +67,14 @@ Checked<void> undo(Context& context, std::uint32_t index) {
 
 }  // namespace
 
+Checked<void> isolate_again(Firewall& firewall, const Op& op) {
+  const std::string table = table_of(op);
+  FS_TRY(const bool isolates, firewall.isolates(table));
+  if (isolates) return {};
+  FS_TRY(const bool exists, firewall.has(table));
+  return exists ? firewall.replace(table, ruleset_of(op)) : firewall.add(table, ruleset_of(op));
+}
+
 Checked<void> renew_isolation(Firewall& firewall, const Op& op, Seconds ttl) {
   FS_TRY(const bool isolates, firewall.isolates(table_of(op)));
   if (!isolates || ttl <= Seconds(0)) return {};

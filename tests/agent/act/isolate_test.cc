@@ -65,6 +65,21 @@ TEST_F(Network, AnIsolationOutlivesItsTimeWhenTheAgentIsGone) {
   undo(request);  // what ran out by itself is undone, too
 }
 
+TEST_F(Network, AHostThatStartsAgainInTheMidstOfItsCleaningIsSaidToBeIsolated) {
+  isolate();
+  add(ActionKind::kQuarantine, {model::Selector::Kind::kAll});
+  auto request = host_.request();
+  ASSERT_FALSE(host_.run(request, "before-rename:1").done);
+  ASSERT_FALSE(may_send(kBad, 53));
+  (void)output_of("nft flush ruleset");
+  ASSERT_TRUE(may_send(kBad, 53));
+  request.resume = true;
+  const Answer answer = host_.run(request);
+  EXPECT_EQ(answer.state(), HostState::kCleaned) << answer.text();
+  EXPECT_FALSE(may_send(kBad, 53));
+  undo(request);
+}
+
 // What core shows act: Stops, Endpoints, and a note if it has heard the controller since.
 model::ActRequest shown(const ActHost& host, const model::ActRequest& of, bool is_heard) {
   model::ActRequest request;
