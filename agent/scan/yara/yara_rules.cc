@@ -23,11 +23,14 @@ int collect(YR_SCAN_CONTEXT* context, int message, void* data, void* user) {
   model::RuleMatch found{.name = rule->identifier, .strings = {}};
   const YR_STRING* string = nullptr;
   yr_rule_strings_foreach(rule, string) {
-    const YR_MATCH* match = nullptr;
-    yr_string_matches_foreach(context, string, match) {
+    // libyara packs them without regard to alignment.
+    YR_MATCH match;
+    for (const YR_MATCH* at = context->matches[string->idx].head; at != nullptr; at = match.next) {
+      std::memcpy(static_cast<void*>(&match), static_cast<const void*>(at), sizeof match);
+      if (match.is_private) continue;
       if (found.strings.size() < limits::kRuleStrings)
         found.strings.push_back(
-            {string->identifier, static_cast<std::uint64_t>(match->base + match->offset)});
+            {string->identifier, static_cast<std::uint64_t>(match.base + match.offset)});
       break;
     }
   }
