@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
@@ -13,6 +15,8 @@
 
 #include <filesystem>
 #include <fstream>
+
+#include "protocol/base/unique_fd.h"
 
 namespace fleetsweep::act {
 
@@ -92,8 +96,10 @@ int on_restart(sd_bus_message* message, void* data, sd_bus_error*) {
   ended("/org/freedesktop/systemd1/job/8", unit, "canceled");
   if (manager.how == How::kDone || manager.how == How::kNoReload)
     for (const pid_t pid : manager.processes) {
+      const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
       ::kill(pid, SIGKILL);
-      while (fs::exists("/proc/" + std::to_string(pid) + "/exe")) ::usleep(1000);
+      pollfd end{process.get(), POLLIN, 0};
+      ::poll(&end, process ? 1 : 0, 10'000);  // as systemd: until there is an exit status
     }
   const char* result = manager.how == How::kFails ? "failed" : "done";
   if (manager.how == How::kFloods) {
