@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "protocol/base/unique_fd.h"
+#include "protocol/runtime/sqlite/sqlite.h"
 
 namespace fleetsweep::agent {
 namespace {
@@ -57,6 +58,41 @@ TEST(AgentStore, AJobComesBackAsItWasInAnotherProcess) {
     ASSERT_TRUE(stored) << stored.error().message;
     EXPECT_EQ(stored->jobs, (std::vector<Job>{job, plain}));
   }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(AgentStore, AnUpdateForgetsWhatACleaningLeftAndWhichBootItEndedIn) {
+  char folder[] = "/tmp/fleetsweep-store-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/core.db";
+  Job left, clean;
+  left.order.value[0] = 1;
+  left.state = model::HostState::kResidual;
+  left.boot.value[2] = 8;
+  left.is_unreached = true;
+  clean.order.value[0] = 2;
+  clean.state = model::HostState::kVerified;
+  {
+    const auto store = open_store(path);
+    ASSERT_TRUE(store) << store.error().message;
+    ASSERT_TRUE((*store)->commit({PutJob{left}, PutJob{clean}}));
+  }
+  {
+    auto database = sqlite::Database::open(path);
+    ASSERT_TRUE(database) << database.error().message;
+    // As the version before these columns wrote it.
+    const Status older = database->execute(
+        "alter table jobs drop column has_left; alter table jobs drop column ended_in;"
+        "alter table jobs drop column isolated_at; pragma user_version = 8;");
+    ASSERT_TRUE(older) << older.error().message;
+  }
+  left.has_left = true;
+  left.ended_in = left.boot;
+  const auto store = open_store(path);
+  ASSERT_TRUE(store) << store.error().message;
+  const auto stored = (*store)->load();
+  ASSERT_TRUE(stored) << stored.error().message;
+  EXPECT_EQ(stored->jobs, (std::vector<Job>{left, clean}));
   std::filesystem::remove_all(folder);
 }
 
